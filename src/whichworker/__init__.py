@@ -1,0 +1,8 @@
+"""whichworker: which server and worker should serve my Python web app? Measured, on this machine."""
+
+from whichworker.errors import WhichworkerError
+from whichworker.model import App, Arm, Budget, Finding, Question, Workload
+from whichworker.result import Result
+
+__version__ = "0.1.0.dev0"
+__all__ = ["App", "Arm", "Budget", "Finding", "Question", "Result", "WhichworkerError", "Workload", "__version__"]

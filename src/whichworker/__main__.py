@@ -1,0 +1,5 @@
+"""`python -m whichworker`."""
+
+from whichworker.cli.main import main
+
+main()

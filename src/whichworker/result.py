@@ -1,0 +1,168 @@
+"""The published result: one JSON schema for every command that measures. Fields are added, never changed in meaning.
+
+An absent measurement is null with a finding, never 0. Seconds, bytes and per second; never milliseconds or percent.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from whichworker.model import Failure, Finding, Machine, Settings
+
+SCHEMA = "urn:whichworker:result:1"
+
+ArmState = Literal["ranked", "dropped", "failed", "refused", "invalid"]
+
+
+class Estimate(Struct, frozen=True, kw_only=True):
+    """A value with its 95 % interval; `low` and `high` are null where the sample supports none."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class SaturationLatency(Struct, frozen=True, kw_only=True):
+    """Time from send to last byte under closed-loop saturation; not a latency a user would see."""
+
+    p50: float | None
+    p99: float | None
+
+
+class ArmResult(Struct, frozen=True, kw_only=True):
+    """What was found out about one arm."""
+
+    name: str
+    server: str
+    kind: Annotated[str, Meta(description="worker class")] = field(name="class")
+    version: str | None
+    python: str | None
+    interface: str
+    settings: Settings
+    state: ArmState
+    rank_low: int | None = None
+    rank_high: int | None = None
+    throughput_per_second: Estimate | None = None
+    cpu_seconds_per_request: float | None = None
+    memory_bytes: int | None = None
+    cold_start_seconds: float | None = None
+    latency_at_saturation_seconds: SaturationLatency | None = None
+    connections: int | None = None
+    windows: int = 0
+    launches: int = 0
+    repeats: int = 0
+    failures: tuple[Failure, ...] = ()
+    dropped: Annotated[bool, Meta(description="left the race early: not the best by more than delta")] = False
+    command: tuple[str, ...] = ()
+
+
+class Claim(Struct, frozen=True, kw_only=True):
+    """`better` is faster than `worse` by `ratio`, at family-wise error alpha whenever one looks."""
+
+    better: str
+    worse: str
+    ratio: float
+    low: float
+    high: float
+
+
+class Validity(Struct, frozen=True, kw_only=True):
+    """Whether the run may be believed, and if not, why."""
+
+    state: Literal["valid", "invalid"]
+    reasons: tuple[str, ...] = ()
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """Which run this is and how it was asked for."""
+
+    id: str
+    started: Annotated[str, Meta(description="ISO 8601, UTC")]
+    command: str
+    version: str
+    seconds: float
+    finished: Annotated[bool, Meta(description="false where the run was interrupted and can be resumed")]
+
+
+class AskedQuestion(Struct, frozen=True, kw_only=True):
+    """What was asked, as far as it decides what the numbers mean."""
+
+    app: str
+    workload: str
+    delta: float
+    alpha: float
+    claims: str
+    seed: int
+    time_seconds: float
+    connections: int | None
+    server_cores: tuple[int, ...]
+    generator_cores: tuple[int, ...]
+
+
+class Twin(Struct, frozen=True, kw_only=True):
+    """The hidden copy of one arm that every race carries: no difference may be found between the two."""
+
+    arm: str
+    blocks: int
+    ratio: float | None
+    evidence: float
+    limit: float
+
+
+class Window(Struct, frozen=True, kw_only=True):
+    """One window of one arm, for charts and for anyone who wants to judge again."""
+
+    block: int
+    arm: str
+    throughput_per_second: float
+    cpu_seconds_per_request: float | None
+
+
+class AdvisedArm(Struct, frozen=True, kw_only=True):
+    """What to deploy, why, and what comes next."""
+
+    arm: str
+    settings: Settings
+    because: str
+    command: tuple[str, ...]
+    runner_up: str | None = None
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """The whole answer."""
+
+    schema: str = SCHEMA
+    kind: Literal["race"] = "race"
+    question: AskedQuestion
+    machine: Machine
+    run: Run
+    validity: Validity
+    findings: tuple[Finding, ...] = ()
+    arms: tuple[ArmResult, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    ties: tuple[tuple[str, str], ...] = ()
+    undetermined: tuple[tuple[str, str], ...] = ()
+    blocks: int = 0
+    blocks_to_decide: int | None = None
+    twin: Twin | None = None
+    advice: AdvisedArm | None = None
+    windows: tuple[Window, ...] = ()
+
+
+def encode(result: Result) -> bytes:
+    """The result as indented JSON, newline at the end."""
+    return msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n"
+
+
+def decode(text: bytes) -> Result:
+    """Read a result back; raises msgspec.ValidationError where it is not of the published schema."""
+    return msgspec.json.decode(text, type=Result)
+
+
+def schema() -> dict[str, Any]:
+    """The published JSON schema of a result."""
+    found = msgspec.json.schema(Result)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA, "title": "whichworker result", **found}

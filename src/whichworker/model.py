@@ -128,12 +128,13 @@ class Arm(Struct, frozen=True, kw_only=True):
 
 
 class Environment(Struct, frozen=True, kw_only=True):
-    """Where an arm's server runs from: an interpreter, and the version of the server found there."""
+    """Where an arm's server runs from: an interpreter, and the versions found there (lower-case names)."""
 
     python: str
     bin: str
     version: str
     python_version: str
+    packages: dict[str, str] = field(default_factory=dict)
 
 
 class Budget(Struct, frozen=True, kw_only=True):

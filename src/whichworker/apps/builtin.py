@@ -1,0 +1,55 @@
+"""The built-in apps, as a literal table."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from whichworker.apps import environments
+from whichworker.errors import EnvironmentFailed, UsageError
+from whichworker.model import App
+
+PREFIX = "builtin:"
+BUILTIN = {"django": "django_project"}
+
+
+def app(name: str, base: str, cache: Path) -> App:
+    """A built-in app on this base interpreter: environment built and database seeded on first use, both in the cache folder."""
+    short = name.removeprefix(PREFIX)
+    if short not in BUILTIN:
+        raise UsageError(f"no built-in app is called {name!r}", hint=f"one of {', '.join(PREFIX + known for known in BUILTIN)}")
+    with as_file(files("whichworker.apps.samples") / BUILTIN[short]) as folder:
+        directory = Path(folder)
+    interpreter = environments.application(cache, short, directory / "requirements.lock", base)
+    django = interpreter.packages["django"]
+    data = cache / "data" / f"{short}-{django}"
+    built = App(
+        name=name,
+        directory=str(directory),
+        python=interpreter.path,
+        wsgi="aviary.wsgi:application",
+        asgi="aviary.asgi:application",
+        environment={"DJANGO_SETTINGS_MODULE": "aviary.settings", "WHICHWORKER_SAMPLE_DATA": str(data)},
+        setup=((interpreter.path, "manage.py", "seed"),),
+        ready_path="/json",
+        origin={"app": f"built in, Django {django}", "python": f"{base} ({interpreter.version})"},
+    )
+    seed(built, data, cache)
+    return built
+
+
+def seed(built: App, data: Path, cache: Path) -> None:
+    """Run the app's setup steps once; a seeding that was cut short is begun again."""
+    done = data / environments.COMPLETE
+    with environments.locked(data):
+        if done.exists():
+            return
+        data.mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, **built.environment, "PYTHONPYCACHEPREFIX": str(cache / "pycache")}
+        for step in built.setup:
+            run = subprocess.run(step, cwd=built.directory, env=environment, capture_output=True, text=True, timeout=120, check=False)
+            if run.returncode:
+                raise EnvironmentFailed(f"the database of {built.name} could not be seeded", seen=run.stderr[-2000:])
+        done.touch()

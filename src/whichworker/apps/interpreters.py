@@ -1,0 +1,71 @@
+"""Python interpreters: found by version or path, asked what they are, without writing a byte next to them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from whichworker.errors import EnvironmentFailed, UsageError
+
+ASK = """
+import json, sys, sysconfig, platform
+from importlib import metadata
+packages = {}
+for found in metadata.distributions():
+    name = found.metadata["Name"]
+    if name and name.lower() not in packages:
+        packages[name.lower()] = found.version
+print(json.dumps({"version": platform.python_version(), "implementation": platform.python_implementation(),
+    "base": getattr(sys, "_base_executable", sys.executable), "site": sysconfig.get_paths()["purelib"],
+    "is_environment": sys.prefix != sys.base_prefix, "packages": packages}))
+"""
+
+
+class Interpreter(Struct, frozen=True, kw_only=True):
+    """An interpreter and what is installed beside it; `packages` are lower-case names with versions."""
+
+    path: str
+    version: str
+    implementation: str
+    base: str
+    site: str
+    is_environment: bool
+    packages: dict[str, str]
+
+    @property
+    def short_version(self) -> str:
+        """`3.12` of `3.12.1`."""
+        return ".".join(self.version.split(".")[:2])
+
+
+def inspect(path: str | Path) -> Interpreter:
+    """Ask an interpreter what it is; raises EnvironmentFailed where it does not answer."""
+    try:
+        run = subprocess.run([str(path), "-I", "-B", "-c", ASK], capture_output=True, text=True, timeout=60, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        seen = getattr(error, "stderr", "") or str(error)
+        raise EnvironmentFailed(f"{path} is not a Python interpreter that runs here", seen=seen) from error
+    return msgspec.convert({"path": str(path), **msgspec.json.decode(run.stdout)}, Interpreter)
+
+
+def own_base() -> str:
+    """The interpreter that the tool's own environment was made from."""
+    return str(getattr(sys, "_base_executable", sys.executable))
+
+
+def find(wanted: str, uv: str) -> str:
+    """The path of an interpreter given as a path or as a version such as 3.12; raises UsageError where there is none."""
+    if "/" in wanted or not re.fullmatch(r"(python)?\d+(\.\d+)*t?", wanted):
+        if Path(wanted).is_file():
+            return str(Path(wanted).absolute())
+        raise UsageError(f"no interpreter at {wanted!r}", hint="give a path, or a version such as 3.12")
+    argv = [uv, "python", "find", "--system", "--no-python-downloads", "--no-config", "--no-project", wanted.removeprefix("python")]
+    run = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    if run.returncode:
+        raise UsageError(f"no Python {wanted} on this machine", seen=run.stderr.strip(), hint="uv python list shows what is here")
+    return run.stdout.strip()

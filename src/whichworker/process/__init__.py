@@ -1,0 +1,1 @@
+"""Launching, watching and stopping process trees that leave nothing behind."""

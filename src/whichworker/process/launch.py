@@ -1,0 +1,212 @@
+"""One running instance of a server, held by its warden: started, watched, stopped, nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import msgspec
+from msgspec import Struct
+
+from whichworker.errors import ServerFailed
+from whichworker.process import warden
+
+SCRIPT = Path(warden.__file__)
+LAUNCH_VARIABLE = "WHICHWORKER_LAUNCH"
+KILL_SECONDS = 5.0
+
+Containment = Literal["namespace", "walk"]
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """What the warden is to start, where, on which cores, with which environment and log file."""
+
+    argv: tuple[str, ...]
+    directory: str
+    environment: dict[str, str]
+    cores: tuple[int, ...]
+    log: str
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """How a server ended: its exit status (None: killed by the warden) and what it had left running."""
+
+    status: int | None
+    left: tuple[str, ...] = ()
+    forced: bool = False
+
+
+@functools.cache
+def containment() -> Containment:
+    """How process trees are contained on this machine; found out once by trying."""
+    run = subprocess.run([*_warden_argv("probe")], capture_output=True, timeout=30, check=False)
+    return "namespace" if run.returncode == 0 else "walk"
+
+
+class Launch:
+    """A server process tree; use as a context manager so that it ends with the block, whatever happens in it."""
+
+    def __init__(self, order: Order, mode: Containment | None = None) -> None:
+        self.order = order
+        self.mode = mode or containment()
+        self.token = f"{os.getpid()}-{time.monotonic_ns()}"
+        self.started_ns = 0
+        self.root = 0
+        self._ended: dict[str, Any] | None = None
+        self._warden: subprocess.Popen[bytes] | None = None
+        self._heard = b""
+
+    def __enter__(self) -> Self:
+        if self.mode == "walk":
+            adopt_orphans()
+        environment = {**self.order.environment, LAUNCH_VARIABLE: self.token}
+        self._warden = subprocess.Popen(
+            _warden_argv(self.mode), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, bufsize=0
+        )
+        assert self._warden.stdin is not None
+        self._warden.stdin.write(msgspec.json.encode(msgspec.structs.replace(self.order, environment=environment)) + b"\n")
+        self.started_ns = time.monotonic_ns()
+        while not self.root and self._listen(KILL_SECONDS):
+            pass
+        if not self.root:
+            self.kill()
+            raise ServerFailed("start", "the warden of the server did not start", hint="whichworker doctor")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.kill()
+
+    def pids(self) -> list[int]:
+        """Every living process of the server, the master first."""
+        return warden.descendants(self.root)
+
+    def ended(self) -> bool:
+        """Whether the master is gone (or the warden, which comes to the same)."""
+        while self._ended is None and self._listen(0):
+            pass
+        return self._ended is not None
+
+    def wait_ready(self, check: Callable[[], str], timeout_seconds: float) -> float:
+        """Ask `check` until it returns no complaint; the seconds from the start of the server to that right answer.
+
+        Raises ServerFailed("start") when the master ends or time runs out, with the last complaint and the log's tail.
+        """
+        pause, complaint = 0.002, "nothing was asked yet"
+        while time.monotonic_ns() < self.started_ns + timeout_seconds * 1e9:
+            if self.ended():
+                raise self.failure("start", f"the server ended with status {self._status()} before it answered")
+            if not (complaint := check()):
+                return (time.monotonic_ns() - self.started_ns) / 1e9
+            time.sleep(pause)
+            pause = min(0.02, pause * 1.3)
+        raise self.failure("start", f"no right answer within {timeout_seconds:g} s: {complaint}")
+
+    def failure(self, kind: str, fact: str) -> ServerFailed:
+        """A ServerFailed that shows the end of the server's log."""
+        return ServerFailed(kind, fact, seen=self.log_tail(), hint=f"the whole log: {self.order.log}")
+
+    def log_tail(self, lines: int = 12) -> str:
+        """The last lines of the server's log; reads at most its last 16 KiB, however long it has grown."""
+        try:
+            with Path(self.order.log).open("rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - 16384))
+                text = file.read().decode(errors="replace")
+        except OSError as error:
+            return f"(no log: {error})"
+        return "\n".join(text.rstrip().splitlines()[-lines:])
+
+    def stop(self, number: signal.Signals, grace_seconds: float) -> Ending:
+        """Ask the master to stop; after the grace time, or once it has ended, kill what is left."""
+        forced = False
+        if not self.ended() and (pids := self.pids()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pids[0], number)
+            deadline = time.monotonic() + grace_seconds
+            while not self.ended() and time.monotonic() < deadline:
+                self._listen(max(0.0, deadline - time.monotonic()))
+            forced = self._ended is None
+        left = tuple((self._ended or {}).get("left", ()))
+        self.kill()
+        return Ending(status=None if forced else self._status(), left=left, forced=forced)
+
+    def kill(self) -> None:
+        """End everything now: cut the life line, wait for the warden, adopt and kill what it could not."""
+        process, self._warden = self._warden, None
+        if process is None:
+            return
+        assert process.stdin is not None and process.stdout is not None
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        try:
+            process.wait(KILL_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+        if self.mode == "walk":
+            kill_adopted(self.token)
+
+    def _status(self) -> int | None:
+        status: int | None = (self._ended or {}).get("ended")
+        return status
+
+    def _listen(self, timeout_seconds: float) -> bool:
+        """Take in one message of the warden; False when there was none in time or there will be no more."""
+        if self._warden is None or self._warden.stdout is None:
+            self._ended = self._ended or {}
+            return False
+        ready, _, _ = select.select([self._warden.stdout], [], [], timeout_seconds)
+        if not ready:
+            return False
+        piece = self._warden.stdout.read(65536)
+        if not piece:
+            self._ended = self._ended or {}
+            return False
+        *lines, self._heard = (self._heard + piece).split(b"\n")
+        for line in lines:
+            message: dict[str, Any] = msgspec.json.decode(line)
+            if "root" in message:
+                self.root = message["root"]
+            else:
+                self._ended = message
+        return True
+
+
+def adopt_orphans() -> None:
+    """Make this process the next subreaper above the warden, so that orphans of a killed warden stay within reach."""
+    ctypes.CDLL(None, use_errno=True).prctl(warden.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def kill_adopted(token: str) -> None:
+    """Kill the orphans of one launch that came to this process because their warden was killed."""
+    mark = f"{LAUNCH_VARIABLE}={token}".encode()
+    while orphans := [pid for pid in warden.descendants(os.getpid()) if mark in _environment(pid)]:
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in orphans:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+        for pid in orphans:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
+def _environment(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def _warden_argv(mode: str) -> list[str]:
+    return [sys.executable, "-I", "-S", str(SCRIPT), mode]

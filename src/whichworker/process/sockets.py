@@ -1,0 +1,73 @@
+"""Which sockets listen, and who owns them: a server must be the one that answers, and only on loopback."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+LISTEN = "0A"
+
+
+class Listener(NamedTuple):
+    """A listening TCP socket: its port, whether it is bound to loopback alone, and its inode."""
+
+    port: int
+    loopback: bool
+    inode: str
+
+
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that nothing used a moment ago; a race for it is met by launching again on another."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def listeners() -> list[Listener]:
+    """Every listening TCP socket of this network namespace."""
+    found = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        path = Path(table)
+        lines = path.read_text().splitlines()[1:] if path.exists() else []
+        for fields in (line.split() for line in lines):
+            if fields[3] == LISTEN:
+                address, _, port = fields[1].partition(":")
+                found.append(Listener(int(port, 16), is_loopback(address), fields[9]))
+    return found
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address as /proc/net/tcp writes it (little-endian hexadecimal words) is 127.0.0.0/8, ::1 or mapped."""
+    return address.endswith("7F") if len(address) == 8 else address in LOOPBACK_V6 or _is_mapped_loopback(address)
+
+
+LOOPBACK_V6 = ("00000000000000000000000001000000",)
+
+
+def _is_mapped_loopback(address: str) -> bool:
+    return address.startswith("0000000000000000FFFF0000") and address.endswith("7F")
+
+
+def owned(pids: Iterable[int]) -> list[Listener]:
+    """The listening sockets that any of these processes holds open."""
+    inodes = {inode for pid in pids for inode in _socket_inodes(pid)}
+    return [listener for listener in listeners() if listener.inode in inodes]
+
+
+def _socket_inodes(pid: int) -> list[str]:
+    found = []
+    try:
+        links = list(Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return []
+    for link in links:
+        try:
+            name = str(link.readlink())
+        except OSError:
+            continue
+        if name.startswith("socket:["):
+            found.append(name[8:-1])
+    return found

@@ -1,0 +1,1 @@
+"""The servers: a literal table, one protocol, one file per family."""

@@ -1,0 +1,100 @@
+"""Arm names: `family-class[-loop][@version][/python][key=value,…]`, and short names where they are unique."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from whichworker.errors import UsageError
+from whichworker.model import Arm, Knob, SettingValue
+from whichworker.servers import table
+from whichworker.servers.protocol import Server
+
+_NAME = re.compile(r"(?P<name>[a-z0-9-]+)(?:@(?P<version>[\w.!+]+))?(?:/(?P<python>[\w.]+))?(?:\[(?P<settings>[^\[\]]*)\])?", re.ASCII)
+
+
+class Wanted(Struct, frozen=True):
+    """An arm name taken apart: the full server name and what was said about it."""
+
+    server: str
+    version: str | None
+    python: str | None
+    settings: dict[str, str]
+
+
+def split(text: str) -> list[str]:
+    """Split a list of arm names at its commas, but not at those inside brackets."""
+    return [part.strip() for part in re.findall(r"(?:\[[^\]]*\]?|[^,\[])+", text) if part.strip()]
+
+
+def parse(text: str) -> Wanted:
+    """Take one arm name apart; raises UsageError with the candidates where it is unknown or ambiguous."""
+    match = _NAME.fullmatch(text.strip())
+    if not match:
+        raise UsageError(f"not an arm name: {text!r}", hint="names look like granian-wsgi@2.8.7/3.12[workers=2,threads=4]")
+    pairs = [part.partition("=") for part in (match["settings"] or "").split(",") if part.strip()]
+    return Wanted(resolve(match["name"]), match["version"], match["python"], {key.strip(): value.strip() for key, _, value in pairs})
+
+
+def resolve(name: str) -> str:
+    """The full name a name or a unique part of one stands for."""
+    known = table.names()
+    if name in known:
+        return name
+    parts = set(name.split("-"))
+    candidates = [full for full in known if parts <= set(full.split("-"))]
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        raise UsageError(f"{name!r} is not unique: {', '.join(candidates)}", hint="give the full name")
+    close = difflib.get_close_matches(name, known, n=1)
+    raise UsageError(f"no server is called {name!r}", hint=f"did you mean {close[0]}?" if close else "whichworker servers lists them all")
+
+
+def contender(text: str, *, python: str, cores: int) -> Arm:
+    """The arm a name stands for, with the server's defaults for so many cores where nothing else was said."""
+    wanted = parse(text)
+    server = table.load(wanted.server)
+    chosen = {name: setting(server, wanted.server, name, value) for name, value in wanted.settings.items()}
+    first, *rest = server.requirements
+    pinned = f"{re.split('[<>=!~]', first)[0]}=={wanted.version}" if wanted.version else first
+    return Arm(
+        name=text.strip(),
+        server=wanted.server,
+        kind=server.kind,
+        family=server.family,
+        interface=server.interface,
+        requirements=(pinned, *rest),
+        python=wanted.python or python,
+        settings={**server.settings(cores), **chosen},
+    )
+
+
+def setting(server: Server, arm: str, name: str, value: str) -> SettingValue:
+    """Check one setting against the server's knobs; raises UsageError with what is allowed."""
+    knobs: dict[str, Knob] = {knob.name: knob for knob in server.knobs}
+    if name not in knobs:
+        raise UsageError(f"{arm} has no setting {name!r}", hint=f"it has {', '.join(knobs) or 'none at all'}")
+    knob = knobs[name]
+    if knob.choices:
+        if value not in knob.choices:
+            raise UsageError(f"{arm}: {name} cannot be {value!r}", hint=f"one of {', '.join(knob.choices)}")
+        return value
+    if not value.isascii() or not value.isdigit() or int(value) < knob.least:
+        raise UsageError(f"{arm}: {name} must be a whole number of at least {knob.least}, not {value!r}")
+    return int(value)
+
+
+def number_copies(arms: Sequence[Arm]) -> tuple[Arm, ...]:
+    """Give the second arm of the same name `#2`, the third `#3`: the same thing twice is a fair question."""
+    seen: dict[str, int] = {}
+    numbered = []
+    for arm in arms:
+        seen[arm.name] = seen.get(arm.name, 0) + 1
+        copy = seen[arm.name]
+        numbered.append(arm if copy == 1 else msgspec.structs.replace(arm, name=f"{arm.name}#{copy}"))
+    return tuple(numbered)

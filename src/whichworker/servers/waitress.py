@@ -1,0 +1,40 @@
+"""waitress: one process, a pool of threads, binds all interfaces unless told otherwise."""
+
+from __future__ import annotations
+
+import signal
+from typing import ClassVar
+
+from whichworker.model import Address, App, Command, Knob, Settings
+from whichworker.servers.protocol import THREADS, THREADS_EACH, Adapter, whole
+
+
+RUN = "import logging, sys; logging.getLogger('waitress.queue').setLevel('ERROR'); from waitress.runner import run; run(sys.argv)"
+
+
+class Waitress(Adapter):
+    """INT is its graceful stop; TERM drops what is in flight.
+
+    Started as `waitress-serve` would be, except that the logger which writes a line for every queued request is silenced: under a
+    saturating load it would race the log file.
+    """
+
+    family: ClassVar[str] = "waitress"
+    kind: ClassVar[str] = "threads"
+    title = "waitress"
+    requirements: ClassVar[tuple[str, ...]] = ("waitress",)
+    knobs: ClassVar[tuple[Knob, ...]] = (THREADS,)
+    stop_signal: ClassVar[signal.Signals] = signal.SIGINT
+
+    def settings(self, cores: int) -> Settings:
+        """One process is all there is, whatever the budget."""
+        return {"threads": THREADS_EACH}
+
+    def command(self, app: App, address: Address, settings: Settings) -> Command:
+        """`waitress-serve --listen …`, without the queue's log."""
+        argv = ("python", "-c", RUN, "--listen", str(address), "--threads", str(settings["threads"]), self.target(app))
+        return Command(argv=argv)
+
+    def in_flight_limit(self, settings: Settings) -> int:
+        """Its threads."""
+        return whole(settings, "threads")

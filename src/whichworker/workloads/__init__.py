@@ -1,0 +1,1 @@
+"""What is asked of an app, and what a right answer to it is."""

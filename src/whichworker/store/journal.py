@@ -1,0 +1,87 @@
+"""An append-only file of JSON lines with one writer; a torn last line is ignored."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import msgspec
+
+from whichworker.errors import JournalFailed
+from whichworker.store.records import Header, Record, decoder
+
+FILE = "journal.jsonl"
+Kind = TypeVar("Kind")
+
+
+class Journal:
+    """The records of one run, in memory and on disk; each is on disk before `append` returns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.records: list[Record] = []
+        self._file: FileIO | None = None
+
+    def __enter__(self) -> Self:
+        """Open for writing, after what is there already; raises JournalFailed where another process writes it."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = FileIO(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
+        except OSError as error:
+            raise JournalFailed(f"the journal {self.path} cannot be opened: {error.strerror}", hint=_HINT) from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.close()
+            raise JournalFailed(f"another process is writing {self.path}", hint="wait for it, or end it") from error
+        self._file = file
+        whole = self._read(file.readall())
+        file.truncate(whole)
+        file.seek(whole)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def append(self, record: Record) -> None:
+        """Write one record; raises JournalFailed (and leaves no torn line behind) where the disk refuses it."""
+        assert self._file is not None
+        line = msgspec.json.encode(record) + b"\n"
+        start = self._file.tell()
+        try:
+            written = 0
+            while written < len(line):
+                written += self._file.write(line[written:]) or 0
+        except OSError as error:
+            self._file.truncate(start)
+            raise JournalFailed(f"the journal {self.path} cannot be written: {error.strerror}", hint=_HINT) from error
+        self.records.append(record)
+
+    def of(self, kind: type[Kind]) -> Iterator[Kind]:
+        """The records of one kind, oldest first."""
+        return (record for record in self.records if isinstance(record, kind))
+
+    def header(self) -> Header:
+        """The first record; raises JournalFailed where there is none."""
+        if not self.records or not isinstance(self.records[0], Header):
+            raise JournalFailed(f"{self.path} is not a journal of whichworker")
+        return self.records[0]
+
+    def _read(self, text: bytes) -> int:
+        """Decode whole lines; the number of bytes they take, so that a torn last line can be cut off."""
+        whole = text.rfind(b"\n") + 1
+        try:
+            self.records = [decoder.decode(line) for line in text[:whole].splitlines()]
+        except msgspec.MsgspecError as error:
+            raise JournalFailed(f"{self.path} has a line that is not of this version: {error}", hint="start a new run") from error
+        return whole
+
+
+_HINT = "free some space, or set WHICHWORKER_STATE to a folder on another disk; what was written before is kept"

@@ -1,0 +1,59 @@
+"""Where things are kept: caches can be deleted, runs are worth keeping, and nothing is written into the project."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import time
+from pathlib import Path
+
+from whichworker.errors import JournalFailed, UsageError
+from whichworker.store.journal import FILE
+
+
+def cache_folder() -> Path:
+    """WHICHWORKER_CACHE, or whichworker below the user's cache folder (XDG)."""
+    return _folder("WHICHWORKER_CACHE", "XDG_CACHE_HOME", ".cache")
+
+
+def state_folder() -> Path:
+    """WHICHWORKER_STATE, or whichworker below the user's state folder (XDG)."""
+    return _folder("WHICHWORKER_STATE", "XDG_STATE_HOME", ".local/state")
+
+
+def project_folder(project: Path) -> Path:
+    """Where the runs of one project are kept: keyed by its path, readable by its name."""
+    path = project.resolve()
+    key = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    return state_folder() / "runs" / f"{path.name or 'root'}-{key}"
+
+
+def new_run(project: Path) -> Path:
+    """The folder of a new run, made; its name is the run's id."""
+    name = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + secrets.token_hex(2)
+    folder = project_folder(project) / name
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise JournalFailed(f"the folder of the run cannot be made: {error}", hint="set WHICHWORKER_STATE to a folder you can write") from error
+    return folder
+
+
+def find_run(project: Path, run: str) -> Path:
+    """The folder of an earlier run of this project, by its id or `latest`; raises UsageError with the ids there are."""
+    folders = sorted(folder for folder in project_folder(project).glob("*") if (folder / FILE).exists())
+    if run == "latest" and folders:
+        return folders[-1]
+    for folder in folders:
+        if folder.name == run:
+            return folder
+    known = ", ".join(folder.name for folder in folders[-5:])
+    raise UsageError(f"no run {run!r} of {project}", hint=f"the newest runs are {known}" if known else "there is no run yet")
+
+
+def _folder(variable: str, xdg: str, default: str) -> Path:
+    if own := os.environ.get(variable):
+        return Path(own).absolute()
+    base = os.environ.get(xdg, "")
+    return (Path(base) if Path(base).is_absolute() else Path.home() / default) / "whichworker"

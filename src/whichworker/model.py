@@ -147,9 +147,9 @@ class Budget(Struct, frozen=True, kw_only=True):
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """Everything that decides what a race measures; its digest names the plan that a resumed run must match."""
+    """Everything that decides what a race measures; `apps` is the same app on each interpreter, by the arms' `python`."""
 
-    app: App
+    apps: dict[str, App]
     workload: Workload
     arms: tuple[Arm, ...]
     budget: Budget
@@ -158,6 +158,15 @@ class Question(Struct, frozen=True, kw_only=True):
     alpha: float = 0.05
     claims: Literal["leader", "all"] = "leader"
     seed: int = 1
+
+    @property
+    def app(self) -> App:
+        """The app on its first interpreter."""
+        return next(iter(self.apps.values()))
+
+    def arm(self, name: str) -> Arm:
+        """The arm of this name."""
+        return next(arm for arm in self.arms if arm.name == name)
 
 
 class Failure(Struct, frozen=True, kw_only=True):

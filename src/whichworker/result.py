@@ -39,6 +39,7 @@ class ArmResult(Struct, frozen=True, kw_only=True):
     server: str
     kind: Annotated[str, Meta(description="worker class")] = field(name="class")
     version: str | None
+    versions: Annotated[dict[str, str], Meta(description="of the server's packages and of the framework")] = field(default_factory=dict)
     python: str | None
     interface: str
     settings: Settings
@@ -142,6 +143,7 @@ class Result(Struct, frozen=True, kw_only=True):
     validity: Validity
     findings: tuple[Finding, ...] = ()
     arms: tuple[ArmResult, ...] = ()
+    leader: Annotated[str | None, Meta(description="the fastest arm seen among those not dropped; a place, not a claim")] = None
     claims: tuple[Claim, ...] = ()
     ties: tuple[tuple[str, str], ...] = ()
     undetermined: tuple[tuple[str, str], ...] = ()

@@ -48,6 +48,6 @@ def survivors(logs: Mapping[str, Sequence[float]], *, contenders: int, delta: fl
 def worst_case_blocks(logs: Mapping[str, Sequence[float]], *, contenders: int, delta: float, alpha: float) -> int:
     """2ηS²/δ²: by then the boundary has closed, whatever the gaps."""
     table = np.array(list(logs.values()), dtype=float).T
-    blocks, arms = table.shape
+    blocks, arms = int(table.shape[0]), int(table.shape[1])
     gap = math.log1p(delta)
     return max(blocks, math.ceil(2 * eta(alpha, contenders, (blocks - 1) * (arms - 1)) * paired_variance(table) / gap**2))

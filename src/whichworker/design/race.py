@@ -43,9 +43,7 @@ class Race:
     and coming back cost no error. With `claims="all"` nobody leaves before all its pairs are settled.
     """
 
-    def __init__(
-        self, arms: Sequence[str], *, twin_of: str, delta: float, alpha: float, claims: Claims = "leader", seed: int = 1
-    ) -> None:
+    def __init__(self, arms: Sequence[str], *, twin_of: str, delta: float, alpha: float, claims: Claims = "leader", seed: int = 1) -> None:
         self.arms = tuple(arms)
         self.twin_of = twin_of
         self.delta, self.alpha, self.claims, self.seed = delta, alpha, claims, seed

@@ -21,6 +21,7 @@ import os
 import select
 import signal
 import sys
+from contextlib import suppress
 from typing import Any, NoReturn
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x0002_0000, 0x1000_0000, 0x2000_0000
@@ -216,10 +217,8 @@ def read_line(descriptor: int) -> bytes:
 
 def say(message: dict[str, Any]) -> None:
     """Tell the tool; if it is gone, the life line says so too."""
-    try:
+    with suppress(OSError):
         os.write(1, json.dumps(message).encode() + b"\n")
-    except OSError:
-        pass
 
 
 if __name__ == "__main__":

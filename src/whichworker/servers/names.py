@@ -25,6 +25,12 @@ class Wanted(Struct, frozen=True):
     python: str | None
     settings: dict[str, str]
 
+    def __str__(self) -> str:
+        version = f"@{self.version}" if self.version else ""
+        python = f"/{self.python}" if self.python else ""
+        settings = ",".join(f"{key}={value}" for key, value in self.settings.items())
+        return self.server + version + python + (f"[{settings}]" if settings else "")
+
 
 def split(text: str) -> list[str]:
     """Split a list of arm names at its commas, but not at those inside brackets."""
@@ -55,21 +61,23 @@ def resolve(name: str) -> str:
     raise UsageError(f"no server is called {name!r}", hint=f"did you mean {close[0]}?" if close else "whichworker servers lists them all")
 
 
-def contender(text: str, *, python: str, cores: int) -> Arm:
-    """The arm a name stands for, with the server's defaults for so many cores where nothing else was said."""
-    wanted = parse(text)
+def contender(wanted: Wanted, python: str, *, cores: int) -> Arm:
+    """The arm that is wanted, with the server's defaults for so many cores where nothing else was said.
+
+    `python` is the label of the interpreter it runs on, named in the arm's name only where `wanted` names one.
+    """
     server = table.load(wanted.server)
     chosen = {name: setting(server, wanted.server, name, value) for name, value in wanted.settings.items()}
     first, *rest = server.requirements
     pinned = f"{re.split('[<>=!~]', first)[0]}=={wanted.version}" if wanted.version else first
     return Arm(
-        name=text.strip(),
+        name=str(wanted),
         server=wanted.server,
         kind=server.kind,
         family=server.family,
         interface=server.interface,
         requirements=(pinned, *rest),
-        python=wanted.python or python,
+        python=python,
         settings={**server.settings(cores), **chosen},
     )
 

@@ -18,7 +18,7 @@ class Server(Protocol):
     """One server with one worker class and one event loop.
 
     `requirements` are what its environment needs, the package whose version is reported first. `settings(cores)` are the defaults for
-    a number of cores; every key of them is a knob. `modules` prove that the environment is complete.
+    a number of cores; every key of them is a knob.
     """
 
     family: ClassVar[str]

@@ -8,7 +8,6 @@ from typing import ClassVar
 from whichworker.model import Address, App, Command, Knob, Settings
 from whichworker.servers.protocol import THREADS, THREADS_EACH, Adapter, whole
 
-
 RUN = "import logging, sys; logging.getLogger('waitress.queue').setLevel('ERROR'); from waitress.runner import run; run(sys.argv)"
 
 

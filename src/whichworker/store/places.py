@@ -36,7 +36,9 @@ def new_run(project: Path) -> Path:
     try:
         folder.mkdir(parents=True)
     except OSError as error:
-        raise JournalFailed(f"the folder of the run cannot be made: {error}", hint="set WHICHWORKER_STATE to a folder you can write") from error
+        raise JournalFailed(
+            f"the folder of the run cannot be made: {error}", hint="set WHICHWORKER_STATE to a folder you can write"
+        ) from error
     return folder
 
 

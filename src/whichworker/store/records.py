@@ -19,7 +19,6 @@ class Header(Struct, frozen=True, kw_only=True, tag="header", tag_field="record"
     machine: Machine
     question: Question
     environments: dict[str, Environment]
-    twin_of: str | None = None
 
 
 class Prepared(Struct, frozen=True, kw_only=True, tag="prepared", tag_field="record"):

@@ -1,0 +1,84 @@
+"""What is shown while a race runs: a line that changes on a terminal, one plain line a trial elsewhere."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.control import Control
+from rich.segment import ControlType
+from rich.text import Text
+
+from whichworker import units
+from whichworker.lab.watch import Progress
+from whichworker.model import Failure, Reading
+from whichworker.store.records import Prepared, Settled
+
+WIDTH = 24
+_CLEAR = Control((ControlType.CARRIAGE_RETURN,), (ControlType.ERASE_IN_LINE, 2))
+
+
+class Printer:
+    """Draws between windows only: a spinner that runs beside a measurement would be a part of it."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.live = console.is_terminal
+        self._drawn = False
+
+    def note(self, text: str) -> None:
+        """Shown in place on a terminal; elsewhere not at all, since most take no time."""
+        if self.live:
+            self._draw(Text(f"  {text} …", "dim"))
+
+    def prepared(self, record: Prepared) -> None:
+        """One line for each arm that is ready."""
+        best = units.show_rate(max(record.ladder.values()))
+        text = f"ready      {record.arm}: started in {units.show_seconds(record.cold_start_seconds)}, about {best}/s"
+        self._line(Text(text, "dim"))
+
+    def failed(self, arm: str, failures: tuple[Failure, ...]) -> None:
+        """One line for each arm that is out."""
+        first = failures[0].sample.partition("\n")[0] if failures else "unknown"
+        self._line(Text.assemble(("out        ", "red"), f"{arm}: {first}"))
+
+    def settled(self, record: Settled) -> None:
+        """How the race is run."""
+        shortest, longest = min(record.window_seconds.values()), max(record.window_seconds.values())
+        length = units.show_seconds(shortest) + (f" to {units.show_seconds(longest)}" if longest > shortest else "")
+        self._line(Text(f"race       {record.connections} connections, windows of {length}, each on a launch of its own"))
+
+    def window(self, arm: str, reading: Reading, progress: Progress) -> None:
+        """The bar with the current estimate on a terminal, a line for each trial elsewhere."""
+        rate = units.show_rate(reading.throughput_per_second)
+        share = min(1.0, progress.spent_seconds / progress.budget_seconds)
+        done = round(share * WIDTH)
+        bar = "━" * done + "╌" * (WIDTH - done)
+        left = units.show_clock(max(0.0, progress.budget_seconds - progress.spent_seconds))
+        most = f", at most {progress.blocks_at_most} blocks" if progress.blocks_at_most else ""
+        state = f"block {progress.block} ({progress.window}/{progress.windows}){most}, {progress.alive} in the race"
+        leader = f", {progress.leader} ahead" if progress.leader else ""
+        if self.live:
+            self._draw(Text(f"{bar} {state}{leader}, {left} left"))
+        else:
+            self.console.print(f"block {progress.block} {progress.window}/{progress.windows} {arm} {rate}/s, {left} left")
+
+    def repeated(self, arm: str, reason: str) -> None:
+        """A refused window."""
+        self._line(Text(f"again      {arm}: {reason}", "yellow"))
+
+    def clear(self) -> None:
+        """Take the changing line away."""
+        if self._drawn:
+            self.console.control(_CLEAR)
+            self._drawn = False
+
+    close = clear
+
+    def _line(self, text: Text) -> None:
+        self.clear()
+        self.console.print(text)
+
+    def _draw(self, text: Text) -> None:
+        self.clear()
+        text.truncate(max(20, self.console.width - 1), overflow="ellipsis")
+        self.console.print(text, end="")
+        self._drawn = True

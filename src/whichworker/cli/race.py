@@ -1,0 +1,96 @@
+"""`whichworker race`: which arm is fastest on this app, on this machine?"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from whichworker.cli.options import options_of
+from whichworker.cli.progress import Printer
+from whichworker.config.layers import gather
+from whichworker.config.options import OutputOptions, RaceOptions
+from whichworker.errors import UsageError
+from whichworker.lab import investigation
+from whichworker.lab.ask import ask
+from whichworker.lab.investigation import Plan
+from whichworker.model import Question
+from whichworker.report import files, terminal
+from whichworker.result import Result
+from whichworker.store import places
+
+INVALID = 3
+INTERRUPTED = 130
+
+
+@click.command()
+@click.argument("app", required=False)
+@options_of(RaceOptions, OutputOptions)
+def race(app: str | None, **given: Any) -> int:
+    """Race servers on an APP: a folder with a manage.py, MODULE:ATTRIBUTE, or builtin:django.
+
+    Without APP the current folder is searched; the built-in Django project is used where it holds none. Results go to standard output,
+    progress to standard error. Exit codes: 0 valid, 2 usage or tool error, 3 invalid, 130 interrupted (results kept).
+    """
+    output = OutputOptions(**{field: given.pop(field) for field in OutputOptions.__struct_fields__ if given.get(field) is not None})
+    given = {name: value for name, value in given.items() if name not in OutputOptions.__struct_fields__}
+    files.check_writable([output.json, output.html])
+    notes, results = Console(stderr=True, highlight=False), Console(highlight=False, stderr=output.json == "-")
+    printer = Printer(notes)
+    planned = _plan(app, given, output, printer, notes)
+    if planned is None:
+        return 0
+    result = investigation.carry_out(planned, printer, shlex.join(["whichworker", *sys.argv[1:]]))
+    printer.close()
+    terminal.print_result(results, result)
+    written = files.write(result, json=output.json, html=output.html)
+    for path in written:
+        notes.print(f"wrote {path}", style="dim")
+    if not result.run.finished:
+        notes.print(f"continue with: {_resume_command(app, planned)}")
+    return _exit_code(result, require_verdict=output.require_verdict)
+
+
+def _plan(app: str | None, given: dict[str, Any], output: OutputOptions, printer: Printer, notes: Console) -> Plan | None:
+    here, cache = Path.cwd(), places.cache_folder()
+    project = Path(app).resolve() if app and Path(app).is_dir() else here
+    options, origins = gather(RaceOptions, given, os.environ, project)
+    if output.resume:
+        if app_given := [origin for name, origin in origins.items() if origin.startswith("--") and name != "time"]:
+            fact = f"{', '.join(app_given)} cannot be changed in a run that is resumed"
+            raise UsageError(fact, hint="only --time, --json and --html go with --resume; or start a new run")
+        seconds = options.time if origins["time"] != "default" else None
+        planned = investigation.resume(places.find_run(project, output.resume), cache, printer, seconds)
+    else:
+        question, findings = ask(app, options, here, cache)
+        terminal.print_findings(notes, findings)
+        if output.dry_run:
+            terminal.print_plan(notes, question, {})
+            return None
+        planned = investigation.plan(question, findings, project, cache, printer)
+    printer.clear()
+    _print_plan(notes, planned, planned.question)
+    return planned
+
+
+def _print_plan(notes: Console, planned: Plan, question: Question) -> None:
+    terminal.print_plan(notes, question, {name: environment.version for name, environment in planned.environments.items()})
+    notes.print(f"run        {planned.run}{' (resumed)' if planned.resumed else ''}", style="dim")
+    notes.print()
+
+
+def _resume_command(app: str | None, planned: Plan) -> str:
+    return shlex.join(["whichworker", "race", *([app] if app else []), "--resume", planned.run])
+
+
+def _exit_code(result: Result, *, require_verdict: bool) -> int:
+    if not result.run.finished:
+        return INTERRUPTED
+    if result.validity.state == "invalid" or (require_verdict and result.undetermined):
+        return INVALID
+    return 0

@@ -1,0 +1,102 @@
+"""Where an option's value comes from: command line, then environment, then file, then default."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from whichworker import units
+from whichworker.errors import UsageError
+
+Options = TypeVar("Options", bound=Struct)
+
+READERS: dict[str, Callable[[str], float]] = {"duration": units.parse_duration, "share": units.parse_share}
+
+
+def gather(kind: type[Options], given: Mapping[str, Any], environment: Mapping[str, str], folder: Path) -> tuple[Options, dict[str, str]]:
+    """The options of one command and the origin of each value.
+
+    Raises UsageError for an unknown key in the file, and for any value that is not of the option's type, naming where it came from.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    file, path = read_file(folder)
+    known = msgspec.structs.fields(kind)
+    for key in file:
+        if key not in {name_in_file(field.name) for field in known}:
+            close = difflib.get_close_matches(key, [name_in_file(field.name) for field in known], n=1)
+            raise UsageError(f"unknown key {key!r} in {path}", hint=f"did you mean {close[0]}?" if close else "see docs/reference/race.md")
+    for field in known:
+        variable = f"WHICHWORKER_{field.name.upper()}"
+        if given.get(field.name) not in (None, ()):
+            values[field.name], origins[field.name] = given[field.name], f"--{name_in_file(field.name)}"
+        elif variable in environment:
+            values[field.name], origins[field.name] = environment[variable], variable
+        elif name_in_file(field.name) in file:
+            values[field.name], origins[field.name] = file[name_in_file(field.name)], str(path)
+        else:
+            origins[field.name] = "default"
+    return _convert(kind, values, origins), origins
+
+
+def read_file(folder: Path) -> tuple[dict[str, Any], Path | None]:
+    """The configuration of a folder: whichworker.toml, else [tool.whichworker] of pyproject.toml, else nothing."""
+    for name, table in (("whichworker.toml", ()), ("pyproject.toml", ("tool", "whichworker"))):
+        path = folder / name
+        if not path.is_file():
+            continue
+        try:
+            found: Any = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path} is not TOML: {error}") from error
+        for key in table:
+            found = found.get(key, {})
+        if found:
+            return found, path
+    return {}, None
+
+
+def unit_of(field: msgspec.structs.FieldInfo) -> str:
+    """How the text of an option is read: duration, share, or as it is."""
+    return str(extra_of(field).get("unit", ""))
+
+
+def extra_of(field: msgspec.structs.FieldInfo) -> dict[str, Any]:
+    """The extra data of an option's Meta."""
+    for meta in getattr(field.type, "__metadata__", ()):
+        if isinstance(meta, msgspec.Meta):
+            return {"description": meta.description, **(meta.extra or {})}
+    return {}
+
+
+def name_in_file(name: str) -> str:
+    """`dry_run` as the file and the command line write it."""
+    return name.replace("_", "-")
+
+
+def _convert(kind: type[Options], values: dict[str, Any], origins: dict[str, str]) -> Options:
+    ready = {}
+    for field in msgspec.structs.fields(kind):
+        if field.name not in values:
+            continue
+        value, origin = values[field.name], origins[field.name]
+        reader = READERS.get(unit_of(field))
+        try:
+            if reader is not None and isinstance(value, str):
+                value = reader(value)
+            elif isinstance(value, str) and field.default == ():
+                value = [part.strip() for part in value.split(",")]
+            elif isinstance(value, list) and field.type.__origin__ is str:
+                value = ",".join(value)
+            ready[field.name] = msgspec.convert(value, field.type, strict=False)
+        except UsageError as error:
+            raise UsageError(f"{origin}: {error.fact}", hint=error.hint) from error
+        except msgspec.ValidationError as error:
+            raise UsageError(f"{origin}: {value!r} will not do: {error}") from error
+    return kind(**ready)

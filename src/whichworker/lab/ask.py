@@ -1,0 +1,86 @@
+"""From options to a question: which app, which workload, which arms, within which budget."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+import msgspec
+
+from whichworker.apps import builtin, discover
+from whichworker.apps.interpreters import inspect
+from whichworker.config.options import RaceOptions
+from whichworker.errors import UsageError
+from whichworker.model import App, Arm, Budget, Finding, Question, Workload
+from whichworker.servers import names, table
+from whichworker.workloads.table import workload
+
+MOST_CONNECTIONS = 4096
+
+
+def ask(named: str | None, options: RaceOptions, here: Path, cache: Path) -> tuple[Question, list[Finding]]:
+    """The question a race answers, and what there is to say about how it was put together.
+
+    Raises UsageError for whatever cannot be used, before anything is started.
+    """
+    budget = budget_of(options.time)
+    checked = [names.parse(text) for text in names.split(options.servers) or table.CONTENDERS]
+    what = workload(options.workload) if options.workload else None
+    if options.connections is not None and not 1 <= options.connections <= MOST_CONNECTIONS:
+        raise UsageError(f"--connections must be between 1 and {MOST_CONNECTIONS}, not {options.connections}")
+    cache.mkdir(parents=True, exist_ok=True)
+    apps: dict[str, App] = {}
+    findings: list[Finding] = []
+    arms: list[Arm] = []
+    for python in options.python or (None,):
+        for name in checked:
+            label, found = _app(named, name.python or python, here, cache, apps)
+            findings += [finding for finding in found if finding not in findings]
+            shown = name.python or (label if len(options.python) > 1 else None)
+            arms.append(names.contender(msgspec.structs.replace(name, python=shown), label, cores=len(budget.server_cores)))
+    app = next(iter(apps.values()))
+    what = what or workload("json" if app.name.startswith(builtin.PREFIX) else "/")
+    question = Question(
+        apps=apps,
+        workload=what,
+        arms=names.number_copies(arms),
+        budget=budget,
+        connections=options.connections,
+        delta=options.delta,
+        alpha=options.alpha,
+        claims=options.claims,
+        seed=options.seed if options.seed is not None else secrets.randbelow(2**31),
+    )
+    return question, [*findings, *about(what, budget)]
+
+
+def budget_of(seconds: float) -> Budget:
+    """The cores this process may use, less the last for the generator; where there is only one, both share it."""
+    cores = tuple(sorted(os.sched_getaffinity(0)))
+    if len(cores) == 1:
+        return Budget(seconds=seconds, server_cores=cores, generator_cores=cores, shared=True)
+    return Budget(seconds=seconds, server_cores=cores[:-1], generator_cores=cores[-1:])
+
+
+def about(what: Workload, budget: Budget) -> list[Finding]:
+    """What is worth saying before anything is measured."""
+    findings = []
+    if budget.shared:
+        text = "only one core is usable: generator and server share it, so throughput is that of both together"
+        findings.append(Finding(code="cores-shared", severity="warning", text=text, hint="run on a machine with two cores or more"))
+    if any(request.answer.body is None for request in what.requests):
+        text = f"answers to {what.name} are checked for their status only"
+        findings.append(Finding(code="answer-unchecked", severity="info", text=text))
+    return findings
+
+
+def _app(named: str | None, python: str | None, here: Path, cache: Path, apps: dict[str, App]) -> tuple[str, list[Finding]]:
+    """The app on one interpreter, found once; its label is the interpreter's short version."""
+    for label, app in apps.items():
+        if python in (label, None) or python == app.origin.get("wanted"):
+            return label, []
+    app, findings = discover.discover(named, python, here, cache)
+    label = inspect(app.python).short_version
+    apps[label] = msgspec.structs.replace(app, origin={**app.origin, "wanted": python or ""})
+    return label, findings

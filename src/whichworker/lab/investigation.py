@@ -1,0 +1,96 @@
+"""A race from its question to its result: environments, plan, journal, blocks, verdict; begun anew or resumed."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+import whichworker
+from whichworker.errors import UsageError
+from whichworker.lab import prepare, race, verdict
+from whichworker.lab.running import Bench
+from whichworker.lab.watch import Watch
+from whichworker.model import Environment, Finding, Question
+from whichworker.probes import machine
+from whichworker.result import Result
+from whichworker.store import places
+from whichworker.store.journal import FILE, Journal
+from whichworker.store.records import Failed, Header, Noted
+
+
+class Plan(Struct, frozen=True):
+    """A question whose arms have environments (or a reason why not), and the folder its run is kept in."""
+
+    question: Question
+    environments: dict[str, Environment]
+    without: tuple[Failed, ...]
+    findings: tuple[Finding, ...]
+    folder: Path
+    cache: Path
+    resumed: bool = False
+
+    @property
+    def run(self) -> str:
+        """The id of the run."""
+        return self.folder.name
+
+
+def plan(question: Question, findings: Sequence[Finding], project: Path, cache: Path, watch: Watch) -> Plan:
+    """Build what has to be built, before the clock of the race starts."""
+    environments, without = prepare.build(question, cache, watch.note)
+    return Plan(question, environments, tuple(without), tuple(findings), places.new_run(project), cache)
+
+
+def resume(folder: Path, cache: Path, watch: Watch, seconds: float | None) -> Plan:
+    """The plan of an earlier run; raises UsageError where its environments are no longer what they were."""
+    with Journal(folder / FILE) as journal:
+        header = journal.header()
+    question = header.question
+    if seconds is not None:
+        question = msgspec.structs.replace(question, budget=msgspec.structs.replace(question.budget, seconds=seconds))
+    environments, without = prepare.build(question, cache, watch.note)
+    if prepare.digest(question, environments) != header.digest:
+        fact = f"run {header.run} cannot be resumed: servers or app are not the ones it was begun with"
+        raise UsageError(fact, hint="start a new run")
+    if machine.describe().fingerprint != header.machine.fingerprint:
+        raise UsageError(f"run {header.run} cannot be resumed: it was begun on another machine", hint="start a new run")
+    return Plan(question, environments, tuple(without), (), folder, cache, resumed=True)
+
+
+def carry_out(planned: Plan, watch: Watch, command: str) -> Result:
+    """Measure until decided, out of time or interrupted, and judge what there is.
+
+    An interruption is not lost: the result says `finished: false`, and the same plan can be resumed.
+    """
+    with Journal(planned.folder / FILE) as journal:
+        if not journal.records:
+            _open(journal, planned, command)
+        bench = Bench(planned.question, planned.environments, planned.folder, planned.cache)
+        try:
+            race.investigate(bench, journal, watch)
+        except KeyboardInterrupt:
+            watch.note("interrupted")
+        return verdict.judge(journal)
+
+
+def _open(journal: Journal, planned: Plan, command: str) -> None:
+    journal.append(
+        Header(
+            run=planned.run,
+            started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            version=whichworker.__version__,
+            command=command,
+            digest=prepare.digest(planned.question, planned.environments),
+            machine=machine.describe(),
+            question=planned.question,
+            environments=planned.environments,
+        )
+    )
+    for record in planned.without:
+        journal.append(record)
+    for finding in planned.findings:
+        journal.append(Noted(finding=finding))

@@ -1,0 +1,107 @@
+"""One window of one arm: start, right answer, settle, window, stop. A window is its own launch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from whichworker.design.validity import MOST_TRIES, refusal
+from whichworker.errors import ServerFailed, WhichworkerError
+from whichworker.lab.running import Bench, Running, running
+from whichworker.load.generator import Generator
+from whichworker.model import Arm, Failure, Load, Probes, Reading, Tally
+from whichworker.probes import snapshot
+from whichworker.process.launch import Launch
+
+WARM_UP_SECONDS = 0.3
+WRONG_KINDS = ("status", "header", "body", "framing")
+
+
+class ArmFailed(WhichworkerError):
+    """An arm gave wrong answers, broke connections, died or did not start; never a number, never a zero."""
+
+    def __init__(self, failures: tuple[Failure, ...]) -> None:
+        super().__init__("; ".join(f"{failure.kind} ×{failure.count}: {failure.sample}" for failure in failures))
+        self.failures = failures
+
+    @property
+    def wrong(self) -> bool:
+        """Whether it answered, but not what is right: then there is no second chance."""
+        return any(failure.kind in WRONG_KINDS for failure in self.failures)
+
+
+def failed(error: ServerFailed) -> ArmFailed:
+    """The same failure, with the server's log as its sample."""
+    sample = f"{error.fact}\n{error.seen}".rstrip()
+    return ArmFailed((Failure(kind=error.kind, count=1, sample=sample),))
+
+
+def measure(bench: Bench, generator: Generator, arm: Arm, *, connections: int, seconds: float, repeated: Callable[[str], None]) -> Reading:
+    """Measure one window; one that outside signals refuse is measured again, at most six times, each on a launch of its own.
+
+    The last refused reading is returned with its reason: it counts for nothing but the validity of the session.
+    """
+    repeats = 0
+    while True:
+        reading = _once(bench, generator, arm, connections, seconds, repeats)
+        if not reading.refused or repeats == MOST_TRIES - 1:
+            return reading
+        repeats += 1
+        repeated(reading.refused)
+
+
+def _once(bench: Bench, generator: Generator, arm: Arm, connections: int, seconds: float, repeats: int) -> Reading:
+    try:
+        with running(bench, arm) as run:
+            tally, probes = load_and_probe(bench, generator, run, connections, seconds)
+            return Reading(
+                tally=tally,
+                probes=probes,
+                cold_start_seconds=run.cold_start_seconds,
+                connections=connections,
+                repeats=repeats,
+                refused=refusal(probes, tally, shared=bench.question.budget.shared),
+            )
+    except ServerFailed as error:
+        raise failed(error) from error
+
+
+def load_and_probe(bench: Bench, generator: Generator, run: Running, connections: int, seconds: float) -> tuple[Tally, Probes]:
+    """Load a running server and read the probes at both ends of the window; raises ArmFailed for any failure in the load."""
+    budget = bench.question.budget
+    cores = sorted({*budget.server_cores, *budget.generator_cores})
+    taken: list[snapshot.Snapshot] = []
+
+    def on_window(opens_ns: int, closes_ns: int) -> None:
+        for moment in (opens_ns, closes_ns):
+            time.sleep(max(0.0, (moment - time.monotonic_ns()) / 1e9))
+            taken.append(snapshot.take(run.launch.pids(), generator.pid or 0, cores))
+
+    load = load_of(bench, run, connections, seconds, settle=max(WARM_UP_SECONDS, seconds / 5))
+    tally = generator.run(load, on_window)
+    check(run.launch, tally)
+    return tally, snapshot.compare(taken[0], taken[-1], run.launch.pids(), cores)
+
+
+def load_of(bench: Bench, run: Running, connections: int, seconds: float, settle: float) -> Load:
+    """The load of one window; a window lasts at least 20 response times, so a fifth of it covers start and settling."""
+    return Load(
+        address=run.address,
+        host=bench.question.app.host,
+        requests=bench.question.workload.requests,
+        connections=connections,
+        settle_seconds=settle,
+        window_seconds=seconds,
+        stagger_seconds=settle / 4,
+        seed=bench.question.seed,
+    )
+
+
+def check(launch: Launch, tally: Tally) -> None:
+    """No failure goes unseen: a server that ended, wrong answers, broken connections."""
+    if launch.ended():
+        raise launch.failure("died", "the server ended under load")
+    if tally.failures:
+        raise ArmFailed(tally.failures)
+    if not tally.requests:
+        raise ArmFailed((Failure(kind="timeout", count=1, sample="not one answer was complete within the window"),))

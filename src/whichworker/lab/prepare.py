@@ -1,0 +1,88 @@
+"""Before a race: environments, then one launch of each arm that must give the right answer and climbs the ladder of connections."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from whichworker.apps import environments
+from whichworker.apps.interpreters import Interpreter, inspect
+from whichworker.design import ladder
+from whichworker.errors import EnvironmentFailed, ServerFailed
+from whichworker.lab.measure import WARM_UP_SECONDS, ArmFailed, check, failed, load_of
+from whichworker.lab.running import Bench, Running, running
+from whichworker.load.generator import Generator
+from whichworker.model import Arm, Environment, Failure, Question
+from whichworker.store.records import Failed, Prepared
+
+RUNG_SECONDS = 0.25
+RUNG_SETTLE_SECONDS = 0.1
+
+
+def build(question: Question, cache: Path, note: Callable[[str], None]) -> tuple[dict[str, Environment], list[Failed]]:
+    """An environment for each arm that can have one, and the arms that cannot, with the reason in one line."""
+    found: dict[str, Environment] = {}
+    without: list[Failed] = []
+    interpreters: dict[str, Interpreter] = {label: inspect(app.python) for label, app in question.apps.items()}
+    for arm in question.arms:
+        if question.apps[arm.python].target(arm.interface) is None:
+            sample = f"it speaks {arm.interface}, and the app has no {arm.interface} callable"
+            without.append(Failed(arm=arm.name, failures=(Failure(kind="refused", count=1, sample=sample),), refused=True))
+            continue
+        try:
+            note(f"environment of {arm.name}")
+            found[arm.name] = environments.overlay(cache, interpreters[arm.python], arm.requirements)
+        except EnvironmentFailed as error:
+            sample = "\n".join(filter(None, (error.fact, error.hint and f"hint: {error.hint}", error.seen)))
+            without.append(Failed(arm=arm.name, failures=(Failure(kind="install", count=1, sample=sample),)))
+    return found, without
+
+
+def prepare(bench: Bench, generator: Generator, arm: Arm) -> Prepared | Failed:
+    """One launch of one arm: the right answer, its response time alone, and how many connections saturate it."""
+    try:
+        with running(bench, arm) as run:
+            rungs = _climb(bench, generator, run)
+            saturating = bench.question.connections or ladder.knee(rungs)
+            return Prepared(
+                arm=arm.name,
+                ladder=rungs,
+                response_seconds=saturating / rungs[saturating],
+                cold_start_seconds=run.cold_start_seconds,
+                command=run.command,
+            )
+    except ServerFailed as error:
+        return Failed(arm=arm.name, failures=failed(error).failures)
+    except ArmFailed as error:
+        return Failed(arm=arm.name, failures=error.failures)
+
+
+def _climb(bench: Bench, generator: Generator, run: Running) -> dict[int, float]:
+    """Throughput by number of connections: up the ladder, or at the number that was asked for."""
+    fixed = bench.question.connections
+    rungs: dict[int, float] = {}
+    rung: int | None = fixed or ladder.next_rung(rungs)
+    while rung is not None:
+        settle = RUNG_SETTLE_SECONDS if rungs else WARM_UP_SECONDS
+        tally = generator.run(load_of(bench, run, rung, RUNG_SECONDS, settle), lambda *_: None)
+        check(run.launch, tally)
+        rungs[rung] = tally.requests / tally.seconds
+        rung = None if fixed else ladder.next_rung(rungs)
+    return rungs
+
+
+def versions(arm: Arm, environment: Environment) -> dict[str, str]:
+    """The versions of what an arm's server is made of, and of the framework it serves."""
+    wanted = [environments.distribution(requirement) for requirement in arm.requirements]
+    frameworks = ("django", "fastapi", "starlette", "flask", "litestar")
+    return {name: environment.packages[name] for name in (*wanted, *frameworks) if name in environment.packages}
+
+
+def digest(question: Question, found: dict[str, Environment]) -> str:
+    """The plan as one short word: a run is resumed only where it is the same."""
+    plan = {"question": msgspec.to_builtins(question), "versions": {name: found[name].version for name in sorted(found)}}
+    del plan["question"]["budget"]["seconds"]
+    return environments.digest(json.dumps(plan, sort_keys=True, default=str))

@@ -1,0 +1,143 @@
+"""One arm running: its environment put together, started at a free port, ready when it gives the right answer, gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from msgspec import Struct
+
+from whichworker.errors import ServerFailed
+from whichworker.load.http1 import FramingError, fetch, judge_answer
+from whichworker.model import Address, Arm, Command, Environment, Question
+from whichworker.process.launch import Launch, Order
+from whichworker.process.sockets import free_port, owned
+from whichworker.servers import table
+
+READY_SECONDS = 20.0
+WRONG_SECONDS = 3.0
+STOP_SECONDS = 3.0
+PORT_TRIES = 3
+NOT_INHERITED = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "PYTHONWARNINGS", "PYTHONDEVMODE")
+PORT_TAKEN = re.compile(r"address (already )?in use|EADDRINUSE|errno 98", re.IGNORECASE)
+
+
+class Running(Struct, frozen=True):
+    """A server that gave the right answer, and how long that took from its start."""
+
+    launch: Launch
+    address: Address
+    cold_start_seconds: float
+    command: tuple[str, ...]
+
+
+class Bench(Struct, frozen=True):
+    """Where servers are run: the question, the arms' environments, and the folders for logs and byte code."""
+
+    question: Question
+    environments: Mapping[str, Environment]
+    folder: Path
+    cache: Path
+
+
+@contextmanager
+def running(bench: Bench, arm: Arm) -> Iterator[Running]:
+    """Start an arm and stop it at the end of the block, gracefully, then by force.
+
+    Raises ServerFailed with the end of its log where it does not start, answers wrongly, or listens anywhere but on loopback. A port that
+    was taken between choosing and binding is met by another port, at most three times.
+    """
+    for tries_left in reversed(range(PORT_TRIES)):
+        address = Address("127.0.0.1", free_port())
+        order = _order(bench, arm, address)
+        try:
+            with Launch(order) as launch:
+                try:
+                    cold = launch.wait_ready(_Check(bench.question, address), READY_SECONDS)
+                    _check_sockets(launch, address)
+                except ServerFailed as error:
+                    if tries_left and PORT_TAKEN.search(error.seen):
+                        continue
+                    raise
+                yield Running(launch, address, cold, _shown(order))
+                launch.stop(table.load(arm.server).stop_signal, STOP_SECONDS)
+            Path(order.log).unlink(missing_ok=True)  # kept only where something went wrong
+            return
+        finally:
+            shutil.rmtree(order.environment["TMPDIR"], ignore_errors=True)
+
+
+class _Check:
+    """Asks for the workload's first answer. A wrong one is given a few seconds to become right, then it is a failure of its own kind."""
+
+    def __init__(self, question: Question, address: Address) -> None:
+        self.request, self.host, self.address = question.workload.requests[0], question.app.host, address
+        self.wrong_since = 0.0
+        self.deadline = time.monotonic() + READY_SECONDS
+
+    def __call__(self) -> str:
+        try:
+            response = fetch(self.address, self.request, self.host, timeout=max(0.1, self.deadline - time.monotonic()))
+        except (OSError, FramingError) as error:
+            return f"{type(error).__name__}: {error}"
+        complaint = judge_answer(self.request.answer, response)
+        if complaint is None:
+            return ""
+        self.wrong_since = self.wrong_since or time.monotonic()
+        if time.monotonic() - self.wrong_since > WRONG_SECONDS:
+            kind, sample = complaint
+            raise ServerFailed(kind, f"{self.request.method} {self.request.path}: {sample}")
+        return complaint[1]
+
+
+def _check_sockets(launch: Launch, address: Address) -> None:
+    """The port must be this server's own, and nothing of it may be reachable from outside."""
+    mine = owned(launch.pids())
+    if not any(listener.port == address.port for listener in mine):
+        raise launch.failure("start", f"port {address.port} is answered by a process that is not this server: address in use")
+    if outside := [listener.port for listener in mine if not listener.loopback]:
+        raise launch.failure("start", f"it listens outside loopback, on port {outside[0]}")
+
+
+def _order(bench: Bench, arm: Arm, address: Address) -> Order:
+    app, environment = bench.question.apps[arm.python], bench.environments[arm.name]
+    command = table.load(arm.server).command(app, address, arm.settings)
+    place = bench.folder / "launches" / f"{re.sub(r'[^a-zA-Z0-9@.-]+', '_', arm.name)}-{time.monotonic_ns()}"
+    temporary = place.with_suffix(".tmp")
+    temporary.mkdir(parents=True)
+    program = Path(environment.bin) / command.argv[0]
+    return Order(
+        argv=(str(program) if program.exists() else command.argv[0], *command.argv[1:]),
+        directory=app.directory,
+        environment=_environment(bench, arm, environment, command, temporary),
+        cores=bench.question.budget.server_cores,
+        log=str(place.with_suffix(".log")),
+    )
+
+
+def _environment(bench: Bench, arm: Arm, environment: Environment, command: Command, temporary: Path) -> dict[str, str]:
+    """The user's own variables, the app's, and what makes the server find both environments and write into neither."""
+    app = bench.question.apps[arm.python]
+    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    path = [app.directory, *filter(None, [inherited.get("PYTHONPATH")])]
+    return {
+        **inherited,
+        **app.environment,
+        **arm.environment,
+        **command.environment,
+        "PATH": os.pathsep.join([environment.bin, inherited.get("PATH", os.defpath)]),
+        "PYTHONPATH": os.pathsep.join(path),
+        "PYTHONPYCACHEPREFIX": str(bench.cache / "pycache"),
+        "VIRTUAL_ENV": str(Path(environment.bin).parent),
+        "TMPDIR": str(temporary),
+    }
+
+
+def _shown(order: Order) -> tuple[str, ...]:
+    """The command as a person would type it inside the environment."""
+    return (Path(order.argv[0]).name, *order.argv[1:])

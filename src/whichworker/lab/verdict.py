@@ -1,0 +1,257 @@
+"""From a journal to a result: nothing here measures, so a result can be made again at any time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+
+import numpy as np
+
+import whichworker
+from whichworker.advise.recommend import recommend
+from whichworker.design import evidence
+from whichworker.design.elimination import FIRST_DECISION
+from whichworker.design.pairs import Pair, ranks
+from whichworker.design.race import TWIN, TWIN_LIMIT, Race
+from whichworker.design.validity import session_refusal
+from whichworker.lab.prepare import versions
+from whichworker.lab.race import replay
+from whichworker.load.histogram import Histogram
+from whichworker.model import Arm, Failure, Finding, Reading
+from whichworker.result import (
+    ArmResult,
+    ArmState,
+    AskedQuestion,
+    Claim,
+    Estimate,
+    Result,
+    Run,
+    SaturationLatency,
+    Twin,
+    Validity,
+)
+from whichworker.result import Window as WindowResult
+from whichworker.store.journal import Journal
+from whichworker.store.records import BlockEnd, Failed, Noted, Prepared, Session, Settled, Window
+
+INTERVAL = 0.05
+"""Every `low` and `high` of a single arm is a 95 % interval, whatever the alpha of the claims."""
+
+
+def judge(journal: Journal) -> Result:
+    """The result of a run as its journal has it, finished or not."""
+    header = journal.header()
+    question = header.question
+    settled = next(journal.of(Settled), None)
+    race = replay(question, settled, journal) if settled else None
+    whole = whole_windows(journal)
+    claims, ties, undetermined = spoken(race.pairs() if race else [])
+    places = ranks(race.listed, race.pairs()) if race else {}
+    arms = tuple(sorted((_arm(journal, arm, race, whole, places) for arm in question.arms), key=_order))
+    twin = _twin(race)
+    validity = _validity(journal, race, twin)
+    sessions = list(journal.of(Session))
+    result = Result(
+        question=AskedQuestion(
+            app=question.app.name,
+            workload=question.workload.name,
+            delta=question.delta,
+            alpha=question.alpha,
+            claims=question.claims,
+            seed=question.seed,
+            time_seconds=question.budget.seconds,
+            connections=settled.connections if settled else question.connections,
+            server_cores=question.budget.server_cores,
+            generator_cores=question.budget.generator_cores,
+        ),
+        machine=header.machine,
+        run=Run(
+            id=header.run,
+            started=header.started,
+            command=header.command,
+            version=whichworker.__version__,
+            seconds=sum(session.seconds for session in sessions),
+            finished=bool(sessions) and sessions[-1].ended == "finished",
+        ),
+        validity=validity,
+        findings=tuple(_findings(journal, twin, validity)),
+        arms=arms,
+        leader=race.leader() if race else None,
+        claims=claims,
+        ties=ties,
+        undetermined=undetermined,
+        blocks=race.blocks if race else 0,
+        blocks_to_decide=race.blocks_to_decide() if race else None,
+        twin=twin,
+        windows=tuple(_window(block, name, reading) for name, readings in whole.items() for block, reading in readings.items()),
+    )
+    return recommend(result)
+
+
+def whole_windows(journal: Journal) -> dict[str, dict[int, Reading]]:
+    """The readings of whole blocks, by arm (the twin left out) and block."""
+    kept: dict[str, dict[int, Reading]] = {}
+    current: dict[str, Reading] = {}
+    for record in journal.records:
+        if isinstance(record, Window) and record.arm != TWIN:
+            current[record.arm] = record.reading
+        elif isinstance(record, BlockEnd):
+            if not record.abandoned:
+                for name, reading in current.items():
+                    kept.setdefault(name, {})[record.number] = reading
+            current = {}
+    return kept
+
+
+def spoken(pairs: Sequence[Pair]) -> tuple[tuple[Claim, ...], tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+    """Claims, ties and undetermined pairs, in words that read from the better to the worse."""
+    claims, ties, undetermined = [], [], []
+    for pair in pairs:
+        if pair.verdict == "tie":
+            ties.append((pair.first, pair.second))
+        elif pair.verdict == "undetermined":
+            undetermined.append((pair.first, pair.second))
+        elif pair.verdict == "better":
+            ratio, low, high = (math.exp(value) for value in (pair.mean, pair.low, pair.high))
+            claims.append(Claim(better=pair.first, worse=pair.second, ratio=ratio, low=low, high=high))
+        else:
+            ratio, low, high = (math.exp(-value) for value in (pair.mean, pair.high, pair.low))
+            claims.append(Claim(better=pair.second, worse=pair.first, ratio=ratio, low=low, high=high))
+    return tuple(claims), tuple(ties), tuple(undetermined)
+
+
+def _arm(
+    journal: Journal, arm: Arm, race: Race | None, whole: Mapping[str, Mapping[int, Reading]], places: Mapping[str, tuple[int, int]]
+) -> ArmResult:
+    environment = journal.header().environments.get(arm.name)
+    prepared = next((record for record in journal.of(Prepared) if record.arm == arm.name), None)
+    failures = tuple(failure for record in journal.of(Failed) if record.arm == arm.name for failure in record.failures)
+    readings = list(whole.get(arm.name, {}).values())
+    state = _state(journal, arm.name, len(readings), race, places)
+    low, high = places.get(arm.name, (None, None)) if state in ("ranked", "dropped") else (None, None)
+    shown = readings if state != "failed" else []
+    return ArmResult(
+        name=arm.name,
+        server=arm.family,
+        kind=arm.kind,
+        version=environment.version if environment else None,
+        versions=versions(arm, environment) if environment else {},
+        python=environment.python_version if environment else None,
+        interface=arm.interface,
+        settings=arm.settings,
+        state=state,
+        rank_low=low,
+        rank_high=high,
+        throughput_per_second=_throughput(shown),
+        cpu_seconds_per_request=_middle(reading.cpu_seconds_per_request for reading in shown),
+        memory_bytes=_whole(_middle(reading.probes.memory_bytes for reading in shown)),
+        cold_start_seconds=_middle(reading.cold_start_seconds for reading in shown),
+        latency_at_saturation_seconds=_latency(shown),
+        connections=shown[0].connections if shown else None,
+        windows=len(readings),
+        launches=len(readings),
+        repeats=sum(reading.repeats for reading in readings),
+        failures=failures,
+        dropped=race is not None and arm.name in race.dropped,
+        command=prepared.command if prepared else (),
+    )
+
+
+def _state(journal: Journal, name: str, windows: int, race: Race | None, places: Mapping[str, tuple[int, int]]) -> ArmState:
+    """Ranked from four launches on; dropped where it left early and its rank still says nothing."""
+    failed = [record for record in journal.of(Failed) if record.arm == name]
+    if failed:
+        return "refused" if any(record.refused for record in failed) else "failed"
+    if race is None or windows < FIRST_DECISION:
+        return "invalid"
+    if name in race.dropped and len(places) > 1 and places[name] == (1, len(places)):
+        return "dropped"
+    return "ranked"
+
+
+def _throughput(readings: Sequence[Reading]) -> Estimate | None:
+    """The geometric mean over launches with Student's interval on the log scale."""
+    logs = [math.log(reading.throughput_per_second) for reading in readings]
+    if not logs:
+        return None
+    interval = evidence.fixed_interval(logs, INTERVAL)
+    low, high = (math.exp(end) for end in interval) if interval else (None, None)
+    return Estimate(value=float(np.exp(np.mean(logs))), low=low, high=high)
+
+
+def _latency(readings: Sequence[Reading]) -> SaturationLatency | None:
+    """Percentiles of all windows' histograms merged; percentiles themselves are never averaged."""
+    if not readings:
+        return None
+    merged = Histogram()
+    for reading in readings:
+        merged.merge(Histogram.from_hdr(reading.tally.service))
+    return SaturationLatency(p50=merged.supported_percentile(0.5), p99=merged.supported_percentile(0.99))
+
+
+def _middle(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(median(known)) if known else None
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)
+
+
+def _twin(race: Race | None) -> Twin | None:
+    if race is None:
+        return None
+    seen, differences = race.twin_evidence()
+    ratio = math.exp(float(np.mean(differences))) if differences else None
+    return Twin(arm=race.twin_of, blocks=len(differences), ratio=ratio, evidence=seen, limit=TWIN_LIMIT)
+
+
+def _validity(journal: Journal, race: Race | None, twin: Twin | None) -> Validity:
+    reasons = []
+    if twin is not None and twin.evidence >= twin.limit and twin.ratio is not None:
+        reasons.append(f"two copies of {twin.arm} differ by {abs(twin.ratio - 1):.1%}: whatever told them apart also tells others apart")
+    readings = [record.reading for record in journal.of(Window)]
+    refused = sum(reading.repeats + bool(reading.refused) for reading in readings)
+    if busy := session_refusal(refused, refused + sum(not reading.refused for reading in readings)):
+        reasons.append(busy)
+    if race is None and any(True for _ in journal.of(Session)):
+        reasons.append("no arm could be measured")
+    elif race is not None and not race.listed and any(session.ended == "finished" for session in journal.of(Session)):
+        reasons.append(f"no arm reached {FIRST_DECISION} launches within the time: give it more with --time")
+    return Validity(state="invalid" if reasons else "valid", reasons=tuple(reasons))
+
+
+def _findings(journal: Journal, twin: Twin | None, validity: Validity) -> Iterable[Finding]:
+    yield from (record.finding for record in journal.of(Noted))
+    for record in journal.of(Failed):
+        for failure in record.failures:
+            yield _failure(record, failure)
+    if twin is not None and twin.blocks < FIRST_DECISION and validity.state == "valid":
+        text = f"the twin of {twin.arm} ran in {twin.blocks} blocks only: nothing tells whether this machine is even-handed"
+        yield Finding(code="twin-short", severity="warning", text=text)
+    repeats = sum(record.reading.repeats for record in journal.of(Window))
+    if repeats:
+        text = f"{repeats} windows were measured again because others used the machine"
+        yield Finding(code="windows-refused", severity="info", text=text)
+
+
+def _failure(record: Failed, failure: Failure) -> Finding:
+    fact, _, rest = failure.sample.partition("\n")
+    code = f"arm-{'refused' if record.refused else failure.kind}"
+    return Finding(code=code, severity="info" if record.refused else "error", arm=record.arm, text=f"{record.arm}: {fact}", evidence=rest)
+
+
+def _window(block: int, name: str, reading: Reading) -> WindowResult:
+    return WindowResult(
+        block=block,
+        arm=name,
+        throughput_per_second=reading.throughput_per_second,
+        cpu_seconds_per_request=reading.cpu_seconds_per_request,
+    )
+
+
+def _order(arm: ArmResult) -> tuple[int, int, int, float, str]:
+    """Best rank first; within a rank the faster, since something must come first; arms without a rank last."""
+    value = arm.throughput_per_second.value if arm.throughput_per_second else 0.0
+    return (arm.rank_low is None, arm.rank_low or 0, arm.rank_high or 0, -value, arm.name)

@@ -1,0 +1,56 @@
+"""What a run tells whoever watches it. Results are the same with any watcher and with none."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from whichworker.model import Failure, Reading
+from whichworker.store.records import Prepared, Settled
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """How far a race is."""
+
+    block: int
+    window: int
+    windows: int
+    spent_seconds: float
+    budget_seconds: float
+    alive: int
+    leader: str | None
+    blocks_at_most: int | None
+
+
+class Watch(Protocol):
+    """The events of a run; every method may do nothing."""
+
+    def note(self, text: str) -> None:
+        """Something takes a while, such as the first build of an environment."""
+
+    def prepared(self, record: Prepared) -> None:
+        """An arm gave the right answer and its load ladder was climbed."""
+
+    def failed(self, arm: str, failures: tuple[Failure, ...]) -> None:
+        """An arm is out."""
+
+    def settled(self, record: Settled) -> None:
+        """The race proper begins."""
+
+    def window(self, arm: str, reading: Reading, progress: Progress) -> None:
+        """A window is done."""
+
+    def repeated(self, arm: str, reason: str) -> None:
+        """A window was refused and is measured again."""
+
+
+class Silent:
+    """A watcher that does nothing."""
+
+    def note(self, text: str) -> None: ...
+    def prepared(self, record: Prepared) -> None: ...
+    def failed(self, arm: str, failures: tuple[Failure, ...]) -> None: ...
+    def settled(self, record: Settled) -> None: ...
+    def window(self, arm: str, reading: Reading, progress: Progress) -> None: ...
+    def repeated(self, arm: str, reason: str) -> None: ...

@@ -1,0 +1,157 @@
+"""The generator in a process of its own, pinned to its cores, so that the one who measures does not disturb it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import IO, Self, TypeVar
+
+import msgspec
+
+from whichworker.errors import GeneratorFailed
+from whichworker.load.child import Done, Opens, Ready, Word
+from whichworker.load.mix import prepare_asks
+from whichworker.model import Load, Tally
+
+START_SECONDS = 30.0
+SPARE_SECONDS = 10.0
+ENDING_SECONDS = 1.0
+READ_BYTES = 64 * 1024
+TAIL_BYTES = 4096
+
+T = TypeVar("T", Ready, Opens, Done)
+
+_WORDS = msgspec.json.Decoder(Word)
+
+
+class Generator:
+    """A generator process, from `start` to `stop`; as a context manager it is stopped in every case.
+
+    It is killed when the thread that started it ends, so start it from one that outlives the measurement.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stderr: IO[bytes] | None = None
+        self._unread = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int | None:
+        """The process, None when there is none."""
+        return self._process.pid if self._process is not None else None
+
+    def start(self, cores: tuple[int, ...]) -> None:
+        """Start the process, pinned to these cores, and wait until it is ready; raises GeneratorFailed."""
+        self.stop()
+        # -P: a file of the user's working directory must not take the place of a module.
+        argv = [sys.executable, "-P", "-m", "whichworker.load.child", str(os.getpid()), *map(str, cores)]
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
+        try:
+            self._process = subprocess.Popen(
+                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, start_new_session=True
+            )
+            self._hear(Ready, time.monotonic() + START_SECONDS)
+        except BaseException:
+            self.stop()
+            raise
+
+    def run(self, load: Load, on_window: Callable[[int, int], None]) -> Tally:
+        """Run one load to its end and return what was counted.
+
+        `on_window` is called as soon as the window is known, with the CLOCK_MONOTONIC nanoseconds at which it opens and
+        closes; it may sleep and read probes meanwhile. Raises GeneratorFailed when the process ends, or gives no result
+        in time, and UsageError, before anything is sent,
+        for a load that cannot be run. After any other exception the process is gone; start it again.
+        """
+        seconds = load.stagger_seconds + load.settle_seconds + load.window_seconds + 2 * load.deadline_seconds
+        ends = time.monotonic() + seconds + SPARE_SECONDS
+        prepare_asks(load)
+        try:
+            self._tell(load)
+            window = self._hear(Opens, ends)
+            on_window(window.opens_ns, window.closes_ns)
+            return self._hear(Done, ends).tally
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Kill and reap the process; nothing happens when there is none."""
+        process, self._process = self._process, None
+        stderr, self._stderr = self._stderr, None
+        self._unread = b""
+        if process is not None:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                _close(pipe)
+        _close(stderr)
+
+    def _tell(self, load: Load) -> None:
+        if self._process is None:
+            raise GeneratorFailed("the load generator is not running", hint="call start() before run()")
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(msgspec.json.encode(load) + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._failure("ended between two runs") from None
+
+    def _hear(self, kind: type[T], ends: float) -> T:
+        word = _WORDS.decode(self._read_line(ends))
+        if not isinstance(word, kind):
+            raise self._failure(f"said {type(word).__name__} where {kind.__name__} was due")
+        return word
+
+    def _read_line(self, ends: float) -> bytes:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        fd = self._process.stdout.fileno()
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        pieces = [self._unread]
+        while b"\n" not in pieces[-1]:
+            left = ends - time.monotonic()
+            if left <= 0 or not poll.poll(left * 1000):
+                raise self._failure("gave no result in time")
+            data = os.read(fd, READ_BYTES)
+            if not data:
+                raise self._failure("ended")
+            pieces.append(data)
+        line, _, self._unread = b"".join(pieces).partition(b"\n")
+        return line
+
+    def _failure(self, what: str) -> GeneratorFailed:
+        assert self._process is not None
+        assert self._stderr is not None
+        try:
+            code = self._process.wait(ENDING_SECONDS)  # one that ended by itself is still writing why
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        size = self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, size - TAIL_BYTES))
+        seen = self._stderr.read().decode("utf-8", "replace")
+        return GeneratorFailed(
+            f"the load generator {what} (exit status {code})", seen=seen, hint="this is a fault of whichworker"
+        )
+
+
+def _close(stream: IO[bytes] | None) -> None:
+    if stream is not None:
+        # What a dead process did not read is still in the buffer, and has nowhere to go.
+        with contextlib.suppress(BrokenPipeError):
+            stream.close()

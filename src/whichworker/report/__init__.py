@@ -1,0 +1,1 @@
+"""Showing a result: terminal, HTML, JSON. Everything shown derives from the one result."""

@@ -1,0 +1,59 @@
+"""Writing results to files: whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from whichworker.errors import UsageError
+from whichworker.report import html as page
+from whichworker.result import Result, encode
+
+STANDARD_OUTPUT = "-"
+
+
+def check_writable(paths: Iterable[str]) -> None:
+    """Raise UsageError before anything is measured where a result could not be written afterwards."""
+    for name in paths:
+        if not name or name == STANDARD_OUTPUT:
+            continue
+        path = Path(name)
+        if path.is_dir():
+            raise UsageError(f"{name} is a folder", hint="name a file in it")
+        if not path.parent.is_dir():
+            raise UsageError(f"there is no folder {path.parent}", hint=f"mkdir -p {path.parent}")
+        if not os.access(path.parent, os.W_OK):
+            raise UsageError(f"the folder {path.parent} cannot be written")
+
+
+def write(result: Result, *, json: str = "", html: str = "") -> list[Path]:
+    """Write what was asked for; the paths of the files written."""
+    written = []
+    if json == STANDARD_OUTPUT:
+        sys.stdout.buffer.write(encode(result))
+        sys.stdout.buffer.flush()
+    elif json:
+        written.append(_replace(Path(json), encode(result)))
+    if html:
+        written.append(_replace(Path(html), page.render(result).encode()))
+    return written
+
+
+def _replace(path: Path, content: bytes) -> Path:
+    """A new file beside the old one, renamed over it when it is whole."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            try:
+                file.write(content)
+                file.flush()
+                Path(file.name).chmod(0o644)
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise UsageError(f"{path} could not be written: {error.strerror}", hint="the run itself is kept; see --resume") from error
+    return path

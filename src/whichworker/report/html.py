@@ -1,0 +1,183 @@
+"""The HTML report: one file that opens offline, runs no script and refers to nothing outside itself."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from whichworker.model import Finding
+from whichworker.report import charts
+from whichworker.result import ArmResult, Result, encode
+from whichworker.units import show_bytes, show_clock, show_rate, show_seconds, show_share
+
+MATRIX_LIMIT = 16  # more columns than this nobody reads, and the JSON has every pair
+SEVERITIES = (("error", "Errors"), ("warning", "Warnings"), ("info", "Notes"))
+SYMBOLS: dict[charts.Relation, str] = {"faster": "▲", "slower": "▼", "tie": "=", "undetermined": "?"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One pair of the matrix: how the arm of the row stands against the arm of the column."""
+
+    relation: charts.Relation
+    symbol: str
+    ratio: str
+    words: str
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    """One row of the matrix; the cell on the diagonal is None."""
+
+    letter: str
+    name: str
+    cells: tuple[Cell | None, ...]
+
+
+def render(result: Result) -> str:
+    """The whole report as one HTML document."""
+    ranked = charts.standings(result)
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            result=result,
+            headline=headline(result),
+            facts=facts(result),
+            ranked=ranked,
+            charts=charts,
+            legend=[relation for relation in charts.MARKS if any(standing.relation == relation for standing in ranked)],
+            scale=charts.throughput_scale(result),
+            ratios=charts.ratios(result),
+            matrix=matrix(result),
+            findings=findings(result),
+            unranked=unranked(result),
+            pythons=pythons(result),
+            download=base64.b64encode(encode(result)).decode("ascii"),
+            filename=f"whichworker-{re.sub(r'[^A-Za-z0-9._-]+', '-', result.run.id)}.json",
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("whichworker", "report/templates")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.globals |= {"meanings": charts.MEANINGS}
+    environment.filters |= {
+        "bytes": show_bytes,
+        "clock": show_clock,
+        "command": shlex.join,
+        "cores": show_cores,
+        "date": show_date,
+        "detail": show_detail,
+        "icon": charts.icon,
+        "rate": show_rate,
+        "seconds": show_seconds,
+        "settings": show_settings,
+        "share": show_share,
+    }
+    return environment
+
+
+def headline(result: Result) -> str:
+    """The answer in one line; an invalid run has none."""
+    if result.validity.state == "invalid":
+        return "INVALID: this run cannot say what to deploy"
+    if result.advice is not None:
+        return f"Deploy {result.advice.arm}"
+    if not charts.standings(result):
+        return "Nothing to deploy: no arm could be ranked"
+    return "Undecided: this run names no arm to deploy"
+
+
+def facts(result: Result) -> list[tuple[str, str | None]]:
+    """What was asked, of which machine and when; None where it is not known."""
+    asked, machine, run = result.question, result.machine, result.run
+    connections = asked.connections
+    usable = len(machine.usable_cores)
+    pinned = f"server on {show_cores(asked.server_cores)}, load on {show_cores(asked.generator_cores)}"
+    return [
+        ("App", asked.app),
+        ("Workload", asked.workload),
+        ("Connections", None if connections is None else f"{connections}"),
+        ("Machine", f"{machine.cpu}, {show_bytes(machine.memory_bytes)}, {machine.system}"),
+        ("Cores", f"{usable} of {machine.cores} usable: {pinned}"),
+        ("Python", ", ".join(pythons(result)) or None),
+        ("Date", show_date(run.started)),
+        ("Duration", show_clock(run.seconds)),
+        ("Blocks", f"{result.blocks}"),
+        ("Version", f"whichworker {run.version}"),
+    ]
+
+
+def matrix(result: Result) -> tuple[MatrixRow, ...]:
+    """Every ranked arm against every other; empty for one arm, for too many, and where no pair was judged."""
+    names = [standing.arm.name for standing in charts.standings(result)]
+    if not 2 <= len(names) <= MATRIX_LIMIT or not (result.claims or result.ties or result.undetermined):
+        return ()
+    return tuple(
+        MatrixRow(chr(ord("A") + number), name, tuple(None if name == other else _cell(result, name, other) for other in names))
+        for number, name in enumerate(names)
+    )
+
+
+def _cell(result: Result, name: str, other: str) -> Cell:
+    relation, claim = charts.compare(result, name, other)
+    if claim is None:
+        words = {"tie": f"{name} ties with {other}", "undetermined": f"{name} against {other}: undetermined"}
+        return Cell(relation, SYMBOLS.get(relation, ""), "", words.get(relation, f"{name} against {other}: no verdict"))
+    words_of_claim = f"{name} is {relation} than {other}: ratio {claim.ratio:.2f}, from {claim.low:.2f} to {claim.high:.2f}"
+    return Cell(relation, SYMBOLS[relation], f"{claim.ratio:.2f}", words_of_claim)
+
+
+def findings(result: Result) -> list[tuple[str, str, list[Finding]]]:
+    """Severity, heading and findings, the gravest first; severities without a finding are left out."""
+    groups = [(key, heading, [one for one in result.findings if one.severity == key]) for key, heading in SEVERITIES]
+    return [group for group in groups if group[2]]
+
+
+def unranked(result: Result) -> list[ArmResult]:
+    """The arms to explain: those that failed, were refused or are invalid, then ranked ones that saw failures."""
+    out = [arm for arm in result.arms if arm.state not in ("ranked", "dropped")]
+    return out + [arm for arm in result.arms if arm.state in ("ranked", "dropped") and arm.failures]
+
+
+def pythons(result: Result) -> list[str]:
+    """The interpreters of the arms, each once; an arm names its own only where they differ."""
+    return sorted({arm.python for arm in result.arms if arm.python is not None})
+
+
+def show_cores(cores: Sequence[int]) -> str:
+    """Write core numbers as `core 1`, `cores 0, 2`, or `any core` where none was set aside."""
+    if not cores:
+        return "any core"
+    return ("core " if len(cores) == 1 else "cores ") + ", ".join(str(core) for core in cores)
+
+
+def show_settings(settings: dict[str, int | str]) -> str:
+    """Write settings as on the command line: `workers=2 threads=8`."""
+    return " ".join(f"{name}={value}" for name, value in settings.items())
+
+
+def show_detail(value: Any) -> str:
+    """Write a detail of the machine: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def show_date(started: str) -> str:
+    """Write an ISO 8601 time as `2025-03-04 12:30 UTC`; text that is none is shown as it came."""
+    try:
+        when = datetime.fromisoformat(started)
+    except ValueError:
+        return started
+    return f"{when if when.tzinfo is None else when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

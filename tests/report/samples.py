@@ -1,0 +1,360 @@
+"""Results as real races leave them, built without running one: the same samples serve every report."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from msgspec.structs import replace
+
+from whichworker.model import Failure, Finding, Machine
+from whichworker.result import (
+    AdvisedArm,
+    ArmResult,
+    ArmState,
+    AskedQuestion,
+    Claim,
+    Estimate,
+    Result,
+    Run,
+    SaturationLatency,
+    Twin,
+    Validity,
+    Window,
+)
+
+BLOCKS = 8
+TRACEBACK = """Traceback (most recent call last):
+  File "/srv/env/lib/python3.12/site-packages/hypercorn/trio/__init__.py", line 9, in <module>
+    import trio
+ModuleNotFoundError: No module named 'trio'"""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """What a sample says about one ranked arm; `blocks` is how many it stayed in the race."""
+
+    name: str
+    server: str
+    version: str
+    rate: float
+    ranks: tuple[int, int]
+    cpu: float
+    memory: int
+    cold: float
+    blocks: int = BLOCKS
+    settings: dict[str, int | str] = field(default_factory=dict)
+
+
+CONTENDERS = (
+    Contender(
+        "granian-wsgi", "granian", "2.5.4", 3120, (1, 3), 312e-6, 61_300_000, 0.71, 8, {"workers": 1, "blocking_threads": 2}
+    ),
+    Contender("gunicorn-gthread", "gunicorn", "23.0.0", 3085, (1, 3), 297e-6, 74_900_000, 0.58, 8, {"workers": 1, "threads": 8}),
+    Contender("gunicorn-gevent", "gunicorn", "23.0.0", 3041, (1, 4), 318e-6, 82_100_000, 0.83, 8, {"workers": 1}),
+    Contender("gunicorn-sync", "gunicorn", "23.0.0", 2890, (3, 4), 331e-6, 58_200_000, 0.52, 8, {"workers": 2}),
+    Contender("waitress", "waitress", "3.0.2", 2466, (5, 5), 401e-6, 55_400_000, 0.49, 7, {"threads": 8}),
+    Contender("granian-asgi-uvloop", "granian", "2.5.4", 1914, (6, 7), 518e-6, 66_800_000, 0.94, 5, {"loop": "uvloop"}),
+    Contender("uvicorn[workers=2]", "uvicorn", "0.35.0", 1790, (6, 8), 553e-6, 131_000_000, 1.12, 4, {"workers": 2}),
+    Contender("hypercorn-asyncio", "hypercorn", "0.17.3", 1388, (7, 9), 712e-6, 79_400_000, 0.91, 4),
+    Contender("daphne", "daphne", "4.2.1", 1102, (8, 9), 903e-6, 88_700_000, 1.37, 4),
+)
+ASGI = ("granian-asgi-uvloop", "uvicorn[workers=2]", "hypercorn-asyncio", "daphne")
+RESET = Failure(kind="reset", count=2, sample="connection reset after 0 of 1843 bytes")
+
+
+def race() -> Result:
+    """A finished, valid race of 12 arms: nine ranked with claims, ties and drops, one failed, one refused, one invalid."""
+    names = [one.name for one in CONTENDERS]
+    return Result(
+        question=question(),
+        machine=machine(),
+        run=Run(
+            id="2025-03-04T12-30-05-7f3a",
+            started="2025-03-04T12:30:05Z",
+            command="whichworker race builtin:django --time 2m",
+            version="0.1.0",
+            seconds=131.4,
+            finished=True,
+        ),
+        validity=Validity(state="valid"),
+        findings=findings(),
+        arms=(*(ranked(one) for one in CONTENDERS), *unranked()),
+        claims=(
+            Claim(better=names[0], worse=names[4], ratio=1.265, low=1.19, high=1.345),
+            Claim(better=names[0], worse=names[5], ratio=1.63, low=1.48, high=1.79),
+            Claim(better=names[0], worse=names[3], ratio=1.08, low=1.01, high=1.155),
+            Claim(better=names[1], worse=names[4], ratio=1.251, low=1.172, high=1.335),
+        ),
+        ties=((names[0], names[1]), (names[1], names[2])),
+        undetermined=((names[0], names[2]), (names[2], names[3])),
+        blocks=BLOCKS,
+        blocks_to_decide=5,
+        twin=Twin(arm=names[1], blocks=BLOCKS, ratio=1.004, evidence=0.41, limit=20.0),
+        advice=AdvisedArm(
+            arm=names[1],
+            settings={"workers": 1, "threads": 8},
+            because="gunicorn-gthread ties with granian-wsgi, the fastest arm, within 3 % and needs 5 % less CPU per request.",
+            command=("gunicorn", "-k", "gthread", "-w", "1", "--threads", "8", "-b", "127.0.0.1:8000", "shop.wsgi:application"),
+            runner_up=names[0],
+        ),
+        windows=windows(),
+    )
+
+
+def question() -> AskedQuestion:
+    """What the sample races ask."""
+    return AskedQuestion(
+        app="builtin:django",
+        workload="query, rendered as HTML",
+        delta=0.03,
+        alpha=0.05,
+        claims="leader",
+        seed=1,
+        time_seconds=120.0,
+        connections=16,
+        server_cores=(1,),
+        generator_cores=(0,),
+    )
+
+
+def machine() -> Machine:
+    """The machine the sample races ran on."""
+    return Machine(
+        fingerprint="b1946ac92492d234",
+        system="Linux 6.1.0 x86_64",
+        cpu="AMD EPYC 7B13",
+        cores=2,
+        usable_cores=(0, 1),
+        memory_bytes=8_200_000_000,
+        details={"governor": "performance", "virtual": True, "cgroup": {"version": 2, "cpu.max": "max"}},
+    )
+
+
+def findings() -> tuple[Finding, ...]:
+    """One error, two warnings and a note."""
+    return (
+        Finding(
+            code="arm-failed",
+            severity="error",
+            text="never gave a right answer",
+            arm="hypercorn-trio",
+            evidence=TRACEBACK,
+            hint="install hypercorn[trio] in the environment of the app",
+        ),
+        Finding(
+            code="foreign-cpu",
+            severity="warning",
+            text="another process used the server core in 6 of 96 windows; they were repeated",
+            evidence="foreign share 0.31 0.27 0.44 0.29 0.26 0.38, limit 0.25",
+        ),
+        Finding(
+            code="cold-start-slow", severity="warning", text="took more than a second from start to first answer", arm="daphne"
+        ),
+        Finding(
+            code="app-found", severity="info", text="no app was named and none found here: the built-in Django project was raced"
+        ),
+    )
+
+
+def ranked(one: Contender) -> ArmResult:
+    """The result of one ranked arm."""
+    half = 0.018 + 0.05 / one.blocks
+    interval = Estimate(value=one.rate, low=round(one.rate * (1 - half), 1), high=round(one.rate * (1 + half), 1))
+    quick = 16 / one.rate
+    return ArmResult(
+        name=one.name,
+        server=one.server,
+        kind=one.name.partition("-")[2] or "default",
+        version=one.version,
+        python="3.12.3",
+        interface="asgi" if one.name in ASGI else "wsgi",
+        settings=one.settings,
+        state="ranked",
+        rank_low=one.ranks[0],
+        rank_high=one.ranks[1],
+        throughput_per_second=interval,
+        cpu_seconds_per_request=one.cpu,
+        memory_bytes=one.memory,
+        cold_start_seconds=one.cold,
+        latency_at_saturation_seconds=SaturationLatency(p50=quick, p99=quick * 3.2 if one.blocks > 4 else None),
+        connections=16,
+        windows=one.blocks,
+        launches=one.blocks,
+        repeats=1 if one.name == "waitress" else 0,
+        failures=(RESET,) if one.name == "gunicorn-sync" else (),
+        dropped=one.blocks < BLOCKS,
+        command=(one.server, "--bind", "127.0.0.1:0", "shop.wsgi:application"),
+    )
+
+
+def unranked() -> tuple[ArmResult, ...]:
+    """An arm that failed to start, one that was refused and one whose answers were wrong."""
+    wrong = Failure(kind="body", count=412, sample="expected 1843 bytes b'<table><tr>…', got 17 bytes b'Too many requests'")
+    return (
+        bare("hypercorn-trio", "failed", Failure(kind="start", count=3, sample=TRACEBACK)),
+        bare("bjoern", "refused", Failure(kind="refused", count=1, sample="bjoern has no wheel for Python 3.12 on this machine")),
+        bare("cheroot", "invalid", wrong),
+    )
+
+
+def bare(name: str, state: ArmState, *failures: Failure) -> ArmResult:
+    """An arm of which nothing was measured."""
+    return ArmResult(
+        name=name,
+        server=name.partition("-")[0],
+        kind="default",
+        version=None,
+        python=None,
+        interface="wsgi",
+        settings={},
+        state=state,
+        failures=failures,
+    )
+
+
+def windows(blocks: int = BLOCKS, seed: int = 7) -> tuple[Window, ...]:
+    """The windows of the ranked arms: a block effect they share, and noise of their own."""
+    noise = random.Random(seed)
+    found = []
+    for block in range(blocks):
+        shared = noise.gauss(1, 0.04)
+        for one in CONTENDERS:
+            if block * BLOCKS < one.blocks * blocks:
+                rate, cpu = one.rate * shared * noise.gauss(1, 0.025), one.cpu * noise.gauss(1, 0.008)
+                window = Window(
+                    block=block, arm=one.name, throughput_per_second=round(rate, 2), cpu_seconds_per_request=round(cpu, 9)
+                )
+                found.append(window)
+    return tuple(found)
+
+
+def invalid() -> Result:
+    """A race whose twins differed: it must not be believed, though it still holds numbers and an advice."""
+    reasons = (
+        "the twins of gunicorn-gthread differed by 9 %, and they are the same arm",
+        "more than half of the windows were refused",
+    )
+    twin = Twin(arm="gunicorn-gthread", blocks=BLOCKS, ratio=1.09, evidence=57.0, limit=20.0)
+    return replace(race(), validity=Validity(state="invalid", reasons=reasons), twin=twin)
+
+
+def interrupted() -> Result:
+    """A race that was stopped early: ranked so far, nothing claimed, nothing advised."""
+    whole = race()
+    names = [one.name for one in CONTENDERS[:5]]
+    return replace(
+        whole,
+        run=replace(whole.run, finished=False, seconds=48.0),
+        claims=(),
+        ties=(),
+        undetermined=tuple(combinations(names, 2)),
+        advice=None,
+        twin=None,
+    )
+
+
+def single() -> Result:
+    """A race of one arm: intervals only."""
+    whole, only = race(), CONTENDERS[0]
+    advice = AdvisedArm(
+        arm=only.name, settings={}, because="It is the only arm that was asked for.", command=("granian", "shop.wsgi")
+    )
+    return replace(
+        whole,
+        arms=(replace(whole.arms[0], rank_low=1, rank_high=1),),
+        claims=(),
+        ties=(),
+        undetermined=(),
+        twin=None,
+        advice=advice,
+        findings=(),
+        blocks_to_decide=None,
+        windows=tuple(window for window in whole.windows if window.arm == only.name),
+    )
+
+
+def unanswered() -> Result:
+    """A race in which no arm could be ranked."""
+    return replace(
+        race(),
+        arms=unranked(),
+        claims=(),
+        ties=(),
+        undetermined=(),
+        twin=None,
+        advice=None,
+        windows=(),
+        blocks=0,
+        blocks_to_decide=None,
+    )
+
+
+def sparse() -> Result:
+    """A race in which every measurement that may be absent is absent."""
+    whole = race()
+    arms = tuple(
+        replace(
+            arm,
+            version=None,
+            python=None,
+            rank_low=None,
+            rank_high=None,
+            throughput_per_second=None,
+            cpu_seconds_per_request=None,
+            memory_bytes=None,
+            cold_start_seconds=None,
+            latency_at_saturation_seconds=None,
+            connections=None,
+            failures=(),
+            command=(),
+        )
+        for arm in whole.arms
+    )
+    asked = replace(whole.question, connections=None, server_cores=(), generator_cores=())
+    return replace(
+        whole,
+        question=asked,
+        arms=arms,
+        claims=(),
+        ties=(),
+        undetermined=(),
+        twin=None,
+        advice=None,
+        windows=(),
+        findings=(),
+    )
+
+
+def hostile(text: str = "<script>alert('\"&x')</script>") -> Result:
+    """A race in which every text that comes from outside tries to be markup."""
+    whole = race()
+    arms = tuple(
+        replace(
+            arm,
+            name=f"{arm.name}{text}",
+            server=text,
+            version=text,
+            python=text,
+            settings={text: text},
+            command=(text,),
+            failures=(Failure(kind=text, count=1, sample=text),),
+        )
+        for arm in whole.arms
+    )
+    leader, second = arms[0].name, arms[1].name
+    return replace(
+        whole,
+        question=replace(whole.question, app=text, workload=text, claims=text),
+        machine=replace(whole.machine, cpu=text, system=text, fingerprint=text, details={text: text, "list": [text]}),
+        run=replace(whole.run, id=text, command=text, version=text, started=text),
+        findings=(Finding(code=text, severity="warning", text=text, evidence=text, hint=text, arm=text),),
+        arms=arms,
+        claims=(Claim(better=leader, worse=arms[2].name, ratio=1.1, low=1.02, high=1.2),),
+        ties=((leader, second),),
+        undetermined=((leader, arms[3].name),),
+        twin=Twin(arm=text, blocks=1, ratio=None, evidence=0.1, limit=20.0),
+        advice=AdvisedArm(arm=leader, settings={text: text}, because=text, command=(text,), runner_up=text),
+        windows=tuple(replace(window, arm=f"{window.arm}{text}") for window in whole.windows),
+    )

@@ -1,0 +1,276 @@
+"""The HTML report: complete, self-contained, honest about what is absent, and safe whatever an arm is called."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from whichworker.report.html import render, show_cores, show_date
+from whichworker.result import Result, decode
+
+from . import samples
+
+GOLDEN = Path(__file__).parent / "golden" / "report.html"
+SAMPLES = (
+    samples.race,
+    samples.invalid,
+    samples.interrupted,
+    samples.single,
+    samples.unanswered,
+    samples.sparse,
+    samples.hostile,
+)
+VOID = {"meta", "link", "br"}
+every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.__name__)
+
+
+class Page(HTMLParser):
+    """What the tests ask of a page: its elements, the text of its tables' rows and headings, and whether tags balance."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: dict[str, list[str]] = {}
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_data(" ")  # words of neighbouring elements are not one word
+        self.elements.append((tag, dict(attrs)))
+        self.words.setdefault(tag, []).append("")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        for tag in set(self.open):
+            self.words[tag][-1] += data
+
+    def attributes(self, *names: str) -> list[str]:
+        """The values of these attributes, wherever they stand."""
+        return [value or "" for _, found in self.elements for name, value in found.items() if name in names]
+
+
+def text_of(page: Page, tag: str) -> list[str]:
+    """The text of each element of this kind, white space collapsed."""
+    return [" ".join(words.split()) for words in page.words.get(tag, [])]
+
+
+@every_sample
+def test_nothing_outside_the_file_is_referred_to(sample: Callable[[], Result]) -> None:
+    text = render(sample())
+    page = Page(text)
+    references = page.attributes("src", "href", "srcset", "action", "data", "poster", "formaction", "xlink:href", "background")
+    assert references
+    assert all(reference.startswith(("#", "data:")) for reference in references)
+    assert not re.search(r"@import|url\(", text)
+    assert not {"script", "iframe", "object", "embed", "form", "base"} & {tag for tag, _ in page.elements}
+    assert not [name for _, found in page.elements for name in found if name.startswith("on")]
+
+
+@every_sample
+def test_every_tag_is_closed_and_every_anchor_has_a_target(sample: Callable[[], Result]) -> None:
+    page = Page(render(sample()))
+    assert page.open == []
+    identifiers = page.attributes("id")
+    assert len(identifiers) == len(set(identifiers))
+    targets = [link.removeprefix("#") for link in page.attributes("href") if link.startswith("#")]
+    named = " ".join(page.attributes("aria-labelledby", "aria-describedby")).split()
+    assert {*targets, *named} <= set(identifiers)
+
+
+@every_sample
+def test_the_content_policy_allows_only_inline_style_and_data_images(sample: Callable[[], Result]) -> None:
+    page = Page(render(sample()))
+    policies = [found["content"] for tag, found in page.elements if found.get("http-equiv") == "Content-Security-Policy"]
+    assert policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"]
+
+
+@every_sample
+def test_the_embedded_result_is_the_result(sample: Callable[[], Result]) -> None:
+    result = sample()
+    links = [found for tag, found in Page(render(result)).elements if tag == "a" and "download" in found]
+    assert len(links) == 1
+    assert re.fullmatch(r"whichworker-[A-Za-z0-9._-]+\.json", links[0]["download"] or "")
+    kind, _, encoded = (links[0]["href"] or "").partition(",")
+    assert kind == "data:application/json;base64"
+    assert decode(base64.b64decode(encoded, validate=True)) == result
+
+
+@every_sample
+def test_the_page_is_small(sample: Callable[[], Result]) -> None:
+    assert len(render(sample()).encode()) < 300_000
+
+
+def test_five_times_the_blocks_still_fit() -> None:
+    assert len(render(replace(samples.race(), windows=samples.windows(40), blocks=40)).encode()) < 300_000
+
+
+@every_sample
+def test_the_page_has_a_language_and_one_first_heading(sample: Callable[[], Result]) -> None:
+    page = Page(render(sample()))
+    assert ("html", {"lang": "en"}) in page.elements
+    assert len(text_of(page, "h1")) == 1
+    assert text_of(page, "h1")[0] in text_of(page, "title")[0]
+
+
+def test_the_answer_comes_first_with_its_reason_and_its_command() -> None:
+    result = samples.race()
+    page = Page(render(result))
+    assert result.advice is not None
+    assert text_of(page, "h1") == ["Deploy gunicorn-gthread"]
+    assert text_of(page, "pre")[0] == "gunicorn -k gthread -w 1 --threads 8 -b 127.0.0.1:8000 shop.wsgi:application"
+    assert result.advice.because in text_of(page, "p")
+
+
+def test_every_ranked_arm_has_a_row_and_every_other_its_failure() -> None:
+    result = samples.race()
+    page = Page(render(result))
+    rows, articles = text_of(page, "tr"), text_of(page, "article")
+    for arm in result.arms:
+        if arm.state == "ranked":
+            assert any(arm.name in row and "SGI" in row for row in rows)
+        else:
+            assert any(
+                arm.name in article and arm.state in article and arm.failures[0].sample.split()[0] in article
+                for article in articles
+            )
+
+
+def test_a_row_says_what_was_measured_and_what_was_claimed() -> None:
+    rows = text_of(Page(render(samples.race())), "tr")
+    sync = next(row for row in rows if "gunicorn-sync" in row and "WSGI" in row)
+    assert sync == (
+        "3–4 gunicorn-sync gunicorn 23.0.0 · WSGI 2,890 2,820–2,960 slower leader 1.08× as fast (1.01–1.16) "
+        "331 µs 58.2 MB 520 ms 5.54 ms 17.7 ms 8"
+    )
+    uvicorn = next(row for row in rows if "uvicorn[workers=2]" in row and "ASGI" in row)
+    assert "dropped" in uvicorn and uvicorn.endswith("8.94 ms – 4")
+
+
+def test_findings_stand_under_their_severity_with_evidence() -> None:
+    page = Page(render(samples.race()))
+    assert [heading for heading in text_of(page, "h3") if heading[-1].isdigit()] == ["Errors 1", "Warnings 2", "Notes 1"]
+    assert any("foreign share 0.31" in details for details in text_of(page, "details"))
+
+
+def test_an_invalid_result_shows_no_ranking() -> None:
+    result = samples.invalid()
+    text = render(result)
+    page = Page(text)
+    assert text_of(page, "h1")[0].startswith("INVALID")
+    assert all(any(reason == item for item in text_of(page, "li")) for reason in result.validity.reasons)
+    assert "leaderboard" not in page.attributes("id") and not [one for one in page.attributes("role") if one == "img"]
+    assert "Deploy " not in text and "shop.wsgi" not in text_of(page, "pre")[0]
+    names = [row.split()[0] for row in text_of(page, "tr")[1:]]
+    assert names == sorted(names)
+    for arm in result.arms:
+        if arm.throughput_per_second is not None:
+            assert f"{arm.throughput_per_second.value:,.0f}" not in text
+
+
+def test_an_interrupted_run_says_so() -> None:
+    assert any(words.startswith("Interrupted, partial.") for words in text_of(Page(render(samples.interrupted())), "p"))
+    assert "Interrupted" not in render(samples.race())
+
+
+def test_one_arm_alone_has_no_pairs() -> None:
+    page = Page(render(samples.single()))
+    assert text_of(page, "h1") == ["Deploy granian-wsgi"]
+    assert "pairs" not in page.attributes("id")
+    assert page.attributes("role").count("img") == 2
+
+
+def test_no_ranked_arm_leaves_the_failures() -> None:
+    page = Page(render(samples.unanswered()))
+    assert text_of(page, "h1") == ["Nothing to deploy: no arm could be ranked"]
+    assert len(text_of(page, "article")) == 3
+
+
+def test_what_was_not_measured_is_a_dash_and_never_a_zero() -> None:
+    rows = text_of(Page(render(samples.sparse())), "tr")
+    daphne = next(row for row in rows if row.startswith("– daphne"))
+    assert daphne == "– daphne daphne · ASGI – dropped – – – – – 4"
+    assert '<abbr class="absent" title="not measured">–</abbr>' in render(samples.sparse())
+
+
+def test_text_from_outside_stays_text() -> None:
+    hostile = samples.hostile()
+    text = render(hostile)
+    assert "<script" not in text.lower()
+    assert "granian-wsgi<script>alert('\"&x')</script>" in text_of(Page(text), "h1")[0]
+
+
+def test_interpreters_are_named_by_row_only_where_they_differ() -> None:
+    whole = samples.race()
+    assert "· Python" not in render(whole)
+    assert "· Python 3.13.1" in render(replace(whole, arms=(replace(whole.arms[0], python="3.13.1"), *whole.arms[1:])))
+
+
+def test_more_arms_than_a_reader_can_cross_have_no_matrix() -> None:
+    whole = samples.race()
+    arms = tuple(replace(whole.arms[0], name=f"arm-{number}") for number in range(17))
+    assert 'id="pairs"' not in render(replace(whole, arms=arms))
+
+
+@pytest.mark.parametrize(
+    ("started", "shown"),
+    [
+        ("2025-03-04T12:30:05Z", "2025-03-04 12:30 UTC"),
+        ("2025-03-04T12:30:05+02:00", "2025-03-04 10:30 UTC"),
+        ("2025-03-04T12:30:05", "2025-03-04 12:30 UTC"),
+        ("yesterday", "yesterday"),
+    ],
+)
+def test_dates(started: str, shown: str) -> None:
+    assert show_date(started) == shown
+
+
+@pytest.mark.parametrize(("cores", "shown"), [((), "any core"), ((1,), "core 1"), ((0, 2), "cores 0, 2")])
+def test_cores(cores: tuple[int, ...], shown: str) -> None:
+    assert show_cores(cores) == shown
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _contrast(one: str, other: str) -> float:
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_text_is_readable_in_both_themes(theme: int) -> None:
+    """WCAG 2.2 AA: 4.5 for text, 3 for graphics."""
+    blocks = re.findall(r":root \{([^}]*--ink[^}]*)\}", render(samples.race()))
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", blocks[theme]))
+    for background in ("paper", "raised"):
+        for text in ("ink", "quiet", "accent", "slow", "doubt", "bad"):
+            assert _contrast(colours[text], colours[background]) >= 4.5, (text, background)
+    assert _contrast(colours["on-loud"], colours["loud"]) >= 4.5
+    assert _contrast(colours["memory"], colours["paper"]) >= 3
+
+
+def test_the_report_is_the_golden_one() -> None:
+    """To regenerate after a wanted change, and then read the diff:
+
+    WHICHWORKER_UPDATE_GOLDEN=1 python -m pytest tests/report/test_html.py
+    """
+    text = render(samples.race())
+    if os.environ.get("WHICHWORKER_UPDATE_GOLDEN") == "1":
+        GOLDEN.parent.mkdir(exist_ok=True)
+        GOLDEN.write_text(text, encoding="utf-8")
+    assert text == GOLDEN.read_text(encoding="utf-8")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
 
+from whichworker.cli import consoles
 from whichworker.lab.examination import examine
 from whichworker.report import terminal
 
@@ -12,7 +12,7 @@ from whichworker.report import terminal
 @click.command()
 def doctor() -> None:
     """Look at the machine, changing nothing."""
-    console = Console(highlight=False)
+    console = consoles.results()
     described, findings = examine()
     cores = ",".join(str(core) for core in described.usable_cores)
     console.print(f"{described.cpu}, {described.cores} cores ({cores} usable), {described.memory_bytes / 1e9:.1f} GB, {described.system}")

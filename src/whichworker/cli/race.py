@@ -11,6 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from whichworker.cli import consoles
 from whichworker.cli.options import options_of
 from whichworker.cli.progress import Printer
 from whichworker.config.layers import gather
@@ -40,7 +41,8 @@ def race(app: str | None, **given: Any) -> int:
     output = OutputOptions(**{field: given.pop(field) for field in OutputOptions.__struct_fields__ if given.get(field) is not None})
     given = {name: value for name, value in given.items() if name not in OutputOptions.__struct_fields__}
     files.check_writable([output.json, output.html])
-    notes, results = Console(stderr=True, highlight=False), Console(highlight=False, stderr=output.json == "-")
+    notes = consoles.notes()
+    results = notes if output.json == "-" else consoles.results()
     printer = Printer(notes)
     planned = _plan(app, given, output, printer, notes)
     if planned is None:

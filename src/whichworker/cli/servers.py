@@ -6,10 +6,10 @@ import sys
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from whichworker.cli import consoles
 from whichworker.lab.catalogue import catalogue
 
 
@@ -21,7 +21,7 @@ def servers(as_json: bool) -> None:
     if as_json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(entries), indent=2) + b"\n")
         return
-    console = Console(highlight=False)
+    console = consoles.results()
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for name in ("name", "interface", "what", "knobs"):
         table.add_column(name)

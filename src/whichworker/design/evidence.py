@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import optimize, stats
 
 SCALES = (0.05, 0.3, 2.0, 12.0)
 """The prior variances g of the mixture, in units of the variance of one difference."""
@@ -56,10 +55,13 @@ def critical_t(n: int, threshold: float) -> float:
     wanted = math.log(threshold)
     if n < 2 or log_evidence(math.inf, n) <= wanted:
         return math.inf
-    high = 4.0
+    low, high = 0.0, 4.0
     while log_evidence(high, n) < wanted:
-        high *= 2
-    return float(optimize.brentq(lambda t: log_evidence(t, n) - wanted, 0.0, high, xtol=1e-9))
+        low, high = high, 2 * high
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if log_evidence(middle, n) < wanted else (low, middle)
+    return high
 
 
 def least_blocks(threshold: float) -> int:
@@ -84,6 +86,8 @@ def fixed_interval(values: Sequence[float], alpha: float) -> tuple[float, float]
     n = len(values)
     if n < 2:
         return None
+    from scipy import special  # the only use of SciPy: not worth its import before a race has been run
+
     mean = float(np.mean(values))
-    half = float(stats.t.ppf(1 - alpha / 2, n - 1)) * float(np.std(values, ddof=1)) / math.sqrt(n)
+    half = float(special.stdtrit(n - 1, 1 - alpha / 2)) * float(np.std(values, ddof=1)) / math.sqrt(n)
     return mean - half, mean + half

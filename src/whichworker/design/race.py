@@ -40,7 +40,8 @@ class Race:
     It has two phases. In the first, the arms still alive run in every block until one is left, or all that are left are tied; an arm that
     the boundary has dropped runs on only until a claim about it is possible at all (few blocks bound the evidence). In the second
     (placement), arms that are still unplaced come back for a few blocks beside the leader. The claims hold whenever one looks, so leaving
-    and coming back cost no error. With `claims="all"` nobody leaves before all its pairs are settled.
+    and coming back cost no error. When an arm alive fails, those dropped compete again. With `claims="all"` nobody leaves before all its
+    pairs are settled.
     """
 
     def __init__(self, arms: Sequence[str], *, twin_of: str, delta: float, alpha: float, claims: Claims = "leader", seed: int = 1) -> None:
@@ -77,11 +78,14 @@ class Race:
         planned = self.next_block()
         assert planned is not None
         self.blocks, self._settled = planned.number, None
+        before = set(self.alive)
         for name in planned.order:
             if throughput.get(name):
                 self.logs[name][planned.number] = float(np.log(throughput[name]))
             else:
                 self.failed.add(name)
+        if before & self.failed:
+            self.dropped.clear()  # whoever they were behind may be the one that failed: the rest compete again
         if self.claims == "leader" and self._racing():
             self._eliminate()
 
@@ -149,6 +153,7 @@ class Race:
         return [leader, *waiting] if leader and waiting else []
 
     def _eliminate(self) -> None:
-        logs = {name: list(self.logs[name].values()) for name in self.alive}
+        shared = sorted(set.intersection(*(set(self.logs[name]) for name in self.alive)))
+        logs = {name: [self.logs[name][number] for number in shared] for name in self.alive}
         kept = survivors(logs, contenders=len(self.arms), delta=self.delta, alpha=self.alpha)
         self.dropped += [name for name in logs if name not in kept]

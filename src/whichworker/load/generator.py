@@ -145,9 +145,7 @@ class Generator:
         size = self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, size - TAIL_BYTES))
         seen = self._stderr.read().decode("utf-8", "replace")
-        return GeneratorFailed(
-            f"the load generator {what} (exit status {code})", seen=seen, hint="this is a fault of whichworker"
-        )
+        return GeneratorFailed(f"the load generator {what} (exit status {code})", seen=seen, hint="this is a fault of whichworker")
 
 
 def _close(stream: IO[bytes] | None) -> None:

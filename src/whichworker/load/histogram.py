@@ -135,8 +135,10 @@ class Histogram:
     def from_hdr(cls, text: str) -> Histogram:
         """Read an HdrHistogram V2 of nanoseconds; `min` and `max` are then those of their buckets."""
         histogram = cls()
-        for item in HdrHistogram.decode(text.encode("ascii")).get_recorded_iterator():
-            index = _index_of(int(item.value_iterated_to))
-            histogram._counts[index] += int(item.count_added_in_this_iter_step)
-            histogram._note(int(item.count_added_in_this_iter_step), *_bounds_of(index))
+        hdr = HdrHistogram.decode(text.encode("ascii"))
+        for place, count in enumerate(hdr.counts):  # the iterators of hdrh visit every empty slot a hundred times slower
+            if count:
+                index = _index_of(int(hdr.get_value_from_index(place)))
+                histogram._counts[index] += int(count)
+                histogram._note(int(count), *_bounds_of(index))
         return histogram

@@ -69,7 +69,7 @@ class Launch:
 
     def __enter__(self) -> Self:
         if self.mode == "walk":
-            adopt_orphans()
+            adopt_orphans(True)
         environment = {**self.order.environment, LAUNCH_VARIABLE: self.token}
         self._warden = subprocess.Popen(
             _warden_argv(self.mode), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, bufsize=0
@@ -156,6 +156,7 @@ class Launch:
         process.stdout.close()
         if self.mode == "walk":
             kill_adopted(self.token)
+            adopt_orphans(False)
 
     def _status(self) -> int | None:
         status: int | None = (self._ended or {}).get("ended")
@@ -183,9 +184,9 @@ class Launch:
         return True
 
 
-def adopt_orphans() -> None:
-    """Make this process the next subreaper above the warden, so that orphans of a killed warden stay within reach."""
-    ctypes.CDLL(None, use_errno=True).prctl(warden.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+def adopt_orphans(adopt: bool) -> None:
+    """Make this process the next subreaper above the warden (or no longer), so that orphans of a killed warden stay within reach."""
+    ctypes.CDLL(None, use_errno=True).prctl(warden.PR_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0)
 
 
 def kill_adopted(token: str) -> None:

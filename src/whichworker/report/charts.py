@@ -240,9 +240,7 @@ def cost(result: Result) -> str:
         plot.append(_text(_percent(left), 12, heading, "heading"))
         plot += _bars(left, shape, values, show)
     about = "Bars start at zero; less is cheaper. " + " ".join(_cost_words(standing.arm) for standing in ranked)
-    return _svg(
-        "cost", "What a request costs, by arm", about, 28 + ROW * len(ranked), [_plot(plot, 72), *_names(ranked, 36, ROW)], 72
-    )
+    return _svg("cost", "What a request costs, by arm", about, 28 + ROW * len(ranked), [_plot(plot, 72), *_names(ranked, 36, ROW)], 72)
 
 
 def _cost_words(arm: ArmResult) -> str:
@@ -287,9 +285,7 @@ def blocks(result: Result) -> str:
     about = f"Ratio to {ranked[0].arm.name} in {len(numbers)} blocks, logarithmic axis. " + " ".join(
         f"{name}: {min(by_block.values()):.2f} to {max(by_block.values()):.2f}." for name, by_block in found.items()
     )
-    return _svg(
-        "blocks", "Throughput over the leader's, block by block", about, height, [_plot(plot, 72), *_names(shown, 18, row)], 72
-    )
+    return _svg("blocks", "Throughput over the leader's, block by block", about, height, [_plot(plot, 72), *_names(shown, 18, row)], 72)
 
 
 def _band(scale: Scale, delta: float, bottom: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from rich.console import Console, RenderableType
+from rich.console import Console, JustifyMethod, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +15,17 @@ from whichworker.model import Finding, Question
 from whichworker.result import ArmResult, Estimate, Result
 
 ABSENT = "–"
+ROOMY = 100
+COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
+    ("rank", "right"),
+    ("arm", "left"),
+    ("requests/s", "right"),
+    ("95 %", "right"),
+    ("against it", "left"),
+    ("CPU/request", "right"),
+    ("memory", "right"),
+    ("start", "right"),
+)
 MARKS = {"info": ("i", "cyan"), "warning": ("!", "yellow"), "error": ("x", "red")}
 
 
@@ -26,8 +37,8 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
     console.print(Text.assemble(("workload   ", "dim"), question.workload.name, (f"  {question.workload.title}", "dim")))
     cores = f"servers on core {_cores(budget.server_cores)}, generator on core {_cores(budget.generator_cores)}"
     console.print(Text.assemble(("cores      ", "dim"), cores))
-    connections = str(question.connections) if question.connections else "as many as saturate every arm"
-    console.print(Text.assemble(("connections ", "dim"), connections, ("  closed loop", "dim")))
+    connections = f"{question.connections or 'as many'} connections{'' if question.connections else ' as saturate every arm'}"
+    console.print(Text.assemble(("load       ", "dim"), connections, ", closed loop"))
     rule = f"at most {units.show_clock(budget.seconds)}; gaps under {question.delta:.0%} do not matter; error {question.alpha:.0%} in all"
     console.print(Text.assemble(("time       ", "dim"), rule))
     console.print(Text.assemble(("arms       ", "dim"), f"{len(question.arms)}"))
@@ -35,7 +46,7 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
     for arm in question.arms:
         settings = " ".join(f"{name}={value}" for name, value in arm.settings.items())
         table.add_row(arm.name, Text(versions.get(arm.name, ""), "dim"), Text(settings, "dim"))
-    console.print(Padding(table, (0, 0, 0, 11)))
+    console.print(Padding(table, (0, 0, 0, 11), expand=False))
 
 
 def print_result(console: Console, result: Result) -> None:
@@ -46,7 +57,7 @@ def print_result(console: Console, result: Result) -> None:
         for reason in result.validity.reasons:
             console.print(Text(f"  {reason}"))
     else:
-        console.print(_leaderboard(result))
+        console.print(_leaderboard(result, console.width))
         _print_answer(console, result)
     _print_out(console, result)
     print_findings(console, [finding for finding in result.findings if finding.arm is None or finding.severity == "warning"])
@@ -63,34 +74,24 @@ def print_findings(console: Console, findings: Iterable[Finding]) -> None:
             console.print(Text(f"    hint: {finding.hint}"))
 
 
-def _leaderboard(result: Result) -> RenderableType:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for name, justify in (
-        ("rank", "right"),
-        ("arm", "left"),
-        ("requests/s", "right"),
-        ("95 % interval", "right"),
-        ("against the best", "left"),
-        ("CPU/request", "right"),
-        ("memory", "right"),
-        ("cold start", "right"),
-    ):
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    leader = result.leader
+def _leaderboard(result: Result, width: int) -> RenderableType:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2 if width >= ROOMY else 1, 0, 0))
+    for name, justify in COLUMNS:
+        table.add_column(name, justify=justify, no_wrap=name != "arm", overflow="fold")
     for arm in result.arms:
         if arm.state in ("ranked", "dropped"):
-            table.add_row(*_row(result, arm, leader), style="bold" if arm.name == leader else "")
+            table.add_row(*_row(result, arm), style="bold" if arm.name == result.leader else "")
     return table
 
 
-def _row(result: Result, arm: ArmResult, leader: str | None) -> list[str]:
+def _row(result: Result, arm: ArmResult) -> list[str]:
     speed = arm.throughput_per_second
     return [
         rank(arm),
         arm.name,
         units.show_rate(speed.value) if speed else ABSENT,
-        _interval(speed),
-        standing(result, arm, leader),
+        _margin(speed),
+        standing(result, arm),
         units.show_seconds(arm.cpu_seconds_per_request) if arm.cpu_seconds_per_request else ABSENT,
         units.show_bytes(arm.memory_bytes) if arm.memory_bytes else ABSENT,
         units.show_seconds(arm.cold_start_seconds) if arm.cold_start_seconds else ABSENT,
@@ -104,13 +105,14 @@ def rank(arm: ArmResult) -> str:
     return str(arm.rank_low) if arm.rank_low == arm.rank_high else f"{arm.rank_low}-{arm.rank_high}"
 
 
-def standing(result: Result, arm: ArmResult, leader: str | None) -> str:
+def standing(result: Result, arm: ArmResult) -> str:
     """What is known of an arm against the leader, in the words of the verdict vocabulary."""
+    leader = result.leader
     if arm.name == leader:
-        return "fastest seen"
+        return "fastest"
     for claim in result.claims:
         if (claim.better, claim.worse) == (leader, arm.name):
-            return f"worse: {1 / claim.ratio:.2f}x ({1 / claim.high:.2f}-{1 / claim.low:.2f})"
+            return f"{1 / claim.ratio:.2f}x ({1 / claim.high:.2f}-{1 / claim.low:.2f})"
     if any({arm.name, leader} == set(pair) for pair in result.ties):
         return "tie"
     return "dropped" if arm.dropped else "undetermined"
@@ -145,10 +147,11 @@ def _print_out(console: Console, result: Result) -> None:
             console.print(Text(f"    {line}", "dim"), overflow="ellipsis", no_wrap=True)
 
 
-def _interval(estimate: Estimate | None) -> str:
+def _margin(estimate: Estimate | None) -> str:
+    """How far the 95 % interval reaches at most, as a share of the value."""
     if estimate is None or estimate.low is None or estimate.high is None:
         return ABSENT
-    return f"{units.show_rate(estimate.low)} - {units.show_rate(estimate.high)}"
+    return f"±{max(estimate.high / estimate.value, estimate.value / estimate.low) - 1:.0%}"
 
 
 def _command(command: Iterable[str]) -> str:

@@ -68,7 +68,7 @@ class Gevent(Gunicorn):
     kind = "gevent"
     worker_class = "gevent"
     title = "gunicorn, gevent"
-    requirements = ("gunicorn>=25", "gevent")
+    requirements = ("gunicorn[gevent]>=25",)
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, CONNECTIONS)
 
     def settings(self, cores: int) -> Settings:

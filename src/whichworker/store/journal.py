@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
@@ -39,10 +41,14 @@ class Journal:
         except OSError as error:
             file.close()
             raise JournalFailed(f"another process is writing {self.path}", hint="wait for it, or end it") from error
+        try:
+            whole = self._read(file)
+            file.truncate(whole)
+            file.seek(whole)
+        except BaseException:
+            file.close()
+            raise
         self._file = file
-        whole = self._read(file.readall())
-        file.truncate(whole)
-        file.seek(whole)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -60,7 +66,9 @@ class Journal:
             while written < len(line):
                 written += self._file.write(line[written:]) or 0
         except OSError as error:
-            self._file.truncate(start)
+            self._file.seek(start)
+            with contextlib.suppress(OSError):  # a torn last line is ignored, should even this be refused
+                self._file.truncate()
             raise JournalFailed(f"the journal {self.path} cannot be written: {error.strerror}", hint=_HINT) from error
         self.records.append(record)
 
@@ -74,8 +82,11 @@ class Journal:
             raise JournalFailed(f"{self.path} is not a journal of whichworker")
         return self.records[0]
 
-    def _read(self, text: bytes) -> int:
+    def _read(self, file: FileIO) -> int:
         """Decode whole lines; the number of bytes they take, so that a torn last line can be cut off."""
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise JournalFailed(f"the journal {self.path} is not a file", hint="move it away, or set WHICHWORKER_STATE")
+        text = file.readall()
         whole = text.rfind(b"\n") + 1
         try:
             self.records = [decoder.decode(line) for line in text[:whole].splitlines()]

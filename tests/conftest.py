@@ -1,0 +1,84 @@
+"""What many tests need: places that are not the user's, apps that misbehave on purpose, and a look at what is left running."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from whichworker.apps.interpreters import inspect, own_base
+from whichworker.lab import prepare
+from whichworker.lab.ask import budget_of
+from whichworker.lab.running import Bench
+from whichworker.lab.watch import Silent
+from whichworker.load.generator import Generator
+from whichworker.model import Answer, App, Arm, Question, Request, Workload
+from whichworker.servers import names
+from whichworker.store import places
+
+PROJECTS = Path(__file__).parent / "projects"
+RIGHT = Answer(status=200, headers=(("Content-Type", "application/json"),), body=b'{"answer": 42}')
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Runs are kept in the test's own folder; environments stay in the user's cache, where they belong."""
+    folder = tmp_path / "state"
+    monkeypatch.setenv("WHICHWORKER_STATE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def silent() -> Silent:
+    """A watcher that does nothing."""
+    return Silent()
+
+
+@pytest.fixture
+def generator() -> Iterator[Generator]:
+    """A generator on its own core."""
+    with Generator() as started:
+        started.start(budget_of(1.0).generator_cores)
+        yield started
+
+
+def faulty_question(faults: Sequence[tuple[str, str]], *, seconds: float = 20.0, connections: int | None = 4) -> Question:
+    """A race of (server, fault) arms on tests/projects/faults.py."""
+    python = own_base()
+    label = inspect(python).short_version
+    arms = []
+    for server, fault in faults:
+        arm = names.contender(names.parse(server), label, cores=1)
+        arms.append(Arm(**{**{name: getattr(arm, name) for name in arm.__struct_fields__}, "environment": {"FAULT": fault}}))
+    return Question(
+        apps={label: App(name="faults", directory=str(PROJECTS), python=python, wsgi="faults:application")},
+        workload=Workload(name="answer", title="the answer", requests=(Request(path="/", answer=RIGHT),)),
+        arms=names.number_copies(arms),
+        budget=budget_of(seconds),
+        connections=connections,
+    )
+
+
+def faulty_bench(faults: Sequence[tuple[str, str]], folder: Path) -> Bench:
+    """A bench with those arms and their environments."""
+    question, cache = faulty_question(faults), places.cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    environments, without = prepare.build(question, cache, lambda _: None)
+    assert not without
+    return Bench(question, environments, folder, cache)
+
+
+def processes_with(mark: str) -> list[int]:
+    """Living processes whose environment holds this text; zombies count as gone only once they are reaped."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            if mark.encode() in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found

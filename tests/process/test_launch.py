@@ -1,0 +1,147 @@
+"""Nothing outlives a launch, however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import processes_with
+from whichworker.errors import ServerFailed
+from whichworker.process.launch import LAUNCH_VARIABLE, Containment, Launch, Order, containment
+
+FORKS = """
+import os, subprocess, sys, time
+subprocess.Popen(["sleep", "3600"], start_new_session=True)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        time.sleep(3600)
+    os._exit(0)
+print("forked", flush=True)
+time.sleep(3600)
+"""
+
+MODES: list[Containment] = ["namespace", "walk"] if containment() == "namespace" else ["walk"]
+
+
+@pytest.fixture(params=MODES)
+def mode(request: pytest.FixtureRequest) -> Containment:
+    """Each way to hold a process tree that this machine has."""
+    found: Containment = request.param
+    return found
+
+
+def order(tmp_path: Path, *argv: str, **environment: str) -> Order:
+    """A server that is any program."""
+    return Order(
+        argv=argv, directory=str(tmp_path), environment={**os.environ, **environment}, cores=(0,), log=str(tmp_path / "server.log")
+    )
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Poll until it is true."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def forked(launch: Launch) -> str:
+    """The complaint of a readiness check: until the tree has forked."""
+    return "" if "forked" in launch.log_tail() else "not forked yet"
+
+
+def test_a_tree_that_forks_away_is_gone_after_the_block(tmp_path: Path, mode: Containment) -> None:
+    with Launch(order(tmp_path, sys.executable, "-c", FORKS), mode) as launch:
+        cold = launch.wait_ready(lambda: forked(launch), 10)
+        assert cold > 0
+        mark = f"{LAUNCH_VARIABLE}={launch.token}"
+        assert wait_until(lambda: len(launch.pids()) >= 3 and len(processes_with(mark)) >= 3)
+    assert not processes_with(mark)
+
+
+def test_a_graceful_stop_tells_what_was_left(tmp_path: Path, mode: Containment) -> None:
+    with Launch(order(tmp_path, sys.executable, "-c", FORKS), mode) as launch:
+        launch.wait_ready(lambda: forked(launch), 10)
+        ending = launch.stop(signal.SIGTERM, 5)
+    assert ending.status == -signal.SIGTERM
+    assert not ending.forced
+    assert any("sleep 3600" in name for name in ending.left)
+
+
+def test_a_server_that_ignores_term_is_killed(tmp_path: Path, mode: Containment) -> None:
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('forked', flush=True); time.sleep(3600)"
+    with Launch(order(tmp_path, sys.executable, "-c", code), mode) as launch:
+        launch.wait_ready(lambda: forked(launch), 10)
+        ending = launch.stop(signal.SIGTERM, 0.2)
+        assert ending.forced
+        assert not processes_with(f"{LAUNCH_VARIABLE}={launch.token}")
+
+
+def test_a_server_that_ends_early_shows_its_log(tmp_path: Path, mode: Containment) -> None:
+    code = "import sys; print('no such module: kartoffel', file=sys.stderr); sys.exit(3)"
+    with Launch(order(tmp_path, sys.executable, "-c", code), mode) as launch, pytest.raises(ServerFailed) as caught:
+        launch.wait_ready(lambda: "no answer", 10)
+    assert "status 3" in caught.value.fact
+    assert "kartoffel" in caught.value.seen
+    assert "server.log" in caught.value.hint
+
+
+def test_a_program_that_is_not_there_is_a_start_failure(tmp_path: Path, mode: Containment) -> None:
+    with Launch(order(tmp_path, "/no/such/program"), mode) as launch, pytest.raises(ServerFailed, match="status 127") as caught:
+        launch.wait_ready(lambda: "no answer", 10)
+    assert "cannot start /no/such/program" in caught.value.seen
+
+
+def test_no_right_answer_in_time_names_the_last_complaint(tmp_path: Path, mode: Containment) -> None:
+    with Launch(order(tmp_path, "sleep", "3600"), mode) as launch, pytest.raises(ServerFailed, match="connection refused"):
+        launch.wait_ready(lambda: "connection refused", 0.05)
+
+
+def test_killing_the_warden_kills_the_tree(tmp_path: Path, mode: Containment) -> None:
+    with Launch(order(tmp_path, sys.executable, "-c", FORKS), mode) as launch:
+        launch.wait_ready(lambda: forked(launch), 10)
+        assert launch._warden is not None
+        os.kill(launch._warden.pid, signal.SIGKILL)
+        assert wait_until(launch.ended, 2)
+    assert not processes_with(f"{LAUNCH_VARIABLE}={launch.token}")
+
+
+HOLDER = """
+import os, sys, time
+from whichworker.process.launch import Launch, Order
+order = Order(argv=(sys.executable, "-c", sys.argv[1]), directory=".", environment=dict(os.environ), cores=(0,), log="server.log")
+with Launch(order, sys.argv[2]) as launch:
+    launch.wait_ready(lambda: "" if "forked" in launch.log_tail() else "not yet", 10)
+    print(launch.token, flush=True)
+    time.sleep(3600)
+"""
+
+
+def test_killing_the_tool_kills_the_tree(tmp_path: Path, mode: Containment) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLDER, FORKS, mode], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as tool:
+        assert tool.stdout is not None
+        token = tool.stdout.readline().strip()
+        try:
+            assert wait_until(lambda: len(processes_with(f"{LAUNCH_VARIABLE}={token}")) >= 3)
+        finally:
+            tool.kill()
+        assert wait_until(lambda: not processes_with(f"{LAUNCH_VARIABLE}={token}"), 2)
+
+
+def test_a_log_of_any_size_is_read_from_its_end(tmp_path: Path) -> None:
+    launch = Launch(order(tmp_path, "true"))
+    with (tmp_path / "server.log").open("wb") as log:
+        log.truncate(10**10)
+        log.seek(0, os.SEEK_END)
+        log.write(b"\nthe last line\n")
+    assert launch.log_tail(1) == "the last line"

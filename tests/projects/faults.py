@@ -1,0 +1,44 @@
+"""A WSGI app whose behaviour is chosen by the environment variable FAULT; the arms of one race can differ in it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+FAULT = os.environ.get("FAULT", "")
+BODY = b'{"answer": 42}'
+seen = 0
+
+if FAULT == "import":
+    raise RuntimeError("the app refuses to be imported")
+
+
+def application(environ, start_response):
+    global seen
+    seen += 1
+    status, body = "200 OK", BODY
+    if FAULT == "status":
+        status = "500 Internal Server Error"
+    elif FAULT == "body":
+        body = b'{"answer": 41}'
+    elif FAULT == "late-body" and seen > 50:
+        body = b'{"answer": 41}'
+    elif FAULT == "late-status" and seen > 50:
+        status = "503 Service Unavailable"
+    elif FAULT == "hang":
+        time.sleep(3600)
+    elif FAULT == "late-hang" and seen > 50:
+        time.sleep(3600)
+    elif FAULT == "dies" and seen > 50:
+        os.kill(os.getppid() if "gunicorn" in sys.argv[0] else os.getpid(), signal.SIGKILL)
+    elif FAULT == "double-fork" and seen == 1:
+        fork_away()
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def fork_away():
+    """Leave a grandchild in a session of its own, as daemons do."""
+    code = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        time.sleep(3600)\n"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -118,12 +118,15 @@ def run_uv(cache: Path, *arguments: str) -> str:
     return run.stdout
 
 
+CAUSES = (r"(fatal error|error): .+\.(h|c)\b.*", r"[A-Z]\w*(Error|Exception): .+|Exception: .+", r".*unsatisfiable.*", r"error: .+")
+
+
 def reason(stderr: str) -> str:
-    """The line of uv's (or a build's) message that names the cause."""
+    """The line of uv's message, or of the build's it shows, that names the cause."""
     lines = [line.strip(" ×╰─▶│├╴") for line in stderr.splitlines() if line.strip()]
-    for word in ("error:", "Error", "Failed", "No solution", "unsatisfiable"):
+    for cause in CAUSES:
         for line in reversed(lines):
-            if word in line and "hint" not in line:
+            if re.fullmatch(cause, line):
                 return line[:200]
     return lines[-1][:200] if lines else "uv failed without a word"
 

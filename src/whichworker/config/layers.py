@@ -57,6 +57,8 @@ def read_file(folder: Path) -> tuple[dict[str, Any], Path | None]:
             raise UsageError(f"{path} is not TOML: {error}") from error
         for key in table:
             found = found.get(key, {})
+            if not isinstance(found, dict):
+                raise UsageError(f"{key!r} in {path} is not a table", hint="write [tool.whichworker] above the keys")
         if found:
             return found, path
     return {}, None
@@ -91,9 +93,9 @@ def _convert(kind: type[Options], values: dict[str, Any], origins: dict[str, str
             if reader is not None and isinstance(value, str):
                 value = reader(value)
             elif isinstance(value, str) and field.default == ():
-                value = [part.strip() for part in value.split(",")]
+                value = [part.strip() for part in value.split(",") if part.strip()]
             elif isinstance(value, list) and field.type.__origin__ is str:
-                value = ",".join(value)
+                value = ",".join(msgspec.convert(value, list[str]))
             ready[field.name] = msgspec.convert(value, field.type, strict=False)
         except UsageError as error:
             raise UsageError(f"{origin}: {error.fact}", hint=error.hint) from error

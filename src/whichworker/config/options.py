@@ -8,8 +8,9 @@ from msgspec import Meta, Struct
 
 
 def option(description: str, metavar: str = "", unit: str = "") -> Meta:
-    """What there is to say about an option."""
-    return Meta(description=description, extra={"metavar": metavar, "unit": unit})
+    """What there is to say about an option. Numbers with a unit are positive, shares below 1, as text or as numbers of a file."""
+    extra = {"metavar": metavar, "unit": unit}
+    return Meta(description=description, extra=extra, gt=0 if unit else None, lt=1 if unit == "share" else None)
 
 
 class RaceOptions(Struct, frozen=True, kw_only=True):

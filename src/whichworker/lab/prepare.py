@@ -36,7 +36,7 @@ def build(question: Question, cache: Path, note: Callable[[str], None]) -> tuple
             note(f"environment of {arm.name}")
             found[arm.name] = environments.overlay(cache, interpreters[arm.python], arm.requirements)
         except EnvironmentFailed as error:
-            sample = "\n".join(filter(None, (error.fact, error.hint and f"hint: {error.hint}", error.seen)))
+            sample = "\n".join(filter(None, (error.fact, error.seen, error.hint and f"hint: {error.hint}")))
             without.append(Failed(arm=arm.name, failures=(Failure(kind="install", count=1, sample=sample),)))
     return found, without
 

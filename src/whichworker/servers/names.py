@@ -42,8 +42,13 @@ def parse(text: str) -> Wanted:
     match = _NAME.fullmatch(text.strip())
     if not match:
         raise UsageError(f"not an arm name: {text!r}", hint="names look like granian-wsgi@2.8.7/3.12[workers=2,threads=4]")
-    pairs = [part.partition("=") for part in (match["settings"] or "").split(",") if part.strip()]
-    return Wanted(resolve(match["name"]), match["version"], match["python"], {key.strip(): value.strip() for key, _, value in pairs})
+    settings: dict[str, str] = {}
+    for part in filter(str.strip, (match["settings"] or "").split(",")):
+        key, _, value = (word.strip() for word in part.partition("="))
+        if key in settings:
+            raise UsageError(f"{text!r} sets {key} twice")
+        settings[key] = value
+    return Wanted(resolve(match["name"]), match["version"], match["python"], settings)
 
 
 def resolve(name: str) -> str:

@@ -1,0 +1,129 @@
+"""Advice: the leader, or the cheapest of those tied with it, and no more said than the claims do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from msgspec.structs import replace
+
+from whichworker.advise.recommend import recommend
+from whichworker.result import ArmResult, ArmState, AskedQuestion, Claim, Estimate, Result, Run, Validity
+from whichworker.model import Machine
+
+MEGABYTE = 10**6
+
+
+def arm(name: str, rate: float, memory: int | None = 80, state: ArmState = "ranked") -> ArmResult:
+    return ArmResult(
+        name=name,
+        server=name,
+        kind="sync",
+        version="1",
+        python="3.12",
+        interface="wsgi",
+        settings={"workers": 2},
+        state=state,
+        rank_low=1 if state in ("ranked", "dropped") else None,
+        rank_high=3 if state in ("ranked", "dropped") else None,
+        throughput_per_second=Estimate(value=rate),
+        memory_bytes=None if memory is None else memory * MEGABYTE,
+        command=(name, "--serve"),
+    )
+
+
+def claim(better: str, worse: str) -> Claim:
+    return Claim(better=better, worse=worse, ratio=1.2, low=1.1, high=1.3)
+
+
+def result_of(
+    arms: Sequence[ArmResult],
+    *,
+    leader: str | None = "a",
+    claims: Sequence[Claim] = (),
+    ties: Sequence[tuple[str, str]] = (),
+    undetermined: Sequence[tuple[str, str]] = (),
+) -> Result:
+    return Result(
+        question=AskedQuestion(
+            app="shop",
+            workload="/",
+            delta=0.03,
+            alpha=0.05,
+            claims="leader",
+            seed=1,
+            time_seconds=60.0,
+            connections=8,
+            server_cores=(0,),
+            generator_cores=(1,),
+        ),
+        machine=Machine(fingerprint="f", system="Linux", cpu="c", cores=2, usable_cores=(0, 1), memory_bytes=10**9),
+        run=Run(id="r", started="s", command="c", version="v", seconds=1.0, finished=True),
+        validity=Validity(state="valid"),
+        arms=tuple(arms),
+        leader=leader,
+        claims=tuple(claims),
+        ties=tuple(ties),
+        undetermined=tuple(undetermined),
+    )
+
+
+A, B, C = arm("a", 300), arm("b", 200, 50), arm("c", 100, 20)
+
+
+@pytest.mark.parametrize(
+    ("found", "advised", "because", "runner_up"),
+    [
+        (result_of([A]), "a", "it is the only arm that could be measured", None),
+        (result_of([A, arm("b", 1, state="failed")]), "a", "it is the only arm that could be measured", None),
+        (result_of([A, B, C], claims=[claim("a", "b"), claim("a", "c")]), "a", "it is faster than all 2 others", "b"),
+        (
+            result_of([A, B, C], claims=[claim("a", "c")], undetermined=[("a", "b")]),
+            "a",
+            "it was the fastest; faster for certain than 1 of 2 others, undetermined against b",
+            "b",
+        ),
+        (
+            result_of([A, B, C], claims=[claim("a", "c")], ties=[("b", "a")]),
+            "b",
+            "it is tied with a, the fastest, within 3%, and needs the least memory of the tied",
+            "a",
+        ),
+        (
+            result_of([A, arm("b", 290, 80), C], claims=[claim("a", "c")], ties=[("a", "b")]),
+            "a",
+            "it was the fastest; faster for certain than 1 of 2 others and tied with the rest",
+            "b",
+        ),
+        (result_of([A, arm("b", 290, None), C], claims=[claim("a", "c")], ties=[("a", "b")]), "a", "", "b"),
+        (result_of([arm("a", 300, None), B, C], ties=[("a", "b"), ("b", "c")]), "b", "it is tied with a", "a"),
+        (result_of([A, B, C], ties=[("b", "c")], undetermined=[("a", "b"), ("a", "c")]), "a", "undetermined against b, c", "b"),
+        (result_of([C, B], leader="b", claims=[claim("b", "c")]), "b", "it is faster than all 1 others", "c"),
+    ],
+)
+def test_advice(found: Result, advised: str, because: str, runner_up: str | None) -> None:
+    advice = recommend(found).advice
+    assert advice is not None
+    assert (advice.arm, advice.runner_up, advice.command, advice.settings) == (advised, runner_up, (advised, "--serve"), {"workers": 2})
+    assert because in advice.because
+
+
+def test_of_many_undetermined_only_three_are_named() -> None:
+    arms = [A, *(arm(name, 100) for name in "bcdef")]
+    advice = recommend(result_of(arms, undetermined=[("a", name) for name in "bcdef"])).advice
+    assert advice is not None
+    assert advice.because.endswith("undetermined against b, c, d and others")
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        replace(result_of([A, B]), validity=Validity(state="invalid", reasons=("twins",))),
+        result_of([A, B], leader=None),
+        result_of([arm("a", 300, state="invalid"), B]),
+        result_of([arm("a", 300, state="failed"), B]),
+        result_of([]),
+    ],
+)
+def test_no_advice(found: Result) -> None:
+    assert recommend(found) == found

@@ -1,0 +1,78 @@
+"""Which app is meant, and how it is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from whichworker.apps import discover
+from whichworker.errors import UsageError
+from whichworker.store import places
+
+MANAGE = """
+import os
+def main():
+    os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'mysite.settings')
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """What startproject leaves behind, as far as discovery looks at it."""
+    (tmp_path / "manage.py").write_text(MANAGE)
+    (tmp_path / "mysite").mkdir()
+    for name in ("wsgi", "asgi"):
+        (tmp_path / "mysite" / f"{name}.py").write_text("application = None\n")
+    return tmp_path
+
+
+def test_a_django_project_by_its_manage_py(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    app, findings = discover.discover(None, None, project, places.cache_folder())
+    assert (app.wsgi, app.asgi) == ("mysite.wsgi:application", "mysite.asgi:application")
+    assert app.environment == {"DJANGO_SETTINGS_MODULE": "mysite.settings"}
+    assert app.origin["app"] == str(project / "manage.py")
+    assert not findings
+
+
+def test_its_own_environment_is_found(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    python = project / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    app, _ = discover.discover(str(project), None, project, places.cache_folder())
+    assert app.python == str(python)
+    assert app.origin["python"] == str(project / ".venv")
+
+
+@pytest.mark.parametrize(
+    ("target", "wsgi", "asgi"),
+    [
+        ("mysite.wsgi:application", "mysite.wsgi:application", "mysite.asgi:application"),
+        ("mysite.asgi:application", "mysite.wsgi:application", "mysite.asgi:application"),
+        ("main:app", "main:app", None),
+    ],
+)
+def test_a_target_and_its_twin(target: str, wsgi: str, asgi: str | None, project: Path) -> None:
+    app, _ = discover.discover(target, None, project, places.cache_folder())
+    assert (app.wsgi, app.asgi) == (wsgi, asgi)
+
+
+def test_an_empty_folder_gets_the_built_in_app_and_says_so_first(tmp_path: Path) -> None:
+    app, findings = discover.discover(None, None, tmp_path, places.cache_folder())
+    assert app.name == "builtin:django"
+    assert [finding.code for finding in findings] == ["app-builtin"]
+    assert "not your app's" in findings[0].text
+
+
+@pytest.mark.parametrize(
+    ("write", "fact"),
+    [("", "no manage.py"), ("print('hello')", "names no settings module"), (MANAGE, "neither wsgi.py nor asgi.py")],
+)
+def test_a_folder_that_is_no_project(write: str, fact: str, tmp_path: Path) -> None:
+    if write:
+        (tmp_path / "manage.py").write_text(write)
+    with pytest.raises(UsageError, match=fact) as caught:
+        discover.discover(str(tmp_path), None, tmp_path, places.cache_folder())
+    assert "module:attribute" in caught.value.hint

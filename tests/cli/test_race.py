@@ -1,0 +1,192 @@
+"""The race as a user runs it: exit codes, messages, interruption and resumption."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import PROJECTS, processes_with
+
+pytestmark = pytest.mark.servers
+TOOL = [sys.executable, "-m", "whichworker"]
+
+
+def run(*arguments: str, state: Path, timeout: float = 100, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the tool in the folder of the faulty app."""
+    return subprocess.run(
+        [*TOOL, *arguments],
+        cwd=PROJECTS,
+        env={**os.environ, "WHICHWORKER_STATE": str(state), **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def journal(state: Path) -> list[dict[str, Any]]:
+    """The records of the only run."""
+    (path,) = state.glob("runs/*/*/journal.jsonl")
+    return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fact", "hint"),
+    [
+        (["--servers", "gunicorn-gtread"], "no server is called 'gunicorn-gtread'", "gunicorn-gthread"),
+        (["--servers", "granian"], "not unique", "full name"),
+        (["--servers", "waitress[threads=0]"], "at least 1", ""),
+        (["--servers", "waitress[workers=2]"], "no setting 'workers'", "threads"),
+        (["--time", "fast"], "not a duration", "90s"),
+        (["--delta", "300%"], "not a share", "3%"),
+        (["--workload", "jsn"], "no workload is called 'jsn'", "json"),
+        (["--connections", "0"], "between 1 and", ""),
+        (["--json", "/no/such/folder/x.json"], "no folder /no/such/folder", "mkdir"),
+        (["--resume", "yesterday"], "no run 'yesterday'", ""),
+        (["--python", "2.1"], "no Python 2.1", ""),
+        (["nothing/here"], "no app", "manage.py"),
+        (["builtin:rails"], "no built-in app", "builtin:django"),
+    ],
+)
+def test_bad_input_is_a_usage_error_with_a_hint(arguments: list[str], fact: str, hint: str, tmp_path: Path) -> None:
+    done = run("race", *([] if "/" in arguments[0] or ":" in arguments[0] else ["faults:application"]), *arguments, state=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert fact in done.stderr
+    assert hint in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not done.stdout
+
+
+def test_an_app_that_cannot_be_imported_is_invalid_and_says_why(tmp_path: Path) -> None:
+    done = run("race", "faults:application", "--servers", "waitress,gunicorn-sync", "--time", "10s", state=tmp_path, FAULT="import")
+    assert done.returncode == 3
+    assert "no arm could be measured" in done.stdout
+    assert "the app refuses to be imported" in done.stdout
+    assert not processes_with(str(tmp_path))
+
+
+def test_an_asgi_server_is_refused_for_a_wsgi_app(tmp_path: Path) -> None:
+    done = run("race", "faults:application", "--servers", "uvicorn", "--time", "5s", "--json", "-", state=tmp_path)
+    result = json.loads(done.stdout)
+    assert done.returncode == 3
+    assert result["arms"][0]["state"] == "refused"
+    assert "no asgi callable" in result["arms"][0]["failures"][0]["sample"]
+
+
+def test_a_dry_run_measures_nothing(tmp_path: Path) -> None:
+    done = run("race", "faults:application", "--servers", "waitress", "--dry-run", state=tmp_path)
+    assert done.returncode == 0
+    assert "at most 3 min 00 s" in done.stderr
+    assert not tmp_path.joinpath("runs").exists()
+
+
+def test_ctrl_c_keeps_everything_and_resume_goes_on(tmp_path: Path) -> None:
+    begun = interrupted_after_a_block(tmp_path, signal.SIGINT)
+    assert begun.returncode == 130, begun.stderr
+    assert "--resume" in begun.stderr
+    assert not processes_with(f"TMPDIR={tmp_path}")
+    before = journal(tmp_path)
+    assert before[-1] == {**before[-1], "record": "session", "ended": "interrupted"}
+    done = resumed(tmp_path)
+    assert done["run"]["finished"]
+    whole = [record["number"] for record in journal(tmp_path) if record["record"] == "block" and not record.get("abandoned")]
+    assert whole == [1, 2, 3, 4], "no whole block is measured twice"
+    assert Counter(window["arm"] for window in done["windows"]) == {"waitress": 4}
+
+
+def test_a_killed_run_leaves_nothing_running_and_can_be_resumed(tmp_path: Path) -> None:
+    begun = interrupted_after_a_block(tmp_path, signal.SIGKILL)
+    assert begun.returncode == -signal.SIGKILL
+    deadline = time.monotonic() + 2
+    while processes_with(f"TMPDIR={tmp_path}") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not processes_with(f"TMPDIR={tmp_path}")
+    done = resumed(tmp_path)
+    assert done["run"]["finished"]
+    records = journal(tmp_path)
+    torn = [record["number"] for record in records if record["record"] == "block" and record.get("abandoned")]
+    assert torn == [2], "the block that the kill tore is abandoned, then run again whole"
+    assert done["blocks"] == 4
+
+
+def interrupted_after_a_block(state: Path, number: signal.Signals) -> subprocess.CompletedProcess[str]:
+    """Begin a race and interrupt it in the middle of its second block."""
+    argv = [*TOOL, "race", "faults:application", "--servers", "waitress", "--connections", "2", "--time", "60s", "--seed", "7"]
+    environment = {**os.environ, "WHICHWORKER_STATE": str(state)}
+    with subprocess.Popen(argv, cwd=PROJECTS, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tool:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not (list(state.glob("runs/*/*/journal.jsonl")) and in_second_block(journal(state))):
+            time.sleep(0.02)
+        tool.send_signal(number)
+        out, err = tool.communicate(timeout=30)
+    return subprocess.CompletedProcess(argv, tool.returncode, out, err)
+
+
+def in_second_block(records: list[dict[str, Any]]) -> bool:
+    """Whether one window of the second block is measured."""
+    return any(record["record"] == "window" and record["block"] == 2 for record in records)
+
+
+def resumed(state: Path) -> dict[str, Any]:
+    """Resume the newest run to its end."""
+    done = run("race", "--resume", "latest", "--json", "-", state=state)
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def test_a_resumed_run_takes_no_other_question(tmp_path: Path) -> None:
+    interrupted_after_a_block(tmp_path, signal.SIGTERM)
+    done = run("race", "--resume", "latest", "--delta", "9%", state=tmp_path)
+    assert done.returncode == 2
+    assert "--delta cannot be changed" in done.stderr
+
+
+def test_a_full_disk_stops_the_run_with_a_message_and_no_server_left(tmp_path: Path) -> None:
+    argv = [*TOOL, "race", "faults:application", "--servers", "waitress", "--connections", "2", "--time", "60s"]
+    done = subprocess.run(
+        argv,
+        cwd=PROJECTS,
+        env={**os.environ, "WHICHWORKER_STATE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000)),
+    )
+    assert done.returncode == 2, done.stderr
+    assert "cannot be written" in done.stderr
+    assert "WHICHWORKER_STATE" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not processes_with(f"TMPDIR={tmp_path}")
+    (path,) = tmp_path.glob("runs/*/*/journal.jsonl")
+    assert path.read_bytes().endswith(b"\n"), "no torn line is left"
+
+
+def test_a_missing_compiler_is_said_in_one_line(tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("sh", "env", "uname", "rm", "python3"):
+        if found := shutil.which(name):
+            (programs / name).symlink_to(found)
+    done = run(
+        *("race", "faults:application", "--servers", "uwsgi", "--time", "5s"),
+        state=tmp_path / "state",
+        WHICHWORKER_CACHE=str(tmp_path / "cache"),
+        UV_CACHE_DIR=str(tmp_path / "uv"),
+        PATH=str(programs),
+    )
+    assert done.returncode == 3, done.stderr
+    assert "uwsgi failed: Exception: you need a C compiler to build uWSGI" in done.stdout
+    assert "apt-get install gcc" in done.stdout

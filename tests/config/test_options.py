@@ -1,0 +1,88 @@
+"""One option, one place: a field of a struct is a flag, a variable and a key, and says what it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import pytest
+
+from whichworker.cli.race import race
+from whichworker.config.layers import READERS, extra_of, gather, name_in_file, unit_of
+from whichworker.config.options import OutputOptions, RaceOptions
+
+RACE, OUTPUT = msgspec.structs.fields(RaceOptions), msgspec.structs.fields(OutputOptions)
+FLAGS = {parameter.name: parameter for parameter in race.params if isinstance(parameter, click.Option)}
+TEXTS: dict[str, tuple[str, Any]] = {
+    "servers": ("daphne", "daphne"),
+    "workload": ("/x", "/x"),
+    "python": ("3.12", ("3.12",)),
+    "connections": ("7", 7),
+    "time": ("7s", 7.0),
+    "delta": ("7%", 0.07),
+    "alpha": ("0.07", 0.07),
+    "claims": ("all", "all"),
+    "seed": ("7", 7),
+}
+every_field = pytest.mark.parametrize("field", [*RACE, *OUTPUT], ids=lambda field: field.name)
+
+
+@every_field
+def test_every_field_is_a_flag_with_help(field: msgspec.structs.FieldInfo) -> None:
+    flag = FLAGS[field.name]
+    description = extra_of(field)["description"]
+    assert flag.opts == [f"--{name_in_file(field.name)}"]
+    assert flag.help is not None and flag.help.startswith(description)
+    assert flag.default is None, "a default belongs to the struct"
+    assert len(description) > 15
+    assert description[0].islower() and not description.endswith(".")
+
+
+@every_field
+def test_every_field_has_a_default_and_a_known_unit(field: msgspec.structs.FieldInfo) -> None:
+    assert field.default is not msgspec.NODEFAULT
+    assert unit_of(field) in {"", *READERS}
+
+
+def test_there_are_no_flags_beside_the_fields() -> None:
+    assert set(FLAGS) - {"help"} == {field.name for field in (*RACE, *OUTPUT)}
+
+
+def test_the_table_of_texts_is_complete() -> None:
+    assert set(TEXTS) == set(RaceOptions.__struct_fields__)
+
+
+@pytest.mark.parametrize("name", RaceOptions.__struct_fields__)
+def test_every_field_is_an_environment_variable_and_a_key_in_the_file(name: str, tmp_path: Path) -> None:
+    text, value = TEXTS[name]
+    assert value != getattr(RaceOptions(), name)
+    by_environment, origins = gather(RaceOptions, {}, {f"WHICHWORKER_{name.upper()}": text}, tmp_path)
+    assert getattr(by_environment, name) == value
+    assert origins[name] == f"WHICHWORKER_{name.upper()}"
+    written = f"['{text}']" if isinstance(value, tuple) else f"'{text}'"
+    (tmp_path / "whichworker.toml").write_text(f"{name_in_file(name)} = {written}")
+    by_file, origins = gather(RaceOptions, {}, {}, tmp_path)
+    assert getattr(by_file, name) == value
+    assert origins[name] == str(tmp_path / "whichworker.toml")
+
+
+@pytest.mark.parametrize("name", OutputOptions.__struct_fields__)
+def test_where_results_go_is_not_for_the_file(name: str) -> None:
+    assert name not in RaceOptions.__struct_fields__
+
+
+def test_defaults_are_shown_where_there_is_something_to_show() -> None:
+    shown = {name: flag.help or "" for name, flag in FLAGS.items()}
+    assert shown["time"].endswith("[180s]")
+    assert shown["delta"].endswith("[3%]")
+    assert shown["alpha"].endswith("[5%]")
+    assert shown["claims"].endswith("[leader]")
+
+
+def test_the_configuration_has_a_json_schema() -> None:
+    schema = msgspec.json.schema(RaceOptions)["$defs"]["RaceOptions"]["properties"]
+    assert set(schema) == set(RaceOptions.__struct_fields__)
+    assert schema["alpha"]["exclusiveMaximum"] == 1
+    assert all(entry["description"] for entry in schema.values())

@@ -122,9 +122,7 @@ def test_the_margin_is_the_triangle_of_kim_and_nelson(delta: float) -> None:
 
 def test_the_boundary_closes() -> None:
     """With the spread unchanged the margin only shrinks, so an arm that is behind by the same mean leaves and stays out."""
-    staying = [
-        "b" in survivors(noisy(repeats, a=7.0, b=6.98, c=7.0), contenders=3, delta=0.03, alpha=0.05) for repeats in range(1, 30)
-    ]
+    staying = ["b" in survivors(noisy(repeats, a=7.0, b=6.98, c=7.0), contenders=3, delta=0.03, alpha=0.05) for repeats in range(1, 30)]
     assert staying == sorted(staying, reverse=True)
     assert staying[0] and not staying[-1]
 

@@ -15,7 +15,9 @@ from whichworker.design import evidence
 from whichworker.design.evidence import SCALES
 
 LIMITS = (20.0, 40.0, 1320.0)
-DIFFERENCES = st.lists(st.floats(-1, 1).map(lambda value: round(value, 6)), min_size=2, max_size=30).filter(lambda seen: np.std(seen) > 1e-4)
+DIFFERENCES = st.lists(st.floats(-1, 1).map(lambda value: round(value, 6)), min_size=2, max_size=30).filter(
+    lambda seen: np.std(seen) > 1e-4
+)
 
 
 def integrated(t: float, n: int) -> float:

@@ -22,9 +22,7 @@ def throughput(race: Race, planned: Block, rates: Rates, noise: float = 0.01) ->
     """What each arm of a block shows: its rate, an effect of the block and noise that depend on nothing but arm and block."""
     shared = random.Random(f"block {planned.number}").gauss(0, 0.1)
     twinned = {**rates, TWIN: rates[race.twin_of]}
-    return {
-        name: twinned[name] * math.exp(shared + random.Random(f"{planned.number} {name}").gauss(0, noise)) for name in planned.order
-    }
+    return {name: twinned[name] * math.exp(shared + random.Random(f"{planned.number} {name}").gauss(0, noise)) for name in planned.order}
 
 
 def run(race: Race, rates: Rates, most: int = 200, noise: float = 0.01) -> list[Block]:

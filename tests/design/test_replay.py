@@ -95,9 +95,15 @@ def test_an_arm_ten_percent_slower_is_seen_and_never_praised() -> None:
     for _ in range(40):
         race = simulate(rates, rng, most=25)
         slow = names_of(5)[2]
-        beaten = any((pair.verdict == "worse" and pair.first == slow) or (pair.verdict == "better" and pair.second == slow) for pair in race.pairs())
+        beaten = any(
+            (pair.verdict == "worse" and pair.first == slow) or (pair.verdict == "better" and pair.second == slow) for pair in race.pairs()
+        )
         seen += slow in race.dropped or beaten
-        wrong = [pair for pair in race.pairs() if (pair.first == slow and pair.verdict == "better") or (pair.second == slow and pair.verdict == "worse")]
+        wrong = [
+            pair
+            for pair in race.pairs()
+            if (pair.first == slow and pair.verdict == "better") or (pair.second == slow and pair.verdict == "worse")
+        ]
         assert not wrong
     assert seen >= 38
 

@@ -15,7 +15,22 @@ from whichworker.errors import JournalFailed
 from whichworker.lab import verdict
 from whichworker.lab.race import replay
 from whichworker.load.histogram import Histogram
-from whichworker.model import Answer, App, Arm, Budget, Environment, Failure, Finding, Machine, Probes, Question, Reading, Request, Tally, Workload
+from whichworker.model import (
+    Answer,
+    App,
+    Arm,
+    Budget,
+    Environment,
+    Failure,
+    Finding,
+    Machine,
+    Probes,
+    Question,
+    Reading,
+    Request,
+    Tally,
+    Workload,
+)
 from whichworker.result import ArmResult, Result, decode, encode
 from whichworker.servers import names
 from whichworker.store.journal import FILE, Journal
@@ -45,7 +60,11 @@ def question(servers: Sequence[str] = SERVERS) -> Question:
 def header(asked: Question) -> Header:
     environments = {
         arm.name: Environment(
-            python="/env/bin/python", bin="/env/bin", version="1.2.3", python_version="3.12.4", packages={arm.family: "1.2.3", "django": "5.1"}
+            python="/env/bin/python",
+            bin="/env/bin",
+            version="1.2.3",
+            python_version="3.12.4",
+            packages={arm.family: "1.2.3", "django": "5.1"},
         )
         for arm in asked.arms
     }
@@ -128,10 +147,18 @@ class Story:
                 break
             for name in planned.order:
                 if name == fail:
-                    self.records.append(Failed(arm=name, failures=(Failure(kind="died", count=1, sample="it died\nlast words"),), block=planned.number))
+                    self.records.append(
+                        Failed(arm=name, failures=(Failure(kind="died", count=1, sample="it died\nlast words"),), block=planned.number)
+                    )
                 else:
                     server = self.settled.twin_of if name == TWIN else name
-                    self.records.append(Window(block=planned.number, arm=name, reading=reading(rate(name, planned.number), server.partition("#")[0], repeats=repeats)))
+                    self.records.append(
+                        Window(
+                            block=planned.number,
+                            arm=name,
+                            reading=reading(rate(name, planned.number), server.partition("#")[0], repeats=repeats),
+                        )
+                    )
             self.records.append(BlockEnd(number=planned.number))
             fail = ""
         return self
@@ -187,7 +214,9 @@ def test_the_advice_is_the_leader_and_says_why(tmp_path: Path) -> None:
 def test_what_is_said_of_one_arm(tmp_path: Path) -> None:
     story = Story(tmp_path).blocks(6).add(END)
     arm = by_name(story.judged())["granian-wsgi"]
-    seen = [math.log(record.reading.throughput_per_second) for record in story.records if isinstance(record, Window) and record.arm == arm.name]
+    seen = [
+        math.log(record.reading.throughput_per_second) for record in story.records if isinstance(record, Window) and record.arm == arm.name
+    ]
     low, high = stats.t.interval(0.95, len(seen) - 1, loc=sum(seen) / len(seen), scale=stats.sem(seen))
     assert arm.throughput_per_second is not None and arm.latency_at_saturation_seconds is not None
     assert arm.throughput_per_second.value == pytest.approx(math.exp(sum(seen) / len(seen)))
@@ -242,6 +271,15 @@ def test_an_arm_that_fails_has_no_number(tmp_path: Path) -> None:
     assert all("waitress" not in (claim.better, claim.worse) for claim in result.claims)
     assert {arm.rank_high for arm in result.arms[:2]} == {1, 2}
     assert result.validity.state == "valid"
+
+
+@pytest.mark.xfail(reason="the verdict counts a failure of an abandoned block, the replayed race forgets it", strict=True)
+def test_an_arm_that_has_failed_is_in_no_claim_though_its_block_was_abandoned(tmp_path: Path) -> None:
+    failed = Failed(arm="granian-wsgi", failures=(Failure(kind="died", count=1, sample="it died"),), block=5)
+    result = Story(tmp_path).blocks(4).add(failed, BlockEnd(number=5, abandoned=True), END).judged()
+    out = {arm.name for arm in result.arms if arm.state == "failed"}
+    assert result.leader not in out
+    assert not [claim for claim in result.claims if {claim.better, claim.worse} & out]
 
 
 def test_a_refused_arm_is_refused_and_not_failed(tmp_path: Path) -> None:

@@ -66,7 +66,8 @@ def test_an_ambiguous_name_lists_its_candidates(name: str, candidates: list[str]
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("gunicorn-gtread", "did you mean gunicorn-gthread?"), ("waitres", "did you mean waitress?"), ("zzz", "whichworker servers")]
+    ("name", "hint"),
+    [("gunicorn-gtread", "did you mean gunicorn-gthread?"), ("waitres", "did you mean waitress?"), ("zzz", "whichworker servers")],
 )
 def test_an_unknown_name_suggests(name: str, hint: str) -> None:
     with pytest.raises(UsageError, match=f"no server is called {name!r}") as caught:
@@ -76,7 +77,20 @@ def test_an_unknown_name_suggests(name: str, hint: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "Gunicorn", "uvicorn@", "uvicorn/", "uvicorn[", "uvicorn[workers=2", "uvicorn]", "uvicorn[workers=[2]]", "uvicorn@1 /3.12", "uvicorn#2", "ü"],
+    [
+        "",
+        " ",
+        "Gunicorn",
+        "uvicorn@",
+        "uvicorn/",
+        "uvicorn[",
+        "uvicorn[workers=2",
+        "uvicorn]",
+        "uvicorn[workers=[2]]",
+        "uvicorn@1 /3.12",
+        "uvicorn#2",
+        "ü",
+    ],
 )
 def test_what_is_no_name(text: str) -> None:
     with pytest.raises(UsageError, match="not an arm name") as caught:

@@ -15,7 +15,9 @@ from whichworker.model import Failure, Finding
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import BlockEnd, Failed, Noted, Prepared, Record, Session, Settled
 
-PREPARED = Prepared(arm="waitress", ladder={1: 90.0, 2: 95.5}, response_seconds=0.02, cold_start_seconds=0.4, command=("waitress-serve", "x"))
+PREPARED = Prepared(
+    arm="waitress", ladder={1: 90.0, 2: 95.5}, response_seconds=0.02, cold_start_seconds=0.4, command=("waitress-serve", "x")
+)
 RECORDS: list[Record] = [
     PREPARED,
     Failed(arm="daphne", failures=(Failure(kind="start", count=1, sample="line one\nline two \u2028 \r\n é"),), block=3),

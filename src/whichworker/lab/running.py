@@ -23,6 +23,7 @@ READY_SECONDS = 20.0
 WRONG_SECONDS = 3.0
 STOP_SECONDS = 3.0
 PORT_TRIES = 3
+SHOWN_ADDRESS = Address("127.0.0.1", 8000)
 NOT_INHERITED = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "PYTHONWARNINGS", "PYTHONDEVMODE")
 PORT_TAKEN = re.compile(r"address (already )?in use|EADDRINUSE|errno 98", re.IGNORECASE)
 
@@ -64,7 +65,7 @@ def running(bench: Bench, arm: Arm) -> Iterator[Running]:
                     if tries_left and PORT_TAKEN.search(error.seen):
                         continue
                     raise
-                yield Running(launch, address, cold, _shown(order))
+                yield Running(launch, address, cold, _shown(bench.question, arm))
                 launch.stop(table.load(arm.server).stop_signal, STOP_SECONDS)
             Path(order.log).unlink(missing_ok=True)  # kept only where something went wrong
             return
@@ -138,6 +139,6 @@ def _environment(bench: Bench, arm: Arm, environment: Environment, command: Comm
     }
 
 
-def _shown(order: Order) -> tuple[str, ...]:
-    """The command as a person would type it inside the environment."""
-    return (Path(order.argv[0]).name, *order.argv[1:])
+def _shown(question: Question, arm: Arm) -> tuple[str, ...]:
+    """The command as a person would type it inside the environment, at a port that does not change with every launch."""
+    return table.load(arm.server).command(question.apps[arm.python], SHOWN_ADDRESS, arm.settings).argv

@@ -1,0 +1,78 @@
+"""The rules of the house that a machine can check: sizes, names, and who may print."""
+
+from __future__ import annotations
+
+import ast
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import whichworker
+
+SOURCE = Path(whichworker.__file__).parent
+MODULES = sorted(path for path in SOURCE.rglob("*.py") if "samples" not in path.parts)
+LONGEST_MODULE, MEDIAN_MODULE = 400, 150
+LONGEST_FUNCTION, MOST_FUNCTIONS = 60, 25
+NAMES_THAT_SAY_NOTHING = {"manager", "helper", "helpers", "utils", "util", "data", "common", "misc"}
+SPEAKING_ROOMS = {"report", "cli"}
+every_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+
+
+def lines_of(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def functions_of(path: Path) -> Iterator[tuple[str, int]]:
+    """Each function and its length in lines, decorators left out."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            yield f"{path.relative_to(SOURCE)}:{node.name}", node.end_lineno - node.lineno + 1
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(MODULES) > 40
+
+
+@every_module
+def test_no_module_is_too_long(path: Path) -> None:
+    assert lines_of(path) <= LONGEST_MODULE
+
+
+def test_most_modules_are_short() -> None:
+    assert statistics.median(lines_of(path) for path in MODULES if path.name != "__init__.py") <= MEDIAN_MODULE
+
+
+@every_module
+def test_no_function_is_too_long(path: Path) -> None:
+    assert not [name for name, length in functions_of(path) if length > LONGEST_FUNCTION]
+
+
+def test_most_functions_are_short() -> None:
+    lengths = sorted(length for path in MODULES for _, length in functions_of(path))
+    assert lengths[int(0.9 * len(lengths))] <= MOST_FUNCTIONS
+
+
+@every_module
+def test_modules_are_called_what_they_are(path: Path) -> None:
+    words = {word for part in path.relative_to(SOURCE).with_suffix("").parts for word in part.split("_")}
+    assert not words & NAMES_THAT_SAY_NOTHING
+
+
+@every_module
+def test_only_reports_and_the_command_line_print(path: Path) -> None:
+    if path.relative_to(SOURCE).parts[0] in SPEAKING_ROOMS:
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    imported = {alias.name.partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {(node.module or "").partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert "print" not in called
+    assert not imported & {"rich", "click", "logging"}
+
+
+@every_module
+def test_every_module_says_what_it_is(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from whichworker.advise.recommend import recommend
-from whichworker.result import ArmResult, ArmState, AskedQuestion, Claim, Estimate, Result, Run, Validity
 from whichworker.model import Machine
+from whichworker.result import ArmResult, ArmState, AskedQuestion, Claim, Estimate, Result, Run, Validity
 
 MEGABYTE = 10**6
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.conftest import PROJECTS, processes_with
 
 pytestmark = pytest.mark.servers

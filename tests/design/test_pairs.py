@@ -87,7 +87,7 @@ def test_only_common_blocks_are_compared_and_in_order() -> None:
 
 
 def test_all_pairs_come_in_the_order_given() -> None:
-    logs = {name: {number: 1.0 for number in range(1, 5)} for name in "cab"}
+    logs = {name: dict.fromkeys(range(1, 5), 1.0) for name in "cab"}
     found = all_pairs(logs, contenders=3, delta=0.03, alpha=0.05)
     assert [(one.first, one.second) for one in found] == [("c", "a"), ("c", "b"), ("a", "b")]
     assert all_pairs({}, contenders=1, delta=0.03, alpha=0.05) == []

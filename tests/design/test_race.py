@@ -27,7 +27,7 @@ def throughput(race: Race, planned: Block, rates: Rates, noise: float = 0.01) ->
 
 def run(race: Race, rates: Rates, most: int = 200, noise: float = 0.01) -> list[Block]:
     """Run a race to its end, or for so many blocks; the blocks that were run."""
-    ran = []
+    ran: list[Block] = []
     while len(ran) < most and (planned := race.next_block()):
         race.enter(throughput(race, planned, rates, noise))
         ran.append(planned)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-
 from tests.docs.generate import PAGES, REFERENCE
+
 from whichworker.cli.main import COMMANDS, cli
 
 ROOT = Path(__file__).parents[2]

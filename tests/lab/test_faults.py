@@ -6,8 +6,8 @@ import socket
 from pathlib import Path
 
 import pytest
-
 from tests.conftest import faulty_bench, faulty_question, processes_with
+
 from whichworker.lab import investigation, running
 from whichworker.lab.measure import ArmFailed, measure
 from whichworker.lab.prepare import prepare
@@ -15,6 +15,7 @@ from whichworker.lab.watch import Silent
 from whichworker.load.generator import Generator
 from whichworker.model import Failure
 from whichworker.process.launch import LAUNCH_VARIABLE
+from whichworker.process.sockets import free_port
 from whichworker.store import places
 from whichworker.store.records import Failed, Prepared
 
@@ -65,7 +66,7 @@ def test_a_child_that_forks_away_ends_with_its_launch(tmp_path: Path, generator:
 def test_a_port_taken_once_is_met_by_another(tmp_path: Path, generator: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = faulty_bench([("gunicorn-sync", "")], tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        ports = iter([taken.getsockname()[1], running.free_port(), running.free_port()])
+        ports = iter([taken.getsockname()[1], free_port(), free_port()])
         monkeypatch.setattr(running, "free_port", lambda: next(ports))
         assert isinstance(prepare(bench, generator, bench.question.arms[0]), Prepared)
 

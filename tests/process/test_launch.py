@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from tests.conftest import processes_with
+
 from whichworker.errors import ServerFailed
 from whichworker.process.launch import LAUNCH_VARIABLE, Containment, Launch, Order, containment
 

@@ -20,15 +20,11 @@ def application(environ, start_response):
     status, body = "200 OK", BODY
     if FAULT == "status":
         status = "500 Internal Server Error"
-    elif FAULT == "body":
-        body = b'{"answer": 41}'
-    elif FAULT == "late-body" and seen > 50:
+    elif FAULT == "body" or (FAULT == "late-body" and seen > 50):
         body = b'{"answer": 41}'
     elif FAULT == "late-status" and seen > 50:
         status = "503 Service Unavailable"
-    elif FAULT == "hang":
-        time.sleep(3600)
-    elif FAULT == "late-hang" and seen > 50:
+    elif FAULT == "hang" or (FAULT == "late-hang" and seen > 50):
         time.sleep(3600)
     elif FAULT == "dies" and seen > 50:
         os.kill(os.getppid() if "gunicorn" in sys.argv[0] else os.getpid(), signal.SIGKILL)

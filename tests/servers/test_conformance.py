@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-
 from tests.conftest import processes_with
+
 from whichworker.config.options import RaceOptions
 from whichworker.lab import prepare
 from whichworker.lab.ask import ask

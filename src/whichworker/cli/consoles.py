@@ -11,9 +11,9 @@ PIPED_WIDTH = 120
 
 def results() -> Console:
     """Standard output; wide where it is not a terminal, so that nothing is cut in a log."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 
 def notes() -> Console:
     """Standard error."""
-    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)
+    return Console(stderr=True, highlight=False, markup=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)

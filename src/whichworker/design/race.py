@@ -89,6 +89,11 @@ class Race:
         if self.claims == "leader" and self._racing():
             self._eliminate()
 
+    def fail(self, name: str) -> None:
+        """Take an arm out for good."""
+        self.failed.add(name)
+        self._settled = None
+
     def pairs(self) -> list[Pair]:
         """What is known of every pair of listed arms."""
         if self._settled is None:

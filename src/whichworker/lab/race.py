@@ -90,13 +90,18 @@ def replay(question: Question, settled: Settled, journal: Journal) -> Race:
         seed=question.seed,
     )
     current: dict[str, float] = {}
+    out: list[str] = []
     for record in journal.records:
         if isinstance(record, Window) and not record.reading.refused:
             current[record.arm] = record.reading.throughput_per_second
+        elif isinstance(record, Failed) and record.block is not None:
+            out.append(record.arm)
         elif isinstance(record, BlockEnd):
             if not record.abandoned:
                 race.enter(current)
             current = {}
+            for name in out:  # an arm that failed is out, even where its block was cut short afterwards
+                race.fail(name)
     return race
 
 
@@ -119,10 +124,9 @@ class Track:
             except BaseException:
                 self.journal.append(BlockEnd(number=block.number, abandoned=True))
                 raise
-            if throughput is None:
-                break
-            self.journal.append(BlockEnd(number=block.number))
-            self.race.enter(throughput)
+            if throughput is not None:
+                self.journal.append(BlockEnd(number=block.number))
+                self.race.enter(throughput)
             if session_refusal(*self._refused()):
                 break
 

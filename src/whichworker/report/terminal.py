@@ -45,7 +45,7 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2))
     for arm in question.arms:
         settings = " ".join(f"{name}={value}" for name, value in arm.settings.items())
-        table.add_row(arm.name, Text(versions.get(arm.name, ""), "dim"), Text(settings, "dim"))
+        table.add_row(Text(arm.name), Text(versions.get(arm.name, ""), "dim"), Text(settings, "dim"))
     console.print(Padding(table, (0, 0, 0, 11), expand=False))
 
 
@@ -80,7 +80,7 @@ def _leaderboard(result: Result, width: int) -> RenderableType:
         table.add_column(name, justify=justify, no_wrap=name != "arm", overflow="fold")
     for arm in result.arms:
         if arm.state in ("ranked", "dropped"):
-            table.add_row(*_row(result, arm), style="bold" if arm.name == result.leader else "")
+            table.add_row(*map(Text, _row(result, arm)), style="bold" if arm.name == result.leader else "")
     return table
 
 
@@ -129,7 +129,8 @@ def _print_answer(console: Console, result: Result) -> None:
     if open_pairs:
         few = f"about {result.blocks_to_decide} more blocks"
         more = few if result.blocks_to_decide else "more blocks than is sensible, or a larger --delta"
-        console.print(f"{len(open_pairs)} pairs with it are undetermined after {result.blocks} blocks; deciding them takes {more}")
+        text = f"{len(open_pairs)} pairs with it are undetermined after {result.blocks} blocks; deciding them takes {more}"
+        console.print(Text(text))
     if result.question.connections:
         text = f"requests/s at saturation with {result.question.connections} connections; latency under real load is another question"
         console.print(Text(text, "dim"))

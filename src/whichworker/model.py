@@ -107,9 +107,13 @@ class Knob(Struct, frozen=True, kw_only=True):
 
 
 class Command(Struct, frozen=True, kw_only=True):
-    """How a server is started: `argv[0]` is resolved in the bin folder of the arm's environment."""
+    """How a server is started: `argv[0]` is resolved in the bin folder of the arm's environment.
+
+    `deploy` is what a person would type instead, where a race needs something that only a race needs.
+    """
 
     argv: tuple[str, ...]
+    deploy: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
 
 

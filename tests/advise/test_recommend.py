@@ -80,7 +80,7 @@ A, B, C = arm("a", 300), arm("b", 200, 50), arm("c", 100, 20)
         (
             result_of([A, B, C], claims=[claim("a", "c")], undetermined=[("a", "b")]),
             "a",
-            "it was the fastest; faster for certain than 1 of 2 others, undetermined against b",
+            "it was the fastest seen; faster for certain than 1 of 2 others; undetermined against b",
             "b",
         ),
         (
@@ -92,13 +92,13 @@ A, B, C = arm("a", 300), arm("b", 200, 50), arm("c", 100, 20)
         (
             result_of([A, arm("b", 290, 80), C], claims=[claim("a", "c")], ties=[("a", "b")]),
             "a",
-            "it was the fastest; faster for certain than 1 of 2 others and tied with the rest",
+            "it was the fastest seen; faster for certain than 1 of 2 others; tied with the rest",
             "b",
         ),
         (result_of([A, arm("b", 290, None), C], claims=[claim("a", "c")], ties=[("a", "b")]), "a", "", "b"),
         (result_of([arm("a", 300, None), B, C], ties=[("a", "b"), ("b", "c")]), "b", "it is tied with a", "a"),
         (result_of([A, B, C], ties=[("b", "c")], undetermined=[("a", "b"), ("a", "c")]), "a", "undetermined against b, c", "b"),
-        (result_of([C, B], leader="b", claims=[claim("b", "c")]), "b", "it is faster than all 1 others", "c"),
+        (result_of([C, B], leader="b", claims=[claim("b", "c")]), "b", "it is faster than the other", "c"),
     ],
 )
 def test_advice(found: Result, advised: str, because: str, runner_up: str | None) -> None:

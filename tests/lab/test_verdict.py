@@ -274,7 +274,6 @@ def test_an_arm_that_fails_has_no_number(tmp_path: Path) -> None:
     assert result.validity.state == "valid"
 
 
-@pytest.mark.xfail(reason="the verdict counts a failure of an abandoned block, the replayed race forgets it", strict=True)
 def test_an_arm_that_has_failed_is_in_no_claim_though_its_block_was_abandoned(tmp_path: Path) -> None:
     failed = Failed(arm="granian-wsgi", failures=(Failure(kind="died", count=1, sample="it died"),), block=5)
     result = Story(tmp_path).blocks(4).add(failed, BlockEnd(number=5, abandoned=True), END).judged()

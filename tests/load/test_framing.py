@@ -100,9 +100,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("method", "data", "status", "body", "framing", "keep_alive"), [c[1:] for c in GIVEN], ids=[c[0] for c in GIVEN]
-)
+@pytest.mark.parametrize(("method", "data", "status", "body", "framing", "keep_alive"), [c[1:] for c in GIVEN], ids=[c[0] for c in GIVEN])
 def test_answers_at_every_split(method: str, data: bytes, status: int, body: bytes, framing: str, keep_alive: bool) -> None:
     for at in range(1, len(data)):
         parser = ResponseParser(method)
@@ -153,9 +151,7 @@ def test_truncated(data: bytes) -> None:
         parser.finish()
 
 
-@pytest.mark.parametrize(
-    "data", [b"Content-Length: 6\r\n\r\n", b"\r\nsixsix", b"Transfer-Encoding: chunked\r\n\r\n3\r\nsix\r\n3\r\n"]
-)
+@pytest.mark.parametrize("data", [b"Content-Length: 6\r\n\r\n", b"\r\nsixsix", b"Transfer-Encoding: chunked\r\n\r\n3\r\nsix\r\n3\r\n"])
 def test_body_limit(data: bytes) -> None:
     with pytest.raises(FramingError, match="body above 5 bytes"):
         ResponseParser("GET", body_limit=5).feed(OK + data)

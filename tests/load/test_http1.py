@@ -91,9 +91,7 @@ def test_fetch_times_out(start: Start) -> None:
 
 
 def response(status: int = 200, body: bytes = b"hello") -> Response:
-    return Response(
-        status=status, headers=(("content-type", "text/plain"), ("x", "1")), body=body, framing="length", keep_alive=True
-    )
+    return Response(status=status, headers=(("content-type", "text/plain"), ("x", "1")), body=body, framing="length", keep_alive=True)
 
 
 @pytest.mark.parametrize(

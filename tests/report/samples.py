@@ -48,9 +48,7 @@ class Contender:
 
 
 CONTENDERS = (
-    Contender(
-        "granian-wsgi", "granian", "2.5.4", 3120, (1, 3), 312e-6, 61_300_000, 0.71, 8, {"workers": 1, "blocking_threads": 2}
-    ),
+    Contender("granian-wsgi", "granian", "2.5.4", 3120, (1, 3), 312e-6, 61_300_000, 0.71, 8, {"workers": 1, "blocking_threads": 2}),
     Contender("gunicorn-gthread", "gunicorn", "23.0.0", 3085, (1, 3), 297e-6, 74_900_000, 0.58, 8, {"workers": 1, "threads": 8}),
     Contender("gunicorn-gevent", "gunicorn", "23.0.0", 3041, (1, 4), 318e-6, 82_100_000, 0.83, 8, {"workers": 1}),
     Contender("gunicorn-sync", "gunicorn", "23.0.0", 2890, (3, 4), 331e-6, 58_200_000, 0.52, 8, {"workers": 2}),
@@ -81,6 +79,7 @@ def race() -> Result:
         validity=Validity(state="valid"),
         findings=findings(),
         arms=(*(ranked(one) for one in CONTENDERS), *unranked()),
+        leader=names[0],
         claims=(
             Claim(better=names[0], worse=names[4], ratio=1.265, low=1.19, high=1.345),
             Claim(better=names[0], worse=names[5], ratio=1.63, low=1.48, high=1.79),
@@ -149,12 +148,8 @@ def findings() -> tuple[Finding, ...]:
             text="another process used the server core in 6 of 96 windows; they were repeated",
             evidence="foreign share 0.31 0.27 0.44 0.29 0.26 0.38, limit 0.25",
         ),
-        Finding(
-            code="cold-start-slow", severity="warning", text="took more than a second from start to first answer", arm="daphne"
-        ),
-        Finding(
-            code="app-found", severity="info", text="no app was named and none found here: the built-in Django project was raced"
-        ),
+        Finding(code="cold-start-slow", severity="warning", text="took more than a second from start to first answer", arm="daphne"),
+        Finding(code="app-found", severity="info", text="no app was named and none found here: the built-in Django project was raced"),
     )
 
 
@@ -223,9 +218,7 @@ def windows(blocks: int = BLOCKS, seed: int = 7) -> tuple[Window, ...]:
         for one in CONTENDERS:
             if block * BLOCKS < one.blocks * blocks:
                 rate, cpu = one.rate * shared * noise.gauss(1, 0.025), one.cpu * noise.gauss(1, 0.008)
-                window = Window(
-                    block=block, arm=one.name, throughput_per_second=round(rate, 2), cpu_seconds_per_request=round(cpu, 9)
-                )
+                window = Window(block=block, arm=one.name, throughput_per_second=round(rate, 2), cpu_seconds_per_request=round(cpu, 9))
                 found.append(window)
     return tuple(found)
 
@@ -258,9 +251,7 @@ def interrupted() -> Result:
 def single() -> Result:
     """A race of one arm: intervals only."""
     whole, only = race(), CONTENDERS[0]
-    advice = AdvisedArm(
-        arm=only.name, settings={}, because="It is the only arm that was asked for.", command=("granian", "shop.wsgi")
-    )
+    advice = AdvisedArm(arm=only.name, settings={}, because="It is the only arm that was asked for.", command=("granian", "shop.wsgi"))
     return replace(
         whole,
         arms=(replace(whole.arms[0], rank_low=1, rank_high=1),),
@@ -280,6 +271,7 @@ def unanswered() -> Result:
     return replace(
         race(),
         arms=unranked(),
+        leader=None,
         claims=(),
         ties=(),
         undetermined=(),
@@ -317,6 +309,7 @@ def sparse() -> Result:
         whole,
         question=asked,
         arms=arms,
+        leader=None,
         claims=(),
         ties=(),
         undetermined=(),
@@ -351,6 +344,7 @@ def hostile(text: str = "<script>alert('\"&x')</script>") -> Result:
         run=replace(whole.run, id=text, command=text, version=text, started=text),
         findings=(Finding(code=text, severity="warning", text=text, evidence=text, hint=text, arm=text),),
         arms=arms,
+        leader=leader,
         claims=(Claim(better=leader, worse=arms[2].name, ratio=1.1, low=1.02, high=1.2),),
         ties=((leader, second),),
         undetermined=((leader, arms[3].name),),

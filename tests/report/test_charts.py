@@ -56,7 +56,7 @@ def test_an_arm_without_rank_and_rate_leads_nothing() -> None:
 def test_a_dropped_arm_without_ranks_stands_last() -> None:
     whole = samples.race()
     first = replace(whole.arms[0], state="dropped", rank_low=None, rank_high=None, throughput_per_second=None)
-    ranked = charts.standings(replace(whole, arms=(first, *whole.arms[1:]), claims=(), ties=()))
+    ranked = charts.standings(replace(whole, arms=(first, *whole.arms[1:]), claims=(), ties=(), leader=whole.arms[1].name))
     assert (ranked[-1].arm.name, ranked[-1].relation, ranked[-1].ranks) == ("granian-wsgi", "dropped", None)
 
 
@@ -80,9 +80,7 @@ def test_a_claim_reads_from_both_sides() -> None:
         ((("a", "d"), ("c", "x"), ("b", "b")), [[0, 3]]),
     ],
 )
-def test_every_tied_pair_shares_a_group_and_no_other_pair_does(
-    ties: tuple[tuple[str, str], ...], groups: list[list[int]]
-) -> None:
+def test_every_tied_pair_shares_a_group_and_no_other_pair_does(ties: tuple[tuple[str, str], ...], groups: list[list[int]]) -> None:
     assert charts.tie_groups("abcd", ties) == groups
 
 

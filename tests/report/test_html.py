@@ -142,8 +142,7 @@ def test_every_ranked_arm_has_a_row_and_every_other_its_failure() -> None:
             assert any(arm.name in row and "SGI" in row for row in rows)
         else:
             assert any(
-                arm.name in article and arm.state in article and arm.failures[0].sample.split()[0] in article
-                for article in articles
+                arm.name in article and arm.state in article and arm.failures[0].sample.split()[0] in article for article in articles
             )
 
 

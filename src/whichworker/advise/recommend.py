@@ -37,11 +37,12 @@ def _because(result: Result, best: ArmResult, leader: str) -> str:
     if ranked == 1:
         return "it is the only arm that could be measured"
     if len(worse) == ranked - 1:
-        return f"it is faster than all {len(worse)} others"
+        return f"it is faster than {'the other' if ranked == 2 else f'all {len(worse)} others'}"
+    certain = f"; faster for certain than {len(worse)} of {ranked - 1} others" if worse else ""
     if unsure:
         rest = ", ".join(unsure[:3]) + (" and others" if len(unsure) > 3 else "")
-        return f"it was the fastest; faster for certain than {len(worse)} of {ranked - 1} others, undetermined against {rest}"
-    return f"it was the fastest; faster for certain than {len(worse)} of {ranked - 1} others and tied with the rest"
+        return f"it was the fastest seen{certain}; undetermined against {rest}"
+    return f"it was the fastest seen{certain}; tied with the rest"
 
 
 def _memory(arm: ArmResult) -> float:

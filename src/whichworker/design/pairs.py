@@ -42,7 +42,7 @@ def common(first: Mapping[int, float], second: Mapping[int, float]) -> list[floa
 def compare(first: str, second: str, differences: Sequence[float], *, limit: float, delta: float) -> Pair:
     """The verdict on one pair: the running intersection of the intervals from the first decision on.
 
-    Every interval of the sequence covers the truth at once, so their intersection does; a claim therefore stays claimed.
+    Every interval of the sequence covers the truth at once, so their intersection does: a claim can shrink to a tie, never turn round.
     """
     low, high = -math.inf, math.inf
     for n in range(FIRST_DECISION, len(differences) + 1):

@@ -78,19 +78,18 @@ class Race:
         planned = self.next_block()
         assert planned is not None
         self.blocks, self._settled = planned.number, None
-        before = set(self.alive)
         for name in planned.order:
             if throughput.get(name):
                 self.logs[name][planned.number] = float(np.log(throughput[name]))
             else:
-                self.failed.add(name)
-        if before & self.failed:
-            self.dropped.clear()  # whoever they were behind may be the one that failed: the rest compete again
+                self.fail(name)
         if self.claims == "leader" and self._racing():
             self._eliminate()
 
     def fail(self, name: str) -> None:
         """Take an arm out for good."""
+        if name in self.alive:
+            self.dropped.clear()  # whoever they were behind may be this one: the rest compete again
         self.failed.add(name)
         self._settled = None
 

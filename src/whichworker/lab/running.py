@@ -141,4 +141,5 @@ def _environment(bench: Bench, arm: Arm, environment: Environment, command: Comm
 
 def _shown(question: Question, arm: Arm) -> tuple[str, ...]:
     """The command as a person would type it inside the environment, at a port that does not change with every launch."""
-    return table.load(arm.server).command(question.apps[arm.python], SHOWN_ADDRESS, arm.settings).argv
+    command = table.load(arm.server).command(question.apps[arm.python], SHOWN_ADDRESS, arm.settings)
+    return command.deploy or command.argv

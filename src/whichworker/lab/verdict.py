@@ -218,13 +218,19 @@ def _validity(journal: Journal, race: Race | None, twin: Twin | None) -> Validit
     if race is None and any(True for _ in journal.of(Session)):
         reasons.append("no arm could be measured")
     elif race is not None and not race.listed and any(session.ended == "finished" for session in journal.of(Session)):
-        reasons.append(f"no arm reached {FIRST_DECISION} launches within the time: give it more with --time")
+        lost = race.failed >= set(race.arms)
+        few = f"no arm reached {FIRST_DECISION} launches within the time: give it more with --time"
+        reasons.append("every arm failed before it could be ranked" if lost else few)
     return Validity(state="invalid" if reasons else "valid", reasons=tuple(reasons))
 
 
 def _findings(journal: Journal, twin: Twin | None, validity: Validity) -> Iterable[Finding]:
     yield from (record.finding for record in journal.of(Noted))
     for record in journal.of(Failed):
+        if record.arm == TWIN and twin is not None:
+            text = f"the twin of {twin.arm} failed, so from there on nothing told whether the machine was even-handed"
+            yield Finding(code="twin-failed", severity="warning", arm=twin.arm, text=text, evidence=record.failures[0].sample)
+            continue
         for failure in record.failures:
             yield _failure(record, failure)
     if twin is not None and twin.blocks < FIRST_DECISION and validity.state == "valid":

@@ -88,8 +88,7 @@ def standings(result: Result) -> tuple[Standing, ...]:
     if result.validity.state == "invalid":
         return ()
     arms = sorted((arm for arm in result.arms if arm.state in ("ranked", "dropped")), key=_order)
-    # An arm that is only first by name leads nothing.
-    lead = next((arm for arm in arms[:1] if arm.rank_low is not None or arm.throughput_per_second is not None), None)
+    lead = next((arm for arm in arms if arm.name == result.leader), None)
     return tuple(_standing(result, arm, lead) for arm in arms)
 
 
@@ -112,13 +111,14 @@ def _standing(result: Result, arm: ArmResult, leader: ArmResult | None) -> Stand
 def ratios(result: Result) -> dict[str, dict[int, float]]:
     """Throughput over the leader's in the same block, by arm and block; only blocks that measured both."""
     ranked = standings(result)
-    if not ranked or ranked[0].relation != "leader":
+    lead = next((standing.arm.name for standing in ranked if standing.relation == "leader"), None)
+    if lead is None:
         return {}
     blocks: dict[str, dict[int, float]] = {standing.arm.name: {} for standing in ranked}
     for window in result.windows:
         if window.arm in blocks:
             blocks[window.arm][window.block] = window.throughput_per_second
-    base = {block: rate for block, rate in blocks.pop(ranked[0].arm.name).items() if rate > 0}
+    base = {block: rate for block, rate in blocks.pop(lead).items() if rate > 0}
     shared = {name: {b: rate / base[b] for b, rate in sorted(rates.items()) if b in base} for name, rates in blocks.items()}
     return {name: found for name, found in shared.items() if found}
 

@@ -129,7 +129,8 @@ def _print_answer(console: Console, result: Result) -> None:
     if open_pairs:
         few = f"about {result.blocks_to_decide} more blocks"
         more = few if result.blocks_to_decide else "more blocks than is sensible, or a larger --delta"
-        text = f"{len(open_pairs)} pairs with it are undetermined after {result.blocks} blocks; deciding them takes {more}"
+        pairs = "one pair with it is" if len(open_pairs) == 1 else f"{len(open_pairs)} pairs with it are"
+        text = f"{pairs} undetermined after {result.blocks} blocks; deciding takes {more}"
         console.print(Text(text))
     if result.question.connections:
         text = f"requests/s at saturation with {result.question.connections} connections; latency under real load is another question"

@@ -31,8 +31,8 @@ class Waitress(Adapter):
 
     def command(self, app: App, address: Address, settings: Settings) -> Command:
         """`waitress-serve --listen …`, without the queue's log."""
-        argv = ("python", "-c", RUN, "--listen", str(address), "--threads", str(settings["threads"]), self.target(app))
-        return Command(argv=argv)
+        options = ("--listen", str(address), "--threads", str(settings["threads"]), self.target(app))
+        return Command(argv=("python", "-c", RUN, *options), deploy=("waitress-serve", *options))
 
     def in_flight_limit(self, settings: Settings) -> int:
         """Its threads."""

@@ -1,4 +1,4 @@
-"""How many connections saturate a server: the smallest power of two that the next one hardly beats."""
+"""How many connections saturate a server: the smallest power of two that neither of the next two beats by more than 3 %."""
 
 from __future__ import annotations
 
@@ -18,14 +18,18 @@ def next_rung(seen: Mapping[int, float]) -> int | None:
 
 
 def knee(seen: Mapping[int, float]) -> int:
-    """The smallest power of two whose throughput is within 3 % of the next one's; the last rung where none is."""
+    """The smallest power of two whose throughput is within 3 % of the next two; the last rung where none is.
+
+    Two, because throughput may rest on one rung and rise again: see docs/decisions/0006.
+    """
     found = _knee(seen)
     return max(seen) if found is None else found
 
 
 def _knee(seen: Mapping[int, float]) -> int | None:
     for rung in sorted(seen):
-        if 2 * rung in seen and seen[rung] * (1 + GAIN) >= seen[2 * rung]:
+        following = [above for above in (2 * rung, 4 * rung) if above <= MOST]
+        if following and all(above in seen and seen[rung] * (1 + GAIN) >= seen[above] for above in following):
             return rung
     return None
 
@@ -36,4 +40,5 @@ def window_seconds(response_seconds: float, cold_start_seconds: float = 0.0) -> 
     A stretch of three windows on one launch is their mean, which is how windows that share a launch may enter at all.
     """
     window = max(0.5, 20 * response_seconds)
-    return min(LONGEST_WINDOW, 3 * window) if cold_start_seconds > 5 * window else window
+    dear = cold_start_seconds > 5 * window
+    return min(LONGEST_WINDOW, 3 * window) if dear and window <= LONGEST_WINDOW else window

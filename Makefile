@@ -12,7 +12,7 @@ race: setup            ## race the servers on the built-in Django project; write
 
 test: setup lint       ## everything continuous integration runs
 	$(BIN)/coverage run -m pytest -m "not truth"
-	@$(BIN)/coverage report | tail -n 1
+	@echo "branch coverage: $$($(BIN)/coverage report --format=total) %"
 
 setup: $(READY)        ## the virtual environment of this checkout, with .venv/bin/whichworker
 

@@ -1,0 +1,55 @@
+"""`servers` and `doctor`, and the command line around them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import whichworker
+from whichworker.servers import table
+
+TOOL = [sys.executable, "-m", "whichworker"]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*TOOL, *arguments], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_servers_as_json_names_every_arm_with_its_knobs() -> None:
+    entries = json.loads(run("servers", "--json").stdout)
+    assert [entry["name"] for entry in entries] == list(table.SERVERS)
+    assert sum(entry["contender"] for entry in entries) == 12
+    for entry in entries:
+        assert set(entry["settings"]) == {knob["name"] for knob in entry["knobs"]}
+        assert entry["interface"] in ("wsgi", "asgi")
+
+
+def test_servers_for_people_names_every_arm() -> None:
+    done = run("servers")
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in table.SERVERS)
+
+
+def test_doctor_looks_and_changes_nothing() -> None:
+    done = run("doctor")
+    assert done.returncode == 0, done.stderr
+    for word in ("fingerprint", "cores", "hypervisor", "files", "process trees"):
+        assert word in done.stdout
+
+
+def test_version_and_help() -> None:
+    assert whichworker.__version__ in run("--version").stdout
+    done = run("--help")
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in ("race", "servers", "doctor"))
+
+
+@pytest.mark.parametrize("arguments", [["rase"], ["race", "--tim", "3s"], ["race", "--claims", "some"], ["servers", "--jsn"]])
+def test_what_the_command_line_does_not_know_is_a_usage_error(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr

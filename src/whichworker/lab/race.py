@@ -19,6 +19,8 @@ from whichworker.store.journal import Journal
 from whichworker.store.records import BlockEnd, Failed, Noted, Prepared, Session, Settled, Window
 
 SECOND_CHANCES = 1
+PATIENCE_WINDOWS = 24
+"""Windows tried before a session is given up: a neighbour that is busy for half a minute must not end a run of three."""
 
 
 def investigate(bench: Bench, journal: Journal, watch: Watch, clock: Callable[[], float] = time.monotonic) -> None:
@@ -127,7 +129,8 @@ class Track:
             if throughput is not None:
                 self.journal.append(BlockEnd(number=block.number))
                 self.race.enter(throughput)
-            if session_refusal(*self._refused()):
+            refused, tried = self._refused()
+            if tried >= PATIENCE_WINDOWS and session_refusal(refused, tried):
                 break
 
     def _run_block(self, block: Block) -> dict[str, float] | None:

@@ -213,11 +213,12 @@ def _validity(journal: Journal, race: Race | None, twin: Twin | None) -> Validit
         reasons.append(f"two copies of {twin.arm} differ by {abs(twin.ratio - 1):.1%}: whatever told them apart also tells others apart")
     readings = [record.reading for record in journal.of(Window)]
     refused = sum(reading.repeats + bool(reading.refused) for reading in readings)
+    finished = any(session.ended == "finished" for session in journal.of(Session))
     if busy := session_refusal(refused, refused + sum(not reading.refused for reading in readings)):
         reasons.append(busy)
-    if race is None and any(True for _ in journal.of(Session)):
+    elif finished and race is None:
         reasons.append("no arm could be measured")
-    elif race is not None and not race.listed and any(session.ended == "finished" for session in journal.of(Session)):
+    elif finished and race is not None and not race.listed:
         lost = race.failed >= set(race.arms)
         few = f"no arm reached {FIRST_DECISION} launches within the time: give it more with --time"
         reasons.append("every arm failed before it could be ranked" if lost else few)

@@ -26,6 +26,8 @@ FAILURE_KINDS = (
     "status",  # a wrong status
     "header",  # a missing or different header
     "body",  # a different body
+    "overflow",  # connections were turned away by a full listen queue
+    "generator",  # the generator's core was full: the server is faster than what can be measured here
 )
 
 
@@ -226,7 +228,7 @@ class Probes(Struct, frozen=True, kw_only=True):
     memory_bytes: int | None
     processes: int
     threads: int
-    foreign_share: float
+    foreign_share: float | None
     steal_share: float
     listen_overflows: int
     retransmits: int

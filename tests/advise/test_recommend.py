@@ -86,7 +86,7 @@ A, B, C = arm("a", 300), arm("b", 200, 50), arm("c", 100, 20)
         (
             result_of([A, B, C], claims=[claim("a", "c")], ties=[("b", "a")]),
             "b",
-            "it is tied with a, the fastest, within 3%, and needs the least memory of the tied",
+            "it is tied with a, the fastest seen, within 3%, and needs the least memory of the tied",
             "a",
         ),
         (

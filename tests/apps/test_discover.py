@@ -22,8 +22,9 @@ def project(tmp_path: Path) -> Path:
     """What startproject leaves behind, as far as discovery looks at it."""
     (tmp_path / "manage.py").write_text(MANAGE)
     (tmp_path / "mysite").mkdir()
-    for name in ("wsgi", "asgi"):
-        (tmp_path / "mysite" / f"{name}.py").write_text("application = None\n")
+    (tmp_path / "mysite/wsgi.py").write_text("def application(environ, start_response): ...\n")
+    (tmp_path / "mysite/asgi.py").write_text("async def application(scope, receive, send): ...\n")
+    (tmp_path / "main.py").write_text("class App:\n    async def __call__(self, scope, receive, send): ...\n\napp = App()\n")
     return tmp_path
 
 
@@ -51,12 +52,20 @@ def test_its_own_environment_is_found(project: Path, monkeypatch: pytest.MonkeyP
     [
         ("mysite.wsgi:application", "mysite.wsgi:application", "mysite.asgi:application"),
         ("mysite.asgi:application", "mysite.wsgi:application", "mysite.asgi:application"),
-        ("main:app", "main:app", None),
+        ("main:app", None, "main:app"),
     ],
 )
-def test_a_target_and_its_twin(target: str, wsgi: str, asgi: str | None, project: Path) -> None:
+def test_a_target_is_what_it_is_and_has_its_twin(target: str, wsgi: str | None, asgi: str | None, project: Path) -> None:
     app, _ = discover.discover(target, None, project, places.cache_folder())
     assert (app.wsgi, app.asgi) == (wsgi, asgi)
+
+
+@pytest.mark.parametrize(("target", "fact"), [("nothing:app", "No module named 'nothing'"), ("main:nothing", "no attribute 'nothing'")])
+def test_a_target_that_cannot_be_imported(target: str, fact: str, project: Path) -> None:
+    with pytest.raises(UsageError, match=fact) as caught:
+        discover.discover(target, None, project, places.cache_folder())
+    assert "--python" in caught.value.hint
+    assert not list(project.rglob("__pycache__")), "nothing is written beside the user's modules"
 
 
 def test_an_empty_folder_gets_the_built_in_app_and_says_so_first(tmp_path: Path) -> None:

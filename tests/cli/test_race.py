@@ -67,11 +67,19 @@ def test_bad_input_is_a_usage_error_with_a_hint(arguments: list[str], fact: str,
     assert not done.stdout
 
 
-def test_an_app_that_cannot_be_imported_is_invalid_and_says_why(tmp_path: Path) -> None:
+def test_an_app_that_cannot_be_imported_is_refused_before_anything_runs(tmp_path: Path) -> None:
     done = run("race", "faults:application", "--servers", "waitress,gunicorn-sync", "--time", "10s", state=tmp_path, FAULT="import")
+    assert done.returncode == 2
+    assert "the app faults:application cannot be imported: RuntimeError: the app refuses to be imported" in done.stderr
+    assert "hint:" in done.stderr
+    assert not tmp_path.joinpath("runs").exists()
+
+
+def test_an_app_that_never_answers_rightly_is_invalid_and_says_why(tmp_path: Path) -> None:
+    done = run("race", "faults:application", "--servers", "waitress,gunicorn-sync", "--time", "20s", state=tmp_path, FAULT="status")
     assert done.returncode == 3
     assert "no arm could be measured" in done.stdout
-    assert "the app refuses to be imported" in done.stdout
+    assert "expected status 200, got 500" in done.stdout
     assert not processes_with(str(tmp_path))
 
 

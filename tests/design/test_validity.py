@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from whichworker.design.validity import refusal, session_refusal
-from whichworker.model import Probes, Tally
+from whichworker.design.validity import arm_fault, refusal, session_refusal
+from whichworker.model import FAILURE_KINDS, Probes, Tally
 
 QUIET = Probes(
     seconds=2.0,
@@ -30,10 +30,7 @@ TALLY = Tally(engine="epoll", seconds=2.0, requests=4000, statuses={"200": 4000}
         ({"foreign_share": 0.26}, {}, "others used 26% of the cores"),
         ({}, {"run_delay_seconds": 0.5}, ""),
         ({}, {"run_delay_seconds": 0.6}, "the generator waited for its core 30% of the time"),
-        ({}, {"cpu_seconds": 1.6}, ""),
-        ({}, {"cpu_seconds": 1.7}, "the generator used 85% of its core"),
-        ({"listen_overflows": 3}, {}, "3 connections overflowed the listen queue"),
-        ({"server_cpu_seconds": None, "memory_bytes": None}, {}, ""),
+        ({"server_cpu_seconds": None, "memory_bytes": None, "foreign_share": None}, {}, ""),
     ],
 )
 def test_refusal(probes: dict[str, float], tally: dict[str, float], words: str) -> None:
@@ -41,9 +38,24 @@ def test_refusal(probes: dict[str, float], tally: dict[str, float], words: str) 
     assert found.startswith(words) if words else found == ""
 
 
+@pytest.mark.parametrize(
+    ("probes", "tally", "fault"),
+    [
+        ({}, {}, None),
+        ({}, {"cpu_seconds": 1.6}, None),
+        ({}, {"cpu_seconds": 1.7}, ("generator", "the generator used 85% of its core: it was measured, not the server")),
+        ({"listen_overflows": 3}, {}, ("overflow", "3 connections overflowed the listen queue")),
+    ],
+)
+def test_what_is_the_arms_own_fault(probes: dict[str, float], tally: dict[str, float], fault: tuple[str, str] | None) -> None:
+    assert arm_fault(replace(QUIET, **probes), replace(TALLY, **tally), shared=False) == fault
+    assert fault is None or fault[0] in FAILURE_KINDS
+
+
 @pytest.mark.parametrize("tally", [{"run_delay_seconds": 1.9}, {"cpu_seconds": 1.9}])
 def test_where_a_core_is_shared_the_generator_has_no_core_of_its_own(tally: dict[str, float]) -> None:
     assert refusal(QUIET, replace(TALLY, **tally), shared=True) == ""
+    assert arm_fault(QUIET, replace(TALLY, **tally), shared=True) is None
     assert refusal(replace(QUIET, foreign_share=0.9), TALLY, shared=True)
 
 

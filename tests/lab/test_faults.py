@@ -86,7 +86,7 @@ def test_a_port_that_stays_taken_is_a_failure_that_says_so(
 def test_a_window_of_a_dying_server_is_a_failure_not_a_number(tmp_path: Path, generator: Generator) -> None:
     bench = faulty_bench([("waitress", "dies")], tmp_path)
     with pytest.raises(ArmFailed) as caught:
-        measure(bench, generator, bench.question.arms[0], connections=4, seconds=0.5, repeated=lambda _: None)
+        measure(bench, generator, bench.question.arms[0], connections=4, seconds=0.5, repeated=lambda _: None, left=lambda: 60.0)
     assert not caught.value.wrong
     assert list((tmp_path / "launches").glob("*.log")), "the log of a launch that went wrong is kept"
 

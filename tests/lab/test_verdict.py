@@ -233,7 +233,7 @@ def test_what_is_said_of_one_arm(tmp_path: Path) -> None:
 def test_an_interrupted_run_says_so_and_ranks_nobody_too_early(tmp_path: Path) -> None:
     result = Story(tmp_path).blocks(3).add(Session(seconds=5.0, ended="interrupted")).judged()
     assert not result.run.finished
-    assert result.validity.state == "valid"
+    assert result.validity.reasons == ("it was interrupted before any arm had 4 launches",)
     assert {arm.state for arm in result.arms} == {"invalid"}
     assert {(arm.rank_low, arm.windows) for arm in result.arms} == {(None, 3)}
     assert (result.advice, result.claims, result.blocks) == (None, (), 3)
@@ -342,9 +342,10 @@ def test_time_for_no_arm_to_be_ranked_is_invalid(tmp_path: Path) -> None:
     assert "--time" in result.validity.reasons[0]
 
 
-def test_before_anything_was_measured_nothing_is_said(tmp_path: Path) -> None:
+def test_before_anything_was_measured_nothing_is_believed(tmp_path: Path) -> None:
     result = Story(tmp_path, settle=False, without=SERVERS).judged()
-    assert (result.validity.state, result.run.finished, result.arms[0].state) == ("valid", False, "invalid")
+    assert (result.validity.state, result.run.finished, result.arms[0].state) == ("invalid", False, "invalid")
+    assert "interrupted" in result.validity.reasons[0]
 
 
 def test_one_arm_is_described_and_not_compared(tmp_path: Path) -> None:

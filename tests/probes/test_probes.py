@@ -110,6 +110,7 @@ def test_two_snapshots_make_probes(burner: subprocess.Popen[str]) -> None:
     assert probes.server_cpu_seconds is not None
     assert 0.1 < probes.server_cpu_seconds <= probes.seconds + 0.02
     assert probes.processes == 1
+    assert probes.foreign_share is not None
     assert 0 <= probes.foreign_share <= 1.1
     assert (probes.memory_bytes or 0) > 1e6
 

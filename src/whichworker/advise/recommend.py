@@ -14,7 +14,7 @@ def recommend(result: Result) -> Result:
     if result.validity.state == "invalid" or leader is None or leader not in arms:
         return result
     tied = [arms[name] for pair in result.ties if leader in pair for name in pair if name != leader and name in arms]
-    best = min([arms[leader], *tied], key=lambda arm: (_memory(arm), arm.name))
+    best = min([arms[leader], *tied], key=lambda arm: (_memory(arm), arm.name != leader, arm.name))
     others = [arm for arm in arms.values() if arm.name != best.name and arm.throughput_per_second]
     runner_up = max(others, key=_speed, default=None)
     advice = AdvisedArm(
@@ -33,7 +33,7 @@ def _because(result: Result, best: ArmResult, leader: str) -> str:
     unsure = [name for pair in result.undetermined if best.name in pair for name in pair if name != best.name]
     ranked = sum(arm.rank_low is not None for arm in result.arms)
     if best.name != leader:
-        return f"it is tied with {leader}, the fastest, within {result.question.delta:.0%}, and needs the least memory of the tied"
+        return f"it is tied with {leader}, the fastest seen, within {result.question.delta:.0%}, and needs the least memory of the tied"
     if ranked == 1:
         return "it is the only arm that could be measured"
     if len(worse) == ranked - 1:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from whichworker.apps import builtin, interpreters
 from whichworker.apps.environments import uv_path
+from whichworker.apps.examine import look
 from whichworker.errors import UsageError
 from whichworker.model import App, Finding
 
@@ -29,7 +30,7 @@ def discover(named: str | None, python: str | None, here: Path, cache: Path) -> 
     if Path(named).is_dir():
         return from_folder((here / named).resolve(), python), []
     if TARGET.fullmatch(named):
-        return from_target(named, python, here), []
+        return from_target(named, python, here, cache), []
     raise UsageError(f"no app: {named!r}", hint="name a folder with a manage.py, a module:attribute, or builtin:django")
 
 
@@ -56,10 +57,10 @@ def from_folder(folder: Path, python: str | None) -> App:
     )
 
 
-def from_target(target: str, python: str | None, here: Path) -> App:
-    """An app named as `module:attribute`: WSGI, or ASGI where the module's or attribute's name says so."""
+def from_target(target: str, python: str | None, here: Path, cache: Path) -> App:
+    """An app named as `module:attribute`: ASGI where what is found there is a coroutine function, WSGI otherwise."""
     interpreter, origin = _interpreter(here, python)
-    asgi = "asgi" in target.lower()
+    asgi = look(target, interpreter, str(here), {}, cache)["asgi"]
     wsgi, asgi_target = (None, target) if asgi else (target, None)
     twin = target.replace("wsgi", "asgi") if "wsgi" in target else target.replace("asgi", "wsgi")
     if twin != target and (here / (twin.partition(":")[0].replace(".", "/") + ".py")).is_file():

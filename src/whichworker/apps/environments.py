@@ -6,11 +6,13 @@ what the app has, with a `.pth` line that adds the app's site-packages behind it
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +27,7 @@ from whichworker.model import Environment
 
 COMPLETE = ".whichworker-complete"
 BUILD_SECONDS = 900
+DESCRIPTION = "environment.json"
 
 
 def uv_path() -> str:
@@ -57,16 +60,15 @@ def overlay(cache: Path, app: Interpreter, requirements: tuple[str, ...]) -> Env
         site = Path(inspect(place / "bin/python").site)
         (site / "_whichworker_app.pth").write_text(f"import site; site.addsitedir({app.site!r})\n", encoding="utf-8")
 
-    place = prepare(cache / "overlays" / f"{first}-{key}", app.base, cache, build)
-    described = place / "environment.json"
-    if not described.exists():
         found = inspect(place / "bin/python")
         version = found.packages.get(first) or found.packages.get(first.replace("-", "_")) or app.packages.get(first, "")
         environment = Environment(
             python=found.path, bin=str(place / "bin"), version=version, python_version=found.version, packages=found.packages
         )
-        described.write_bytes(msgspec.json.encode(environment))
-    return msgspec.json.decode(described.read_bytes(), type=Environment)
+        (place / DESCRIPTION).write_bytes(msgspec.json.encode(environment))
+
+    place = prepare(cache / "overlays" / f"{first}-{key}", app.base, cache, build)
+    return msgspec.json.decode((place / DESCRIPTION).read_bytes(), type=Environment)
 
 
 def resolve(cache: Path, place: Path, app: Interpreter, requirements: tuple[str, ...]) -> list[str]:
@@ -106,16 +108,33 @@ def run_uv(cache: Path, *arguments: str) -> str:
     """Run uv without any project's configuration; its standard output, or EnvironmentFailed with its last lines."""
     environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")}
     environment |= {"PYTHONPYCACHEPREFIX": str(cache / "pycache"), "NO_COLOR": "1"}
-    argv = [uv_path(), *arguments]
-    try:
-        run = subprocess.run(
-            argv, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False, env=environment, cwd=cache, stdin=subprocess.DEVNULL
-        )
-    except subprocess.TimeoutExpired as error:
-        raise EnvironmentFailed(f"uv {arguments[0]} did not end within {BUILD_SECONDS} s") from error
+    with subprocess.Popen(
+        [uv_path(), *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=cache,
+        start_new_session=True,
+    ) as run:
+        try:
+            out, err = run.communicate(timeout=BUILD_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            _kill_session(run)
+            raise EnvironmentFailed(f"uv {arguments[0]} did not end within {BUILD_SECONDS} s") from error
+        except BaseException:  # an interrupted build must not go on writing behind a lock that is let go
+            _kill_session(run)
+            raise
     if run.returncode:
-        raise EnvironmentFailed(reason(run.stderr), seen="\n".join(run.stderr.strip().splitlines()[-12:]), hint=cure(run.stderr))
-    return run.stdout
+        raise EnvironmentFailed(reason(err), seen="\n".join(err.strip().splitlines()[-12:]), hint=cure(err))
+    return out
+
+
+def _kill_session(run: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
 
 
 CAUSES = (r"(fatal error|error): .+\.(h|c)\b.*", r"[A-Z]\w*(Error|Exception): .+|Exception: .+", r".*unsatisfiable.*", r"error: .+")
@@ -123,7 +142,7 @@ CAUSES = (r"(fatal error|error): .+\.(h|c)\b.*", r"[A-Z]\w*(Error|Exception): .+
 
 def reason(stderr: str) -> str:
     """The line of uv's message, or of the build's it shows, that names the cause."""
-    lines = [line.strip(" ×╰─▶│├╴") for line in stderr.splitlines() if line.strip()]
+    lines = [line.strip(" ×╰─▶│├╴").removeprefix("cause: ") for line in stderr.splitlines() if line.strip()]
     for cause in CAUSES:
         for line in reversed(lines):
             if re.fullmatch(cause, line):

@@ -48,7 +48,8 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run a command; exit codes are those of the contract."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
+            signal.signal(number, _interrupt)
     try:
         code = cli(standalone_mode=False)
     except click.exceptions.Exit as error:
@@ -59,6 +60,12 @@ def main() -> NoReturn:
     except WhichworkerError as error:
         click.echo(f"whichworker: {error}", err=True)
         code = error.exit_code
+    except BrokenPipeError:
+        sys.stdout = None  # nobody reads on: nothing is left to flush
+        code = USAGE
+    except OSError as error:
+        click.echo(f"whichworker: {error}\nhint: whichworker doctor looks at the machine", err=True)
+        code = USAGE
     except (KeyboardInterrupt, click.Abort):
         click.echo("whichworker: interrupted", err=True)
         code = INTERRUPTED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import sys
@@ -40,7 +41,7 @@ def race(app: str | None, **given: Any) -> int:
     """
     output = OutputOptions(**{field: given.pop(field) for field in OutputOptions.__struct_fields__ if given.get(field) is not None})
     given = {name: value for name, value in given.items() if name not in OutputOptions.__struct_fields__}
-    files.check_writable([output.json, output.html])
+    files.check_writable(json=output.json, html=output.html)
     notes = consoles.notes()
     results = notes if output.json == "-" else consoles.results()
     printer = Printer(notes)
@@ -49,12 +50,14 @@ def race(app: str | None, **given: Any) -> int:
         return 0
     result = investigation.carry_out(planned, printer, shlex.join(["whichworker", *sys.argv[1:]]))
     printer.close()
-    terminal.print_result(results, result)
     written = files.write(result, json=output.json, html=output.html)
-    for path in written:
-        notes.print(f"wrote {path}", style="dim")
-    if not result.run.finished:
-        notes.print(f"continue with: {_resume_command(app, planned)}")
+    with contextlib.suppress(OSError):  # a reader that went away must not cost the exit code; the files are written
+        terminal.print_result(results, result)
+        for path in written:
+            notes.print(f"wrote {path}", style="dim")
+        if not result.run.finished or not any(arm.rank_low for arm in result.arms):
+            more = [] if not result.run.finished else ["--time", "60s"]
+            notes.print(f"continue with: {shlex.join([*_resume_command(app, planned), *more])}")
     return _exit_code(result, require_verdict=output.require_verdict)
 
 
@@ -66,8 +69,11 @@ def _plan(app: str | None, given: dict[str, Any], output: OutputOptions, printer
         if app_given := [origin for name, origin in origins.items() if origin.startswith("--") and name != "time"]:
             fact = f"{', '.join(app_given)} cannot be changed in a run that is resumed"
             raise UsageError(fact, hint="only --time, --json and --html go with --resume; or start a new run")
-        seconds = options.time if origins["time"] != "default" else None
-        planned = investigation.resume(places.find_run(project, output.resume), cache, printer, seconds)
+        seconds = options.time if origins["time"].startswith("--") else None
+        planned = investigation.resume(places.find_run(project, output.resume), cache, printer, seconds, app)
+        if output.dry_run:
+            _print_plan(notes, planned, planned.question)
+            return None
     else:
         question, findings = ask(app, options, here, cache)
         terminal.print_findings(notes, findings)
@@ -86,8 +92,8 @@ def _print_plan(notes: Console, planned: Plan, question: Question) -> None:
     notes.print()
 
 
-def _resume_command(app: str | None, planned: Plan) -> str:
-    return shlex.join(["whichworker", "race", *([app] if app else []), "--resume", planned.run])
+def _resume_command(app: str | None, planned: Plan) -> list[str]:
+    return [sys.argv[0] if sys.argv[0].endswith("whichworker") else "whichworker", "race", *([app] if app else []), "--resume", planned.run]
 
 
 def _exit_code(result: Result, *, require_verdict: bool) -> int:

@@ -27,6 +27,6 @@ def servers(as_json: bool) -> None:
         table.add_column(name)
     for entry in entries:
         knobs = " ".join(f"{knob.name}={entry.settings[knob.name]}" for knob in entry.knobs)
-        table.add_row(Text(entry.name, "bold" if entry.contender else ""), entry.interface, entry.title, Text(knobs or "none", "dim"))
+        table.add_row(Text(f"{entry.name}{' *' if entry.contender else ''}"), entry.interface, entry.title, Text(knobs or "none", "dim"))
     console.print(table)
-    console.print(Text("\nbold: races when --servers names nobody. Settings are the defaults for this machine's budget.", "dim"))
+    console.print(Text("\n* races when --servers names nobody. Settings are the defaults for this machine's budget.", "dim"))

@@ -54,6 +54,7 @@ class Race:
         self.blocks = 0
         self.least = max(FIRST_DECISION, evidence.least_blocks(pairs.threshold(max(2, len(arms)), alpha)))
         self._settled: list[Pair] | None = None
+        self._handed: Block | None = None
 
     @property
     def alive(self) -> list[str]:
@@ -71,13 +72,14 @@ class Race:
         if not names:
             return None
         twins = [] if self.twin_of in self.failed or TWIN in self.failed else [self.twin_of, TWIN]
-        return block(self.blocks + 1, list(dict.fromkeys([*names, *twins])), self.seed)
+        self._handed = block(self.blocks + 1, list(dict.fromkeys([*names, *twins])), self.seed)
+        return self._handed
 
     def enter(self, throughput: Mapping[str, float]) -> None:
         """Take in one whole block, in requests per second; an arm of the block that is missing has failed."""
-        planned = self.next_block()
+        planned = self._handed or self.next_block()
         assert planned is not None
-        self.blocks, self._settled = planned.number, None
+        self.blocks, self._settled, self._handed = planned.number, None, None
         for name in planned.order:
             if throughput.get(name):
                 self.logs[name][planned.number] = float(np.log(throughput[name]))

@@ -11,20 +11,28 @@ MOST_REFUSED = 0.5
 
 
 def refusal(probes: Probes, tally: Tally, *, shared: bool) -> str:
-    """Why this window must be measured again, or an empty string.
+    """Why this window must be measured again, or an empty string: the machine was busy with something else.
 
-    Foreign CPU and steal over 25 % of the cores in use, a generator that waited for its core over 25 % of the window, or one that used over
-    80 % of it (it was measured, not the server; not applicable where both share a core). Nothing here depends on the throughput.
+    Foreign CPU and steal over 25 % of the cores in use (not applicable where it could not be told apart), or a generator that waited
+    for its core over 25 % of the window (not applicable where both share a core). Nothing here depends on the throughput.
     """
-    if probes.foreign_share > MOST_FOREIGN:
+    if probes.foreign_share is not None and probes.foreign_share > MOST_FOREIGN:
         return f"others used {probes.foreign_share:.0%} of the cores"
     if not shared and tally.run_delay_seconds > MOST_FOREIGN * tally.seconds:
         return f"the generator waited for its core {tally.run_delay_seconds / tally.seconds:.0%} of the time"
-    if not shared and tally.cpu_seconds > MOST_GENERATOR * tally.seconds:
-        return f"the generator used {tally.cpu_seconds / tally.seconds:.0%} of its core: it was measured, not the server"
-    if probes.listen_overflows:
-        return f"{probes.listen_overflows} connections overflowed the listen queue"
     return ""
+
+
+def arm_fault(probes: Probes, tally: Tally, *, shared: bool) -> tuple[str, str] | None:
+    """What makes a window of this arm unusable whatever the machine does, as a kind of failure and a sentence; None where nothing does.
+
+    A listen queue that overflowed, or a generator that used over 80 % of its core: then it was measured, not the server.
+    """
+    if probes.listen_overflows:
+        return "overflow", f"{probes.listen_overflows} connections overflowed the listen queue"
+    if not shared and tally.cpu_seconds > MOST_GENERATOR * tally.seconds:
+        return "generator", f"the generator used {tally.cpu_seconds / tally.seconds:.0%} of its core: it was measured, not the server"
+    return None
 
 
 def session_refusal(refused: int, windows: int) -> str:

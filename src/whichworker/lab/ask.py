@@ -9,11 +9,13 @@ from pathlib import Path
 import msgspec
 
 from whichworker.apps import builtin, discover
+from whichworker.apps.examine import examine
 from whichworker.apps.interpreters import inspect
 from whichworker.config.options import RaceOptions
 from whichworker.errors import UsageError
 from whichworker.model import App, Arm, Budget, Finding, Question, Workload
 from whichworker.servers import names, table
+from whichworker.store import places
 from whichworker.workloads.table import workload
 
 MOST_CONNECTIONS = 4096
@@ -29,7 +31,7 @@ def ask(named: str | None, options: RaceOptions, here: Path, cache: Path) -> tup
     what = workload(options.workload) if options.workload else None
     if options.connections is not None and not 1 <= options.connections <= MOST_CONNECTIONS:
         raise UsageError(f"--connections must be between 1 and {MOST_CONNECTIONS}, not {options.connections}")
-    cache.mkdir(parents=True, exist_ok=True)
+    places.make_cache(cache)
     apps: dict[str, App] = {}
     findings: list[Finding] = []
     arms: list[Arm] = []
@@ -78,9 +80,12 @@ def about(what: Workload, budget: Budget) -> list[Finding]:
 def _app(named: str | None, python: str | None, here: Path, cache: Path, apps: dict[str, App]) -> tuple[str, list[Finding]]:
     """The app on one interpreter, found once; its label is the interpreter's short version."""
     for label, app in apps.items():
-        if python in (label, None) or python == app.origin.get("wanted"):
+        if (python or "") == app.origin["wanted"]:
             return label, []
     app, findings = discover.discover(named, python, here, cache)
     label = inspect(app.python).short_version
-    apps[label] = msgspec.structs.replace(app, origin={**app.origin, "wanted": python or ""})
-    return label, findings
+    if label in apps and apps[label].python != app.python:
+        fact = f"{apps[label].python} and {app.python} are both Python {label}"
+        raise UsageError(fact, hint="race one interpreter of each minor version at a time")
+    apps.setdefault(label, msgspec.structs.replace(app, origin={**app.origin, "wanted": python or ""}))
+    return label, [*findings, *examine(apps[label], cache)]

@@ -60,7 +60,7 @@ def _limits() -> Iterator[Finding]:
         text=f"a process may open {soft} files, {hard} at most",
         hint="raise the hard limit: ulimit -Hn 65536" if few else "",
     )
-    for name, folder in (("cache", places.cache_folder()), ("runs", places.state_folder())):
+    for name, folder in (("environments", places.cache_folder()), ("runs", places.state_folder())):
         there = next(path for path in (folder, *folder.parents) if path.exists())
         free = shutil.disk_usage(there).free
         severe = free < LEAST_FREE_BYTES

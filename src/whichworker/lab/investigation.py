@@ -19,7 +19,7 @@ from whichworker.probes import machine
 from whichworker.result import Result
 from whichworker.store import places
 from whichworker.store.journal import FILE, Journal
-from whichworker.store.records import Failed, Header, Noted
+from whichworker.store.records import Failed, Header, Noted, Session
 
 
 class Plan(Struct, frozen=True):
@@ -45,20 +45,26 @@ def plan(question: Question, findings: Sequence[Finding], project: Path, cache: 
     return Plan(question, environments, tuple(without), tuple(findings), places.new_run(project), cache)
 
 
-def resume(folder: Path, cache: Path, watch: Watch, seconds: float | None) -> Plan:
-    """The plan of an earlier run; raises UsageError where its environments are no longer what they were."""
+def resume(folder: Path, cache: Path, watch: Watch, seconds: float | None, named: str | None = None) -> Plan:
+    """The plan of an earlier run, with what is left of its time or with `seconds` more.
+
+    Raises UsageError where its app is not the one named, or its environments are no longer what they were.
+    """
     with Journal(folder / FILE) as journal:
         header = journal.header()
+        spent = sum(session.seconds for session in journal.of(Session))
     question = header.question
+    if named is not None and named != question.app.name and Path(named).resolve() != Path(question.app.directory):
+        raise UsageError(f"run {header.run} is one of {question.app.name}, not of {named}", hint="leave the app out, or start a new run")
     if seconds is not None:
-        question = msgspec.structs.replace(question, budget=msgspec.structs.replace(question.budget, seconds=seconds))
-    environments, without = prepare.build(question, cache, watch.note)
+        question = msgspec.structs.replace(question, budget=msgspec.structs.replace(question.budget, seconds=spent + seconds))
+    environments, _ = prepare.build(question, cache, watch.note, only=header.environments)
     if prepare.digest(question, environments) != header.digest:
         fact = f"run {header.run} cannot be resumed: servers or app are not the ones it was begun with"
         raise UsageError(fact, hint="start a new run")
     if machine.describe().fingerprint != header.machine.fingerprint:
         raise UsageError(f"run {header.run} cannot be resumed: it was begun on another machine", hint="start a new run")
-    return Plan(question, environments, tuple(without), (), folder, cache, resumed=True)
+    return Plan(question, environments, (), (), folder, cache, resumed=True)
 
 
 def carry_out(planned: Plan, watch: Watch, command: str) -> Result:
@@ -74,7 +80,7 @@ def carry_out(planned: Plan, watch: Watch, command: str) -> Result:
             race.investigate(bench, journal, watch)
         except KeyboardInterrupt:
             watch.note("interrupted")
-        return verdict.judge(journal)
+        return verdict.judge(journal, planned.question.budget.seconds)
 
 
 def _open(journal: Journal, planned: Plan, command: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from whichworker.design.validity import MOST_TRIES, refusal
+from whichworker.design.validity import MOST_TRIES, arm_fault, refusal
 from whichworker.errors import ServerFailed, WhichworkerError
 from whichworker.lab.running import Bench, Running, running
 from whichworker.load.generator import Generator
@@ -36,15 +36,24 @@ def failed(error: ServerFailed) -> ArmFailed:
     return ArmFailed((Failure(kind=error.kind, count=1, sample=sample),))
 
 
-def measure(bench: Bench, generator: Generator, arm: Arm, *, connections: int, seconds: float, repeated: Callable[[str], None]) -> Reading:
-    """Measure one window; one that outside signals refuse is measured again, at most six times, each on a launch of its own.
+def measure(
+    bench: Bench,
+    generator: Generator,
+    arm: Arm,
+    *,
+    connections: int,
+    seconds: float,
+    repeated: Callable[[str], None],
+    left: Callable[[], float],
+) -> Reading:
+    """Measure one window; one that outside signals refuse is measured again on another launch, at most six times, while time is left.
 
     The last refused reading is returned with its reason: it counts for nothing but the validity of the session.
     """
     repeats = 0
     while True:
         reading = _once(bench, generator, arm, connections, seconds, repeats)
-        if not reading.refused or repeats == MOST_TRIES - 1:
+        if not reading.refused or repeats == MOST_TRIES - 1 or left() <= 0:
             return reading
         repeats += 1
         repeated(reading.refused)
@@ -80,7 +89,10 @@ def load_and_probe(bench: Bench, generator: Generator, run: Running, connections
     load = load_of(bench, run, connections, seconds, settle=max(WARM_UP_SECONDS, seconds / 5))
     tally = generator.run(load, on_window)
     check(run.launch, tally)
-    return tally, snapshot.compare(taken[0], taken[-1], run.launch.pids(), cores)
+    probes = snapshot.compare(taken[0], taken[-1], run.launch.pids(), cores)
+    if fault := arm_fault(probes, tally, shared=budget.shared):
+        raise ArmFailed((Failure(kind=fault[0], count=1, sample=fault[1]),))
+    return tally, probes
 
 
 def load_of(bench: Bench, run: Running, connections: int, seconds: float, settle: float) -> Load:
@@ -93,6 +105,7 @@ def load_of(bench: Bench, run: Running, connections: int, seconds: float, settle
         settle_seconds=settle,
         window_seconds=seconds,
         stagger_seconds=settle / 4,
+        deadline_seconds=max(5.0, 3 * seconds),
         seed=bench.question.seed,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import msgspec
@@ -22,12 +22,16 @@ RUNG_SECONDS = 0.25
 RUNG_SETTLE_SECONDS = 0.1
 
 
-def build(question: Question, cache: Path, note: Callable[[str], None]) -> tuple[dict[str, Environment], list[Failed]]:
-    """An environment for each arm that can have one, and the arms that cannot, with the reason in one line."""
+def build(
+    question: Question, cache: Path, note: Callable[[str], None], only: Collection[str] | None = None
+) -> tuple[dict[str, Environment], list[Failed]]:
+    """An environment for each arm that can have one (of `only` these), and the arms that cannot, with the reason in one line."""
     found: dict[str, Environment] = {}
     without: list[Failed] = []
     interpreters: dict[str, Interpreter] = {label: inspect(app.python) for label, app in question.apps.items()}
     for arm in question.arms:
+        if only is not None and arm.name not in only:
+            continue
         if question.apps[arm.python].target(arm.interface) is None:
             sample = f"it speaks {arm.interface}, and the app has no {arm.interface} callable"
             without.append(Failed(arm=arm.name, failures=(Failure(kind="refused", count=1, sample=sample),), refused=True))
@@ -83,6 +87,7 @@ def versions(arm: Arm, environment: Environment) -> dict[str, str]:
 
 def digest(question: Question, found: dict[str, Environment]) -> str:
     """The plan as one short word: a run is resumed only where it is the same."""
-    plan = {"question": msgspec.to_builtins(question), "versions": {name: found[name].version for name in sorted(found)}}
+    packages = {name: (found[name].python_version, found[name].packages) for name in sorted(found)}
+    plan = {"question": msgspec.to_builtins(question), "packages": packages}
     del plan["question"]["budget"]["seconds"]
     return environments.digest(json.dumps(plan, sort_keys=True, default=str))

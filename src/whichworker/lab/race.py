@@ -19,6 +19,7 @@ from whichworker.store.journal import Journal
 from whichworker.store.records import BlockEnd, Failed, Noted, Prepared, Session, Settled, Window
 
 SECOND_CHANCES = 1
+OTHER_SECONDS = 0.5  # settling and stopping, in the first forecast of what a window costs
 PATIENCE_WINDOWS = 24
 """Windows tried before a session is given up: a neighbour that is busy for half a minute must not end a run of three."""
 
@@ -31,41 +32,46 @@ def investigate(bench: Bench, journal: Journal, watch: Watch, clock: Callable[[]
     started, spent = clock(), sum(session.seconds for session in journal.of(Session))
     budget = max(0.0, bench.question.budget.seconds - spent)
     ended = "interrupted"
+
+    def left() -> float:
+        return budget - (clock() - started)
+
     with ExitStack() as stack:
         generator = stack.enter_context(Generator())
         generator.start(bench.question.budget.generator_cores)
         try:
-            settled = preflight(bench, generator, journal, watch)
+            settled = preflight(bench, generator, journal, watch, left)
             if settled is not None:
-                track = Track(bench, generator, journal, watch, settled, lambda: budget - (clock() - started))
-                track.run()
+                Track(bench, generator, journal, watch, settled, left).run()
             ended = "finished"
         finally:
             journal.append(Session(seconds=clock() - started, ended=ended))
 
 
-def preflight(bench: Bench, generator: Generator, journal: Journal, watch: Watch) -> Settled | None:
-    """Every arm launched once, then what follows for the race; None where no arm is left. What the journal has is not done again."""
+def preflight(bench: Bench, generator: Generator, journal: Journal, watch: Watch, left: Callable[[], float]) -> Settled | None:
+    """Every arm launched once, then what follows for the race; None where no arm or no time is left. What is known is not done again."""
     if known := next(journal.of(Settled), None):
         return known
     seen = {ready.arm for ready in journal.of(Prepared)} | {failed.arm for failed in journal.of(Failed)}
     for arm in bench.question.arms:
         if arm.name in seen:
             continue
+        if left() <= 0:
+            return None
         record: Prepared | Failed = prepare(bench, generator, arm)
         journal.append(record)
         if isinstance(record, Failed):
             watch.failed(arm.name, record.failures)
         else:
             watch.prepared(record)
-    ready = {record.arm: record for record in journal.of(Prepared)}
-    slow = [name for name, record in ready.items() if ladder.window_seconds(record.response_seconds) > ladder.LONGEST_WINDOW]
-    for name in slow:
-        sample = f"a response takes {ready.pop(name).response_seconds:.2f} s: too slow for windows of a closed loop"
-        journal.append(Failed(arm=name, failures=(Failure(kind="refused", count=1, sample=sample),), refused=True))
-    if not ready:
+    settled = settle(bench.question, {record.arm: record for record in journal.of(Prepared)})
+    for name in settled.too_slow:
+        sample = f"{settled.connections} connections would need windows of over {ladder.LONGEST_WINDOW:g} s: too slow for a closed loop"
+        failed = Failed(arm=name, failures=(Failure(kind="refused", count=1, sample=sample),), refused=True)
+        journal.append(failed)
+        watch.failed(name, failed.failures)
+    if not settled.contenders or left() <= 0:
         return None
-    settled = settle(bench.question, ready)
     journal.append(settled)
     watch.settled(settled)
     return settled
@@ -74,10 +80,15 @@ def preflight(bench: Bench, generator: Generator, journal: Journal, watch: Watch
 def settle(question: Question, ready: Mapping[str, Prepared]) -> Settled:
     """One number of connections for all, which saturates each; a window for each; and the fastest arm's twin, which is likely to stay."""
     top = {name: max(record.ladder.values()) for name, record in ready.items()}
-    connections = question.connections or max(ladder.knee(record.ladder) for record in ready.values())
+    connections = question.connections or max((ladder.knee(record.ladder) for record in ready.values()), default=1)
     windows = {name: ladder.window_seconds(connections / top[name], ready[name].cold_start_seconds) for name in ready}
+    contenders = tuple(name for name in ready if windows[name] <= ladder.LONGEST_WINDOW)
     return Settled(
-        contenders=tuple(ready), connections=connections, window_seconds=windows, twin_of=max(sorted(top), key=lambda name: top[name])
+        contenders=contenders,
+        connections=connections,
+        window_seconds={name: windows[name] for name in contenders},
+        twin_of=max(sorted(contenders), key=lambda name: top[name], default=""),
+        too_slow=tuple(name for name in ready if name not in contenders),
     )
 
 
@@ -92,18 +103,17 @@ def replay(question: Question, settled: Settled, journal: Journal) -> Race:
         seed=question.seed,
     )
     current: dict[str, float] = {}
-    out: list[str] = []
+    race.next_block()
     for record in journal.records:
         if isinstance(record, Window) and not record.reading.refused:
             current[record.arm] = record.reading.throughput_per_second
         elif isinstance(record, Failed) and record.block is not None:
-            out.append(record.arm)
+            race.fail(record.arm)  # at once, as in the run itself: it is out even where its block was cut short afterwards
         elif isinstance(record, BlockEnd):
             if not record.abandoned:
                 race.enter(current)
             current = {}
-            for name in out:  # an arm that failed is out, even where its block was cut short afterwards
-                race.fail(name)
+            race.next_block()
     return race
 
 
@@ -114,12 +124,12 @@ class Track:
         self, bench: Bench, generator: Generator, journal: Journal, watch: Watch, settled: Settled, left: Callable[[], float]
     ) -> None:
         self.bench, self.generator, self.journal, self.watch, self.settled, self.left = bench, generator, journal, watch, settled, left
+        close_torn_block(journal)
         self.race = replay(bench.question, settled, journal)
         self.window_costs: list[float] = []
 
     def run(self) -> None:
         """Run blocks; each is journalled whole or abandoned."""
-        self._abandon_torn_block()
         while (block := self.race.next_block()) and self._fits(block):
             try:
                 throughput = self._run_block(block)
@@ -164,6 +174,7 @@ class Track:
                     connections=self.settled.connections,
                     seconds=seconds,
                     repeated=lambda reason: self.watch.repeated(name, reason),
+                    left=self.left,
                 )
             except ArmFailed as error:
                 if chances and not error.wrong:
@@ -171,14 +182,17 @@ class Track:
                     self.journal.append(Noted(finding=_second_chance(arm.name, error)))
                     continue
                 self.journal.append(Failed(arm=name, failures=error.failures, block=block))
+                self.race.fail(name)
                 self.watch.failed(name, error.failures)
                 return None
 
     def _fits(self, block: Block) -> bool:
-        """Whether the block would end in time, going by what windows have cost here."""
-        if not self.window_costs:
-            return self.left() > 0
-        return self.left() > len(block.order) * sum(self.window_costs) / len(self.window_costs)
+        """Whether the block would end in time, going by what windows have cost here, or by the preflight before there are any."""
+        if self.window_costs:
+            return self.left() > len(block.order) * sum(self.window_costs) / len(self.window_costs)
+        starts = {record.arm: record.cold_start_seconds for record in self.journal.of(Prepared)}
+        names = [self.settled.twin_of if name == TWIN else name for name in block.order]
+        return self.left() > sum(starts[name] + 1.2 * self.settled.window_seconds[name] + OTHER_SECONDS for name in names)
 
     def _progress(self, block: Block, place: int) -> Progress:
         race, alive = self.race, self.race.alive
@@ -205,14 +219,16 @@ class Track:
         refused = sum(reading.repeats + bool(reading.refused) for reading in readings)
         return refused, refused + sum(not reading.refused for reading in readings)
 
-    def _abandon_torn_block(self) -> None:
-        """A block that a crash or kill left open is closed as abandoned, so that it is run again whole."""
-        for record in reversed(self.journal.records):
-            if isinstance(record, BlockEnd | Settled):
-                return
-            if isinstance(record, Window):
-                self.journal.append(BlockEnd(number=record.block, abandoned=True))
-                return
+
+def close_torn_block(journal: Journal) -> None:
+    """A block that a crash or kill left open is closed as abandoned, so that it is run again whole."""
+    for record in reversed(journal.records):
+        if isinstance(record, BlockEnd | Settled):
+            return
+        number = record.block if isinstance(record, Window | Failed) else None
+        if number is not None:
+            journal.append(BlockEnd(number=number, abandoned=True))
+            return
 
 
 def _second_chance(arm: str, error: ArmFailed) -> Finding:

@@ -25,6 +25,7 @@ STOP_SECONDS = 3.0
 PORT_TRIES = 3
 SHOWN_ADDRESS = Address("127.0.0.1", 8000)
 NOT_INHERITED = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "PYTHONWARNINGS", "PYTHONDEVMODE")
+SERVER_OPTIONS = ("GUNICORN_CMD_ARGS", "UVICORN_", "GRANIAN_", "UWSGI_", "HYPERCORN_")  # they would race what is not shown
 PORT_TAKEN = re.compile(r"address (already )?in use|EADDRINUSE|errno 98", re.IGNORECASE)
 
 
@@ -124,7 +125,7 @@ def _order(bench: Bench, arm: Arm, address: Address) -> Order:
 def _environment(bench: Bench, arm: Arm, environment: Environment, command: Command, temporary: Path) -> dict[str, str]:
     """The user's own variables, the app's, and what makes the server find both environments and write into neither."""
     app = bench.question.apps[arm.python]
-    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED and not name.startswith(SERVER_OPTIONS)}
     path = [app.directory, *filter(None, [inherited.get("PYTHONPATH")])]
     return {
         **inherited,

@@ -18,7 +18,7 @@ from whichworker.design.validity import session_refusal
 from whichworker.lab.prepare import versions
 from whichworker.lab.race import replay
 from whichworker.load.histogram import Histogram
-from whichworker.model import Arm, Failure, Finding, Reading
+from whichworker.model import Arm, Failure, Finding, Reading, Severity
 from whichworker.result import (
     ArmResult,
     ArmState,
@@ -39,8 +39,8 @@ INTERVAL = 0.05
 """Every `low` and `high` of a single arm is a 95 % interval, whatever the alpha of the claims."""
 
 
-def judge(journal: Journal) -> Result:
-    """The result of a run as its journal has it, finished or not."""
+def judge(journal: Journal, time_seconds: float | None = None) -> Result:
+    """The result of a run as its journal has it, finished or not; `time_seconds` where a resumed run was given more than it began with."""
     header = journal.header()
     question = header.question
     settled = next(journal.of(Settled), None)
@@ -60,7 +60,7 @@ def judge(journal: Journal) -> Result:
             alpha=question.alpha,
             claims=question.claims,
             seed=question.seed,
-            time_seconds=question.budget.seconds,
+            time_seconds=time_seconds or question.budget.seconds,
             connections=settled.connections if settled else question.connections,
             server_cores=question.budget.server_cores,
             generator_cores=question.budget.generator_cores,
@@ -151,7 +151,7 @@ def _arm(
         connections=shown[0].connections if shown else None,
         windows=len(readings),
         launches=len(readings),
-        repeats=sum(reading.repeats for reading in readings),
+        repeats=sum(record.reading.repeats + bool(record.reading.refused) for record in journal.of(Window) if record.arm == arm.name),
         failures=failures,
         dropped=race is not None and arm.name in race.dropped,
         command=prepared.command if prepared else (),
@@ -216,12 +216,13 @@ def _validity(journal: Journal, race: Race | None, twin: Twin | None) -> Validit
     finished = any(session.ended == "finished" for session in journal.of(Session))
     if busy := session_refusal(refused, refused + sum(not reading.refused for reading in readings)):
         reasons.append(busy)
-    elif finished and race is None:
+    elif race is None and finished and not any(True for _ in journal.of(Prepared)):
         reasons.append("no arm could be measured")
-    elif finished and race is not None and not race.listed:
-        lost = race.failed >= set(race.arms)
+    elif race is None or not race.listed:
         few = f"no arm reached {FIRST_DECISION} launches within the time: give it more with --time"
-        reasons.append("every arm failed before it could be ranked" if lost else few)
+        lost = race is not None and race.failed >= set(race.arms)
+        early = f"it was interrupted before any arm had {FIRST_DECISION} launches"
+        reasons.append("every arm failed before it could be ranked" if lost else few if finished else early)
     return Validity(state="invalid" if reasons else "valid", reasons=tuple(reasons))
 
 
@@ -246,7 +247,9 @@ def _findings(journal: Journal, twin: Twin | None, validity: Validity) -> Iterab
 def _failure(record: Failed, failure: Failure) -> Finding:
     fact, _, rest = failure.sample.partition("\n")
     code = f"arm-{'refused' if record.refused else failure.kind}"
-    return Finding(code=code, severity="info" if record.refused else "error", arm=record.arm, text=f"{record.arm}: {fact}", evidence=rest)
+    hint = "name a path that answers 200: --workload /path" if failure.kind == "status" else ""
+    severity: Severity = "info" if record.refused else "error"
+    return Finding(code=code, severity=severity, arm=record.arm, text=f"{record.arm}: {fact}", evidence=rest, hint=hint)
 
 
 def _window(block: int, name: str, reading: Reading) -> WindowResult:

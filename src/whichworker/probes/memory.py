@@ -9,9 +9,13 @@ from pathlib import Path
 def tree_pss_bytes(pids: Iterable[int]) -> int | None:
     """The sum of the proportional set sizes: shared pages count once, divided among those who share them.
 
-    None where no process could be read (smaps_rollup needs the same user or root). Source: Documentation/filesystems/proc.rst.
+    None where a living process may not be read (smaps_rollup needs the same user or root), or none lives. Source:
+    Documentation/filesystems/proc.rst.
     """
-    sizes = [size for pid in pids if (size := _pss_bytes(pid)) is not None]
+    try:
+        sizes = [size for pid in pids if (size := _pss_bytes(pid)) is not None]
+    except PermissionError:
+        return None
     return sum(sizes) if sizes else None
 
 
@@ -20,7 +24,7 @@ def _pss_bytes(pid: int) -> int | None:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return None
     return None
 

@@ -33,12 +33,13 @@ def take(pids: Sequence[int], generator: int, cores: Sequence[int]) -> Snapshot:
 def compare(before: Snapshot, after: Snapshot, pids: Sequence[int], cores: Sequence[int]) -> Probes:
     """What happened between two snapshots of the same cores; memory and threads as they are now.
 
-    `foreign_share` is the share of the cores' time that neither the server nor this tool used; it includes what was stolen.
+    `foreign_share` is the share of the cores' time that neither the server nor this tool used; it includes what was stolen, and is None
+    where the server's own could not be told.
     """
     seconds = (after.at_ns - before.at_ns) / 1e9
     capacity = seconds * len(cores)
     server = cpu.spent(before.tree, after.tree)
-    known = (server or 0.0) + after.own - before.own
+    busy = after.cores.busy - before.cores.busy - (after.own - before.own)
     stolen = after.cores.stolen - before.cores.stolen
     return Probes(
         seconds=seconds,
@@ -46,7 +47,7 @@ def compare(before: Snapshot, after: Snapshot, pids: Sequence[int], cores: Seque
         memory_bytes=memory.tree_pss_bytes(pids),
         processes=len(after.tree),
         threads=memory.threads(pids),
-        foreign_share=max(0.0, (after.cores.busy - before.cores.busy - known) / capacity),
+        foreign_share=None if server is None else max(0.0, (busy - server) / capacity),
         steal_share=stolen / capacity,
         listen_overflows=after.tcp.listen_overflows - before.tcp.listen_overflows,
         retransmits=after.tcp.retransmits - before.tcp.retransmits,

@@ -70,6 +70,17 @@ class Launch:
     def __enter__(self) -> Self:
         if self.mode == "walk":
             adopt_orphans(True)
+        try:
+            self._start()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.kill()
+
+    def _start(self) -> None:
         environment = {**self.order.environment, LAUNCH_VARIABLE: self.token}
         self._warden = subprocess.Popen(
             _warden_argv(self.mode), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, bufsize=0
@@ -80,12 +91,7 @@ class Launch:
         while not self.root and self._listen(KILL_SECONDS):
             pass
         if not self.root:
-            self.kill()
             raise ServerFailed("start", "the warden of the server did not start", hint="whichworker doctor")
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.kill()
 
     def pids(self) -> list[int]:
         """Every living process of the server, the master first."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
 from whichworker.errors import UsageError
@@ -15,18 +14,18 @@ from whichworker.result import Result, encode
 STANDARD_OUTPUT = "-"
 
 
-def check_writable(paths: Iterable[str]) -> None:
+def check_writable(*, json: str = "", html: str = "") -> None:
     """Raise UsageError before anything is measured where a result could not be written afterwards."""
-    for name in paths:
-        if not name or name == STANDARD_OUTPUT:
-            continue
+    if html == STANDARD_OUTPUT:
+        raise UsageError("the HTML report is a file, not standard output", hint="--html report.html")
+    for name in filter(None, (html, "" if json == STANDARD_OUTPUT else json)):
         path = Path(name)
         if path.is_dir():
             raise UsageError(f"{name} is a folder", hint="name a file in it")
         if not path.parent.is_dir():
             raise UsageError(f"there is no folder {path.parent}", hint=f"mkdir -p {path.parent}")
         if not os.access(path.parent, os.W_OK):
-            raise UsageError(f"the folder {path.parent} cannot be written")
+            raise UsageError(f"the folder {path.parent} cannot be written", hint="name a file in another folder")
 
 
 def write(result: Result, *, json: str = "", html: str = "") -> list[Path]:
@@ -43,8 +42,12 @@ def write(result: Result, *, json: str = "", html: str = "") -> list[Path]:
 
 
 def _replace(path: Path, content: bytes) -> Path:
-    """A new file beside the old one, renamed over it when it is whole."""
+    """A new file beside the old one, renamed over it when it is whole; a link is followed, a device is written to as it is."""
+    path = path.resolve()
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+            return path
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             try:
                 file.write(content)

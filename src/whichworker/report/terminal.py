@@ -16,6 +16,7 @@ from whichworker.result import ArmResult, Estimate, Result
 
 ABSENT = "–"
 ROOMY = 100
+TIGHT = 88
 COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
     ("rank", "right"),
     ("arm", "left"),
@@ -76,11 +77,12 @@ def print_findings(console: Console, findings: Iterable[Finding]) -> None:
 
 def _leaderboard(result: Result, width: int) -> RenderableType:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2 if width >= ROOMY else 1, 0, 0))
-    for name, justify in COLUMNS:
-        table.add_column(name, justify=justify, no_wrap=name != "arm", overflow="fold")
+    columns = COLUMNS if width >= TIGHT else COLUMNS[:5]
+    for name, justify in columns:
+        table.add_column(name, justify=justify, no_wrap=True)
     for arm in result.arms:
         if arm.state in ("ranked", "dropped"):
-            table.add_row(*map(Text, _row(result, arm)), style="bold" if arm.name == result.leader else "")
+            table.add_row(*map(Text, _row(result, arm)[: len(columns)]), style="bold" if arm.name == result.leader else "")
     return table
 
 

@@ -8,7 +8,7 @@ import secrets
 import time
 from pathlib import Path
 
-from whichworker.errors import JournalFailed, UsageError
+from whichworker.errors import EnvironmentFailed, JournalFailed, UsageError
 from whichworker.store.journal import FILE
 
 
@@ -20,6 +20,15 @@ def cache_folder() -> Path:
 def state_folder() -> Path:
     """WHICHWORKER_STATE, or whichworker below the user's state folder (XDG)."""
     return _folder("WHICHWORKER_STATE", "XDG_STATE_HOME", ".local/state")
+
+
+def make_cache(cache: Path) -> None:
+    """Make the cache folder; raises EnvironmentFailed where it cannot be made."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        hint = "set WHICHWORKER_CACHE to a folder you can write"
+        raise EnvironmentFailed(f"the cache folder {cache} cannot be made: {error.strerror}", hint=hint) from error
 
 
 def project_folder(project: Path) -> Path:

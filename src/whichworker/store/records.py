@@ -47,6 +47,7 @@ class Settled(Struct, frozen=True, kw_only=True, tag="settled", tag_field="recor
     connections: int
     window_seconds: dict[str, float]
     twin_of: str
+    too_slow: tuple[str, ...] = ()
 
 
 class Window(Struct, frozen=True, kw_only=True, tag="window", tag_field="record"):

@@ -61,8 +61,9 @@ def test_infinite_t_is_the_limit_and_the_bound(n: int) -> None:
     assert all(evidence.log_evidence(t, n) < bound for t in (0.0, 1.0, 50.0, 1e4))
 
 
-def test_four_blocks_bound_the_evidence_at_ninety_four() -> None:
-    assert round(math.exp(evidence.log_evidence(math.inf, 4))) == 94
+@pytest.mark.parametrize(("n", "most"), [(3, 190), (4, 8399)])
+def test_few_blocks_bound_the_evidence(n: int, most: int) -> None:
+    assert round(math.exp(evidence.log_evidence(math.inf, n))) == most
 
 
 @pytest.mark.parametrize("n", [4, 6, 30])

@@ -130,7 +130,7 @@ def test_an_arm_without_a_number_has_failed_and_never_runs_again(shown: float | 
 @pytest.mark.parametrize("at", [5, 6])
 def test_when_the_winner_fails_those_it_drove_out_compete_again(at: int) -> None:
     names = [f"arm-{place:02d}" for place in range(12)]
-    race, rates = race_of(names, twin_of="arm-03"), {name: 1000 / 2**place for place, name in enumerate(names)}
+    race, rates = race_of(names, twin_of="arm-03"), {name: 1000 * 0.94**place for place, name in enumerate(names)}
     run(race, rates, most=at - 1)
     planned = race.next_block()
     assert planned is not None

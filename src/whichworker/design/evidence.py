@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-SCALES = (0.05, 0.3, 2.0, 12.0)
-"""The prior variances g of the mixture, in units of the variance of one difference."""
+SCALES = (0.05, 0.3, 2.0, 12.0, 300.0)
+"""The prior variances g of the mixture, in units of the variance of one difference; the widest is for gaps that nobody could miss."""
 
 _LOG_SCALE_WEIGHT = math.log(len(SCALES))
 

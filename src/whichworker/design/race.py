@@ -14,6 +14,7 @@ from whichworker.design.elimination import FIRST_DECISION, survivors
 from whichworker.design.pairs import Pair
 
 TWIN = "(twin)"
+STAY_BLOCKS = 6
 PLACEMENT_BLOCKS = 8
 TWIN_LIMIT = 20.0
 
@@ -38,7 +39,7 @@ class Race:
     """Blocks in, decisions out.
 
     It has two phases. In the first, the arms still alive run in every block until one is left, or all that are left are tied; an arm that
-    the boundary has dropped runs on only until a claim about it is possible at all (few blocks bound the evidence). In the second
+    the boundary has dropped runs on for a few blocks until it is claimed worse than the leader. In the second
     (placement), arms that are still unplaced come back for a few blocks beside the leader. The claims hold whenever one looks, so leaving
     and coming back cost no error. When an arm alive fails, those dropped compete again. With `claims="all"` nobody leaves before all its
     pairs are settled.
@@ -138,10 +139,12 @@ class Race:
         if self.claims == "all":
             open_pairs = [pair for pair in self.pairs() if pair.verdict == "undetermined"]
             return [name for name in working if any(name in (pair.first, pair.second) for pair in open_pairs)]
-        young = [name for name in self.dropped if name not in self.failed and len(self.logs[name]) < self.least]
+        young = self._unplaced(max(STAY_BLOCKS, self.least))
         if self._racing() or young:
-            return [*self.alive, *young]
-        return self._unplaced()
+            return [*self.alive, *(name for name in young if name in self.dropped)]
+        placing = self._unplaced(max(PLACEMENT_BLOCKS, self.least))
+        leader = self.leader()
+        return [leader, *placing] if leader and placing else []
 
     def _racing(self) -> bool:
         """Whether the first phase goes on: more than one arm alive, and not all of them tied."""
@@ -150,13 +153,12 @@ class Race:
             return len(alive) > 1
         return any(pair.verdict != "tie" for pair in self.pairs() if pair.first in alive and pair.second in alive)
 
-    def _unplaced(self) -> list[str]:
-        """The leader and the arms that still have an open pair with it and few blocks."""
+    def _unplaced(self, blocks: int) -> list[str]:
+        """The arms that still have an open pair with the leader, and fewer blocks than this."""
         leader = self.leader()
         open_pairs = [pair for pair in self.pairs() if pair.verdict == "undetermined" and leader in (pair.first, pair.second)]
         behind = {name for pair in open_pairs for name in (pair.first, pair.second)} - {leader}
-        waiting = [name for name in behind - self.failed if len(self.logs[name]) < max(PLACEMENT_BLOCKS, self.least)]
-        return [leader, *waiting] if leader and waiting else []
+        return [name for name in sorted(behind - self.failed) if len(self.logs[name]) < blocks]
 
     def _eliminate(self) -> None:
         shared = sorted(set.intersection(*(set(self.logs[name]) for name in self.alive)))

@@ -1,0 +1,46 @@
+"""The nouns of whichworker: frozen structs that every room shares and no room owns.
+
+Times are seconds, sizes bytes, rates per second, shares fractions, unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from whichworker.model.arms import App, Arm, Budget, Command, Environment, Interface, Knob, Question, Settings, SettingValue
+from whichworker.model.loads import FAILURE_KINDS, PHASES, CheckCount, Failure, Load, Pace, Stage, Tally
+from whichworker.model.readings import Finding, Machine, Probes, Reading, Severity
+from whichworker.model.requests import Address, Answer, Capture, Check, Request, Session, Step, Tls, Workload
+
+__all__ = [
+    "FAILURE_KINDS",
+    "PHASES",
+    "Address",
+    "Answer",
+    "App",
+    "Arm",
+    "Budget",
+    "Capture",
+    "Check",
+    "CheckCount",
+    "Command",
+    "Environment",
+    "Failure",
+    "Finding",
+    "Interface",
+    "Knob",
+    "Load",
+    "Machine",
+    "Pace",
+    "Probes",
+    "Question",
+    "Reading",
+    "Request",
+    "Session",
+    "SettingValue",
+    "Settings",
+    "Severity",
+    "Stage",
+    "Step",
+    "Tally",
+    "Tls",
+    "Workload",
+]

@@ -1,0 +1,108 @@
+"""What is served, by what, and with what means."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+from whichworker.model.requests import Workload
+
+Interface = Literal["wsgi", "asgi"]
+SettingValue = int | str
+Settings = dict[str, SettingValue]
+
+
+class App(Struct, frozen=True, kw_only=True):
+    """What is served. `environment` is added to the server's; `origin` says where each fact was found."""
+
+    name: str
+    directory: str
+    python: str
+    wsgi: str | None = None
+    asgi: str | None = None
+    host: str = "localhost"
+    ready_path: str = "/"
+    environment: dict[str, str] = field(default_factory=dict)
+    setup: tuple[tuple[str, ...], ...] = ()
+    origin: dict[str, str] = field(default_factory=dict)
+
+    def target(self, interface: Interface) -> str | None:
+        """The `module:attribute` a server of this interface loads, or None when the app has none."""
+        return self.wsgi if interface == "wsgi" else self.asgi
+
+
+class Knob(Struct, frozen=True, kw_only=True):
+    """A setting of a server: an integer with a least value, or one of the `choices`."""
+
+    name: str
+    help: str
+    least: int = 1
+    choices: tuple[str, ...] = ()
+
+
+class Command(Struct, frozen=True, kw_only=True):
+    """How a server is started: `argv[0]` is resolved in the bin folder of the arm's environment.
+
+    `deploy` is what a person would type instead, where a race needs something that only a race needs.
+    """
+
+    argv: tuple[str, ...]
+    deploy: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+class Arm(Struct, frozen=True, kw_only=True):
+    """A contender: server × settings × interpreter, under the name the user knows it by."""
+
+    name: str
+    server: str
+    kind: str
+    family: str
+    interface: Interface
+    requirements: tuple[str, ...]
+    python: str
+    settings: Settings = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+class Environment(Struct, frozen=True, kw_only=True):
+    """Where an arm's server runs from: an interpreter, and the versions found there (lower-case names)."""
+
+    python: str
+    bin: str
+    version: str
+    python_version: str
+    packages: dict[str, str] = field(default_factory=dict)
+
+
+class Budget(Struct, frozen=True, kw_only=True):
+    """What a run may use. `shared` is true where generator and server have to share a core."""
+
+    seconds: float
+    server_cores: tuple[int, ...]
+    generator_cores: tuple[int, ...]
+    shared: bool = False
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """Everything that decides what a race measures; `apps` is the same app on each interpreter, by the arms' `python`."""
+
+    apps: dict[str, App]
+    workload: Workload
+    arms: tuple[Arm, ...]
+    budget: Budget
+    connections: int | None = None
+    delta: float = 0.03
+    alpha: float = 0.05
+    claims: Literal["leader", "all"] = "leader"
+    seed: int = 1
+
+    @property
+    def app(self) -> App:
+        """The app on its first interpreter."""
+        return next(iter(self.apps.values()))
+
+    def arm(self, name: str) -> Arm:
+        """The arm of this name."""
+        return next(arm for arm in self.arms if arm.name == name)

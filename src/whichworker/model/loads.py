@@ -1,0 +1,145 @@
+"""What a generator is asked to do, and what it counted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+from whichworker.model.requests import Address, Request, Session, Tls
+
+FAILURE_KINDS = (
+    "install",  # the environment of the arm could not be built
+    "refused",  # the arm cannot serve this app or workload at all
+    "start",  # the server ended, or never gave the right answer, before the load began
+    "died",  # the server's master ended under load
+    "connect",  # a connection was refused
+    "tls",  # no encrypted connection: a certificate that cannot be trusted, or no TLS spoken there
+    "reset",  # a connection broke before the answer was complete
+    "timeout",  # no complete answer before the deadline
+    "framing",  # the answer is not HTTP/1.1
+    "status",  # a wrong status
+    "header",  # a missing or different header
+    "body",  # a different body
+    "check",  # a named check of a request did not pass
+    "capture",  # a value that a session needs was not in the answer
+    "overflow",  # connections were turned away by a full listen queue
+    "generator",  # the generator's core was full: the server is faster than what can be measured here
+)
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """A kind of failure, how often it was seen, and the first sample."""
+
+    kind: str
+    count: int
+    sample: str
+
+
+class Stage(Struct, frozen=True):
+    """A stretch of an open loop in which the rate goes in a straight line from one value to another (equal: constant)."""
+
+    seconds: float
+    start_rate: float
+    end_rate: float
+
+
+class Pace(Struct, frozen=True, kw_only=True):
+    """An open loop: when requests (or iterations of sessions) are due, whatever the server does.
+
+    At most `backlog` of them wait for a free connection; what is due beyond that is dropped, counted and makes the
+    run invalid. `spin` burns the generator's core between arrivals instead of sleeping (None: above 10 000/s).
+    """
+
+    stages: tuple[Stage, ...]
+    arrivals: Literal["constant", "poisson"] = "constant"
+    backlog: int = 100_000
+    spin: bool | None = None
+
+
+class Load(Struct, frozen=True, kw_only=True):
+    """What a generator is asked to do to one address: in closed loop, or at a pace.
+
+    Either `requests` or `sessions`. `limit` bounds the requests (iterations) of the whole run; after `flood` failures
+    it ends early (None: never). `receive_delay` asks how long answers waited in the kernel for the generator.
+    """
+
+    address: Address
+    host: str
+    requests: tuple[Request, ...]
+    connections: int
+    settle_seconds: float
+    window_seconds: float
+    stagger_seconds: float = 0.0
+    deadline_seconds: float = 5.0
+    seed: int = 0
+    sessions: tuple[Session, ...] = ()
+    pace: Pace | None = None
+    tls: Tls | None = None
+    engine: Literal["auto", "epoll", "native"] = "auto"
+    threads: int = 1
+    limit: int | None = None
+    flood: int | None = 100
+    receive_delay: bool = False
+
+
+class CheckCount(Struct, frozen=True, kw_only=True):
+    """How often a named check passed and failed, with the first failure."""
+
+    name: str
+    passes: int
+    fails: int
+    sample: str = ""
+
+
+PHASES = ("blocked", "connecting", "tls", "sending", "waiting", "receiving")
+
+
+class Tally(Struct, frozen=True, kw_only=True):
+    """What a generator counted in one window. Histograms are HdrHistogram V2 (base64) of nanoseconds.
+
+    In closed loop the window holds what was completed in it, in open loop what was due in it. `service` runs from the
+    send to the last byte, `response` from the intended time; `send_lag` is the generator's own delay once a connection
+    was free. `response` and `send_lag` are None in closed loop, `receive_delay` unless asked for.
+
+    `phases` holds, by the words of `PHASES`: the wait for a free connection (open loop), the TCP and TLS handshakes of
+    connections opened, from the first send to the last byte handed over, from there to the first byte of the
+    answer, and from there to its last. `per_bucket` counts right answers in buckets of 50 ms (open
+    loop: by when they were due); `slices` are the
+    histograms of equal stretches of the window (of `response`, in closed loop of `service`).
+    `scheduled` is what was due in the window, `dropped` what the backlog had no room for in the whole run,
+    `attempts` what was sent of it (closed loop: sent in
+    the window). `cpu_seconds` and `run_delay_seconds` are the generator's in the window,
+    `total_cpu_seconds` from the run's begin to the end of counting, `memory_bytes` its peak resident set.
+    """
+
+    engine: str
+    seconds: float
+    requests: int
+    statuses: dict[str, int]
+    failures: tuple[Failure, ...]
+    service: str
+    response: str | None = None
+    send_lag: str | None = None
+    receive_delay: str | None = None
+    phases: dict[str, str] = field(default_factory=dict)
+    slices: tuple[str, ...] = ()
+    per_bucket: tuple[int, ...] = ()
+    attempts: int = 0
+    scheduled: int | None = None
+    dropped: int = 0
+    most_backlog: int = 0
+    most_in_flight: int = 0
+    mean_in_flight: float = 0.0
+    iterations: int | None = None
+    iteration: str | None = None
+    checks: tuple[CheckCount, ...] = ()
+    per_request: dict[str, int] = field(default_factory=dict)
+    reconnects: int = 0
+    bytes_received: int = 0
+    bytes_sent: int = 0
+    cpu_seconds: float = 0.0
+    run_delay_seconds: float = 0.0
+    total_cpu_seconds: float = 0.0
+    total_requests: int = 0
+    memory_bytes: int = 0

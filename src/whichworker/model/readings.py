@@ -1,0 +1,72 @@
+"""What was seen: of a window, of the machine, and worth telling."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+from whichworker.model.loads import Tally
+
+Severity = Literal["info", "warning", "error"]
+
+
+class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A fact worth telling. Found in one room, rendered in another, never printed where it is found."""
+
+    code: str
+    severity: Severity
+    text: str
+    evidence: str = ""
+    hint: str = ""
+    arm: str | None = None
+
+
+class Probes(Struct, frozen=True, kw_only=True):
+    """What was read of the machine and of the server's process tree at both ends of one window."""
+
+    seconds: float
+    server_cpu_seconds: float | None
+    memory_bytes: int | None
+    processes: int
+    threads: int
+    foreign_share: float | None
+    steal_share: float
+    listen_overflows: int
+    retransmits: int
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """One window: what the generator counted, what the probes saw, and whether it may be used."""
+
+    tally: Tally
+    probes: Probes
+    cold_start_seconds: float
+    connections: int
+    repeats: int = 0
+    refused: str = ""
+
+    @property
+    def throughput_per_second(self) -> float:
+        """Right answers per second of the window."""
+        return self.tally.requests / self.tally.seconds
+
+    @property
+    def cpu_seconds_per_request(self) -> float | None:
+        """CPU of the server's process tree per right answer, or None where it could not be read."""
+        if self.probes.server_cpu_seconds is None or not self.tally.requests:
+            return None
+        per_second = self.probes.server_cpu_seconds / self.probes.seconds
+        return per_second / self.throughput_per_second
+
+
+class Machine(Struct, frozen=True, kw_only=True):
+    """The machine a run was measured on; results are compared only where `fingerprint` is the same."""
+
+    fingerprint: str
+    system: str
+    cpu: str
+    cores: int
+    usable_cores: tuple[int, ...]
+    memory_bytes: int
+    details: dict[str, Any] = field(default_factory=dict)

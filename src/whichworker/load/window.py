@@ -1,4 +1,4 @@
-"""What is counted between the opening and the closing of a window, at no cost to the requests in it."""
+"""The window of one run: when it opens and closes, what was counted between, and what the generator itself used."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from whichworker.load.histogram import Histogram
 from whichworker.load.mix import Ask
-from whichworker.model import Failure, Load, Tally
+from whichworker.load.record import BUCKET_NS, ROW, Record
+from whichworker.model import CheckCount, Failure, Load, Tally
 
-BUCKET_NS = 50_000_000
 NEVER = 1 << 63
-FLOOD = 100
-FLUSH_VALUES = 500_000
 
 _SCHEDSTAT = Path("/proc/self/schedstat")
+_STATUS = Path("/proc/self/status")
 
 
 def read_run_delay() -> float:
@@ -28,11 +26,18 @@ def read_run_delay() -> float:
         return 0.0
 
 
-class Failures:
-    """How often each kind of failure was seen, with the first sample of each."""
+def read_peak_memory() -> int:
+    """The peak resident set of this process in bytes (VmHWM: ru_maxrss would include the parent's before the exec)."""
+    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
 
-    def __init__(self) -> None:
+
+class Failures:
+    """How often each kind of failure was seen, with the first sample of each; `flood` of them are too many."""
+
+    def __init__(self, flood: int | None) -> None:
         self.total = 0
+        self._flood = flood if flood is not None else NEVER
         self._counts: Counter[str] = Counter()
         self._samples: dict[str, str] = {}
 
@@ -45,7 +50,7 @@ class Failures:
     @property
     def flooded(self) -> bool:
         """True when so much went wrong that going on would teach nothing."""
-        return self.total >= FLOOD
+        return self.total >= self._flood
 
     def freeze(self) -> tuple[Failure, ...]:
         """All of them, in the order in which the kinds were first seen."""
@@ -53,123 +58,209 @@ class Failures:
 
 
 class Window:
-    """The window of one run. Right answers are found in `Ask.latencies`, so counting them is taking lengths.
+    """What is counted in one run. Right answers are found in the arrays of the asks, so counting them is taking lengths.
 
     `edge` is the next time, in ns, at which `cross` must be called before anything else is counted.
     """
 
     def __init__(self, load: Load, asks: list[Ask], begins_ns: int) -> None:
+        self.begins = begins_ns
         self.opens = begins_ns + round((load.stagger_seconds + load.settle_seconds) * 1e9)
         self.closes = self.opens + round(load.window_seconds * 1e9)
         self.edge = self.opens
         self.is_open = False
-        self.received = 0
-        self.reconnects = 0
+        self.received = self.sent = self.reconnects = 0
+        self.scheduled: int | None = None
+        self.dropped = self.most_backlog = self.most_in_flight = 0
+        self.iterations: int | None = 0 if load.sessions else None
         self.wrong: Counter[int] = Counter()
-        self.failures = Failures()
+        self.failures = Failures(load.flood)
+        self.connecting, self.shaking, self.delays, self.visits = array("q"), array("q"), array("q"), array("q")
         self._asks = asks
+        self._paced = load.pace is not None
         self._planned_seconds = load.window_seconds
-        self._histogram = Histogram()
-        self._right: Counter[int] = Counter()
-        self._requests = 0
-        self._latency_ns = 0
+        self.record = Record(self.opens, self.closes, paced=self._paced)
+        self._right: Counter[str] = Counter()
         self._carried_ns = 0
+        self._tried = 0
         self._buckets: list[int] = []
         self._seconds = 0.0
-        self._bytes = 0
-        self._aside: list[array[int]] = []
-        self._cpu = 0.0
-        self._delay = 0.0
+        self._bytes = (0, 0)
+        self._reopened = 0
+        self._cpu = self._delay = 0.0
+        self._cpu_at_begin = time.process_time()
 
     def cross(self, now: int, starts: Iterable[int]) -> None:
         """Pass every edge up to now; `starts` are the times (ns) at which what is in flight was sent, 0 for idle."""
         if not self.is_open and self.edge == self.opens:
             self._open(starts)
         while self.is_open and self.edge <= now:
+            self._end_bucket()
             if self.edge >= self.closes:
                 self._close(starts)
             else:
-                self._end_bucket()
                 self.edge = min(self.edge + BUCKET_NS, self.closes)
 
-    def abandon(self, now: int, starts: Iterable[int]) -> None:
-        """End the run here: what was counted stays, for the seconds that the window was open."""
+    def end(self, now: int, starts: Iterable[int]) -> None:
+        """End the window here: what was counted stays, for the seconds that it was open."""
         if self.is_open:
             self.closes = max(now, self.opens + 1)
+            self.record.cut(self.closes)
+            self._end_bucket()
             self._close(starts)
         elif self.edge != NEVER:
             self._forget()
             self.edge = NEVER
 
-    def add_broken(self, started: int, now: int) -> None:
+    def add_broken(self, started: int, now: int, due: int = 0) -> None:
         """Count the time in flight of a request that got no right answer."""
-        if self.is_open and started:
+        if not started:
+            return
+        if self._paced:
+            self._carried_ns += max(0, min(now, self.closes) - max(started, self.opens))
+            self._tried += self.opens <= due < self.closes
+        elif self.is_open:
             self._carried_ns += now - started
+            self._tried += 1
 
     def flush(self) -> None:
-        """Move what was recorded into the histogram before it fills the memory."""
-        if self.is_open and sum(len(ask.latencies) for ask in self._asks) > FLUSH_VALUES:
-            self._set_aside()
-            self._digest()
+        """Move what was recorded of an open loop into histograms; a closed one does so with every bucket."""
+        if not self._paced:
+            return
+        for ask in self._asks:
+            rows, ask.rows = ask.rows, array("q")
+            ask.right += len(rows) // ROW
+            if rows:
+                self._right[ask.name] += self.record.add_rows(rows)
+
+    def right_so_far(self) -> int:
+        """Right answers of the whole run, as of the last flush."""
+        return sum(ask.right for ask in self._asks)
+
+    def _take_closed(self, *, count: bool) -> int:
+        taken = 0
+        for ask in self._asks:
+            latencies, sends, slow = ask.latencies, ask.sends, ask.slow
+            ask.latencies, ask.sends, ask.slow = array("q"), array("q"), array("q")
+            ask.right += len(latencies) + len(slow) // ROW
+            if count:
+                right = self.record.add_prompt(latencies, sends, len(self._buckets))
+                right += self.record.add_rows(slow) if slow else 0
+                self._right[ask.name] += right
+                taken += right
+        return taken
 
     def _forget(self) -> None:
-        for ask in self._asks:
-            del ask.latencies[:]
+        if not self._paced:
+            self._take_closed(count=False)
 
     def _open(self, starts: Iterable[int]) -> None:
         self._forget()
-        # Every right answer adds all of its latency; the part before the window is taken off here, once.
-        self._carried_ns = -sum(max(0, self.opens - start) for start in starts if start)
-        self.received = self.reconnects = 0
+        if not self._paced:
+            # Every right answer adds all of its latency; the part before the window is taken off here, once.
+            begun = [start for start in starts if start]
+            self._carried_ns = -sum(max(0, self.opens - start) for start in begun)
+            self._tried = -len(begun)
+        self._bytes = (self.received, self.sent)
+        self._reopened = self.reconnects
         self.wrong.clear()
+        for ask in self._asks:
+            ask.statuses.clear()
         self.is_open = True
         self.edge = min(self.opens + BUCKET_NS, self.closes)
         self._cpu, self._delay = time.process_time(), read_run_delay()
 
     def _end_bucket(self) -> None:
-        right = self._requests + sum(len(ask.latencies) for ask in self._asks)
-        self._buckets.append(right - sum(self._buckets))
+        if not self._paced:
+            self._buckets.append(self._take_closed(count=True))
 
     def _close(self, starts: Iterable[int]) -> None:
         self._cpu, self._delay = time.process_time() - self._cpu, read_run_delay() - self._delay
-        self._end_bucket()
-        self._set_aside()
-        # What is still in flight counts up to here; its part before the window was taken off at the opening.
-        self._carried_ns += sum(max(0, self.closes - start) for start in starts if start)
-        self._bytes = self.received
+        if not self._paced:
+            # What is still in flight counts up to here; its part before the window was taken off at the opening.
+            begun = [start for start in starts if start]
+            self._carried_ns += sum(max(0, self.closes - start) for start in begun)
+            self._tried += len(begun)
+        received, sent = self._bytes
+        self._bytes = (self.received - received, self.sent - sent)
+        self._reopened = self.reconnects - self._reopened
         self._seconds = (self.closes - self.opens) / 1e9
         self.is_open = False
         self.edge = NEVER
 
-    def _set_aside(self) -> None:
-        for ask in self._asks:
-            self._right[ask.request.answer.status] += len(ask.latencies)
-            self._requests += len(ask.latencies)
-            self._aside.append(ask.latencies)
-            ask.latencies = array("q")
-
-    def _digest(self) -> None:
-        for latencies in self._aside:
-            self._latency_ns += sum(latencies)
-            self._histogram.record_all(latencies)
-        self._aside.clear()
-
     def to_tally(self, engine: str) -> Tally:
         """What was counted. A run that ended before its window has no requests, and its failures say why."""
-        self._digest()  # not at the closing: answers that are still awaited would wait for it
-        seconds = self._seconds or self._planned_seconds
-        statuses = self._right + self.wrong
+        if self._paced:
+            self.flush()
+        else:
+            self._take_closed(count=False)  # answered after the closing
+        record, seconds = self.record, self._seconds or self._planned_seconds
+        for name, times in (("connecting", self.connecting), ("tls", self.shaking)):
+            if times:
+                record.phase(name).record_all(times)
+        record.receive_delay.record_all(self.delays)
+        record.iteration.record_all(self.visits)
+        whole = record.main()
+        service = record.service if self._paced else whole
+        received, sent = self._bytes if self._seconds else (0, 0)
         return Tally(
             engine=engine,
             seconds=seconds,
-            requests=self._requests,
-            statuses={str(status): statuses[status] for status in sorted(statuses)},
+            requests=record.requests,
+            statuses=self._statuses(),
             failures=self.failures.freeze(),
-            service=self._histogram.to_hdr(),
-            per_bucket=tuple(self._buckets),
-            mean_in_flight=(self._latency_ns + self._carried_ns) / 1e9 / seconds,
-            reconnects=self.reconnects,
-            bytes_received=self._bytes,
-            cpu_seconds=self._cpu,
-            run_delay_seconds=self._delay,
+            service=service.to_hdr(),
+            response=whole.to_hdr() if self._paced else None,
+            send_lag=record.send_lag.to_hdr() if self._paced else None,
+            receive_delay=record.receive_delay.to_hdr() if self.delays else None,
+            phases={name: histogram.to_hdr() for name, histogram in record.phases.items()},
+            slices=record.slices() if self._seconds else (),
+            per_bucket=self._per_bucket(),
+            attempts=record.requests + self._tried,
+            scheduled=self.scheduled,
+            dropped=self.dropped,
+            most_backlog=self.most_backlog,
+            most_in_flight=self.most_in_flight,
+            mean_in_flight=(record.in_flight_ns + self._carried_ns) / 1e9 / seconds,
+            iterations=self.iterations,
+            iteration=record.iteration.to_hdr() if self.iterations is not None else None,
+            checks=self._checks(),
+            per_request=dict(self._right),
+            reconnects=self._reopened if self._seconds else 0,
+            bytes_received=received,
+            bytes_sent=sent,
+            cpu_seconds=self._cpu if self._seconds else 0.0,
+            run_delay_seconds=self._delay if self._seconds else 0.0,
+            total_cpu_seconds=time.process_time() - self._cpu_at_begin,
+            total_requests=self.right_so_far(),
+            memory_bytes=read_peak_memory(),
         )
+
+    def _per_bucket(self) -> tuple[int, ...]:
+        if not self._paced:
+            return tuple(self._buckets)
+        buckets = -(-(self.closes - self.opens) // BUCKET_NS) if self._seconds else 0
+        return tuple(self.record.buckets[place] for place in range(buckets))
+
+    def _statuses(self) -> dict[str, int]:
+        statuses = Counter(self.wrong)
+        for ask in self._asks:
+            if ask.request.answer.status is None:
+                statuses += ask.statuses
+            else:
+                statuses[ask.request.answer.status] += self._right[ask.name]
+        return {str(status): statuses[status] for status in sorted(statuses) if statuses[status]}
+
+    def _checks(self) -> tuple[CheckCount, ...]:
+        """Every right answer passed all checks of its request; `ask.checks` holds what did not, and what passed beside that."""
+        counts: dict[str, CheckCount] = {}
+        for ask in self._asks:
+            for name, (passes, fails, sample) in ask.checks.items():
+                before = counts.get(name, CheckCount(name=name, passes=0, fails=0))
+                counts[name] = CheckCount(
+                    name=name,
+                    passes=before.passes + ask.right + passes,
+                    fails=before.fails + fails,
+                    sample=before.sample or sample,
+                )
+        return tuple(counts.values())

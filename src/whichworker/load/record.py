@@ -1,0 +1,122 @@
+"""The histograms of one run: what was measured of each request, filled in batches so that a request costs no more than an append.
+
+Rows of an open loop, and of a closed one where an answer came in pieces, are runs of `ROW` times (ns) in the order of their names.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whichworker.load.histogram import Histogram
+
+BUCKET_NS = 50_000_000
+FEWEST_SLICES = 10  # in a window long enough, and fewer than twice as many
+ROW = 7
+DUE, FREED, BEGAN, START, SENT, FIRST, NOW = range(ROW)
+
+Times = NDArray[np.int64]
+
+
+class Record:
+    """Histograms of a window [opens, closes) in ns, cut into equal slices.
+
+    A slice belongs to the histogram that answers the run's question: of response times in open loop, else of service times.
+    Slices begin as wide as a bucket; whenever there are too many, two become one. So a run that ends before its
+    time, at a limit, has slices too.
+    """
+
+    def __init__(self, opens: int, closes: int, *, paced: bool) -> None:
+        self._opens = opens
+        self._closes = closes
+        self._paced = paced
+        self._slices: list[Histogram] = []
+        self._width = BUCKET_NS
+        self.buckets: Counter[int] = Counter()
+        self.service = Histogram()
+        self.send_lag = Histogram()
+        self.receive_delay = Histogram()
+        self.iteration = Histogram()
+        self.phases: dict[str, Histogram] = {}
+        self.in_flight_ns = 0
+        self.requests = 0
+
+    def cut(self, closes: int) -> None:
+        """End the window earlier than planned."""
+        self._closes = closes
+
+    def add_prompt(self, latencies: array[int], sends: array[int], bucket: int) -> int:
+        """Count answers of a closed loop that came in one piece within one bucket; how many there were."""
+        if not latencies:
+            return 0
+        service, sending = np.asarray(latencies), np.asarray(sends)
+        self._slice_at(bucket * BUCKET_NS).record_all(service)
+        self.phase("sending").record_all(sending)
+        self.phase("waiting").record_all(np.maximum(0, service - sending))
+        self.phase("receiving").record_repeated(0, service.size)
+        self.requests += service.size
+        self.in_flight_ns += int(service.sum())
+        return int(service.size)
+
+    def add_rows(self, flat: array[int]) -> int:
+        """Count rows of which the due time (closed loop: the completion) lies in the window; how many there were."""
+        rows = np.asarray(flat, dtype=np.int64).reshape(-1, ROW)
+        starts, ends = rows[:, START], rows[:, NOW]
+        if self._paced:
+            self.in_flight_ns += int(np.maximum(0, np.minimum(ends, self._closes) - np.maximum(starts, self._opens)).sum())
+        placed = rows[:, DUE] if self._paced else ends
+        rows = rows[(placed >= self._opens) & (placed < self._closes)]
+        if not rows.size:
+            return 0
+        due, freed, began, start, sent, first, now = rows.T
+        if self._paced:
+            self.send_lag.record_all(np.maximum(0, began - np.maximum(due, freed)))
+            self.phase("blocked").record_all(np.maximum(0, freed - due))
+            self._record_slices(due, now - due)
+            self.service.record_all(now - start)
+        else:
+            self._record_slices(now, now - start)
+            self.in_flight_ns += int((now - start).sum())
+        self.phase("sending").record_all(np.maximum(0, sent - start))
+        self.phase("waiting").record_all(np.maximum(0, first - np.maximum(sent, start)))
+        self.phase("receiving").record_all(now - first)
+        self.requests += len(rows)
+        return len(rows)
+
+    def phase(self, name: str) -> Histogram:
+        """The histogram of a phase by its name in `model.PHASES`."""
+        return self.phases.setdefault(name, Histogram())
+
+    def _record_slices(self, placed: Times, values: Times) -> None:
+        """Values (ns) by where they belong in the window."""
+        offsets = placed - self._opens
+        buckets, counts = np.unique(offsets // BUCKET_NS, return_counts=True)
+        self.buckets.update(dict(zip(buckets.tolist(), counts.tolist(), strict=True)))
+        self._slice_at(int(offsets.max()))  # first, as it may make slices wider
+        places = offsets // self._width
+        for place in np.unique(places):
+            self._slices[place].record_all(values[places == place])
+
+    def _slice_at(self, offset: int) -> Histogram:
+        while offset // self._width >= 2 * FEWEST_SLICES:
+            self._width *= 2
+            for even, odd in zip(self._slices[::2], self._slices[1::2], strict=False):
+                even.merge(odd)
+            self._slices = self._slices[::2]
+        place = offset // self._width
+        self._slices += [Histogram() for _ in range(place + 1 - len(self._slices))]
+        return self._slices[place]
+
+    def main(self) -> Histogram:
+        """All slices as one."""
+        whole = Histogram()
+        for part in self._slices:
+            whole.merge(part)
+        return whole
+
+    def slices(self) -> tuple[str, ...]:
+        """The histogram of each slice, as HdrHistogram V2."""
+        return tuple(part.to_hdr() for part in self._slices)

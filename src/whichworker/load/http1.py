@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import socket
 import time
+from functools import lru_cache
+from typing import Any
+
+import msgspec
 
 from whichworker.errors import UsageError
 from whichworker.load.framing import FramingError, Response, ResponseParser, TruncatedError
-from whichworker.model import Address, Answer, Request
+from whichworker.load.tls import tls_context
+from whichworker.model import Address, Answer, Request, Tls
 
-__all__ = ["FramingError", "Response", "ResponseParser", "TruncatedError", "encode_request", "fetch", "judge_answer"]
+__all__ = [
+    "FramingError",
+    "Response",
+    "ResponseParser",
+    "TruncatedError",
+    "encode_request",
+    "family_of",
+    "fetch",
+    "find_json",
+    "judge_answer",
+    "judge_request",
+]
 
 READ_BYTES = 64 * 1024
 SAMPLE_CHARACTERS = 60
 
+Verdict = tuple[str, str]
+"""A word of `model.FAILURE_KINDS` and what was seen."""
+
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TARGET = re.compile(r"(?:/|\*|https?://)[\x21-\x7e]*")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_INDEX = re.compile(r"[0-9]{1,9}")
 _FRAMED_HERE = ("host", "connection", "content-length", "transfer-encoding", "expect", "upgrade")
 _BODY_EXPECTED = ("POST", "PUT", "PATCH")
 
@@ -42,51 +63,155 @@ def encode_request(request: Request, host: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + request.body
 
 
+def can_be_value(text: str) -> bool:
+    """True for a text that can be the value of a header: one line of Latin-1 without control characters."""
+    return _VALUE.fullmatch(text) is not None
+
+
 def _check_value(name: str, value: str) -> str:
-    if not _VALUE.fullmatch(value):
+    if not can_be_value(value):
         raise UsageError(f"not a value for the header {name}: {value!r}")
     return value
 
 
 def family_of(address: Address) -> socket.AddressFamily:
-    """The family of sockets that reaches a numeric loopback address."""
+    """The family of sockets that reaches an address."""
+    if address.path:
+        return socket.AF_UNIX
     return socket.AF_INET6 if ":" in address.host else socket.AF_INET
 
 
-def fetch(address: Address, request: Request, host: str, timeout: float) -> Response:
+def fetch(address: Address, request: Request, host: str, timeout: float, tls: Tls | None = None) -> Response:
     """Ask once on a connection of its own, with the same bytes a load would send; `timeout` seconds for all of it.
 
-    Raises OSError where no connection could be made or kept (TimeoutError for the deadline) and FramingError where
-    the answer is none.
+    Raises OSError where no connection could be made or kept (TimeoutError for the deadline, ssl.SSLError for the
+    encryption), FramingError where the answer is none, and UsageError for a request or authorities that cannot be used.
     """
     ends = time.monotonic() + timeout
-    parser = ResponseParser(request.method)
+    wire = encode_request(request, host)
     with socket.socket(family_of(address), socket.SOCK_STREAM) as sock:
         sock.settimeout(timeout)
-        sock.connect((address.host, address.port))
-        sock.sendall(encode_request(request, host))
-        while True:
-            left = ends - time.monotonic()
-            if left <= 0:
-                raise TimeoutError(f"no complete answer within {timeout:g} s")
-            sock.settimeout(left)
-            data = sock.recv(READ_BYTES)
-            response = parser.feed(data) if data else parser.finish()
-            if response is not None:
-                return response
+        sock.connect(address.path or (address.host, address.port))
+        if tls is None:
+            return _ask(sock, wire, ResponseParser(request.method), ends)
+        sock.settimeout(_left(ends))
+        with tls_context(tls).wrap_socket(sock, server_hostname=tls.server_name) as encrypted:
+            return _ask(encrypted, wire, ResponseParser(request.method), ends)
 
 
-def judge_answer(answer: Answer, response: Response) -> tuple[str, str] | None:
+def _ask(sock: socket.socket, wire: bytes, parser: ResponseParser, ends: float) -> Response:
+    sock.settimeout(_left(ends))
+    sock.sendall(wire)
+    while True:
+        sock.settimeout(_left(ends))
+        received = sock.recv(READ_BYTES)
+        response = parser.feed(received) if received else parser.finish()
+        if response is not None:
+            return response
+
+
+def _left(ends: float) -> float:
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("no complete answer in time")
+    return left
+
+
+def judge_request(request: Request, response: Response) -> tuple[Verdict | None, list[tuple[str, str]]]:
+    """Judge a response to a request: what is wrong first (None: nothing), and the name and text of each failed check.
+
+    The answer is judged before the checks, and the checks whatever came of it.
+    """
+    verdict = judge_answer(request.answer, response)
+    failed = []
+    for check in request.checks:
+        found = judge_answer(check.answer, response)
+        if found is not None:
+            failed.append((check.name, found[1]))
+    if verdict is None and failed:
+        name, text = failed[0]
+        verdict = "check", f"{name}: {text}"
+    return verdict, failed
+
+
+def judge_answer(answer: Answer, response: Response) -> Verdict | None:
     """Compare a response with the right answer: None, or a word of `model.FAILURE_KINDS` and what was seen."""
-    if response.status != answer.status:
+    if answer.status is not None and response.status != answer.status:
         return "status", f"expected status {answer.status}, got {response.status}; body starts {_start(response.body)}"
     for name, value in answer.headers:
         seen = [text for key, text in response.headers if key == name.lower()]
         if value not in seen:
             return "header", f"expected header {name}: {value!r}, got {', '.join(map(repr, seen)) or 'none'}"
-    if answer.body is not None and response.body != answer.body:
-        return "body", _describe_body(answer.body, response.body)
-    return None
+    wrong = _judge_body(answer, response.body)
+    return ("body", wrong) if wrong else None
+
+
+def _judge_body(answer: Answer, body: bytes) -> str:
+    if answer.body is not None and body != answer.body:
+        return _describe_body(answer.body, body)
+    for part in answer.contains:
+        if part not in body:
+            return f"expected a body that contains {_start(part)}, got {_summary(body)}"
+    for path, expected in answer.json:
+        wrong = _judge_json(path, expected, body)
+        if wrong:
+            return wrong
+    if answer.sha256:
+        digest = hashlib.sha256(body).hexdigest()
+        if digest != answer.sha256.lower():
+            return f"expected a body with SHA-256 {answer.sha256}, got {digest} of {_summary(body)}"
+    return ""
+
+
+def _judge_json(path: str, expected: str, body: bytes) -> str:
+    try:
+        value = find_json(body, path)
+    except LookupError as error:
+        return f"expected {_shorten(expected)} at {path}, got {error.args[0]}"
+    if _is_same(value, _parse_expected(expected)):
+        return ""
+    return f"expected {_shorten(expected)} at {path}, got {_show_json(value)}"
+
+
+def find_json(body: bytes, path: str) -> Any:
+    """The value at a dotted path of a JSON body, where a whole number is an index of a list.
+
+    Raises LookupError with what is there instead.
+    """
+    try:
+        value = _parse_json(body)
+    except (ValueError, RecursionError):
+        raise LookupError(f"no JSON but {_summary(body)}") from None
+    for key in path.split("."):
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+        elif isinstance(value, list) and _INDEX.fullmatch(key) and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            raise LookupError(f"no {key!r} in {_show_json(value)}")
+    return value
+
+
+# Of one answer several values are asked for; what it parses to is only ever read.
+@lru_cache(maxsize=1)
+def _parse_json(body: bytes) -> Any:
+    return msgspec.json.decode(body)
+
+
+@lru_cache(maxsize=256)
+def _parse_expected(text: str) -> Any:
+    return msgspec.json.decode(text)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Equal as JSON: true is not 1, as Python has it, but 1.0 is."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
+    return bool(one == other)
 
 
 def _describe_body(expected: bytes, body: bytes) -> str:
@@ -95,6 +220,21 @@ def _describe_body(expected: bytes, body: bytes) -> str:
         f"expected a body of {len(expected)} bytes, got {len(body)}; from byte {same} on "
         f"expected {_start(expected[same:])}, got {_start(body[same:])}"
     )
+
+
+def _show_json(value: Any) -> str:
+    try:
+        return _shorten(msgspec.json.encode(value).decode())
+    except RecursionError:  # what could just be read may be too deep to be written
+        return "a value that is nested too deeply"
+
+
+def _summary(body: bytes) -> str:
+    return f"{len(body)} bytes that start {_start(body)}" if body else "an empty body"
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= SAMPLE_CHARACTERS else f"{text[:SAMPLE_CHARACTERS]}…"
 
 
 def _start(body: bytes) -> str:

@@ -1,0 +1,396 @@
+"""A load file: requests by weight or sessions in order, what is right for each, and options that the command line may override.
+
+Every error names the file and the place in it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import quote_plus
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from whichworker import units
+from whichworker.errors import UsageError
+from whichworker.model import Answer, Check, Request, Session, Stage, Step
+from whichworker.workloads.expect import NAME, parse_capture, parse_expect
+from whichworker.workloads.target import parse_target
+
+FOREIGN = {
+    "connections": ("vus", "users", "concurrency"),
+    "time": ("duration", "run_time"),
+    "stages": ("spawn_rate", "ramp"),
+    "rate": ("rps", "qps"),
+    "url": ("base_url", "host", "target"),
+    "deadline": ("timeout",),
+    "insecure": ("verify", "insecureSkipTLSVerify"),
+    "session": ("scenario", "scenarios", "task", "tasks", "user"),
+    "request": ("endpoint", "endpoints"),
+    "think_time": ("wait_time", "sleep"),
+    "path": ("url", "uri"),
+    "form": ("data", "params"),
+    "capture": ("extract", "save"),
+    "expect": ("assert", "status"),
+}
+"""What a thing is called here, and by other tools or in other places of the file; used for hints only."""
+TOML_WORDS = {"object": "table", "array": "list", "str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
+DOUBLE = {"request": "[[request]]", "session": "[[session]]", "step": "[[session.step]]"}
+PLACE = re.compile(r"\$(?:\$|\{([^}]*)(\}?))")
+PATH = re.compile(r"/[\x21-\x7e]*")
+TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+Weight = Annotated[int, Meta(ge=1, le=10_000)]
+Texts = str | list[str]
+Kind = TypeVar("Kind", bound=Struct)
+
+
+class Definition(Struct, frozen=True, kw_only=True):
+    """What a load file says; None, or empty, for what it does not.
+
+    `time` and `deadline` are in seconds, `rate` is per second, `ca` a path from the current folder.
+    """
+
+    url: str | None = None
+    requests: tuple[Request, ...] = ()
+    sessions: tuple[Session, ...] = ()
+    connections: int | None = None
+    rate: float | None = None
+    arrivals: Literal["constant", "poisson"] | None = None
+    time: float | None = None
+    stages: tuple[Stage, ...] = ()
+    deadline: float | None = None
+    ca: str | None = None
+    insecure: bool | None = None
+
+
+class FileTable(Struct):
+    """The keys of a load file."""
+
+    url: str | None = None
+    connections: Annotated[int, Meta(ge=1)] | None = None
+    rate: str | None = None
+    arrivals: Literal["constant", "poisson"] | None = None
+    time: str | None = None
+    stages: list[Any] = []
+    deadline: str | None = None
+    ca: str | None = None
+    insecure: bool | None = None
+    request: list[Any] = []
+    session: list[Any] = []
+
+
+class StageTable(Struct):
+    """The keys of a stage."""
+
+    duration: str
+    target: str
+    start: str | None = field(default=None, name="from")
+
+
+class AskTable(Struct, kw_only=True):
+    """The keys of any request."""
+
+    path: str
+    name: str = ""
+    method: str | None = None
+    headers: dict[str, str] = {}
+    body: str | None = None
+    form: dict[str, str | int | float] | None = None
+    json: Any = msgspec.UNSET
+    expect: Texts = []
+    check: dict[str, Texts] = {}
+
+
+class RequestTable(AskTable, kw_only=True):
+    """The keys of a request outside sessions."""
+
+    weight: Weight = 1
+
+
+class StepTable(AskTable, kw_only=True):
+    """The keys of a step of a session."""
+
+    capture: dict[str, str] = {}
+    think_time: str | None = None
+
+
+class SessionTable(Struct):
+    """The keys of a session."""
+
+    step: list[Any]
+    name: str = ""
+    weight: Weight = 1
+
+
+def read_definition(path: Path) -> Definition:
+    """Read a load file; raises UsageError for one that cannot be read, or that says something nobody can do."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"the load file {path} cannot be read: {error.strerror}", hint="check its name") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the load file {path} is not UTF-8: {error}", hint="save it as UTF-8") from error
+    return parse_definition(text, path)
+
+
+def parse_definition(text: str, path: Path) -> Definition:
+    """Read the text of a load file; `path` is used for messages, and its folder for the files it names."""
+    with _naming(str(path)):
+        try:
+            table = tomllib.loads(text)
+        except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+            raise UsageError(f"not TOML: {error}", hint="see docs/guides/load-files.md") from error
+        if not table:
+            raise UsageError("it is empty", hint='write [[request]] and path = "/" below it')
+        return _read_file(table, path.parent)
+
+
+def _read_file(table: dict[str, Any], folder: Path) -> Definition:
+    file = _convert(table, FileTable)
+    _check_whole(file)
+    requests = tuple(_each(file.request, "request", _read_request))
+    sessions = tuple(_each(file.session, "session", _read_session))
+    _check_names([request.title for request in requests], "requests")
+    _check_names([session.name for session in sessions], "sessions")
+    if file.url is not None:
+        with _naming("url"):
+            _check_url(file.url)
+    return Definition(
+        url=file.url,
+        requests=requests,
+        sessions=sessions,
+        connections=file.connections,
+        rate=_unit("rate", file.rate, units.parse_rate),
+        arrivals=file.arrivals,
+        time=_unit("time", file.time, units.parse_duration),
+        stages=_read_stages(file.stages),
+        deadline=_unit("deadline", file.deadline, units.parse_duration),
+        ca=str(folder / file.ca) if file.ca else None,
+        insecure=file.insecure,
+    )
+
+
+def _check_whole(file: FileTable) -> None:
+    if file.request and file.session:
+        raise UsageError("both requests and sessions", hint="write each request as a session of one step, or use two files")
+    if not file.request and not file.session:
+        raise UsageError("neither a request nor a session", hint='write [[request]] and path = "/" below it')
+    if file.stages:
+        for key in ("rate", "time"):
+            if getattr(file, key) is not None:
+                raise UsageError(f"both {key} and stages", hint="the stages say how long and how many; leave the other out")
+
+
+def _check_url(url: str) -> None:
+    if parse_target(url).path != "/":
+        raise UsageError(f"a path in {url!r}", hint="the path belongs to each request or step")
+
+
+def _check_names(names: list[str], what: str) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"two {what} are called {name!r}", hint="give each a name of its own: results are listed by it")
+
+
+# Tables: their keys and types, and the place that every message names.
+
+
+@contextmanager
+def _naming(place: str) -> Iterator[None]:
+    """Put the place before what is wrong there."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{place}: {error.fact}", hint=error.hint) from error
+
+
+Read = TypeVar("Read")
+
+
+def _each(tables: list[Any], what: str, read: Callable[[Any, int], Read]) -> Iterator[Read]:
+    for number, table in enumerate(tables, start=1):
+        name = table.get("name") if isinstance(table, dict) else None
+        with _naming(f"{what} {number} {name!r}" if isinstance(name, str) and name else f"{what} {number}"):
+            yield read(table, number)
+
+
+def _convert(table: Any, kind: type[Kind]) -> Kind:
+    known = kind.__struct_encode_fields__
+    if isinstance(table, dict):
+        for key in table:
+            if key not in known:
+                raise UsageError(f"unknown key {key!r}", hint=_suggest(key, known))
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        fact, place = _tell(str(error))
+        hint = f"write {DOUBLE[place]} with two brackets" if place in DOUBLE else "see docs/guides/load-files.md"
+        raise UsageError(f"{place}: {fact}" if place else fact, hint=hint) from error
+
+
+def _tell(text: str) -> tuple[str, str]:
+    """What a conversion found wrong, in words of TOML, and the key at which it did."""
+    fact, _, place = text.replace("Object missing required field", "there is no").partition(" - at `$")
+    fact = re.sub(r"`([a-z| ]+)`", lambda kinds: _name_kinds(kinds[1].split(" | ")), fact).replace("`", "")
+    return fact[:1].lower() + fact[1:], place.rstrip("`").lstrip(".").replace("[...]", "")
+
+
+def _name_kinds(kinds: list[str]) -> str:
+    return " or ".join(TOML_WORDS.get(kind, kind) for kind in kinds if kind != "null")
+
+
+def _suggest(key: str, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(key, known, n=1)
+    words = close or [ours for ours, theirs in FOREIGN.items() if key in theirs and ours in known]
+    return f"did you mean {words[0]}?" if words else f"one of {', '.join(known)}"
+
+
+def _unit(key: str, text: str | None, read: Callable[[str], float]) -> float | None:
+    if text is None:
+        return None
+    with _naming(key):
+        return read(text)
+
+
+# Stages.
+
+
+def _read_stages(tables: list[Any]) -> tuple[Stage, ...]:
+    stages: list[Stage] = []
+    for read in _each(tables, "stage", lambda table, _: _convert(table, StageTable)):
+        with _naming(f"stage {len(stages) + 1}"):
+            before = stages[-1].end_rate if stages else 0.0
+            start = before if read.start is None else _rate(read.start)
+            stages.append(Stage(units.parse_duration(read.duration), start, _rate(read.target)))
+    if stages and not any(stage.start_rate or stage.end_rate for stage in stages):
+        raise UsageError("no stage asks for anything", hint='such as stages = [{ duration = "10s", target = "200/s" }]')
+    return tuple(stages)
+
+
+def _rate(text: str) -> float:
+    return 0.0 if re.fullmatch(r"\s*0(?:\s*/\s*(?:s|m|min|h))?\s*", text) else units.parse_rate(text)
+
+
+# Requests and sessions.
+
+
+def _read_request(table: Any, _: int) -> Request:
+    read = _convert(table, RequestTable)
+    request = _build(read, weight=read.weight)
+    for name in _names_of(request):
+        raise UsageError(f"${{{name}}} in a request", hint="only a later step of a session knows what was captured; write $$ for a dollar")
+    return msgspec.structs.replace(
+        request,
+        path=request.path.replace("$$", "$"),
+        headers=tuple((name, value.replace("$$", "$")) for name, value in request.headers),
+        body=request.body.replace(b"$$", b"$"),
+    )
+
+
+def _read_session(table: Any, number: int) -> Session:
+    read = _convert(table, SessionTable)
+    if not read.step:
+        raise UsageError("no step", hint='write [[session.step]] and path = "/" below it')
+    steps: list[Step] = []
+    known: set[str] = set()
+    for step in _each(read.step, "step", lambda inner, _: _read_step(inner, known)):
+        steps.append(step)
+        known.update(capture.name for capture in step.captures)
+    return Session(name=read.name or f"session {number}", steps=tuple(steps), weight=read.weight)
+
+
+def _read_step(table: Any, known: set[str]) -> Step:
+    if isinstance(table, dict) and "weight" in table:
+        raise UsageError("a weight in a step", hint="the session has one; its steps are taken in order")
+    read = _convert(table, StepTable)
+    request = _build(read, weight=1)
+    for name in _names_of(request):
+        if name not in known:
+            late = name in read.capture
+            hint = "this step captures it, which is too late" if late else _suggest_name(name, known)
+            raise UsageError(f"${{{name}}} is captured by no step before this one", hint=hint)
+    captures = tuple(parse_capture(name, text) for name, text in read.capture.items())
+    think = _unit("think_time", read.think_time, units.parse_duration)
+    return Step(request=request, captures=captures, think_seconds=think or 0.0)
+
+
+def _suggest_name(name: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(name, sorted(known), n=1)
+    if close:
+        return f"did you mean ${{{close[0]}}}?"
+    return f'write $$ for a dollar, or in a step before: capture = {{ {name} = "cookie:NAME" }}'
+
+
+def _build(read: AskTable, *, weight: int) -> Request:
+    if not PATH.fullmatch(read.path):
+        raise UsageError(f"not a path: {read.path!r}", hint="begin with / and write spaces as %20 and other letters than ASCII as %C3%A9")
+    body, kind = _read_body(read)
+    headers = list(read.headers.items())
+    if kind and not any(name.lower() == "content-type" for name in read.headers):
+        headers.append(("Content-Type", kind))
+    method = (read.method or ("POST" if body or kind else "GET")).upper()
+    if not TOKEN.fullmatch(method):
+        raise UsageError(f"not a method: {method!r}", hint="such as GET, POST or DELETE")
+    return Request(
+        name=read.name,
+        method=method,
+        path=read.path,
+        headers=tuple(headers),
+        body=body,
+        weight=weight,
+        answer=_answer("expect", read.expect, 200),
+        # A check says nothing of the status unless it names one: the answer has been judged already.
+        checks=tuple(Check(name=name, answer=_answer(f"check {name!r}", texts, None)) for name, texts in read.check.items()),
+    )
+
+
+def _answer(place: str, texts: Texts, status: int | None) -> Answer:
+    with _naming(place):
+        return parse_expect([texts] if isinstance(texts, str) else texts, status)
+
+
+def _read_body(read: AskTable) -> tuple[bytes, str]:
+    """The body and its content type, empty where a plain body says nothing of it."""
+    given = [name for name in ("body", "form", "json") if getattr(read, name) not in (None, msgspec.UNSET)]
+    if len(given) > 1:
+        raise UsageError(f"both {given[0]} and {given[1]}", hint="a request has one body")
+    if read.form is not None:
+        return _write_form(read.form), "application/x-www-form-urlencoded"
+    if read.json is not msgspec.UNSET:
+        try:
+            return json.dumps(read.json, ensure_ascii=False, allow_nan=False).encode(), "application/json"
+        except (TypeError, ValueError, RecursionError) as error:
+            raise UsageError(f"json: {str(error).lower()}", hint="write dates as texts; JSON has no inf or nan") from error
+    return (read.body or "").encode(), ""
+
+
+def _write_form(form: Mapping[str, str | int | float]) -> bytes:
+    return "&".join(f"{_quote(name)}={_quote(str(value))}" for name, value in form.items()).encode()
+
+
+def _quote(text: str) -> str:
+    """Quoted for a form, all but ${name}: what it stands for is quoted when it is known."""
+    quoted, end = "", 0
+    for match in PLACE.finditer(text):
+        quoted += quote_plus(text[end : match.start()]) + ("%24" if match[0] == "$$" else match[0])
+        end = match.end()
+    return quoted + quote_plus(text[end:])
+
+
+def _names_of(request: Request) -> Iterator[str]:
+    """The ${name} in its path, headers and body; raises UsageError for one that cannot be a name."""
+    for text in (request.path, *(value for _, value in request.headers), request.body.decode()):
+        for match in PLACE.finditer(text):
+            if match[0] == "$$":
+                continue
+            if not match[2] or not NAME.fullmatch(match[1]):
+                raise UsageError(f"not a name: {match[0][:60]!r}", hint="write ${name} with letters, digits and _, or $$ for a dollar")
+            yield match[1]

@@ -291,3 +291,57 @@ def test_a_load_that_cannot_be_run(connections: int, window: float) -> None:
 def test_a_load_without_weight() -> None:
     with pytest.raises(UsageError, match="a load needs"):
         ask(Address("127.0.0.1", 1), Request(weight=0))
+
+
+@pytest.mark.parametrize("close", [False, True])
+@pytest.mark.parametrize("several", [False, True])
+def test_a_limit_is_kept_exactly_and_ends_the_run(start: Start, close: bool, several: bool) -> None:
+    seen: list[int] = []
+
+    def handler(sock: socket.socket) -> None:
+        while sock.recv(65536):
+            seen.append(1)
+            sock.sendall(HELLO.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") if close else HELLO)
+            if close:
+                return
+
+    requests = (Request(path="/a", answer=RIGHT), Request(path="/b", answer=RIGHT))[: 1 + several]
+    load = Load(
+        address=start(handler), host="localhost", requests=requests, connections=7, settle_seconds=0.0, window_seconds=60.0, limit=200
+    )
+    tally = run(load, lambda opens, closes: None)
+    assert tally.requests == tally.total_requests == len(seen) == sum(tally.per_request.values()) == 200
+    assert tally.attempts == 200
+    assert tally.seconds < 30
+    assert sum(tally.per_bucket) == 200
+
+
+def test_progress_is_told_once_a_second(start: Start) -> None:
+    told: list[tuple[float, int, int]] = []
+    load = Load(
+        address=start(replying(HELLO)),
+        host="localhost",
+        requests=(Request(answer=RIGHT),),
+        connections=2,
+        settle_seconds=0.0,
+        window_seconds=2.3,
+    )
+    tally = run(load, lambda opens, closes: None, lambda *seen: told.append(seen))
+    assert [round(seconds) for seconds, _, _ in told] == [1, 2]
+    assert 0 < told[0][1] < told[1][1] <= tally.requests
+    assert told[1][2] == 0
+
+
+def test_phases_add_up(start: Start) -> None:
+    def handler(sock: socket.socket) -> None:
+        while sock.recv(65536):
+            sock.sendall(HELLO[:-2])
+            threading.Event().wait(0.02)
+            sock.sendall(HELLO[-2:])
+
+    tally = ask(start(handler))
+    assert tally.failures == ()
+    counts = {name: Histogram.from_hdr(text) for name, text in tally.phases.items()}
+    assert {counts[name].count for name in ("sending", "waiting", "receiving")} == {tally.requests}
+    assert (counts["receiving"].min or 0) >= 0.015e9
+    assert sum(Histogram.from_hdr(part).count for part in tally.slices) == tally.requests

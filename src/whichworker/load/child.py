@@ -15,10 +15,12 @@ from typing import BinaryIO
 import msgspec
 from msgspec import Struct
 
-from whichworker.load import epoll
+from whichworker.errors import UsageError
+from whichworker.load import engine
 from whichworker.model import Load, Tally
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_TIMERSLACK = 29
 
 
 class Ready(Struct, frozen=True, tag=True):
@@ -32,13 +34,28 @@ class Opens(Struct, frozen=True, tag=True):
     closes_ns: int
 
 
+class Going(Struct, frozen=True, tag=True):
+    """A run is under way: seconds since its begin, right answers and failures so far."""
+
+    seconds: float
+    right: int
+    failures: int
+
+
+class Unusable(Struct, frozen=True, tag=True):
+    """The load cannot be run as it was asked for; a UsageError, with its hint."""
+
+    fact: str
+    hint: str
+
+
 class Done(Struct, frozen=True, tag=True):
     """A run is over."""
 
     tally: Tally
 
 
-Word = Ready | Opens | Done
+Word = Ready | Opens | Going | Unusable | Done
 
 
 def main(parent: int, cores: tuple[int, ...]) -> None:
@@ -59,14 +76,18 @@ def serve(loads: BinaryIO, words: BinaryIO) -> None:
     say(Ready())
     for line in loads:
         load = msgspec.json.decode(line, type=Load)
-        say(Done(epoll.run(load, lambda opens_ns, closes_ns: say(Opens(opens_ns, closes_ns)))))
+        try:
+            say(Done(engine.run(load, lambda opens_ns, closes_ns: say(Opens(opens_ns, closes_ns)), lambda *seen: say(Going(*seen)))))
+        except UsageError as error:
+            say(Unusable(error.fact, error.hint))
 
 
 def _die_with(parent: int) -> None:
-    """Be killed when the parent ends; it may have ended before this was asked for, so look afterwards."""
+    """Wake up on time, and be killed when the parent ends; it may have ended before this was asked for, so look afterwards."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "cannot ask to end with the parent")
+    libc.prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)  # sleeps of an open loop end on time, not 50 µs later
     if os.getppid() != parent:
         raise SystemExit("the process that started this one is gone")
 

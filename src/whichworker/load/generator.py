@@ -15,9 +15,10 @@ from typing import IO, Self, TypeVar
 
 import msgspec
 
-from whichworker.errors import GeneratorFailed
-from whichworker.load.child import Done, Opens, Ready, Word
-from whichworker.load.mix import prepare_asks
+from whichworker.errors import GeneratorFailed, UsageError
+from whichworker.load import engine
+from whichworker.load.child import Done, Going, Opens, Ready, Unusable, Word
+from whichworker.load.mix import check_load, prepare_asks
 from whichworker.model import Load, Tally
 
 START_SECONDS = 30.0
@@ -28,7 +29,7 @@ TAIL_BYTES = 4096
 
 T = TypeVar("T", Ready, Opens, Done)
 
-_WORDS = msgspec.json.Decoder(Word)
+_WORDS: msgspec.json.Decoder[Word] = msgspec.json.Decoder(Word)
 
 
 class Generator:
@@ -68,22 +69,32 @@ class Generator:
             self.stop()
             raise
 
-    def run(self, load: Load, on_window: Callable[[int, int], None]) -> Tally:
+    def run(
+        self,
+        load: Load,
+        on_window: Callable[[int, int], None],
+        on_progress: Callable[[float, int, int], None] = lambda seconds, right, failures: None,
+    ) -> Tally:
         """Run one load to its end and return what was counted.
 
         `on_window` is called as soon as the window is known, with the CLOCK_MONOTONIC nanoseconds at which it opens and
-        closes; it may sleep and read probes meanwhile. Raises GeneratorFailed when the process ends, or gives no result
+        closes; it may sleep and read probes meanwhile. `on_progress` is called about once a second with the seconds since
+        the begin and the right answers and failures so far. Raises GeneratorFailed when the process ends, or gives no result
         in time, and UsageError, before anything is sent,
         for a load that cannot be run. After any other exception the process is gone; start it again.
         """
         seconds = load.stagger_seconds + load.settle_seconds + load.window_seconds + 2 * load.deadline_seconds
         ends = time.monotonic() + seconds + SPARE_SECONDS
+        check_load(load)
         prepare_asks(load)
+        engine.choose(load)
         try:
             self._tell(load)
             window = self._hear(Opens, ends)
             on_window(window.opens_ns, window.closes_ns)
-            return self._hear(Done, ends).tally
+            while isinstance(word := self._next_word(ends), Going):
+                on_progress(word.seconds, word.right, word.failures)
+            return self._expect(Done, word).tally
         except BaseException:
             self.stop()
             raise
@@ -111,7 +122,14 @@ class Generator:
             raise self._failure("ended between two runs") from None
 
     def _hear(self, kind: type[T], ends: float) -> T:
-        word = _WORDS.decode(self._read_line(ends))
+        return self._expect(kind, self._next_word(ends))
+
+    def _next_word(self, ends: float) -> Word:
+        return _WORDS.decode(self._read_line(ends))
+
+    def _expect(self, kind: type[T], word: Word) -> T:
+        if isinstance(word, Unusable):
+            raise UsageError(word.fact, hint=word.hint)
         if not isinstance(word, kind):
             raise self._failure(f"said {type(word).__name__} where {kind.__name__} was due")
         return word

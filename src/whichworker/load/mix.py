@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from array import array
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeVar
 
 from whichworker.errors import UsageError
 from whichworker.load.framing import BLANK_LINE, Response
@@ -15,23 +17,72 @@ KNOWN_HEADS = 64  # a new Date every second must not grow the cache for ever
 UNKNOWN = (-1, b"")
 
 
+class Weighted(Protocol):
+    """Anything that is drawn by weight."""
+
+    @property
+    def weight(self) -> int:
+        """How often it is found in a deck."""
+        ...
+
+
+Drawn = TypeVar("Drawn", bound=Weighted)
+
+
 class Ask:
-    """A request as bytes, the heads of right answers seen so far, and the nanoseconds its right answers took.
+    """A request as bytes, the heads of right answers seen so far, and what its right answers took.
 
     `last` is the last right answer as it came. `heads` maps the header blocks of others to the bytes of the whole answer:
-    how many there are, and how they end.
+    how many there are, and how they end. `latencies` and `sends` are parallel (ns, closed loop); `slow` holds rows of
+    those of which the answer came in pieces, `rows` those of an open loop; see `record`.
     """
 
-    __slots__ = ("heads", "last", "latencies", "name", "request", "size", "wire")
+    __slots__ = (
+        "checks",
+        "fixed",
+        "heads",
+        "last",
+        "latencies",
+        "name",
+        "request",
+        "right",
+        "rows",
+        "sends",
+        "size",
+        "slow",
+        "statuses",
+        "weight",
+        "wire",
+    )
 
-    def __init__(self, request: Request, host: str) -> None:
+    def __init__(self, request: Request, wire: bytes) -> None:
         self.request = request
-        self.name = f"{request.method} {request.path}"
-        self.wire = encode_request(request, host)
-        self.size = len(self.wire)
+        self.name = request.title
+        self.weight = request.weight
+        self.wire = wire
+        self.size = len(wire)
+        answer = request.answer
+        bodies = [answer, *(check.answer for check in request.checks)]
+        # Where nothing is said of the body, any of the known length will do.
+        self.fixed = any(one.body is not None or one.contains or one.json or one.sha256 for one in bodies)
         self.heads: dict[bytes, tuple[int, bytes]] = {}
         self.last: bytes | None = None
         self.latencies = array("q")
+        self.sends = array("q")
+        self.slow = array("q")
+        self.rows = array("q")
+        self.statuses: Counter[int] = Counter()
+        self.right = 0
+        self.checks: dict[str, tuple[int, int, str]] = {check.name: (0, 0, "") for check in request.checks}
+
+    def note_checks(self, failed: Sequence[tuple[str, str]]) -> None:
+        """Count the checks of an answer that is not right: the (name, text) of those that failed, the others passed."""
+        texts = dict(failed)
+        for name, (passes, fails, sample) in self.checks.items():
+            if name in texts:
+                self.checks[name] = (passes, fails + 1, sample or texts[name])
+            else:
+                self.checks[name] = (passes + 1, fails, sample)
 
     def recognise(self, data: bytes) -> bool:
         """True when this is a whole right answer of which the like was learnt before."""
@@ -44,14 +95,15 @@ class Ask:
     def learn(self, data: bytes, response: Response) -> None:
         """Remember one right answer that was `data` and nothing else, so that its like need not be parsed again.
 
-        Of an answer of a known length the body is remembered only when it is known; of any other, all that followed
-        the head. An answer after an interim one, or one that ends with the connection, is left to the parser.
+        Of an answer of a known length the body is remembered only when it matters; of any other, all that followed
+        the head. An answer after an interim one, or one that ends with the connection, is left to the parser; so are
+        all where any status is right, as they have to be counted by status.
         """
         end = data.find(BLANK_LINE)
-        if not response.keep_alive or data[9:10] == b"1":
+        if not response.keep_alive or data[9:10] == b"1" or self.request.answer.status is None:
             return
         tail = data[end + len(BLANK_LINE) :]
-        if response.framing == "length" and self.request.answer.body is None:
+        if response.framing == "length" and not self.fixed:
             tail = b""
         if len(self.heads) >= KNOWN_HEADS:
             self.heads.clear()
@@ -61,18 +113,34 @@ class Ask:
 
 def prepare_asks(load: Load) -> list[Ask]:
     """One Ask for each request of the load; raises UsageError for a load, or a request, that cannot be sent."""
-    if load.connections < 1 or load.window_seconds <= 0 or not any(request.weight > 0 for request in load.requests):
+    check_load(load)
+    return [Ask(request, encode_request(request, load.host)) for request in load.requests]
+
+
+def check_load(load: Load) -> None:
+    """Raises UsageError for a load that asks for nothing, or for two things at once."""
+    asked: Sequence[Weighted] = load.sessions or load.requests
+    if load.connections < 1 or load.window_seconds <= 0 or not any(one.weight > 0 for one in asked):
         raise UsageError("a load needs a connection, a window and a request with a weight above zero")
-    return [Ask(request, load.host) for request in load.requests]
+    if load.sessions and load.requests:
+        raise UsageError("a load has requests or sessions, not both")
+    for session in load.sessions:
+        if not session.steps:
+            raise UsageError(f"the session {session.name!r} has no step")
 
 
-def draw_asks(asks: list[Ask], seed: int) -> Iterator[Ask]:
-    """Draw for ever, by weight: shuffled decks in which every request is found as often as its weight says.
+def draw(choices: Sequence[Drawn], seed: int) -> Iterator[Drawn]:
+    """Draw for ever, by weight: shuffled decks in which each is found as often as its weight says.
 
     Drawing without replacement keeps the mix of a short window close to the one that was declared.
     """
-    deck = [ask for ask in asks for _ in range(ask.request.weight)]
+    deck = [one for one in choices for _ in range(one.weight)]
     rng = random.Random(seed)
     while True:
         rng.shuffle(deck)
         yield from deck
+
+
+def draw_asks(asks: list[Ask], seed: int) -> Iterator[Ask]:
+    """Draw for ever, by weight."""
+    return draw(asks, seed)

@@ -1,0 +1,161 @@
+"""One of a load's connections, through all the sockets it needs: plain, encrypted or local. It moves bytes and decides nothing."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import struct
+from errno import EAGAIN, EINPROGRESS
+from time import monotonic_ns, time_ns
+
+from whichworker.load.framing import ResponseParser
+from whichworker.load.http1 import READ_BYTES, family_of
+from whichworker.load.mix import Ask
+from whichworker.load.session import Iteration
+from whichworker.load.tls import tls_context
+from whichworker.model import Load
+
+_STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+_SO_TIMESTAMPNS = 35
+_STAMP = struct.Struct("qq")
+_ROOM_FOR_STAMP = socket.CMSG_SPACE(_STAMP.size)
+
+
+class Connection:
+    """A slot for one connection at a time and the request it carries; all times are CLOCK_MONOTONIC ns, 0 for none.
+
+    `due` is when the request should have been sent, `freed` when this slot had nothing else to do, `began` when the
+    generator turned to it, `start` when its first byte was sent, `sent` when its last was, `first` when the answer's
+    first byte came. `since` is when the socket was opened, `linked` whether it is connected (and encrypted). `spare`
+    is true when a server may close it instead of answering: it has answered on this socket before. `ready` says that
+    a whole request is on its way and nothing of the answer has come; `sending` is how long it took to send (ns).
+    """
+
+    __slots__ = (
+        "ask",
+        "began",
+        "due",
+        "first",
+        "freed",
+        "linked",
+        "parser",
+        "ready",
+        "sending",
+        "sent",
+        "shook",
+        "since",
+        "sock",
+        "spare",
+        "start",
+        "trouble",
+        "unsent",
+        "visit",
+        "visit_due",
+        "wire",
+    )
+
+    def __init__(self, ask: Ask) -> None:
+        self.ask = ask
+        self.sock: socket.socket | None = None
+        self.parser: ResponseParser | None = None
+        self.visit: Iteration | None = None
+        self.visit_due = 0
+        self.wire = self.unsent = b""
+        self.due = self.freed = self.began = self.start = self.sent = self.first = 0
+        self.since = self.shook = self.sending = 0
+        self.ready = False
+        self.spare = self.linked = False
+        self.trouble: OSError | None = None
+
+
+class Transport:
+    """How the connections of one load are made and read."""
+
+    def __init__(self, load: Load) -> None:
+        self._family = family_of(load.address)
+        self._peer = load.address.path or (load.address.host, load.address.port)
+        self._context = tls_context(load.tls) if load.tls else None
+        self._server_name = load.tls.server_name if load.tls else ""
+        self._stamps = load.receive_delay and not load.address.path
+        self.careful = bool(load.tls) or self._stamps
+        self.encrypted = load.tls is not None
+
+    def connect(self, connection: Connection) -> int:
+        """Open a socket and begin to connect it; the code of what went wrong, 0 for nothing yet."""
+        sock = socket.socket(self._family, _STREAM)
+        if self._family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._stamps:
+            sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        connection.sock = sock
+        connection.since = monotonic_ns()
+        connection.shook = 0
+        connection.spare = connection.linked = False
+        connection.trouble = None
+        code = sock.connect_ex(self._peer)
+        return 0 if code in (EINPROGRESS, EAGAIN) and self._family != socket.AF_UNIX else code
+
+    def shake_hands(self, connection: Connection) -> str:
+        """Go on with the TLS handshake: `done`, or what it waits for, `read` or `write`. Raises OSError, ssl.SSLError included."""
+        sock = connection.sock
+        assert sock is not None
+        assert self._context is not None
+        if not isinstance(sock, ssl.SSLSocket):
+            if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise OSError(code, os.strerror(code))
+            connection.shook = monotonic_ns()
+            sock = self._context.wrap_socket(sock, server_hostname=self._server_name, do_handshake_on_connect=False)
+            connection.sock = sock
+        try:
+            sock.do_handshake()
+        except ssl.SSLWantReadError:
+            return "read"
+        except ssl.SSLWantWriteError:
+            return "write"
+        return "done"
+
+    def receive(self, connection: Connection) -> tuple[bytes | None, int]:
+        """Read all there is for one event, None for nothing yet, and how long the last of it lay in the kernel (ns, -1 unknown)."""
+        sock = connection.sock
+        assert sock is not None
+        if self._stamps and not self.encrypted:
+            return self._receive_stamped(sock)
+        try:
+            data = sock.recv(READ_BYTES)
+            # What TLS has decrypted but not handed over makes no event.
+            while isinstance(sock, ssl.SSLSocket) and sock.pending():
+                data += sock.recv(READ_BYTES)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return None, -1
+        except ssl.SSLEOFError:
+            return b"", -1
+        return data, -1
+
+    @staticmethod
+    def _receive_stamped(sock: socket.socket) -> tuple[bytes | None, int]:
+        try:
+            data, control, _, _ = sock.recvmsg(READ_BYTES, _ROOM_FOR_STAMP)
+        except BlockingIOError:
+            return None, -1
+        now = time_ns()
+        for level, kind, stamp in control:
+            if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(stamp) == _STAMP.size:
+                seconds, nanoseconds = _STAMP.unpack(stamp)
+                return data, max(0, now - (seconds * 1_000_000_000 + nanoseconds))
+        return data, -1
+
+
+def send(connection: Connection) -> bool:
+    """Send what is unsent as far as possible; true when nothing is left. Raises OSError where the connection is broken."""
+    assert connection.sock is not None
+    try:
+        sent = connection.sock.send(connection.unsent)
+    except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+        return False
+    connection.unsent = connection.unsent[sent:]
+    if connection.unsent:
+        return False
+    connection.sent = monotonic_ns()
+    connection.ready = True
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from importlib.resources import as_file, files
@@ -24,7 +25,7 @@ def app(name: str, base: str, cache: Path) -> App:
         directory = Path(folder)
     interpreter = environments.application(cache, short, directory / "requirements.lock", base)
     django = interpreter.packages["django"]
-    data = cache / "data" / f"{short}-{django}"
+    data = cache / "data" / f"{short}-{django}-{digest_of_rows(directory)}"
     built = App(
         name=name,
         directory=str(directory),
@@ -38,6 +39,16 @@ def app(name: str, base: str, cache: Path) -> App:
     )
     seed(built, data, cache)
     return built
+
+
+def digest_of_rows(directory: Path) -> str:
+    """What the database is made of: other migrations or rows mean another database, never a half-changed one."""
+    digest = hashlib.sha256()
+    for path in sorted(
+        [*directory.glob("*/migrations/0*.py"), *directory.glob("*/*.json"), *directory.glob("*/management/commands/seed.py")]
+    ):
+        digest.update(path.relative_to(directory).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 def seed(built: App, data: Path, cache: Path) -> None:

@@ -1,13 +1,16 @@
-"""Create the database and its thirty rows; done again, it changes nothing."""
+"""Create the database, its rows and the one who may log in; done again, it changes nothing."""
 
 import json
 from pathlib import Path
 
+from django.contrib.auth import get_user_model
 from django.core.management import BaseCommand, call_command
 
 from aviary.models import Bird
+from circus.models import ClownCollege, Troupe
 
-BIRDS = Path(__file__).resolve().parents[2] / "birds.json"
+APPS = Path(__file__).resolve().parents[3]
+KEEPER = "keeper"
 
 
 class Command(BaseCommand):
@@ -15,7 +18,19 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options):
         call_command("migrate", verbosity=0, interactive=False)
-        if Bird.objects.exists():
-            return
-        birds = json.loads(BIRDS.read_text(encoding="utf-8"))
-        Bird.objects.bulk_create(Bird(id=number, **bird) for number, bird in enumerate(birds, start=1))
+        seed(Bird, rows("aviary/birds.json"))
+        circus = rows("circus/rows.json")
+        seed(ClownCollege, circus["colleges"])
+        seed(Troupe, circus["troupes"])
+        users = get_user_model().objects
+        if not users.filter(username=KEEPER).exists():
+            users.create_superuser(KEEPER, password=KEEPER)
+
+
+def rows(path):
+    return json.loads((APPS / path).read_text(encoding="utf-8"))
+
+
+def seed(model, found):
+    if not model.objects.exists():
+        model.objects.bulk_create(model(id=number, **row) for number, row in enumerate(found, start=1))

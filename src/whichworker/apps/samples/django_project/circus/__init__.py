@@ -1,0 +1,1 @@
+"""Two lists that only who has logged in may see."""

@@ -12,13 +12,15 @@ from jsonschema import Draft202012Validator
 from msgspec.structs import replace
 
 from whichworker import result
-from whichworker.result import Result
+from whichworker.result import AnyResult, LoadResult
 
-from .report import samples
+from .report import load_samples, samples
 
 PUBLISHED = Path(__file__).parents[1] / "docs" / "reference" / "result.schema.json"
 SAMPLES = (samples.race, samples.invalid, samples.interrupted, samples.single, samples.unanswered, samples.sparse, samples.hostile)
-every_sample = pytest.mark.parametrize("found", [sample() for sample in SAMPLES], ids=[sample.__name__ for sample in SAMPLES])
+LOADS = (load_samples.opened, load_samples.closed, load_samples.failing, load_samples.invalid, load_samples.unanswered)
+EVERY: list[AnyResult] = [*(sample() for sample in SAMPLES), *(sample() for sample in LOADS)]
+every_sample = pytest.mark.parametrize("found", EVERY, ids=[f"{found.kind}-{place}" for place, found in enumerate(EVERY)])
 
 
 def no_constant(text: str) -> Any:
@@ -26,12 +28,12 @@ def no_constant(text: str) -> Any:
 
 
 @every_sample
-def test_what_is_written_is_read_again(found: Result) -> None:
+def test_what_is_written_is_read_again(found: AnyResult) -> None:
     assert result.decode(result.encode(found)) == found
 
 
 @every_sample
-def test_what_is_written_is_of_the_published_schema(found: Result) -> None:
+def test_what_is_written_is_of_the_published_schema(found: AnyResult) -> None:
     Draft202012Validator(result.schema()).validate(json.loads(result.encode(found), parse_constant=no_constant))
 
 
@@ -56,6 +58,40 @@ def test_neither_the_schema_nor_the_reader_takes_what_is_wrong(broken: dict[str,
     assert not Draft202012Validator(result.schema()).is_valid(wrong)
     with pytest.raises(msgspec.ValidationError):
         result.decode(json.dumps(wrong).encode())
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"kind": "race"},
+        {"kind": None},
+        {"engine": None},
+        {"requests": 1.5},
+        {"rate_per_second": "quick"},
+        {"service_seconds": {"p50": 0.1}},
+        {"question": {"url": "http://localhost/"}},
+        {"validity": {"state": "perhaps"}},
+        {"failures": [{"kind": "status"}]},
+    ],
+)
+def test_a_load_is_described_as_strictly_as_a_race(broken: dict[str, Any]) -> None:
+    wrong = {**json.loads(result.encode(load_samples.opened())), **broken}
+    assert not Draft202012Validator(result.schema()).is_valid(wrong)
+    with pytest.raises(msgspec.ValidationError):
+        result.decode(json.dumps(wrong).encode())
+
+
+def test_a_distribution_has_the_fields_of_the_contract() -> None:
+    found = json.loads(result.encode(load_samples.closed()))
+    assert list(found["service_seconds"]) == ["count", "min", "mean", "stdev", "p50", "p90", "p95", "p99", "p99_9", "max"]
+    assert found["service_seconds"]["p99"] is None
+    assert found["response_seconds"] is found["send_lag_seconds"] is found["response_intervals"] is None
+
+
+def test_a_load_says_of_what_kind_it_is() -> None:
+    found = result.decode(result.encode(load_samples.failing()))
+    assert isinstance(found, LoadResult)
+    assert found.kind == "load"
 
 
 def test_the_text_is_for_people_too() -> None:

@@ -15,6 +15,7 @@ from whichworker.errors import WhichworkerError
 
 COMMANDS = {
     "race": "whichworker.cli.race:race",
+    "load": "whichworker.cli.load:load",
     "servers": "whichworker.cli.servers:servers",
     "doctor": "whichworker.cli.doctor:doctor",
 }

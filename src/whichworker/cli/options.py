@@ -26,25 +26,35 @@ def options_of(*kinds: type[msgspec.Struct]) -> Callable[[Decorated], Decorated]
 
 
 def _declaration(field: msgspec.structs.FieldInfo) -> tuple[str, str]:
-    return f"--{name_in_file(field.name)}", field.name
+    flag = name_in_file(field.name)
+    return f"--{flag}/--no-{flag}" if field.type.__origin__ == bool | None else f"--{flag}", field.name
 
 
 def _attributes(field: msgspec.structs.FieldInfo) -> dict[str, Any]:
     extra, plain = extra_of(field), getattr(field.type, "__origin__", field.type)
     attributes: dict[str, Any] = {"help": extra["description"] + _default(field), "default": None}
-    if plain is bool:
+    if plain in (bool, bool | None):
         return {**attributes, "is_flag": True}
-    if get_origin(plain) is Literal:
-        return {**attributes, "type": click.Choice(get_args(plain))}
+    if choices := _choices(plain):
+        return {**attributes, "type": click.Choice(choices)}
     if field.default == ():
         attributes["multiple"] = True
     return {**attributes, "metavar": extra["metavar"]}
 
 
+def _choices(plain: Any) -> tuple[str, ...]:
+    """The words of a Literal, which may be optional."""
+    if get_origin(plain) is Literal:
+        return get_args(plain)
+    return next((get_args(part) for part in get_args(plain) if get_origin(part) is Literal), ())
+
+
 def _default(field: msgspec.structs.FieldInfo) -> str:
     unit = extra_of(field)["unit"]
+    if field.default is None or isinstance(field.default, bool):
+        return ""
     if unit == "duration":
         return f" [{field.default:g}s]"
     if unit == "share":
         return f" [{100 * field.default:g}%]"
-    return f" [{field.default}]" if isinstance(field.default, str) and field.default else ""
+    return f" [{field.default}]" if isinstance(field.default, str | int) and field.default else ""

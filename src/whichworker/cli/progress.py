@@ -9,20 +9,41 @@ from rich.text import Text
 
 from whichworker import units
 from whichworker.lab.watch import Progress
-from whichworker.model import Failure, Reading
+from whichworker.model import Failure, Finding, Reading
+from whichworker.report.terminal import print_findings
 from whichworker.store.records import Prepared, Settled
 
 WIDTH = 24
 _CLEAR = Control((ControlType.CARRIAGE_RETURN,), (ControlType.ERASE_IN_LINE, 2))
 
 
-class Printer:
-    """Draws between windows only: a spinner that runs beside a measurement would be a part of it."""
+class Lines:
+    """Lines on a console, the last of which may change where it is a terminal."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.live = console.is_terminal
         self._drawn = False
+
+    def clear(self) -> None:
+        """Take the changing line away."""
+        if self._drawn:
+            self.console.control(_CLEAR)
+            self._drawn = False
+
+    def _line(self, text: Text) -> None:
+        self.clear()
+        self.console.print(text)
+
+    def _draw(self, text: Text) -> None:
+        self.clear()
+        text.truncate(max(20, self.console.width - 1), overflow="ellipsis")
+        self.console.print(text, end="")
+        self._drawn = True
+
+
+class Printer(Lines):
+    """Draws between windows only: a spinner that runs beside a measurement would be a part of it."""
 
     def note(self, text: str) -> None:
         """Shown in place on a terminal; elsewhere not at all, since most take no time."""
@@ -65,20 +86,35 @@ class Printer:
         """A refused window."""
         self._line(Text(f"again      {arm}: {reason}", "yellow"))
 
-    def clear(self) -> None:
-        """Take the changing line away."""
-        if self._drawn:
-            self.console.control(_CLEAR)
-            self._drawn = False
+    close = Lines.clear
 
-    close = clear
 
-    def _line(self, text: Text) -> None:
+class LoadPrinter(Lines):
+    """A line about once a second while a load runs; drawing it costs the core that the generator does not use."""
+
+    def __init__(self, console: Console, whole_seconds: float) -> None:
+        super().__init__(console)
+        self.reached = "before the load had begun"
+        self._whole_seconds = whole_seconds
+        self._former = (0.0, 0)
+
+    def found(self, finding: Finding) -> None:
+        """Said at once: nobody should wait for the end of a load to learn that its answers are wrong."""
         self.clear()
-        self.console.print(text)
+        print_findings(self.console, [finding])
 
-    def _draw(self, text: Text) -> None:
-        self.clear()
-        text.truncate(max(20, self.console.width - 1), overflow="ellipsis")
-        self.console.print(text, end="")
-        self._drawn = True
+    def progress(self, seconds: float, right: int, failures: int) -> None:
+        """The rate of the last second, and what there is in all."""
+        before, counted = self._former
+        self._former = (seconds, right)
+        rate = units.show_rate(max(0, right - counted) / (seconds - before)) if seconds > before else "–"
+        wrong = f", {failures:,} failures" if failures else ""
+        self.reached = f"after {seconds:.0f} s with {right:,} right answers{wrong}"
+        share = min(1.0, seconds / self._whole_seconds)
+        text = Text(f"{seconds:.0f} s  {rate}/s  {right:,} right answers{wrong}", "red" if failures else "")
+        if self.live:
+            done = round(share * WIDTH)
+            left = units.show_clock(max(0.0, self._whole_seconds - seconds))
+            self._draw(Text.assemble("━" * done + "╌" * (WIDTH - done), " ", text, f", {left} left"))
+        else:
+            self.console.print(text)

@@ -16,24 +16,34 @@ from whichworker.errors import UsageError
 
 Options = TypeVar("Options", bound=Struct)
 
-READERS: dict[str, Callable[[str], float]] = {"duration": units.parse_duration, "share": units.parse_share}
+READERS: dict[str, Callable[[str], float]] = {
+    "duration": units.parse_duration,
+    "share": units.parse_share,
+    "rate": units.parse_rate,
+}
+TABLES = ("load",)
+"""Commands whose keys are in a table of their own, below those of a race."""
 
 
-def gather(kind: type[Options], given: Mapping[str, Any], environment: Mapping[str, str], folder: Path) -> tuple[Options, dict[str, str]]:
-    """The options of one command and the origin of each value.
+def gather(
+    kind: type[Options], given: Mapping[str, Any], environment: Mapping[str, str], folder: Path, table: str = ""
+) -> tuple[Options, dict[str, str]]:
+    """The options of one command and the origin of each value; `table` is one of TABLES, or empty for a race.
 
     Raises UsageError for an unknown key in the file, and for any value that is not of the option's type, naming where it came from.
     """
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    file, path = read_file(folder)
+    whole, path = read_file(folder)
+    file = _table(whole, path, table)
     known = msgspec.structs.fields(kind)
     for key in file:
         if key not in {name_in_file(field.name) for field in known}:
             close = difflib.get_close_matches(key, [name_in_file(field.name) for field in known], n=1)
-            raise UsageError(f"unknown key {key!r} in {path}", hint=f"did you mean {close[0]}?" if close else "see docs/reference/race.md")
+            page = f"see docs/reference/{table or 'race'}.md"
+            raise UsageError(f"unknown key {key!r} in {path}", hint=f"did you mean {close[0]}?" if close else page)
     for field in known:
-        variable = f"WHICHWORKER_{field.name.upper()}"
+        variable = variable_of(field.name, table)
         if given.get(field.name) not in (None, ()):
             values[field.name], origins[field.name] = given[field.name], f"--{name_in_file(field.name)}"
         elif variable in environment:
@@ -64,8 +74,13 @@ def read_file(folder: Path) -> tuple[dict[str, Any], Path | None]:
     return {}, None
 
 
+def variable_of(name: str, table: str = "") -> str:
+    """The environment variable of an option."""
+    return "_".join(["WHICHWORKER", *filter(None, [table]), name]).upper()
+
+
 def unit_of(field: msgspec.structs.FieldInfo) -> str:
-    """How the text of an option is read: duration, share, or as it is."""
+    """How the text of an option is read: duration, share, rate, or as it is."""
     return str(extra_of(field).get("unit", ""))
 
 
@@ -80,6 +95,15 @@ def extra_of(field: msgspec.structs.FieldInfo) -> dict[str, Any]:
 def name_in_file(name: str) -> str:
     """`dry_run` as the file and the command line write it."""
     return name.replace("_", "-")
+
+
+def _table(file: dict[str, Any], path: Path | None, table: str) -> dict[str, Any]:
+    if not table:
+        return {key: value for key, value in file.items() if key not in TABLES}
+    found = file.get(table, {})
+    if not isinstance(found, dict):
+        raise UsageError(f"{table!r} in {path} is not a table", hint=f"the keys of whichworker {table} stand in a table of that name")
+    return found
 
 
 def _convert(kind: type[Options], values: dict[str, Any], origins: dict[str, str]) -> Options:

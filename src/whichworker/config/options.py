@@ -7,10 +7,17 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 
-def option(description: str, metavar: str = "", unit: str = "") -> Meta:
-    """What there is to say about an option. Numbers with a unit are positive, shares below 1, as text or as numbers of a file."""
+def option(description: str, metavar: str = "", unit: str = "", *, optional: bool = False) -> Meta:
+    """What there is to say about an option. Numbers with a unit are positive, shares below 1, as text or as numbers of a file.
+
+    The bound of an `optional` one, which may be None, stands in its type.
+    """
     extra = {"metavar": metavar, "unit": unit}
-    return Meta(description=description, extra=extra, gt=0 if unit else None, lt=1 if unit == "share" else None)
+    bounded = bool(unit) and not optional
+    return Meta(description=description, extra=extra, gt=0 if bounded else None, lt=1 if unit == "share" else None)
+
+
+Positive = Annotated[float, Meta(gt=0)]
 
 
 class RaceOptions(Struct, frozen=True, kw_only=True):
@@ -35,3 +42,56 @@ class OutputOptions(Struct, frozen=True, kw_only=True):
     dry_run: Annotated[bool, option("print the plan and how long it will take, then stop")] = False
     resume: Annotated[str, option("continue an interrupted run, by its id or `latest`", "RUN")] = ""
     require_verdict: Annotated[bool, option("exit 3 where pairs are left undetermined, too")] = False
+
+
+class LoadOptions(Struct, frozen=True, kw_only=True):
+    """What `whichworker load` can be told, beside the URL or file."""
+
+    connections: Annotated[int, option("connections: all of them busy in closed loop, at most so many in open loop", "N")] = 64
+    rate: Annotated[
+        Positive | None, option("open loop: requests due, such as 200/s, whatever the server does", "R", "rate", optional=True)
+    ] = None
+    arrivals: Annotated[
+        Literal["constant", "poisson"] | None, option("how the requests of an open loop are spaced; constant without it", "A")
+    ] = None
+    stage: Annotated[
+        tuple[str, ...],
+        option("a stage of an open loop: 10s:200/s goes from the former rate to this one, 10s@200/s stays; repeatable", "S"),
+    ] = ()
+    time: Annotated[float, option("how long the window is; with --requests alone at most 10 minutes", "TIME", "duration")] = 10.0
+    requests: Annotated[int | None, option("send at most so many; with --time, whichever ends first", "N")] = None
+    warmup: Annotated[
+        Positive | None, option("load of the same kind before the window, not counted", "TIME", "duration", optional=True)
+    ] = None
+    ramp: Annotated[
+        Positive | None,
+        option("time over which the connections of a closed loop begin, before the window", "TIME", "duration", optional=True),
+    ] = None
+    deadline: Annotated[float, option("no complete answer within this is a failure", "TIME", "duration")] = 5.0
+    expect: Annotated[
+        tuple[str, ...],
+        option("what a right answer has: status=200, header:N=V, body=TEXT, contains=TEXT, json:PATH=VALUE, sha256=HEX; repeatable", "E"),
+    ] = ()
+    url: Annotated[str, option("the URL, in place of the one in a file", "URL")] = ""
+    method: Annotated[str, option("the method; without it GET, or POST where there is a body", "M")] = ""
+    header: Annotated[tuple[str, ...], option("a header of every request, such as 'Accept: text/html'; repeatable", "H")] = ()
+    body: Annotated[str, option("the body of every request, or @FILE that holds it", "TEXT")] = ""
+    engine: Annotated[Literal["auto", "epoll", "native"], option("native is the quicker, epoll is always there")] = "auto"
+    threads: Annotated[int, option("cores that generate load, the last ones usable", "N")] = 1
+    spin: Annotated[
+        bool | None, option("burn the generator's cores between the arrivals of an open loop; without either, above 10,000/s")
+    ] = None
+    receive_delay: Annotated[bool, option("measure how long answers wait in the kernel for the generator; costs a little")] = False
+    backlog: Annotated[int, option("requests of an open loop that may wait for a connection; more are dropped: invalid", "N")] = 100_000
+    ca: Annotated[str, option("file with the certificate authorities to trust", "FILE")] = ""
+    insecure: Annotated[bool, option("believe any certificate")] = False
+    seed: Annotated[int | None, option("seed of the arrivals and the mix of requests; drawn and recorded without it", "N")] = None
+
+
+class LoadRunOptions(Struct, frozen=True, kw_only=True):
+    """Where the result of a load goes and whether it may begin; never in the configuration file."""
+
+    i_own_this_target: Annotated[bool, option("needed for a target that is not on this machine: you may load it, and it is yours")] = False
+    json: Annotated[str, option("write the result as JSON; - for standard output", "PATH")] = ""
+    hdr: Annotated[str, option("write the histograms as a log that HdrHistogram's tools read", "PATH")] = ""
+    dry_run: Annotated[bool, option("print the plan and how long it will take, send nothing")] = False

@@ -1,28 +1,15 @@
-"""The published result: one JSON schema for every command that measures. Fields are added, never changed in meaning.
-
-An absent measurement is null with a finding, never 0. Seconds, bytes and per second; never milliseconds or percent.
-"""
+"""The result of a race."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, Struct, field
 
 from whichworker.model import Failure, Finding, Machine, Settings
-
-SCHEMA = "urn:whichworker:result:1"
+from whichworker.result.run import SCHEMA, Estimate, Run, Validity
 
 ArmState = Literal["ranked", "dropped", "failed", "refused", "invalid"]
-
-
-class Estimate(Struct, frozen=True, kw_only=True):
-    """A value with its 95 % interval; `low` and `high` are null where the sample supports none."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
 
 
 class SaturationLatency(Struct, frozen=True, kw_only=True):
@@ -68,24 +55,6 @@ class Claim(Struct, frozen=True, kw_only=True):
     ratio: float
     low: float
     high: float
-
-
-class Validity(Struct, frozen=True, kw_only=True):
-    """Whether the run may be believed, and if not, why."""
-
-    state: Literal["valid", "invalid"]
-    reasons: tuple[str, ...] = ()
-
-
-class Run(Struct, frozen=True, kw_only=True):
-    """Which run this is and how it was asked for."""
-
-    id: str
-    started: Annotated[str, Meta(description="ISO 8601, UTC")]
-    command: str
-    version: str
-    seconds: float
-    finished: Annotated[bool, Meta(description="false where the run was interrupted and can be resumed")]
 
 
 class AskedQuestion(Struct, frozen=True, kw_only=True):
@@ -152,19 +121,3 @@ class Result(Struct, frozen=True, kw_only=True):
     twin: Twin | None = None
     advice: AdvisedArm | None = None
     windows: tuple[Window, ...] = ()
-
-
-def encode(result: Result) -> bytes:
-    """The result as indented JSON, newline at the end."""
-    return msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n"
-
-
-def decode(text: bytes) -> Result:
-    """Read a result back; raises msgspec.ValidationError where it is not of the published schema."""
-    return msgspec.json.decode(text, type=Result)
-
-
-def schema() -> dict[str, Any]:
-    """The published JSON schema of a result."""
-    found = msgspec.json.schema(Result)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA, "title": "whichworker result", **found}

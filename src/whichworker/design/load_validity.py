@@ -1,0 +1,133 @@
+"""Whether the numbers of a load may be believed: each gate looks at one thing the generator did and says what it saw, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+LEAST_SENT = 0.99
+MOST_SEND_LAG_SECONDS = 0.001
+MOST_GENERATOR = 0.80
+MOST_RUN_DELAY = 0.25
+MOST_LITTLE = 0.05
+LEAST_FOR_LITTLE = 1000
+LEAST_SECONDS = 0.2
+"""In a shorter window the ends of counting weigh as much as the rest: shares of its time say nothing."""
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """What the gates look at. `scheduled` is None in closed loop; seconds that could not be told are None.
+
+    `send_lag_seconds` is the lag at the share `send_lag_at`: 0.99, or what a small sample supports. `spins` is true where the
+    generator burnt its cores on purpose, `service_p99_seconds` is of the time in flight.
+    """
+
+    seconds: float
+    threads: int
+    requests: int
+    failures: int
+    attempts: int
+    scheduled: int | None
+    dropped: int
+    backlog: int
+    send_lag_seconds: float | None
+    send_lag_at: float
+    cpu_seconds: float
+    run_delay_seconds: float
+    spins: bool
+    mean_in_flight: float
+    most_in_flight: int
+    mean_service_seconds: float | None
+    service_p99_seconds: float | None
+
+
+Gate = Callable[[Seen], str]
+
+
+def reasons(seen: Seen) -> tuple[str, ...]:
+    """Why the numbers cannot be believed, one sentence a gate; empty where they can."""
+    return tuple(reason for gate in GATES if (reason := gate(seen)))
+
+
+def unanswered(seen: Seen) -> str:
+    """Not one right answer."""
+    return "" if seen.requests else "there was no right answer at all: look at the failures, then at the server"
+
+
+def unsent(seen: Seen) -> str:
+    """Fewer than 99 % of the requests that were due had been sent."""
+    if not seen.scheduled or seen.attempts >= LEAST_SENT * seen.scheduled:
+        return ""
+    share = seen.attempts / seen.scheduled
+    return (
+        f"only {share:.1%} of {seen.scheduled:,} scheduled requests were sent, {LEAST_SENT:.0%} are needed: "
+        "ask for fewer requests/s, or more --connections or --threads"
+    )
+
+
+def overflowed(seen: Seen) -> str:
+    """Requests that the backlog had no room for."""
+    if not seen.dropped:
+        return ""
+    return (
+        f"{seen.dropped:,} requests were dropped because {seen.backlog:,} already waited for a connection: "
+        "the server cannot keep up with this rate; ask for fewer requests/s, or more --connections"
+    )
+
+
+def late(seen: Seen) -> str:
+    """Sent later than intended by the generator's own fault: over 1 ms at the 99th percentile."""
+    lag = seen.send_lag_seconds
+    if lag is None or lag <= MOST_SEND_LAG_SECONDS:
+        return ""
+    return (
+        f"the generator itself was {1000 * lag:.3g} ms late at p{100 * seen.send_lag_at:g}, "
+        f"{1000 * MOST_SEND_LAG_SECONDS:g} ms is allowed: "
+        "give it a core of its own, the native engine or --spin"
+    )
+
+
+def full(seen: Seen) -> str:
+    """A generator that used over 80 % of its cores was measured itself; not asked where it spins."""
+    share = seen.cpu_seconds / (seen.seconds * seen.threads)
+    if seen.spins or share <= MOST_GENERATOR or seen.seconds < LEAST_SECONDS:
+        return ""
+    cores = "its core" if seen.threads == 1 else f"its {seen.threads} cores"
+    return (
+        f"the generator used {share:.0%} of {cores}, {MOST_GENERATOR:.0%} is allowed: it was measured, not the server; "
+        "use more --threads, the native engine, or an open loop with fewer requests/s"
+    )
+
+
+def waiting(seen: Seen) -> str:
+    """A generator that was ready to run but did not, over 25 % of the window."""
+    share = seen.run_delay_seconds / (seen.seconds * seen.threads)
+    if share <= MOST_RUN_DELAY or seen.seconds < LEAST_SECONDS:
+        return ""
+    return (
+        f"the generator waited for its core {share:.0%} of the time, {MOST_RUN_DELAY:.0%} is allowed: "
+        "end what else runs there, or keep the server off the last core"
+    )
+
+
+def unlawful(seen: Seen) -> str:
+    """Little's law: what was in flight is the rate times the time in flight, or something was lost or counted twice.
+
+    What the window's edges cut through belongs to one side only: at most what was ever in flight, for a long service time.
+    """
+    mean = seen.mean_service_seconds
+    if seen.failures or seen.requests < LEAST_FOR_LITTLE or not mean:
+        return ""
+    expected = seen.requests / seen.seconds * mean
+    edge = seen.most_in_flight * (seen.service_p99_seconds or mean) / seen.seconds
+    gap = abs(seen.mean_in_flight - expected)
+    if gap <= MOST_LITTLE * expected + edge:
+        return ""
+    return (
+        f"{seen.mean_in_flight:.3g} requests were in flight where rate × service time is {expected:.3g}, "
+        f"{MOST_LITTLE:.0%} apart is allowed: times or counts are wrong; run it again, and longer"
+    )
+
+
+GATES: tuple[Gate, ...] = (unanswered, unsent, overflowed, late, full, waiting, unlawful)

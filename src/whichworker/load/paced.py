@@ -7,6 +7,8 @@ import select
 from collections import deque
 from time import monotonic_ns
 
+import numpy as np
+
 from whichworker.load.connection import Connection
 from whichworker.load.http1 import READ_BYTES
 from whichworker.load.loop import IN, MOST_EVENTS, Loop, Progress
@@ -22,13 +24,14 @@ class OpenLoop(Loop):
     """
 
     def __init__(self, load: Load, progress: Progress | None) -> None:
-        super().__init__(load, progress)
         assert load.pace is not None
+        self._chunks = arrivals(load.pace, load.seed, load.limit)
+        first = next(self._chunks, np.empty(0, dtype=np.int64))  # the first costs milliseconds, so before the run begins
+        super().__init__(load, progress)
         self._spin = bool(load.pace.spin)
         self._room = load.pace.backlog
-        self._chunks = arrivals(load.pace, load.seed, load.limit)
         self._origin = self.window.begins + round(load.stagger_seconds * 1e9)
-        self._ahead: list[int] = []
+        self._ahead: list[int] = (first + self._origin).tolist()
         self._at = 0
         self._overdue: deque[int] = deque()
         self._idle: list[Connection] = []
@@ -49,10 +52,10 @@ class OpenLoop(Loop):
                 left = min(self._wake, self._next_due) - monotonic_ns()
                 if left > 0 and select.select((fd,), (), (), left * 1e-9)[0]:
                     events = poll(0, MOST_EVENTS)
+            pass_events(events)
             now = monotonic_ns()
             if self._next_due <= now:
                 self._dispatch(now)
-            pass_events(events)
             if now >= self._wake or not self._sending:
                 self._tend(now)
 

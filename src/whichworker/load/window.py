@@ -13,6 +13,7 @@ from whichworker.load.record import BUCKET_NS, ROW, Record
 from whichworker.model import CheckCount, Failure, Load, Tally
 
 NEVER = 1 << 63
+FLUSH_ROWS = 40_000  # 2 MB
 
 _SCHEDSTAT = Path("/proc/self/schedstat")
 _STATUS = Path("/proc/self/status")
@@ -123,9 +124,12 @@ class Window:
             self._carried_ns += now - started
             self._tried += 1
 
-    def flush(self) -> None:
-        """Move what was recorded of an open loop into histograms; a closed one does so with every bucket."""
-        if not self._paced:
+    def flush(self, least: int = FLUSH_ROWS) -> None:
+        """Move what was recorded of an open loop into histograms, if it is enough; a closed one does so with every bucket.
+
+        As seldom as memory allows: each time costs milliseconds, and what is due meanwhile is late.
+        """
+        if sum(len(ask.rows) for ask in self._asks) < least * ROW:
             return
         for ask in self._asks:
             rows, ask.rows = ask.rows, array("q")
@@ -134,8 +138,8 @@ class Window:
                 self._right[ask.name] += self.record.add_rows(rows)
 
     def right_so_far(self) -> int:
-        """Right answers of the whole run, as of the last flush."""
-        return sum(ask.right for ask in self._asks)
+        """Right answers of the whole run."""
+        return sum(ask.right + len(ask.rows) // ROW for ask in self._asks)
 
     def _take_closed(self, *, count: bool) -> int:
         taken = 0
@@ -191,7 +195,7 @@ class Window:
     def to_tally(self, engine: str) -> Tally:
         """What was counted. A run that ended before its window has no requests, and its failures say why."""
         if self._paced:
-            self.flush()
+            self.flush(0)
         else:
             self._take_closed(count=False)  # answered after the closing
         record, seconds = self.record, self._seconds or self._planned_seconds

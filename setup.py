@@ -1,0 +1,64 @@
+"""The part of the build that pyproject.toml cannot say: the native engine, left out where there is no C compiler."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
+
+SOURCES = sorted(str(path) for path in Path("src/native").glob("*.c"))
+HEADERS = sorted(str(path) for path in Path("src/native").glob("*.h"))
+WARNINGS = ["-Wall", "-Wextra", "-Wshadow", "-Wconversion"]
+# For `make sanitize`; empty otherwise.
+EXTRA = os.environ.get("WHICHWORKER_CFLAGS", "").split()
+
+
+class BuildMaybe(build_ext):
+    """Says that the engine was left out, beside of a compiler's error that looks like a failed installation."""
+
+    def build_extension(self, ext: Extension) -> None:
+        """Build it; raises what the compiler raised, which `optional` turns into a warning."""
+        try:
+            super().build_extension(ext)
+        except Exception:
+            sys.stderr.write("whichworker: the native load engine was not built; the slower one in Python will be used\n")
+            # One that an earlier build left would not be of these sources.
+            Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
+            raise
+
+
+class TagByContent(bdist_wheel):
+    """A wheel without the engine fits every machine and is named so: the other name would hide that the engine is missing."""
+
+    def run(self) -> None:
+        """Build the extension first, then decide on the name."""
+        self.run_command("build_ext")
+        build = self.get_finalized_command("build_ext")
+        if not all(Path(path).exists() for path in build.get_outputs()):
+            self.distribution.ext_modules = []
+            self.distribution.has_ext_modules = lambda: False
+            self.root_is_pure = True
+            self.py_limited_api = False
+        super().run()
+
+
+setup(
+    ext_modules=[
+        Extension(
+            "whichworker.load._native",
+            sources=SOURCES,
+            depends=HEADERS,
+            define_macros=[("Py_LIMITED_API", "0x030b0000")],
+            extra_compile_args=["-std=c11", "-O2", "-fvisibility=hidden", *WARNINGS, *EXTRA],
+            extra_link_args=EXTRA,
+            py_limited_api=True,
+            optional=True,
+        )
+    ],
+    cmdclass={"build_ext": BuildMaybe, "bdist_wheel": TagByContent},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)

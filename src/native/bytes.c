@@ -1,0 +1,59 @@
+#include "bytes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LEAST_ROOM = 256 };
+
+static bool make_room(Bytes *bytes, size_t size) {
+    size_t room = bytes->room ? bytes->room : LEAST_ROOM;
+    while (room < size) {
+        room *= 2;
+    }
+    if (room == bytes->room) {
+        return true;
+    }
+    char *at = realloc(bytes->at, room);
+    if (at == NULL) {
+        return false;
+    }
+    bytes->at = at;
+    bytes->room = room;
+    return true;
+}
+
+bool bytes_add(Bytes *bytes, const char *more, size_t size) {
+    if (!make_room(bytes, bytes->size + size)) {
+        return false;
+    }
+    if (size > 0) {
+        memcpy(bytes->at + bytes->size, more, size);
+    }
+    bytes->size += size;
+    return true;
+}
+
+bool bytes_set(Bytes *bytes, const char *fresh, size_t size) {
+    bytes->size = 0;
+    return bytes_add(bytes, fresh, size);
+}
+
+void bytes_cut(Bytes *bytes, size_t size) {
+    bytes->size -= size;
+    if (size > 0 && bytes->size > 0) {
+        memmove(bytes->at, bytes->at + size, bytes->size);
+    }
+}
+
+void bytes_clear(Bytes *bytes, size_t keep) {
+    bytes->size = 0;
+    if (bytes->room > keep) {
+        free(bytes->at);
+        bytes->at = NULL;
+        bytes->room = 0;
+    }
+}
+
+bool bytes_equal(const Bytes *bytes, const char *other, size_t size) {
+    return bytes->size == size && (size == 0 || memcmp(bytes->at, other, size) == 0);
+}

@@ -1,0 +1,57 @@
+/* Where an answer begins and ends: the same language as whichworker.load.framing, in C. No Python, no input or output. */
+#ifndef WHICHWORKER_PARSER_H
+#define WHICHWORKER_PARSER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bytes.h"
+
+#define HEAD_LIMIT_BYTES ((size_t)64 * 1024)
+#define BODY_LIMIT_BYTES (INT64_C(64) * 1024 * 1024)
+#define CHUNK_LINE_LIMIT_BYTES ((size_t)4096)
+#define INTERIM_LIMIT 16
+#define SEEN_BYTES 60
+
+typedef enum { PARSER_MORE, PARSER_DONE, PARSER_REFUSED, PARSER_TRUNCATED, PARSER_NO_MEMORY } ParserState;
+
+typedef enum { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE } Framing;
+
+typedef enum { STAGE_HEAD, STAGE_SIZED, STAGE_UNTIL_CLOSE, STAGE_CHUNK_LINE, STAGE_CHUNK, STAGE_TRAILER } Stage;
+
+/* One answer. `head` is the final header block without its blank line; `leftover` counts what came after the end. */
+typedef struct {
+    ParserState state;
+    Stage stage;
+    bool to_head_request;
+    bool keep_alive;
+    Framing framing;
+    int status;
+    int interims;
+    int64_t limit;
+    int64_t missing;
+    size_t scanned;
+    size_t leftover;
+    Bytes pending;
+    Bytes head;
+    Bytes body;
+    const char *view; /* what is not consumed yet, valid only within a call of parser_feed */
+    size_t view_size;
+    const char *error; /* what is wrong, a constant; `seen` are the first bytes of where */
+    char seen[SEEN_BYTES];
+    size_t seen_size;
+} Parser;
+
+/* Make ready for a new answer; the memory of the last one is used again. A parser starts as zeroes. */
+void parser_reset(Parser *parser, bool to_head_request, int64_t body_limit);
+
+/* Take more bytes; anything but PARSER_MORE is final. */
+ParserState parser_feed(Parser *parser, const char *bytes, size_t size);
+
+/* Take the end of the connection: PARSER_DONE, PARSER_TRUNCATED, or what was wrong before. */
+ParserState parser_finish(Parser *parser);
+
+void parser_free(Parser *parser);
+
+#endif

@@ -1,0 +1,59 @@
+from collections.abc import Callable
+from typing import Literal, final
+
+SLOTS: int
+
+State = Literal["more", "done", "refused", "truncated", "no memory"]
+
+@final
+class Engine:
+    def __new__(
+        cls,
+        *,
+        host: str,
+        port: int,
+        path: bytes,
+        address: str,
+        connections: int,
+        begins: int,
+        opens: int,
+        closes: int,
+        stagger: int,
+        deadline: int,
+        limit: int,
+        flood: int,
+        backlog: int,
+        spin: bool,
+        stamps: bool,
+        timerfd: bool,
+        judge: Callable[[int, bytes, bytes], bool],
+        fail: Callable[[str, int, str, bytes], None],
+    ) -> Engine: ...
+    def add_ask(
+        self,
+        wire: bytes,
+        head_request: bool,
+        status: int,
+        body: bytes | None,
+        contains: tuple[bytes, ...],
+        by_head: bool,
+        by_body: bool,
+        /,
+    ) -> None: ...
+    def set_deck(self, deck: bytes, /) -> None: ...
+    def feed(self, due: bytes, more: bool, /) -> None: ...
+    def ahead(self) -> tuple[int, int]: ...
+    def turn(self, until: int, /) -> bool: ...
+    def stop(self) -> None: ...
+    def close(self) -> None: ...
+    def histogram(self, name: str, slice_: int = 0, /) -> tuple[bytes, int, int]: ...
+    def totals(self) -> dict[str, int]: ...
+    def tables(self) -> tuple[list[tuple[int, int]], bytes, bytes]: ...
+
+@final
+class Parser:
+    def __new__(cls, to_head_request: bool = False, body_limit: int = ...) -> Parser: ...
+    def feed(self, data: bytes, /) -> State: ...
+    def finish(self) -> State: ...
+    def answer(self) -> tuple[int, bytes, bytes, str, bool, int]: ...
+    def error(self) -> tuple[str, bytes]: ...

@@ -94,6 +94,7 @@ void count_right(Engine *engine, const Connection *connection, int status, int64
         return;
     }
     counts->requests++;
+    counts->last = engine->now;
     ask->right++;
     counts->statuses[status]++;
     counts->buckets[(placed - engine->plan.opens) / BUCKET_NS]++;

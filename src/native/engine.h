@@ -110,6 +110,7 @@ typedef struct {
     size_t bucket_count;
     int64_t requests, attempts, scheduled, dropped, most_backlog, most_in_flight, flight_ns;
     int64_t reconnects, received, sent, total_right, failures;
+    int64_t last; /* when the last answer that belongs to the window came */
 } Counts;
 
 typedef struct Engine {

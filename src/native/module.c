@@ -349,13 +349,13 @@ static PyObject *engine_totals(PyObject *object, PyObject *ignored) {
     const Engine *engine = &((EngineObject *)object)->engine;
     const Counts *counts = &engine->counts;
     (void)ignored;
-    return Py_BuildValue("{sL sL sL sL sL sL sL sL sL sL sL sL sL sL}", "requests", (long long)counts->requests, "attempts",
+    return Py_BuildValue("{sL sL sL sL sL sL sL sL sL sL sL sL sL sL sL}", "requests", (long long)counts->requests, "attempts",
                          (long long)counts->attempts, "scheduled", (long long)counts->scheduled, "dropped", (long long)counts->dropped,
                          "most_backlog", (long long)counts->most_backlog, "most_in_flight", (long long)counts->most_in_flight, "flight_ns",
                          (long long)counts->flight_ns, "reconnects", (long long)counts->reconnects, "received",
                          (long long)counts->received, "sent", (long long)counts->sent, "total_right", (long long)counts->total_right,
                          "failures", (long long)counts->failures, "closes", (long long)engine->plan.closes, "slice_width",
-                         (long long)counts->slice_width);
+                         (long long)counts->slice_width, "last", (long long)counts->last);
 }
 
 static PyObject *engine_tables(PyObject *object, PyObject *ignored) {

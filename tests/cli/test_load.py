@@ -145,17 +145,24 @@ def test_a_file_and_the_configuration_are_read(origin: Origin, tmp_path: Path) -
     assert set(result["per_request"]) == {"GET /", "POST /echo"}
 
 
-def test_ctrl_c_says_how_far_it_was(origin: Origin) -> None:
-    argv = [*TOOL, f"{origin.url}/", "--rate", "20/s", "--time", "60s"]
+@pytest.mark.parametrize("engine", ["epoll", "native"])
+def test_ctrl_c_keeps_what_was_counted(origin: Origin, engine: str, tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    argv = [*TOOL, f"{origin.url}/", "--rate", "40/s", "--time", "60s", "--engine", engine, "--json", str(path)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tool:
         assert tool.stderr is not None
         first = next(line for line in tool.stderr if "right answers" in line)
         tool.send_signal(signal.SIGINT)
-        _, err = tool.communicate(timeout=30)
-    assert tool.returncode == 130
+        out, err = tool.communicate(timeout=30)
+    assert tool.returncode == 130, err
     assert first.startswith("1 s")
-    assert "interrupted after" in err and "nothing was kept" in err
+    assert "interrupted: this is what was counted until then" in out
     assert "Traceback" not in err
+    result = json.loads(path.read_text())
+    assert result["run"]["finished"] is False
+    assert result["validity"]["state"] == "valid", result["validity"]
+    assert 30 <= result["requests"] == result["scheduled"] < 400
+    assert result["rate_per_second"] == pytest.approx(40, rel=0.2)
 
 
 def test_progress_changes_a_line_on_a_terminal_and_adds_lines_elsewhere() -> None:

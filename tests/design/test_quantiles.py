@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from whichworker.design.quantiles import design_effect, rank_shares, widened
+from whichworker.design.quantiles import binomial_quantile, design_effect, rank_shares, widened
 
 SLICES = 20
 
@@ -109,3 +109,10 @@ def test_independent_times_are_covered_as_promised() -> None:
     truth = float(stats.expon.ppf(0.99))
     found = [covers(rng.exponential(1.0, 20_000), 0.99, truth, clustered=True) for _ in range(150)]
     assert np.mean([bool(covered) for covered in found]) >= 0.92
+
+
+@pytest.mark.parametrize("n", [1, 7, 100, 9_999, 1_000_000])
+@pytest.mark.parametrize("q", [0.5, 0.9, 0.99, 0.999])
+@pytest.mark.parametrize("p", [0.025, 0.5, 0.975])
+def test_binomial_quantiles_are_those_of_scipy(n: int, q: float, p: float) -> None:
+    assert binomial_quantile(p, n, q) == int(stats.binom.ppf(p, n, q))

@@ -159,8 +159,9 @@ def test_an_interrupt_ends_a_turn(start: Start) -> None:
 
     address = start(numbered(answer))
     before = len(list(Path("/proc/self/fd").iterdir()))
-    with pytest.raises(KeyboardInterrupt):
-        ask(address, window=60.0, connections=1)
+    tally = ask(address, window=60.0, connections=1)
+    assert 40 <= tally.total_requests <= 10_000  # signals are looked at now and then
+    assert tally.seconds < 30
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
 
 

@@ -37,7 +37,7 @@ def load(target: str, **given: Any) -> int:
 
     Without a rate it is a closed loop that finds the highest rate; with --rate or --stage an open loop, whose response times count from
     the intended time. Results go to standard output, progress to standard error. Exit codes: 0 valid and every answer right, 1 wrong
-    answers or failures, 2 usage or tool error, 3 invalid, 130 interrupted (nothing is kept).
+    answers or failures, 2 usage or tool error, 3 invalid, 130 interrupted (what was counted so far is shown).
     """
     running = {field: given.pop(field) for field in LoadRunOptions.__struct_fields__ if field in given}
     output = LoadRunOptions(**{field: value for field, value in running.items() if value is not None})
@@ -63,20 +63,22 @@ def load(target: str, **given: Any) -> int:
 
 
 def exit_code(result: LoadResult) -> int:
-    """0 for a valid load without failures, 1 with some, 3 for an invalid one."""
+    """0 for a valid load without failures, 1 with some, 3 for an invalid one, 130 for one that was cut short."""
+    if not result.run.finished:
+        return INTERRUPTED
     if result.validity.state == "invalid":
         return INVALID
     return FAILED if result.failures else 0
 
 
 def _carry_out(planned: LoadPlan, notes: Console) -> LoadResult | None:
-    """The result; None where it was interrupted: what the generator had counted ended with it."""
+    """The result; None where it was interrupted before anything was counted."""
     printer = LoadPrinter(notes, laboratory.whole_seconds(planned))
     try:
         return laboratory.carry_out(planned, printer, shlex.join(["whichworker", *sys.argv[1:]]))
     except KeyboardInterrupt:
         printer.clear()
-        notes.print(Text(f"interrupted {printer.reached}; nothing was kept", "yellow"))
+        notes.print(Text(f"interrupted {printer.reached}; nothing was counted", "yellow"))
         return None
     finally:
         printer.clear()

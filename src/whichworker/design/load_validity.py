@@ -12,6 +12,7 @@ MOST_GENERATOR = 0.80
 MOST_RUN_DELAY = 0.25
 MOST_LITTLE = 0.05
 LEAST_FOR_LITTLE = 1000
+MOST_DRAIN = 0.02
 LEAST_SECONDS = 0.2
 """In a shorter window the ends of counting weigh as much as the rest: shares of its time say nothing."""
 
@@ -20,7 +21,8 @@ class Seen(Struct, frozen=True, kw_only=True):
     """What the gates look at. `scheduled` is None in closed loop; seconds that could not be told are None.
 
     `send_lag_seconds` is the lag at the share `send_lag_at`: 0.99, or what a small sample supports. `spins` is true where the
-    generator burnt its cores on purpose, `service_p99_seconds` is of the time in flight.
+    generator burnt its cores on purpose, `service_p99_seconds` is of the time in flight, `drained_seconds` how long after the window
+    the last answer that belongs to it came.
     """
 
     seconds: float
@@ -40,6 +42,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     most_in_flight: int
     mean_service_seconds: float | None
     service_p99_seconds: float | None
+    drained_seconds: float = 0.0
 
 
 Gate = Callable[[Seen], str]
@@ -72,7 +75,7 @@ def overflowed(seen: Seen) -> str:
         return ""
     return (
         f"{seen.dropped:,} requests were dropped because {seen.backlog:,} already waited for a connection: "
-        "the server cannot keep up with this rate; ask for fewer requests/s, or more --connections"
+        "the server, or this generator, cannot keep up with the rate; ask for fewer requests/s, or more --connections"
     )
 
 
@@ -115,9 +118,10 @@ def unlawful(seen: Seen) -> str:
     """Little's law: what was in flight is the rate times the time in flight, or something was lost or counted twice.
 
     What the window's edges cut through belongs to one side only: at most what was ever in flight, for a long service time.
+    Not asked where answers were still awaited after the window: then what was in flight never settled.
     """
     mean = seen.mean_service_seconds
-    if seen.failures or seen.requests < LEAST_FOR_LITTLE or not mean:
+    if seen.failures or seen.dropped or seen.requests < LEAST_FOR_LITTLE or not mean or seen.drained_seconds > MOST_DRAIN * seen.seconds:
         return ""
     expected = seen.requests / seen.seconds * mean
     edge = seen.most_in_flight * (seen.service_p99_seconds or mean) / seen.seconds

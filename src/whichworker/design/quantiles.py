@@ -6,6 +6,7 @@ many times the count of exceedances varies more between slices of the run than a
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 
@@ -33,13 +34,18 @@ def rank_shares(count: int, q: float, phi: float, alpha: float = INTERVAL) -> tu
 
     On n = count/φ values: X(l) and X(u) with l = B⁻¹(α/2) and u = B⁻¹(1 - α/2) + 1, B binomial of n and q (David & Nagaraja 2003, §7.1).
     """
-    from scipy.stats import binom  # not worth its import before a load has been run
-
     effective = math.floor(count / phi)
     if effective < 1:
         return None
-    low, high = int(binom.ppf(alpha / 2, effective, q)), int(binom.ppf(1 - alpha / 2, effective, q)) + 1
+    low, high = binomial_quantile(alpha / 2, effective, q), binomial_quantile(1 - alpha / 2, effective, q) + 1
     return (low / effective, high / effective) if low >= 1 and high <= effective else None
+
+
+def binomial_quantile(p: float, n: int, q: float) -> int:
+    """The least k of which P(B <= k) >= p, for B binomial of n and q."""
+    from scipy import special  # scipy.stats would take a second to import
+
+    return bisect.bisect_left(range(n), p, key=lambda k: float(special.bdtr(k, n, q)))
 
 
 def widened(phi: float, slices: int, alpha: float = INTERVAL) -> float:

@@ -18,7 +18,7 @@ from whichworker.errors import UsageError
 from whichworker.lab import load_verdict
 from whichworker.lab.load_question import LoadPlan
 from whichworker.load import http1
-from whichworker.load.generator import Generator
+from whichworker.load.generator import Generator, Interrupted
 from whichworker.model import Address, Finding, Request, Tally
 from whichworker.probes import machine
 from whichworker.result import LoadResult, Run
@@ -64,21 +64,29 @@ def look(plan: LoadPlan) -> Iterator[Finding]:
 
 
 def carry_out(plan: LoadPlan, watch: LoadWatch, command: str) -> LoadResult:
-    """Load the address and judge what was counted; raises UsageError where nothing answers, before any load."""
+    """Load the address and judge what was counted, after Ctrl-C what was counted until then.
+
+    Raises UsageError where nothing answers, before any load, and KeyboardInterrupt where nothing was counted.
+    """
     plan = reach(plan)
     findings = list(plan.findings)
     for finding in look(plan):
         watch.found(finding)
         findings.append(finding)
     started, began = datetime.datetime.now(datetime.UTC), time.monotonic()
-    tally = _generate(plan, watch.progress)
+    finished = True
+    try:
+        tally = _generate(plan, watch.progress)
+    except Interrupted as error:
+        finished, tally = False, error.tally
+        plan = msgspec.structs.replace(plan, load=msgspec.structs.replace(plan.load, window_seconds=tally.seconds))
     run = Run(
         id=f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         started=started.isoformat(timespec="seconds"),
         command=command,
         version=whichworker.__version__,
         seconds=time.monotonic() - began,
-        finished=True,
+        finished=finished,
     )
     return load_verdict.judge(msgspec.structs.replace(plan, findings=tuple(findings)), tally, machine.describe(), run)
 

@@ -61,7 +61,7 @@ def judge(plan: LoadPlan, tally: Tally, machine: Machine, run: Run) -> LoadResul
         failures=tally.failures,
         statuses=tally.statuses,
         rate_per_second=tally.requests / seconds,
-        intended_rate_per_second=_intended(plan, tally, seconds),
+        intended_rate_per_second=_intended(plan, tally, seconds - tally.drained_seconds),
         response_seconds=distribution(counted.response),
         service_seconds=distribution(counted.service),
         send_lag_seconds=distribution(counted.send_lag),
@@ -93,11 +93,12 @@ def judge(plan: LoadPlan, tally: Tally, machine: Machine, run: Run) -> LoadResul
 def seconds_of(plan: LoadPlan, tally: Tally) -> float:
     """The seconds that rates are counted over: what was planned where the clock says when requests are due, else what it came to.
 
-    An open loop may end with the answer to its last request; that nothing was due afterwards is a part of its rate.
+    An open loop may end with the answer to its last request; that nothing was due afterwards is a part of its rate. Where answers
+    came after the window, as the server was too slow for the rate, the time that they took is a part of it, too.
     """
     pace = plan.load.pace
     random_end = pace is not None and pace.arrivals == "poisson" and plan.asked.requests is not None
-    return tally.seconds if pace is None or random_end else max(tally.seconds, plan.load.window_seconds)
+    return (tally.seconds if pace is None or random_end else max(tally.seconds, plan.load.window_seconds)) + tally.drained_seconds
 
 
 def distribution(histogram: Histogram | None) -> Distribution | None:
@@ -160,6 +161,7 @@ def seen(plan: LoadPlan, tally: Tally, counted: Counted) -> Seen:
         most_in_flight=tally.most_in_flight,
         mean_service_seconds=None if mean is None else mean / 1e9,
         service_p99_seconds=None if service_p99 is None else service_p99 / 1e9,
+        drained_seconds=tally.drained_seconds,
     )
 
 

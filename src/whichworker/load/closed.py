@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import heapq
 import os
-from itertools import islice
+from collections import deque
+from itertools import islice, repeat
+from operator import length_hint
 from time import monotonic_ns
 
 from whichworker.load.connection import Connection
@@ -19,9 +21,10 @@ class ClosedLoop(Loop):
 
     def __init__(self, load: Load, progress: Progress | None) -> None:
         super().__init__(load, progress)
-        self._several = len(self._asks) > 1 or load.limit is not None
+        self._one = len(self._asks) == 1
+        self._bounded = load.limit is not None
         if load.limit is not None:
-            self._mix = islice(self._mix, load.limit)
+            self._mix = repeat(self._asks[0], load.limit) if self._one else islice(self._mix, load.limit)
         step = load.stagger_seconds * 1e9 / load.connections
         begins = self.window.begins
         self._waiting = [(begins + round(at * step), at, connection) for at, connection in enumerate(self._connections)]
@@ -45,16 +48,19 @@ class ClosedLoop(Loop):
         before the send: one reading of the clock serves both.
         """
         window, by_fd, clock, read, write = self.window, self._by_fd, monotonic_ns, os.read, os.write
-        only_in, read_bytes, several, received, handed = IN, READ_BYTES, self._several, 0, 0
+        only_in, read_bytes, received, handed, others = IN, READ_BYTES, 0, 0, 0
         edge, sending = window.edge, self._sending
+        draws = not self._one or (self._bounded and length_hint(self._mix) <= len(events))
         for fd, mask in events:
             connection = by_fd[fd]
             if mask != only_in:
+                others += 1
                 self._attend(connection, mask)
                 continue
             try:
                 data = read(fd, read_bytes)
             except OSError as error:
+                others += 1
                 self._break(connection, error)
                 continue
             now = clock()
@@ -67,12 +73,13 @@ class ClosedLoop(Loop):
             received += len(data)
             ask = connection.ask
             if data != ask.last or not connection.ready:
+                others += 1
                 self._take(connection, data, now)
                 continue
             ask.latencies.append(now - connection.start)
             ask.sends.append(connection.sending)
             connection.spare = True
-            if several and sending:
+            if draws and sending:
                 sending = self._turn_to_next(connection)
                 ask = connection.ask
             if not sending:
@@ -94,6 +101,8 @@ class ClosedLoop(Loop):
                 self._epoll.modify(fd, IN | OUT)
         window.received += received
         window.sent += handed
+        if self._bounded and not draws:
+            deque(islice(self._mix, len(events) - others), maxlen=0)  # what was begun without drawing
 
     def _turn_to_next(self, connection: Connection) -> bool:
         """Draw the next request; false where the limit is reached."""

@@ -21,7 +21,7 @@ def run(load: Load, announce: Callable[[int, int], None], progress: Progress | N
     `announce` is told once, before the first request, the CLOCK_MONOTONIC nanoseconds at which the window opens and
     closes; `progress`, about once a second, the seconds since the begin and the right answers and failures so far.
     Failures are counted from the first request on. Where the load sets a flood, that many failures, or half a second
-    of refused connections, end the run early. Raises UsageError for a load that cannot be run.
+    of refused connections, end the run early; so does an interrupt. Raises UsageError for a load that cannot be run.
     """
     rehearse()
     with _quiet_collector():
@@ -29,6 +29,8 @@ def run(load: Load, announce: Callable[[int, int], None], progress: Progress | N
         try:
             announce(loop.window.opens, loop.window.closes)
             loop.pump()
+        except KeyboardInterrupt:
+            pass  # what was counted so far is the result
         finally:
             loop.close()
     return loop.window.to_tally(ENGINE)

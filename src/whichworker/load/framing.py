@@ -177,7 +177,7 @@ class ResponseParser:
             raise FramingError(f"not a status line: {_show(bytes(buffer[:60]))}")
         end = buffer.find(BLANK_LINE, max(0, self._scanned - 3))
         self._scanned = len(buffer)
-        if (self._scanned if end < 0 else end) > HEAD_LIMIT_BYTES:
+        if (self._scanned - 3 if end < 0 else end) > HEAD_LIMIT_BYTES:  # three bytes of the blank line may be here
             raise FramingError(f"header block above {HEAD_LIMIT_BYTES} bytes")
         if end < 0:
             return False

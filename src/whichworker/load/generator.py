@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,12 +25,21 @@ from whichworker.model import Load, Tally
 START_SECONDS = 30.0
 SPARE_SECONDS = 10.0
 ENDING_SECONDS = 1.0
+CUT_SECONDS = 2.0
 READ_BYTES = 64 * 1024
 TAIL_BYTES = 4096
 
 T = TypeVar("T", Ready, Opens, Done)
 
 _WORDS: msgspec.json.Decoder[Word] = msgspec.json.Decoder(Word)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in the middle of a load; `tally` is what was counted before it."""
+
+    def __init__(self, tally: Tally) -> None:
+        super().__init__()
+        self.tally = tally
 
 
 class Generator:
@@ -79,9 +89,9 @@ class Generator:
 
         `on_window` is called as soon as the window is known, with the CLOCK_MONOTONIC nanoseconds at which it opens and
         closes; it may sleep and read probes meanwhile. `on_progress` is called about once a second with the seconds since
-        the begin and the right answers and failures so far. Raises GeneratorFailed when the process ends, or gives no result
-        in time, and UsageError, before anything is sent,
-        for a load that cannot be run. After any other exception the process is gone; start it again.
+        the begin and the right answers and failures so far. Raises GeneratorFailed when the process ends, or gives no
+        result in time, and UsageError, before anything is sent, for a load that cannot be run. KeyboardInterrupt is raised
+        as Interrupted where something was counted. After any other exception the process is gone; start it again.
         """
         seconds = load.stagger_seconds + load.settle_seconds + load.window_seconds + 2 * load.deadline_seconds
         ends = time.monotonic() + seconds + SPARE_SECONDS
@@ -95,9 +105,27 @@ class Generator:
             while isinstance(word := self._next_word(ends), Going):
                 on_progress(word.seconds, word.right, word.failures)
             return self._expect(Done, word).tally
+        except KeyboardInterrupt:
+            tally = self._cut_short()
+            self.stop()
+            if tally is None:
+                raise
+            raise Interrupted(tally) from None
         except BaseException:
             self.stop()
             raise
+
+    def _cut_short(self) -> Tally | None:
+        """Ask for what was counted so far; None where it does not come at once."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGINT)
+        ends = time.monotonic() + CUT_SECONDS
+        try:
+            while not isinstance(word := self._next_word(ends), Done):
+                pass
+        except (GeneratorFailed, KeyboardInterrupt):  # a second Ctrl-C will not wait
+            return None
+        return word.tally
 
     def stop(self) -> None:
         """Kill and reap the process; nothing happens when there is none."""

@@ -62,7 +62,7 @@ def run(load: Load, announce: Announce, progress: Progress | None = None) -> Tal
 
     `announce` is told once, before the first request, the CLOCK_MONOTONIC nanoseconds at which the window opens and
     closes; `progress` about once a second how many seconds went by, and how many right answers and failures there were.
-    Raises UsageError for a load that this engine cannot run.
+    An interrupt ends the window early. Raises UsageError for a load that this engine cannot run.
     """
     asks = _check(load)
     usage = Usage()
@@ -71,8 +71,11 @@ def run(load: Load, announce: Announce, progress: Progress | None = None) -> Tal
         with _quiet_collector():
             announce(crew.opens, crew.closes)
             crew.run()
+    except KeyboardInterrupt:
+        usage.mark(False)  # what was counted so far is the result
     finally:
         crew.close()
+        usage.end()
     return build_tally(ENGINE, load, asks, crew.opens, [(share.engine, share.judge) for share in crew.shares], usage)
 
 
@@ -213,7 +216,6 @@ class _Crew:
         for share in self.shares:
             if share.error is not None:
                 raise share.error
-        self._usage.end()
 
     def close(self) -> None:
         """Close every socket."""

@@ -105,6 +105,7 @@ def build_tally(engine: str, load: Load, asks: list[Ask], opens: int, parts: lis
         total_cpu_seconds=usage.total_cpu_seconds,
         total_requests=totals["total_right"],
         memory_bytes=read_peak_memory(),
+        drained_seconds=max(0, *(one["last"] - one["closes"] for one in every), 0) / 1e9 if paced else 0.0,
     )
 
 

@@ -51,6 +51,7 @@ class Record:
         self.phases: dict[str, Histogram] = {}
         self.in_flight_ns = 0
         self.requests = 0
+        self.last_ns = 0
 
     def cut(self, closes: int) -> None:
         """End the window earlier than planned."""
@@ -80,6 +81,7 @@ class Record:
         if not rows.size:
             return 0
         due, freed, began, start, sent, first, now = rows.T
+        self.last_ns = max(self.last_ns, int(now.max()))
         if self._paced:
             self.send_lag.record_all(np.maximum(0, began - np.maximum(due, freed)))
             self.phase("blocked").record_all(np.maximum(0, freed - due))

@@ -238,6 +238,7 @@ class Window:
             total_cpu_seconds=time.process_time() - self._cpu_at_begin,
             total_requests=self.right_so_far(),
             memory_bytes=read_peak_memory(),
+            drained_seconds=max(0, record.last_ns - self.closes) / 1e9 if self._paced else 0.0,
         )
 
     def _per_bucket(self) -> tuple[int, ...]:

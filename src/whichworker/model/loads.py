@@ -110,6 +110,7 @@ class Tally(Struct, frozen=True, kw_only=True):
     `scheduled` is what was due in the window, `dropped` what the backlog had no room for in the whole run,
     `attempts` what was sent of it (closed loop: sent in
     the window). `cpu_seconds` and `run_delay_seconds` are the generator's in the window,
+    `drained_seconds` is how long after the window the last answer that belongs to it came (open loop),
     `total_cpu_seconds` from the run's begin to the end of counting, `memory_bytes` its peak resident set.
     """
 
@@ -142,4 +143,5 @@ class Tally(Struct, frozen=True, kw_only=True):
     run_delay_seconds: float = 0.0
     total_cpu_seconds: float = 0.0
     total_requests: int = 0
+    drained_seconds: float = 0.0
     memory_bytes: int = 0

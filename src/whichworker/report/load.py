@@ -33,6 +33,8 @@ def print_question(console: Console, asked: AskedLoad, engine: str, reason: str)
 def print_load(console: Console, result: LoadResult) -> None:
     """The rate, the times, what went wrong, what it cost, and what else there is to know; of an invalid run only counts."""
     console.print()
+    if not result.run.finished:
+        console.print(Text("interrupted: this is what was counted until then", "yellow"))
     if result.validity.state == "invalid":
         console.print(Text("INVALID: the numbers of this run cannot be believed", "bold red"))
         for reason in result.validity.reasons:

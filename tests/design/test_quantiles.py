@@ -113,6 +113,6 @@ def test_independent_times_are_covered_as_promised() -> None:
 
 @pytest.mark.parametrize("n", [1, 7, 100, 9_999, 1_000_000])
 @pytest.mark.parametrize("q", [0.5, 0.9, 0.99, 0.999])
-@pytest.mark.parametrize("p", [0.025, 0.5, 0.975])
+@pytest.mark.parametrize("p", [0.025, 0.3, 0.975])
 def test_binomial_quantiles_are_those_of_scipy(n: int, q: float, p: float) -> None:
     assert binomial_quantile(p, n, q) == int(stats.binom.ppf(p, n, q))

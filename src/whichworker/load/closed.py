@@ -44,13 +44,11 @@ class ClosedLoop(Loop):
     def _pass_events(self, events: list[tuple[int, int]]) -> None:
         """Read what has come, and send the next request wherever it is the right answer once more.
 
-        A request is stamped with the moment at which the answer before it was complete, less than a microsecond
-        before the send: one reading of the clock serves both.
+        A request is stamped with the moment at which the answer before it was complete: one reading of the clock for both.
         """
         window, by_fd, clock, read, write = self.window, self._by_fd, monotonic_ns, os.read, os.write
         only_in, read_bytes, received, handed, others = IN, READ_BYTES, 0, 0, 0
-        edge, sending = window.edge, self._sending
-        draws = not self._one or (self._bounded and length_hint(self._mix) <= len(events))
+        edge, sending, draws = window.edge, self._sending, self._draws(len(events))
         for fd, mask in events:
             connection = by_fd[fd]
             if mask != only_in:
@@ -101,8 +99,17 @@ class ClosedLoop(Loop):
                 self._epoll.modify(fd, IN | OUT)
         window.received += received
         window.sent += handed
-        if self._bounded and not draws:
-            deque(islice(self._mix, len(events) - others), maxlen=0)  # what was begun without drawing
+        if not draws:
+            self._catch_up(len(events) - others)
+
+    def _draws(self, most: int) -> bool:
+        """Whether each request must be drawn: not where all are the same and the limit is farther than a batch."""
+        return not self._one or (self._bounded and length_hint(self._mix) <= most)
+
+    def _catch_up(self, begun: int) -> None:
+        """Take from a bounded mix what was begun without drawing."""
+        if self._bounded:
+            deque(islice(self._mix, begun), maxlen=0)
 
     def _turn_to_next(self, connection: Connection) -> bool:
         """Draw the next request; false where the limit is reached."""

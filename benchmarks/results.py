@@ -101,7 +101,15 @@ def _quietness(trials: Sequence[Trial]) -> str:
 
 
 def _speed(connections: int, rows: Sequence[Row]) -> list[str]:
-    head = ("", "requests per CPU-second ÷ wrk", "the same, start-up left out", "throughput ÷ wrk", "throughput", "CPU per request")
+    head = (
+        "",
+        "requests per CPU-second ÷ wrk",
+        "start left out, own word",
+        "start left out, seen from outside",
+        "throughput ÷ wrk",
+        "throughput",
+        "CPU per request",
+    )
     lines = [f"## {connections} connections", "", _line(head), _line(["---"] + ["---:"] * (len(head) - 1))]
     for row in rows:
         cost = row.added_cpu_seconds_per_request or row.cpu_seconds_per_request
@@ -110,6 +118,7 @@ def _speed(connections: int, rows: Sequence[Row]) -> list[str]:
                 (
                     row.tool,
                     _spread(row.requests_per_cpu_ratio),
+                    _spread(row.told_requests_per_cpu_ratio),
                     _spread(row.added_requests_per_cpu_ratio),
                     _spread(row.rate_ratio),
                     f"{row.rate_per_second.median:,.0f}/s" if row.rate_per_second else "–",

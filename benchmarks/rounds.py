@@ -16,6 +16,7 @@ FOREIGN_LIMIT = 0.25
 MOST_TRIES = 3
 SPARE_SECONDS = 30.0
 MEMORY_SECONDS = 2
+LONGER = 3
 
 
 class Trial(Struct, frozen=True, kw_only=True):
@@ -55,8 +56,9 @@ class Spread(Struct, frozen=True):
 class Row(Struct, frozen=True, kw_only=True):
     """What became of one tool at one number of connections; ratios are to the yardstick of the same round.
 
-    The last four take two lengths of run and compare what the longer one added: None for tools that start at once.
-    `self_report` is the tool's own CPU per request over the one that was added.
+    The last five are None for tools that start at once. `told_requests_per_cpu_ratio` takes the tool's own word for its CPU per
+    request, of both lengths of run; the other four compare what the longer run added. `self_report` checks the tool's word: it is its
+    own CPU per request over the one that was added.
     """
 
     tool: str
@@ -65,6 +67,7 @@ class Row(Struct, frozen=True, kw_only=True):
     rate_ratio: Spread | None
     cpu_seconds_per_request: Spread | None
     requests_per_cpu_ratio: Spread | None
+    told_requests_per_cpu_ratio: Spread | None
     added_cpu_seconds_per_request: Spread | None
     added_requests_per_cpu_ratio: Spread | None
     start_cpu_seconds: Spread | None
@@ -119,7 +122,7 @@ def run_rounds(tools: Sequence[Tool], url: str, connections: int, rounds: int, s
         for tool in tools:
             if tool.at and connections not in tool.at:
                 continue
-            for length in (seconds, 2 * seconds) if tool.starts_slowly else (seconds,):
+            for length in (seconds, LONGER * seconds) if tool.starts_slowly else (seconds,):
                 trial = run_trial(tool, url, connections, at, length, core)
                 trials.append(trial)
                 tell(
@@ -167,6 +170,14 @@ def _row(tool: str, connections: int, trials: Sequence[Trial]) -> Row:
         rate_ratio=Spread.of([run.rate_per_second / other.rate_per_second for run, other in beside]),
         cpu_seconds_per_request=Spread.of([1 / run.requests_per_cpu_second for run in short]),
         requests_per_cpu_ratio=Spread.of([run.requests_per_cpu_second / other.requests_per_cpu_second for run, other in beside]),
+        told_requests_per_cpu_ratio=Spread.of(
+            [
+                1 / run.reported_cpu_seconds_per_request / yard[run.round].requests_per_cpu_second
+                for lengths in runs.values()
+                for run in lengths
+                if run.reported_cpu_seconds_per_request is not None and run.round in yard
+            ]
+        ),
         added_cpu_seconds_per_request=Spread.of(costs),
         added_requests_per_cpu_ratio=Spread.of(
             [1 / cost / yard[run.round].requests_per_cpu_second for cost, (run, _) in zip(costs, pairs, strict=True) if run.round in yard]

@@ -21,10 +21,14 @@ import msgspec
 import pytest
 from benchmarks.servers import BODY, Server, TrueTimes, cheap_server, read_log, truth_server
 
+from whichworker.probes import cpu
+
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, GENERATOR_CORE = CORES[0], CORES[-1]
 SPARE_SECONDS = 60.0
 BUSY_LOOPS = 8
+MOST_TRIES = 4
+MOST_STOLEN = 0.004
 ENGINES = ("native", "epoll")
 CHECKED = ("p50", "p90", "p95", "p99")
 SHARES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
@@ -37,6 +41,16 @@ pytestmark = [
 every_engine = pytest.mark.parametrize("engine", ENGINES)
 
 Json = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def before_others() -> Iterator[None]:
+    """Server and generator go before whatever else the machine does, where this user may say so: the tests are about an idle core."""
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, -15)
+    yield
+    os.setpriority(os.PRIO_PROCESS, 0, usual)
 
 
 def run_load(server: Server, folder: Path, engine: str, *options: str) -> tuple[int, Json, str]:
@@ -55,6 +69,16 @@ def run_load(server: Server, folder: Path, engine: str, *options: str) -> tuple[
     return done.returncode, result, said
 
 
+@contextlib.contextmanager
+def stolen_from(cores: list[int]) -> Iterator[list[float]]:
+    """The share of these cores' time that the hypervisor gave to others, known at the end of the block."""
+    found: list[float] = []
+    before, began = cpu.core_times(cores), time.monotonic()
+    yield found
+    stolen = cpu.core_times(cores).stolen - before.stolen
+    found.append(stolen / (time.monotonic() - began) / len(cores))
+
+
 def show(what: str, distribution: Json) -> None:
     values = "  ".join(f"{name} {distribution[name] * 1e3:8.3f}" for name in SHARES if distribution[name] is not None)
     print(f"  {what:10} {values}  max {distribution['max'] * 1e3:.3f} ms of {distribution['count']}")
@@ -70,10 +94,16 @@ def assert_valid(code: int, result: Json, said: str) -> None:
 @every_engine
 @pytest.mark.parametrize(("mode", "rate", "connections"), [("constant", 1000, 64), ("bimodal", 1000, 128), ("heavy", 800, 512)])
 def test_percentiles_are_those_of_the_servers_log(mode: str, rate: int, connections: int, engine: str, tmp_path: Path) -> None:
-    log = tmp_path / "log"
     shape = ["--rate", f"{rate}/s", "--arrivals", "poisson", "--seed", "7", "--connections", str(connections), "--time", "15s"]
-    with truth_server(mode, SERVER_CORE, log, seed=5) as server:
-        code, result, said = run_load(server, tmp_path, engine, *shape)
+    for attempt in range(MOST_TRIES):  # what the hypervisor takes is in no log of the server; decided before the result is looked at
+        log = tmp_path / f"log-{attempt}"
+        with truth_server(mode, SERVER_CORE, log, seed=5) as server, stolen_from(CORES) as stolen:
+            code, result, said = run_load(server, tmp_path, engine, *shape)
+        print(f"stolen by the hypervisor: {stolen[0]:.2%}")
+        if stolen[0] <= MOST_STOLEN:
+            break
+    else:
+        pytest.skip(f"the hypervisor took more than {MOST_STOLEN:.1%} of these cores in {MOST_TRIES} runs: 250 µs cannot be told here now")
     true = read_log(log).after(1)  # the first was asked before the load
     print(f"\n{mode}, {engine}: {result['rate_per_second']:.0f}/s")
     show_log(true)

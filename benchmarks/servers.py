@@ -97,24 +97,24 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 class TrueTimes(Struct, frozen=True):
-    """What the server logged: a row for each request, ns; `read` and `written` are CLOCK_MONOTONIC."""
+    """What the server logged: a row for each request, ns; `arrived` and `written` are CLOCK_MONOTONIC."""
 
-    read: NDArray[np.int64]
+    arrived: NDArray[np.int64]
     delay: NDArray[np.int64]
     written: NDArray[np.int64]
 
     def after(self, first: int) -> TrueTimes:
         """Without the first so many that were answered."""
-        return TrueTimes(self.read[first:], self.delay[first:], self.written[first:])
+        return TrueTimes(self.arrived[first:], self.delay[first:], self.written[first:])
 
     @property
     def count(self) -> int:
         """How many requests were answered."""
-        return int(self.read.size)
+        return int(self.arrived.size)
 
     def percentile(self, q: float) -> float:
-        """The nearest rank of read → written, in seconds."""
-        times = np.sort(self.written - self.read)
+        """The nearest rank of arrived → written, in seconds."""
+        times = np.sort(self.written - self.arrived)
         return float(times[max(0, int(np.ceil(q * times.size - 1e-9)) - 1)]) / 1e9
 
 

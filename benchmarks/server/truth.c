@@ -1,4 +1,4 @@
-/* A server whose delays are known: it logs when each request was read and when its answer was written.
+/* A server whose delays are known: it logs when each request had arrived and when its answer was written.
  *
  *     truth -m constant|bimodal|heavy|frozen [-c CORE] [-p PORT] [-s SEED] [-l LOG]
  *
@@ -7,8 +7,9 @@
  *     heavy     Pareto: at least 2 ms, exponent 1.2 (median 3.6 ms, p99 93 ms), at most 1 s
  *     frozen    at once, but nothing is read or answered in the last second of every five since the first request
  *
- * LOG is written at SIGTERM: three native 64-bit numbers a request, CLOCK_MONOTONIC ns of the read, ns of the planned
- * delay, CLOCK_MONOTONIC ns after the answer was written; in the order of writing.
+ * LOG is written at SIGTERM: three native 64-bit numbers a request, CLOCK_MONOTONIC ns of the arrival, ns of the planned
+ * delay, CLOCK_MONOTONIC ns after the answer was written; in the order of writing. The arrival is the kernel's: how long
+ * a busy machine takes to wake the server is the server's time too. A delay begins when the request is read.
  */
 #include "common.h"
 
@@ -23,7 +24,7 @@ enum mode { CONSTANT, BIMODAL, HEAVY, FROZEN, MODES };
 static const char *const MODE_NAMES[MODES] = {"constant", "bimodal", "heavy", "frozen"};
 
 struct record {
-    int64_t read_ns, delay_ns, written_ns;
+    int64_t arrived_ns, delay_ns, written_ns;
 };
 
 struct timer {
@@ -127,9 +128,9 @@ static void answer(int fd, struct record record)
 }
 
 /* Answer at once, or set a timer; a second request before the first is answered breaks the bargain and the connection. */
-static void take_request(int fd, int64_t now)
+static void take_request(int fd, int64_t arrived, int64_t now)
 {
-    struct record record = {.read_ns = now, .delay_ns = draw_delay()};
+    struct record record = {.arrived_ns = arrived, .delay_ns = draw_delay()};
     if (first_ns == 0)
         first_ns = now;
     if (record.delay_ns == 0) {
@@ -140,10 +141,28 @@ static void take_request(int fd, int64_t now)
     push_timer((struct timer){now + record.delay_ns, record, fd, connections[fd].generation});
 }
 
+/* When the kernel had these bytes, on our clock; now where it does not say, as for what came before the connection was accepted. */
+static int64_t arrival(struct msghdr *message, int64_t now)
+{
+    struct timespec stamp, clock;
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL; part = CMSG_NXTHDR(message, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPNS)
+            continue;
+        memcpy(&stamp, CMSG_DATA(part), sizeof stamp);
+        clock_gettime(CLOCK_REALTIME, &clock);
+        int64_t ago = (int64_t)(clock.tv_sec - stamp.tv_sec) * SECOND_NS + clock.tv_nsec - stamp.tv_nsec;
+        return ago > 0 ? now - ago : now;
+    }
+    return now;
+}
+
 static void read_from(int fd, char *buffer)
 {
     struct connection *connection = &connections[fd];
-    ssize_t got = recv(fd, buffer, READ_BYTES, 0);
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct timespec))];
+    struct iovec whole = {buffer, READ_BYTES};
+    struct msghdr message = {.msg_iov = &whole, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    ssize_t got = recvmsg(fd, &message, 0);
     int64_t now = monotonic_ns();
     if (got < 0 && errno == EAGAIN)
         return;
@@ -151,13 +170,14 @@ static void read_from(int fd, char *buffer)
     if (got <= 0 || ends > 1 || (ends == 1 && connection->pending))
         drop(fd);
     else if (ends == 1)
-        take_request(fd, now);
+        take_request(fd, arrival(&message, now), now);
 }
 
 static void accept_all(int epoll, int listener)
 {
-    int fd;
+    int fd, one = 1;
     while ((fd = accept_one(listener)) >= 0) {
+        setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one);
         connections[fd].matched = connections[fd].pending = 0;
         watch_for_input(epoll, fd);
     }

@@ -28,7 +28,7 @@ SERVER_CORE, GENERATOR_CORE = CORES[0], CORES[-1]
 SPARE_SECONDS = 60.0
 BUSY_LOOPS = 8
 MOST_TRIES = 4
-MOST_STOLEN = 0.004
+MOST_TAKEN = 0.001
 ENGINES = ("native", "epoll")
 CHECKED = ("p50", "p90", "p95", "p99")
 SHARES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
@@ -95,15 +95,16 @@ def assert_valid(code: int, result: Json, said: str) -> None:
 @pytest.mark.parametrize(("mode", "rate", "connections"), [("constant", 1000, 64), ("bimodal", 1000, 128), ("heavy", 800, 512)])
 def test_percentiles_are_those_of_the_servers_log(mode: str, rate: int, connections: int, engine: str, tmp_path: Path) -> None:
     shape = ["--rate", f"{rate}/s", "--arrivals", "poisson", "--seed", "7", "--connections", str(connections), "--time", "15s"]
-    for attempt in range(MOST_TRIES):  # what the hypervisor takes is in no log of the server; decided before the result is looked at
+    for attempt in range(MOST_TRIES):  # what others take is in no log; decided before the percentiles are looked at
         log = tmp_path / f"log-{attempt}"
         with truth_server(mode, SERVER_CORE, log, seed=5) as server, stolen_from(CORES) as stolen:
             code, result, said = run_load(server, tmp_path, engine, *shape)
-        print(f"stolen by the hypervisor: {stolen[0]:.2%}")
-        if stolen[0] <= MOST_STOLEN:
+        kept_waiting = result["run_delay_seconds"] / result["seconds"]
+        print(f"taken by the hypervisor: {stolen[0]:.2%}, by others on the generator's core: {kept_waiting:.2%}")
+        if stolen[0] <= MOST_TAKEN and kept_waiting <= MOST_TAKEN:
             break
     else:
-        pytest.skip(f"the hypervisor took more than {MOST_STOLEN:.1%} of these cores in {MOST_TRIES} runs: 250 µs cannot be told here now")
+        pytest.skip(f"others took more than {MOST_TAKEN:.1%} of these cores in each of {MOST_TRIES} runs: 250 µs cannot be told here now")
     true = read_log(log).after(1)  # the first was asked before the load
     print(f"\n{mode}, {engine}: {result['rate_per_second']:.0f}/s")
     show_log(true)

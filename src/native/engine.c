@@ -95,6 +95,9 @@ static void sweep(Engine *engine) {
 }
 
 static void tend(Engine *engine) {
+    if (engine->paced) {
+        schedule_admit(engine); /* before the end: what was due while nobody looked is still owed */
+    }
     if (engine->now >= engine->plan.closes) {
         schedule_close(engine);
     }

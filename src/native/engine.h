@@ -76,7 +76,8 @@ enum { RETRY_AT_ONCE, RETRY_SOON, RETRY_LATER, RETRIES };
 typedef struct {
     int64_t *ring;
     uint64_t mask, head, queued, read, tail;
-    bool more; /* others will be fed */
+    int64_t fed_until; /* the last due time that was fed */
+    bool more;         /* others will be fed */
 } Arrivals;
 
 /* What an engine asks of its owner. Each returns false when the run has to stop. */

@@ -71,6 +71,7 @@ bool arrivals_feed(Arrivals *arrivals, const int64_t *due, size_t count, bool mo
         arrivals->ring[arrivals->tail++ & arrivals->mask] = due[at];
     }
     arrivals->more = more;
+    arrivals->fed_until = count > 0 ? due[count - 1] : arrivals->fed_until;
     return true;
 }
 
@@ -190,8 +191,17 @@ static void give_up_queue(Engine *engine) {
     }
 }
 
+/* Whether every arrival of the window has been admitted; the ring may end before the window does, until it is fed again. */
+static bool all_admitted(const Engine *engine) {
+    const Arrivals *arrivals = &engine->arrivals;
+    if (arrivals->read < arrivals->tail) {
+        return schedule_next(engine) == NEVER;
+    }
+    return !arrivals->more || arrivals->fed_until >= engine->plan.closes;
+}
+
 void schedule_close(Engine *engine) {
-    if (!engine->sending) {
+    if (!engine->sending || (engine->paced && !all_admitted(engine))) {
         return;
     }
     if (engine->paced && engine->arrivals.head < engine->arrivals.queued) {

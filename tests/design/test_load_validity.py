@@ -91,3 +91,9 @@ def test_what_the_edges_of_a_window_cut_through_is_no_breach_of_little_s_law() -
 
 def test_every_fault_is_told() -> None:
     assert len(reasons(replace(SOUND, dropped=1, cpu_seconds=9.0, run_delay_seconds=5.0))) == 3
+
+
+def test_what_found_no_server_is_a_failure_and_not_unsent() -> None:
+    gone = replace(SOUND, attempts=10_000, failures=10_000)
+    assert reasons(gone)
+    assert reasons(replace(gone, unconnected=10_000)) == ()

@@ -62,7 +62,7 @@ def load_page() -> str:
         1: "valid, but some answers were wrong or requests failed; each kind is shown with its count, share and first sample",
         2: "usage, configuration or tool error, nothing answers there, or the target is not on this machine and not said to be yours",
         3: "invalid: counts and reasons are printed, numbers are in the JSON only",
-        130: "interrupted, nothing is kept",
+        130: "interrupted; what was counted until then is shown and written",
     }
     table = "\n| exit code | meaning |\n|---|---|\n" + "".join(f"| {code} | {meaning} |\n" for code, meaning in codes.items())
     files = "\nWhat a load file says wins over the configuration file and gives way to the command line and the environment.\n"

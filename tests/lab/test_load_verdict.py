@@ -182,7 +182,13 @@ def test_an_invalid_load_keeps_its_numbers(changes: dict[str, Any], words: str) 
 def test_a_generator_that_spins_on_purpose_is_not_full(spin: bool | None, rate: float, threads: int, valid: bool) -> None:
     plan = plan_of(pace=Pace(stages=(Stage(10.0, rate, rate),), spin=spin))
     plan = replace(plan, load=replace(plan.load, threads=threads))
-    assert (judged(plan, cpu_seconds=9.9 * threads).validity.state == "valid") == valid
+    due = round(10.0 * rate)
+    assert (judged(plan, cpu_seconds=9.9 * threads, scheduled=due, attempts=due).validity.state == "valid") == valid
+
+
+def test_what_the_engine_never_knew_of_is_unsent_all_the_same() -> None:
+    plan = plan_of(pace=Pace(stages=(Stage(10.0, 2500.0, 2500.0),)))
+    assert "only 80.0% of 25,000 scheduled requests were sent" in judged(plan, scheduled=20_000).validity.reasons[0]
 
 
 def test_failures_are_told_and_leave_the_load_valid() -> None:

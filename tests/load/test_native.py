@@ -6,11 +6,13 @@ import os
 import re
 import signal
 import socket
+import time
 from collections.abc import Callable
 from itertools import count, pairwise
 from pathlib import Path
+from time import monotonic_ns
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -18,7 +20,7 @@ from hypothesis import strategies as st
 from tests.load.test_framing import GIVEN, OK, REFUSED
 
 from whichworker.errors import UsageError
-from whichworker.load import native
+from whichworker.load import native, pacer
 from whichworker.load.framing import FramingError, Response, ResponseParser, TruncatedError
 from whichworker.load.histogram import SLOTS, Histogram
 from whichworker.model import Address, Answer, Check, Load, Pace, Request, Session, Stage, Tally, Tls
@@ -55,7 +57,7 @@ def ask(
 ) -> Tally:
     words: dict[str, Any] = {"connections": 4, "settle_seconds": 0.02, "deadline_seconds": 5.0} | more
     load = Load(address=address, host="localhost", requests=requests or (RIGHT,), window_seconds=window, **words)
-    return native.run(load, lambda opens, closes: None)
+    return native.run(load, announce or (lambda opens, closes: None))
 
 
 def steady(rate: float, seconds: float = 1.0, **more: Any) -> Pace:
@@ -148,6 +150,31 @@ def test_checks_are_counted_by_name(start: Start) -> None:
     assert counts["low"].passes == tally.total_requests
     assert counts["greets"].fails == 0
     assert counts["greets"].passes == tally.total_requests + failure.count
+
+
+@built
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("arrivals", ["constant", "poisson"])
+def test_what_was_due_while_nobody_looked_is_still_sent(start: Start, threads: int, arrivals: Literal["constant", "poisson"]) -> None:
+    pace = steady(200.0, 0.5, arrivals=arrivals)
+    due = sum(chunk.size for chunk in pacer.arrivals(pace, 3))
+
+    def stall(opens: int, closes: int) -> None:
+        while monotonic_ns() < closes + 300_000_000:
+            time.sleep(0.05)
+
+    tally = ask(start(replying(HELLO)), pace=pace, window=0.5, settle_seconds=0.0, connections=4, threads=threads, seed=3, announce=stall)
+    assert (tally.scheduled, tally.attempts, tally.requests, tally.dropped) == (due, due, due, 0)
+    response = Histogram.from_hdr(tally.response or "")
+    assert response.min is not None
+    assert response.min >= 290_000_000, "they waited since they were due"
+
+
+@built
+def test_a_stall_longer_than_what_was_fed_loses_nothing(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "AHEAD_NS", 1_000_000)
+    tally = ask(start(replying(HELLO)), pace=steady(20_000.0, 0.5), window=0.5, settle_seconds=0.0, connections=4)
+    assert tally.scheduled == tally.attempts == 10_000
 
 
 @built

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -124,5 +125,11 @@ def _convert(kind: type[Options], values: dict[str, Any], origins: dict[str, str
         except UsageError as error:
             raise UsageError(f"{origin}: {error.fact}", hint=error.hint) from error
         except msgspec.ValidationError as error:
-            raise UsageError(f"{origin}: {value!r} will not do: {error}") from error
+            raise UsageError(f"{origin}: {value!r} will not do: {_plainly(str(error))}") from error
     return kind(**ready)
+
+
+def _plainly(complaint: str) -> str:
+    """A complaint about types without the names that Python has for them."""
+    words = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "null": "nothing"}
+    return re.sub(r"`([a-z |]+)`", lambda match: " or ".join(words.get(kind, kind) for kind in match[1].split(" | ")), complaint)

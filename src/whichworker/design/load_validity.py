@@ -22,7 +22,7 @@ class Seen(Struct, frozen=True, kw_only=True):
 
     `send_lag_seconds` is the lag at the share `send_lag_at`: 0.99, or what a small sample supports. `spins` is true where the
     generator burnt its cores on purpose, `service_p99_seconds` is of the time in flight, `drained_seconds` how long after the window
-    the last answer that belongs to it came.
+    the last answer that belongs to it came. `unconnected` requests failed before they could be sent.
     """
 
     seconds: float
@@ -30,6 +30,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     requests: int
     failures: int
     attempts: int
+    unconnected: int = 0
     scheduled: int | None
     dropped: int
     backlog: int
@@ -59,8 +60,8 @@ def unanswered(seen: Seen) -> str:
 
 
 def unsent(seen: Seen) -> str:
-    """Fewer than 99 % of the requests that were due had been sent."""
-    if not seen.scheduled or seen.attempts >= LEAST_SENT * seen.scheduled:
+    """Fewer than 99 % of the requests that were due had been sent; those that found no server to connect to are failures, not unsent."""
+    if not seen.scheduled or seen.attempts + seen.unconnected >= LEAST_SENT * seen.scheduled:
         return ""
     share = seen.attempts / seen.scheduled
     return (

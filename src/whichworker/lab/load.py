@@ -78,6 +78,8 @@ def carry_out(plan: LoadPlan, watch: LoadWatch, command: str) -> LoadResult:
     try:
         tally = _generate(plan, watch.progress)
     except Interrupted as error:
+        if not error.tally.seconds:
+            raise KeyboardInterrupt from None  # its window had not opened
         finished, tally = False, error.tally
         plan = msgspec.structs.replace(plan, load=msgspec.structs.replace(plan.load, window_seconds=tally.seconds))
     run = Run(

@@ -14,6 +14,7 @@ from whichworker.config.options import LoadOptions
 from whichworker.errors import UsageError
 from whichworker.lab import load_pace
 from whichworker.load import engine
+from whichworker.load.mix import prepare_asks
 from whichworker.model import Address, Answer, Finding, Load, Pace, Request, Session, Stage, Tls
 from whichworker.result import AskedLoad
 from whichworker.workloads.definition import Definition, read_definition
@@ -67,6 +68,7 @@ def plan(text: str, options: LoadOptions, origins: Mapping[str, str], *, owned: 
         fact = f"{target.host} is not on this machine: a load is an attack where its owner does not want it"
         raise UsageError(fact, hint="say --i-own-this-target where it is yours, and you may load it")
     load = _load(options, timing, target, addresses[0], requests, sessions, _tls(options, said, target))
+    prepare_asks(load)  # what cannot be sent is said before anything is
     name, why = engine.choose(load)
     return LoadPlan(
         load=load,

@@ -8,7 +8,7 @@ from whichworker import units
 from whichworker.design import load_validity, quantiles
 from whichworker.design.load_validity import Seen
 from whichworker.lab.load_question import LoadPlan
-from whichworker.load import native
+from whichworker.load import native, pacer
 from whichworker.load.histogram import Histogram
 from whichworker.model import PHASES, Finding, Machine, Tally
 from whichworker.result import PERCENTILES, Distribution, Estimate, Intervals, LoadResult, Run, Validity
@@ -42,7 +42,7 @@ class Counted:
 def judge(plan: LoadPlan, tally: Tally, machine: Machine, run: Run) -> LoadResult:
     """The result of a load, valid or not; it keeps every number."""
     counted = Counted(tally)
-    reasons = load_validity.reasons(seen(plan, tally, counted))
+    reasons = load_validity.reasons(seen(plan, tally, counted, finished=run.finished))
     intervals = intervals_of(counted.main, counted.slices)
     opened = plan.load.pace is not None
     seconds = seconds_of(plan, tally)
@@ -139,7 +139,7 @@ def histograms(tally: Tally) -> Iterator[tuple[str, str]]:
     yield from ((name, text) for name, text in whole.items() if text)
 
 
-def seen(plan: LoadPlan, tally: Tally, counted: Counted) -> Seen:
+def seen(plan: LoadPlan, tally: Tally, counted: Counted, *, finished: bool) -> Seen:
     """What the gates of validity look at."""
     mean, service_p99 = counted.service.mean, counted.service.percentile(0.99)
     lag, at = send_lag(counted.send_lag)
@@ -148,8 +148,9 @@ def seen(plan: LoadPlan, tally: Tally, counted: Counted) -> Seen:
         threads=plan.load.threads,
         requests=tally.requests,
         failures=sum(failure.count for failure in tally.failures),
+        unconnected=sum(failure.count for failure in tally.failures if failure.kind in ("connect", "tls")),
         attempts=tally.attempts,
-        scheduled=tally.scheduled,
+        scheduled=None if tally.scheduled is None else max(tally.scheduled, due_in_window(plan, tally) if finished else 0),
         dropped=tally.dropped,
         backlog=plan.load.pace.backlog if plan.load.pace else 0,
         send_lag_seconds=lag,
@@ -163,6 +164,16 @@ def seen(plan: LoadPlan, tally: Tally, counted: Counted) -> Seen:
         service_p99_seconds=None if service_p99 is None else service_p99 / 1e9,
         drained_seconds=tally.drained_seconds,
     )
+
+
+def due_in_window(plan: LoadPlan, tally: Tally) -> int:
+    """How many requests the pacer has for the window, whatever the engine made of them; 0 where it ended early."""
+    load = plan.load
+    if load.pace is None or tally.seconds < SHORT * load.window_seconds:
+        return 0
+    opens = round((load.stagger_seconds + load.settle_seconds) * 1e9)
+    closes = opens + round(load.window_seconds * 1e9)
+    return sum(int(((due >= opens) & (due < closes)).sum()) for due in pacer.arrivals(load.pace, load.seed, load.limit))
 
 
 def send_lag(histogram: Histogram | None) -> tuple[float | None, float]:
@@ -185,9 +196,10 @@ def findings(plan: LoadPlan, tally: Tally, counted: Counted) -> Iterable[Finding
     if counted.service.min is not None and counted.service.min < LEAST_NS:
         text = f"an answer came after {counted.service.min} ns: no server is that quick, so a clock or the count is wrong"
         yield Finding(code="answers-too-fast", severity="warning", text=text, hint="report it, with the JSON of this run")
-    if tally.reconnects >= MOST_RECONNECTS * max(1, tally.attempts):
-        share = tally.reconnects / max(1, tally.attempts)
-        text = f"the server closed connections: {tally.reconnects:,} were opened again, {units.show_share(share)} of the requests"
+    closed = tally.reconnects - sum(failure.count for failure in tally.failures)  # after a failure it was the generator that closed it
+    if closed >= MOST_RECONNECTS * max(1, tally.attempts):
+        share = closed / max(1, tally.attempts)
+        text = f"the server closed connections: {closed:,} were opened again, {units.show_share(share)} of the requests"
         hint = "is keep-alive off? then much of this is the cost of connections"
         yield Finding(code="reconnects", severity="warning", text=text, hint=hint)
     if seconds_of(plan, tally) < SHORT * plan.load.window_seconds and plan.asked.requests is None:

@@ -61,6 +61,7 @@ Word = Ready | Opens | Going | Unusable | Done
 def main(parent: int, cores: tuple[int, ...]) -> None:
     """Serve loads until stdin ends."""
     _die_with(parent)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are born ignoring it
     os.sched_setaffinity(0, cores)
     _allow_many_sockets()
     serve(sys.stdin.buffer, sys.stdout.buffer)

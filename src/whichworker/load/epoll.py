@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from whichworker.load.closed import ClosedLoop
 from whichworker.load.loop import Loop, Progress
 from whichworker.load.paced import OpenLoop
+from whichworker.load.quiet import quiet_collector
 from whichworker.load.record import rehearse
 from whichworker.model import Load, Tally
 
@@ -24,7 +23,7 @@ def run(load: Load, announce: Callable[[int, int], None], progress: Progress | N
     of refused connections, end the run early; so does an interrupt. Raises UsageError for a load that cannot be run.
     """
     rehearse()
-    with _quiet_collector():
+    with quiet_collector():
         loop: Loop = OpenLoop(load, progress) if load.pace else ClosedLoop(load, progress)
         try:
             announce(loop.window.opens, loop.window.closes)
@@ -34,18 +33,3 @@ def run(load: Load, announce: Callable[[int, int], None], progress: Progress | N
         finally:
             loop.close()
     return loop.window.to_tally(ENGINE)
-
-
-@contextmanager
-def _quiet_collector() -> Iterator[None]:
-    """No garbage collection in the middle of a window: it would be read as the server's pause."""
-    enabled = gc.isenabled()
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        if enabled:
-            gc.enable()

@@ -7,13 +7,11 @@ Python has the last word on every answer: the engine accepts by itself only what
 
 from __future__ import annotations
 
-import gc
 import os
 import threading
 import time
 from array import array
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import islice
 from time import monotonic_ns
 from types import ModuleType
@@ -23,6 +21,7 @@ from whichworker.load.mix import Ask, draw_asks, prepare_asks
 from whichworker.load.native_judge import Judge
 from whichworker.load.native_tally import Usage, build_tally
 from whichworker.load.pacer import arrivals, expected
+from whichworker.load.quiet import quiet_collector
 from whichworker.model import Load, Pace, Tally
 
 _native: ModuleType | None
@@ -66,16 +65,16 @@ def run(load: Load, announce: Announce, progress: Progress | None = None) -> Tal
     """
     asks = _check(load)
     usage = Usage()
-    crew = _Crew(load, asks, usage, progress)
-    try:
-        with _quiet_collector():
+    with quiet_collector():  # before the crew, whose first request is due in a few milliseconds
+        crew = _Crew(load, asks, usage, progress)
+        try:
             announce(crew.opens, crew.closes)
             crew.run()
-    except KeyboardInterrupt:
-        usage.mark(False)  # what was counted so far is the result
-    finally:
-        crew.close()
-        usage.end()
+        except KeyboardInterrupt:
+            usage.mark(False)  # what was counted so far is the result
+        finally:
+            crew.close()
+            usage.end()
     return build_tally(ENGINE, load, asks, crew.opens, [(share.engine, share.judge) for share in crew.shares], usage)
 
 
@@ -86,19 +85,6 @@ def _check(load: Load) -> list[Ask]:
         what = "TLS" if load.tls is not None else "sessions"
         raise UsageError(f"the native engine cannot do {what}", hint="use the engine epoll, or leave the choice to auto")
     return prepare_asks(load)
-
-
-@contextmanager
-def _quiet_collector() -> Iterator[None]:
-    """No garbage collection in the middle of a window: it would be read as the server's pause."""
-    enabled = gc.isenabled()
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _split(whole: int, parts: int) -> list[int]:

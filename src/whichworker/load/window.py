@@ -23,7 +23,7 @@ def read_run_delay() -> float:
     """Seconds this process was runnable but did not run; 0.0 where the kernel does not say."""
     try:
         return int(_SCHEDSTAT.read_text().split()[1]) / 1e9
-    except (FileNotFoundError, PermissionError):
+    except OSError:  # not there, not allowed, or no file descriptor left
         return 0.0
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from whichworker import units
 from whichworker.model import CheckCount, Stage
 from whichworker.report.terminal import ABSENT, ROOMY, TIGHT, print_findings
-from whichworker.result import AskedLoad, Distribution, Intervals, LoadResult
+from whichworker.result import AskedLoad, Intervals, LoadResult
 
 COLUMNS = ("p50", "p90", "p95", "p99", "p99_9", "max", "mean", "stdev")
 NARROW = ("p50", "p90", "p99", "max")
@@ -124,11 +124,7 @@ def _interval(intervals: Intervals, name: str) -> str:
 def _print_phases(console: Console, result: LoadResult) -> None:
     known = [(name, phase) for name, phase in result.phases.items() if phase is not None]
     if known:
-        _line(console, "phases p50", ", ".join(f"{name} {_time(_middle(phase))}" for name, phase in known))
-
-
-def _middle(phase: Distribution) -> float:
-    return phase.mean if phase.p50 is None else phase.p50
+        _line(console, "phases p50", ", ".join(f"{name} {ABSENT if phase.p50 is None else _time(phase.p50)}" for name, phase in known))
 
 
 def _print_answers(console: Console, result: LoadResult) -> None:
@@ -136,7 +132,7 @@ def _print_answers(console: Console, result: LoadResult) -> None:
     if result.statuses:
         _line(console, "statuses", ", ".join(f"{status} ×{count:,}" for status, count in result.statuses.items()))
     if len(result.per_request) > 1:
-        _line(console, "requests", ", ".join(f"{title} ×{count:,}" for title, count in result.per_request.items()))
+        _line(console, "right", ", ".join(f"{title} ×{count:,}" for title, count in result.per_request.items()))
     tried = result.requests + sum(result.errors.values())
     for failure in result.failures:
         share = f"{failure.count:,}× ({units.show_share(min(1.0, failure.count / tried))})"

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 FAULT = os.environ.get("FAULT", "")
@@ -12,6 +13,9 @@ seen = 0
 
 if FAULT == "import":
     raise RuntimeError("the app refuses to be imported")
+if FAULT == "ignore-term":
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def application(environ, start_response):
@@ -30,6 +34,12 @@ def application(environ, start_response):
         os.kill(os.getppid() if "gunicorn" in sys.argv[0] else os.getpid(), signal.SIGKILL)
     elif FAULT == "double-fork" and seen == 1:
         fork_away()
+    elif FAULT in ("flood", "memory") and seen == 1:
+        threading.Thread(target=flood if FAULT == "flood" else eat, daemon=True).start()
+    elif FAULT == "memory":
+        time.sleep(60)  # all the while it eats
+    elif FAULT == "frozen" and environ["PATH_INFO"] == "/freeze":
+        os.kill(os.getpid(), signal.SIGSTOP)
     start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]
 
@@ -38,3 +48,19 @@ def fork_away():
     """Leave a grandchild in a session of its own, as daemons do."""
     code = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        time.sleep(3600)\n"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def flood():
+    """Log 30 MB a second."""
+    line = b"x" * 65535 + b"\n"
+    while True:
+        os.write(2, line)
+        time.sleep(0.002)
+
+
+def eat():
+    """Use 800 MB more memory every second, 1.6 GB at most: it is a test of others."""
+    eaten = []
+    while len(eaten) < 200:
+        eaten.append(b"x" * 8_000_000)
+        time.sleep(0.01)

@@ -31,10 +31,10 @@ def test_every_form_of_a_name(text: str, wanted: Wanted) -> None:
     [
         ("  gthread ", "gunicorn-gthread"),
         ("sync", "gunicorn-sync"),
-        ("gevent", "gunicorn-gevent"),
-        ("wsgi", "granian-wsgi"),
+        ("eventlet", "gunicorn-eventlet"),
+        ("trio", "hypercorn-trio"),
         ("wsgi-granian", "granian-wsgi"),
-        ("gunicorn-uvloop", "gunicorn-asgi-uvloop"),
+        ("asgi-gunicorn-uvloop", "gunicorn-asgi-uvloop"),
         ("uvicorn", "uvicorn"),
         ("gthread@23.0[ threads = 8 ]", "gunicorn-gthread@23.0[threads=8]"),
         ("sync[]", "gunicorn-sync"),
@@ -53,9 +53,10 @@ def test_a_full_name_is_never_ambiguous(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "candidates"),
     [
-        ("asgi", ["gunicorn-asgi", "gunicorn-asgi-uvloop", "granian-asgi", "granian-asgi-uvloop"]),
-        ("granian", ["granian-wsgi", "granian-asgi", "granian-asgi-uvloop"]),
+        ("gevent", ["gunicorn-gevent", "uwsgi-gevent", "pyuwsgi-gevent"]),
+        ("peregrine", ["peregrine-wsgi", "peregrine-asgi"]),
         ("asgi-uvloop", ["gunicorn-asgi-uvloop", "granian-asgi-uvloop"]),
+        ("gunicorn-uvloop", ["gunicorn-asgi-uvloop", "gunicorn-uvicorn-uvloop"]),
     ],
 )
 def test_an_ambiguous_name_lists_its_candidates(name: str, candidates: list[str]) -> None:
@@ -133,7 +134,7 @@ def test_a_contender_has_the_defaults_for_its_cores() -> None:
 
 
 def test_settings_and_version_are_those_that_were_asked_for() -> None:
-    arm = names.contender(names.parse("gevent@25.1[workers=2]"), "3.12", cores=3)
+    arm = names.contender(names.parse("gunicorn-gevent@25.1[workers=2]"), "3.12", cores=3)
     assert arm.name == "gunicorn-gevent@25.1[workers=2]"
     assert arm.settings == {"workers": 2, "connections": 1000}
     assert arm.requirements == ("gunicorn[gevent]==25.1",)
@@ -142,6 +143,40 @@ def test_settings_and_version_are_those_that_were_asked_for() -> None:
 def test_only_the_first_requirement_is_pinned() -> None:
     pinned = names.contender(names.parse("gunicorn-uvicorn@25.0"), "3.12", cores=1).requirements
     assert pinned == ("gunicorn==25.0", *table.load("gunicorn-uvicorn").requirements[1:])
+
+
+PINS = [
+    ("granian", "2.7.9", "granian==2.7.9"),
+    ("gunicorn>=25", "25.1", "gunicorn==25.1"),
+    ("gunicorn>=25,<26", "25.0", "gunicorn==25.0"),
+    ("gunicorn[gevent]>=25", "27.0.1", "gunicorn[gevent]==27.0.1"),
+    ("gunicorn [gevent] >=25", "27", "gunicorn[gevent]==27"),
+    ("uvicorn[standard,watch]", "0.54.0", "uvicorn[standard,watch]==0.54.0"),
+    ("zope.event~=5.0", "5.1", "zope.event==5.1"),
+    ("served @ file:///wheels/served.whl", "2", "served==2"),
+    ("gevent>=24; python_version < '3.14'", "24.2", "gevent==24.2 ; python_version < '3.14'"),
+    ("gunicorn>=25", None, "gunicorn>=25"),
+]
+
+
+@pytest.mark.parametrize(("requirement", "version", "pinned"), PINS)
+def test_a_requirement_is_held_at_one_version(requirement: str, version: str | None, pinned: str) -> None:
+    assert names.pin(requirement, version) == pinned
+
+
+@pytest.mark.parametrize("name", sorted(table.SERVERS))
+def test_every_server_can_be_held_at_a_version(name: str) -> None:
+    server = table.load(name)
+    arm = names.contender(names.parse(f"{name}@1.2.3"), "3.12", cores=1)
+    assert arm.requirements[0].endswith("==1.2.3")
+    assert arm.requirements[1:] == server.requirements[1:]
+    assert arm.name == f"{name}@1.2.3"
+
+
+def test_a_server_of_the_standard_library_has_no_version_to_choose() -> None:
+    assert names.held((), Wanted("wsgiref-simple", None, None, {})) == ()
+    with pytest.raises(UsageError, match="has no version to choose"):
+        names.held((), Wanted("wsgiref-simple", "1.0", None, {}))
 
 
 @pytest.mark.parametrize(

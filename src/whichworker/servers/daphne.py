@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from whichworker.model import Address, App, Command, Interface, Knob, Settings
+from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings
+from whichworker.servers.known import HUP_KILLS, ONE_PROCESS, THREAD_PER_REQUEST
 from whichworker.servers.protocol import Adapter
 
 
@@ -17,6 +18,17 @@ class Daphne(Adapter):
     interface: ClassVar[Interface] = "asgi"
     requirements: ClassVar[tuple[str, ...]] = ("daphne",)
     knobs: ClassVar[tuple[Knob, ...]] = ()
+    known: ClassVar[tuple[Finding, ...]] = (
+        Finding(
+            code="term-drops",
+            severity="warning",
+            text="TERM drops the replies in flight",
+            hint="take it out of its proxy before it is stopped",
+        ),
+        HUP_KILLS,
+        ONE_PROCESS,
+        THREAD_PER_REQUEST,
+    )
 
     def settings(self, cores: int) -> Settings:
         """Nothing can be set."""

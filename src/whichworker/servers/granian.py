@@ -5,8 +5,14 @@ from __future__ import annotations
 import signal
 from typing import ClassVar
 
-from whichworker.model import Address, App, Command, Interface, Knob, Settings
+from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings
+from whichworker.servers.configs import Options, flags
+from whichworker.servers.known import CHUNKED_EMPTY
 from whichworker.servers.protocol import LOG_LEVEL, THREADS, THREADS_EACH, WORKERS, Adapter, whole
+
+RUNTIME_THREADS = Knob(name="runtime_threads", help="threads of each worker process that read and write, beside Python's one")
+BACKPRESSURE = Knob(name="backpressure", least=0, help="connections of each worker process that are served at once; 0: 1024 / workers")
+BACKLOG = 1024
 
 
 class Granian(Adapter):
@@ -14,18 +20,27 @@ class Granian(Adapter):
 
     family: ClassVar[str] = "granian"
     kind: ClassVar[str]
+    loop: ClassVar[str] = "asyncio"
     requirements: ClassVar[tuple[str, ...]] = ("granian",)
     reload_signal: ClassVar[signal.Signals | None] = signal.SIGHUP
 
     def command(self, app: App, address: Address, settings: Settings) -> Command:
         """`granian --interface …`, without access log."""
-        argv = ["granian", "--interface", self.kind.partition("-")[0], "--host", address.host, "--port", str(address.port)]
-        argv += ["--workers", str(settings["workers"]), *self.extra(settings)]
-        return Command(argv=(*argv, "--no-access-log", "--log-level", LOG_LEVEL, self.target(app)))
+        options: Options = {
+            "interface": self.kind.partition("-")[0],
+            "host": address.host,
+            "port": address.port,
+            "workers": settings["workers"],
+            **self.extra(settings),
+            "loop": self.loop,
+            "no_access_log": True,
+            "log_level": LOG_LEVEL,
+        }
+        return Command(argv=("granian", *flags(options), self.target(app)))
 
-    def extra(self, settings: Settings) -> list[str]:
-        """Flags of this interface."""
-        return []
+    def extra(self, settings: Settings) -> Options:
+        """Options of this interface."""
+        return {}
 
 
 class Wsgi(Granian):
@@ -34,14 +49,15 @@ class Wsgi(Granian):
     kind: ClassVar[str] = "wsgi"
     title = "granian, wsgi"
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, THREADS)
+    known: ClassVar[tuple[Finding, ...]] = (CHUNKED_EMPTY,)
 
     def settings(self, cores: int) -> Settings:
         """One process a core."""
         return {"workers": cores, "threads": THREADS_EACH}
 
-    def extra(self, settings: Settings) -> list[str]:
+    def extra(self, settings: Settings) -> Options:
         """The size of the pool of Python threads."""
-        return ["--blocking-threads", str(settings["threads"])]
+        return {"blocking_threads": settings["threads"]}
 
     def in_flight_limit(self, settings: Settings) -> int:
         """Workers × threads."""
@@ -49,16 +65,34 @@ class Wsgi(Granian):
 
 
 class Asgi(Granian):
-    """granian over ASGI, on asyncio."""
+    """granian over ASGI, on asyncio. The task engine stays the default: the one in Rust falls back or explodes in threads."""
 
     kind: ClassVar[str] = "asgi"
     title = "granian, asgi"
     interface: ClassVar[Interface] = "asgi"
-    loop: ClassVar[str] = "asyncio"
+    knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, RUNTIME_THREADS, BACKPRESSURE)
+    known: ClassVar[tuple[Finding, ...]] = (
+        Finding(
+            code="thread-per-request",
+            severity="info",
+            text="Django runs each sync view in a thread of its own, with a database connection each, as many as backpressure allows",
+            hint="set backpressure",
+        ),
+    )
 
-    def extra(self, settings: Settings) -> list[str]:
-        """The event loop."""
-        return ["--loop", self.loop]
+    def settings(self, cores: int) -> Settings:
+        """One process a core, granian's own defaults."""
+        return {"workers": cores, "runtime_threads": 1, "backpressure": 0}
+
+    def extra(self, settings: Settings) -> Options:
+        """Threads of the runtime, and how many connections are let in."""
+        bound = {"backpressure": settings["backpressure"]} if settings["backpressure"] else {}
+        return {"runtime_threads": settings["runtime_threads"], **bound}
+
+    def in_flight_limit(self, settings: Settings) -> int:
+        """Workers × backpressure; one request of HTTP/1.1 to a connection."""
+        workers = whole(settings, "workers")
+        return workers * (whole(settings, "backpressure") or max(1, BACKLOG // workers))
 
 
 class AsgiUvloop(Asgi):
@@ -68,3 +102,33 @@ class AsgiUvloop(Asgi):
     title = "granian, asgi, uvloop"
     requirements = ("granian", "uvloop")
     loop: ClassVar[str] = "uvloop"
+
+
+class AsgiRloop(Asgi):
+    """granian over ASGI, on rloop."""
+
+    kind: ClassVar[str] = "asgi-rloop"
+    title = "granian, asgi, rloop"
+    requirements = ("granian", "rloop")
+    loop: ClassVar[str] = "rloop"
+
+
+class Asginl(Asgi):
+    """ASGI without the lifespan protocol, which Django does not speak anyway."""
+
+    kind: ClassVar[str] = "asginl"
+    title = "granian, asgi without lifespan"
+
+
+class AsginlUvloop(AsgiUvloop):
+    """The same on uvloop."""
+
+    kind: ClassVar[str] = "asginl-uvloop"
+    title = "granian, asgi without lifespan, uvloop"
+
+
+class AsginlRloop(AsgiRloop):
+    """The same on rloop."""
+
+    kind: ClassVar[str] = "asginl-rloop"
+    title = "granian, asgi without lifespan, rloop"

@@ -3,30 +3,59 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from typing import ClassVar
 
-from whichworker.model import Address, App, Command, Interface, Knob, Settings
-from whichworker.servers.protocol import CONNECTIONS, LOG_LEVEL, THREADS, THREADS_EACH, WORKERS, Adapter, whole
+from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings
+from whichworker.model.arms import ConfigFile
+from whichworker.servers.configs import Options, assignments, flags
+from whichworker.servers.known import CHUNKED_EMPTY, GREENLETS_ASYNC, GREENLETS_DATABASE, SLOW_HEADERS, THREAD_PER_REQUEST
+from whichworker.servers.protocol import CONNECTIONS, CONNECTIONS_EACH, LOG_LEVEL, THREADS, THREADS_EACH, WORKERS, Adapter, whole
+
+FLAGS = {"loglevel": "--log-level", "control_socket_disable": "--no-control-socket"}
+"""Where a flag of the command line is called otherwise than the setting of gunicorn.conf.py."""
+
+FILE = "gunicorn.conf.py"
+UNCHOSEN: Options = {"http_parser": "python", "control_socket_disable": True}
+UNCHOSEN_FILE = Path(__file__).parent / "launchers" / "gunicorn_unchosen.py"
+"""The same for a race: a file may name what an older gunicorn does not know, and takes the place of one that the project has."""
 
 
 class Gunicorn(Adapter):
-    """What every worker class shares."""
+    """What every worker class shares. The parser is pinned: `auto` takes whatever is installed."""
 
     family: ClassVar[str] = "gunicorn"
     kind: ClassVar[str]
     worker_class: ClassVar[str]
-    requirements: ClassVar[tuple[str, ...]] = ("gunicorn>=25",)
+    requirements: ClassVar[tuple[str, ...]] = ("gunicorn>=25.3",)
     reload_signal: ClassVar[signal.Signals | None] = signal.SIGHUP
+
+    def options(self, address: Address, settings: Settings) -> Options:
+        """Everything that is set, by the names of gunicorn.conf.py."""
+        return {
+            "bind": str(address),
+            "worker_class": self.worker_class,
+            "workers": settings["workers"],
+            **self.extra(settings),
+            "loglevel": LOG_LEVEL,
+        }
 
     def command(self, app: App, address: Address, settings: Settings) -> Command:
         """`gunicorn --worker-class …`, quiet, without its control socket."""
-        argv = ["gunicorn", "--bind", str(address), "--worker-class", self.worker_class, "--workers", str(settings["workers"])]
-        argv += [*self.extra(settings), "--no-control-socket", "--log-level", LOG_LEVEL, self.target(app)]
-        return Command(argv=tuple(argv))
+        options = self.options(address, settings)
+        return Command(
+            argv=("gunicorn", "--config", str(UNCHOSEN_FILE), *flags(options, FLAGS), self.target(app)),
+            deploy=("gunicorn", *flags({**options, **UNCHOSEN}, FLAGS), self.target(app)),
+        )
 
-    def extra(self, settings: Settings) -> list[str]:
-        """Flags of this worker class."""
-        return []
+    def config_file(self, app: App, address: Address, settings: Settings) -> ConfigFile:
+        """gunicorn.conf.py."""
+        text = assignments({"wsgi_app": self.target(app), **self.options(address, settings), **UNCHOSEN})
+        return ConfigFile(name=FILE, text=text, command=("gunicorn", "--config", FILE))
+
+    def extra(self, settings: Settings) -> Options:
+        """Settings of this worker class."""
+        return {}
 
 
 class Sync(Gunicorn):
@@ -35,6 +64,7 @@ class Sync(Gunicorn):
     kind = "sync"
     worker_class = "sync"
     title = "gunicorn, sync workers"
+    known: ClassVar[tuple[Finding, ...]] = (CHUNKED_EMPTY,)
 
     def in_flight_limit(self, settings: Settings) -> int:
         """One for each worker."""
@@ -48,14 +78,15 @@ class Threaded(Gunicorn):
     worker_class = "gthread"
     title = "gunicorn, threads"
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, THREADS)
+    known: ClassVar[tuple[Finding, ...]] = (CHUNKED_EMPTY, SLOW_HEADERS)
 
     def settings(self, cores: int) -> Settings:
         """One process a core."""
         return {"workers": cores, "threads": THREADS_EACH}
 
-    def extra(self, settings: Settings) -> list[str]:
+    def extra(self, settings: Settings) -> Options:
         """The size of the pool."""
-        return ["--threads", str(settings["threads"])]
+        return {"threads": settings["threads"]}
 
     def in_flight_limit(self, settings: Settings) -> int:
         """Workers × threads."""
@@ -65,52 +96,108 @@ class Threaded(Gunicorn):
 class Gevent(Gunicorn):
     """Greenlets under a monkey-patched standard library."""
 
-    kind = "gevent"
-    worker_class = "gevent"
+    kind: ClassVar[str] = "gevent"
+    worker_class: ClassVar[str] = "gevent"
     title = "gunicorn, gevent"
-    requirements = ("gunicorn[gevent]>=25",)
+    requirements: ClassVar[tuple[str, ...]] = ("gunicorn[gevent]>=25.3",)
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, CONNECTIONS)
+    known: ClassVar[tuple[Finding, ...]] = (GREENLETS_ASYNC, GREENLETS_DATABASE, CHUNKED_EMPTY)
 
     def settings(self, cores: int) -> Settings:
         """gunicorn's own default of 1000 connections."""
-        return {"workers": cores, "connections": 1000}
+        return {"workers": cores, "connections": CONNECTIONS_EACH}
 
-    def extra(self, settings: Settings) -> list[str]:
+    def extra(self, settings: Settings) -> Options:
         """The size of the greenlet pool."""
-        return ["--worker-connections", str(settings["connections"])]
+        return {"worker_connections": settings["connections"]}
 
     def in_flight_limit(self, settings: Settings) -> int:
         """Workers × connections."""
         return whole(settings, "workers") * whole(settings, "connections")
 
 
+class Eventlet(Gevent):
+    """Greenlets of eventlet: gunicorn 26 removed the class, so the last gunicorn that has it is held."""
+
+    kind: ClassVar[str] = "eventlet"
+    worker_class: ClassVar[str] = "eventlet"
+    title = "gunicorn, eventlet (historical)"
+    requirements = ("gunicorn>=25.3,<26", "eventlet")
+    historical: ClassVar[bool] = True
+    known: ClassVar[tuple[Finding, ...]] = (
+        Finding(
+            code="removed-upstream",
+            severity="warning",
+            text="gunicorn 26 removed this worker class; kept to repeat older comparisons",
+            hint="gunicorn-gevent, or an asgi server",
+        ),
+        GREENLETS_ASYNC,
+        GREENLETS_DATABASE,
+        CHUNKED_EMPTY,
+    )
+
+
+class Tornado(Gunicorn):
+    """tornado's loop calls the app: one request at a time in each process, with an event loop running around it."""
+
+    kind = "tornado"
+    worker_class = "tornado"
+    title = "gunicorn, tornado (historical)"
+    requirements = ("gunicorn>=25.3,<26", "tornado")
+    historical: ClassVar[bool] = True
+    known: ClassVar[tuple[Finding, ...]] = (
+        Finding(
+            code="django-500",
+            severity="error",
+            text="Django answers 500 wherever a view uses the ORM or is async: an event loop runs in the thread that calls the app",
+            hint="gunicorn-gthread",
+        ),
+    )
+
+    def in_flight_limit(self, settings: Settings) -> int:
+        """One for each worker: the app blocks the loop."""
+        return whole(settings, "workers")
+
+
 class Asgi(Gunicorn):
     """gunicorn's own asgi worker, on asyncio."""
 
-    kind = "asgi"
+    kind: ClassVar[str] = "asgi"
     worker_class = "asgi"
     title = "gunicorn, its own asgi worker"
     interface: ClassVar[Interface] = "asgi"
     loop: ClassVar[str] = "asyncio"
+    known: ClassVar[tuple[Finding, ...]] = (SLOW_HEADERS, THREAD_PER_REQUEST)
 
-    def extra(self, settings: Settings) -> list[str]:
+    def extra(self, settings: Settings) -> Options:
         """The loop is pinned: `auto` takes whatever is installed."""
-        return ["--asgi-loop", self.loop]
+        return {"asgi_loop": self.loop}
 
 
 class AsgiUvloop(Asgi):
     """gunicorn's own asgi worker, on uvloop."""
 
+    kind: ClassVar[str] = "asgi-uvloop"
     loop: ClassVar[str] = "uvloop"
     title = "gunicorn, its own asgi worker, uvloop"
-    requirements = ("gunicorn>=25", "uvloop")
+    requirements = ("gunicorn>=25.3", "uvloop")
 
 
 class Uvicorn(Gunicorn):
     """uvicorn-worker under gunicorn's master, asyncio and h11 as uvicorn alone has them."""
 
-    kind = "uvicorn"
+    kind: ClassVar[str] = "uvicorn"
     title = "gunicorn with uvicorn-worker"
     interface: ClassVar[Interface] = "asgi"
-    requirements = ("gunicorn>=25", "uvicorn-worker", "uvicorn")
-    worker_class = "uvicorn_worker.UvicornH11Worker"
+    requirements: ClassVar[tuple[str, ...]] = ("gunicorn>=25.3", "uvicorn-worker", "uvicorn")
+    worker_class: ClassVar[str] = "uvicorn_worker.UvicornH11Worker"
+    known: ClassVar[tuple[Finding, ...]] = (SLOW_HEADERS, THREAD_PER_REQUEST)
+
+
+class UvicornUvloop(Uvicorn):
+    """uvicorn-worker on uvloop and httptools: its class says `auto`, which prefers both, and both are in its environment."""
+
+    kind: ClassVar[str] = "uvicorn-uvloop"
+    title = "gunicorn with uvicorn-worker, uvloop"
+    requirements = ("gunicorn>=25.3", "uvicorn-worker", "uvicorn", "uvloop", "httptools")
+    worker_class: ClassVar[str] = "uvicorn_worker.UvicornWorker"

@@ -73,18 +73,32 @@ def contender(wanted: Wanted, python: str, *, cores: int) -> Arm:
     """
     server = table.load(wanted.server)
     chosen = {name: setting(server, wanted.server, name, value) for name, value in wanted.settings.items()}
-    first, *rest = server.requirements
-    pinned = f"{re.split('[<>=!~]', first)[0]}=={wanted.version}" if wanted.version else first
     return Arm(
         name=str(wanted),
         server=wanted.server,
         kind=server.kind,
         family=server.family,
         interface=server.interface,
-        requirements=(pinned, *rest),
+        requirements=held(server.requirements, wanted),
         python=python,
         settings={**server.settings(cores), **chosen},
     )
+
+
+def held(requirements: tuple[str, ...], wanted: Wanted) -> tuple[str, ...]:
+    """What is to be installed, the first of it at the version that is wanted; raises UsageError where there is nothing to choose from."""
+    if not requirements and wanted.version:
+        raise UsageError(f"{wanted.server} has no version to choose: nothing is installed for it")
+    return tuple(pin(requirement, None if rank else wanted.version) for rank, requirement in enumerate(requirements))
+
+
+def pin(requirement: str, version: str | None) -> str:
+    """A requirement held at one version, extras and environment markers kept; itself where no version is wanted."""
+    if version is None:
+        return requirement
+    specified, semicolon, marker = requirement.partition(";")
+    name = "".join(re.split(r"[<>=!~@(]", specified, maxsplit=1)[0].split())
+    return f"{name}=={version}{' ; ' + marker.strip() if semicolon else ''}"
 
 
 def setting(server: Server, arm: str, name: str, value: str) -> SettingValue:

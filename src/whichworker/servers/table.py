@@ -13,19 +13,44 @@ SERVERS: dict[str, str] = {
     "gunicorn-sync": "whichworker.servers.gunicorn:Sync",
     "gunicorn-gthread": "whichworker.servers.gunicorn:Threaded",
     "gunicorn-gevent": "whichworker.servers.gunicorn:Gevent",
+    "gunicorn-eventlet": "whichworker.servers.gunicorn:Eventlet",
+    "gunicorn-tornado": "whichworker.servers.gunicorn:Tornado",
     "gunicorn-asgi": "whichworker.servers.gunicorn:Asgi",
     "gunicorn-asgi-uvloop": "whichworker.servers.gunicorn:AsgiUvloop",
     "gunicorn-uvicorn": "whichworker.servers.gunicorn:Uvicorn",
+    "gunicorn-uvicorn-uvloop": "whichworker.servers.gunicorn:UvicornUvloop",
     "uvicorn": "whichworker.servers.uvicorn:Asyncio",
+    "uvicorn-httptools": "whichworker.servers.uvicorn:Httptools",
     "uvicorn-uvloop": "whichworker.servers.uvicorn:Uvloop",
+    "uvicorn-h11-uvloop": "whichworker.servers.uvicorn:H11Uvloop",
+    "uvicorn-static": "whichworker.servers.wrapped:Static",
+    "uvicorn-a2wsgi": "whichworker.servers.wrapped:A2wsgi",
+    "uvicorn-a2wsgi-uvloop": "whichworker.servers.wrapped:A2wsgiUvloop",
+    "uvicorn-a2wsgi-static": "whichworker.servers.wrapped:A2wsgiStatic",
     "hypercorn": "whichworker.servers.hypercorn:Asyncio",
     "hypercorn-uvloop": "whichworker.servers.hypercorn:Uvloop",
+    "hypercorn-trio": "whichworker.servers.hypercorn:Trio",
+    "hypercorn-wsgi": "whichworker.servers.hypercorn:Wsgi",
+    "hypercorn-wsgi-uvloop": "whichworker.servers.hypercorn:WsgiUvloop",
     "daphne": "whichworker.servers.daphne:Daphne",
     "granian-wsgi": "whichworker.servers.granian:Wsgi",
     "granian-asgi": "whichworker.servers.granian:Asgi",
     "granian-asgi-uvloop": "whichworker.servers.granian:AsgiUvloop",
+    "granian-asgi-rloop": "whichworker.servers.granian:AsgiRloop",
+    "granian-asginl": "whichworker.servers.granian:Asginl",
+    "granian-asginl-uvloop": "whichworker.servers.granian:AsginlUvloop",
+    "granian-asginl-rloop": "whichworker.servers.granian:AsginlRloop",
     "uwsgi": "whichworker.servers.uwsgi:Uwsgi",
+    "uwsgi-gevent": "whichworker.servers.uwsgi:Gevent",
+    "pyuwsgi": "whichworker.servers.uwsgi:Wheel",
+    "pyuwsgi-gevent": "whichworker.servers.uwsgi:WheelGevent",
     "waitress": "whichworker.servers.waitress:Waitress",
+    "cheroot": "whichworker.servers.cheroot:Cheroot",
+    "mod-wsgi": "whichworker.servers.mod_wsgi:ModWsgi",
+    "bjoern": "whichworker.servers.bjoern:Bjoern",
+    "peregrine-wsgi": "whichworker.servers.peregrine:Wsgi",
+    "peregrine-asgi": "whichworker.servers.peregrine:Asgi",
+    "h2corn": "whichworker.servers.h2corn:H2corn",
 }
 
 CONTENDERS = (
@@ -54,7 +79,7 @@ def names() -> list[str]:
 
 def load(name: str) -> Server:
     """The adapter of this full name; raises UsageError where its class cannot be loaded."""
-    path = {**_strangers(), **SERVERS}[name]
+    path = SERVERS.get(name) or _strangers()[name]
     module, _, attribute = path.partition(":")
     try:
         return cast(Server, getattr(importlib.import_module(module), attribute)())

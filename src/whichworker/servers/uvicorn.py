@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
-import signal
 from typing import ClassVar
 
-from whichworker.model import Address, App, Command, Interface, Settings
-from whichworker.servers.protocol import LOG_LEVEL, Adapter
+from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings
+from whichworker.servers.configs import Options, flags
+from whichworker.servers.known import SLOW_HEADERS, THREAD_PER_REQUEST
+from whichworker.servers.protocol import LOG_LEVEL, WORKERS, Adapter, whole
+
+LIMIT = Knob(name="limit", least=0, help="connections of each worker process beyond which it answers 503; 0: no limit")
+
+RELOAD = Finding(
+    code="reload-needs-workers",
+    severity="info",
+    text="HUP rolls the workers where there are two or more, and ends a single process",
+    hint="--workers 2, or a supervisor that starts another before it stops this one",
+)
+
+
+def options_of(address: Address, settings: Settings, loop: str, parser: str) -> Options:
+    """What every way to run uvicorn sets; no access log."""
+    limit = {"limit_concurrency": settings["limit"]} if settings.get("limit") else {}
+    return {
+        "host": address.host,
+        "port": address.port,
+        "workers": settings["workers"],
+        "loop": loop,
+        "http": parser,
+        **limit,
+        "no_access_log": True,
+        "log_level": LOG_LEVEL,
+    }
 
 
 class Asyncio(Adapter):
@@ -17,15 +42,31 @@ class Asyncio(Adapter):
     title = "uvicorn, asyncio and h11"
     interface: ClassVar[Interface] = "asgi"
     requirements: ClassVar[tuple[str, ...]] = ("uvicorn",)
-    reload_signal: ClassVar[signal.Signals | None] = None  # HUP ends a single process; only a supervisor of workers rolls
+    knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, LIMIT)
+    known: ClassVar[tuple[Finding, ...]] = (RELOAD, SLOW_HEADERS, THREAD_PER_REQUEST)
     loop: ClassVar[str] = "asyncio"
     parser: ClassVar[str] = "h11"
 
+    def settings(self, cores: int) -> Settings:
+        """One process a core, no limit."""
+        return {"workers": cores, "limit": 0}
+
     def command(self, app: App, address: Address, settings: Settings) -> Command:
         """`uvicorn --workers …`, without access log."""
-        argv = ["uvicorn", "--host", address.host, "--port", str(address.port), "--workers", str(settings["workers"])]
-        argv += ["--loop", self.loop, "--http", self.parser, "--no-access-log", "--log-level", LOG_LEVEL, self.target(app)]
-        return Command(argv=tuple(argv))
+        return Command(argv=("uvicorn", *flags(options_of(address, settings, self.loop, self.parser)), self.target(app)))
+
+    def in_flight_limit(self, settings: Settings) -> int | None:
+        """Workers × limit, where there is one."""
+        return whole(settings, "workers") * whole(settings, "limit") or None
+
+
+class Httptools(Asyncio):
+    """asyncio, with the parser in C."""
+
+    kind: ClassVar[str] = "httptools"
+    title = "uvicorn, asyncio and httptools"
+    requirements = ("uvicorn", "httptools")
+    parser: ClassVar[str] = "httptools"
 
 
 class Uvloop(Asyncio):
@@ -36,3 +77,12 @@ class Uvloop(Asyncio):
     requirements = ("uvicorn", "uvloop", "httptools")
     loop: ClassVar[str] = "uvloop"
     parser: ClassVar[str] = "httptools"
+
+
+class H11Uvloop(Asyncio):
+    """The loop in C, with the parser in Python: what each of the two brings can be told apart."""
+
+    kind: ClassVar[str] = "h11-uvloop"
+    title = "uvicorn, uvloop and h11"
+    requirements = ("uvicorn", "uvloop")
+    loop: ClassVar[str] = "uvloop"

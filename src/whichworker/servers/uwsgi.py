@@ -1,12 +1,24 @@
-"""uWSGI, built from its source package: needs a C compiler, and tells so when there is none."""
+"""uWSGI, built from its source package (needs a C compiler, and tells so when there is none), and pyuwsgi, its wheel."""
 
 from __future__ import annotations
 
 import signal
 from typing import ClassVar
 
-from whichworker.model import Address, App, Command, Knob, Settings
-from whichworker.servers.protocol import THREADS, THREADS_EACH, WORKERS, Adapter, whole
+from whichworker.model import Address, App, Command, Finding, Knob, Settings
+from whichworker.model.arms import ConfigFile
+from whichworker.servers.configs import Options, flags, ini
+from whichworker.servers.known import CHUNKED_EMPTY, GREENLETS_ASYNC, GREENLETS_DATABASE
+from whichworker.servers.protocol import CONNECTIONS, CONNECTIONS_EACH, THREADS, THREADS_EACH, WORKERS, Adapter, whole
+
+FILE = "uwsgi.ini"
+WHEEL_HUP = Finding(code="hup-kills", severity="warning", text="HUP ends the service: the wheel cannot start itself again", hint="uwsgi")
+NO_KEEP_ALIVE = Finding(
+    code="no-keep-alive",
+    severity="warning",
+    text="every answer closes its connection: with greenlets uWSGI's own HTTP/1.1 socket ends its process after the first connections",
+    hint="let a proxy in front keep the clients' connections",
+)
 
 
 class Uwsgi(Adapter):
@@ -21,18 +33,85 @@ class Uwsgi(Adapter):
     requirements: ClassVar[tuple[str, ...]] = ("uWSGI",)
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, THREADS)
     reload_signal: ClassVar[signal.Signals | None] = signal.SIGHUP
+    known: ClassVar[tuple[Finding, ...]] = (CHUNKED_EMPTY,)
+    socket: ClassVar[str] = "http11-socket"
 
     def settings(self, cores: int) -> Settings:
         """One process a core."""
         return {"workers": cores, "threads": THREADS_EACH}
 
+    def options(self, app: App, address: Address, settings: Settings) -> Options:
+        """Everything that is set, by the names of uwsgi.ini."""
+        return {
+            self.socket: str(address),
+            "processes": settings["workers"],
+            **self.concurrency(settings),
+            "master": True,
+            "need-app": True,
+            "die-on-term": True,
+            "hook-master-start": "unix_signal:15 gracefully_kill_them_all",
+            "disable-logging": True,
+            "module": self.target(app),
+        }
+
+    def concurrency(self, settings: Settings) -> Options:
+        """What a process does at once."""
+        return {"enable-threads": True, "threads": settings["threads"]}
+
     def command(self, app: App, address: Address, settings: Settings) -> Command:
         """`uwsgi --http11-socket …`, without request log."""
-        argv = ["uwsgi", "--http11-socket", str(address), "--processes", str(settings["workers"])]
-        argv += ["--enable-threads", "--threads", str(settings["threads"]), "--master", "--need-app", "--die-on-term"]
-        argv += ["--hook-master-start", "unix_signal:15 gracefully_kill_them_all", "--disable-logging", "--module", self.target(app)]
-        return Command(argv=tuple(argv))
+        return Command(argv=("uwsgi", *flags(self.options(app, address, settings))))
+
+    def config_file(self, app: App, address: Address, settings: Settings) -> ConfigFile:
+        """uwsgi.ini."""
+        return ConfigFile(name=FILE, text=ini("uwsgi", self.options(app, address, settings)), command=("uwsgi", "--ini", FILE))
 
     def in_flight_limit(self, settings: Settings) -> int:
         """Processes × threads."""
         return whole(settings, "workers") * whole(settings, "threads")
+
+
+class Gevent(Uwsgi):
+    """Greenlets. The standard library is patched before the app is loaded: the late patch breaks the ORM.
+
+    `--http11-socket` ends a process of greenlets after its first connections (https://github.com/unbit/uwsgi/issues/1964).
+    """
+
+    kind: ClassVar[str] = "gevent"
+    title = "uWSGI, gevent"
+    requirements: ClassVar[tuple[str, ...]] = ("uWSGI", "gevent")
+    knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, CONNECTIONS)
+    known: ClassVar[tuple[Finding, ...]] = (NO_KEEP_ALIVE, GREENLETS_ASYNC, GREENLETS_DATABASE, CHUNKED_EMPTY)
+    socket: ClassVar[str] = "http-socket"
+
+    def settings(self, cores: int) -> Settings:
+        """As many greenlets as gunicorn's."""
+        return {"workers": cores, "connections": CONNECTIONS_EACH}
+
+    def concurrency(self, settings: Settings) -> Options:
+        """The greenlets of a process."""
+        return {"gevent": settings["connections"], "gevent-early-monkey-patch": True}
+
+    def in_flight_limit(self, settings: Settings) -> int:
+        """Processes × greenlets."""
+        return whole(settings, "workers") * whole(settings, "connections")
+
+
+class Wheel(Uwsgi):
+    """The wheel of uWSGI: nothing to build."""
+
+    family: ClassVar[str] = "pyuwsgi"
+    title = "pyuwsgi (uWSGI as a wheel), processes and threads"
+    requirements = ("pyuwsgi",)
+    reload_signal: ClassVar[signal.Signals | None] = None
+    known: ClassVar[tuple[Finding, ...]] = (WHEEL_HUP, CHUNKED_EMPTY)
+
+
+class WheelGevent(Gevent):
+    """The wheel with greenlets."""
+
+    family: ClassVar[str] = "pyuwsgi"
+    title = "pyuwsgi (uWSGI as a wheel), gevent"
+    requirements = ("pyuwsgi", "gevent")
+    reload_signal: ClassVar[signal.Signals | None] = None
+    known: ClassVar[tuple[Finding, ...]] = (WHEEL_HUP, NO_KEEP_ALIVE, GREENLETS_ASYNC, GREENLETS_DATABASE, CHUNKED_EMPTY)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 from typing import ClassVar
 
-from whichworker.model import Address, App, Command, Knob, Settings
+from whichworker.model import Address, App, Command, Finding, Knob, Settings
+from whichworker.servers.known import HUP_KILLS, ONE_PROCESS, SLOW_HEADERS, TERM_DROPS
 from whichworker.servers.protocol import THREADS, THREADS_EACH, Adapter, whole
 
 RUN = "import logging, sys; logging.getLogger('waitress.queue').setLevel('ERROR'); from waitress.runner import run; run(sys.argv)"
@@ -24,6 +25,18 @@ class Waitress(Adapter):
     requirements: ClassVar[tuple[str, ...]] = ("waitress",)
     knobs: ClassVar[tuple[Knob, ...]] = (THREADS,)
     stop_signal: ClassVar[signal.Signals] = signal.SIGINT
+    known: ClassVar[tuple[Finding, ...]] = (
+        TERM_DROPS,
+        HUP_KILLS,
+        SLOW_HEADERS,
+        ONE_PROCESS,
+        Finding(
+            code="logs-its-queue",
+            severity="info",
+            text="under more load than it has threads it logs a line for every queued request; here that logger is silenced",
+            hint="silence the logger waitress.queue",
+        ),
+    )
 
     def settings(self, cores: int) -> Settings:
         """One process is all there is, whatever the budget."""

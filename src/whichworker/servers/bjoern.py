@@ -1,0 +1,47 @@
+"""bjoern: an event loop in C that calls the app one request at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from whichworker.model import Address, App, Command, Finding, Settings
+from whichworker.model.arms import ConfigFile
+from whichworker.servers.known import CHUNKED_EMPTY, HUP_KILLS, SLOW_HEADERS
+from whichworker.servers.protocol import Adapter, whole
+
+SCRIPT = Path(__file__).parent / "launchers" / "bjoern_server.py"
+
+
+class Bjoern(Adapter):
+    """It is a library without a command: a script listens once and forks."""
+
+    family: ClassVar[str] = "bjoern"
+    kind: ClassVar[str] = "sync"
+    title = "bjoern"
+    requirements: ClassVar[tuple[str, ...]] = ("bjoern-binary",)
+    known: ClassVar[tuple[Finding, ...]] = (
+        Finding(
+            code="term-drops",
+            severity="warning",
+            text="TERM and INT drop the requests in flight",
+            hint="take it out of its proxy before it is stopped",
+        ),
+        HUP_KILLS,
+        CHUNKED_EMPTY,
+        SLOW_HEADERS,
+    )
+
+    def command(self, app: App, address: Address, settings: Settings) -> Command:
+        """A script of our own; to deploy it is a file of the project."""
+        options = ("--host", address.host, "--port", str(address.port), "--workers", str(settings["workers"]), self.target(app))
+        return Command(argv=("python", str(SCRIPT), *options), deploy=("python", SCRIPT.name, *options))
+
+    def config_file(self, app: App, address: Address, settings: Settings) -> ConfigFile:
+        """The script."""
+        command = self.command(app, address, settings).deploy
+        return ConfigFile(name=SCRIPT.name, text=SCRIPT.read_text(encoding="utf-8"), command=command)
+
+    def in_flight_limit(self, settings: Settings) -> int:
+        """One for each process."""
+        return whole(settings, "workers")

@@ -1,0 +1,37 @@
+"""cheroot: the server of CherryPy, one process and a pool of threads."""
+
+from __future__ import annotations
+
+import signal
+from typing import ClassVar
+
+from whichworker.model import Address, App, Command, Finding, Knob, Settings
+from whichworker.servers.known import CHUNKED_EMPTY, HUP_KILLS, ONE_PROCESS, TERM_DROPS
+from whichworker.servers.protocol import THREADS, THREADS_EACH, Adapter, whole
+
+BACKLOG = "2048"
+
+
+class Cheroot(Adapter):
+    """INT is its graceful stop. Its own listen backlog of 5 would overflow at the first burst, and each overflow costs a second."""
+
+    family: ClassVar[str] = "cheroot"
+    kind: ClassVar[str] = "threads"
+    title = "cheroot"
+    requirements: ClassVar[tuple[str, ...]] = ("cheroot",)
+    knobs: ClassVar[tuple[Knob, ...]] = (THREADS,)
+    stop_signal: ClassVar[signal.Signals] = signal.SIGINT
+    known: ClassVar[tuple[Finding, ...]] = (TERM_DROPS, HUP_KILLS, CHUNKED_EMPTY, ONE_PROCESS)
+
+    def settings(self, cores: int) -> Settings:
+        """One process is all there is, whatever the budget."""
+        return {"threads": THREADS_EACH}
+
+    def command(self, app: App, address: Address, settings: Settings) -> Command:
+        """`cheroot --bind …`; it has no access log."""
+        options = ("--bind", str(address), "--threads", str(settings["threads"]), "--request-queue-size", BACKLOG)
+        return Command(argv=("cheroot", *options, self.target(app)))
+
+    def in_flight_limit(self, settings: Settings) -> int:
+        """Its threads."""
+        return whole(settings, "threads")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def test_a_child_that_forks_away_ends_with_its_launch(tmp_path: Path, generator:
     record = prepare(bench, generator, bench.question.arms[0])
     assert isinstance(record, Prepared)
     assert not processes_with(f"TMPDIR={tmp_path}")
-    assert not processes_with(f"{LAUNCH_VARIABLE}=")
+    assert not processes_with(f"{LAUNCH_VARIABLE}={os.getpid()}-")
 
 
 def test_a_port_taken_once_is_met_by_another(tmp_path: Path, generator: Generator, monkeypatch: pytest.MonkeyPatch) -> None:

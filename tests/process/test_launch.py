@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.conftest import processes_with
 
 from whichworker.errors import ServerFailed
+from whichworker.process import warden
 from whichworker.process.launch import LAUNCH_VARIABLE, Containment, Launch, Order, containment
 
 FORKS = """
@@ -114,6 +116,93 @@ def test_killing_the_warden_kills_the_tree(tmp_path: Path, mode: Containment) ->
         os.kill(launch._warden.pid, signal.SIGKILL)
         assert wait_until(launch.ended, 2)
     assert not processes_with(f"{LAUNCH_VARIABLE}={launch.token}")
+
+
+FLOOD = """
+import os, time
+print("forked", flush=True)
+os.write(1, b"the first line\\n" + b"x" * 100_000 + b"\\n")
+while True:
+    os.write(2, b"y" * 65535 + b"\\n")
+    time.sleep(0.001)
+"""
+
+
+def test_a_log_that_floods_keeps_its_begin_and_its_end(tmp_path: Path, mode: Containment) -> None:
+    ordered = msgspec.structs.replace(order(tmp_path, sys.executable, "-c", FLOOD), log_bytes=1_000_000)
+    log = tmp_path / "server.log"
+    with Launch(ordered, mode) as launch:
+        assert wait_until(lambda: log.exists() and b"were cut out here" in log.read_bytes())
+        assert log.read_bytes().startswith(b"forked\nthe first line\n")
+        assert wait_until(lambda: "yyyy" in launch.log_tail())
+        assert b"\0" not in log.read_bytes()
+    assert launch.flooded_bytes > 1_000_000
+
+
+def test_a_log_that_does_not_flood_is_left_alone(tmp_path: Path, mode: Containment) -> None:
+    with Launch(order(tmp_path, sys.executable, "-c", FORKS), mode) as launch:
+        launch.wait_ready(lambda: forked(launch), 10)
+    assert launch.flooded_bytes == 0
+    assert (tmp_path / "server.log").read_text() == "forked\n"
+
+
+EATS = """
+import os, sys, time
+print("forked", flush=True)
+time.sleep(float(sys.argv[1]))
+block = b"x" * 150_000_000
+for _ in range(int(sys.argv[2])):
+    if os.fork() == 0:
+        break
+print("eaten", flush=True)
+time.sleep(3600)
+"""
+
+
+def hungry(tmp_path: Path, *how: str) -> Order:
+    """A server that takes 150 MB, shared by so many children, and may have 200 MB."""
+    return msgspec.structs.replace(order(tmp_path, sys.executable, "-c", EATS, *how), memory_bytes=200_000_000)
+
+
+def test_memory_over_the_limit_is_a_failure_of_its_own_kind(tmp_path: Path, mode: Containment) -> None:
+    ordered = msgspec.structs.replace(hungry(tmp_path, "0", "0"), memory_bytes=100_000_000)
+    with Launch(ordered, mode) as launch:
+        assert wait_until(launch.ended)
+        failure = launch.failure("died", "the server ended under load")
+        ending = launch.stop(signal.SIGTERM, 1)
+    assert failure.kind == "memory"
+    assert "over the limit of 100 MB" in failure.fact
+    assert "forked" in failure.seen
+    assert ending.status is None
+    assert not processes_with(f"{LAUNCH_VARIABLE}={launch.token}")
+
+
+def test_memory_that_processes_share_counts_once(tmp_path: Path, mode: Containment) -> None:
+    with Launch(hungry(tmp_path, "0", "3"), mode) as launch:
+        assert wait_until(lambda: launch.log_tail().count("eaten") == 4)
+        assert sum(warden.resident_bytes(pid) for pid in launch.pids()) > 500_000_000
+        # Two looks of the watchdog at least, of which the first asks for proportional sizes.
+        assert not wait_until(launch.ended, 2.5 * warden.PSS_SECONDS)
+
+
+def test_the_temporary_folder_goes_with_the_launch(tmp_path: Path, mode: Containment) -> None:
+    folder, outside = tmp_path / "temporary", tmp_path / "outside"
+    for place in (folder / "deep/down", outside):
+        place.mkdir(parents=True)
+    (folder / "deep/file").touch()
+    (outside / "kept").touch()
+    (folder / "link").symlink_to(outside)
+    with Launch(msgspec.structs.replace(order(tmp_path, "sleep", "3600"), temporary=str(folder)), mode):
+        pass
+    assert not folder.exists()
+    assert (outside / "kept").exists()
+
+
+def test_the_server_is_whom_the_kernel_kills_first(tmp_path: Path, mode: Containment) -> None:
+    with Launch(order(tmp_path, "sleep", "3600"), mode) as launch:
+        assert wait_until(lambda: launch.pids() != [])
+        scores = Path(f"/proc/{launch.pids()[0]}/oom_score_adj")
+        assert wait_until(lambda: scores.read_text().strip() == "1000")
 
 
 HOLDER = """

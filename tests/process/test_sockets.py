@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from whichworker.process.sockets import free_port, is_loopback, owned
+from whichworker.process.sockets import free_port, is_listening, is_loopback, owned
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,18 @@ def test_own_listeners_are_found_and_no_others() -> None:
 def test_a_free_port_can_be_bound() -> None:
     with socket.create_server(("127.0.0.1", free_port())):
         pass
+
+
+def test_a_port_is_taken_as_long_as_somebody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mine:
+        port = mine.getsockname()[1]
+        assert is_listening(port)
+        with socket.create_connection(("127.0.0.1", port)):
+            peer, _ = mine.accept()
+            peer.close()
+    assert not is_listening(port), "what lingers of a connection does not count"
+
+
+def test_the_port_of_a_client_is_not_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mine, socket.create_connection(mine.getsockname()) as client:
+        assert not is_listening(client.getsockname()[1])

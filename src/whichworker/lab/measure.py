@@ -45,54 +45,67 @@ def measure(
     seconds: float,
     repeated: Callable[[str], None],
     left: Callable[[], float],
+    whole: bool = True,
 ) -> Reading:
     """Measure one window; one that outside signals refuse is measured again on another launch, at most six times, while time is left.
+
+    Unless `whole`, what is dear to read of a large process tree is left out: its memory, and what its threads waited.
 
     The last refused reading is returned with its reason: it counts for nothing but the validity of the session.
     """
     repeats = 0
     while True:
-        reading = _once(bench, generator, arm, connections, seconds, repeats)
+        reading = _once(bench, generator, arm, connections, seconds, repeats, whole)
         if not reading.refused or repeats == MOST_TRIES - 1 or left() <= 0:
             return reading
         repeats += 1
         repeated(reading.refused)
 
 
-def _once(bench: Bench, generator: Generator, arm: Arm, connections: int, seconds: float, repeats: int) -> Reading:
+def _once(bench: Bench, generator: Generator, arm: Arm, connections: int, seconds: float, repeats: int, whole: bool) -> Reading:
     try:
         with running(bench, arm) as run:
-            tally, probes = load_and_probe(bench, generator, run, connections, seconds)
-            return Reading(
-                tally=tally,
-                probes=probes,
-                cold_start_seconds=run.cold_start_seconds,
-                connections=connections,
-                repeats=repeats,
-                refused=refusal(probes, tally, shared=bench.question.budget.shared),
-            )
+            tally, probes = load_and_probe(bench, generator, run, connections, seconds, whole=whole)
     except ServerFailed as error:
         raise failed(error) from error
+    return Reading(
+        tally=tally,
+        probes=probes,
+        cold_start_seconds=run.cold_start_seconds,
+        connections=connections,
+        repeats=repeats,
+        refused=refusal(probes, tally, shared=bench.question.budget.shared),
+        findings=tuple(run.findings),
+    )
 
 
-def load_and_probe(bench: Bench, generator: Generator, run: Running, connections: int, seconds: float) -> tuple[Tally, Probes]:
+def load_and_probe(
+    bench: Bench, generator: Generator, run: Running, connections: int, seconds: float, *, whole: bool = True
+) -> tuple[Tally, Probes]:
     """Load a running server and read the probes at both ends of the window; raises ArmFailed for any failure in the load."""
     budget = bench.question.budget
     cores = sorted({*budget.server_cores, *budget.generator_cores})
-    taken: list[snapshot.Snapshot] = []
+    opened: list[snapshot.Snapshot] = []
+    closed: list[snapshot.Snapshot] = []
 
     def on_window(opens_ns: int, closes_ns: int) -> None:
-        for moment in (opens_ns, closes_ns):
-            time.sleep(max(0.0, (moment - time.monotonic_ns()) / 1e9))
-            taken.append(snapshot.take(run.launch.pids(), generator.pid or 0, cores))
+        sleep_until(opens_ns - snapshot.LEAD_NS)
+        opened.append(snapshot.open_window(run.launch.pids(), generator.pid or 0, cores, opens_ns, whole=whole))
+        sleep_until(closes_ns)
+        closed.append(snapshot.close_window(run.launch.pids(), generator.pid or 0, cores, opened[0], whole=whole))
 
     load = load_of(bench, run, connections, seconds, settle=max(WARM_UP_SECONDS, seconds / 5))
     tally = generator.run(load, on_window)
     check(run.launch, tally)
-    probes = snapshot.compare(taken[0], taken[-1], run.launch.pids(), cores)
+    probes = snapshot.compare(opened[0], closed[0], cores)
     if fault := arm_fault(probes, tally, shared=budget.shared):
         raise ArmFailed((Failure(kind=fault[0], count=1, sample=fault[1]),))
     return tally, probes
+
+
+def sleep_until(moment_ns: int) -> None:
+    """Sleep until this moment of CLOCK_MONOTONIC, in nanoseconds; not at all where it has passed."""
+    time.sleep(max(0.0, (moment_ns - time.monotonic_ns()) / 1e9))
 
 
 def load_of(bench: Bench, run: Running, connections: int, seconds: float, settle: float) -> Load:

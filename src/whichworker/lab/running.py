@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from whichworker.errors import ServerFailed
 from whichworker.load.http1 import FramingError, fetch, judge_answer
-from whichworker.model import Address, Arm, Command, Environment, Question
-from whichworker.process.launch import Launch, Order
-from whichworker.process.sockets import free_port, owned
+from whichworker.model import Address, Arm, Command, Environment, Finding, Question
+from whichworker.process import limits
+from whichworker.process.launch import Ending, Launch, Order
+from whichworker.process.sockets import free_port, is_listening, owned
 from whichworker.servers import table
+from whichworker.units import show_bytes
 
 READY_SECONDS = 20.0
 WRONG_SECONDS = 3.0
@@ -30,12 +33,16 @@ PORT_TAKEN = re.compile(r"address (already )?in use|EADDRINUSE|errno 98", re.IGN
 
 
 class Running(Struct, frozen=True):
-    """A server that gave the right answer, and how long that took from its start."""
+    """A server that gave the right answer, and how long that took from its start.
+
+    `findings` grow until the block of `running` has ended: how a server stops is worth telling too.
+    """
 
     launch: Launch
     address: Address
     cold_start_seconds: float
     command: tuple[str, ...]
+    findings: list[Finding] = field(default_factory=list)
 
 
 class Bench(Struct, frozen=True):
@@ -56,22 +63,46 @@ def running(bench: Bench, arm: Arm) -> Iterator[Running]:
     """
     for tries_left in reversed(range(PORT_TRIES)):
         address = Address("127.0.0.1", free_port())
-        order = _order(bench, arm, address)
+        order = order_of(bench, arm, address)
         try:
             with Launch(order) as launch:
                 try:
                     cold = launch.wait_ready(_Check(bench.question, address), READY_SECONDS)
-                    _check_sockets(launch, address)
+                    check_sockets(launch, address)
                 except ServerFailed as error:
                     if tries_left and PORT_TAKEN.search(error.seen):
                         continue
                     raise
-                yield Running(launch, address, cold, _shown(bench.question, arm))
-                launch.stop(table.load(arm.server).stop_signal, STOP_SECONDS)
+                run = Running(launch, address, cold, _shown(bench.question, arm))
+                yield run
+                number = table.load(arm.server).stop_signal
+                ending = launch.stop(number, STOP_SECONDS)
+                run.findings.extend(_account(arm, run, ending, number))
             Path(order.log).unlink(missing_ok=True)  # kept only where something went wrong
             return
         finally:
             shutil.rmtree(order.environment["TMPDIR"], ignore_errors=True)
+
+
+def _account(arm: Arm, run: Running, ending: Ending, number: signal.Signals) -> Iterator[Finding]:
+    """What there is to tell of a launch that is over; nothing of it runs any more."""
+    if ending.forced:
+        text = f"it did not stop on {number.name} and was stopped by force after {STOP_SECONDS:g} s"
+        yield Finding(code="stopped-by-force", severity="warning", arm=arm.name, text=text)
+    if ending.left:
+        text = f"when its master had stopped, {len(ending.left)} of its processes ran on and were killed"
+        yield Finding(code="left-running", severity="warning", arm=arm.name, text=text, evidence="\n".join(ending.left))
+    if run.launch.flooded_bytes:
+        text = f"it wrote {show_bytes(run.launch.flooded_bytes)} to its log in one launch, and that was measured with it"
+        hint = "lower the log level of the app"
+        yield Finding(code="log-flooded", severity="warning", arm=arm.name, text=text, hint=hint)
+    if run.launch.order.cpus is not None and not limits.limits_cpu(run.launch.order.group):
+        text = f"no control group of this user could limit it to {run.launch.order.cpus:g} cores of CPU time: only its cores are bound"
+        hint = "run it by systemd-run --user --scope -p Delegate=yes"
+        yield Finding(code="cpu-limit-missing", severity="warning", arm=arm.name, text=text, hint=hint)
+    if is_listening(run.address.port):
+        text = f"port {run.address.port} is still taken after everything that was started there has ended"
+        yield Finding(code="port-kept", severity="error", arm=arm.name, text=text)
 
 
 class _Check:
@@ -97,7 +128,7 @@ class _Check:
         return complaint[1]
 
 
-def _check_sockets(launch: Launch, address: Address) -> None:
+def check_sockets(launch: Launch, address: Address) -> None:
     """The port must be this server's own, and nothing of it may be reachable from outside."""
     mine = owned(launch.pids())
     if not any(listener.port == address.port for listener in mine):
@@ -106,19 +137,26 @@ def _check_sockets(launch: Launch, address: Address) -> None:
         raise launch.failure("start", f"it listens outside loopback, on port {outside[0]}")
 
 
-def _order(bench: Bench, arm: Arm, address: Address) -> Order:
+def order_of(bench: Bench, arm: Arm, address: Address) -> Order:
+    """What the warden is told to start: the arm's command in its environment, with folders of its own for log and temporary files."""
     app, environment = bench.question.apps[arm.python], bench.environments[arm.name]
     command = table.load(arm.server).command(app, address, arm.settings)
     place = bench.folder / "launches" / f"{re.sub(r'[^a-zA-Z0-9@.-]+', '_', arm.name)}-{time.monotonic_ns()}"
     temporary = place.with_suffix(".tmp")
     temporary.mkdir(parents=True)
     program = Path(environment.bin) / command.argv[0]
+    budget = bench.question.budget
+    memory = budget.memory_bytes or limits.default_memory_bytes()
     return Order(
         argv=(str(program) if program.exists() else command.argv[0], *command.argv[1:]),
         directory=app.directory,
         environment=_environment(bench, arm, environment, command, temporary),
-        cores=bench.question.budget.server_cores,
+        cores=budget.cores("server"),
         log=str(place.with_suffix(".log")),
+        memory_bytes=memory,
+        cpus=budget.cpus,
+        temporary=str(temporary),
+        group=limits.group(f"{os.getpid()}-{time.monotonic_ns()}", memory, budget.cpus, limits.delegation()),
     )
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
+
+from whichworker.probes.reading import read
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 CPUCLOCK_SCHED = 2
+LEAST_TICKS = 10
+"""Fewer ticks say nothing about a share."""
 
 
 class CoreTimes(NamedTuple):
@@ -46,14 +49,37 @@ def spent(before: dict[int, float], after: dict[int, float]) -> float | None:
     return sum(seconds - before.get(pid, 0.0) for pid, seconds in after.items())
 
 
+def tree_ticks(pids: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """User and system time of each living process in clock ticks, ended threads included (/proc/PID/stat)."""
+    found = {}
+    for pid in pids:
+        if fields := read(f"/proc/{pid}/stat").rpartition(b")")[2].split():
+            found[pid] = (int(fields[11]), int(fields[12]))
+    return found
+
+
+def system_share(before: dict[int, tuple[int, int]], after: dict[int, tuple[int, int]]) -> float | None:
+    """The part of the CPU time between two readings that was spent in the kernel; None where it was too short to tell.
+
+    Ticks of 10 ms are too coarse for how much was spent, but not for how it divides.
+    """
+    user = system = 0
+    for pid, (now_user, now_system) in after.items():
+        then_user, then_system = before.get(pid, (0, 0))
+        user, system = user + now_user - then_user, system + now_system - then_system
+    return system / (user + system) if user + system >= LEAST_TICKS else None
+
+
 def core_times(cores: Iterable[int]) -> CoreTimes:
     """What these cores have been busy with, from /proc/stat; guest time is in user time already."""
-    wanted = {f"cpu{core}" for core in cores}
+    wanted = {f"cpu{core}".encode() for core in cores}
     busy = stolen = 0
-    for line in Path("/proc/stat").read_text().splitlines():
+    for line in read("/proc/stat").splitlines():
+        if not line.startswith(b"cpu"):
+            break  # what follows, the counts of interrupts, is long
         name, *fields = line.split()
         if name in wanted:
-            user, nice, system, _idle, _iowait, irq, softirq, steal = (int(field) for field in fields[:8])
+            user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
             busy += user + nice + system + irq + softirq + steal
             stolen += steal
     return CoreTimes(busy / TICKS_PER_SECOND, stolen / TICKS_PER_SECOND)

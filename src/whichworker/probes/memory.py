@@ -1,40 +1,49 @@
-"""Memory of a process tree."""
+"""Memory and open files of a process tree."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from pathlib import Path
+from typing import NamedTuple
+
+from whichworker.probes.reading import names, read
 
 
-def tree_pss_bytes(pids: Iterable[int]) -> int | None:
-    """The sum of the proportional set sizes: shared pages count once, divided among those who share them.
+class Memory(NamedTuple):
+    """Bytes: the sums of the proportional set sizes (shared pages divided among those who share them) and of what is private."""
+
+    pss: int
+    uss: int
+
+
+def tree_memory(pids: Iterable[int]) -> Memory | None:
+    """The memory of the living processes; a few hundred microseconds for each, as the kernel walks its page tables.
 
     None where a living process may not be read (smaps_rollup needs the same user or root), or none lives. Source:
     Documentation/filesystems/proc.rst.
     """
     try:
-        sizes = [size for pid in pids if (size := _pss_bytes(pid)) is not None]
+        sizes = [_memory(text) for pid in pids if (text := read(f"/proc/{pid}/smaps_rollup"))]
     except PermissionError:
         return None
-    return sum(sizes) if sizes else None
+    return Memory(sum(size.pss for size in sizes), sum(size.uss for size in sizes)) if sizes else None
 
 
-def _pss_bytes(pid: int) -> int | None:
-    try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None
-
-
-def threads(pids: Iterable[int]) -> int:
-    """How many threads the living processes have."""
-    count = 0
+def open_files(pids: Iterable[int]) -> int | None:
+    """How many descriptors the living processes hold; None where a living process may not be asked, or none lives."""
+    total = None
     for pid in pids:
         try:
-            count += sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
-        except OSError:
+            # The size of the folder is their number from Linux 6.2 on, 0 before.
+            size = os.stat(f"/proc/{pid}/fd").st_size  # noqa: PTH116 - path objects would cost more than the look
+            total = (total or 0) + (size or len(names(f"/proc/{pid}/fd")))
+        except (FileNotFoundError, ProcessLookupError):
             continue
-    return count
+        except PermissionError:
+            return None
+    return total
+
+
+def _memory(rollup: bytes) -> Memory:
+    sizes = {line.split()[0]: int(line.split()[1]) * 1024 for line in rollup.splitlines()[1:]}
+    return Memory(sizes[b"Pss:"], sizes[b"Private_Clean:"] + sizes[b"Private_Dirty:"])

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
+
+from whichworker.probes.reading import read
 
 
 class TcpCounters(NamedTuple):
-    """Connections that a full accept queue turned away, and segments sent again, since boot."""
+    """Connections that a full accept queue turned away, and segments sent again, since boot, in one network namespace."""
 
     listen_overflows: int
     retransmits: int
 
 
-def tcp_counters() -> TcpCounters:
-    """Read them from /proc/net/netstat and /proc/net/snmp (a line of names, then a line of numbers)."""
+def tcp_counters(pid: int | None = None) -> TcpCounters:
+    """Those of the network namespace of this process, or of our own where there is none (any more)."""
+    own = "/proc/self/net"
+    folder = f"/proc/{pid}/net" if pid else own
     return TcpCounters(
-        listen_overflows=_table("/proc/net/netstat", "TcpExt").get("ListenOverflows", 0),
-        retransmits=_table("/proc/net/snmp", "Tcp").get("RetransSegs", 0),
+        listen_overflows=_counter(read(f"{folder}/netstat") or read(f"{own}/netstat"), b"TcpExt:", b"ListenOverflows"),
+        retransmits=_counter(read(f"{folder}/snmp") or read(f"{own}/snmp"), b"Tcp:", b"RetransSegs"),
     )
 
 
-def _table(path: str, name: str) -> dict[str, int]:
-    lines = [line.split()[1:] for line in Path(path).read_text().splitlines() if line.startswith(f"{name}:")]
-    if len(lines) != 2:
-        return {}
-    return dict(zip(lines[0], (int(value) for value in lines[1]), strict=True))
+def _counter(text: bytes, table: bytes, name: bytes) -> int:
+    """One counter of a table: a line of names, then a line of numbers; 0 in a kernel that does not keep it."""
+    names, *values = [line.split() for line in text.splitlines() if line.startswith(table)] or [[]]
+    return int(values[0][names.index(name)]) if name in names and values else 0

@@ -1,4 +1,8 @@
-"""Everything that is read at one end of a window, and what two readings say together."""
+"""Everything that is read at both ends of a window, and what the two readings say together.
+
+Reading takes a few milliseconds for a large tree. So what is slow is read before the window opens and after it has closed, and only the
+clocks are read at its very ends.
+"""
 
 from __future__ import annotations
 
@@ -9,46 +13,111 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from whichworker.model import Probes
-from whichworker.probes import cpu, memory, network
+from whichworker.probes import cpu, memory, network, threads
+
+LEAD_NS = 20_000_000
+SMALL_TREE = 8
+"""So many processes are always read whole; what is dear of a larger tree is read in some of its windows only."""
 
 
-class Snapshot(Struct, frozen=True):
-    """One reading of clocks and counters."""
+class Clocks(Struct, frozen=True):
+    """CPU seconds of each server process, of this tool with its generator, of the generator alone, and of the cores; at one moment."""
 
     at_ns: int
     tree: dict[int, float]
     own: float
+    generator: float | None
     cores: cpu.CoreTimes
+
+
+class Counters(Struct, frozen=True):
+    """What only its growth is of interest of, and is read in the time around a window."""
+
+    ticks: dict[int, tuple[int, int]]
+    threads: dict[int, threads.Thread] | None
     tcp: network.TcpCounters
 
 
-def take(pids: Sequence[int], generator: int, cores: Sequence[int]) -> Snapshot:
-    """Read the clocks first and everything slower after them."""
+class Sizes(Struct, frozen=True):
+    """What a tree has, read when the window has closed: memory walks page tables, so it is read once."""
+
+    memory: memory.Memory | None
+    files: int | None
+    threads: int
+
+
+class Snapshot(Struct, frozen=True):
+    """One end of a window; `sizes` at its close only."""
+
+    clocks: Clocks
+    counters: Counters
+    sizes: Sizes | None = None
+
+
+def open_window(pids: Sequence[int], generator: int, cores: Sequence[int], opens_ns: int = 0, *, whole: bool = True) -> Snapshot:
+    """Read the counters at once and the clocks at the moment the window opens; call it LEAD_NS earlier.
+
+    Unless `whole`, threads and memory of a large tree stay unread: they are most of the cost.
+    """
+    counters = read_counters(pids, whole=whole or len(pids) <= SMALL_TREE)
+    time.sleep(max(0.0, (opens_ns - time.monotonic_ns()) / 1e9))
+    return Snapshot(read_clocks(pids, generator, cores), counters)
+
+
+def close_window(
+    pids: Sequence[int], generator: int, cores: Sequence[int], before: Snapshot | None = None, *, whole: bool = True
+) -> Snapshot:
+    """Read the clocks first, then the counters, then what is slow; `before` is the other end, where it is at hand."""
+    whole = whole or len(pids) <= SMALL_TREE
+    clocks = read_clocks(pids, generator, cores)
+    counters = read_counters(pids, before.counters.threads if before else None, whole=whole)
+    sizes = Sizes(memory.tree_memory(pids) if whole else None, memory.open_files(pids), threads.count(pids))
+    return Snapshot(clocks, counters, sizes)
+
+
+def read_clocks(pids: Sequence[int], generator: int, cores: Sequence[int]) -> Clocks:
+    """A system call for each process, and one file."""
     at_ns = time.monotonic_ns()
-    tree = cpu.tree_cpu_seconds(pids)
-    own = sum(cpu.tree_cpu_seconds((os.getpid(), generator)).values())
-    return Snapshot(at_ns, tree, own, cpu.core_times(cores), network.tcp_counters())
+    tree, own = cpu.tree_cpu_seconds(pids), cpu.tree_cpu_seconds((os.getpid(), generator))
+    return Clocks(at_ns, tree, sum(own.values()), own.get(generator), cpu.core_times(cores))
 
 
-def compare(before: Snapshot, after: Snapshot, pids: Sequence[int], cores: Sequence[int]) -> Probes:
-    """What happened between two snapshots of the same cores; memory and threads as they are now.
+def read_counters(pids: Sequence[int], before: dict[int, threads.Thread] | None = None, *, whole: bool = True) -> Counters:
+    """Two files at most for each thread and one for each process; TCP's from the network namespace of the first process."""
+    return Counters(cpu.tree_ticks(pids), threads.threads(pids, before) if whole else None, network.tcp_counters(pids[0] if pids else None))
+
+
+def compare(before: Snapshot, after: Snapshot, cores: Sequence[int]) -> Probes:
+    """What happened between the two ends of a window.
 
     `foreign_share` is the share of the cores' time that neither the server nor this tool used; it includes what was stolen, and is None
     where the server's own could not be told.
     """
-    seconds = (after.at_ns - before.at_ns) / 1e9
+    begin, end = before.clocks, after.clocks
+    seconds = (end.at_ns - begin.at_ns) / 1e9
     capacity = seconds * len(cores)
-    server = cpu.spent(before.tree, after.tree)
-    busy = after.cores.busy - before.cores.busy - (after.own - before.own)
-    stolen = after.cores.stolen - before.cores.stolen
+    server = cpu.spent(begin.tree, end.tree)
+    system = cpu.system_share(before.counters.ticks, after.counters.ticks)
+    busy = end.cores.busy - begin.cores.busy - (end.own - begin.own)
+    waiting = threads.between(before.counters.threads, after.counters.threads, server)
+    sizes = after.sizes or Sizes(None, None, 0)
+    kernel = None if server is None or system is None else server * system
     return Probes(
         seconds=seconds,
         server_cpu_seconds=server,
-        memory_bytes=memory.tree_pss_bytes(pids),
-        processes=len(after.tree),
-        threads=memory.threads(pids),
+        server_user_seconds=None if server is None or kernel is None else server - kernel,
+        server_system_seconds=kernel,
+        run_delay_seconds=waiting.run_delay_seconds if waiting else None,
+        voluntary_switches=waiting.voluntary_switches if waiting else None,
+        involuntary_switches=waiting.involuntary_switches if waiting else None,
+        memory_bytes=sizes.memory.pss if sizes.memory else None,
+        uss_bytes=sizes.memory.uss if sizes.memory else None,
+        open_files=sizes.files,
+        processes=len(end.tree),
+        threads=sizes.threads,
         foreign_share=None if server is None else max(0.0, (busy - server) / capacity),
-        steal_share=stolen / capacity,
-        listen_overflows=after.tcp.listen_overflows - before.tcp.listen_overflows,
-        retransmits=after.tcp.retransmits - before.tcp.retransmits,
+        steal_share=(end.cores.stolen - begin.cores.stolen) / capacity,
+        listen_overflows=after.counters.tcp.listen_overflows - before.counters.tcp.listen_overflows,
+        retransmits=after.counters.tcp.retransmits - before.counters.tcp.retransmits,
+        generator_cpu_seconds=None if end.generator is None or begin.generator is None else end.generator - begin.generator,
     )

@@ -7,6 +7,7 @@ import ctypes
 import functools
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,29 +15,42 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import msgspec
 from msgspec import Struct
 
 from whichworker.errors import ServerFailed
 from whichworker.process import warden
+from whichworker.process.limits import Group
+from whichworker.units import show_bytes
 
 SCRIPT = Path(warden.__file__)
 LAUNCH_VARIABLE = "WHICHWORKER_LAUNCH"
 KILL_SECONDS = 5.0
+ADOPT_SECONDS = 0.5
+LOG_BYTES = 8 * 2**20
 
 Containment = Literal["namespace", "walk"]
 
 
 class Order(Struct, frozen=True, kw_only=True):
-    """What the warden is to start, where, on which cores, with which environment and log file."""
+    """What the warden is to start, where, on which cores, with which environment and log file.
+
+    A log longer than `log_bytes` keeps its begin and end. Over `memory_bytes` (None: no limit) the launch is killed, by the kernel where
+    there is a `group`, which alone can hold it to the time of `cpus` cores. The folder `temporary` is removed at the end.
+    """
 
     argv: tuple[str, ...]
     directory: str
     environment: dict[str, str]
     cores: tuple[int, ...]
     log: str
+    log_bytes: int = LOG_BYTES
+    memory_bytes: int | None = None
+    cpus: float | None = None
+    temporary: str = ""
+    group: Group | None = None
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -57,18 +71,24 @@ def containment() -> Containment:
 class Launch:
     """A server process tree; use as a context manager so that it ends with the block, whatever happens in it."""
 
+    _adopting: ClassVar[set[str]] = set()
+
     def __init__(self, order: Order, mode: Containment | None = None) -> None:
         self.order = order
         self.mode = mode or containment()
         self.token = f"{os.getpid()}-{time.monotonic_ns()}"
         self.started_ns = 0
         self.root = 0
+        self.flooded_bytes = 0
         self._ended: dict[str, Any] | None = None
         self._warden: subprocess.Popen[bytes] | None = None
         self._heard = b""
+        self._known: set[int] = set()
 
     def __enter__(self) -> Self:
         if self.mode == "walk":
+            self._known = set(children())
+            self._adopting.add(self.token)
             adopt_orphans(True)
         try:
             self._start()
@@ -95,7 +115,7 @@ class Launch:
 
     def pids(self) -> list[int]:
         """Every living process of the server, the master first."""
-        return warden.descendants(self.root)
+        return [pid for pid in warden.family(self.root) if _stat(pid)[:1] not in ([], [b"Z"])] if self.root else []
 
     def ended(self) -> bool:
         """Whether the master is gone (or the warden, which comes to the same)."""
@@ -108,18 +128,21 @@ class Launch:
 
         Raises ServerFailed("start") when the master ends or time runs out, with the last complaint and the log's tail.
         """
-        pause, complaint = 0.002, "nothing was asked yet"
-        while time.monotonic_ns() < self.started_ns + timeout_seconds * 1e9:
-            if self.ended():
-                raise self.failure("start", f"the server ended with status {self._status()} before it answered")
+        pause = 0.002
+        while not self.ended():
             if not (complaint := check()):
                 return (time.monotonic_ns() - self.started_ns) / 1e9
+            if time.monotonic_ns() >= self.started_ns + timeout_seconds * 1e9:
+                raise self.failure("start", f"no right answer within {timeout_seconds:g} s: {complaint}")
             time.sleep(pause)
             pause = min(0.02, pause * 1.3)
-        raise self.failure("start", f"no right answer within {timeout_seconds:g} s: {complaint}")
+        raise self.failure("start", f"the server ended with status {self._status()} before it answered")
 
     def failure(self, kind: str, fact: str) -> ServerFailed:
-        """A ServerFailed that shows the end of the server's log."""
+        """A ServerFailed that shows the end of the server's log; of the kind "memory" where that is what it was killed for."""
+        if used := (self._ended or {}).get("memory"):
+            limit = show_bytes(self.order.memory_bytes or used)
+            kind, fact = "memory", f"its processes used {show_bytes(used)} of memory, over the limit of {limit}, and were killed"
         return ServerFailed(kind, fact, seen=self.log_tail(), hint=f"the whole log: {self.order.log}")
 
     def log_tail(self, lines: int = 12) -> str:
@@ -148,7 +171,7 @@ class Launch:
 
     def kill(self) -> None:
         """End everything now: cut the life line, wait for the warden, adopt and kill what it could not."""
-        process, self._warden = self._warden, None
+        process = self._warden
         if process is None:
             return
         assert process.stdin is not None and process.stdout is not None
@@ -159,10 +182,32 @@ class Launch:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        while self._listen(0):
+            pass
+        self._warden = None
         process.stdout.close()
         if self.mode == "walk":
             kill_adopted(self.token)
-            adopt_orphans(False)
+            if process.returncode:
+                reap_adopted(self.token, self._known)
+            self._adopting.discard(self.token)
+            adopt_orphans(bool(self._adopting))
+        elif process.returncode and self.root:
+            wait_gone(self.root)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove what a warden that was killed could not."""
+        if self.order.temporary:
+            shutil.rmtree(self.order.temporary, ignore_errors=True)
+        deadline = time.monotonic() + ADOPT_SECONDS
+        while self.order.group is not None and time.monotonic() < deadline:
+            try:
+                Path(self.order.group.folder).rmdir()
+            except FileNotFoundError:
+                return
+            except OSError:  # what was killed a moment ago is still in it
+                time.sleep(0.005)
 
     def _status(self) -> int | None:
         status: int | None = (self._ended or {}).get("ended")
@@ -185,9 +230,18 @@ class Launch:
             message: dict[str, Any] = msgspec.json.decode(line)
             if "root" in message:
                 self.root = message["root"]
-            else:
+            elif "flooded" in message:
+                self.flooded_bytes = message["flooded"]
+            elif self._ended is None:
                 self._ended = message
         return True
+
+
+def wait_gone(reaper: int) -> None:
+    """Wait until a reaper whose warden was killed has died: process 1 of a namespace does so after everything else in it."""
+    deadline = time.monotonic() + KILL_SECONDS
+    while _stat(reaper)[:1] not in ([], [b"Z"]) and time.monotonic() < deadline:
+        time.sleep(0.005)
 
 
 def adopt_orphans(adopt: bool) -> None:
@@ -206,6 +260,40 @@ def kill_adopted(token: str) -> None:
         for pid in orphans:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)
+
+
+def reap_adopted(token: str, known: set[int]) -> None:
+    """Reap what the death signal of a killed warden killed: new children of this process with a session of their own.
+
+    They are dying or dead, so their environment no longer tells whose they were.
+    """
+    deadline = time.monotonic() + ADOPT_SECONDS
+    while time.monotonic() < deadline and (strange := {pid for pid in children() if session_of(pid) != os.getsid(0)} - known):
+        kill_adopted(token)
+        for pid in strange:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        time.sleep(0.005)
+
+
+def children() -> list[int]:
+    """The children of this process, the dead among them."""
+    own = str(os.getpid()).encode()
+    return [pid for pid in warden.pids() if _stat(pid)[1:2] == [own]]
+
+
+def session_of(pid: int) -> int:
+    """The session of a process, dead or alive; 0 when it is gone."""
+    fields = _stat(pid)
+    return int(fields[3]) if fields else 0
+
+
+def _stat(pid: int) -> list[bytes]:
+    """State, parent, group, session and so on from /proc/PID/stat; empty when it is gone."""
+    try:
+        return warden.read_small(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    except OSError:
+        return []
 
 
 def _environment(pid: int) -> list[bytes]:

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 LISTEN = "0A"
+
+
+def is_listening(port: int) -> bool:
+    """Whether anything listens on this port; connections that linger after their server has gone do not count.
+
+    Binding answers at once where all is well. Where it fails, the kernel's table tells a listener from what only lingers.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE and any(listener.port == port for listener in listeners())
+    return False
 
 
 class Listener(NamedTuple):
@@ -19,7 +34,11 @@ class Listener(NamedTuple):
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nothing used a moment ago; a race for it is met by launching again on another."""
+    """A TCP port on 127.0.0.1 that nothing used a moment ago; a race for it is met by launching again on another.
+
+    Port 0 would leave no race, but each server tells its port in a log line of its own, some at a level that is switched off, and servers
+    of several processes with SO_REUSEPORT would each take another port.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

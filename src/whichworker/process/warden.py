@@ -2,13 +2,16 @@
 
 It reads one JSON line (the order) on standard input, starts the server, and answers with JSON lines on standard output:
 `{"root": pid}` once the server runs (the ancestor of every server process, itself not one of them), then `{"ended": code, "left": [...]}`
-when the server's master is gone. Standard input then stays open as the life line: at its end everything is killed.
+when the server's master is gone, with `"memory": bytes` where it was killed for using too much, and last `{"flooded": bytes}` where its log
+had to be cut. Standard input stays open as the life line: at its end everything is killed and the server's temporary folder removed.
 
 Two ways to contain a process tree:
 
 - `namespace`: the server lives in its own PID namespace below a *reaper*. When the reaper dies, the kernel kills the rest, double forks
   and new sessions included; and the reaper dies with the warden by its death signal. Needs root or unprivileged user namespaces.
 - `walk`: the warden is a child subreaper and walks /proc, stopping each process before it looks for children, so that none can fork away.
+
+Four times a second it looks at the size of the log and, where no control group does it, at the memory of the server's processes.
 
 Imports are few on purpose: this runs before every launch.
 """
@@ -21,12 +24,18 @@ import os
 import select
 import signal
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x0002_0000, 0x1000_0000, 0x2000_0000
 MS_REC, MS_PRIVATE = 0x4000, 0x4_0000
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+LOOK_SECONDS, HURRY_SECONDS = 0.25, 0.02
+LINGER_SECONDS = 0.25  # what a master leaves behind may be on its way out
+PSS_SECONDS = 1.0  # at most, between two looks at smaps_rollup: it walks the page tables, a hundred times as dear as statm
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -62,10 +71,15 @@ def guard_namespace(order: dict[str, Any]) -> None:
         run_reaper(order, warden)
     os.close(warden)
     say({"root": reaper})
-    ended = os.pidfd_open(reaper)
-    select.select([0, ended], [], [])
+    ended, watch = os.pidfd_open(reaper), Watch(order)
+    while not select.select([0, ended], [], [], watch.pause)[0]:
+        # The mounted /proc of the reaper is this process's too: it shows the namespace alone, where this process is not.
+        if not os.path.exists("/proc/self") and (used := watch.look(lambda: [pid for pid in pids() if pid != 1])):
+            say(ending(order, None, [], used))
+            break
     signal.pidfd_send_signal(ended, signal.SIGKILL)
     os.waitpid(reaper, 0)
+    tidy(order, watch)
 
 
 def run_reaper(order: dict[str, Any], warden: int) -> NoReturn:
@@ -79,7 +93,7 @@ def run_reaper(order: dict[str, Any], warden: int) -> NoReturn:
     while True:
         pid, status = os.wait()
         if pid == master:
-            say({"ended": os.waitstatus_to_exitcode(status), "left": [name_of(other) for other in pids() if other != 1]})
+            say(ending(order, os.waitstatus_to_exitcode(status), linger()))
             os._exit(0)
 
 
@@ -91,14 +105,94 @@ def guard_by_walking(order: dict[str, Any]) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     master = start_master(order, death_signal=True)
     say({"root": os.getpid()})
+    watch = Watch(order)
     while True:
-        ready, _, _ = select.select([0, wake], [], [])
-        status = reap(master)
+        ready, _, _ = select.select([0, wake], [], [], watch.pause)
+        if wake in ready:
+            os.read(wake, 4096)
+        status, used = reap(master), None if ready else watch.look(lambda: family(os.getpid()))
         if status is not None:
-            say({"ended": os.waitstatus_to_exitcode(status), "left": [name_of(pid) for pid in descendants(os.getpid())]})
-        if status is not None or 0 in ready:
-            return kill_descendants()
-        os.read(wake, 4096)
+            say(ending(order, os.waitstatus_to_exitcode(status), linger()))
+        elif used:
+            say(ending(order, None, [], used))
+        if status is not None or used or 0 in ready:
+            kill_descendants()
+            return tidy(order, watch)
+
+
+def ending(order: dict[str, Any], status: int | None, left: list[int], memory_bytes: int | None = None) -> dict[str, Any]:
+    """The message that the master is gone: its status, what it left running, and the memory in use where that was the reason."""
+    memory_bytes = memory_bytes or (order["memory_bytes"] if killed_by_group(order) else None)
+    return {"ended": status, "left": [name_of(pid) for pid in left], "memory": memory_bytes}
+
+
+def linger() -> list[int]:
+    """The processes below this one that are still there a moment after their master."""
+    deadline = time.monotonic() + LINGER_SECONDS
+    while (left := descendants(os.getpid())) and time.monotonic() < deadline:
+        time.sleep(HURRY_SECONDS)
+        reap(0)
+    return left
+
+
+def tidy(order: dict[str, Any], watch: Watch) -> None:
+    """Once nothing runs: say how large the log had become, and remove what only the server needed."""
+    with suppress(FileNotFoundError):
+        if watch.cut:
+            say({"flooded": watch.cut + os.stat(order["log"]).st_size})
+    if order["temporary"]:
+        remove_tree(order["temporary"])
+    if order["group"]:
+        with suppress(OSError):
+            os.rmdir(order["group"]["folder"])
+
+
+class Watch:
+    """Keeps a server's log small and tells when its processes use more memory than they may.
+
+    A log over its limit keeps its begin and its end; what lies between is cut out. The server holds it open for appending, so it
+    writes on behind the cut. `pause` is how long to wait until the next look.
+    """
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self.order, self.log, self.log_bytes = order, order["log"], order["log_bytes"]
+        self.pause, self.cut, self.memory_due = LOOK_SECONDS, 0, 0.0
+
+    def look(self, members: Callable[[], list[int]]) -> int | None:
+        """Cut the log where it is too long; the bytes of memory in use where they are too many."""
+        self.pause = HURRY_SECONDS if self.trim() else LOOK_SECONDS
+        if self.order["memory_bytes"] is None or time.monotonic() < self.memory_due:
+            return None
+        self.memory_due = time.monotonic() + LOOK_SECONDS / 2
+        limit: int = self.order["memory_bytes"]
+        if self.order["group"]:
+            return limit if killed_by_group(self.order) else None
+        found = members()
+        if sum(resident_bytes(pid) for pid in found) <= limit:
+            return None
+        # Resident sizes count a shared page in every process, so only proportional ones can convict.
+        used = sum(proportional_bytes(pid) for pid in found)
+        self.memory_due = time.monotonic() + PSS_SECONDS * (1 - used / limit)  # the nearer, the sooner
+        return used if used > limit else None
+
+    def trim(self) -> bool:
+        """Whether the log was too long, and is not any more. Holes (of a writer that does not append) take no room."""
+        try:
+            found = os.stat(self.log)
+            if min(found.st_size, found.st_blocks * 512) <= self.log_bytes:
+                return False
+            file = os.open(self.log, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            size, head, tail = os.fstat(file).st_size, self.log_bytes // 16, self.log_bytes // 8
+            end = os.pread(file, tail, max(head, size - tail))
+            os.ftruncate(file, head)
+            self.cut += size - head - len(end)
+            os.write(file, f"\n[... {self.cut} bytes of this log were cut out here ...]\n".encode() + end)
+        finally:
+            os.close(file)
+        return True
 
 
 def start_master(order: dict[str, Any], death_signal: bool = False) -> int:
@@ -116,13 +210,36 @@ def start_master(order: dict[str, Any], death_signal: bool = False) -> int:
         os.dup2(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        os.sched_setaffinity(0, order["cores"])
+        confine(order)
         os.chdir(order["directory"])
         os.execvpe(order["argv"][0], order["argv"], order["environment"])
     except OSError as error:
         os.write(2, f"cannot start {order['argv'][0]}: {error}\n".encode())
     finally:
         os._exit(127)
+
+
+def confine(order: dict[str, Any]) -> None:
+    """Take the server's cores and control group, and be the first whom the kernel kills when memory runs out."""
+    os.sched_setaffinity(0, order["cores"])
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
+    group = order["group"]
+    if group:
+        os.mkdir(group["folder"])
+        for name, value in (*group["settings"], ("cgroup.procs", "0")):
+            with open(f"{group['folder']}/{name}", "w") as file:
+                file.write(value)
+
+
+def killed_by_group(order: dict[str, Any]) -> bool:
+    """Whether the kernel killed a process of the server's control group for its memory."""
+    if not order["group"]:
+        return False
+    for name in ("memory.events", "memory.oom_control"):
+        with suppress(OSError), open(f"{order['group']['folder']}/{name}") as file:
+            return any(line.startswith("oom_kill ") and line.split()[1] != "0" for line in file)
+    return False
 
 
 def enter_namespace() -> None:
@@ -178,8 +295,7 @@ def descendants(root: int) -> list[int]:
     children: dict[int, list[int]] = {}
     for pid in pids():
         try:
-            with open(f"/proc/{pid}/stat", "rb") as file:
-                state, parent = file.read().rpartition(b")")[2].split()[:2]
+            state, parent = read_small(f"/proc/{pid}/stat").rpartition(b")")[2].split()[:2]
         except OSError:
             continue
         if state != b"Z":
@@ -190,6 +306,26 @@ def descendants(root: int) -> list[int]:
     return found
 
 
+def family(root: int) -> list[int]:
+    """All living processes below `root`, parents first, by the kernel's lists of children: cheap, where `descendants` reads all of /proc.
+
+    It may miss the sibling of a process that ends meanwhile (Documentation/filesystems/proc.rst), so nothing is killed by it.
+    """
+    found, place = [root], 0
+    while place < len(found):
+        folder = f"/proc/{found[place]}/task"
+        place += 1
+        try:
+            for thread in os.listdir(folder):
+                found += map(int, read_small(f"{folder}/{thread}/children").split())
+        except ProcessLookupError:
+            continue
+        except FileNotFoundError:
+            if not os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children"):
+                return descendants(root)  # a kernel built without CONFIG_PROC_CHILDREN
+    return found[1:]
+
+
 def pids() -> list[int]:
     """Every process /proc shows."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
@@ -198,10 +334,45 @@ def pids() -> list[int]:
 def name_of(pid: int) -> str:
     """The command line of a process, cut to what fits a finding."""
     try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read(200).replace(b"\0", b" ").decode(errors="replace").strip()
+        return read_small(f"/proc/{pid}/cmdline")[:200].replace(b"\0", b" ").decode(errors="replace").strip()
     except OSError:
         return "?"
+
+
+def read_small(path: str) -> bytes:
+    """A small file of /proc; without a file object, as these are read by the hundred. Raises OSError."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(file, 65536)
+    finally:
+        os.close(file)
+
+
+def resident_bytes(pid: int) -> int:
+    """What a process has in memory, pages it shares included; 0 when it is gone."""
+    try:
+        return int(read_small(f"/proc/{pid}/statm").split()[1]) * PAGE_BYTES
+    except (OSError, IndexError):
+        return 0
+
+
+def proportional_bytes(pid: int) -> int:
+    """The same with shared pages divided among those who share them; resident bytes where that may not be read."""
+    try:
+        lines = read_small(f"/proc/{pid}/smaps_rollup").splitlines()
+        return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(b"Pss:")), 0)
+    except OSError:
+        return resident_bytes(pid)
+
+
+def remove_tree(path: str) -> None:
+    """Remove a folder and what is in it, as far as that is allowed; links are removed, not followed."""
+    for folder, folders, files in os.walk(path, topdown=False):
+        for name in (*files, *folders):
+            with suppress(OSError):
+                os.unlink(f"{folder}/{name}")
+        with suppress(OSError):
+            os.rmdir(folder)
 
 
 def read_line(descriptor: int) -> bytes:

@@ -41,6 +41,10 @@ bench: setup           ## the load engine beside wrk, h2load, hey and locust; wr
 docs: setup            ## regenerate docs/reference from the code
 	$(BIN)/python -m tests.docs.generate
 
+.PHONY: conformance
+conformance: setup     ## ask every server every case, on each Django and Python there is; writes docs/reference/conformance.md (about 40 minutes, can be stopped)
+	$(BIN)/python -m tests.conformance.generate --arms "$(ARMS)" --pythons "$(PYTHONS)" $(if $(TOTAL),--seconds $(TOTAL))
+
 wheel: setup           ## source distribution and manylinux wheel with the native engine, in dist/
 	rm -rf dist build/lib build/bdist*
 	$(BIN)/uv build --quiet --out-dir dist .

@@ -9,7 +9,7 @@ import re
 
 from whichworker.errors import UsageError
 
-SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 RATES = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
@@ -18,7 +18,7 @@ _NUMBER = r"(\d+(?:\.\d+)?)"
 
 def parse_duration(text: str) -> float:
     """Read `10s`, `250ms`, `2m` or `1m30s` as seconds; raises UsageError for anything else, zero included."""
-    parts = re.findall(_NUMBER + r"\s*(ns|us|µs|ms|min|s|m|h)", text.strip())
+    parts = re.findall(_NUMBER + r"\s*(ns|us|µs|ms|min|s|m|h|d)", text.strip())
     seconds = sum(float(number) * SECONDS[unit] for number, unit in parts)
     whole = "".join(number + unit for number, unit in parts) == re.sub(r"\s", "", text)
     if not parts or not whole or seconds <= 0:

@@ -37,10 +37,13 @@ def test_a_readme_command_is_one_the_tool_takes(line: str, tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WHICHWORKER_STATE", str(tmp_path))
     words = shlex.split(line)[1:]
+    if words[0] == "serve":
+        words = [word if word != "mysite" else "builtin:django" for word in words if not word.startswith("--cpus")]
+        words = [*(word for word in words if word != "0-1"), "--dry-run"]
     if words[0] == "load":
         (tmp_path / "shop.toml").write_text('[[request]]\npath = "/"\n', encoding="utf-8")
         words.append("--dry-run")
-    if words[0] == "race":
+    if words[0] in ("race", "preflight"):
         words = [word if word != "mysite" else "builtin:django" for word in words]
         at = words.index("--resume") if "--resume" in words else None
         words = [*words[:at], *words[at + 2 :]] if at is not None else words

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from scipy import stats
 
 from whichworker.design.race import TWIN
@@ -364,6 +365,22 @@ def test_findings_of_the_way_come_first(tmp_path: Path) -> None:
     result = story.blocks(5, fail="waitress").add(END).judged()
     assert result.findings[0] == noted
     assert codes(result) == ["app-found", "arm-died"]
+
+
+def test_what_launches_showed_is_told_once_for_each_arm(tmp_path: Path) -> None:
+    story = Story(tmp_path).blocks().add(END)
+    stubborn = Finding(code="stopped-by-force", severity="warning", arm="waitress", text="it did not stop")
+    seen, windows = 0, 0
+    for place, record in enumerate(story.records):
+        if isinstance(record, Window) and record.arm == "waitress":
+            windows += 1
+            if record.block % 2:
+                seen += 1
+                story.records[place] = replace(record, reading=replace(record.reading, findings=(stubborn,)))
+    told = [finding for finding in story.judged().findings if finding.code == "stopped-by-force"]
+    assert [(finding.arm, finding.text) for finding in told] == [
+        ("waitress", f"waitress: it did not stop (in {seen} of {windows} launches)")
+    ]
 
 
 def test_a_journal_without_a_header_cannot_be_judged(tmp_path: Path) -> None:

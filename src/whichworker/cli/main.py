@@ -16,7 +16,10 @@ from whichworker.errors import WhichworkerError
 COMMANDS = {
     "race": "whichworker.cli.race:race",
     "load": "whichworker.cli.load:load",
+    "serve": "whichworker.cli.serve:serve",
+    "preflight": "whichworker.cli.preflight:preflight",
     "servers": "whichworker.cli.servers:servers",
+    "cache": "whichworker.cli.cache:cache",
     "doctor": "whichworker.cli.doctor:doctor",
 }
 

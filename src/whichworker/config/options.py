@@ -95,3 +95,35 @@ class LoadRunOptions(Struct, frozen=True, kw_only=True):
     json: Annotated[str, option("write the result as JSON; - for standard output", "PATH")] = ""
     hdr: Annotated[str, option("write the histograms as a log that HdrHistogram's tools read", "PATH")] = ""
     dry_run: Annotated[bool, option("print the plan and how long it will take, send nothing")] = False
+
+
+class ServeOptions(Struct, frozen=True, kw_only=True):
+    """What `whichworker serve` can be told, beside the arms; never in the configuration file."""
+
+    app: Annotated[str, option("the app: a folder, MODULE:ATTRIBUTE or builtin:django; without it, as in a race", "APP")] = ""
+    python: Annotated[tuple[str, ...], option("interpreter of the app, as a version or a path; repeatable", "X")] = ()
+    bind: Annotated[
+        str, option("where to listen, on loopback; several arms take the ports from there on; without it from 127.0.0.1:8000", "HOST:PORT")
+    ] = ""
+    cpus: Annotated[str, option("cores of the servers, such as 0,2-3; without it, those that servers have in a race", "CORES")] = ""
+    once: Annotated[bool, option("show one status when everything is up or has failed, then stop everything")] = False
+    json: Annotated[str, option("with --once, write the status as JSON; - for standard output", "PATH")] = ""
+    dry_run: Annotated[bool, option("print what would be started, start nothing")] = False
+
+
+class CacheOptions(Struct, frozen=True, kw_only=True):
+    """What `whichworker cache` can be told; never in the configuration file."""
+
+    older_than: Annotated[str, option("only what was last used so long ago, such as 30d or 12h", "TIME")] = ""
+    dry_run: Annotated[bool, option("show what clear would remove, remove nothing")] = False
+    json: Annotated[bool, option("print the list as JSON")] = False
+
+
+class PreflightOptions(Struct, frozen=True, kw_only=True):
+    """What `whichworker preflight` can be told, beside the app; never in the configuration file."""
+
+    servers: Annotated[str, option("the arms to examine, separated by commas; without it, the twelve usual contenders", "A,B")] = ""
+    workload: Annotated[str, option("whose own answers are asked: a workload as in a race, or a path of the app", "NAME")] = ""
+    python: Annotated[tuple[str, ...], option("interpreter of the app, as a version or a path; repeatable", "X")] = ()
+    json: Annotated[str, option("write the outcomes as JSON; - for standard output", "PATH")] = ""
+    dry_run: Annotated[bool, option("print the arms and the cases, start nothing")] = False

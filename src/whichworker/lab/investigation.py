@@ -11,7 +11,7 @@ from msgspec import Struct
 
 import whichworker
 from whichworker.errors import UsageError
-from whichworker.lab import prepare, race, verdict
+from whichworker.lab import preflight, prepare, race, verdict
 from whichworker.lab.running import Bench
 from whichworker.lab.watch import Watch
 from whichworker.model import Environment, Finding, Question
@@ -40,9 +40,11 @@ class Plan(Struct, frozen=True):
 
 
 def plan(question: Question, findings: Sequence[Finding], project: Path, cache: Path, watch: Watch) -> Plan:
-    """Build what has to be built, before the clock of the race starts."""
+    """Build what has to be built and ask what has never been asked of it, before the clock of the race starts."""
     environments, without = prepare.build(question, cache, watch.note)
-    return Plan(question, environments, tuple(without), tuple(findings), places.new_run(project), cache)
+    folder = places.new_run(project)
+    unfit, told = preflight.admit(Bench(question, environments, folder, cache), watch.note)
+    return Plan(question, environments, (*without, *unfit), (*findings, *told), folder, cache)
 
 
 def resume(folder: Path, cache: Path, watch: Watch, seconds: float | None, named: str | None = None) -> Plan:

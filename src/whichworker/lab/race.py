@@ -19,6 +19,7 @@ from whichworker.store.journal import Journal
 from whichworker.store.records import BlockEnd, Failed, Noted, Prepared, Session, Settled, Window
 
 SECOND_CHANCES = 1
+WHOLE_BLOCKS = 8  # in one block of so many everything is read of large process trees: it takes longer than the other probes together
 OTHER_SECONDS = 0.5  # settling and stopping, in the first forecast of what a window costs
 PATIENCE_WINDOWS = 24
 """Windows tried before a session is given up: a neighbour that is busy for half a minute must not end a run of three."""
@@ -175,6 +176,7 @@ class Track:
                     seconds=seconds,
                     repeated=lambda reason: self.watch.repeated(name, reason),
                     left=self.left,
+                    whole=block % WHOLE_BLOCKS == 1,
                 )
             except ArmFailed as error:
                 if chances and not error.wrong:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import median
 
+import msgspec
 import numpy as np
 
 import whichworker
@@ -16,6 +17,7 @@ from whichworker.design.pairs import Pair, ranks
 from whichworker.design.race import TWIN, TWIN_LIMIT, Race
 from whichworker.design.validity import session_refusal
 from whichworker.lab.prepare import versions
+from whichworker.lab.probed import middle_of, probed
 from whichworker.lab.race import replay
 from whichworker.load.histogram import Histogram
 from whichworker.model import Arm, Failure, Finding, Reading, Severity
@@ -144,9 +146,9 @@ def _arm(
         rank_low=low,
         rank_high=high,
         throughput_per_second=_throughput(shown),
-        cpu_seconds_per_request=_middle(reading.cpu_seconds_per_request for reading in shown),
-        memory_bytes=_whole(_middle(reading.probes.memory_bytes for reading in shown)),
-        cold_start_seconds=_middle(reading.cold_start_seconds for reading in shown),
+        cpu_seconds_per_request=middle_of(reading.cpu_seconds_per_request for reading in shown),
+        memory_bytes=_whole(middle_of(reading.probes.memory_bytes for reading in shown)),
+        cold_start_seconds=middle_of(reading.cold_start_seconds for reading in shown),
         latency_at_saturation_seconds=_latency(shown),
         connections=shown[0].connections if shown else None,
         windows=len(readings),
@@ -155,6 +157,7 @@ def _arm(
         failures=failures,
         dropped=race is not None and arm.name in race.dropped,
         command=prepared.command if prepared else (),
+        probes=probed(shown),
     )
 
 
@@ -188,11 +191,6 @@ def _latency(readings: Sequence[Reading]) -> SaturationLatency | None:
     for reading in readings:
         merged.merge(Histogram.from_hdr(reading.tally.service))
     return SaturationLatency(p50=merged.supported_percentile(0.5), p99=merged.supported_percentile(0.99))
-
-
-def _middle(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(median(known)) if known else None
 
 
 def _whole(value: float | None) -> int | None:
@@ -235,6 +233,7 @@ def _findings(journal: Journal, twin: Twin | None, validity: Validity) -> Iterab
             continue
         for failure in record.failures:
             yield _failure(record, failure)
+    yield from _launch_findings(journal)
     if twin is not None and twin.blocks < FIRST_DECISION and validity.state == "valid":
         text = f"the twin of {twin.arm} ran in {twin.blocks} blocks only: nothing tells whether this machine is even-handed"
         yield Finding(code="twin-short", severity="warning", text=text)
@@ -242,6 +241,19 @@ def _findings(journal: Journal, twin: Twin | None, validity: Validity) -> Iterab
     if repeats:
         text = f"{repeats} windows were measured again because others used the machine"
         yield Finding(code="windows-refused", severity="info", text=text)
+
+
+def _launch_findings(journal: Journal) -> Iterable[Finding]:
+    """What was found out about launches, once for each arm, with how many of its launches it is true of."""
+    launches = Counter(record.arm for record in journal.of(Window))
+    found: dict[tuple[str, str], list[Finding]] = {}
+    for record in journal.of(Window):
+        for finding in record.reading.findings:
+            found.setdefault((record.arm, finding.code), []).append(finding)
+    for (name, _), findings in found.items():
+        if name != TWIN:
+            text = f"{name}: {findings[-1].text} (in {len(findings)} of {launches[name]} launches)"
+            yield msgspec.structs.replace(findings[-1], arm=name, text=text)
 
 
 def _failure(record: Failed, failure: Failure) -> Finding:

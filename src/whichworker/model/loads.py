@@ -25,6 +25,8 @@ FAILURE_KINDS = (
     "capture",  # a value that a session needs was not in the answer
     "overflow",  # connections were turned away by a full listen queue
     "generator",  # the generator's core was full: the server is faster than what can be measured here
+    "conformance",  # a case of the preflight was answered wrongly or not at all
+    "memory",  # the server's processes used more memory than the budget has for them, and were killed
 )
 
 

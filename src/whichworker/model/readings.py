@@ -23,7 +23,12 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Probes(Struct, frozen=True, kw_only=True):
-    """What was read of the machine and of the server's process tree at both ends of one window."""
+    """What was read of the machine and of the server's process tree at both ends of one window; None where it could not be known.
+
+    `memory_bytes` is the sum of proportional set sizes, `uss_bytes` of what is private to one process; both are read, like
+    `open_files`, when the window has closed. `run_delay_seconds` is how long the threads of the server waited for a core,
+    all of them together.
+    """
 
     seconds: float
     server_cpu_seconds: float | None
@@ -34,10 +39,21 @@ class Probes(Struct, frozen=True, kw_only=True):
     steal_share: float
     listen_overflows: int
     retransmits: int
+    server_user_seconds: float | None = None
+    server_system_seconds: float | None = None
+    run_delay_seconds: float | None = None
+    voluntary_switches: int | None = None
+    involuntary_switches: int | None = None
+    uss_bytes: int | None = None
+    open_files: int | None = None
+    generator_cpu_seconds: float | None = None
 
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """One window: what the generator counted, what the probes saw, and whether it may be used."""
+    """One window: what the generator counted, what the probes saw, and whether it may be used.
+
+    `findings` are about the launch as a whole, its end included.
+    """
 
     tally: Tally
     probes: Probes
@@ -45,6 +61,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     connections: int
     repeats: int = 0
     refused: str = ""
+    findings: tuple[Finding, ...] = ()
 
     @property
     def throughput_per_second(self) -> float:

@@ -11,7 +11,18 @@ import msgspec
 from msgspec import Struct
 
 from whichworker.result.load import PERCENTILES, AskedLoad, Distribution, Intervals, LoadResult
-from whichworker.result.race import AdvisedArm, ArmResult, ArmState, AskedQuestion, Claim, Result, SaturationLatency, Twin, Window
+from whichworker.result.race import (
+    AdvisedArm,
+    ArmProbes,
+    ArmResult,
+    ArmState,
+    AskedQuestion,
+    Claim,
+    Result,
+    SaturationLatency,
+    Twin,
+    Window,
+)
 from whichworker.result.run import SCHEMA, Estimate, Run, Validity
 
 __all__ = [
@@ -19,6 +30,7 @@ __all__ = [
     "SCHEMA",
     "AdvisedArm",
     "AnyResult",
+    "ArmProbes",
     "ArmResult",
     "ArmState",
     "AskedLoad",

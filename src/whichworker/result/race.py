@@ -19,6 +19,26 @@ class SaturationLatency(Struct, frozen=True, kw_only=True):
     p99: float | None
 
 
+class ArmProbes(Struct, frozen=True, kw_only=True):
+    """What was read of an arm's process tree and of the machine beside it: medians over its windows, null where it could not be known."""
+
+    cpu_cores: Annotated[float | None, Meta(description="CPU seconds of the server per second")] = None
+    system_share: Annotated[float | None, Meta(description="of that, the part spent in the kernel")] = None
+    run_delay_cores: Annotated[float | None, Meta(description="threads ready to run without a core, on average")] = None
+    voluntary_switches_per_request: float | None = None
+    involuntary_switches_per_request: float | None = None
+    processes: float | None = None
+    threads: float | None = None
+    uss_bytes: Annotated[float | None, Meta(description="sum of what is private to one process; memory_bytes is the sum of PSS")] = None
+    open_files: float | None = None
+    listen_overflows: float | None = None
+    retransmits: float | None = None
+    steal_share: Annotated[float | None, Meta(description="of the cores in use, taken by the hypervisor")] = None
+    foreign_share: Annotated[float | None, Meta(description="of the cores in use, used by others, steal included")] = None
+    generator_cores: Annotated[float | None, Meta(description="CPU seconds of the generator per second")] = None
+    generator_lag_share: Annotated[float | None, Meta(description="of the window, the generator waited for its core")] = None
+
+
 class ArmResult(Struct, frozen=True, kw_only=True):
     """What was found out about one arm."""
 
@@ -45,6 +65,7 @@ class ArmResult(Struct, frozen=True, kw_only=True):
     failures: tuple[Failure, ...] = ()
     dropped: Annotated[bool, Meta(description="left the race early: not the best by more than delta")] = False
     command: tuple[str, ...] = ()
+    probes: ArmProbes | None = None
 
 
 class Claim(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,117 @@
+"""Locks of the folders of the cache: who builds or removes one has it alone, who uses one shares it until the process ends.
+
+The time of a lock file is when its folder was last used.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+COMPLETE = ".whichworker-complete"
+SUFFIX = ".lock"
+
+_held: dict[Path, int] = {}
+_building: set[int] = set()
+
+
+def lock_of(place: Path) -> Path:
+    """The lock file of a folder, beside it."""
+    return place.parent / f"{place.name}{SUFFIX}"
+
+
+def once(place: Path, build: Callable[[], None]) -> Path:
+    """Have `build` make a folder unless it is there and complete; it cannot be cleared away while this process lives.
+
+    A build that was cut short is begun again.
+    """
+    while place not in _held or not (place / COMPLETE).exists():
+        lock = _held.pop(place, None) or _take(place, fcntl.LOCK_SH)
+        if not (place / COMPLETE).exists():
+            os.close(lock)
+            lock = _take(place, fcntl.LOCK_EX)
+            _building.add(lock)
+            try:
+                if not (place / COMPLETE).exists():
+                    shutil.rmtree(place, ignore_errors=True)
+                    build()
+                    (place / COMPLETE).touch()
+                fcntl.flock(lock, fcntl.LOCK_SH)  # not atomic: somebody may clear in between, so look again
+            except BaseException:
+                os.close(lock)
+                raise
+            finally:
+                _building.discard(lock)
+        _held[place] = lock
+    os.utime(_held[place])
+    return place
+
+
+def building() -> tuple[int, ...]:
+    """The locks of what is being built now, for children that build to inherit: where this process is killed, they hold until those end."""
+    return tuple(_building)
+
+
+def share(place: Path) -> None:
+    """Use a folder that anybody may add to, such as that of the byte code, until this process ends."""
+    if place not in _held:
+        _held[place] = _take(place, fcntl.LOCK_SH)
+    os.utime(_held[place])
+
+
+@contextmanager
+def alone(place: Path) -> Iterator[bool]:
+    """Whether nobody uses or builds a folder now; nobody will until the block has ended."""
+    try:
+        lock = _take(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.close(lock)
+
+
+def in_use(place: Path) -> bool:
+    """Whether somebody uses or builds a folder now; leaves no trace."""
+    try:
+        lock = os.open(lock_of(place), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def last_used(place: Path) -> float:
+    """When a folder was last used, in seconds since the epoch."""
+    for path in (lock_of(place), place):
+        with suppress(FileNotFoundError):
+            return path.stat().st_mtime
+    return 0.0
+
+
+def _take(place: Path, kind: int) -> int:
+    """The descriptor of a lock file, locked; one that was removed while this waited for it is nobody's lock any more."""
+    path = lock_of(place)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(lock, kind)
+            with suppress(FileNotFoundError):
+                if os.fstat(lock).st_ino == path.stat().st_ino:
+                    return lock
+        except BaseException:
+            os.close(lock)
+            raise
+        os.close(lock)

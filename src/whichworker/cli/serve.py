@@ -1,0 +1,203 @@
+"""`whichworker serve`: run one arm in the foreground, or several like a supervisor, exactly as a race would."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from whichworker import units
+from whichworker.cli import consoles
+from whichworker.cli.options import options_of
+from whichworker.config.options import ServeOptions
+from whichworker.errors import UsageError
+from whichworker.lab import serve as laboratory
+from whichworker.lab.running import Bench, Running
+from whichworker.lab.serve import GRACE_SECONDS, ServePlan
+from whichworker.lab.supervise import Supervisor
+from whichworker.process.launch import Ending
+from whichworker.report import files, status, terminal
+from whichworker.report.status import Status
+from whichworker.store import places
+
+FAILED = 2
+LOOK_SECONDS = 0.1
+DRAW_SECONDS = 1.0
+LINES_SECONDS = 5.0
+
+
+@click.command()
+@click.argument("arms", nargs=-1, required=True, metavar="ARM...")
+@options_of(ServeOptions)
+def serve(arms: tuple[str, ...], **given: Any) -> int:
+    """Serve an app by an ARM in the foreground, exactly as a race would: same environment, same command, same cores.
+
+    Its log goes to standard error as it is written; Ctrl-C stops it gracefully, a second Ctrl-C kills it. Several ARMs are kept as a
+    supervisor does: each on a port of its own, started again up to three times when it dies, with one table of all of them. Exit codes: 0
+    stopped as asked, 2 usage error or a server that failed, 130 interrupted before it was up, or killed while it stopped.
+    """
+    options = ServeOptions(**{name: value for name, value in given.items() if value is not None})
+    if options.json and not options.once:
+        raise UsageError("--json goes with --once", hint="whichworker serve ARM --once --json -")
+    files.check_writable(json=options.json)
+    notes = consoles.notes()
+    planned = laboratory.plan(arms, options, Path.cwd(), places.cache_folder())
+    terminal.print_findings(notes, planned.findings)
+    results = notes if options.json == "-" else consoles.results()
+    if options.dry_run:
+        _print_plan(results, planned)
+        return 0
+    with laboratory.folder_of_logs() as folder:
+        bench, without = laboratory.build(planned, folder, places.cache_folder(), _noter(notes))
+        if len(arms) == len(planned.question.arms) == 1 and not options.once:
+            return _foreground(planned, bench, results, notes)
+        with Supervisor(bench, planned.addresses, without) as supervisor:
+            if supervisor.untold:
+                notes.print(Text(supervisor.untold, "yellow"))
+            if options.once:
+                return _once(supervisor, options, results)
+            return _keep(supervisor, results, notes)
+
+
+def _noter(notes: Console) -> Callable[[str], None]:
+    """Notes that take time are told where somebody sits and waits."""
+    return lambda text: notes.print(Text(text, "dim")) if notes.is_terminal else None
+
+
+def _print_plan(console: Console, planned: ServePlan) -> None:
+    for arm in planned.question.arms:
+        console.print(Text.assemble((arm.name, "bold"), f"  http://{planned.addresses[arm.name]}/"))
+        console.print(Text(f"    {shlex.join(laboratory.deployed(planned, arm))}", "dim"), soft_wrap=True)
+
+
+class Foreground:
+    """Tells of the only server: facts to standard output, its log to standard error."""
+
+    def __init__(self, deployed: tuple[str, ...], results: Console, notes: Console) -> None:
+        self.deployed, self.results, self.notes = deployed, results, notes
+
+    def starting(self, command: tuple[str, ...]) -> None:
+        """The whole command, and what a person would type instead where a race needs something of its own."""
+        self._fact("command", shlex.join(command))
+        if command[1:] != self.deployed[1:]:
+            self._fact("deploy", shlex.join(self.deployed))
+
+    def ready(self, run: Running, status: int) -> None:
+        """Where it is, and how long it took."""
+        self._fact("address", f"http://{run.address}/")
+        self._fact("up", f"in {units.show_seconds(run.cold_start_seconds)} with a first answer of status {status}; Ctrl-C stops it")
+
+    def log(self, piece: bytes) -> None:
+        """As it is."""
+        with contextlib.suppress(BrokenPipeError):  # who reads no log still has a server
+            sys.stderr.buffer.write(piece)
+            sys.stderr.buffer.flush()
+
+    def stopping(self) -> None:
+        """Said at once: it may take a while."""
+        self.notes.print(Text(f"stopping, {GRACE_SECONDS:g} s at most; Ctrl-C kills it", "dim"))
+
+    def _fact(self, name: str, text: str) -> None:
+        self.results.print(Text.assemble((f"{name:<11}", "dim"), text), soft_wrap=True)
+
+
+def _foreground(planned: ServePlan, bench: Bench, results: Console, notes: Console) -> int:
+    (arm,) = planned.question.arms
+    teller = Foreground(laboratory.deployed(planned, arm), results, notes)
+    ending = laboratory.foreground(bench, arm, planned.addresses[arm.name], teller)
+    _tell_ending(notes, arm.name, ending)
+    return 0
+
+
+def _once(supervisor: Supervisor, options: ServeOptions, results: Console) -> int:
+    """One status when everything is up or has failed."""
+    while not supervisor.settled():
+        time.sleep(LOOK_SECONDS)
+    supervisor.status()  # the rates are those since the status before
+    time.sleep(DRAW_SECONDS)
+    found = supervisor.status()
+    if options.json == files.STANDARD_OUTPUT:
+        sys.stdout.buffer.write(status.encode(found))
+        sys.stdout.buffer.flush()
+    elif options.json:
+        status.write(found, Path(options.json))
+    results.print(status.table(found, results.width))
+    return _failures(results, found)
+
+
+def _keep(supervisor: Supervisor, results: Console, notes: Console) -> int:
+    """Show the table until Ctrl-C, or until there is nothing left to look after."""
+    shown: set[str] = set()
+    notes.print(Text(status.SEGMENTS, "dim"))
+    shower = _drawn if results.is_terminal else _written
+    with contextlib.suppress(KeyboardInterrupt), contextlib.closing(shower(supervisor, results)) as seen:
+        for found in seen:
+            for service, reason in status.failures(found):
+                if service.name not in shown:
+                    shown.add(service.name)
+                    _print_failure(results if results.is_terminal else notes, service.name, reason)
+    notes.print(Text(f"stopping, {GRACE_SECONDS:g} s at most; Ctrl-C kills them", "dim"))
+    supervisor.stop()
+    for name, minder in supervisor.minders.items():
+        if minder.ending:
+            _tell_ending(notes, name, minder.ending)
+    return FAILED if any(status.failures(supervisor.status())) else 0
+
+
+def _drawn(supervisor: Supervisor, console: Console) -> Generator[Status, None, None]:
+    """A table in place, drawn anew each second."""
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            found = supervisor.status()
+            live.update(status.table(found, console.width), refresh=True)
+            yield found
+            if supervisor.all_failed():
+                return
+            time.sleep(DRAW_SECONDS)
+
+
+def _written(supervisor: Supervisor, console: Console) -> Generator[Status, None, None]:
+    """Plain lines every few seconds, and whenever a state changes."""
+    states: list[str] = []
+    due = 0.0
+    while True:
+        found = supervisor.status()
+        now = [status.state_of(service) for service in found.services]
+        if now != states or time.monotonic() >= due:
+            states, due = now, time.monotonic() + LINES_SECONDS
+            for line in status.lines(found):
+                console.print(line, soft_wrap=True)
+        yield found
+        if supervisor.all_failed():
+            return
+        time.sleep(DRAW_SECONDS)
+
+
+def _failures(console: Console, found: Status) -> int:
+    failed = list(status.failures(found))
+    for service, reason in failed:
+        _print_failure(console, service.name, reason)
+    return FAILED if failed else 0
+
+
+def _print_failure(console: Console, name: str, reason: str) -> None:
+    first, _, rest = reason.partition("\n")
+    console.print(Text.assemble(("x ", "red"), (name, "bold"), f" failed: {first}"))
+    if rest:
+        console.print(Text(rest, "dim"), soft_wrap=True)
+
+
+def _tell_ending(notes: Console, name: str, ending: Ending) -> None:
+    if ending.forced:
+        notes.print(Text(f"{name} did not stop within {GRACE_SECONDS:g} s and was killed", "yellow"))
+    if ending.left:
+        notes.print(Text(f"{name} left {len(ending.left)} processes running, which were killed", "yellow"))

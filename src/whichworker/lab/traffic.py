@@ -1,0 +1,201 @@
+"""What passes through listening ports, from the kernel's own TCP counters: no proxy in the path, nothing asked of a server.
+
+The kernel tells by netlink (NETLINK_SOCK_DIAG, sock_diag(7)) what each open socket has received and sent, and to whoever listens also the
+last word of every socket that it destroys, a moment later: what `ss -i` and `ss -E` show. Together they miss no connection, and need no
+privilege. Layouts: include/uapi/linux/inet_diag.h and tcp.h.
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import struct
+import threading
+from collections.abc import Collection, Iterator
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from whichworker.report.status import Traffic
+
+NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY = 4, 20
+NLM_F_REQUEST, NLM_F_DUMP, NLMSG_ERROR, NLMSG_DONE = 0x1, 0x300, 2, 3
+DESTROYED_TCP_GROUPS = 0b101  # SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY
+INET_DIAG_INFO = 2
+TCP_LISTEN, TCP_TIME_WAIT, TCP_NEW_SYN_RECV = 10, 6, 12
+CONNECTED = 0xFFF & ~(1 << TCP_LISTEN | 1 << TCP_TIME_WAIT)
+HEADER = struct.Struct("=LHHLL")
+REQUEST = struct.Struct("=BBBxL48x")
+PORTS = struct.Struct("!4xHH")
+MESSAGE_SIZE = 72
+COOKIE = struct.Struct("=44x8s")
+COUNTERS = struct.Struct("=120xQQ16xL")  # tcpi_bytes_acked, tcpi_bytes_received, tcpi_data_segs_in
+BUFFER_BYTES = 4 * 2**20
+READ_BYTES = 2**16
+REPLY_SECONDS = 2.0
+SO_RCVBUFFORCE = 33
+
+
+class Connection(NamedTuple):
+    """One socket as the kernel describes it: its own port, the peer's, its identity, and what it has carried."""
+
+    port: int
+    peer: int
+    cookie: bytes
+    bytes_sent: int
+    bytes_received: int
+    segments_received: int
+
+
+class Sums(NamedTuple):
+    """Totals of connections that have ended."""
+
+    connections: int = 0
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    segments_received: int = 0
+
+    def add(self, connection: Connection) -> Sums:
+        """These and one more connection."""
+        return Sums(
+            self.connections + 1,
+            self.bytes_sent + connection.bytes_sent,
+            self.bytes_received + connection.bytes_received,
+            self.segments_received + connection.segments_received,
+        )
+
+
+def messages(received: bytes) -> Iterator[tuple[int, bytes]]:
+    """The type and the content of each netlink message of one datagram."""
+    at = 0
+    while at + HEADER.size <= len(received):
+        length, kind, *_ = HEADER.unpack_from(received, at)
+        if length < HEADER.size:
+            return
+        yield kind, received[at + HEADER.size : at + length]
+        at += (length + 3) & ~3
+
+
+def connection_of(content: bytes) -> Connection | None:
+    """The connection a message tells of; None for a listening socket, or where the kernel gives no counters."""
+    if len(content) < MESSAGE_SIZE:
+        return None
+    port, peer = PORTS.unpack_from(content)
+    (cookie,) = COOKIE.unpack_from(content)
+    at = MESSAGE_SIZE
+    while peer and at + 4 <= len(content):
+        length, kind = struct.unpack_from("=HH", content, at)
+        if kind == INET_DIAG_INFO and length >= 4 + COUNTERS.size:
+            sent, got, segments = COUNTERS.unpack_from(content, at + 4)
+            return Connection(port, peer, cookie, sent, got, segments)
+        at += max(4, (length + 3) & ~3)
+    return None
+
+
+class Counter:
+    """Counts for some ports from its beginning on; a context manager. Raises OSError where this kernel does not tell."""
+
+    def __init__(self, ports: Collection[int]) -> None:
+        self.ports = frozenset(ports)
+        self.complete = True
+        self._ended = {port: Sums() for port in self.ports}
+        self._gone: set[bytes] = set()
+        self._most: dict[int, Traffic] = {}
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._news: socket.socket | None = None
+        self._thread = threading.Thread(target=self._listen, name="traffic", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._news = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG)
+        try:
+            _enlarge(self._news)
+            self._news.bind((0, DESTROYED_TCP_GROUPS))
+            self.read()
+        except BaseException:
+            self._news.close()
+            raise
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._closing.set()
+        self._thread.join()
+        assert self._news is not None
+        self._news.close()
+
+    def read(self) -> dict[int, Traffic]:
+        """What each port has seen so far; raises OSError where the kernel does not answer.
+
+        A connection that ended a moment ago may be in neither list yet, so a sum could shrink: the greater one is kept until then.
+        """
+        with self._lock:
+            self._gone.clear()
+        found = {port: {} for port in self.ports}  # type: dict[int, dict[bytes, Connection]]
+        for family in (socket.AF_INET, socket.AF_INET6):
+            for connection in dump(family):
+                if connection.port in self.ports:
+                    found[connection.port][connection.cookie] = connection
+        with self._lock:
+            for port, open_now in found.items():
+                for cookie in self._gone & open_now.keys():
+                    del open_now[cookie]
+                self._most[port] = self._sum(port, open_now.values())
+            return dict(self._most)
+
+    def _sum(self, port: int, open_now: Collection[Connection]) -> Traffic:
+        sums, former = self._ended[port], self._most.get(port)
+        for connection in open_now:
+            sums = sums.add(connection)
+        return Traffic(
+            connections_open=len(open_now),
+            connections=max(sums.connections, former.connections if former else 0),
+            segments_received=max(sums.segments_received, former.segments_received if former else 0),
+            bytes_received=max(sums.bytes_received, former.bytes_received if former else 0),
+            bytes_sent=max(sums.bytes_sent, former.bytes_sent if former else 0),
+            complete=self.complete,
+        )
+
+    def _listen(self) -> None:
+        """Take in the last words of connections as they come: the kernel keeps only so many for a reader who is late."""
+        assert self._news is not None
+        while not self._closing.is_set():
+            if not select.select([self._news], [], [], 0.1)[0]:
+                continue
+            try:
+                received = self._news.recv(READ_BYTES)
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                self.complete = False
+                continue
+            with self._lock:
+                for _, content in messages(received):
+                    connection = connection_of(content)
+                    if connection is not None and connection.port in self.ports:
+                        self._ended[connection.port] = self._ended[connection.port].add(connection)
+                        self._gone.add(connection.cookie)
+
+
+def dump(family: socket.AddressFamily) -> Iterator[Connection]:
+    """Every TCP connection of this network namespace now, without listeners and those that only wait for time to pass."""
+    content = REQUEST.pack(family, socket.IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), CONNECTED)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as sock:
+        sock.settimeout(REPLY_SECONDS)
+        sock.send(HEADER.pack(HEADER.size + len(content), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, 1, 0) + content)
+        while True:
+            for kind, answer in messages(sock.recv(READ_BYTES)):
+                if kind == NLMSG_DONE:
+                    return
+                if kind == NLMSG_ERROR:
+                    raise OSError(-struct.unpack_from("=i", answer)[0], "the kernel lists no TCP sockets (inet_diag)")
+                if (connection := connection_of(answer)) is not None:
+                    yield connection
+
+
+def _enlarge(sock: socket.socket) -> None:
+    """As much room as may be had: root may have more than the limit for all."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)

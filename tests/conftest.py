@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from whichworker.load.generator import Generator
 from whichworker.model import Answer, App, Arm, Question, Request, Workload
 from whichworker.servers import names
 from whichworker.store import places
+
+# A shell's background job is born ignoring Ctrl-C, and so would be every tool these tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROJECTS = Path(__file__).parent / "projects"
 RIGHT = Answer(status=200, headers=(("Content-Type", "application/json"),), body=b'{"answer": 42}')

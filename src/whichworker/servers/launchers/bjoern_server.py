@@ -20,15 +20,22 @@ def main() -> None:
     given = parser.parse_args()
     module, _, attribute = given.app.partition(":")
     bjoern.listen(attrgetter(attribute)(import_module(module)), given.host, given.port)
-    children = [fork() for _ in range(given.workers)]
+    children: list[int] = []
+    stopped = False
 
     def stop(number: int, _: object) -> None:
+        nonlocal stopped
+        stopped = True
         for child in children:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+        signal.signal(number, stop)  # before the first child: whoever sees one serve may stop it at once
+    while len(children) < given.workers and not stopped:
+        children.append(fork())
+    if stopped:
+        stop(signal.SIGTERM, None)  # a child that was being born when the signal came
     for child in children:
         os.waitpid(child, 0)
 
@@ -38,6 +45,8 @@ def fork() -> int:
     child = os.fork()
     if child:
         return child
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         bjoern.run()
     except KeyboardInterrupt:

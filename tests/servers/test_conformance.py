@@ -49,9 +49,12 @@ BODY_AFTER_HEAD = ("waitress", "uwsgi")
 """They send the body that an app returns for HEAD, and Django leaves it to the server to take it away."""
 
 
-@pytest.fixture(params=ASKED)
+COMMON = {*table.CONTENDERS, *FAMILIES.values()}
+
+
+@pytest.fixture(params=[name if name in COMMON else pytest.param(name, marks=pytest.mark.truth) for name in ASKED])
 def server(request: pytest.FixtureRequest) -> str:
-    """Each server that ships and takes no minutes to build."""
+    """Each server that ships and takes no minutes to build; every day the contenders and one of each family, all with `make truth`."""
     name: str = request.param
     return name
 

@@ -70,7 +70,7 @@ def test_every_case_has_its_mark_and_its_evidence(arms: Arms, tmp_path: Path) ->
     refused = arm_report("uvicorn", "refused", failures=(Failure(kind="refused", count=1, sample="it speaks asgi"),))
     arms(arm_report("waitress", "failed", Outcome(case="answers"), WRONG, NEVER, TOLD), refused)
     done = CliRunner().invoke(cli, ["preflight", "mine", "--json", str(tmp_path / "out.json")])
-    assert "waitress 1.0  ✓ ✗ – !" in done.output
+    assert "waitress 1.0  ✓ ! – !" in done.output
     assert "uvicorn 1.0   – – – –" in done.output
     assert "3 bytes of a body" in done.output
     assert "it speaks asgi" in done.output

@@ -74,7 +74,7 @@ def test_reload(answered: list[float], failures: list[tuple[str, str]], ended: b
     [
         ("json", "body", "wsgi", False, True),
         ("post", "timeout", "asgi", False, True),
-        ("head", "framing", "wsgi", False, True),
+        ("head", "framing", "wsgi", False, False),
         ("slow", "status", "wsgi", False, True),
         ("slow", "slow", "wsgi", False, False),
         ("slow-async", "status", "wsgi", False, False),

@@ -67,6 +67,8 @@ def test_each_serves_at_its_own_address_and_nothing_is_left(tmp_path: Path) -> N
         for arm in bench.question.arms:
             until(supervisor, arm.name, "up")
             assert [ask(supervisor, arm.name) for _ in range(3)] == [200] * 3
+        # One worker may answer before the other has been started.
+        wait_for(lambda: {service.name: service.processes for service in supervisor.status().services}["gunicorn-sync[workers=2]"] == 3)
         services = {service.name: service for service in supervisor.status().services}
         assert services["waitress"].processes == 1
         assert services["gunicorn-sync[workers=2]"].processes == 3

@@ -223,3 +223,11 @@ def test_every_default_is_a_knob_and_allowed(name: str) -> None:
     server = table.load(name)
     for key, value in server.settings(2).items():
         assert names.setting(server, name, key, str(value)) == value
+
+
+def test_groups_stand_for_every_server_that_is_not_opt_in() -> None:
+    everything = names.chosen("all-wsgi,all-asgi")
+    assert len(everything) == len(set(everything)) > 30
+    assert set(everything) == {name for name in table.names() if not table.load(name).opt_in}
+    assert names.chosen("sync,all-asgi")[0] == "sync"
+    assert names.chosen("") == list(table.CONTENDERS)

@@ -23,7 +23,7 @@ Positive = Annotated[float, Meta(gt=0)]
 class RaceOptions(Struct, frozen=True, kw_only=True):
     """What `whichworker race` can be told, beside the app."""
 
-    servers: Annotated[str, option("the arms to race, separated by commas; without it, the twelve usual contenders", "A,B")] = ""
+    servers: Annotated[str, option("the arms, separated by commas; all-wsgi, all-asgi for all; without it, the twelve usual", "A,B")] = ""
     workload: Annotated[str, option("what to ask: json, json-async, query-json, query-json-async, or a path of the app", "NAME")] = ""
     python: Annotated[tuple[str, ...], option("interpreter of the app, as a version or a path; repeatable", "X")] = ()
     connections: Annotated[int | None, option("connections in closed loop, instead of the automatic choice", "N")] = None
@@ -122,7 +122,7 @@ class CacheOptions(Struct, frozen=True, kw_only=True):
 class PreflightOptions(Struct, frozen=True, kw_only=True):
     """What `whichworker preflight` can be told, beside the app; never in the configuration file."""
 
-    servers: Annotated[str, option("the arms to examine, separated by commas; without it, the twelve usual contenders", "A,B")] = ""
+    servers: Annotated[str, option("the arms to examine, as in a race; without it, the twelve usual contenders", "A,B")] = ""
     workload: Annotated[str, option("whose own answers are asked: a workload as in a race, or a path of the app", "NAME")] = ""
     python: Annotated[tuple[str, ...], option("interpreter of the app, as a version or a path; repeatable", "X")] = ()
     json: Annotated[str, option("write the outcomes as JSON; - for standard output", "PATH")] = ""

@@ -14,7 +14,7 @@ from whichworker.apps.interpreters import inspect
 from whichworker.config.options import RaceOptions
 from whichworker.errors import UsageError
 from whichworker.model import App, Arm, Budget, Finding, Question, Workload
-from whichworker.servers import names, table
+from whichworker.servers import names
 from whichworker.store import places
 from whichworker.workloads.table import workload
 
@@ -27,7 +27,7 @@ def ask(named: str | None, options: RaceOptions, here: Path, cache: Path) -> tup
     Raises UsageError for whatever cannot be used, before anything is started.
     """
     budget = budget_of(options.time)
-    checked = [names.parse(text) for text in names.split(options.servers) or table.CONTENDERS]
+    checked = [names.parse(text) for text in names.chosen(options.servers)]
     what = workload(options.workload) if options.workload else None
     if options.connections is not None and not 1 <= options.connections <= MOST_CONNECTIONS:
         raise UsageError(f"--connections must be between 1 and {MOST_CONNECTIONS}, not {options.connections}")

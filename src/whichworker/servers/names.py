@@ -32,9 +32,28 @@ class Wanted(Struct, frozen=True):
         return self.server + version + python + (f"[{settings}]" if settings else "")
 
 
+GROUPS = ("all-wsgi", "all-asgi")
+
+
 def split(text: str) -> list[str]:
     """Split a list of arm names at its commas, but not at those inside brackets."""
     return [part.strip() for part in re.findall(r"(?:\[[^\]]*\]?|[^,\[])+", text) if part.strip()]
+
+
+def chosen(text: str) -> list[str]:
+    """The names of a list, the usual contenders for an empty one.
+
+    `all-wsgi` and `all-asgi` stand for every server of that interface that takes no minutes to build.
+    """
+    found: list[str] = []
+    for name in split(text) or table.CONTENDERS:
+        interface = name.removeprefix("all-")
+        if name in GROUPS:
+            servers = ((known, table.load(known)) for known in table.names())
+            found += [known for known, server in servers if server.interface == interface and not server.opt_in]
+        else:
+            found.append(name)
+    return found
 
 
 def parse(text: str) -> Wanted:

@@ -1,0 +1,61 @@
+"""Whom a service runs as, and the temporary folder it has to itself."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from msgspec import Struct
+
+from whichworker.errors import UsageError
+
+MOST_SOCKET_BYTES = 99
+LONGEST_NAME = "/whichworker-service-12345678/.s.PGSQL.5432"
+PREFIX = "whichworker-service-"
+
+
+class Owner(Struct, frozen=True):
+    """A user without privileges."""
+
+    user: int
+    group: int
+
+
+def owner(names: Iterable[str]) -> Owner | None:
+    """The first of these users that is there, where the tool is run by root; None: whoever runs the tool.
+
+    Raises UsageError where none is there: PostgreSQL refuses to be run by root, and no service needs to be.
+    """
+    wanted = tuple(names)
+    if os.geteuid() or not wanted:
+        return None
+    for name in wanted:
+        try:
+            found = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        if found.pw_uid:
+            return Owner(found.pw_uid, found.pw_gid)
+    raise UsageError(
+        f"run by root, a service needs one of the users {', '.join(wanted)}", hint="useradd --system nobody, or do not run as root"
+    )
+
+
+def make_folder(whose: Owner | None) -> Path:
+    """A new folder for that user alone, with a path short enough for a Unix socket; raises UsageError where there is no place for one."""
+    for parent in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp")):
+        if len(os.fsencode(parent) + LONGEST_NAME.encode()) <= MOST_SOCKET_BYTES and _is_open(Path(parent), whose):
+            folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+            if whose is not None:
+                os.chown(folder, whose.user, whose.group)
+            return folder
+    raise UsageError("no temporary folder has a path short enough for a Unix socket", hint="set TMPDIR to a short path, such as /tmp")
+
+
+def _is_open(parent: Path, whose: Owner | None) -> bool:
+    """Whether that user may pass through all folders down to this one, and we may write into it."""
+    passable = whose is None or all(folder.stat().st_mode & 0o001 for folder in (parent, *parent.parents))
+    return passable and os.access(parent, os.W_OK | os.X_OK)

@@ -4,75 +4,144 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 from importlib.resources import as_file, files
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from whichworker.apps import environments, locks
 from whichworker.errors import EnvironmentFailed, UsageError
 from whichworker.model import App
 
 PREFIX = "builtin:"
-BUILTIN = {"django": "django_project"}
 WSGI, ASGI = "aviary.wsgi:application", "aviary.asgi:application"
+SEED_SECONDS = 120
+ALONE = {"DATABASE_URL": "", "REDIS_URL": ""}
+"""A built-in app uses a service because it was asked for, never because the user's shell happens to name one."""
+DIRECT = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+"""Calls to an upstream on this machine never take the user's proxy."""
 
 
-def app(name: str, base: str, cache: Path) -> App:
+class Sample(Struct, frozen=True, kw_only=True):
+    """A built-in app: its folder, its callables, the framework it is named after, how its database is made and of which files."""
+
+    folder: str
+    framework: str
+    title: str
+    wsgi: str | None = None
+    asgi: str | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    seed: tuple[str, ...]
+    rows: tuple[str, ...]
+
+
+DJANGO_ROWS = (
+    "django_project/*/migrations/0*.py",
+    "django_project/*/*.json",
+    "django_project/*/management/commands/seed.py",
+)
+
+BUILTIN: dict[str, Sample] = {
+    "django": Sample(
+        folder="django_project",
+        framework="django",
+        title="Django",
+        wsgi=WSGI,
+        asgi=ASGI,
+        environment={"DJANGO_SETTINGS_MODULE": "aviary.settings"},
+        seed=("manage.py", "seed"),
+        rows=DJANGO_ROWS,
+    ),
+    "fastapi": Sample(
+        folder="fastapi_app",
+        framework="fastapi",
+        title="FastAPI",
+        asgi="roost.main:application",
+        seed=("seed.py",),
+        rows=("django_project/*/*.json", "fastapi_app/seed.py", "fastapi_app/roost/tables.py"),
+    ),
+    "fastapi-django": Sample(
+        folder="fastapi_django",
+        framework="django",
+        title="FastAPI around Django",
+        asgi="mixed.main:application",
+        environment={"DJANGO_SETTINGS_MODULE": "aviary.settings"},
+        seed=("../django_project/manage.py", "seed"),
+        rows=DJANGO_ROWS,
+    ),
+}
+
+
+def app(name: str, base: str, cache: Path, *, extras: bool = False) -> App:
     """A built-in app on this base interpreter: environment built and database seeded on first use, both in the cache folder.
 
-    `builtin:django` has the newest Django of its interpreter, `builtin:django@5.2` the one of that lock file.
+    `builtin:django` has the newest Django of its interpreter, `builtin:django@5.2` the one of that lock file. With `extras` its
+    environment holds what the studies need, too: HTTP clients, brotli, drivers for PostgreSQL and Redis. Raises UsageError for an
+    unknown name, EnvironmentFailed where the environment cannot be built or the database not be seeded.
     """
-    short, _, version = name.removeprefix(PREFIX).partition("@")
+    short, _, wanted = name.removeprefix(PREFIX).partition("@")
     if short not in BUILTIN:
         raise UsageError(f"no built-in app is called {name!r}", hint=f"one of {', '.join(PREFIX + known for known in BUILTIN)}")
-    with as_file(files("whichworker.apps.samples") / BUILTIN[short]) as folder:
-        directory = Path(folder)
-    interpreter = environments.application(cache, short, _lock(directory, short, version), base)
-    django = interpreter.packages["django"]
-    data = cache / "data" / f"{short}-{django}-{digest_of_rows(directory)}"
+    sample = BUILTIN[short]
+    with as_file(files("whichworker.apps.samples")) as folder:
+        samples = Path(folder)
+    directory = samples / sample.folder
+    lock = _lock(directory, short, wanted, extras)
+    interpreter = environments.application(cache, f"{short}-studies" if extras else short, lock, base)
+    version = interpreter.packages[sample.framework]
+    place = cache / "data" / f"{short}-{version}-{digest_of_rows(samples, sample)}"
     built = App(
         name=name,
         directory=str(directory),
         python=interpreter.path,
-        wsgi=WSGI,
-        asgi=ASGI,
-        environment={"DJANGO_SETTINGS_MODULE": "aviary.settings", "WHICHWORKER_SAMPLE_DATA": str(data)},
-        setup=((interpreter.path, "manage.py", "seed"),),
+        wsgi=sample.wsgi,
+        asgi=sample.asgi,
+        environment={
+            **sample.environment,
+            **ALONE,
+            "WHICHWORKER_SAMPLE_DATA": str(place),
+            **({"WHICHWORKER_EXTRAS": "1", **DIRECT} if extras else {}),
+        },
+        setup=((interpreter.path, *sample.seed),),
         ready_path="/json",
-        origin={"app": f"built in, Django {django}", "python": f"{base} ({interpreter.version})"},
+        origin={"app": f"built in, {sample.title} {version}", "python": f"{base} ({interpreter.version})"},
     )
-    seed(built, data, cache)
+    seed(built, place, cache)
     return built
 
 
-def _lock(directory: Path, short: str, version: str) -> Path:
+def _lock(directory: Path, short: str, version: str, extras: bool) -> Path:
     """The lock file of a version of the framework, or the one that fits any interpreter where none is named."""
-    known = sorted(path.stem.removeprefix("requirements-") for path in directory.glob("requirements-*.lock"))
+    suffix = "-studies" if extras else ""
+    pattern = re.compile(rf"requirements-(\d[\d.]*){suffix}\.lock")
+    known = sorted(match[1] for path in directory.iterdir() if (match := pattern.fullmatch(path.name)))
     if version and version not in known:
         hint = f"{PREFIX}{short}, or one of {', '.join(f'{PREFIX}{short}@{other}' for other in known)}"
         raise UsageError(f"the built-in {short} app is not locked to version {version!r}", hint=hint)
-    return directory / (f"requirements-{version}.lock" if version else "requirements.lock")
+    return directory / f"requirements{'-' + version if version else ''}{suffix}.lock"
 
 
-def digest_of_rows(directory: Path) -> str:
+def digest_of_rows(samples: Path, sample: Sample) -> str:
     """What the database is made of: other migrations or rows mean another database, never a half-changed one."""
     digest = hashlib.sha256()
-    for path in sorted(
-        [*directory.glob("*/migrations/0*.py"), *directory.glob("*/*.json"), *directory.glob("*/management/commands/seed.py")]
-    ):
-        digest.update(path.relative_to(directory).as_posix().encode() + b"\0" + path.read_bytes())
+    for path in sorted(path for pattern in sample.rows for path in samples.glob(pattern)):
+        digest.update(path.relative_to(samples).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:8]
 
 
-def seed(built: App, data: Path, cache: Path) -> None:
+def seed(built: App, place: Path, cache: Path) -> None:
     """Run the app's setup steps once; a seeding that was cut short is begun again."""
 
     def make() -> None:
-        data.mkdir(parents=True)
+        place.mkdir(parents=True)
         environment = {**os.environ, **built.environment, "PYTHONPYCACHEPREFIX": str(cache / "pycache")}
         for step in built.setup:
-            run = subprocess.run(step, cwd=built.directory, env=environment, capture_output=True, text=True, timeout=120, check=False)
+            run = subprocess.run(
+                step, cwd=built.directory, env=environment, capture_output=True, text=True, timeout=SEED_SECONDS, check=False
+            )
             if run.returncode:
                 raise EnvironmentFailed(f"the database of {built.name} could not be seeded", seen=run.stderr[-2000:])
 
-    locks.once(data, make)
+    locks.once(place, make)

@@ -16,17 +16,17 @@ SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*,\s*["']([\w.]+)["']""")
 TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
-def discover(named: str | None, python: str | None, here: Path, cache: Path) -> tuple[App, list[Finding]]:
-    """The app that is meant, and what there is to say about how it was found.
+def discover(named: str | None, python: str | None, here: Path, cache: Path, *, extras: bool = False) -> tuple[App, list[Finding]]:
+    """The app that is meant, and what there is to say about how it was found; a built-in one in its larger environment with `extras`.
 
     Raises UsageError where what was named is not there or not clear.
     """
     if named is None:
         if (here / "manage.py").is_file():
             return from_folder(here, python), []
-        return _builtin("builtin:django", python, cache), [_nothing_here(here)]
+        return _builtin("builtin:django", python, cache, extras), [_nothing_here(here)]
     if named.startswith(builtin.PREFIX):
-        return _builtin(named, python, cache), []
+        return _builtin(named, python, cache, extras), []
     if Path(named).is_dir():
         return from_folder((here / named).resolve(), python), []
     if TARGET.fullmatch(named):
@@ -90,9 +90,9 @@ def _interpreter(folder: Path, python: str | None) -> tuple[str, str]:
     return interpreters.own_base(), "the interpreter whichworker was installed with: no .venv here and no VIRTUAL_ENV"
 
 
-def _builtin(name: str, python: str | None, cache: Path) -> App:
+def _builtin(name: str, python: str | None, cache: Path, extras: bool) -> App:
     base = interpreters.find(python, uv_path()) if python else interpreters.own_base()
-    return builtin.app(name, interpreters.inspect(base).base, cache)
+    return builtin.app(name, interpreters.inspect(base).base, cache, extras=extras)
 
 
 def _nothing_here(here: Path) -> Finding:

@@ -6,11 +6,18 @@ from typing import ClassVar
 
 from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings
 from whichworker.servers.configs import Options, flags
-from whichworker.servers.known import SLOW_HEADERS, THREAD_PER_REQUEST
+from whichworker.servers.known import CHUNKED_EMPTY, SLOW_HEADERS, THREAD_PER_REQUEST
 from whichworker.servers.protocol import LOG_LEVEL, WORKERS, Adapter, whole
 
 LIMIT = Knob(name="limit", least=0, help="connections of each worker process beyond which it answers 503; 0: no limit")
 
+WSGI_THREADS = 10
+WSGI_DEPRECATED = Finding(
+    code="deprecated-upstream",
+    severity="warning",
+    text="uvicorn calls its own WSGI mode deprecated and points to a2wsgi",
+    hint="uvicorn-a2wsgi",
+)
 RELOAD = Finding(
     code="reload-needs-workers",
     severity="info",
@@ -86,3 +93,26 @@ class H11Uvloop(Asyncio):
     title = "uvicorn, uvloop and h11"
     requirements = ("uvicorn", "uvloop")
     loop: ClassVar[str] = "uvloop"
+
+
+class Wsgi(Asyncio):
+    """uvicorn's own way to serve WSGI apps: ten threads in each process, which no option changes."""
+
+    kind: ClassVar[str] = "wsgi"
+    title = "uvicorn, its own WSGI mode"
+    interface: ClassVar[Interface] = "wsgi"
+    knobs: ClassVar[tuple[Knob, ...]] = (WORKERS,)
+    known: ClassVar[tuple[Finding, ...]] = (WSGI_DEPRECATED, RELOAD, CHUNKED_EMPTY, SLOW_HEADERS)
+
+    def settings(self, cores: int) -> Settings:
+        """One process a core."""
+        return {"workers": cores}
+
+    def command(self, app: App, address: Address, settings: Settings) -> Command:
+        """`uvicorn --interface wsgi …`."""
+        argv = flags({**options_of(address, settings, self.loop, self.parser), "interface": "wsgi"})
+        return Command(argv=("uvicorn", *argv, self.target(app)))
+
+    def in_flight_limit(self, settings: Settings) -> int:
+        """Ten for each process: the size of the pool in uvicorn.middleware.wsgi."""
+        return WSGI_THREADS * whole(settings, "workers")

@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from whichworker.model import Answer, Interface, Request, Severity, Workload
-from whichworker.workloads.table import JSON, workload
+from whichworker.workloads.answers import JSON
+from whichworker.workloads.table import workload
 
 Way = Literal["ask", "chunked", "together", "reuse", "head", "stop", "reload"]
 State = Literal["passed", "failed", "timeout", "not applicable"]

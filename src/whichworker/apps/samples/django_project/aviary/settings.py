@@ -1,7 +1,9 @@
-"""What `startproject` writes, with DEBUG off: stock apps, stock middleware, SQLite."""
+"""What `startproject` writes, with DEBUG off: stock apps, stock middleware; SQLite and local memory unless URLs name other services."""
 
 import os
 from pathlib import Path
+
+from aviary import backing
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("WHICHWORKER_SAMPLE_DATA", BASE_DIR))
@@ -49,7 +51,12 @@ TEMPLATES = [
 WSGI_APPLICATION = "aviary.wsgi.application"
 ASGI_APPLICATION = "aviary.asgi.application"
 
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA_DIR / "aviary.sqlite3"}}
+DATABASES = {"default": backing.database(os.environ.get("DATABASE_URL"), DATA_DIR / "aviary.sqlite3")}
+if os.environ.get("WHICHWORKER_PSYCOGREEN"):  # psycopg2 waits in C, which gevent's patches do not reach
+    from psycogreen.gevent import patch_psycopg
+
+    patch_psycopg()
+CACHES = {"default": backing.cache(os.environ.get("REDIS_URL"))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "en-us"

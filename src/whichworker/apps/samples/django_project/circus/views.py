@@ -1,4 +1,4 @@
-"""Each list twice: from a sync view and from an async one, with the same answer."""
+"""Each list for who has logged in, and for everybody."""
 
 from django.http import JsonResponse
 
@@ -16,19 +16,25 @@ def listed(rows):
     return JsonResponse({"results": rows, "count": len(rows), "next": None})
 
 
-def clowncollege_sync(request):
-    return listed(list(ClownCollege.objects.values(*COLLEGE))) if request.user.is_authenticated else refuse()
+def colleges():
+    return ClownCollege.objects.values(*COLLEGE)
 
 
-async def clowncollege_async(request):
-    user = await request.auser()
-    return listed([row async for row in ClownCollege.objects.values(*COLLEGE)]) if user.is_authenticated else refuse()
+def troupes():
+    return Troupe.objects.values(*TROUPE)
 
 
-def troupe_sync(request):
-    return listed(list(Troupe.objects.values(*TROUPE))) if request.user.is_authenticated else refuse()
+def clowncollege(request):
+    return listed(list(colleges())) if request.user.is_authenticated else refuse()
 
 
-async def troupe_async(request):
-    user = await request.auser()
-    return listed([row async for row in Troupe.objects.values(*TROUPE)]) if user.is_authenticated else refuse()
+def troupe(request):
+    return listed(list(troupes())) if request.user.is_authenticated else refuse()
+
+
+def open_clowncollege(request):
+    return listed(list(colleges()))
+
+
+def open_troupe(request):
+    return listed(list(troupes()))

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         seed(Troupe, circus["troupes"])
         users = get_user_model().objects
         if not users.filter(username=KEEPER).exists():
-            users.create_superuser(KEEPER, password=KEEPER)
+            users.create_superuser(KEEPER, email="", password=KEEPER)  # Django 2.2 insists on an address
 
 
 def rows(path):

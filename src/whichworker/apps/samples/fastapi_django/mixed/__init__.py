@@ -1,0 +1,1 @@
+"""FastAPI with the whole built-in Django project mounted under it."""

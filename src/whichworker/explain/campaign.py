@@ -1,0 +1,152 @@
+"""From names to an explanation: the built-in app, an environment for each worker, one portrait after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import time
+from collections.abc import Sequence
+
+import whichworker
+from whichworker.apps import builtin, environments, interpreters
+from whichworker.explain.counting import MOST_AT_ONCE
+from whichworker.explain.plan import ExplainRun, small_arm, wanted
+from whichworker.explain.portrait import ExplainWatch, Portrait
+from whichworker.explain.sentences import is_noisy
+from whichworker.lab import open_files, prepare
+from whichworker.lab.ask import budget_of
+from whichworker.lab.running import Bench
+from whichworker.load.generator import Generator
+from whichworker.model import App, Arm, Budget, Finding, Question
+from whichworker.probes import machine
+from whichworker.result.explain import AskedExplain, ExplainedArm, ExplainResult
+from whichworker.result.run import Run, Validity
+from whichworker.servers import names, table
+from whichworker.store import places
+from whichworker.store.records import Failed
+from whichworker.workloads.table import workload
+
+SECONDS_EACH = {True: 60.0, False: 180.0}
+
+
+def explain(asked: ExplainRun, watch: ExplainWatch) -> ExplainResult:
+    """Draw every worker that can be had here; an interrupted run has those that were done.
+
+    Raises UsageError for names and settings that cannot be used, before anything is built or started.
+    """
+    began, started = time.monotonic(), datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    question = ask(asked, watch)
+    built, without = prepare.build(question, asked.cache, watch.note)
+    arms: list[ExplainedArm] = [_out(question, record) for record in without]
+    for out in arms:
+        watch.explained(out)
+    bench = Bench(question, built, asked.folder, asked.cache)
+    finished = False
+    with contextlib.suppress(KeyboardInterrupt), Generator() as generator:
+        generator.start(question.budget.generator_cores)
+        for arm in question.arms:
+            if arm.name in built:
+                arms.append(Portrait(bench, generator, arm, asked.lengths, watch).draw())
+                watch.explained(arms[-1])
+        finished = True
+    run = Run(
+        id=asked.folder.name,
+        started=started,
+        command=asked.command,
+        version=whichworker.__version__,
+        seconds=time.monotonic() - began,
+        finished=finished,
+    )
+    return conclude(asked, question.budget, run, in_order(arms, [arm.name for arm in question.arms]))
+
+
+def ask(asked: ExplainRun, watch: ExplainWatch) -> Question:
+    """The question: which arms on which interpreters; raises UsageError."""
+    chosen = [wanted(worker) for worker in asked.workers]
+    for name in chosen:
+        small_arm(name, "")
+    open_files.allow(MOST_AT_ONCE)
+    places.make_cache(asked.cache)
+    apps: dict[str, App] = {}
+    arms: list[Arm] = []
+    for name in chosen:
+        watch.note(f"{asked.app} for {name}")
+        base = interpreters.find(name.python, environments.uv_path()) if name.python else interpreters.own_base()
+        app = builtin.app(asked.app, interpreters.inspect(base).base, asked.cache)
+        label = interpreters.inspect(app.python).short_version
+        apps.setdefault(label, app)
+        arms.append(small_arm(name, label))
+    seconds = SECONDS_EACH[asked.quick] * len(arms)
+    return Question(apps=apps, workload=workload("json", asked.app), arms=names.number_copies(arms), budget=budget_of(seconds))
+
+
+def conclude(asked: ExplainRun, budget: Budget, run: Run, arms: Sequence[ExplainedArm]) -> ExplainResult:
+    """The result; invalid where nobody could be measured."""
+    reasons = () if any(arm.state == "measured" for arm in arms) else ("no worker could be measured",)
+    return ExplainResult(
+        question=AskedExplain(
+            workers=asked.workers,
+            app=asked.app,
+            quick=asked.quick,
+            server_cores=budget.server_cores,
+            generator_cores=budget.generator_cores,
+        ),
+        machine=machine.describe(),
+        run=run,
+        validity=Validity(state="invalid" if reasons else "valid", reasons=reasons),
+        findings=tuple(findings(asked, budget, arms)),
+        arms=tuple(arms),
+    )
+
+
+def findings(asked: ExplainRun, budget: Budget, arms: Sequence[ExplainedArm]) -> list[Finding]:
+    """What is worth saying about the whole."""
+    found = []
+    for worker in asked.workers:
+        if (server := wanted(worker).server) != worker and server.endswith(f"-{worker}") and not _is_unique(worker):
+            text = f"{worker} is taken for {server}: other servers have a class of that name, too"
+            found.append(Finding(code="name-taken", severity="info", text=text))
+    if budget.shared:
+        text = "only one core is usable: generator and server share it, so latencies are those of both together"
+        found.append(Finding(code="cores-shared", severity="warning", text=text))
+    for arm in arms:
+        if is_noisy(arm):
+            text = f"{arm.name}: its fast view was slow before anything ran beside it, so its latencies say little"
+            hint = "run it again when nothing else uses the machine"
+            found.append(Finding(code="noisy", severity="warning", text=text, hint=hint, arm=arm.name))
+        if short := [stair for stair in arm.staircase if stair.answered < stair.at_once]:
+            text = f"{arm.name} left {short[0].at_once - short[0].answered} of {short[0].at_once} requests at once without a right answer"
+            found.append(Finding(code="unanswered", severity="warning", text=text, arm=arm.name))
+        if arm.limit_configured is not None and arm.limit_found not in (None, arm.limit_configured):
+            text = f"{arm.name} had {arm.limit_found} requests in flight, where {arm.limit_configured} are configured"
+            found.append(Finding(code="limit-differs", severity="warning", text=text, arm=arm.name))
+        found += [
+            Finding(code="not-measured", severity="warning", text=f"{arm.name}: {failure.kind}", evidence=failure.sample, arm=arm.name)
+            for failure in arm.failures
+        ]
+    return found
+
+
+def _is_unique(worker: str) -> bool:
+    parts = set(worker.split("-"))
+    return sum(parts <= set(name.split("-")) for name in table.names()) == 1
+
+
+def in_order(arms: Sequence[ExplainedArm], order: Sequence[str]) -> tuple[ExplainedArm, ...]:
+    """As they were asked for."""
+    return tuple(sorted(arms, key=lambda arm: order.index(arm.name)))
+
+
+def _out(question: Question, record: Failed) -> ExplainedArm:
+    arm = question.arm(record.arm)
+    server = table.load(arm.server)
+    return ExplainedArm(
+        name=arm.name,
+        server=arm.server,
+        kind=arm.kind,
+        interface=arm.interface,
+        settings=arm.settings,
+        state="refused" if record.refused else "failed",
+        limit_configured=server.in_flight_limit(arm.settings),
+        failures=record.failures,
+    )

@@ -1,0 +1,132 @@
+"""Workers explained as a page: Markdown for a repository, one HTML file for anybody, the staircase drawn in both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from whichworker.report.explain import bar, rows_of, settings_of, show_knob, stairs_of, title_of, views_of
+from whichworker.result.explain import ExplainedArm, ExplainResult, View
+
+WIDTH, HEIGHT, LEFT, BELOW, RIGHT = 640, 300, 44, 40, 170
+STROKES = ("var(--accent)", "var(--doubt)", "var(--memory)", "var(--bad)", "var(--slow)", "var(--ink)")
+DASHES = ("none", "7 3", "2 3", "9 3 2 3", "4 4", "1 2")
+
+
+def render(result: ExplainResult) -> str:
+    """One HTML file that opens offline and runs no script."""
+    measured = [arm for arm in result.arms if arm.state == "measured"]
+    body = [(title, [show(arm) for arm in measured]) for title, show in rows_of(measured)]
+    staircases = [(title_of(view), _chart(measured, view), _stair_rows(measured, view)) for view in views_of(measured)]
+    return (
+        _environment()
+        .get_template("explain.html")
+        .render(result=result, measured=measured, rows=body, staircases=staircases, show=show_knob)
+    )
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("whichworker.report", "templates")
+    found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    found.globals["settings_of"] = settings_of
+    return found
+
+
+def _stair_rows(arms: list[ExplainedArm], view: View) -> list[tuple[int, list[str]]]:
+    counts = sorted({at_once for arm in arms for at_once in stairs_of(arm, view)})
+    return [(at_once, [_overlapped(arm, view, at_once) for arm in arms]) for at_once in counts]
+
+
+def _overlapped(arm: ExplainedArm, view: View, at_once: int) -> str:
+    stair = stairs_of(arm, view).get(at_once)
+    return "" if stair is None else str(stair.overlapped)
+
+
+def _chart(arms: list[ExplainedArm], view: View) -> Markup:
+    """Requests at once against requests that overlap, both doubling from line to line; curves differ in dashes as well as in colour."""
+    shown = [arm for arm in arms if stairs_of(arm, view)]
+    top = max((at_once for arm in shown for at_once in stairs_of(arm, view)), default=1)
+    steps = max(1, math.ceil(math.log2(top)))
+    width, height = WIDTH - LEFT - RIGHT, HEIGHT - BELOW - 12
+
+    def place(at_once: float, overlapped: float) -> tuple[float, float]:
+        return LEFT + width * math.log2(at_once) / steps, 12 + height * (1 - math.log2(max(1.0, overlapped)) / steps)
+
+    parts = [_grid(steps, height, place(1, 1)[1])]
+    for number in range(steps + 1):
+        x, y = place(2**number, 2**number)
+        parts.append(f'<text x="{x:.0f}" y="{HEIGHT - 22}" text-anchor="middle">{2**number}</text>')
+        parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.0f}" text-anchor="end">{2**number}</text>')
+    for place_in_list, arm in enumerate(shown):
+        points = [place(stair.at_once, stair.overlapped) for stair in stairs_of(arm, view).values()]
+        parts.append(_curve(arm.name, points, place_in_list))
+    parts.append(f'<text x="{LEFT + width / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">requests at once</text>')
+    inner = "".join(parts)
+    label = escape(title_of(view))
+    return Markup(f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{inner}</svg>')
+
+
+def _grid(steps: int, height: float, bottom: float) -> str:
+    lines = (12 + height * number / steps for number in range(steps + 1))
+    across = "".join(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>' for y in lines)
+    return across + f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{bottom:.1f}" y2="{bottom:.1f}" class="axis"/>'
+
+
+def _curve(name: str, points: list[tuple[float, float]], number: int) -> str:
+    stroke, dash = STROKES[number % len(STROKES)], DASHES[number % len(DASHES)]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    shape = f'style="stroke: {stroke}" stroke-dasharray="{dash}"'
+    y = 24 + 18 * number
+    key = f'<line x1="{WIDTH - RIGHT + 12}" x2="{WIDTH - RIGHT + 36}" y1="{y - 4}" y2="{y - 4}" class="curve" {shape}/>'
+    words = f'<text x="{WIDTH - RIGHT + 42}" y="{y}">{escape(name)}</text>'
+    return f'<polyline points="{line}" class="curve" {shape}/>{key}{words}'
+
+
+def render_markdown(result: ExplainResult) -> str:
+    """The explanation as a page, with date, machine and versions; written by the command, not by hand."""
+    measured = [arm for arm in result.arms if arm.state == "measured"]
+    machine, asked = result.machine, result.question
+    lines = [
+        f"# {', '.join(arm.name for arm in measured) or 'Workers'} explained",
+        "",
+        f"Written by `{result.run.command}` on {result.run.started[:10]}: {machine.cpu}, {machine.cores} cores, {machine.system};",
+        f"servers on core {_cores(asked.server_cores)}, generator on core {_cores(asked.generator_cores)};",
+        f"whichworker {result.run.version}.",
+        "",
+    ]
+    for arm in measured:
+        lines += [f"## {arm.name}", "", f"{arm.server} {arm.version}, Python {arm.python}, {settings_of(arm)}.", ""]
+        lines += [f"- {sentence.text}" for sentence in arm.sentences]
+        lines += [f"- {show_knob(knob)}" for knob in arm.knobs]
+        lines.append("")
+    lines += _markdown_tables(measured)
+    out = [arm for arm in result.arms if arm.state != "measured"]
+    lines += [f"- `{arm.name}` could not be measured: {arm.failures[0].sample.partition(chr(10))[0]}" for arm in out if arm.failures]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _markdown_tables(arms: list[ExplainedArm]) -> Iterator[str]:
+    for view in views_of(arms):
+        yield from (f"## {title_of(view)[0].upper()}{title_of(view)[1:]}", "", "```")
+        width = max(len(arm.name) for arm in arms)
+        for arm in arms:
+            for stair in stairs_of(arm, view).values():
+                yield f"{arm.name:{width}} {stair.at_once:>4}  {bar(stair.overlapped)} {stair.overlapped}"
+        yield from ("```", "")
+    if arms:
+        yield from ("## Side by side", "", _line(["", *(arm.name for arm in arms)]), _line(["---", *["---:"] * len(arms)]))
+        yield from (_line([title.strip(), *(show(arm) for arm in arms)]) for title, show in rows_of(arms))
+        yield ""
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cores(cores: tuple[int, ...]) -> str:
+    return ", ".join(map(str, cores))

@@ -1,0 +1,186 @@
+"""The result of explaining workers: what each was seen to do, side by side. What could not be measured is null."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from whichworker.model import Failure, Finding, Interface, Machine, Settings
+from whichworker.result.run import SCHEMA, Run, Validity
+
+View = Literal["sync", "async"]
+Percentile = Literal["p95", "p99"]
+SituationName = Literal["alone", "sleeping", "holding", "releasing"]
+
+
+class Stair(Struct, frozen=True, kw_only=True):
+    """So many requests at once to a view that waits; `overlapped` was counted inside the app, `threads` is the peak of all processes."""
+
+    view: View
+    at_once: int
+    overlapped: int
+    answered: int
+    wait_seconds: float
+    seconds: float
+    threads: int
+
+
+class Situation(Struct, frozen=True, kw_only=True):
+    """The latency of a fast view, alone or beside calls that sleep, that hold the interpreter's lock in C, or that release it there.
+
+    `view` is the kind of view the other calls are made in; percentiles count from the intended time and are null where the sample
+    cannot support them or there were failures.
+    """
+
+    name: SituationName
+    view: View | None = None
+    requests: int
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    calls: int = 0
+    call_seconds: Annotated[float | None, Meta(description="the mean, as measured inside the view")] = None
+    failures: tuple[Failure, ...] = ()
+
+    def at(self, percentile: Percentile) -> float | None:
+        """The latency (seconds) at this percentile."""
+        return self.p99 if percentile == "p99" else self.p95
+
+
+class Blocking(Struct, frozen=True, kw_only=True):
+    """What one blocking call at a time does to everybody else; between two calls there is a pause as long as a call."""
+
+    fast_view: View
+    rate_per_second: float
+    connections: int
+    situations: tuple[Situation, ...]
+
+    @property
+    def telling(self) -> Percentile:
+        """The highest percentile that every situation without failures can support."""
+        return "p99" if all(situation.p99 is not None for situation in self.situations if not situation.failures) else "p95"
+
+    def situation(self, name: SituationName, view: View | None = None) -> Situation | None:
+        """A situation by its name and the kind of view the calls are made in; None where it was not measured."""
+        return next((each for each in self.situations if (each.name, each.view) == (name, view)), None)
+
+
+class InsideRequest(Struct, frozen=True, kw_only=True):
+    """How long several waits inside one request take: by threads in a sync view, gathered in an async one (medians)."""
+
+    waits: int
+    wait_seconds: float
+    by_threads_seconds: float | None
+    by_gather_seconds: float | None
+
+
+class Patched(Struct, frozen=True, kw_only=True):
+    """A name of the standard library that is another's inside the worker."""
+
+    module: str
+    attribute: str
+    origin: str
+
+
+class KnobEffect(Struct, frozen=True, kw_only=True):
+    """What a knob changes for this class: requests that overlap and threads, without it and with it; or what is only declared."""
+
+    knob: str
+    effect: Literal["none", "fewer", "more", "does not start", "declared"]
+    text: str
+    at_once: int | None = None
+    overlapped_without: int | None = None
+    overlapped_with: int | None = None
+    threads_without: int | None = None
+    threads_with: int | None = None
+
+
+class PerWorker(Struct, frozen=True, kw_only=True):
+    """One worker process with one request in flight; means where there are several. PSS counts shared pages once, USS only its own."""
+
+    workers: int
+    threads: float
+    pss_bytes: float | None
+    uss_bytes: float | None
+
+
+class PerRequest(Struct, frozen=True, kw_only=True):
+    """What one more request in flight costs: the difference between `low` and `high` in flight, divided."""
+
+    low: int
+    high: int
+    threads: float
+    uss_bytes: float | None
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """What became of requests when the server was told to stop or to reload; `seconds` from the signal to its end."""
+
+    signal: str
+    outcome: str
+    seconds: float | None = None
+    evidence: str = ""
+
+
+class Sentence(Struct, frozen=True, kw_only=True):
+    """A sentence, and the measured number it rests on."""
+
+    text: str
+    number: float
+    unit: str
+
+
+class ExplainedArm(Struct, frozen=True, kw_only=True):
+    """One worker; `limit_found` is null where nothing bounded it up to the last stair, `overlapped_most` says how far that was."""
+
+    name: str
+    server: str
+    kind: str = field(name="class")
+    interface: Interface
+    version: str = ""
+    python: str = ""
+    settings: Settings
+    command: tuple[str, ...] = ()
+    state: Literal["measured", "failed", "refused"] = "measured"
+    limit_configured: int | None = None
+    limit_found: int | None = None
+    overlapped_most: int | None = None
+    limit_found_async: int | None = None
+    overlapped_most_async: int | None = None
+    staircase: tuple[Stair, ...] = ()
+    blocking: Blocking | None = None
+    overlap: InsideRequest | None = None
+    patched: tuple[Patched, ...] | None = None
+    knobs: tuple[KnobEffect, ...] = ()
+    per_worker: PerWorker | None = None
+    per_request: PerRequest | None = None
+    per_request_async: PerRequest | None = None
+    stop: Ending | None = None
+    reload: Ending | None = None
+    sentences: tuple[Sentence, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    seconds: float = 0.0
+
+
+class AskedExplain(Struct, frozen=True, kw_only=True):
+    """Who was explained, and on which cores."""
+
+    workers: tuple[str, ...]
+    app: str
+    quick: bool
+    server_cores: tuple[int, ...]
+    generator_cores: tuple[int, ...]
+
+
+class ExplainResult(Struct, frozen=True, kw_only=True):
+    """The whole of an explanation."""
+
+    schema: str = SCHEMA
+    kind: Literal["explain"] = "explain"
+    question: AskedExplain
+    machine: Machine
+    run: Run
+    validity: Validity
+    findings: tuple[Finding, ...] = ()
+    arms: tuple[ExplainedArm, ...] = ()

@@ -18,6 +18,8 @@ FLAGS = {parameter.name: parameter for parameter in race.params if isinstance(pa
 TEXTS: dict[str, tuple[str, Any]] = {
     "servers": ("daphne", "daphne"),
     "workload": ("/x", "/x"),
+    "database": ("postgres", "postgres"),
+    "cache": ("redis", "redis"),
     "python": ("3.12", ("3.12",)),
     "connections": ("7", 7),
     "time": ("7s", 7.0),

@@ -20,7 +20,7 @@ from whichworker.config.options import RaceOptions
 from whichworker.lab import prepare
 from whichworker.lab.ask import ask
 from whichworker.lab.conformance import examine
-from whichworker.lab.measure import load_and_probe
+from whichworker.lab.measure import load_and_probe, load_of
 from whichworker.lab.preflight import unfit
 from whichworker.lab.running import Bench, running
 from whichworker.load.generator import Generator
@@ -85,7 +85,7 @@ def test_every_workload_is_answered_rightly_and_only_on_loopback(bench: Bench, s
         listeners = owned(run.launch.pids())
         assert run.address.port in {found.port for found in listeners}
         assert all(found.loopback for found in listeners)
-        tally, probes = load_and_probe(bench, generator, run, connections=4, seconds=0.5)
+        tally, probes = load_and_probe(bench, generator, run, load_of(bench, run, 4, 0.5, settle=0.1))
         assert tally.requests > 20
         assert not tally.failures
         assert probes.server_cpu_seconds

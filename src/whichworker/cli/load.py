@@ -22,6 +22,7 @@ from whichworker.lab import load as laboratory
 from whichworker.lab.load_question import LoadPlan, plan
 from whichworker.report import files, terminal
 from whichworker.report import load as report
+from whichworker.report.exports import parse_exports
 from whichworker.result import LoadResult
 
 FAILED = 1
@@ -41,7 +42,8 @@ def load(target: str, **given: Any) -> int:
     """
     running = {field: given.pop(field) for field in LoadRunOptions.__struct_fields__ if field in given}
     output = LoadRunOptions(**{field: value for field, value in running.items() if value is not None})
-    files.check_writable(json=output.json, hdr=output.hdr)
+    wanted = parse_exports(output.export)
+    files.check_writable(json=output.json, hdr=output.hdr, wanted=wanted)
     notes = consoles.notes()
     options, origins = gather(LoadOptions, given, os.environ, Path.cwd(), "load")
     planned = plan(target, options, origins, owned=output.i_own_this_target)
@@ -54,7 +56,7 @@ def load(target: str, **given: Any) -> int:
     result = _carry_out(planned, notes)
     if result is None:
         return INTERRUPTED
-    written = files.write_load(result, json=output.json, hdr=output.hdr)
+    written = files.write_load(result, json=output.json, hdr=output.hdr, wanted=wanted)
     with contextlib.suppress(OSError):  # a reader that went away must not cost the exit code; the files are written
         report.print_load(results, result)
         for path in written:

@@ -18,6 +18,8 @@ COMMANDS = {
     "load": "whichworker.cli.load:load",
     "serve": "whichworker.cli.serve:serve",
     "preflight": "whichworker.cli.preflight:preflight",
+    "study": "whichworker.cli.study:study",
+    "explain": "whichworker.cli.explain:explain",
     "servers": "whichworker.cli.servers:servers",
     "cache": "whichworker.cli.cache:cache",
     "doctor": "whichworker.cli.doctor:doctor",

@@ -12,6 +12,7 @@ from whichworker.lab.watch import Progress
 from whichworker.model import Failure, Finding, Reading
 from whichworker.report.terminal import print_findings
 from whichworker.store.records import Prepared, Settled
+from whichworker.studies.campaign import StudyProgress
 
 WIDTH = 24
 _CLEAR = Control((ControlType.CARRIAGE_RETURN,), (ControlType.ERASE_IN_LINE, 2))
@@ -87,6 +88,31 @@ class Printer(Lines):
         self._line(Text(f"again      {arm}: {reason}", "yellow"))
 
     close = Lines.clear
+
+
+class StudyPrinter(Lines):
+    """Drawn between windows only, as the line of a race."""
+
+    def note(self, text: str) -> None:
+        """Shown in place on a terminal; elsewhere not at all, since most take no time."""
+        if self.live:
+            self._draw(Text(f"  {text} …", "dim"))
+
+    def asked(self, stand: str, ask: str, reading: Reading, progress: StudyProgress) -> None:
+        """The bar on a terminal, a line for each window elsewhere."""
+        rate = units.show_rate(reading.throughput_per_second)
+        left = units.show_clock(max(0.0, progress.budget_seconds - progress.spent_seconds))
+        state = f"block {progress.block}, {progress.done} of {progress.cells} cells whole, {left} left at most"
+        if self.live:
+            done = round(progress.done / max(1, progress.cells) * WIDTH)
+            self._draw(Text(f"{'━' * done}{'╌' * (WIDTH - done)} {state}: {stand}, {ask} {rate}/s"))
+        else:
+            self.console.print(f"block {progress.block} {stand}: {ask} {rate}/s, {left} left")
+
+    def out(self, stand: str, ask: str, failures: tuple[Failure, ...]) -> None:
+        """One line for each cell that is out."""
+        first = failures[0].sample.partition("\n")[0] if failures else "unknown"
+        self._line(Text.assemble(("out        ", "red"), f"{stand}{', ' if ask else ''}{ask}: {first}"))
 
 
 class LoadPrinter(Lines):

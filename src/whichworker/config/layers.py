@@ -22,7 +22,7 @@ READERS: dict[str, Callable[[str], float]] = {
     "share": units.parse_share,
     "rate": units.parse_rate,
 }
-TABLES = ("load",)
+TABLES = ("load", "study", "explain")
 """Commands whose keys are in a table of their own, below those of a race."""
 
 

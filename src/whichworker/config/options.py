@@ -25,6 +25,14 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
 
     servers: Annotated[str, option("the arms, separated by commas; all-wsgi, all-asgi for all; without it, the twelve usual", "A,B")] = ""
     workload: Annotated[str, option("what to ask: json, json-async, query-json, query-json-async, or a path of the app", "NAME")] = ""
+    database: Annotated[
+        Literal["sqlite", "postgres"] | None,
+        option("of a built-in app, sqlite without it; postgres is that of DATABASE_URL, or a private one of what is installed"),
+    ] = None
+    cache: Annotated[
+        Literal["memory", "redis"] | None,
+        option("of a built-in app, memory without it; redis is that of REDIS_URL, or a private one of what is installed"),
+    ] = None
     python: Annotated[tuple[str, ...], option("interpreter of the app, as a version or a path; repeatable", "X")] = ()
     connections: Annotated[int | None, option("connections in closed loop, instead of the automatic choice", "N")] = None
     time: Annotated[float, option("wall time for everything after the plan is printed", "TIME", "duration")] = 180.0
@@ -94,6 +102,10 @@ class LoadRunOptions(Struct, frozen=True, kw_only=True):
     i_own_this_target: Annotated[bool, option("needed for a target that is not on this machine: you may load it, and it is yours")] = False
     json: Annotated[str, option("write the result as JSON; - for standard output", "PATH")] = ""
     hdr: Annotated[str, option("write the histograms as a log that HdrHistogram's tools read", "PATH")] = ""
+    export: Annotated[
+        tuple[str, ...],
+        option("write the result for another tool: prometheus, influx, k6, locust, or a dashboard for grafana; repeatable", "FORMAT=PATH"),
+    ] = ()
     dry_run: Annotated[bool, option("print the plan and how long it will take, send nothing")] = False
 
 
@@ -127,3 +139,42 @@ class PreflightOptions(Struct, frozen=True, kw_only=True):
     python: Annotated[tuple[str, ...], option("interpreter of the app, as a version or a path; repeatable", "X")] = ()
     json: Annotated[str, option("write the outcomes as JSON; - for standard output", "PATH")] = ""
     dry_run: Annotated[bool, option("print the arms and the cases, start nothing")] = False
+
+
+class StudyOptions(Struct, frozen=True, kw_only=True):
+    """What `whichworker study` can be told, beside the name."""
+
+    quick: Annotated[bool, option("fewer and shorter launches: within half an hour on two cores")] = False
+    as_published: Annotated[bool, option("the original parameters, once, in their order: to see what they made of it")] = False
+    servers: Annotated[str, option("only these arms of the study", "A,B")] = ""
+    time: Annotated[
+        Positive | None, option("wall time for the measuring, instead of the study's own bound", "TIME", "duration", optional=True)
+    ] = None
+    database: Annotated[Literal["sqlite", "postgres"], option("postgres is that of DATABASE_URL, or a private one")] = "sqlite"
+    cache: Annotated[Literal["memory", "redis"], option("redis is that of REDIS_URL, or a private one")] = "memory"
+    seed: Annotated[int | None, option("seed of the order; drawn and recorded without it", "N")] = None
+
+
+class StudyRunOptions(Struct, frozen=True, kw_only=True):
+    """Where the tables of a study go and which run goes on; never in the configuration file."""
+
+    json: Annotated[str, option("write the result as JSON; - for standard output", "PATH")] = ""
+    html: Annotated[str, option("write the tables as one HTML file", "PATH")] = ""
+    markdown: Annotated[str, option("write the tables as a page of Markdown", "PATH")] = ""
+    dry_run: Annotated[bool, option("print what would be measured and how long that takes at most, measure nothing")] = False
+    resume: Annotated[str, option("continue an interrupted run, by its id or `latest`", "RUN")] = ""
+
+
+class ExplainOptions(Struct, frozen=True, kw_only=True):
+    """What `whichworker explain` can be told, beside the workers."""
+
+    quick: Annotated[bool, option("shorter windows: within a minute for each worker")] = False
+
+
+class ExplainRunOptions(Struct, frozen=True, kw_only=True):
+    """Where an explanation goes; never in the configuration file."""
+
+    json: Annotated[str, option("write the result as JSON; - for standard output", "PATH")] = ""
+    html: Annotated[str, option("write the explanation as one HTML file", "PATH")] = ""
+    markdown: Annotated[str, option("write the explanation as a page of Markdown", "PATH")] = ""
+    dry_run: Annotated[bool, option("print the plan and how long it will take, then stop")] = False

@@ -8,30 +8,38 @@ MOST_FOREIGN = 0.25
 MOST_GENERATOR = 0.80
 MOST_TRIES = 6
 MOST_REFUSED = 0.5
+MOST_UPSTREAM_LAG_SECONDS = 0.005
+MOST_UPSTREAM_SHARE = 0.5
 
 
 def refusal(probes: Probes, tally: Tally, *, shared: bool) -> str:
     """Why this window must be measured again, or an empty string: the machine was busy with something else.
 
     Foreign CPU and steal over 25 % of the cores in use (not applicable where it could not be told apart), or a generator that waited
-    for its core over 25 % of the window (not applicable where both share a core). Nothing here depends on the throughput.
+    for its core over 25 % of the window (not applicable where both share a core), or an upstream whose timers fired over 5 ms late (99th
+    percentile). Nothing here depends on the throughput.
     """
     if probes.foreign_share is not None and probes.foreign_share > MOST_FOREIGN:
         return f"others used {probes.foreign_share:.0%} of the cores"
     if not shared and tally.run_delay_seconds > MOST_FOREIGN * tally.seconds:
         return f"the generator waited for its core {tally.run_delay_seconds / tally.seconds:.0%} of the time"
+    if probes.upstream_lag_seconds is not None and probes.upstream_lag_seconds > MOST_UPSTREAM_LAG_SECONDS:
+        return f"the upstream answered up to {probes.upstream_lag_seconds * 1000:.0f} ms late"
     return ""
 
 
 def arm_fault(probes: Probes, tally: Tally, *, shared: bool) -> tuple[str, str] | None:
     """What makes a window of this arm unusable whatever the machine does, as a kind of failure and a sentence; None where nothing does.
 
-    A listen queue that overflowed, or a generator that used over 80 % of its core: then it was measured, not the server.
+    A listen queue that overflowed, a generator that used over 80 % of its core, or an upstream that used over half of one: then these were
+    measured, not the server.
     """
     if probes.listen_overflows:
         return "overflow", f"{probes.listen_overflows} connections overflowed the listen queue"
     if not shared and tally.cpu_seconds > MOST_GENERATOR * tally.seconds:
         return "generator", f"the generator used {tally.cpu_seconds / tally.seconds:.0%} of its core: it was measured, not the server"
+    if probes.upstream_cpu_share is not None and probes.upstream_cpu_share > MOST_UPSTREAM_SHARE:
+        return "upstream", f"the upstream used {probes.upstream_cpu_share:.0%} of a core: it was measured, not the server"
     return None
 
 

@@ -12,7 +12,9 @@ from whichworker.apps import builtin, discover
 from whichworker.apps.examine import examine
 from whichworker.apps.interpreters import inspect
 from whichworker.config.options import RaceOptions
+from whichworker.design import ladder
 from whichworker.errors import UsageError
+from whichworker.lab import open_files, services
 from whichworker.model import App, Arm, Budget, Finding, Question, Workload
 from whichworker.servers import names
 from whichworker.store import places
@@ -28,21 +30,25 @@ def ask(named: str | None, options: RaceOptions, here: Path, cache: Path) -> tup
     """
     budget = budget_of(options.time)
     checked = [names.parse(text) for text in names.chosen(options.servers)]
-    what = workload(options.workload) if options.workload else None
+    what = workload(options.workload, named) if options.workload else None
+    extras = (what is not None and what.extras) or options.database == "postgres" or options.cache == "redis"
     if options.connections is not None and not 1 <= options.connections <= MOST_CONNECTIONS:
         raise UsageError(f"--connections must be between 1 and {MOST_CONNECTIONS}, not {options.connections}")
+    open_files.check(options.connections or ladder.MOST)
     places.make_cache(cache)
     apps: dict[str, App] = {}
     findings: list[Finding] = []
     arms: list[Arm] = []
     for python in options.python or (None,):
         for name in checked:
-            label, found = _app(named, name.python or python, here, cache, apps)
+            label, found = _app(named, name.python or python, here, cache, apps, extras=extras)
             findings += [finding for finding in found if finding not in findings]
             shown = name.python or (label if len(options.python) > 1 else None)
             arms.append(names.contender(msgspec.structs.replace(name, python=shown), label, cores=len(budget.server_cores)))
     app = next(iter(apps.values()))
-    what = what or workload("json" if app.name.startswith(builtin.PREFIX) else "/")
+    own = not app.name.startswith(builtin.PREFIX)
+    what = what or workload("/" if own else "json", app.name)
+    needs = services.needed(what, options, own=own)
     question = Question(
         apps=apps,
         workload=what,
@@ -53,6 +59,9 @@ def ask(named: str | None, options: RaceOptions, here: Path, cache: Path) -> tup
         alpha=options.alpha,
         claims=options.claims,
         seed=options.seed if options.seed is not None else secrets.randbelow(2**31),
+        database=needs.database,
+        cache=needs.cache,
+        services=services.describe(needs),
     )
     return question, [*findings, *about(what, budget)]
 
@@ -77,12 +86,14 @@ def about(what: Workload, budget: Budget) -> list[Finding]:
     return findings
 
 
-def _app(named: str | None, python: str | None, here: Path, cache: Path, apps: dict[str, App]) -> tuple[str, list[Finding]]:
+def _app(
+    named: str | None, python: str | None, here: Path, cache: Path, apps: dict[str, App], *, extras: bool
+) -> tuple[str, list[Finding]]:
     """The app on one interpreter, found once; its label is the interpreter's short version."""
     for label, app in apps.items():
         if (python or "") == app.origin["wanted"]:
             return label, []
-    app, findings = discover.discover(named, python, here, cache)
+    app, findings = discover.discover(named, python, here, cache, extras=extras)
     label = inspect(app.python).short_version
     if label in apps and apps[label].python != app.python:
         fact = f"{apps[label].python} and {app.python} are both Python {label}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import resource
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from whichworker.design.validity import MOST_FOREIGN
+from whichworker.lab import open_files
 from whichworker.lab.ask import budget_of
 from whichworker.model import Finding, Machine
 from whichworker.probes import cpu, machine
@@ -17,6 +17,7 @@ from whichworker.store import places
 
 LOOK_SECONDS = 1.0
 LEAST_FILES = 8192
+MANY_FILES = 65_536
 LEAST_FREE_BYTES = 10**9
 
 
@@ -52,20 +53,24 @@ def _company(cores: tuple[int, ...], seconds: float) -> Iterator[Finding]:
 
 
 def _limits() -> Iterator[Finding]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    few = hard < LEAST_FILES
-    yield Finding(
-        code="open-files",
-        severity="warning" if few else "info",
-        text=f"a process may open {soft} files, {hard} at most",
-        hint="raise the hard limit: ulimit -Hn 65536" if few else "",
-    )
+    yield _open_files()
     for name, folder in (("environments", places.cache_folder()), ("runs", places.state_folder())):
         there = next(path for path in (folder, *folder.parents) if path.exists())
         free = shutil.disk_usage(there).free
         severe = free < LEAST_FREE_BYTES
         text = f"{name} are kept in {folder}, {free / 1e9:.1f} GB free"
         yield Finding(code=f"disk-{name}", severity="warning" if severe else "info", text=text)
+
+
+def _open_files() -> Finding:
+    soft, hard = open_files.limits()
+    room = open_files.most_connections()
+    text = f"a process may open {soft or 'any number of'} files, {hard or 'any number'} at most"
+    if room is not None:
+        text += f": loads and races raise the first as they need, up to {room} connections"
+    if hard is None or hard >= LEAST_FILES:
+        return Finding(code="open-files", severity="info", text=text)
+    return Finding(code="open-files", severity="warning", text=text, hint=f"raise the hard limit, as root: ulimit -Hn {MANY_FILES}")
 
 
 def _tools() -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 import whichworker
 from whichworker.errors import UsageError
-from whichworker.lab import preflight, prepare, race, verdict
+from whichworker.lab import preflight, prepare, race, services, verdict
 from whichworker.lab.running import Bench
 from whichworker.lab.watch import Watch
 from whichworker.model import Environment, Finding, Question
@@ -43,7 +43,8 @@ def plan(question: Question, findings: Sequence[Finding], project: Path, cache: 
     """Build what has to be built and ask what has never been asked of it, before the clock of the race starts."""
     environments, without = prepare.build(question, cache, watch.note)
     folder = places.new_run(project)
-    unfit, told = preflight.admit(Bench(question, environments, folder, cache), watch.note)
+    with services.serving(question, folder, cache, watch.note) as backing:
+        unfit, told = preflight.admit(Bench(question, environments, folder, cache, backing), watch.note)
     return Plan(question, environments, (*without, *unfit), (*findings, *told), folder, cache)
 
 
@@ -64,6 +65,8 @@ def resume(folder: Path, cache: Path, watch: Watch, seconds: float | None, named
     if prepare.digest(question, environments) != header.digest:
         fact = f"run {header.run} cannot be resumed: servers or app are not the ones it was begun with"
         raise UsageError(fact, hint="start a new run")
+    if services.describe(services.needs_of(question)) != question.services:
+        raise UsageError(f"run {header.run} cannot be resumed: its services are not the ones it was begun with", hint="start a new run")
     if machine.describe().fingerprint != header.machine.fingerprint:
         raise UsageError(f"run {header.run} cannot be resumed: it was begun on another machine", hint="start a new run")
     return Plan(question, environments, (), (), folder, cache, resumed=True)
@@ -77,9 +80,12 @@ def carry_out(planned: Plan, watch: Watch, command: str) -> Result:
     with Journal(planned.folder / FILE) as journal:
         if not journal.records:
             _open(journal, planned, command)
-        bench = Bench(planned.question, planned.environments, planned.folder, planned.cache)
         try:
-            race.investigate(bench, journal, watch)
+            with services.serving(planned.question, planned.folder, planned.cache, watch.note) as backing:
+                for finding in backing.findings if not planned.resumed else ():
+                    journal.append(Noted(finding=finding))
+                bench = Bench(planned.question, planned.environments, planned.folder, planned.cache, backing)
+                race.investigate(bench, journal, watch)
         except KeyboardInterrupt:
             watch.note("interrupted")
         return verdict.judge(journal, planned.question.budget.seconds)

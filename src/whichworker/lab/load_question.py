@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from whichworker.config.options import LoadOptions
 from whichworker.errors import UsageError
-from whichworker.lab import load_pace
+from whichworker.lab import load_pace, open_files
 from whichworker.load import engine
 from whichworker.load.mix import prepare_asks
 from whichworker.model import Address, Answer, Finding, Load, Pace, Request, Session, Stage, Tls
@@ -56,6 +56,7 @@ def plan(text: str, options: LoadOptions, origins: Mapping[str, str], *, owned: 
     stages = definition.stages if definition else ()
     options = _paced(options, said, stages)
     check(options)
+    open_files.check(options.connections)
     cores = generator_cores(options.threads)
     url = _url(options, said, definition, text)
     target = parse_target(url)

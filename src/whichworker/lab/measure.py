@@ -8,6 +8,7 @@ from collections.abc import Callable
 from whichworker.design.validity import MOST_TRIES, arm_fault, refusal
 from whichworker.errors import ServerFailed, WhichworkerError
 from whichworker.lab.running import Bench, Running, running
+from whichworker.lab.services import Look, probed
 from whichworker.load.generator import Generator
 from whichworker.model import Arm, Failure, Load, Probes, Reading, Tally
 from whichworker.probes import snapshot
@@ -65,7 +66,8 @@ def measure(
 def _once(bench: Bench, generator: Generator, arm: Arm, connections: int, seconds: float, repeats: int, whole: bool) -> Reading:
     try:
         with running(bench, arm) as run:
-            tally, probes = load_and_probe(bench, generator, run, connections, seconds, whole=whole)
+            load = load_of(bench, run, connections, seconds, settle=max(WARM_UP_SECONDS, seconds / 5))
+            tally, probes = load_and_probe(bench, generator, run, load, whole=whole)
     except ServerFailed as error:
         raise failed(error) from error
     return Reading(
@@ -79,25 +81,26 @@ def _once(bench: Bench, generator: Generator, arm: Arm, connections: int, second
     )
 
 
-def load_and_probe(
-    bench: Bench, generator: Generator, run: Running, connections: int, seconds: float, *, whole: bool = True
-) -> tuple[Tally, Probes]:
+def load_and_probe(bench: Bench, generator: Generator, run: Running, load: Load, *, whole: bool = True) -> tuple[Tally, Probes]:
     """Load a running server and read the probes at both ends of the window; raises ArmFailed for any failure in the load."""
     budget = bench.question.budget
     cores = sorted({*budget.server_cores, *budget.generator_cores})
     opened: list[snapshot.Snapshot] = []
     closed: list[snapshot.Snapshot] = []
+    looks: list[Look | None] = []
 
     def on_window(opens_ns: int, closes_ns: int) -> None:
         sleep_until(opens_ns - snapshot.LEAD_NS)
         opened.append(snapshot.open_window(run.launch.pids(), generator.pid or 0, cores, opens_ns, whole=whole))
+        looks.append(bench.services.look())
         sleep_until(closes_ns)
         closed.append(snapshot.close_window(run.launch.pids(), generator.pid or 0, cores, opened[0], whole=whole))
+        looks.append(bench.services.look())
 
-    load = load_of(bench, run, connections, seconds, settle=max(WARM_UP_SECONDS, seconds / 5))
     tally = generator.run(load, on_window)
     check(run.launch, tally)
     probes = snapshot.compare(opened[0], closed[0], cores)
+    probes = probed(probes, looks[0], looks[-1], len(cores))
     if fault := arm_fault(probes, tally, shared=budget.shared):
         raise ArmFailed((Failure(kind=fault[0], count=1, sample=fault[1]),))
     return tally, probes

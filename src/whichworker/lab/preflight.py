@@ -13,7 +13,7 @@ from msgspec import Struct
 from whichworker.apps import builtin, environments
 from whichworker.config.options import PreflightOptions, RaceOptions
 from whichworker.errors import ServerFailed
-from whichworker.lab import prepare
+from whichworker.lab import prepare, services
 from whichworker.lab.ask import ask
 from whichworker.lab.conformance import examine
 from whichworker.lab.measure import failed
@@ -84,21 +84,23 @@ def cases_of(question: Question) -> tuple[Case, ...]:
 def inspect(question: Question, folder: Path, cache: Path, note: Callable[[str], None]) -> Iterator[ArmReport]:
     """Build, start and examine one arm after the other, with every case that fits the app."""
     found, without = prepare.build(question, cache, note)
-    bench, cases = Bench(question, found, folder, cache), cases_of(question)
     reasons = {record.arm: record for record in without}
-    for arm in question.arms:
-        note(f"preflight of {arm.name}")
-        if arm.name in reasons:
-            record = reasons[arm.name]
-            yield _report(bench, arm, "refused" if record.refused else "failed", failures=record.failures)
-            continue
-        try:
-            outcomes = tuple(examine(bench, arm, cases))
-        except ServerFailed as error:
-            yield _report(bench, arm, "failed", failures=failed(error).failures)
-            continue
-        state: ArmState = "failed" if unfit(question, arm, cases, outcomes) else "passed"
-        yield _report(bench, arm, state, outcomes=outcomes)
+    with services.serving(question, folder, cache, note) as backing:
+        bench = Bench(question, found, folder, cache, backing)
+        for arm in question.arms:
+            note(f"preflight of {arm.name}")
+            yield _examined(bench, arm, reasons.get(arm.name))
+
+
+def _examined(bench: Bench, arm: Arm, record: Failed | None) -> ArmReport:
+    if record is not None:
+        return _report(bench, arm, "refused" if record.refused else "failed", failures=record.failures)
+    cases = cases_of(bench.question)
+    try:
+        outcomes = tuple(examine(bench, arm, cases))
+    except ServerFailed as error:
+        return _report(bench, arm, "failed", failures=failed(error).failures)
+    return _report(bench, arm, "failed" if unfit(bench.question, arm, cases, outcomes) else "passed", outcomes=outcomes)
 
 
 def _report(bench: Bench, arm: Arm, state: ArmState, failures: tuple[Failure, ...] = (), outcomes: tuple[Outcome, ...] = ()) -> ArmReport:
@@ -168,12 +170,17 @@ def admit(bench: Bench, note: Callable[[str], None]) -> tuple[list[Failed], list
             outcomes = recall(bench, arm, cases, note)
         except ServerFailed:
             continue
-        told += findings_of(question, arm, cases, outcomes)
+        told += [_aside(finding) for finding in findings_of(question, arm, cases, outcomes)]
         if wrong := unfit(question, arm, cases, outcomes):
             case, outcome = wrong[0]
             sample = f"{case.title}: {outcome.evidence}"
             out.append(Failed(arm=arm.name, failures=(Failure(kind="conformance", count=len(wrong), sample=sample),)))
     return out, told
+
+
+def _aside(finding: Finding) -> Finding:
+    """What keeps nobody out is a note in a race: `whichworker preflight` is where it is looked at."""
+    return finding if finding.severity == "error" else msgspec.structs.replace(finding, severity="info")
 
 
 def recall(bench: Bench, arm: Arm, cases: Sequence[Case], note: Callable[[str], None]) -> list[Outcome]:

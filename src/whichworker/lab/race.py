@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from whichworker.design import elimination, ladder
 from whichworker.design.race import TWIN, Block, Race
 from whichworker.design.validity import session_refusal
+from whichworker.lab import open_files
 from whichworker.lab.measure import ArmFailed, measure
 from whichworker.lab.prepare import prepare
 from whichworker.lab.running import Bench
@@ -30,6 +31,7 @@ def investigate(bench: Bench, journal: Journal, watch: Watch, clock: Callable[[]
 
     KeyboardInterrupt passes through, with the unfinished block marked abandoned.
     """
+    open_files.allow(bench.question.connections or ladder.MOST)
     started, spent = clock(), sum(session.seconds for session in journal.of(Session))
     budget = max(0.0, bench.question.budget.seconds - spent)
     ended = "interrupted"

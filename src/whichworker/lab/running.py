@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from whichworker.errors import ServerFailed
+from whichworker.lab.services import NONE, Backing
 from whichworker.load.http1 import FramingError, fetch, judge_answer
 from whichworker.model import Address, Arm, Command, Environment, Finding, Question
 from whichworker.process import limits
@@ -46,12 +47,13 @@ class Running(Struct, frozen=True):
 
 
 class Bench(Struct, frozen=True):
-    """Where servers are run: the question, the arms' environments, and the folders for logs and byte code."""
+    """Where servers are run: the question, the arms' environments, the folders for logs and byte code, and the services that run."""
 
     question: Question
     environments: Mapping[str, Environment]
     folder: Path
     cache: Path
+    services: Backing = NONE
 
 
 @contextmanager
@@ -61,6 +63,7 @@ def running(bench: Bench, arm: Arm) -> Iterator[Running]:
     Raises ServerFailed with the end of its log where it does not start, answers wrongly, or listens anywhere but on loopback. A port that
     was taken between choosing and binding is met by another port, at most three times.
     """
+    bench.services.check()
     for tries_left in reversed(range(PORT_TRIES)):
         address = Address("127.0.0.1", free_port())
         order = order_of(bench, arm, address)
@@ -168,6 +171,7 @@ def _environment(bench: Bench, arm: Arm, environment: Environment, command: Comm
     return {
         **inherited,
         **app.environment,
+        **bench.services.variables,
         **arm.environment,
         **command.environment,
         "PATH": os.pathsep.join([environment.bin, inherited.get("PATH", os.defpath)]),

@@ -66,6 +66,9 @@ def judge(journal: Journal, time_seconds: float | None = None) -> Result:
             connections=settled.connections if settled else question.connections,
             server_cores=question.budget.server_cores,
             generator_cores=question.budget.generator_cores,
+            database=question.database,
+            cache=question.cache,
+            services=question.services,
         ),
         machine=header.machine,
         run=Run(

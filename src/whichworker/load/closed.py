@@ -23,6 +23,7 @@ class ClosedLoop(Loop):
         super().__init__(load, progress)
         self._one = len(self._asks) == 1
         self._bounded = load.limit is not None
+        self._drain = load.drain
         if load.limit is not None:
             self._mix = repeat(self._asks[0], load.limit) if self._one else islice(self._mix, load.limit)
         step = load.stagger_seconds * 1e9 / load.connections
@@ -147,7 +148,7 @@ class ClosedLoop(Loop):
         return bool(connection.start or (connection.due and self.window.edge != NEVER))
 
     def _over(self) -> bool:
-        return self.window.edge == NEVER and not any(self._starts())
+        return self.window.edge == NEVER and not (self._drain and any(self._starts()))
 
     def _wanted(self, connection: Connection) -> bool:
         return self._sending or self._pending(connection)

@@ -36,6 +36,8 @@ def _only_epoll(load: Load) -> str:
         return "TLS is spoken by the epoll engine only"
     if load.sessions:
         return "sessions are run by the epoll engine only"
+    if not load.drain:
+        return "only the epoll engine leaves what is in flight behind"
     return ""
 
 

@@ -109,7 +109,10 @@ class Budget(Struct, frozen=True, kw_only=True):
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """Everything that decides what a race measures; `apps` is the same app on each interpreter, by the arms' `python`."""
+    """Everything that decides what a race measures; `apps` is the same app on each interpreter, by the arms' `python`.
+
+    `database` and `cache` are those of a built-in app, None for any other; `services` says what each service is that runs beside it.
+    """
 
     apps: dict[str, App]
     workload: Workload
@@ -120,6 +123,9 @@ class Question(Struct, frozen=True, kw_only=True):
     alpha: float = 0.05
     claims: Literal["leader", "all"] = "leader"
     seed: int = 1
+    database: Literal["sqlite", "postgres"] | None = None
+    cache: Literal["memory", "redis"] | None = None
+    services: dict[str, str] = field(default_factory=dict)
 
     @property
     def app(self) -> App:

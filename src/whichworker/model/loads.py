@@ -27,6 +27,7 @@ FAILURE_KINDS = (
     "generator",  # the generator's core was full: the server is faster than what can be measured here
     "conformance",  # a case of the preflight was answered wrongly or not at all
     "memory",  # the server's processes used more memory than the budget has for them, and were killed
+    "upstream",  # the local upstream was the limit: it was measured, not the server
 )
 
 
@@ -64,6 +65,7 @@ class Load(Struct, frozen=True, kw_only=True):
 
     Either `requests` or `sessions`. `limit` bounds the requests (iterations) of the whole run; after `flood` failures
     it ends early (None: never). `receive_delay` asks how long answers waited in the kernel for the generator.
+    Without `drain`, which only the engine epoll can do without, a closed loop ends with its window, whatever is still in flight.
     """
 
     address: Address
@@ -83,6 +85,7 @@ class Load(Struct, frozen=True, kw_only=True):
     limit: int | None = None
     flood: int | None = 100
     receive_delay: bool = False
+    drain: bool = True
 
 
 class CheckCount(Struct, frozen=True, kw_only=True):

@@ -27,7 +27,8 @@ class Probes(Struct, frozen=True, kw_only=True):
 
     `memory_bytes` is the sum of proportional set sizes, `uss_bytes` of what is private to one process; both are read, like
     `open_files`, when the window has closed. `run_delay_seconds` is how long the threads of the server waited for a core,
-    all of them together.
+    all of them together. Those of services are None where none run; the upstream's lag is the 99th percentile of how late its timers
+    fired.
     """
 
     seconds: float
@@ -47,6 +48,9 @@ class Probes(Struct, frozen=True, kw_only=True):
     uss_bytes: int | None = None
     open_files: int | None = None
     generator_cpu_seconds: float | None = None
+    services_cpu_seconds: float | None = None
+    upstream_cpu_share: float | None = None
+    upstream_lag_seconds: float | None = None
 
 
 class Reading(Struct, frozen=True, kw_only=True):

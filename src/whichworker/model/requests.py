@@ -75,12 +75,20 @@ class Session(Struct, frozen=True, kw_only=True):
 
 
 class Workload(Struct, frozen=True, kw_only=True):
-    """What is asked. No right answer can arrive sooner than `minimum_service_seconds`."""
+    """What is asked. No right answer can arrive sooner than `minimum_service_seconds`.
+
+    `extras`: the built-in apps need their larger environment for it. `upstream`: the local upstream has to run.
+    `asynchronous`: an async view (or `async def` route) answers; `twin` is the same workload in the other form, where there is one.
+    """
 
     name: str
     title: str
     requests: tuple[Request, ...]
     minimum_service_seconds: float = 0.0
+    extras: bool = False
+    upstream: bool = False
+    asynchronous: bool = False
+    twin: str = ""
 
 
 class Address(Struct, frozen=True):

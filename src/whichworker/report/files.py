@@ -5,24 +5,30 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from whichworker.errors import UsageError
-from whichworker.report import hdr_log
+from whichworker.report import explain_page, exports, hdr_log, study_page
 from whichworker.report import html as page
-from whichworker.result import LoadResult, Result, encode
+from whichworker.report.exports import Export
+from whichworker.result import AnyResult, ExplainResult, LoadResult, Result, StudyResult, encode
 
 STANDARD_OUTPUT = "-"
 
 
-def check_writable(*, json: str = "", html: str = "", hdr: str = "") -> None:
+def check_writable(*, json: str = "", html: str = "", hdr: str = "", markdown: str = "", wanted: Iterable[Export] = ()) -> None:
     """Raise UsageError before anything is measured where a result could not be written afterwards."""
     if html == STANDARD_OUTPUT:
         raise UsageError("the HTML report is a file, not standard output", hint="--html report.html")
     if hdr == STANDARD_OUTPUT:
         raise UsageError("the histogram log is a file, not standard output", hint="--hdr load.hlog")
-    for name in filter(None, (html, hdr, "" if json == STANDARD_OUTPUT else json)):
+    exported = [path for export in wanted for path in export.paths]
+    names = list(filter(None, (html, hdr, markdown, "" if json == STANDARD_OUTPUT else json, *exported)))
+    for name in names:
         path = Path(name)
+        if exported and [Path(other).resolve() for other in names].count(path.resolve()) > 1:
+            raise UsageError(f"two results would be written to {name}", hint="give each a file of its own")
         if path.is_dir():
             raise UsageError(f"{name} is a folder", hint="name a file in it")
         if not path.parent.is_dir():
@@ -39,20 +45,42 @@ def write(result: Result, *, json: str = "", html: str = "") -> list[Path]:
     return written
 
 
-def write_load(result: LoadResult, *, json: str = "", hdr: str = "") -> list[Path]:
+def write_load(result: LoadResult, *, json: str = "", hdr: str = "", wanted: Iterable[Export] = ()) -> list[Path]:
     """Write what was asked for of a load; the paths of the files written."""
     written = _write_json(result, json)
     if hdr:
         written.append(_replace(Path(hdr), hdr_log.render(result).encode(), kept=False))
+    for export in wanted:
+        written += [_replace(Path(path), text.encode(), kept=False) for path, text in exports.render(export, result)]
     return written
 
 
-def _write_json(result: Result | LoadResult, json: str) -> list[Path]:
+def write_study(result: StudyResult, *, json: str = "", html: str = "", markdown: str = "") -> list[Path]:
+    """Write what was asked for of a study; the paths of the files written."""
+    written = _write_json(result, json)
+    if html:
+        written.append(_replace(Path(html), study_page.render(result).encode()))
+    if markdown:
+        written.append(_replace(Path(markdown), study_page.render_markdown(result).encode()))
+    return written
+
+
+def write_explain(result: ExplainResult, *, json: str = "", html: str = "", markdown: str = "") -> list[Path]:
+    """Write what was asked for of an explanation; the paths of the files written."""
+    written = _write_json(result, json)
+    if html:
+        written.append(_replace(Path(html), explain_page.render(result).encode(), kept=False))
+    if markdown:
+        written.append(_replace(Path(markdown), explain_page.render_markdown(result).encode(), kept=False))
+    return written
+
+
+def _write_json(result: AnyResult, json: str) -> list[Path]:
     if json == STANDARD_OUTPUT:
         sys.stdout.buffer.write(encode(result))
         sys.stdout.buffer.flush()
         return []
-    return [_replace(Path(json), encode(result), kept=isinstance(result, Result))] if json else []
+    return [_replace(Path(json), encode(result), kept=not isinstance(result, LoadResult | ExplainResult))] if json else []
 
 
 def _replace(path: Path, content: bytes, *, kept: bool = True) -> Path:

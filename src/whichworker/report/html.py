@@ -109,6 +109,7 @@ def facts(result: Result) -> list[tuple[str, str | None]]:
     return [
         ("App", asked.app),
         ("Workload", asked.workload),
+        *([("Services", "; ".join(asked.services.values()))] if asked.services else []),
         ("Connections", None if connections is None else f"{connections}"),
         ("Machine", f"{machine.cpu}, {show_bytes(machine.memory_bytes)}, {machine.system}"),
         ("Cores", f"{usable} of {machine.cores} usable: {pinned}"),

@@ -36,6 +36,10 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
     origin = app.origin.get("app", "")
     console.print(Text.assemble(("app        ", "dim"), app.name, (f"  {origin}" if origin else "", "dim")))
     console.print(Text.assemble(("workload   ", "dim"), question.workload.name, (f"  {question.workload.title}", "dim")))
+    stores = ", ".join(filter(None, (question.database, question.cache and f"cache in {question.cache}")))
+    for title, value in (("stores", stores), ("services", "; ".join(question.services.values()))):
+        if value:
+            console.print(Text.assemble((f"{title:<11}", "dim"), value))
     cores = f"servers on core {_cores(budget.server_cores)}, generator on core {_cores(budget.generator_cores)}"
     console.print(Text.assemble(("cores      ", "dim"), cores))
     connections = f"{question.connections or 'as many'} connections{'' if question.connections else ' as saturate every arm'}"

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from whichworker.result.explain import AskedExplain, ExplainedArm, ExplainResult
 from whichworker.result.load import PERCENTILES, AskedLoad, Distribution, Intervals, LoadResult
 from whichworker.result.race import (
     AdvisedArm,
@@ -24,6 +25,7 @@ from whichworker.result.race import (
     Window,
 )
 from whichworker.result.run import SCHEMA, Estimate, Run, Validity
+from whichworker.result.study import AskedStudy, Card, Cell, StudyResult, StudyRow
 
 __all__ = [
     "PERCENTILES",
@@ -33,16 +35,24 @@ __all__ = [
     "ArmProbes",
     "ArmResult",
     "ArmState",
+    "AskedExplain",
     "AskedLoad",
     "AskedQuestion",
+    "AskedStudy",
+    "Card",
+    "Cell",
     "Claim",
     "Distribution",
     "Estimate",
+    "ExplainResult",
+    "ExplainedArm",
     "Intervals",
     "LoadResult",
     "Result",
     "Run",
     "SaturationLatency",
+    "StudyResult",
+    "StudyRow",
     "Twin",
     "Validity",
     "Window",
@@ -51,13 +61,13 @@ __all__ = [
     "schema",
 ]
 
-AnyResult = Result | LoadResult
+AnyResult = Result | LoadResult | StudyResult | ExplainResult
 
-KINDS: dict[str, type[Result] | type[LoadResult]] = {"race": Result, "load": LoadResult}
+KINDS: dict[str, type[AnyResult]] = {"race": Result, "load": LoadResult, "study": StudyResult, "explain": ExplainResult}
 
 
 class _Kind(Struct):
-    kind: Literal["race", "load"] = "race"
+    kind: Literal["race", "load", "study", "explain"] = "race"
 
 
 def encode(result: AnyResult) -> bytes:

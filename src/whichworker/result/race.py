@@ -91,6 +91,9 @@ class AskedQuestion(Struct, frozen=True, kw_only=True):
     connections: int | None
     server_cores: tuple[int, ...]
     generator_cores: tuple[int, ...]
+    database: Annotated[Literal["sqlite", "postgres"] | None, Meta(description="of a built-in app; null for one of one's own")] = None
+    cache: Annotated[Literal["memory", "redis"] | None, Meta(description="of a built-in app; null for one of one's own")] = None
+    services: Annotated[dict[str, str], Meta(description="what ran beside the servers, by name")] = field(default_factory=dict)
 
 
 class Twin(Struct, frozen=True, kw_only=True):

@@ -78,6 +78,47 @@ class Session(Struct, frozen=True, kw_only=True, tag="session", tag_field="recor
     ended: str
 
 
-Record = Header | Prepared | Failed | Settled | Window | BlockEnd | Noted | Session
+class StudyHeader(Struct, frozen=True, kw_only=True, tag="study", tag_field="record"):
+    """The first line of a study; `digest` covers what is measured and the versions it is measured with."""
+
+    run: str
+    started: str
+    version: str
+    command: str
+    digest: str
+    machine: Machine
+    study: str
+    options: dict[str, str | int | float | bool]
+
+
+class StandWindow(Struct, frozen=True, kw_only=True, tag="stand", tag_field="record"):
+    """One window of one stand (an arm on an app) in a study."""
+
+    block: int
+    stand: str
+    ask: str
+    reading: Reading
+
+
+class StandFailed(Struct, frozen=True, kw_only=True, tag="stand-failed", tag_field="record"):
+    """A window that failed; with an empty `ask`, a launch that did."""
+
+    block: int
+    stand: str
+    ask: str
+    failures: tuple[Failure, ...]
+
+
+class ClientRun(Struct, frozen=True, kw_only=True, tag="client", tag_field="record"):
+    """One run of an HTTP client in a process of its own: seconds for so many answers, all of them right."""
+
+    client: str
+    manner: str
+    column: str
+    seconds: float
+    answers: int
+
+
+Record = Header | Prepared | Failed | Settled | Window | BlockEnd | Noted | Session | StudyHeader | StandWindow | StandFailed | ClientRun
 
 decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)

@@ -1,0 +1,99 @@
+"""A study as a page: Markdown for a repository, one HTML file for anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from whichworker.report.study import by_column, columns_of, grouped, heading, show_cell
+from whichworker.result.study import StudyResult
+
+
+def render(result: StudyResult) -> str:
+    """One HTML file that opens offline and runs no script."""
+    tables = []
+    for title, rows in grouped(result.rows):
+        names = columns_of(rows)
+        several = len({metric for _, metric in names}) > 1
+        body = []
+        for row in rows:
+            cells = by_column(row)
+            body.append((row, [(cells.get(name), show_cell(cells.get(name)).plain) for name in names]))
+        tables.append((title, [heading(name, several) for name in names], body))
+    return _environment().get_template("study.html").render(result=result, tables=tables, reasons=list(_reasons(result)))
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("whichworker.report", "templates")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+def render_markdown(result: StudyResult) -> str:
+    """The study as a page, with date, machine and versions; written by the command, not by hand."""
+    machine = result.machine
+    asked = result.question
+    lines = [
+        f"# {result.title}",
+        "",
+        f"Written by `{result.run.command}` on {result.run.started[:10]}: {machine.cpu}, {machine.cores} cores, {machine.system};",
+        f"servers on core {_cores(asked.server_cores)}, generator and backing services on core {_cores(asked.generator_cores)};",
+        f"{asked.database}, cache in {asked.cache}; whichworker {result.run.version}, seed {asked.seed}.",
+        "",
+        "Values are ours ± half of their 95 % interval over launches, the published ones in brackets. `=` is at its ceiling: users or",
+        "slots ÷ service time, so it says nothing more about the server.",
+        "",
+    ]
+    for title, rows in grouped(result.rows):
+        names = columns_of(rows)
+        several = len({metric for _, metric in names}) > 1
+        lines += [
+            f"## {title}",
+            "",
+            _line(["", *(heading(name, several) for name in names)]),
+            _line(["---", *["---:"] * len(names)]),
+        ]
+        for row in rows:
+            cells = by_column(row)
+            lines.append(_line([f"{row.workload} ({row.variant})", *(show_cell(cells.get(name)).plain for name in names)]))
+        lines.append("")
+    lines += _markdown_remarks(result)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _markdown_remarks(result: StudyResult) -> Iterator[str]:
+    if any(row.remark for row in result.rows):
+        yield from ("## What the published values were worth", "")
+        yield from (f"- **{row.workload} ({row.variant})**: {row.remark}" for row in result.rows if row.remark)
+        yield ""
+    reasons = list(_reasons(result))
+    if reasons:
+        yield from ("## Cells without a value", "")
+        yield from (f"- `{arm}`: {note}: {evidence}" for arm, note, evidence in reasons)
+        yield ""
+    if result.cards:
+        yield from ("## Card by card", "")
+        for card in result.cards:
+            yield f"- **{card.arm}**: " + "; ".join(f"{name}: {line}" for name, line in card.lines.items())
+        yield ""
+    if result.conclusions:
+        yield from ("## What follows", "")
+        yield from (f"- {line}" for line in result.conclusions)
+
+
+def _cores(cores: Sequence[int]) -> str:
+    return ", ".join(map(str, cores))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _reasons(result: StudyResult) -> Iterator[tuple[str, str, str]]:
+    """Why cells have no value: arm, note, and the first line of the evidence, each once."""
+    found = dict.fromkeys(
+        (cell.arm, str(cell.note), cell.evidence) for row in result.rows for cell in row.cells if cell.value is None and cell.evidence
+    )
+    return ((arm, note, evidence.splitlines()[0]) for arm, note, evidence in found)

@@ -1,0 +1,76 @@
+"""The result of a study: published tables, and what is measured here beside them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from whichworker.model import Finding, Machine
+from whichworker.result.run import SCHEMA, Run, Validity
+
+CellState = Literal["measured", "ceiling", "failed", "absent"]
+Note = Literal["", "not applicable", "not installable", "wrong answers", "at its ceiling", "dead project", "not reached"]
+
+
+class Cell(Struct, frozen=True, kw_only=True):
+    """One number of a table, ours beside theirs; `low` and `high` are null below three launches."""
+
+    arm: str
+    metric: str
+    unit: str
+    published: float | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    ceiling: Annotated[float | None, Meta(description="no closed loop of these users can be faster: users ÷ service time (Little)")] = None
+    state: CellState = "measured"
+    note: Note = ""
+    evidence: str = ""
+    launches: int = 0
+
+
+class StudyRow(Struct, frozen=True, kw_only=True):
+    """One row: a workload in one form. `remark` says in a sentence what the published values of the row were worth."""
+
+    workload: str
+    variant: str
+    cells: tuple[Cell, ...]
+    remark: str = ""
+
+
+class Card(Struct, frozen=True, kw_only=True):
+    """What follows for one arm, each line derived from numbers of the rows."""
+
+    arm: str
+    lines: dict[str, str]
+
+
+class AskedStudy(Struct, frozen=True, kw_only=True):
+    """How it was measured, as far as it decides what the numbers mean."""
+
+    quick: bool
+    as_published: bool
+    seed: int
+    time_seconds: float
+    server_cores: tuple[int, ...]
+    generator_cores: tuple[int, ...]
+    database: str = "sqlite"
+    cache: str = "memory"
+
+
+class StudyResult(Struct, frozen=True, kw_only=True):
+    """The whole of a study."""
+
+    schema: str = SCHEMA
+    kind: Literal["study"] = "study"
+    study: str
+    title: str
+    question: AskedStudy
+    machine: Machine
+    run: Run
+    validity: Validity
+    findings: tuple[Finding, ...] = ()
+    rows: tuple[StudyRow, ...] = ()
+    cards: tuple[Card, ...] = ()
+    conclusions: tuple[str, ...] = ()

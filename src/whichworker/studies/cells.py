@@ -1,0 +1,205 @@
+"""From the journal of a study to the cells of its tables; nothing here measures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import get_args
+
+import numpy as np
+
+from whichworker.design import evidence
+from whichworker.load.histogram import Histogram
+from whichworker.model import Failure, Reading
+from whichworker.result.run import Estimate
+from whichworker.result.study import Cell, Note
+from whichworker.servers import names, table
+from whichworker.store.journal import Journal
+from whichworker.store.records import StandFailed, StandWindow
+from whichworker.studies.campaign import SECOND_CHANCES
+from whichworker.studies.plan import Absent, Ask, Plan, Stand
+
+INTERVAL = 0.05
+AT_CEILING = 0.95
+WRONG = ("status", "header", "body", "check", "capture", "framing", "start", "died", "reset", "timeout", "connect", "overflow")
+RATE = "requests per second"
+
+Measure = Callable[[Reading], float | None]
+
+
+class Table:
+    """The readings of a study by stand and ask, and why others have none."""
+
+    def __init__(self, planned: Plan, journal: Journal) -> None:
+        self.stands = {stand.key: stand for stand in planned.stands}
+        self.absent = {absent.stand: absent for absent in planned.absent}
+        self.refused = self.tried = 0
+        self._readings: dict[tuple[str, str], list[Reading]] = {}
+        self._failures: dict[tuple[str, str], list[Failure]] = {}
+        for record in journal.records:
+            if isinstance(record, StandWindow):
+                self.refused += record.reading.repeats + bool(record.reading.refused)
+                self.tried += record.reading.repeats + 1
+            if isinstance(record, StandWindow) and not record.reading.refused:
+                self._readings.setdefault((record.stand, record.ask), []).append(record.reading)
+            elif isinstance(record, StandFailed):
+                self._failures.setdefault((record.stand, record.ask), []).extend(record.failures)
+
+    def readings(self, stand: str, ask: str) -> list[Reading]:
+        """Of all launches; none where it has failed for good."""
+        return [] if self.is_out(stand, ask) else self._readings.get((stand, ask), [])
+
+    def is_out(self, stand: str, ask: str) -> bool:
+        """Whether it failed once more than a second chance allows, or never worked and its launches failed."""
+        return len(self._failures.get((stand, ask), [])) > SECOND_CHANCES
+
+    def cell(
+        self, stand: str, ask: str, measure: Measure, *, metric: str = RATE, unit: str = "1/s", published: float | None = None
+    ) -> Cell:
+        """One number with its interval, or the note that says why there is none."""
+        found = self.stands.get(stand)
+        if found is None:
+            return self._without(stand, metric, unit, published)
+        name = found.arm.name
+        asked = next((one for one in found.asks if one.key == ask), None)
+        if asked is None:
+            return Cell(arm=name, metric=metric, unit=unit, published=published, state="absent", note="not applicable")
+        readings = self.readings(stand, ask)
+        values = [value for reading in readings if (value := measure(reading)) is not None]
+        if not values:
+            return self._failed(found, ask, metric, unit, published)
+        estimate = mean_of(values)
+        users = readings[0].connections
+        ceiling = ceiling_of(found, asked, users) if metric == RATE else None
+        full = ceiling is not None and estimate.value >= AT_CEILING * ceiling
+        return Cell(
+            arm=name,
+            metric=metric,
+            unit=unit,
+            published=published,
+            value=estimate.value,
+            low=estimate.low,
+            high=estimate.high,
+            ceiling=ceiling,
+            state="ceiling" if full else "measured",
+            note="at its ceiling" if full else "",
+            evidence=_explain_ceiling(found, asked, users) if full else "",
+            launches=len(values),
+        )
+
+    def _without(self, stand: str, metric: str, unit: str, published: float | None) -> Cell:
+        absent = self.absent.get(stand, Absent(stand=stand, note="not applicable", evidence=""))
+        notes: dict[str, Note] = {str(note): note for note in get_args(Note)}
+        note = notes.get(absent.note, "not applicable")
+        return Cell(
+            arm=stand.partition(" on ")[0],
+            metric=metric,
+            unit=unit,
+            published=published,
+            state="absent",
+            note=note,
+            evidence=absent.evidence,
+        )
+
+    def _failed(self, stand: Stand, ask: str, metric: str, unit: str, published: float | None) -> Cell:
+        failures = self._failures.get((stand.key, ask)) or self._failures.get((stand.key, ""), [])
+        wrong = any(failure.kind in WRONG for failure in failures)
+        return Cell(
+            arm=stand.arm.name,
+            metric=metric,
+            unit=unit,
+            published=published,
+            state="failed" if failures else "absent",
+            note="wrong answers" if wrong else "not reached",
+            evidence="; ".join(dict.fromkeys(f"{failure.kind}: {failure.sample.strip()}"[:400] for failure in failures[:2])),
+        )
+
+
+def stand_key(app: str, arm: str, python: str = "") -> str:
+    """The name of a stand."""
+    return f"{arm} on {app}" + (f"/{python}" if python else "")
+
+
+def interface_of(arm: str) -> str:
+    """Of the server that an arm's name begins with; raises UsageError for an unknown one."""
+    return table.load(names.parse(arm).server).interface
+
+
+def mean_of(values: Sequence[float]) -> Estimate:
+    """The geometric mean over launches with Student's interval on the log scale, where there are three of them."""
+    if min(values) <= 0:
+        return Estimate(value=float(np.mean(values)))
+    logs = [math.log(value) for value in values]
+    interval = evidence.fixed_interval(logs, INTERVAL) if len(logs) > 2 else None
+    low, high = (math.exp(end) for end in interval) if interval else (None, None)
+    return Estimate(value=math.exp(float(np.mean(logs))), low=low, high=high)
+
+
+def ceiling_of(stand: Stand, ask: Ask, users: int) -> float | None:
+    """Little's law: what is in flight at most ÷ service time, by the users asking and by the slots of the arm."""
+    if not ask.service_seconds:
+        return None
+    limit = table.load(stand.arm.server).in_flight_limit(stand.arm.settings)
+    return (users if limit is None else min(users, limit)) / ask.service_seconds
+
+
+def _explain_ceiling(stand: Stand, ask: Ask, users: int) -> str:
+    limit = table.load(stand.arm.server).in_flight_limit(stand.arm.settings)
+    if limit is not None and limit < users:
+        return f"its {limit} slots ÷ {ask.service_seconds:g} s"
+    return f"{users} users ÷ {ask.service_seconds:g} s: it may be able to do more"
+
+
+def rate(reading: Reading) -> float:
+    """Right answers per second."""
+    return reading.throughput_per_second
+
+
+def latency(q: float) -> Measure:
+    """A percentile of the time from send to last byte, seconds; None where the sample cannot support it."""
+    return lambda reading: Histogram.from_hdr(reading.tally.service).supported_percentile(q)
+
+
+def latency_mean(reading: Reading) -> float | None:
+    """Mean time from send to last byte, seconds."""
+    mean = Histogram.from_hdr(reading.tally.service).mean
+    return None if mean is None else mean / 1e9
+
+
+def latency_stdev(reading: Reading) -> float | None:
+    """Its standard deviation, seconds."""
+    stdev = Histogram.from_hdr(reading.tally.service).stdev
+    return None if stdev is None else stdev / 1e9
+
+
+def latency_least(reading: Reading) -> float | None:
+    """The shortest time from send to last byte, seconds."""
+    least = Histogram.from_hdr(reading.tally.service).min
+    return None if least is None else least / 1e9
+
+
+def latency_most(reading: Reading) -> float | None:
+    """The longest time from send to last byte, seconds."""
+    most = Histogram.from_hdr(reading.tally.service).max
+    return None if most is None else most / 1e9
+
+
+def within_stdev(reading: Reading) -> float | None:
+    """The share of answers within one standard deviation of the mean, as wrk prints it."""
+    histogram = Histogram.from_hdr(reading.tally.service)
+    mean, stdev = histogram.mean, histogram.stdev
+    if mean is None or stdev is None or not histogram.count:
+        return None
+    below = histogram.count_above(max(0, round(mean - stdev) - 1))
+    return (below - histogram.count_above(round(mean + stdev))) / histogram.count
+
+
+def received(reading: Reading) -> float:
+    """Bytes per second."""
+    return reading.tally.bytes_received / reading.tally.seconds
+
+
+def filled(cells: Iterable[Cell]) -> tuple[int, int]:
+    """How many of the applicable cells hold a value, and how many are applicable."""
+    applicable = [cell for cell in cells if cell.note != "not applicable"]
+    return sum(cell.value is not None for cell in applicable), len(applicable)

@@ -1,0 +1,201 @@
+"""The second table of study A: HTTP clients against one site many times and against twenty sites once.
+
+What was wrong with it: two columns look swapped against the raw output, one script made 100 requests and not 1000, bodies were read by one
+client and not by another, one client was pooled and another not, the order was fixed, and the sites were the public internet. Here every
+client fetches the same bodies, both ways (a client for each request, and one client), in random order, against the local upstream.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from importlib.resources import as_file, files
+from itertools import product
+from pathlib import Path
+
+from msgspec import Struct, convert
+
+from whichworker.apps import environments
+from whichworker.errors import EnvironmentFailed
+from whichworker.lab import services
+from whichworker.lab.ask import budget_of
+from whichworker.model import App
+from whichworker.result.study import Cell, StudyResult, StudyRow
+from whichworker.store.journal import FILE, Journal
+from whichworker.store.records import ClientRun, Session
+from whichworker.studies.assembly import app_of, begin, conclude
+from whichworker.studies.campaign import StudyWatch
+from whichworker.studies.cells import mean_of
+from whichworker.studies.options import StudyRun
+from whichworker.workloads import answers
+
+TITLE = "HTTP clients: one site many times, and twenty sites once"
+CLIENTS = ("requests", "httpx", "httpx-async", "aiohttp")
+MANNERS = ("each", "reused")
+SITES = 20
+DELAY_SECONDS = 0.005
+QUICK_SECONDS, FULL_SECONDS = 12 * 60.0, 3600.0
+CHILD_SECONDS = 300.0
+PUBLISHED = {
+    ("requests", "one site"): 48.43,
+    ("requests", "twenty sites"): 7.15,
+    ("httpx", "one site"): 19.02,
+    ("httpx", "twenty sites"): 4.37,
+    ("httpx-async", "one site"): 37.86,
+    ("httpx-async", "twenty sites"): 2.28,
+    ("aiohttp", "one site"): 13.03,
+    ("aiohttp", "twenty sites"): 0.72,
+}
+SWAPPED = "the raw output beside the table has 37.25 for httpx sync and 19.80 for async, so the two columns look swapped"
+HUNDRED = "the sync script made 100 requests, not 1000"
+REMARKS = {"requests": "the sites were the public internet", "httpx": f"{SWAPPED}; {HUNDRED}", "httpx-async": SWAPPED}
+AS_PUBLISHED = {"requests": "each", "httpx": "each", "httpx-async": "reused", "aiohttp": "reused"}
+"""Which manner the published script had, as far as it can be told: one client was pooled, another not."""
+
+
+class Told(Struct, frozen=True):
+    """What one run of the script said."""
+
+    seconds: float
+    answers: int
+    sha256: str
+
+
+class Column(Struct, frozen=True):
+    """One column: what is fetched, and the digest of the right bodies."""
+
+    name: str
+    paths: tuple[str, ...]
+    sha256: str
+
+
+def columns(upstreams: Sequence[str], requests: int) -> tuple[Column, Column]:
+    """One site `requests` times, and each of the sites once; the right bodies are known without asking."""
+    numbers = range(len(answers.countries()))
+    many = [numbers[at % len(numbers)] for at in range(requests)]
+    few = [numbers[at] for at in range(len(upstreams))]
+    return (
+        _column("one site", [(upstreams[0], number) for number in many]),
+        _column("twenty sites", list(zip(upstreams, few, strict=True))),
+    )
+
+
+def _column(name: str, wanted: Sequence[tuple[str, int]]) -> Column:
+    digest = hashlib.sha256(b"".join(answers.country(number)(answers.write_spaced) for _, number in wanted)).hexdigest()
+    return Column(name, tuple(f"{base}/countries/{number}?delay={DELAY_SECONDS:g}" for base, number in wanted), digest)
+
+
+def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
+    """Measure what is missing and make the table."""
+    app = app_of("builtin:django", "", asked.cache)
+    seconds = asked.seconds or (QUICK_SECONDS if asked.quick else FULL_SECONDS)
+    budget = budget_of(seconds)
+    with Journal(asked.folder / FILE) as journal:
+        begin(journal, asked, environments.digest(f"{app.python}{asked.quick}"))
+        started = time.monotonic()
+        ended = "interrupted"
+        try:
+            with ExitStack() as stack:
+                needs = services.Needs(upstream=True, database="sqlite", cache="memory")
+                sites = []
+                for _ in range(SITES):
+                    place = services.backing(needs, [app], cores=services.cores_of(budget), folder=asked.folder, cache=asked.cache)
+                    sites.append(stack.enter_context(place).variables["WHICHWORKER_UPSTREAM"])
+                _measure(asked, app, budget.server_cores, columns(sites, 1000), journal, watch, started + seconds)
+            ended = "finished"
+        except KeyboardInterrupt:
+            watch.note("interrupted")
+        finally:
+            journal.append(Session(seconds=time.monotonic() - started, ended=ended))
+        return conclude(journal, asked, TITLE, (_rows(journal), (), tuple(_conclusions(journal)), ()), seconds=seconds)
+
+
+def _measure(
+    asked: StudyRun, app: App, cores: tuple[int, ...], wanted: Sequence[Column], journal: Journal, watch: StudyWatch, ends: float
+) -> None:
+    known = list(journal.of(ClientRun))
+    for launch in range(3 if asked.quick else 8):
+        order = list(product(CLIENTS, MANNERS, wanted))
+        random.Random(f"{asked.seed}/{launch}").shuffle(order)
+        for client, manner, column in order:
+            done = sum((one.client, one.manner, one.column) == (client, manner, column.name) for one in known)
+            if done > launch:
+                continue
+            if time.monotonic() > ends:
+                return
+            watch.note(f"{client}, {manner}, {column.name}")
+            journal.append(_fetch(app, cores, client, manner, column, asked.folder))
+
+
+def _fetch(app: App, cores: tuple[int, ...], client: str, manner: str, column: Column, folder: Path) -> ClientRun:
+    """One run in a process of its own, pinned as a server would be; raises EnvironmentFailed for wrong answers."""
+    targets = folder / "targets.json"
+    targets.write_text(json.dumps(column.paths))
+    with as_file(files("whichworker.apps.samples") / "http_clients" / "fetch.py") as script:
+        pinned = ("taskset", "--cpu-list", ",".join(map(str, cores)))
+        argv = (*pinned, app.python, "-I", "-B", str(script), client, manner, str(targets))
+        try:
+            ended = subprocess.run(argv, capture_output=True, text=True, timeout=CHILD_SECONDS, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise EnvironmentFailed(f"{client} took more than {CHILD_SECONDS:g} s") from error
+    if ended.returncode:
+        raise EnvironmentFailed(f"{client} failed", seen=ended.stderr[-2000:])
+    told = convert(json.loads(ended.stdout), Told)
+    if told.sha256 != column.sha256:
+        raise EnvironmentFailed(f"{client} fetched something else than the right bodies", seen=ended.stdout[-500:])
+    return ClientRun(client=client, manner=manner, column=column.name, seconds=told.seconds, answers=told.answers)
+
+
+def _rows(journal: Journal) -> tuple[StudyRow, ...]:
+    runs = list(journal.of(ClientRun))
+    rows = []
+    for client, manner in product(CLIENTS, MANNERS):
+        found = []
+        for column in ("one site", "twenty sites"):
+            seconds = [one.seconds for one in runs if (one.client, one.manner, one.column) == (client, manner, column)]
+            published = PUBLISHED[client, column] if AS_PUBLISHED[client] == manner else None
+            found.append(_cell(client, column, seconds, published))
+        variant = "a client for each request" if manner == "each" else "one client"
+        rows.append(StudyRow(workload=client, variant=variant, cells=tuple(found), remark=_remark(client, manner)))
+    return tuple(rows)
+
+
+def _remark(client: str, manner: str) -> str:
+    return REMARKS.get(client, "") if AS_PUBLISHED[client] == manner else ""
+
+
+def _cell(client: str, column: str, seconds: Sequence[float], published: float | None) -> Cell:
+    metric = "1000 requests to one site" if column == "one site" else f"{SITES} sites once"
+    if not seconds:
+        return Cell(arm=client, metric=metric, unit="s", published=published, state="absent", note="not reached")
+    estimate = mean_of(seconds)
+    return Cell(
+        arm=client,
+        metric=metric,
+        unit="s",
+        published=published,
+        value=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        launches=len(seconds),
+    )
+
+
+def _conclusions(journal: Journal) -> list[str]:
+    """What reuse is worth for each client."""
+    runs = list(journal.of(ClientRun))
+    said = []
+    for client in CLIENTS:
+        each, reused = (
+            [one.seconds for one in runs if (one.client, one.manner, one.column) == (client, manner, "one site")] for manner in MANNERS
+        )
+        if each and reused:
+            said.append(
+                f"{client}: a client for each request takes {mean_of(each).value / mean_of(reused).value:.1f} times as long as one client"
+            )
+    return said

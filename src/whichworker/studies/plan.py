@@ -1,0 +1,69 @@
+"""What a study measures: stands (one arm serving one app), and what each of their launches is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from whichworker.lab.running import Bench
+from whichworker.model import Arm, Session, Workload
+
+
+class Ask(Struct, frozen=True, kw_only=True):
+    """One thing asked of a launch. `service_seconds` is how long the work itself takes, whatever serves it.
+
+    The flow is even after a stagger and one service time, so a window may begin there: no wave starts in it. A window is made longer,
+    up to `longest_seconds`, until it holds `FEWEST_ANSWERS`. An `overfull` one keeps all its users even where the arm has fewer slots:
+    what they wait is what is asked.
+    """
+
+    key: str
+    workload: Workload
+    users: int
+    sessions: tuple[Session, ...] = ()
+    service_seconds: float = 0.0
+    window_seconds: float = 0.5
+    longest_seconds: float = 6.0
+    settle_seconds: float = 0.15
+    deadline_seconds: float = 60.0
+    launches: int = 3
+    upstream: bool = False
+    overfull: bool = False
+
+    @property
+    def ceiling_per_second(self) -> float | None:
+        """Users ÷ service time: Little's law for a closed loop."""
+        return self.users / self.service_seconds if self.service_seconds else None
+
+
+class Stand(Struct, frozen=True, kw_only=True):
+    """An arm on an app: one launch of it in each block is asked everything in `asks`."""
+
+    key: str
+    app: str
+    arm: Arm
+    asks: tuple[Ask, ...]
+
+
+class Absent(Struct, frozen=True, kw_only=True):
+    """A stand that cannot be measured here: a note of the closed list, and the evidence."""
+
+    stand: str
+    note: str
+    evidence: str
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """Stands with environments, those without, and the folder the run is kept in."""
+
+    study: str
+    stands: tuple[Stand, ...]
+    benches: Mapping[str, Bench]
+    absent: tuple[Absent, ...]
+    folder: Path
+    seed: int
+    seconds: float
+    fixed_order: bool = False
+    resumed: bool = False

@@ -1,0 +1,166 @@
+"""Study B, "Sync or async, that's the question": three upstream calls in parallel and a page, six services; and the sweep it lacked.
+
+Published with locust, 100 users for 30 s, ramp included, DEBUG on; every service one process. The calls take 300, 600 and 150 ms, so an
+answer takes 0.6 s at least, and 100 users can have no more than 100 ÷ 0.6 = 167 answers a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from whichworker.model import Finding
+from whichworker.result.study import Card, Cell, StudyResult, StudyRow
+from whichworker.studies import cells
+from whichworker.studies.assembly import Wish, assemble, carry_out
+from whichworker.studies.campaign import StudyWatch
+from whichworker.studies.options import StudyRun
+from whichworker.studies.plan import Ask
+from whichworker.studies.published import Manner, judge_row
+from whichworker.workloads.table import workload
+
+NAME = "sync-or-async"
+TITLE = "Sync or async: three upstream calls in parallel, then a page"
+MANNER = Manner(tool="locust", users=100, seconds=30.0)
+SERVICE_SECONDS = 0.6
+SWEEP = (1, 3, 10, 30, 100, 300, 1000, 2000)
+PATIENCE_SECONDS = 45.0
+"""A service with s slots needs users × 0.6 s ÷ s for one turn of all users; where that is longer, the cell is computed by hand alone."""
+QUICK_SECONDS, FULL_SECONDS = 20 * 60.0, 2 * 3600.0
+
+
+class Service(Struct, frozen=True, kw_only=True):
+    """One service of the study: its arm in its exact shape, and what was published: min, p95 and mean in ms, and the best requests/s."""
+
+    title: str
+    arm: str
+    workload: str
+    slots: int
+    published: tuple[float, float, float, float]
+
+
+SERVICES = (
+    Service(title="uwsgi, 2 threads", arm="uwsgi[workers=1,threads=2]", workload="fanout", slots=2, published=(783, 22000, 12108, 3)),
+    Service(title="uwsgi, 100 threads", arm="uwsgi[workers=1,threads=100]", workload="fanout", slots=100, published=(613, 950, 782, 131)),
+    Service(
+        title="uwsgi gevent",
+        arm="uwsgi-gevent[workers=1,connections=100]",
+        workload="fanout",
+        slots=100,
+        published=(614, 1100, 857, 110),
+    ),
+    Service(
+        title="gunicorn gthread",
+        arm="gunicorn-gthread[workers=1,threads=100]",
+        workload="fanout",
+        slots=100,
+        published=(612, 1000, 717, 140),
+    ),
+    Service(
+        title="gunicorn gevent",
+        arm="gunicorn-gevent[workers=1,connections=100]",
+        workload="fanout",
+        slots=100,
+        published=(619, 1400, 1039, 91),
+    ),
+    Service(title="uvicorn", arm="uvicorn[workers=1]", workload="fanout-async", slots=100_000, published=(616, 1000, 854, 115)),
+)
+METRICS = ("latency min", "latency p95", "latency mean")
+AT = 100
+
+
+def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
+    """Measure what is missing and make the table."""
+    asked.check_servers(service.arm for service in SERVICES)
+    chosen = [service for service in SERVICES if asked.wants(service.arm)]
+    wishes = [Wish(app="builtin:django", arm=service.arm, asks=_asks(service, asked)) for service in chosen]
+    planned = assemble(asked, wishes, watch, QUICK_SECONDS if asked.quick else FULL_SECONDS)
+    return carry_out(asked, planned, watch, TITLE, tabulate)
+
+
+def _asks(service: Service, asked: StudyRun) -> tuple[Ask, ...]:
+    counts = (AT,) if asked.as_published else SWEEP
+    return tuple(_ask(service, users, asked) for users in counts if turn_seconds(service, users) <= PATIENCE_SECONDS)
+
+
+def turn_seconds(service: Service, users: int) -> float:
+    """How long it takes until every user has had one answer."""
+    return SERVICE_SECONDS * max(1.0, users / service.slots)
+
+
+def _ask(service: Service, users: int, asked: StudyRun) -> Ask:
+    turn = turn_seconds(service, users)
+    window = MANNER.seconds if asked.as_published else max(4 * SERVICE_SECONDS, turn) * (1.0 if asked.quick else 3.0)
+    return Ask(
+        key=f"{service.workload} {users}",
+        workload=workload(service.workload),
+        users=users,
+        service_seconds=SERVICE_SECONDS,
+        window_seconds=window,
+        longest_seconds=window,
+        settle_seconds=0.0 if asked.as_published else turn,
+        launches=1 if asked.as_published else (3 if asked.quick else 5),
+        upstream=True,
+        overfull=True,
+    )
+
+
+def tabulate(table: cells.Table, asked: StudyRun) -> tuple[tuple[StudyRow, ...], tuple[Card, ...], tuple[str, ...], tuple[Finding, ...]]:
+    """The published row of each service at 100 users, then the sweep."""
+    rows = [_published(service, table) for service in SERVICES]
+    if not asked.as_published:
+        rows += [_sweep(users, table) for users in SWEEP]
+    return tuple(rows), (), tuple(_conclusions(rows)), ()
+
+
+def _published(service: Service, table: cells.Table) -> StudyRow:
+    key, ask = cells.stand_key("builtin:django", service.arm), f"{service.workload} {AT}"
+    least, p95, mean, best = service.published
+    found = (
+        table.cell(key, ask, cells.latency_least, metric="latency min", unit="s", published=least / 1000),
+        table.cell(key, ask, cells.latency(0.95), metric="latency p95", unit="s", published=p95 / 1000),
+        table.cell(key, ask, cells.latency_mean, metric="latency mean", unit="s", published=mean / 1000),
+        table.cell(key, ask, cells.rate, published=best),
+    )
+    return StudyRow(
+        workload=service.title,
+        variant="async" if service.workload.endswith("async") else "sync",
+        cells=found,
+        remark=_remark(service),
+    )
+
+
+def _remark(service: Service) -> str:
+    """Little's law on the published row itself: users ÷ rate must be the mean time, or the row is not of one steady state."""
+    _, _, mean, best = service.published
+    expected = MANNER.users / best
+    said = [judge_row([best], SERVICE_SECONDS, MANNER)]
+    if abs(expected - mean / 1000) > 0.2 * expected:
+        said.append(f"{MANNER.users} users ÷ {best:g}/s = {expected:.2g} s, but a mean of {mean / 1000:.2g} s: the ramp was averaged in")
+    return "; ".join(filter(None, said))
+
+
+def _sweep(users: int, table: cells.Table) -> StudyRow:
+    found: list[Cell] = []
+    for service in SERVICES:
+        key, ask = cells.stand_key("builtin:django", service.arm), f"{service.workload} {users}"
+        found.append(table.cell(key, ask, cells.rate))
+        found.append(table.cell(key, ask, cells.latency(0.95), metric="latency p95", unit="s"))
+    return StudyRow(workload=f"{users} users", variant="sweep", cells=tuple(found))
+
+
+def _conclusions(rows: Sequence[StudyRow]) -> list[str]:
+    """Where the services part: the first number of users at which one's interval is below the best one's."""
+    said = []
+    for row in rows:
+        if row.variant != "sweep":
+            continue
+        rates = [cell for cell in row.cells if cell.metric == cells.RATE and cell.low is not None and cell.high is not None]
+        if len(rates) < 2:
+            continue
+        best = max(rates, key=lambda cell: cell.value or 0.0)
+        behind = [cell.arm for cell in rates if cell.high is not None and best.low is not None and cell.high < best.low]
+        if behind:
+            said.append(f"at {row.workload}, {best.arm} is ahead of {', '.join(behind)}: the intervals do not touch")
+    return said

@@ -115,6 +115,18 @@ def _absent(arms: Sequence[str], found: Mapping[tuple[str, Platform], Cell]) -> 
     return "\n".join(["## Not asked\n", "| server | Django/Python | why |", "|---|---|---|", *rows, ""])
 
 
+WHY = """Why, as far as it is known:
+
+- *head*: Django leaves it to the server to take the body of an answer to HEAD away, and these do not; nothing was expected of it before.
+- *orm-async*, and every async case of gunicorn-tornado: greenlets and tornado run the app in a thread that has an event loop already, so an
+  async view that reaches the ORM fails even alone, not only together with others.
+- *reload*: "restarts" is a reload in which no request was lost and one waited half a second or more for the new workers; with one trial
+  a cell that falls on either side. uvicorn's is not sent, as it ends a server of a single process.
+- *keep-alive* of uWSGI with gevent: its HTTP/1.1 socket ends its own workers under gevent, so the older socket is used, which closes.
+- *stop* of peregrine: it answered, and was still running when its time was up.
+"""
+
+
 def _differences(cells: Sequence[Cell]) -> str:
     title = "## Where this differs from what was expected\n"
     said = "One trial of each by hand came before; what it had found is a table in `tests/conformance/expected.py`, never corrected.\n"
@@ -125,7 +137,7 @@ def _differences(cells: Sequence[Cell]) -> str:
     rows = [f"| {arm} | {case} | {wanted} | {got} | {_where(where)} |" for (arm, case, wanted, got), where in seen.items()]
     if not rows:
         return f"{title}\n{said}\nNowhere.\n"
-    return "\n".join([title, said, "| server | case | expected | seen | on |", "|---|---|---|---|---|", *rows, ""])
+    return "\n".join([title, said, "| server | case | expected | seen | on |", "|---|---|---|---|---|", *rows, "", WHY])
 
 
 def differences(cell: Cell) -> Iterator[tuple[str, str, str]]:

@@ -88,3 +88,9 @@ def test_the_configuration_has_a_json_schema() -> None:
     assert set(schema) == set(RaceOptions.__struct_fields__)
     assert schema["alpha"]["exclusiveMaximum"] == 1
     assert all(entry["description"] for entry in schema.values())
+
+
+def test_the_folder_of_the_cache_is_not_taken_for_an_option(tmp_path: Path) -> None:
+    options, _ = gather(RaceOptions, {}, {"WHICHWORKER_CACHE": "/somewhere", "WHICHWORKER_RACE_CACHE": "redis"}, tmp_path)
+    assert options.cache == "redis"
+    assert gather(RaceOptions, {}, {"WHICHWORKER_CACHE": "/somewhere"}, tmp_path)[0].cache is None

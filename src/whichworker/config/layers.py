@@ -56,6 +56,10 @@ def gather(
     return _convert(kind, values, origins), origins
 
 
+PLACES = ("cache", "state")
+"""WHICHWORKER_CACHE and WHICHWORKER_STATE are folders, not options."""
+
+
 def read_file(folder: Path) -> tuple[dict[str, Any], Path | None]:
     """The configuration of a folder: whichworker.toml, else [tool.whichworker] of pyproject.toml, else nothing."""
     for name, table in (("whichworker.toml", ()), ("pyproject.toml", ("tool", "whichworker"))):
@@ -76,7 +80,9 @@ def read_file(folder: Path) -> tuple[dict[str, Any], Path | None]:
 
 
 def variable_of(name: str, table: str = "") -> str:
-    """The environment variable of an option."""
+    """The environment variable of an option; those of the places where things are kept are taken."""
+    if not table and name in PLACES:
+        table = "race"
     return "_".join(["WHICHWORKER", *filter(None, [table]), name]).upper()
 
 

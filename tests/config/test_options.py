@@ -60,9 +60,10 @@ def test_the_table_of_texts_is_complete() -> None:
 def test_every_field_is_an_environment_variable_and_a_key_in_the_file(name: str, tmp_path: Path) -> None:
     text, value = TEXTS[name]
     assert value != getattr(RaceOptions(), name)
-    by_environment, origins = gather(RaceOptions, {}, {f"WHICHWORKER_{name.upper()}": text}, tmp_path)
+    variable = f"WHICHWORKER_{name.upper()}" if name != "cache" else "WHICHWORKER_RACE_CACHE"
+    by_environment, origins = gather(RaceOptions, {}, {variable: text}, tmp_path)
     assert getattr(by_environment, name) == value
-    assert origins[name] == f"WHICHWORKER_{name.upper()}"
+    assert origins[name] == variable
     written = f"['{text}']" if isinstance(value, tuple) else f"'{text}'"
     (tmp_path / "whichworker.toml").write_text(f"{name_in_file(name)} = {written}")
     by_file, origins = gather(RaceOptions, {}, {}, tmp_path)

@@ -128,3 +128,10 @@ def test_what_wrk_prints() -> None:
     assert within_stdev(reading) == pytest.approx(0.9)
     assert latency(0.5)(reading) == pytest.approx(0.001, rel=0.01)
     assert latency(0.99)(reading) is None, "a hundred answers cannot support it"
+
+
+def test_a_full_queue_is_a_ceiling_and_no_wrong_answer() -> None:
+    plan = planned(Stand(key=STAND, app="a", arm=arm("uvicorn"), asks=(asked(),)))
+    full = StandFailed(block=1, stand=STAND, ask="json", failures=(Failure(kind="overflow", count=1, sample="the listen queue"),))
+    cell = table(plan, full, full).cell(STAND, "json", rate)
+    assert (cell.value, cell.state, cell.note) == (None, "failed", "at its ceiling")

@@ -21,7 +21,9 @@ from whichworker.studies.plan import Absent, Ask, Plan, Stand
 
 INTERVAL = 0.05
 AT_CEILING = 0.95
-WRONG = ("status", "header", "body", "check", "capture", "framing", "start", "died", "reset", "timeout", "connect", "overflow")
+WRONG = ("status", "header", "body", "check", "capture", "framing", "start", "died", "reset", "timeout", "connect")
+FULL = ("overflow", "generator", "upstream")
+"""Not the answers were wrong: a queue, the generator or the upstream was full."""
 RATE = "requests per second"
 
 Measure = Callable[[Reading], float | None]
@@ -103,6 +105,7 @@ class Table:
 
     def _failed(self, stand: Stand, ask: str, metric: str, unit: str, published: float | None) -> Cell:
         failures = self._failures.get((stand.key, ask)) or self._failures.get((stand.key, ""), [])
+        full = bool(failures) and all(failure.kind in FULL for failure in failures)
         wrong = any(failure.kind in WRONG for failure in failures)
         return Cell(
             arm=stand.arm.name,
@@ -110,7 +113,7 @@ class Table:
             unit=unit,
             published=published,
             state="failed" if failures else "absent",
-            note="wrong answers" if wrong else "not reached",
+            note="at its ceiling" if full else "wrong answers" if wrong else "not reached",
             evidence="; ".join(dict.fromkeys(f"{failure.kind}: {failure.sample.strip()}"[:400] for failure in failures[:2])),
         )
 

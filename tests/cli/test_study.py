@@ -43,6 +43,7 @@ def test_without_a_name_the_studies_are_listed(tmp_path: Path) -> None:
         (("sync-or-async", "--servers", "unicorn"), "unicorn"),
         (("sync-or-async", "--json", "nowhere/at/all.json"), "there is no folder"),
         (("sync-or-async", "--time", "-5s"), "--time"),
+        (("http-clients", "--servers", "uvicorn"), "leave --servers"),
     ],
 )
 def test_wrong_words_are_told_before_anything_is_measured(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:

@@ -135,3 +135,10 @@ def test_a_full_queue_is_a_ceiling_and_no_wrong_answer() -> None:
     full = StandFailed(block=1, stand=STAND, ask="json", failures=(Failure(kind="overflow", count=1, sample="the listen queue"),))
     cell = table(plan, full, full).cell(STAND, "json", rate)
     assert (cell.value, cell.state, cell.note) == (None, "failed", "at its ceiling")
+
+
+def test_one_failure_of_two_kinds_is_one_failure() -> None:
+    plan = planned(Stand(key=STAND, app="a", arm=arm("uvicorn"), asks=(asked(),)))
+    both = (Failure(kind="status", count=1, sample="500"), Failure(kind="reset", count=1, sample="gone"))
+    failed = StandFailed(block=1, stand=STAND, ask="json", failures=both)
+    assert table(plan, failed, window(100)).cell(STAND, "json", rate).value == pytest.approx(100)

@@ -88,18 +88,20 @@ class Campaign:
         for record in journal.records:
             if isinstance(record, StandWindow):
                 self._remember(record)
+                self.block = max(self.block, record.block - 1)  # the block that was cut short goes on
             elif isinstance(record, StandFailed):
                 self.failed[record.stand, record.ask] = self.failed.get((record.stand, record.ask), 0) + 1
 
     def run(self) -> None:
         """Block after block: a stand is left out when it has nothing more to give, or when its part would not end in time."""
+        last = max((ask.launches for stand in self.planned.stands for ask in stand.asks), default=0)
         progress = True
-        while progress and self.left() > 0:
+        while self.left() > 0 and (progress or self.block < last):
             self.block += 1
             progress = False
             for stand in self._ordered():
                 pending = self._pending(stand)
-                if pending and self.left() > min(cost(ask, stand) for ask in pending):
+                if pending and self.left() > min(cost(ask) for ask in pending):
                     self._visit(stand, pending)
                     progress = True
 
@@ -140,18 +142,20 @@ class Campaign:
         """Ask in turn; what was asked leaves the list. A broken server ends the launch, wrong answers end only their ask."""
         while left:
             ask = left[0]
-            if self.left() <= cost(ask, stand):
+            if self.left() <= cost(ask):
                 left.clear()
                 return
+            left.pop(0)
             try:
                 reading = self._window(bench, run, stand, ask)
+            except ServerFailed as error:  # it died of this ask, which is not the fault of the others
+                self._give_up(stand, ask.key, failed(error).failures)
+                return
             except ArmFailed as error:
-                left.pop(0)
                 self._give_up(stand, ask.key, error.failures)
                 if run.launch.ended():
                     return
                 continue
-            left.pop(0)
             yield StandWindow(block=self.block, stand=stand.key, ask=ask.key, reading=reading)
 
     def _window(self, bench: Bench, run: Running, stand: Stand, ask: Ask) -> Reading:
@@ -172,7 +176,7 @@ class Campaign:
                 repeats=repeats,
                 refused=refused,
             )
-            if not refused or repeats == MOST_TRIES - 1 or self.left() <= cost(ask, stand):
+            if not refused or repeats == MOST_TRIES - 1 or self.left() <= cost(ask):
                 return reading
             repeats += 1
 
@@ -221,7 +225,7 @@ def users_of(stand: Stand, ask: Ask) -> int:
     return ask.users if limit is None or ask.overfull or not ask.service_seconds else min(ask.users, max(1, SLOTS_ASKED * limit))
 
 
-def cost(ask: Ask, stand: Stand) -> float:
+def cost(ask: Ask) -> float:
     """About how long a window of it takes, settling included."""
     return settle_of(ask) + max(ask.window_seconds, ask.service_seconds) + SPARE_SECONDS
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import get_args
 
@@ -38,6 +39,7 @@ class Table:
         self.refused = self.tried = 0
         self._readings: dict[tuple[str, str], list[Reading]] = {}
         self._failures: dict[tuple[str, str], list[Failure]] = {}
+        self._times_failed: Counter[tuple[str, str]] = Counter()
         for record in journal.records:
             if isinstance(record, StandWindow):
                 self.refused += record.reading.repeats + bool(record.reading.refused)
@@ -46,14 +48,15 @@ class Table:
                 self._readings.setdefault((record.stand, record.ask), []).append(record.reading)
             elif isinstance(record, StandFailed):
                 self._failures.setdefault((record.stand, record.ask), []).extend(record.failures)
+                self._times_failed[record.stand, record.ask] += 1
 
     def readings(self, stand: str, ask: str) -> list[Reading]:
         """Of all launches; none where it has failed for good."""
         return [] if self.is_out(stand, ask) else self._readings.get((stand, ask), [])
 
     def is_out(self, stand: str, ask: str) -> bool:
-        """Whether it failed once more than a second chance allows, or never worked and its launches failed."""
-        return len(self._failures.get((stand, ask), [])) > SECOND_CHANCES
+        """Whether it failed once more than a second chance allows."""
+        return self._times_failed[stand, ask] > SECOND_CHANCES
 
     def cell(
         self, stand: str, ask: str, measure: Measure, *, metric: str = RATE, unit: str = "1/s", published: float | None = None

@@ -21,7 +21,7 @@ from pathlib import Path
 from msgspec import Struct, convert
 
 from whichworker.apps import environments
-from whichworker.errors import EnvironmentFailed
+from whichworker.errors import EnvironmentFailed, UsageError
 from whichworker.lab import services
 from whichworker.lab.ask import budget_of
 from whichworker.model import App
@@ -92,12 +92,15 @@ def _column(name: str, wanted: Sequence[tuple[str, int]]) -> Column:
 
 def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
     """Measure what is missing and make the table."""
+    if asked.servers or asked.as_published or asked.database != "sqlite" or asked.cache_kind != "memory":
+        fact = "the study http-clients measures clients: it has no servers, database, cache or published parameters to choose"
+        raise UsageError(fact, hint="leave --servers, --as-published, --database and --cache out")
     app = app_of("builtin:django", "", asked.cache)
     seconds = asked.seconds or (QUICK_SECONDS if asked.quick else FULL_SECONDS)
     budget = budget_of(seconds)
     with Journal(asked.folder / FILE) as journal:
         begin(journal, asked, environments.digest(f"{app.python}{asked.quick}"))
-        started = time.monotonic()
+        started, spent = time.monotonic(), sum(session.seconds for session in journal.of(Session))
         ended = "interrupted"
         try:
             with ExitStack() as stack:
@@ -106,7 +109,7 @@ def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
                 for _ in range(SITES):
                     place = services.backing(needs, [app], cores=services.cores_of(budget), folder=asked.folder, cache=asked.cache)
                     sites.append(stack.enter_context(place).variables["WHICHWORKER_UPSTREAM"])
-                _measure(asked, app, budget.server_cores, columns(sites, 1000), journal, watch, started + seconds)
+                _measure(asked, app, budget.server_cores, columns(sites, 1000), journal, watch, started + seconds - spent)
             ended = "finished"
         except KeyboardInterrupt:
             watch.note("interrupted")

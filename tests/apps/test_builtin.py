@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -90,7 +91,7 @@ PARSE = """
 import json, sys
 from aviary import backing
 urls = json.loads(sys.argv[1])
-print(json.dumps([backing.database(url, "rows.sqlite3") for url in urls[0]] + [backing.cache(url) for url in urls[1]]))
+print(json.dumps([backing.database(url, "rows.sqlite3") for url in urls[0]] + [backing.cache(url) for url in urls[1]] + [backing.SCHEMA]))
 """
 POOL = {"min_size": 2, "max_size": 20, "timeout": 30}
 ENGINE = "django.db.backends.postgresql"
@@ -109,7 +110,9 @@ def test_settings_follow_the_urls(extras: bool, options: dict[str, Any]) -> None
     run = subprocess.run(
         [app.python, "-B", "-c", PARSE, json.dumps([databases, caches])], cwd=app.directory, capture_output=True, text=True, check=True
     )
-    sqlite, socket, tcp, memory, redis, unix = json.loads(run.stdout)
+    sqlite, socket, tcp, memory, redis, unix, schema = json.loads(run.stdout)
+    options = {"options": f"-c search_path={schema}", **options}
+    assert re.fullmatch(r"aviary_\d+_\d+", schema), "each Django has its own users: it rehashes the passwords of another"
     assert sqlite == {"ENGINE": "django.db.backends.sqlite3", "NAME": "rows.sqlite3"}
     common = {"ENGINE": ENGINE, "NAME": "birds", "USER": "keeper"}
     assert socket == {**common, "PASSWORD": "p@ss", "HOST": "/run/some where", "PORT": "", "OPTIONS": options}

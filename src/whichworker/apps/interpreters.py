@@ -14,13 +14,23 @@ from msgspec import Struct
 from whichworker.errors import EnvironmentFailed, UsageError
 
 ASK = """
-import json, sys, sysconfig, platform
-from importlib import metadata
+import glob, itertools, json, os, sys, sysconfig, platform
+def installed():
+    try:
+        from importlib import metadata
+    except ImportError:  # before Python 3.8
+        for place, kind in itertools.product(sys.path, ("*.dist-info/METADATA", "*.egg-info/PKG-INFO")):
+            for path in sorted(glob.glob(os.path.join(place, kind))):
+                with open(path, encoding="utf-8") as text:
+                    head = dict(line.rstrip().split(": ", 1) for line in itertools.takewhile(str.strip, text) if ": " in line)
+                yield head.get("Name"), head.get("Version")
+    else:
+        for found in metadata.distributions():
+            yield found.metadata["Name"], found.version
 packages = {}
-for found in metadata.distributions():
-    name = found.metadata["Name"]
+for name, version in installed():
     if name and name.lower() not in packages:
-        packages[name.lower()] = found.version
+        packages[name.lower()] = version
 print(json.dumps({"version": platform.python_version(), "implementation": platform.python_implementation(),
     "base": getattr(sys, "_base_executable", sys.executable), "site": sysconfig.get_paths()["purelib"],
     "is_environment": sys.prefix != sys.base_prefix, "packages": packages}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from typing import ClassVar
 
 from whichworker.model import Address, App, Command, Finding, Knob, Settings
@@ -12,6 +13,9 @@ from whichworker.servers.known import CHUNKED_EMPTY, GREENLETS_ASYNC, GREENLETS_
 from whichworker.servers.protocol import CONNECTIONS, CONNECTIONS_EACH, THREADS, THREADS_EACH, WORKERS, Adapter, whole
 
 FILE = "uwsgi.ini"
+BACKLOG = 1024
+"""Its own default of 100 overflows before a few hundred users have connected; it refuses to start with more than the kernel allows."""
+KERNEL_BACKLOG = Path("/proc/sys/net/core/somaxconn")
 WHEEL_HUP = Finding(code="hup-kills", severity="warning", text="HUP ends the service: the wheel cannot start itself again", hint="uwsgi")
 NO_KEEP_ALIVE = Finding(
     code="no-keep-alive",
@@ -19,6 +23,14 @@ NO_KEEP_ALIVE = Finding(
     text="every answer closes its connection: with greenlets uWSGI's own HTTP/1.1 socket ends its process after the first connections",
     hint="let a proxy in front keep the clients' connections",
 )
+
+
+def backlog() -> int:
+    """How many connections may wait for a process: `BACKLOG`, or what the kernel allows."""
+    try:
+        return min(BACKLOG, int(KERNEL_BACKLOG.read_text()))
+    except (OSError, ValueError):
+        return BACKLOG
 
 
 class Uwsgi(Adapter):
@@ -46,6 +58,7 @@ class Uwsgi(Adapter):
             self.socket: str(address),
             "processes": settings["workers"],
             **self.concurrency(settings),
+            "listen": backlog(),
             "master": True,
             "need-app": True,
             "die-on-term": True,

@@ -43,6 +43,9 @@ class Served(Struct, frozen=True, kw_only=True):
     kind: str = "session"
     published: Published = field(default_factory=dict)
     pythons: tuple[str, ...] = ("",)
+    variant: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+    postgres_only: bool = False
     absent: str = ""
     evidence: str = ""
     remark: str = ""
@@ -68,6 +71,24 @@ def _historical(django: str, python: str) -> tuple[Served, ...]:
     if django != "2.2":  # the first Django with ASGI is 3.0
         arms += ["uvicorn", f"gunicorn-uvicorn@{gunicorn}"]
     return tuple(Served(title=f"{arm.partition('@')[0]}, {label}", arm=f"{arm}[workers=1]", app=app, pythons=(python,)) for arm in arms)
+
+
+def _drivers() -> tuple[Served, ...]:
+    """psycopg2 waits in C: under gevent every query stops all greenlets, unless psycogreen makes it wait in Python."""
+    rows = []
+    for variant, environment in (("psycopg2", {}), ("psycopg2 + psycogreen", {"WHICHWORKER_PSYCOGREEN": "1"})):
+        rows.append(
+            Served(
+                title=f"gunicorn-gevent, {variant}, Django 3.2",
+                arm="gunicorn-gevent@23.0.0[workers=1]",
+                app=f"{DJANGO}@3.2",
+                pythons=("3.8",),
+                variant=variant,
+                environment=environment,
+                postgres_only=True,
+            )
+        )
+    return tuple(rows)
 
 
 UNPATCHED = "psycopg2 was not patched under eventlet, so a query stopped every greenlet"
@@ -112,12 +133,21 @@ ROWS: tuple[Served, ...] = (
     *_historical("2.2", "3.8"),
     *_historical("3.2", "3.6"),
     *_historical("3.2", "3.8"),
+    *_drivers(),
     Served(title="Django ORM, sync", arm="uvicorn[workers=1]", kind="lists"),
     Served(title="Django ORM, async", arm="uvicorn[workers=1]", kind="lists-async"),
     Served(title="FastAPI, SQLAlchemy, sync", arm="uvicorn[workers=1]", app=FASTAPI, kind="lists"),
     Served(title="FastAPI, SQLAlchemy asyncio", arm="uvicorn[workers=1]", app=FASTAPI, kind="lists-async"),
     Served(title="FastAPI, Tortoise", arm="uvicorn[workers=1]", app=FASTAPI, kind="lists-tortoise-async"),
-    Served(title="FastAPI, GINO", arm="uvicorn[workers=1]", app=FASTAPI, kind="lists", absent="dead project", evidence=GINO_EVIDENCE),
+    Served(
+        title="FastAPI, GINO",
+        arm="uvicorn[workers=1]",
+        app=FASTAPI,
+        kind="lists",
+        variant="GINO",
+        absent="dead project",
+        evidence=GINO_EVIDENCE,
+    ),
 )
 KINDS = ("session", "session-async", "lists", "lists-async", "lists-tortoise-async")
 
@@ -126,7 +156,7 @@ def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
     """Measure what is missing and make the table."""
     asked.check_servers(row.arm for row in ROWS)
     wishes = [
-        Wish(app=row.app, arm=row.arm, python=python, asks=(_ask(row, asked),), absent=row.absent, evidence=row.evidence)
+        _wish(row, python, asked)
         for row in ROWS
         for python in (row.pythons if not asked.quick else row.pythons[:2])
         if asked.wants(row.arm)
@@ -135,11 +165,27 @@ def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
     return carry_out(asked, planned, watch, TITLE, tabulate)
 
 
+def _wish(row: Served, python: str, asked: StudyRun) -> Wish:
+    absent, evidence = row.absent, row.evidence
+    if row.postgres_only and asked.database != "postgres":
+        absent, evidence = "not applicable", "a driver of PostgreSQL: --database postgres"
+    return Wish(
+        app=row.app,
+        arm=row.arm,
+        python=python,
+        variant=row.variant,
+        environment=row.environment,
+        asks=(_ask(row, asked),),
+        absent=absent,
+        evidence=evidence,
+    )
+
+
 def merged(wishes: Sequence[Wish]) -> list[Wish]:
     """Several rows may be of one arm on one app: then one launch is asked for all of them."""
-    found: dict[tuple[str, str, str, str], Wish] = {}
+    found: dict[tuple[str, str], Wish] = {}
     for wish in wishes:
-        key = (wish.app, wish.arm, wish.python, wish.absent)
+        key = (wish.key, wish.absent)
         known = found.get(key)
         asks = {ask.key: ask for ask in (*(known.asks if known else ()), *wish.asks)}
         found[key] = msgspec.structs.replace(wish, asks=tuple(asks.values()))
@@ -187,7 +233,7 @@ def tabulate(table: cells.Table, asked: StudyRun) -> tuple[tuple[StudyRow, ...],
 
 
 def _row(row: Served, python: str, table: cells.Table) -> StudyRow:
-    key = cells.stand_key(row.app, row.arm, python)
+    key = cells.stand_key(row.app, row.arm, python, row.variant)
     found: list[Cell] = []
     for metric, unit, measure in METRICS:
         published = None if python else row.published.get(metric)

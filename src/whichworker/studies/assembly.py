@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 import whichworker
 from whichworker.apps import builtin, environments, interpreters
@@ -50,14 +50,24 @@ Tables = tuple[tuple[StudyRow, ...], tuple[Card, ...], tuple[str, ...], tuple[Fi
 
 
 class Wish(Struct, frozen=True, kw_only=True):
-    """An arm wanted on a built-in app, on an interpreter (empty: this one), and what it is asked. `absent` says why none is tried."""
+    """An arm wanted on a built-in app, on an interpreter (empty: this one), and what it is asked. `absent` says why none is tried.
+
+    A `variant` is the same arm with more in its environment.
+    """
 
     app: str
     arm: str
     asks: tuple[Ask, ...]
     python: str = ""
+    variant: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
     absent: str = ""
     evidence: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name of the stand it becomes."""
+        return stand_key(self.app, self.arm, self.python, self.variant)
 
 
 class Site(Struct, frozen=True):
@@ -71,9 +81,7 @@ def assemble(asked: StudyRun, wishes: Sequence[Wish], watch: StudyWatch, seconds
     """Build what has to be built; what cannot be is absent, with the reason. Raises UsageError where nothing is left to measure."""
     open_files.check(max((ask.users for wish in wishes for ask in wish.asks), default=1))
     stands: list[Stand] = []
-    absent: list[Absent] = [
-        Absent(stand=stand_key(wish.app, wish.arm, wish.python), note=wish.absent, evidence=wish.evidence) for wish in wishes if wish.absent
-    ]
+    absent: list[Absent] = [Absent(stand=wish.key, note=wish.absent, evidence=wish.evidence) for wish in wishes if wish.absent]
     sites: dict[str, Site] = {}
     for place in dict.fromkeys((wish.app, wish.python) for wish in wishes if not wish.absent):
         here = [wish for wish in wishes if (wish.app, wish.python) == place and not wish.absent]
@@ -109,18 +117,18 @@ def _site(
         app = app_of(first.app, first.python, asked.cache)
     except WhichworkerError as error:
         text = str(error)
-        absent += [Absent(stand=stand_key(wish.app, wish.arm, wish.python), note=NOT_INSTALLABLE, evidence=text) for wish in wishes]
+        absent += [Absent(stand=wish.key, note=NOT_INSTALLABLE, evidence=text) for wish in wishes]
         return
     question = _question(asked, first.app, app, [wish.arm for wish in wishes], seconds)
     built, without = prepare.build(question, asked.cache, watch.note)
     reasons = {record.arm: record for record in without}
     for wish, arm in zip(wishes, question.arms, strict=True):
-        name = stand_key(wish.app, wish.arm, wish.python)
         if arm.name in reasons:
             note = "not applicable" if reasons[arm.name].refused else NOT_INSTALLABLE
-            absent.append(Absent(stand=name, note=note, evidence=reasons[arm.name].failures[0].sample))
+            absent.append(Absent(stand=wish.key, note=note, evidence=reasons[arm.name].failures[0].sample))
         else:
-            stands.append(Stand(key=name, app=key, arm=arm, asks=wish.asks))
+            varied = msgspec.structs.replace(arm, environment={**arm.environment, **wish.environment})
+            stands.append(Stand(key=wish.key, app=key, arm=varied, asks=wish.asks))
     sites[key] = Site(question, built)
 
 

@@ -165,7 +165,7 @@ class Campaign:
         size = self.sizes[stand.key, ask.key]
         repeats = 0
         while True:
-            load = load_of(bench, run, ask, size, self.planned.seed + self.block)
+            load = load_of(bench, run, stand, ask, size, self.planned.seed + self.block)
             tally, probes = load_and_probe(bench, self.generator, run, load)
             refused = refusal(probes, tally, shared=bench.question.budget.shared)
             reading = Reading(
@@ -184,10 +184,10 @@ class Campaign:
         """How many users for how long: as planned, or by a pilot where neither follows from the service time."""
         most = users_of(stand, ask)
         if ask.service_seconds >= SLOW_SECONDS or ask.longest_seconds <= ask.window_seconds:
-            return Size(most, max(ask.window_seconds, ask.service_seconds))
+            return Size(most, ask.window_seconds)
         few = min(most, PILOT_USERS)
         try:
-            load = load_of(bench, run, ask, Size(few, PILOT_SECONDS + 2 * ask.service_seconds), self.planned.seed)
+            load = load_of(bench, run, stand, ask, Size(few, PILOT_SECONDS + 2 * ask.service_seconds), self.planned.seed)
             tally, _ = load_and_probe(bench, self.generator, run, load)
         except ArmFailed as error:
             if {failure.kind for failure in error.failures} != {"timeout"}:
@@ -221,13 +221,18 @@ class Campaign:
 
 def users_of(stand: Stand, ask: Ask) -> int:
     """As many as were meant, or what fills the slots of the arm several times over, where it has fewer."""
-    limit = table.load(stand.arm.server).in_flight_limit(stand.arm.settings)
+    limit = limit_of(stand)
     return ask.users if limit is None or ask.overfull or not ask.service_seconds else min(ask.users, max(1, SLOTS_ASKED * limit))
+
+
+def limit_of(stand: Stand) -> int | None:
+    """How many requests the arm works on at once, at most."""
+    return table.load(stand.arm.server).in_flight_limit(stand.arm.settings)
 
 
 def cost(ask: Ask) -> float:
     """About how long a window of it takes, settling included."""
-    return settle_of(ask) + max(ask.window_seconds, ask.service_seconds) + SPARE_SECONDS
+    return settle_of(ask) + ask.window_seconds + SPARE_SECONDS
 
 
 def settle_of(ask: Ask) -> float:
@@ -235,8 +240,8 @@ def settle_of(ask: Ask) -> float:
     return ask.settle_seconds + ask.service_seconds * (1.1 if ask.service_seconds >= SLOW_SECONDS else 2.0)
 
 
-def load_of(bench: Bench, run: Running, ask: Ask, size: Size, seed: int) -> Load:
-    """A closed loop whose users begin evenly over one service time; slow work in flight at its end is not waited for."""
+def load_of(bench: Bench, run: Running, stand: Stand, ask: Ask, size: Size, seed: int) -> Load:
+    """A closed loop whose users begin evenly; slow work in flight at its end is not waited for."""
     slow = ask.service_seconds >= SLOW_SECONDS
     return Load(
         address=run.address,
@@ -246,9 +251,17 @@ def load_of(bench: Bench, run: Running, ask: Ask, size: Size, seed: int) -> Load
         connections=size.users,
         settle_seconds=settle_of(ask),
         window_seconds=size.seconds,
-        stagger_seconds=ask.service_seconds or ask.settle_seconds / 2,
+        stagger_seconds=stagger_of(stand, ask, size.users),
         deadline_seconds=ask.deadline_seconds,
         seed=seed,
         engine="epoll" if slow else "auto",
         drain=not slow,
     )
+
+
+def stagger_of(stand: Stand, ask: Ask, users: int) -> float:
+    """Over how long the users begin: slots filled evenly over one service time are freed evenly, and no wave ever comes of it."""
+    if not ask.service_seconds:
+        return ask.settle_seconds / 2
+    slots = limit_of(stand)
+    return ask.service_seconds * (1.0 if ask.overfull or slots is None else max(1.0, users / slots))

@@ -17,7 +17,7 @@ from whichworker.result.study import Cell, Note
 from whichworker.servers import names, table
 from whichworker.store.journal import Journal
 from whichworker.store.records import StandFailed, StandWindow
-from whichworker.studies.campaign import SECOND_CHANCES
+from whichworker.studies.campaign import SECOND_CHANCES, limit_of
 from whichworker.studies.plan import Absent, Ask, Plan, Stand
 
 INTERVAL = 0.05
@@ -121,9 +121,9 @@ class Table:
         )
 
 
-def stand_key(app: str, arm: str, python: str = "") -> str:
+def stand_key(app: str, arm: str, python: str = "", variant: str = "") -> str:
     """The name of a stand."""
-    return f"{arm} on {app}" + (f"/{python}" if python else "")
+    return f"{arm} on {app}" + (f"/{python}" if python else "") + (f", {variant}" if variant else "")
 
 
 def interface_of(arm: str) -> str:
@@ -145,12 +145,12 @@ def ceiling_of(stand: Stand, ask: Ask, users: int) -> float | None:
     """Little's law: what is in flight at most ÷ service time, by the users asking and by the slots of the arm."""
     if not ask.service_seconds:
         return None
-    limit = table.load(stand.arm.server).in_flight_limit(stand.arm.settings)
+    limit = limit_of(stand)
     return (users if limit is None else min(users, limit)) / ask.service_seconds
 
 
 def _explain_ceiling(stand: Stand, ask: Ask, users: int) -> str:
-    limit = table.load(stand.arm.server).in_flight_limit(stand.arm.settings)
+    limit = limit_of(stand)
     if limit is not None and limit < users:
         return f"its {limit} slots ÷ {ask.service_seconds:g} s"
     return f"{users} users ÷ {ask.service_seconds:g} s: it may be able to do more"

@@ -1,7 +1,6 @@
 """bjoern has no command: one socket, and as many processes as asked for, each with a loop of its own."""
 
 import argparse
-import contextlib
 import os
 import signal
 from importlib import import_module
@@ -20,33 +19,25 @@ def main() -> None:
     given = parser.parse_args()
     module, _, attribute = given.app.partition(":")
     bjoern.listen(attrgetter(attribute)(import_module(module)), given.host, given.port)
-    children: list[int] = []
-    stopped = False
-
-    def stop(number: int, _: object) -> None:
-        nonlocal stopped
-        stopped = True
-        for child in children:
-            with contextlib.suppress(ProcessLookupError):
+    heard = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
+    signal.pthread_sigmask(signal.SIG_BLOCK, heard)  # one that came between two calls would be slept through: they are waited for instead
+    children = {fork(heard) for _ in range(given.workers)}
+    while children:
+        number = signal.sigwait(heard)
+        if number != signal.SIGCHLD:
+            for child in children:
                 os.kill(child, number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)  # before the first child: whoever sees one serve may stop it at once
-    while len(children) < given.workers and not stopped:
-        children.append(fork())
-    if stopped:
-        stop(signal.SIGTERM, None)  # a child that was being born when the signal came
-    for child in children:
-        os.waitpid(child, 0)
+        children = {child for child in children if os.waitpid(child, os.WNOHANG) == (0, 0)}
 
 
-def fork() -> int:
+def fork(heard: set[signal.Signals]) -> int:
     """A child that serves from the shared socket."""
     child = os.fork()
     if child:
         return child
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, heard)
     try:
         bjoern.run()
     except KeyboardInterrupt:

@@ -7,6 +7,7 @@ import django
 from django.core.exceptions import ImproperlyConfigured
 
 POSTGRES = ("postgres", "postgresql")
+SCHEMA = "aviary_%d_%d" % django.VERSION[:2]  # versions that share users rehash their passwords, which logs everybody out
 POOL = {"min_size": 2, "max_size": 20, "timeout": 30}  # of each process; a server's default allows 100 connections in all
 
 
@@ -18,6 +19,7 @@ def database(url, file):
     if parts.scheme not in POSTGRES:
         raise ImproperlyConfigured("DATABASE_URL must begin with postgres://, not %r" % parts.scheme)
     options = dict(parse_qsl(parts.query))
+    options["options"] = ("%s -c search_path=%s" % (options.get("options", ""), SCHEMA)).strip()
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path[1:]),

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from django.contrib.auth import get_user_model
 from django.core.management import BaseCommand, call_command
+from django.db import connection
 
+from aviary.backing import SCHEMA
 from aviary.models import Bird
 from circus.models import ClownCollege, Troupe
 
@@ -17,6 +19,9 @@ class Command(BaseCommand):
     help = __doc__
 
     def handle(self, *args, **options):
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("CREATE SCHEMA IF NOT EXISTS %s" % SCHEMA)
         call_command("migrate", verbosity=0, interactive=False)
         seed(Bird, rows("aviary/birds.json"))
         circus = rows("circus/rows.json")

@@ -34,6 +34,7 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "engine": ("epoll", "epoll"),
     "threads": ("7", 7),
     "spin": ("true", True),
+    "no_keep_alive": ("true", True),
     "receive_delay": ("true", True),
     "backlog": ("7", 7),
     "ca": ("seven.pem", "seven.pem"),

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from whichworker.errors import UsageError
+from whichworker.load import engine
 from whichworker.load.epoll import run
 from whichworker.load.histogram import Histogram
 from whichworker.model import Address, Answer, Load, Request, Tally
@@ -345,3 +346,43 @@ def test_phases_add_up(start: Start) -> None:
     assert {counts[name].count for name in ("sending", "waiting", "receiving")} == {tally.requests}
     assert (counts["receiving"].min or 0) >= 0.015e9
     assert sum(Histogram.from_hdr(part).count for part in tally.slices) == tally.requests
+
+
+def test_without_keep_alive_each_request_has_a_connection_of_its_own(start: Start) -> None:
+    asked: list[int] = []
+
+    def handler(sock: socket.socket) -> None:
+        count = 0
+        while sock.recv(65536):
+            sock.sendall(HELLO)
+            count += 1
+        asked.append(count)
+
+    load = Load(
+        address=start(handler),
+        host="localhost",
+        requests=(Request(answer=RIGHT),),
+        connections=3,
+        settle_seconds=0.0,
+        window_seconds=0.2,
+        keep_alive=False,
+    )
+    tally = run(load, lambda opens, closes: None)
+    assert not tally.failures
+    assert tally.requests > 3
+    assert set(asked) == {1}
+
+
+def test_the_native_engine_keeps_its_connections() -> None:
+    load = Load(
+        address=Address("127.0.0.1", 1),
+        host="localhost",
+        requests=(Request(),),
+        connections=1,
+        settle_seconds=0.0,
+        window_seconds=0.1,
+        keep_alive=False,
+        engine="native",
+    )
+    with pytest.raises(UsageError, match="closes a connection after each answer"):
+        engine.choose(load)

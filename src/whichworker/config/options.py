@@ -89,6 +89,7 @@ class LoadOptions(Struct, frozen=True, kw_only=True):
     spin: Annotated[
         bool | None, option("burn the generator's cores between the arrivals of an open loop; without either, above 10,000/s")
     ] = None
+    no_keep_alive: Annotated[bool, option("close each connection after its answer, as a client that does not reuse them")] = False
     receive_delay: Annotated[bool, option("measure how long answers wait in the kernel for the generator; costs a little")] = False
     backlog: Annotated[int, option("requests of an open loop that may wait for a connection; more are dropped: invalid", "N")] = 100_000
     ca: Annotated[str, option("file with the certificate authorities to trust", "FILE")] = ""

@@ -202,6 +202,7 @@ def _load(
         limit=options.requests or MOST_REQUESTS,
         flood=None,
         receive_delay=options.receive_delay,
+        keep_alive=not options.no_keep_alive,
     )
 
 

@@ -78,7 +78,8 @@ class Transport:
         self._context = tls_context(load.tls) if load.tls else None
         self._server_name = load.tls.server_name if load.tls else ""
         self._stamps = load.receive_delay and not load.address.path
-        self.careful = bool(load.tls) or self._stamps
+        self.keep_alive = load.keep_alive
+        self.careful = bool(load.tls) or self._stamps or not load.keep_alive
         self.encrypted = load.tls is not None
 
     def connect(self, connection: Connection) -> int:

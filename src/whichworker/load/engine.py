@@ -38,6 +38,8 @@ def _only_epoll(load: Load) -> str:
         return "sessions are run by the epoll engine only"
     if not load.drain:
         return "only the epoll engine leaves what is in flight behind"
+    if not load.keep_alive:
+        return "only the epoll engine closes a connection after each answer"
     return ""
 
 

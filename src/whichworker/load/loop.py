@@ -300,7 +300,7 @@ class Loop(ABC):
             connection.first = now
             if connection.visit is None and connection.ask.recognise(data):
                 self._count(connection, now)
-                self._free(connection, now, keep_alive=not connection.unsent)
+                self._free(connection, now, keep_alive=self._transport.keep_alive and not connection.unsent)
                 return
         whole = connection.parser is None
         parser = connection.parser or ResponseParser(connection.ask.request.method)
@@ -332,7 +332,8 @@ class Loop(ABC):
             self._count(connection, now)
         else:
             self._refute(connection, verdict, failed, response.status, now)
-        self._go_on(connection, now, keep_alive=response.keep_alive and not connection.unsent, right=verdict is None)
+        stays = self._transport.keep_alive and response.keep_alive and not connection.unsent
+        self._go_on(connection, now, keep_alive=stays, right=verdict is None)
 
     def _refute(self, connection: Connection, verdict: tuple[str, str], failed: list[tuple[str, str]], status: int, now: int) -> None:
         kind, text = verdict

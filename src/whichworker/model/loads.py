@@ -65,7 +65,8 @@ class Load(Struct, frozen=True, kw_only=True):
 
     Either `requests` or `sessions`. `limit` bounds the requests (iterations) of the whole run; after `flood` failures
     it ends early (None: never). `receive_delay` asks how long answers waited in the kernel for the generator.
-    Without `drain`, which only the engine epoll can do without, a closed loop ends with its window, whatever is still in flight.
+    Without `drain` a closed loop ends with its window, whatever is still in flight; without `keep_alive` a connection is closed after each
+    answer. Only the engine epoll can do without them.
     """
 
     address: Address
@@ -86,6 +87,7 @@ class Load(Struct, frozen=True, kw_only=True):
     flood: int | None = 100
     receive_delay: bool = False
     drain: bool = True
+    keep_alive: bool = True
 
 
 class CheckCount(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,12 @@ CHUNKED_EMPTY = Finding(
     text="the body of a chunked POST reads as 0 bytes",
     hint="let a proxy in front buffer requests, or send a Content-Length",
 )
+KEEP_ALIVE_STARVES = Finding(
+    code="keep-alive-starves",
+    severity="warning",
+    text="a thread stays with its connection while that is kept: with more connections than threads the rest wait for ever",
+    hint="put a proxy in front, which needs no more connections than there are threads",
+)
 SLOW_HEADERS = Finding(
     code="no-header-timeout",
     severity="warning",

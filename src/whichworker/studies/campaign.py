@@ -256,6 +256,7 @@ def load_of(bench: Bench, run: Running, stand: Stand, ask: Ask, size: Size, seed
         seed=seed,
         engine="epoll" if slow else "auto",
         drain=not slow,
+        keep_alive=ask.keep_alive,
     )
 
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from whichworker.report import charts
+from whichworker.report import charts, svg
 from whichworker.result import Claim, Estimate, Result
 
 from . import samples
@@ -86,7 +86,7 @@ def test_every_tied_pair_shares_a_group_and_no_other_pair_does(ties: tuple[tuple
 
 @pytest.mark.parametrize("top", [0.0, 0.004, 1.0, 97.0, 3200.0, 123456.0])
 def test_a_linear_scale_starts_at_zero_and_holds_its_top(top: float) -> None:
-    scale = charts.linear(top)
+    scale = svg.linear(top)
     assert scale.zero_based
     assert scale.ticks[0] == 0 == scale.position(0)
     assert 0 <= scale.position(top) <= 100
@@ -95,7 +95,7 @@ def test_a_linear_scale_starts_at_zero_and_holds_its_top(top: float) -> None:
 
 @pytest.mark.parametrize(("low", "high"), [(1.0, 20.0), (38.5, 30913.0), (0.05, 0.9)])
 def test_a_logarithmic_scale_keeps_its_ticks_apart(low: float, high: float) -> None:
-    scale = charts.logarithmic(low, high)
+    scale = svg.logarithmic(low, high)
     places = [scale.position(tick) for tick in scale.ticks]
     assert not scale.zero_based
     assert places and all(0 <= place <= 100 for place in places)

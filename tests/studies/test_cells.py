@@ -97,6 +97,13 @@ def test_a_value_at_users_by_service_time_is_at_its_ceiling() -> None:
     assert "10 users" in cell.evidence
 
 
+def test_what_is_above_the_ceiling_is_not_printed() -> None:
+    plan = planned(Stand(key=STAND, app="a", arm=arm("uvicorn"), asks=(asked(service_seconds=0.1),)))
+    cell = table(plan, window(148)).cell(STAND, "json", rate, published=12.0)
+    assert (cell.value, cell.state, cell.note, cell.published) == (None, "failed", "wrong answers", 12.0)
+    assert "148/s is above the ceiling of 100/s" in cell.evidence
+
+
 def test_slots_are_a_ceiling_too() -> None:
     plan = planned(Stand(key=STAND, app="a", arm=arm("gunicorn-gthread", threads=4), asks=(asked(service_seconds=1.0),)))
     cell = table(plan, window(4)).cell(STAND, "json", rate)

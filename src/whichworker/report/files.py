@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from whichworker.errors import UsageError
-from whichworker.report import explain_page, exports, hdr_log, study_page
+from whichworker.report import explain_page, exports, hdr_log, study_page, study_picture
 from whichworker.report import html as page
 from whichworker.report.exports import Export
 from whichworker.result import AnyResult, ExplainResult, LoadResult, Result, StudyResult, encode
@@ -61,7 +61,11 @@ def write_study(result: StudyResult, *, json: str = "", html: str = "", markdown
     if html:
         written.append(_replace(Path(html), study_page.render(result).encode()))
     if markdown:
-        written.append(_replace(Path(markdown), study_page.render_markdown(result).encode()))
+        shown = Path(markdown).with_suffix(".svg")
+        drawn = study_picture.picture(result)
+        written.append(_replace(Path(markdown), study_page.render_markdown(result, shown.name if drawn else "").encode()))
+        if drawn:
+            written.append(_replace(shown, drawn.encode()))
     return written
 
 

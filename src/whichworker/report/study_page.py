@@ -7,6 +7,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from whichworker.report import study_picture
 from whichworker.report.study import by_column, columns_of, grouped, heading, show_cell
 from whichworker.result.study import StudyResult
 
@@ -22,7 +23,11 @@ def render(result: StudyResult) -> str:
             cells = by_column(row)
             body.append((row, [(cells.get(name), show_cell(cells.get(name)).plain) for name in names]))
         tables.append((title, [heading(name, several) for name in names], body))
-    return _environment().get_template("study.html").render(result=result, tables=tables, reasons=list(_reasons(result)))
+    return (
+        _environment()
+        .get_template("study.html")
+        .render(result=result, tables=tables, reasons=list(_reasons(result)), picture=study_picture.picture(result))
+    )
 
 
 @cache
@@ -31,8 +36,8 @@ def _environment() -> Environment:
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
-def render_markdown(result: StudyResult) -> str:
-    """The study as a page, with date, machine and versions; written by the command, not by hand."""
+def render_markdown(result: StudyResult, picture: str = "") -> str:
+    """The study as a page, with date, machine and versions; written by the command, not by hand. `picture` is the file beside it."""
     machine = result.machine
     asked = result.question
     lines = [
@@ -45,6 +50,7 @@ def render_markdown(result: StudyResult) -> str:
         "Values are ours ± half of their 95 % interval over launches, the published ones in brackets. `=` is at its ceiling: users or",
         "slots ÷ service time, so it says nothing more about the server.",
         "",
+        *([f"![{result.title}: ours and the published values]({picture})", ""] if picture else []),
     ]
     for title, rows in grouped(result.rows):
         names = columns_of(rows)

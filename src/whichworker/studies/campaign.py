@@ -119,7 +119,7 @@ class Campaign:
         asks = [ask for ask in asks if not self._is_out(stand, ask.key)]
         if not self.planned.fixed_order:
             random.Random(f"{self.planned.seed}/{self.block}/{stand.key}").shuffle(asks)
-        return sorted(asks, key=lambda ask: ask.service_seconds if ask.service_seconds >= SLOW_SECONDS else 0.0)
+        return sorted(asks, key=lambda ask: (ask.service_seconds if ask.service_seconds >= SLOW_SECONDS else 0.0, lasting(ask)))
 
     def _is_out(self, stand: Stand, ask: str) -> bool:
         return self.failed.get((stand.key, ask), 0) > SECOND_CHANCES
@@ -139,7 +139,7 @@ class Campaign:
                 self._give_up(stand, "", failed(error).failures)
 
     def _ask_all(self, bench: Bench, run: Running, stand: Stand, left: list[Ask]) -> Iterator[StandWindow]:
-        """Ask in turn; what was asked leaves the list. A broken server ends the launch, wrong answers end only their ask."""
+        """Ask in turn; what was asked leaves the list. A failure ends its ask, and the launch: the others go on with another."""
         while left:
             ask = left[0]
             if self.left() <= cost(ask):
@@ -153,9 +153,7 @@ class Campaign:
                 return
             except ArmFailed as error:
                 self._give_up(stand, ask.key, error.failures)
-                if run.launch.ended():
-                    return
-                continue
+                return  # what it left in the server would be waited for by the next
             yield StandWindow(block=self.block, stand=stand.key, ask=ask.key, reading=reading)
 
     def _window(self, bench: Bench, run: Running, stand: Stand, ask: Ask) -> Reading:
@@ -219,6 +217,11 @@ class Campaign:
         )
 
 
+def lasting(ask: Ask) -> float:
+    """What leaves requests in the server comes last, the most settling at the very end: that is over when the others' rest has gone."""
+    return 0.0 if ask.drain else ask.settle_seconds
+
+
 def users_of(stand: Stand, ask: Ask) -> int:
     """As many as were meant, or what fills the slots of the arm several times over, where it has fewer."""
     limit = limit_of(stand)
@@ -255,7 +258,7 @@ def load_of(bench: Bench, run: Running, stand: Stand, ask: Ask, size: Size, seed
         deadline_seconds=ask.deadline_seconds,
         seed=seed,
         engine="epoll" if slow else "auto",
-        drain=not slow,
+        drain=ask.drain and not slow,
         keep_alive=ask.keep_alive,
     )
 

@@ -21,7 +21,7 @@ from whichworker.studies.campaign import SECOND_CHANCES, limit_of
 from whichworker.studies.plan import Absent, Ask, Plan, Stand
 
 INTERVAL = 0.05
-AT_CEILING = 0.95
+AT_CEILING, MOST_OF_CEILING = 0.95, 1.05
 WRONG = ("status", "header", "body", "check", "capture", "framing", "start", "died", "reset", "timeout", "connect")
 FULL = ("overflow", "generator", "upstream")
 """Not the answers were wrong: a queue, the generator or the upstream was full."""
@@ -76,6 +76,8 @@ class Table:
         estimate = mean_of(values)
         users = readings[0].connections
         ceiling = ceiling_of(found, asked, users) if metric == RATE else None
+        if ceiling is not None and estimate.value > MOST_OF_CEILING * ceiling:
+            return self._impossible(found, metric, unit, published, estimate.value, ceiling)
         full = ceiling is not None and estimate.value >= AT_CEILING * ceiling
         return Cell(
             arm=name,
@@ -90,6 +92,21 @@ class Table:
             note="at its ceiling" if full else "",
             evidence=_explain_ceiling(found, asked, users) if full else "",
             launches=len(values),
+        )
+
+    @staticmethod
+    def _impossible(stand: Stand, metric: str, unit: str, published: float | None, value: float, ceiling: float) -> Cell:
+        """What Little's law forbids is not printed, ours no more than theirs."""
+        evidence = f"{value:,.3g}/s is above the ceiling of {ceiling:,.3g}/s: impossible, so something was counted wrongly"
+        return Cell(
+            arm=stand.arm.name,
+            metric=metric,
+            unit=unit,
+            published=published,
+            ceiling=ceiling,
+            state="failed",
+            note="wrong answers",
+            evidence=evidence,
         )
 
     def _without(self, stand: str, metric: str, unit: str, published: float | None) -> Cell:
@@ -198,6 +215,11 @@ def within_stdev(reading: Reading) -> float | None:
         return None
     below = histogram.count_above(max(0, round(mean - stdev) - 1))
     return (below - histogram.count_above(round(mean + stdev))) / histogram.count
+
+
+def cpu_per_request(reading: Reading) -> float | None:
+    """CPU seconds of the server for each right answer."""
+    return reading.cpu_seconds_per_request
 
 
 def received(reading: Reading) -> float:

@@ -38,8 +38,7 @@ TITLE = "HTTP clients: one site many times, and twenty sites once"
 CLIENTS = ("requests", "httpx", "httpx-async", "aiohttp")
 MANNERS = ("each", "reused")
 SITES = 20
-REQUESTS, QUICK_REQUESTS = 1000, 100
-"""To one site; the cell is in seconds for the thousand in any case. A client of httpx takes a tenth of a second to make."""
+REQUESTS = 1000
 DELAY_SECONDS = 0.005
 QUICK_SECONDS, FULL_SECONDS = 12 * 60.0, 3600.0
 CHILD_SECONDS = 300.0
@@ -111,18 +110,13 @@ def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
                 for _ in range(SITES):
                     place = services.backing(needs, [app], cores=services.cores_of(budget), folder=asked.folder, cache=asked.cache)
                     sites.append(stack.enter_context(place).variables["WHICHWORKER_UPSTREAM"])
-                _measure(asked, app, budget.server_cores, columns(sites, requests_of(asked)), journal, watch, started + seconds - spent)
+                _measure(asked, app, budget.server_cores, columns(sites, REQUESTS), journal, watch, started + seconds - spent)
             ended = "finished"
         except KeyboardInterrupt:
             watch.note("interrupted")
         finally:
             journal.append(Session(seconds=time.monotonic() - started, ended=ended))
-        return conclude(journal, asked, TITLE, (_rows(journal, requests_of(asked)), (), tuple(_conclusions(journal)), ()), seconds=seconds)
-
-
-def requests_of(asked: StudyRun) -> int:
-    """How many are made to one site."""
-    return QUICK_REQUESTS if asked.quick else REQUESTS
+        return conclude(journal, asked, TITLE, (_rows(journal), (), tuple(_conclusions(journal)), ()), seconds=seconds)
 
 
 def _measure(
@@ -161,7 +155,7 @@ def _fetch(app: App, cores: tuple[int, ...], client: str, manner: str, column: C
     return ClientRun(client=client, manner=manner, column=column.name, seconds=told.seconds, answers=told.answers)
 
 
-def _rows(journal: Journal, requests: int) -> tuple[StudyRow, ...]:
+def _rows(journal: Journal) -> tuple[StudyRow, ...]:
     runs = list(journal.of(ClientRun))
     rows = []
     for client, manner in product(CLIENTS, MANNERS):
@@ -169,8 +163,7 @@ def _rows(journal: Journal, requests: int) -> tuple[StudyRow, ...]:
         for column in ("one site", "twenty sites"):
             seconds = [one.seconds for one in runs if (one.client, one.manner, one.column) == (client, manner, column)]
             published = PUBLISHED[client, column] if AS_PUBLISHED[client] == manner else None
-            made = requests if column == "one site" else REQUESTS
-            found.append(_cell(client, column, [one * REQUESTS / made for one in seconds], published, made))
+            found.append(_cell(client, column, seconds, published))
         variant = "a client for each request" if manner == "each" else "one client"
         rows.append(StudyRow(workload=client, variant=variant, cells=tuple(found), remark=_remark(client, manner)))
     return tuple(rows)
@@ -180,7 +173,7 @@ def _remark(client: str, manner: str) -> str:
     return REMARKS.get(client, "") if AS_PUBLISHED[client] == manner else ""
 
 
-def _cell(client: str, column: str, seconds: Sequence[float], published: float | None, made: int) -> Cell:
+def _cell(client: str, column: str, seconds: Sequence[float], published: float | None) -> Cell:
     metric = "1000 requests to one site" if column == "one site" else f"{SITES} sites once"
     if not seconds:
         return Cell(arm=client, metric=metric, unit="s", published=published, state="absent", note="not reached")
@@ -194,7 +187,6 @@ def _cell(client: str, column: str, seconds: Sequence[float], published: float |
         low=estimate.low,
         high=estimate.high,
         launches=len(seconds),
-        evidence="" if made == REQUESTS else f"{made} requests were made, the time is for {REQUESTS}",
     )
 
 

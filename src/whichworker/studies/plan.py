@@ -16,7 +16,8 @@ class Ask(Struct, frozen=True, kw_only=True):
 
     The flow is even after a stagger and one service time, so a window may begin there: no wave starts in it. A window is made longer,
     up to `longest_seconds`, until it holds `FEWEST_ANSWERS`. An `overfull` one keeps all its users even where the arm has fewer slots:
-    what they wait is what is asked. Without `keep_alive` each request has a connection of its own.
+    what they wait is what is asked. Without `keep_alive` each request has a connection of its own. Without
+    `drain` a window ends with whatever is in flight; such an ask comes late in its launch.
     """
 
     key: str
@@ -32,6 +33,7 @@ class Ask(Struct, frozen=True, kw_only=True):
     upstream: bool = False
     overfull: bool = False
     keep_alive: bool = True
+    drain: bool = True
 
     @property
     def ceiling_per_second(self) -> float | None:

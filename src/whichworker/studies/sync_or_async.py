@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
 
 from whichworker.model import Finding
@@ -28,14 +29,18 @@ SWEEP = (1, 3, 10, 30, 100, 300, 1000, 2000)
 QUICK_SWEEP = (1, 10, 100, 300, 1000, 2000)
 PATIENCE_SECONDS = 45.0
 """A service with s slots needs users × 0.6 s ÷ s for one turn of all users; where that is longer, the cell is computed by hand alone."""
-QUICK_SECONDS, FULL_SECONDS = 20 * 60.0, 2 * 3600.0
+PATIENCE_OF_USERS = 10.0
+TURNS, FEWEST = 4, 30
+"""Once every user waits in line the state is steady: a window of four service times, or of thirty answers, shows rate and times."""
+QUICK_SECONDS, FULL_SECONDS = 25 * 60.0, 2 * 3600.0
 
 
 class Service(Struct, frozen=True, kw_only=True):
     """One service of the study: its arm in its exact shape, and what was published: min, p95 and mean in ms, and the best requests/s.
 
     Without `keep_alive` each request has a connection of its own: a thread of uWSGI stays with a connection that is kept, and more users
-    than threads would leave some without any answer for ever.
+    than threads would leave some without any answer for ever. The study built clients and pools for each request; what keeps them (`kept`)
+    was not in it.
     """
 
     title: str
@@ -43,7 +48,13 @@ class Service(Struct, frozen=True, kw_only=True):
     workload: str
     slots: int
     keep_alive: bool = True
-    published: tuple[float, float, float, float]
+    published: tuple[float, float, float, float] | None = None
+    kept: bool = False
+
+    @property
+    def column(self) -> str:
+        """What its column is called: the arm, and where it keeps its clients that, too."""
+        return f"{self.arm}, clients kept" if self.kept else self.arm
 
 
 SERVICES = (
@@ -86,6 +97,16 @@ SERVICES = (
     ),
     Service(title="uvicorn", arm="uvicorn[workers=1]", workload="fanout-async", slots=100_000, published=(616, 1000, 854, 115)),
 )
+KEPT = (
+    Service(
+        title="gunicorn gthread, clients kept",
+        arm="gunicorn-gthread[workers=1,threads=100]",
+        workload="fanout-reused",
+        slots=100,
+        kept=True,
+    ),
+    Service(title="uvicorn, clients kept", arm="uvicorn[workers=1]", workload="fanout-async-reused", slots=100_000, kept=True),
+)
 METRICS = ("latency min", "latency p95", "latency mean")
 AT = 100
 
@@ -94,7 +115,12 @@ def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
     """Measure what is missing and make the table."""
     asked.check_servers(service.arm for service in SERVICES)
     chosen = [service for service in SERVICES if asked.wants(service.arm)]
-    wishes = [Wish(app="builtin:django", arm=service.arm, asks=_asks(service, asked)) for service in chosen]
+    every = (*chosen, *(() if asked.as_published else KEPT))
+
+    def asks(arm: str) -> tuple[Ask, ...]:
+        return tuple(ask for service in every if service.arm == arm for ask in _asks(service, asked))
+
+    wishes = [Wish(app="builtin:django", arm=service.arm, asks=asks(service.arm)) for service in chosen]
     planned = assemble(asked, wishes, watch, QUICK_SECONDS if asked.quick else FULL_SECONDS)
     return carry_out(asked, planned, watch, TITLE, tabulate)
 
@@ -116,7 +142,11 @@ def turn_seconds(service: Service, users: int) -> float:
 
 def _ask(service: Service, users: int, asked: StudyRun) -> Ask:
     turn = turn_seconds(service, users)
-    window = MANNER.seconds if asked.as_published else max(4 * SERVICE_SECONDS, turn) * (1.0 if asked.quick else 3.0)
+    window = (
+        MANNER.seconds
+        if asked.as_published
+        else max(TURNS * SERVICE_SECONDS, turn_seconds(service, FEWEST)) * (1.0 if asked.quick else 3.0)
+    )
     return Ask(
         key=f"{service.workload} {users}",
         workload=workload(service.workload),
@@ -125,16 +155,18 @@ def _ask(service: Service, users: int, asked: StudyRun) -> Ask:
         window_seconds=window,
         longest_seconds=window,
         settle_seconds=0.0 if asked.as_published else turn,
+        deadline_seconds=60.0 if asked.as_published else max(PATIENCE_OF_USERS, 2 * turn),
         launches=1 if asked.as_published else (3 if asked.quick else 5),
         upstream=True,
         overfull=True,
         keep_alive=service.keep_alive,
+        drain=asked.as_published or turn <= TURNS * SERVICE_SECONDS,
     )
 
 
 def tabulate(table: cells.Table, asked: StudyRun) -> tuple[tuple[StudyRow, ...], tuple[Card, ...], tuple[str, ...], tuple[Finding, ...]]:
     """The published row of each service at 100 users, then the sweep."""
-    rows = [_published(service, table) for service in SERVICES]
+    rows = [_published(service, table) for service in (SERVICES if asked.as_published else (*SERVICES, *KEPT))]
     if not asked.as_published:
         rows += [_sweep(users, table) for users in sweep(asked)]
     return tuple(rows), (), tuple(_conclusions(rows)), ()
@@ -142,23 +174,29 @@ def tabulate(table: cells.Table, asked: StudyRun) -> tuple[tuple[StudyRow, ...],
 
 def _published(service: Service, table: cells.Table) -> StudyRow:
     key, ask = cells.stand_key("builtin:django", service.arm), f"{service.workload} {AT}"
-    least, p95, mean, best = service.published
+    least, p95, mean, best = service.published or (None, None, None, None)
     found = (
-        table.cell(key, ask, cells.latency_least, metric="latency min", unit="s", published=least / 1000),
-        table.cell(key, ask, cells.latency(0.95), metric="latency p95", unit="s", published=p95 / 1000),
-        table.cell(key, ask, cells.latency_mean, metric="latency mean", unit="s", published=mean / 1000),
+        table.cell(key, ask, cells.latency_least, metric="latency min", unit="s", published=_seconds(least)),
+        table.cell(key, ask, cells.latency(0.95), metric="latency p95", unit="s", published=_seconds(p95)),
+        table.cell(key, ask, cells.latency_mean, metric="latency mean", unit="s", published=_seconds(mean)),
         table.cell(key, ask, cells.rate, published=best),
     )
     return StudyRow(
         workload=service.title,
-        variant="async" if service.workload.endswith("async") else "sync",
+        variant="async" if "async" in service.workload else "sync",
         cells=found,
         remark=_remark(service),
     )
 
 
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
+
+
 def _remark(service: Service) -> str:
     """Little's law on the published row itself: users ÷ rate must be the mean time, or the row is not of one steady state."""
+    if service.published is None:
+        return ""
     _, _, mean, best = service.published
     expected = MANNER.users / best
     said = [judge_row([best], SERVICE_SECONDS, MANNER)]
@@ -169,10 +207,11 @@ def _remark(service: Service) -> str:
 
 def _sweep(users: int, table: cells.Table) -> StudyRow:
     found: list[Cell] = []
-    for service in SERVICES:
+    for service in (*SERVICES, *KEPT):
         key, ask = cells.stand_key("builtin:django", service.arm), f"{service.workload} {users}"
-        found.append(table.cell(key, ask, cells.rate))
-        found.append(table.cell(key, ask, cells.latency(0.95), metric="latency p95", unit="s"))
+        rate = table.cell(key, ask, cells.rate)
+        p95 = table.cell(key, ask, cells.latency(0.95), metric="latency p95", unit="s")
+        found += [msgspec.structs.replace(cell, arm=service.column) for cell in (rate, p95)]
     return StudyRow(workload=f"{users} users", variant="sweep", cells=tuple(found))
 
 

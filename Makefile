@@ -31,12 +31,19 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-truth: setup           ## the long live measurements that prove the verdicts honest (about 20 minutes)
-	$(BIN)/python -m pytest -m truth -s -o faulthandler_timeout=2400
+truth: setup           ## the long live measurements that prove the verdicts honest (about an hour and a half); writes tests/truth/RESULTS.md
+	WHICHWORKER_TRUTH_TABLE=1 $(BIN)/python -m pytest -m truth -v -o faulthandler_timeout=2400
 
 .PHONY: bench
 bench: setup           ## the load engine beside wrk, h2load, hey and locust; writes benchmarks/RESULTS-load.md (about 15 minutes)
 	$(BIN)/python -m benchmarks.compare
+
+.PHONY: record verdicts
+record: setup          ## record windows of identical arms for the replays; writes benchmarks/recorded.json (about ten minutes)
+	$(BIN)/python -m benchmarks.record
+
+verdicts: setup        ## the race beside 22 s for each arm, replayed from what was recorded; writes benchmarks/RESULTS-verdicts.md
+	$(BIN)/python -m benchmarks.verdicts
 
 docs: setup            ## regenerate docs/reference from the code
 	$(BIN)/python -m tests.docs.generate

@@ -127,3 +127,29 @@ def test_of_many_undetermined_only_three_are_named() -> None:
 )
 def test_no_advice(found: Result) -> None:
     assert recommend(found) == found
+
+
+def test_the_cheapest_that_holds_the_users_own_rate_is_deployed() -> None:
+    from msgspec.structs import replace
+
+    from tests.report import samples
+    from whichworker.result import AtRate
+
+    whole = samples.sought()
+    holds = AtRate(rate_per_second=500.0, holds=True, headroom=4.0)
+    arms = (replace(whole.arms[0], at_rate=holds), replace(whole.arms[1], at_rate=holds), *whole.arms[2:])
+    found = recommend(replace(whole, arms=arms, advice=None)).advice
+    assert found is not None
+    cheapest = min(arms[:2], key=lambda arm: arm.cpu_seconds_per_request or 0)
+    assert (found.arm, found.runner_up) == (cheapest.name, next(arm.name for arm in arms[:2] if arm is not cheapest))
+    assert "least CPU" in found.because and "4.0 times" in found.because
+
+
+def test_no_arm_is_advised_for_a_rate_that_none_was_seen_to_hold() -> None:
+    from msgspec.structs import replace
+
+    from tests.report import samples
+
+    whole = samples.sought()
+    arms = tuple(replace(arm, at_rate=replace(arm.at_rate, holds=None) if arm.at_rate else None) for arm in whole.arms)
+    assert recommend(replace(whole, arms=arms, advice=None)).advice is None

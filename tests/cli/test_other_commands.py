@@ -34,10 +34,25 @@ def test_servers_for_people_names_every_arm() -> None:
 
 
 def test_doctor_looks_and_changes_nothing() -> None:
-    done = run("doctor")
+    done = run("doctor", "--quick")
     assert done.returncode == 0, done.stderr
     for word in ("fingerprint", "cores", "hypervisor", "files", "process trees"):
         assert word in done.stdout
+    assert "wakes up" not in done.stdout
+
+
+def test_doctor_measures_how_still_the_machine_is() -> None:
+    done = run("doctor", "--time", "6s")
+    assert done.returncode == 0, done.stderr
+    for word in ("wakes up", "can certify objectives of", "windows of one server differ by", "a race of 12 arms to ±3% takes"):
+        assert word in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("time", ["soon", "1s", "1h"])
+def test_doctor_takes_seconds(time: str) -> None:
+    done = run("doctor", "--time", time)
+    assert done.returncode == 2
+    assert "hint:" in done.stderr
 
 
 def test_version_and_help() -> None:

@@ -36,7 +36,7 @@ def test_nothing_said_is_the_default(tmp_path: Path) -> None:
         ({}, {"WHICHWORKER_TIME": "20s"}, 'time = "30s"', 20.0, "WHICHWORKER_TIME"),
         ({"time": None}, {}, 'time = "30s"', 30.0, FILE),
         ({"time": None}, {}, "time = 45", 45.0, FILE),
-        ({}, {}, "", 180.0, "default"),
+        ({}, {}, "", 360.0, "default"),
     ],
 )
 def test_command_line_before_environment_before_file_before_default(

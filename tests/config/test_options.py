@@ -27,6 +27,9 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "alpha": ("0.07", 0.07),
     "claims": ("all", "all"),
     "seed": ("7", 7),
+    "slo": ("p99<7s", "p99<7s"),
+    "rate": ("7/s", 7.0),
+    "profile": ("true", True),
 }
 every_field = pytest.mark.parametrize("field", [*RACE, *OUTPUT], ids=lambda field: field.name)
 
@@ -78,7 +81,7 @@ def test_where_results_go_is_not_for_the_file(name: str) -> None:
 
 def test_defaults_are_shown_where_there_is_something_to_show() -> None:
     shown = {name: flag.help or "" for name, flag in FLAGS.items()}
-    assert shown["time"].endswith("[180s]")
+    assert shown["time"].endswith("[360s]")
     assert shown["delta"].endswith("[3%]")
     assert shown["alpha"].endswith("[5%]")
     assert shown["claims"].endswith("[leader]")

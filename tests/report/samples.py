@@ -14,8 +14,13 @@ from whichworker.result import (
     ArmResult,
     ArmState,
     AskedQuestion,
+    AtRate,
+    Attribution,
+    Capacity,
     Claim,
+    CurvePoint,
     Estimate,
+    Gate,
     Result,
     Run,
     SaturationLatency,
@@ -100,6 +105,59 @@ def race() -> Result:
         ),
         windows=windows(),
     )
+
+
+def sought() -> Result:
+    """The same race with a second stage: three finalists with capacities, curves, causes and gates, one of them uncertified."""
+    whole = race()
+    asked = replace(whole.question, slo="p99<50ms,errors<0.1%", slo_derived="nobody asked for one", rate_per_second=500.0)
+    causes = (
+        Attribution(cause="cpu", evidence=("it uses 0.98 of 1 core, 312 µs for each request",)),
+        Attribution(cause="worker slots", evidence=("7.9 requests are worked on at once, the settings allow 8", "it uses 0.4 of 1 core")),
+        None,
+    )
+    arms = []
+    for place, (arm, cause) in enumerate(zip(whole.arms[:3], causes, strict=True)):
+        found = 2600.0 - 200 * place
+        capacity = Capacity(
+            value=found,
+            low=0.96 * found,
+            high=1.05 * found,
+            certified=None if place == 2 else 0.93 * found,
+            slo=asked.slo or "",
+            binding="p99<50ms",
+            seconds=41.0,
+            recovery_seconds=None if place == 1 else 0.4,
+        )
+        holds = AtRate(rate_per_second=500.0, holds=(True, False, None)[place], headroom=found / 500)
+        gates = (
+            Gate(name="generator CPU", limit=0.8, seen=0.41, passed=True),
+            Gate(name="send lag", limit=0.0025, seen=None, passed=False),
+        )
+        arms.append(
+            replace(
+                arm, capacity_per_second=capacity, latency_curve=curve(found), at_rate=holds, attribution=cause, gates=gates[: 1 + place]
+            )
+        )
+    return replace(whole, question=asked, arms=(*arms, *whole.arms[3:]))
+
+
+def curve(found: float) -> tuple[CurvePoint, ...]:
+    """Response times as of a single queue."""
+    points = []
+    for share in (0.25, 0.5, 0.7, 0.9, 1.0, 1.2, 2.0):
+        wait = 0.002 / max(0.02, 1 - share) if share < 1 else 0.3 * share
+        points.append(
+            CurvePoint(
+                rate_per_second=share * found,
+                p50=0.4 * wait,
+                p90=wait,
+                p99=None if share == 0.25 else 3 * wait,
+                goodput_per_second=found * min(share, 1.0),
+                intervals={"p50": (0.36 * wait, 0.44 * wait)},
+            )
+        )
+    return tuple(points)
 
 
 def question() -> AskedQuestion:

@@ -26,6 +26,7 @@ SAMPLES = (
     samples.unanswered,
     samples.sparse,
     samples.hostile,
+    samples.sought,
 )
 VOID = {"meta", "link", "br"}
 every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.__name__)

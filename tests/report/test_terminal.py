@@ -18,7 +18,16 @@ from whichworker.result import ArmResult, Result
 from . import samples
 
 GOLDEN = Path(__file__).parent / "golden" / "terminal.txt"
-SAMPLES = (samples.race, samples.invalid, samples.interrupted, samples.single, samples.unanswered, samples.sparse, samples.hostile)
+SAMPLES = (
+    samples.race,
+    samples.invalid,
+    samples.interrupted,
+    samples.single,
+    samples.unanswered,
+    samples.sparse,
+    samples.hostile,
+    samples.sought,
+)
 every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.__name__)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from whichworker import units
 from whichworker.result import AdvisedArm, ArmResult, Result
 
 
@@ -13,6 +14,8 @@ def recommend(result: Result) -> Result:
     leader = result.leader
     if result.validity.state == "invalid" or leader is None or leader not in arms:
         return result
+    if result.question.rate_per_second is not None:
+        return _for_rate(result, list(arms.values()))
     tied = [arms[name] for pair in result.ties if leader in pair for name in pair if name != leader and name in arms]
     best = min([arms[leader], *tied], key=lambda arm: (_memory(arm), arm.name != leader, arm.name))
     others = [arm for arm in arms.values() if arm.name != best.name and arm.throughput_per_second]
@@ -25,6 +28,31 @@ def recommend(result: Result) -> Result:
         runner_up=runner_up.name if runner_up else None,
     )
     return msgspec.structs.replace(result, advice=advice)
+
+
+def _for_rate(result: Result, arms: list[ArmResult]) -> Result:
+    """The cheapest of the arms that keep the objective at the user's own rate; no advice where none was seen to."""
+    able = sorted((arm for arm in arms if arm.at_rate is not None and arm.at_rate.holds), key=_cost)
+    if not able:
+        return result
+    best, rate = able[0], result.question.rate_per_second or 0.0
+    headroom = best.at_rate.headroom if best.at_rate else None
+    room = f"; its capacity is {headroom:.1f} times that" if headroom else ""
+    others = f" of {len(able)} that were seen to" if len(able) > 1 else ", as the only one that was seen to"
+    because = f"it keeps {result.question.slo} at {units.show_rate(rate)}/s with the least CPU for each request{others}{room}"
+    advice = AdvisedArm(
+        arm=best.name,
+        settings=best.settings,
+        because=because,
+        command=best.command,
+        runner_up=able[1].name if len(able) > 1 else None,
+    )
+    return msgspec.structs.replace(result, advice=advice)
+
+
+def _cost(arm: ArmResult) -> tuple[float, float, str]:
+    cpu = arm.cpu_seconds_per_request
+    return (float("inf") if cpu is None else cpu, _memory(arm), arm.name)
 
 
 def _because(result: Result, best: ArmResult, leader: str) -> str:

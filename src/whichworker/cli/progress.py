@@ -8,10 +8,11 @@ from rich.segment import ControlType
 from rich.text import Text
 
 from whichworker import units
+from whichworker.design.hunt import Hunt
 from whichworker.lab.watch import Progress
 from whichworker.model import Failure, Finding, Reading
 from whichworker.report.terminal import print_findings
-from whichworker.store.records import Prepared, Settled
+from whichworker.store.records import Prepared, Settled, Shot, Sought
 from whichworker.studies.campaign import StudyProgress
 
 WIDTH = 24
@@ -86,6 +87,23 @@ class Printer(Lines):
     def repeated(self, arm: str, reason: str) -> None:
         """A refused window."""
         self._line(Text(f"again      {arm}: {reason}", "yellow"))
+
+    def sought(self, record: Sought) -> None:
+        """What the second stage looks for."""
+        names = ", ".join(record.finalists)
+        derived = f"  {record.slo.derived}" if record.slo.derived else ""
+        self._line(Text.assemble("capacity   ", f"{record.slo.text} for {names}", (derived, "dim")))
+
+    def shot(self, arm: str, record: Shot, hunt: Hunt, left_seconds: float) -> None:
+        """What is known of the capacity so far."""
+        found = hunt.found
+        known = f"{units.show_rate(found.low)}-{units.show_rate(found.high)}/s" if found else "not known yet"
+        certified = f", {units.show_rate(hunt.certified)}/s certified" if hunt.certified else ""
+        text = f"{record.phase:<8} {arm} at {units.show_rate(record.rate)}/s: capacity {known}{certified}"
+        if self.live:
+            self._draw(Text(f"{text}, {units.show_clock(max(0.0, left_seconds))} left"))
+        else:
+            self.console.print(f"{text}, {record.missed[0]} of {record.count} missed, {units.show_clock(max(0.0, left_seconds))} left")
 
     close = Lines.clear
 

@@ -35,11 +35,17 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
     ] = None
     python: Annotated[tuple[str, ...], option("interpreter of the app, as a version or a path; repeatable", "X")] = ()
     connections: Annotated[int | None, option("connections in closed loop, instead of the automatic choice", "N")] = None
-    time: Annotated[float, option("wall time for everything after the plan is printed", "TIME", "duration")] = 180.0
+    time: Annotated[float, option("wall time for everything after the plan is printed", "TIME", "duration")] = 360.0
     delta: Annotated[float, option("a difference smaller than this does not matter", "SHARE", "share")] = 0.03
     alpha: Annotated[float, option("family-wise error of the claims, at any time one looks", "SHARE", "share")] = 0.05
     claims: Annotated[Literal["leader", "all"], option("leader: find the best; all: keep every arm until its pairs are settled")] = "leader"
     seed: Annotated[int | None, option("seed of the order of the blocks; drawn and recorded without it", "N")] = None
+    slo: Annotated[str, option("the objective whose capacity is certified, such as p99<300ms,errors<0.1%; derived without it", "SLO")] = ""
+    rate: Annotated[
+        Positive | None,
+        option("your own rate, such as 50/s: which is the cheapest arm that holds the objective at it?", "R", "rate", optional=True),
+    ] = None
+    profile: Annotated[bool, option("sample the finalists' Python functions with py-spy, outside of what is timed")] = False
 
 
 class OutputOptions(Struct, frozen=True, kw_only=True):
@@ -130,6 +136,13 @@ class CacheOptions(Struct, frozen=True, kw_only=True):
     older_than: Annotated[str, option("only what was last used so long ago, such as 30d or 12h", "TIME")] = ""
     dry_run: Annotated[bool, option("show what clear would remove, remove nothing")] = False
     json: Annotated[bool, option("print the list as JSON")] = False
+
+
+class DoctorOptions(Struct, frozen=True, kw_only=True):
+    """What `whichworker doctor` can be told; never in the configuration file."""
+
+    quick: Annotated[bool, option("look only, measure nothing")] = False
+    time: Annotated[str, option("how long to measure, 5s at least", "TIME")] = "10s"
 
 
 class PreflightOptions(Struct, frozen=True, kw_only=True):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from whichworker import units
 from whichworker.model import Probes, Tally
 
 MOST_FOREIGN = 0.25
 MOST_GENERATOR = 0.80
 MOST_TRIES = 6
+MOST_LAG_SECONDS, MOST_LAG_SHARE = 0.001, 0.05
+CLOCK_ALLOWANCE = 0.02
+"""Timers of a server may fire a little early, by its own clock."""
 MOST_REFUSED = 0.5
 MOST_UPSTREAM_LAG_SECONDS = 0.005
 MOST_UPSTREAM_SHARE = 0.5
@@ -41,6 +45,32 @@ def arm_fault(probes: Probes, tally: Tally, *, shared: bool) -> tuple[str, str] 
     if probes.upstream_cpu_share is not None and probes.upstream_cpu_share > MOST_UPSTREAM_SHARE:
         return "upstream", f"the upstream used {probes.upstream_cpu_share:.0%} of a core: it was measured, not the server"
     return None
+
+
+def too_fast(fastest_ns: int | None, minimum_seconds: float) -> tuple[str, str] | None:
+    """An answer that came sooner than the work can be done, as a kind of failure and a sentence: the wrong route, or a wrong clock."""
+    if fastest_ns is None or not minimum_seconds or fastest_ns / 1e9 >= (1 - CLOCK_ALLOWANCE) * minimum_seconds:
+        return None
+    seen, least = units.show_seconds(fastest_ns / 1e9), units.show_seconds(minimum_seconds)
+    return "impossible", f"an answer came after {seen} where the work takes {least} at least: a wrong route or a wrong clock"
+
+
+def shot_refusal(
+    probes: Probes, tally: Tally, lag_seconds: float | None, objective_seconds: float, *, shared: bool, spins: bool = False
+) -> str:
+    """Why a window at a rate must be measured again, or an empty string: what makes any window doubtful, or a generator that was late.
+
+    Late is over 1 ms or 5 % of the shortest time of the objective, whichever is longer (99th percentile). Full is over 80 % of its core in
+    use, where it does not spin on purpose.
+    """
+    if reason := refusal(probes, tally, shared=shared):
+        return reason
+    most = max(MOST_LAG_SECONDS, MOST_LAG_SHARE * objective_seconds)
+    if lag_seconds is not None and lag_seconds > most:
+        return f"the generator itself was {units.show_seconds(lag_seconds)} late, {units.show_seconds(most)} is allowed"
+    if not (shared or spins) and tally.cpu_seconds > MOST_GENERATOR * tally.seconds:
+        return f"the generator used {tally.cpu_seconds / tally.seconds:.0%} of its core"
+    return ""
 
 
 def session_refusal(refused: int, windows: int) -> str:

@@ -12,7 +12,7 @@ from whichworker.apps import builtin, discover
 from whichworker.apps.examine import examine
 from whichworker.apps.interpreters import inspect
 from whichworker.config.options import RaceOptions
-from whichworker.design import ladder
+from whichworker.design import ladder, objectives
 from whichworker.errors import UsageError
 from whichworker.lab import open_files, services
 from whichworker.model import App, Arm, Budget, Finding, Question, Workload
@@ -29,6 +29,7 @@ def ask(named: str | None, options: RaceOptions, here: Path, cache: Path) -> tup
     Raises UsageError for whatever cannot be used, before anything is started.
     """
     budget = budget_of(options.time)
+    slo = objectives.parse(options.slo) if options.slo else None
     checked = [names.parse(text) for text in names.chosen(options.servers)]
     what = workload(options.workload, named) if options.workload else None
     extras = (what is not None and what.extras) or options.database == "postgres" or options.cache == "redis"
@@ -62,6 +63,9 @@ def ask(named: str | None, options: RaceOptions, here: Path, cache: Path) -> tup
         database=needs.database,
         cache=needs.cache,
         services=services.describe(needs),
+        slo=slo,
+        rate=options.rate,
+        profile=options.profile,
     )
     return question, [*findings, *about(what, budget)]
 

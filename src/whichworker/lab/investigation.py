@@ -11,7 +11,7 @@ from msgspec import Struct
 
 import whichworker
 from whichworker.errors import UsageError
-from whichworker.lab import preflight, prepare, race, services, verdict
+from whichworker.lab import preflight, prepare, profile, race, services, verdict
 from whichworker.lab.running import Bench
 from whichworker.lab.watch import Watch
 from whichworker.model import Environment, Finding, Question
@@ -41,6 +41,9 @@ class Plan(Struct, frozen=True):
 
 def plan(question: Question, findings: Sequence[Finding], project: Path, cache: Path, watch: Watch) -> Plan:
     """Build what has to be built and ask what has never been asked of it, before the clock of the race starts."""
+    if question.profile:
+        watch.note("py-spy")
+        profile.fetch_tool()
     environments, without = prepare.build(question, cache, watch.note)
     folder = places.new_run(project)
     with services.serving(question, folder, cache, watch.note) as backing:

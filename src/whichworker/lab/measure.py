@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from whichworker.design.validity import MOST_TRIES, arm_fault, refusal
+from whichworker.design.validity import MOST_TRIES, arm_fault, refusal, too_fast
 from whichworker.errors import ServerFailed, WhichworkerError
 from whichworker.lab.running import Bench, Running, running
 from whichworker.lab.services import Look, probed
 from whichworker.load.generator import Generator
+from whichworker.load.histogram import Histogram
 from whichworker.model import Arm, Failure, Load, Probes, Reading, Tally
 from whichworker.probes import snapshot
 from whichworker.process.launch import Launch
@@ -47,26 +48,30 @@ def measure(
     repeated: Callable[[str], None],
     left: Callable[[], float],
     whole: bool = True,
+    warm_up: float = 0.0,
 ) -> Reading:
     """Measure one window; one that outside signals refuse is measured again on another launch, at most six times, while time is left.
 
-    Unless `whole`, what is dear to read of a large process tree is left out: its memory, and what its threads waited.
+    It opens when `warm_up` seconds of load are over, or more. Unless `whole`, what is dear to read of a large process tree is left out: its
+    memory, and what its threads waited.
 
     The last refused reading is returned with its reason: it counts for nothing but the validity of the session.
     """
     repeats = 0
     while True:
-        reading = _once(bench, generator, arm, connections, seconds, repeats, whole)
+        reading = _once(bench, generator, arm, connections, seconds, repeats, whole, warm_up)
         if not reading.refused or repeats == MOST_TRIES - 1 or left() <= 0:
             return reading
         repeats += 1
         repeated(reading.refused)
 
 
-def _once(bench: Bench, generator: Generator, arm: Arm, connections: int, seconds: float, repeats: int, whole: bool) -> Reading:
+def _once(
+    bench: Bench, generator: Generator, arm: Arm, connections: int, seconds: float, repeats: int, whole: bool, warm_up: float
+) -> Reading:
     try:
         with running(bench, arm) as run:
-            load = load_of(bench, run, connections, seconds, settle=max(WARM_UP_SECONDS, seconds / 5))
+            load = load_of(bench, run, connections, seconds, settle=max(WARM_UP_SECONDS, seconds / 5, warm_up))
             tally, probes = load_and_probe(bench, generator, run, load, whole=whole)
     except ServerFailed as error:
         raise failed(error) from error
@@ -83,6 +88,16 @@ def _once(bench: Bench, generator: Generator, arm: Arm, connections: int, second
 
 def load_and_probe(bench: Bench, generator: Generator, run: Running, load: Load, *, whole: bool = True) -> tuple[Tally, Probes]:
     """Load a running server and read the probes at both ends of the window; raises ArmFailed for any failure in the load."""
+    tally, probes = probe_a_load(bench, generator, run, load, whole=whole)
+    check(run.launch, tally)
+    least = bench.question.workload.minimum_service_seconds
+    if fault := arm_fault(probes, tally, shared=bench.question.budget.shared) or too_fast(Histogram.from_hdr(tally.service).min, least):
+        raise ArmFailed((Failure(kind=fault[0], count=1, sample=fault[1]),))
+    return tally, probes
+
+
+def probe_a_load(bench: Bench, generator: Generator, run: Running, load: Load, *, whole: bool = True) -> tuple[Tally, Probes]:
+    """The same, whatever comes of the load."""
     budget = bench.question.budget
     cores = sorted({*budget.server_cores, *budget.generator_cores})
     opened: list[snapshot.Snapshot] = []
@@ -98,12 +113,8 @@ def load_and_probe(bench: Bench, generator: Generator, run: Running, load: Load,
         looks.append(bench.services.look())
 
     tally = generator.run(load, on_window)
-    check(run.launch, tally)
     probes = snapshot.compare(opened[0], closed[0], cores)
-    probes = probed(probes, looks[0], looks[-1], len(cores))
-    if fault := arm_fault(probes, tally, shared=budget.shared):
-        raise ArmFailed((Failure(kind=fault[0], count=1, sample=fault[1]),))
-    return tally, probes
+    return tally, probed(probes, looks[0], looks[-1], len(cores))
 
 
 def sleep_until(moment_ns: int) -> None:

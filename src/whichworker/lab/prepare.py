@@ -10,7 +10,7 @@ import msgspec
 
 from whichworker.apps import environments
 from whichworker.apps.interpreters import Interpreter, inspect
-from whichworker.design import ladder
+from whichworker.design import ladder, steady
 from whichworker.errors import EnvironmentFailed, ServerFailed
 from whichworker.lab.measure import WARM_UP_SECONDS, ArmFailed, check, failed, load_of
 from whichworker.lab.running import Bench, Running, running
@@ -19,6 +19,11 @@ from whichworker.model import Arm, Environment, Failure, Question
 from whichworker.store.records import Failed, Prepared
 
 RUNG_SECONDS = 0.25
+WARM_UP_RECORD_SECONDS, STRETCH_SECONDS, WARM_UP_CONNECTIONS = 1.5, 0.05, 16
+SECONDS_TO_CALIBRATE = 15.0
+"""A race that has less for each arm than this is too short to spend a tenth of it on warm-up records: its windows have the usual one."""
+LEAST_ANSWERS = 300
+"""With fewer in the whole record a stretch of 50 ms holds too few to tell a change from chance."""
 RUNG_SETTLE_SECONDS = 0.1
 
 
@@ -49,6 +54,8 @@ def prepare(bench: Bench, generator: Generator, arm: Arm) -> Prepared | Failed:
     """One launch of one arm: the right answer, its response time alone, and how many connections saturate it."""
     try:
         with running(bench, arm) as run:
+            calibrated = bench.question.budget.seconds >= SECONDS_TO_CALIBRATE * len(bench.question.arms)
+            warm = _warm_up(bench, generator, run) if calibrated else None
             rungs = _climb(bench, generator, run)
             saturating = bench.question.connections or ladder.knee(rungs)
             return Prepared(
@@ -57,11 +64,23 @@ def prepare(bench: Bench, generator: Generator, arm: Arm) -> Prepared | Failed:
                 response_seconds=saturating / rungs[saturating],
                 cold_start_seconds=run.cold_start_seconds,
                 command=run.command,
+                warm_up_seconds=WARM_UP_RECORD_SECONDS if calibrated and warm is None else warm,
+                steady=warm is not None or not calibrated,
             )
     except ServerFailed as error:
         return Failed(arm=arm.name, failures=failed(error).failures)
     except ArmFailed as error:
         return Failed(arm=arm.name, failures=error.failures)
+
+
+def _warm_up(bench: Bench, generator: Generator, run: Running) -> float | None:
+    """How long a fresh launch takes until its rate is steady: right answers by stretches of 50 ms, MSER-5; None where it is not in time."""
+    connections = bench.question.connections or WARM_UP_CONNECTIONS
+    tally = generator.run(load_of(bench, run, connections, WARM_UP_RECORD_SECONDS, settle=0.0), lambda *_: None)
+    check(run.launch, tally)
+    slow = tally.requests < LEAST_ANSWERS
+    cut = steady.truncation(tally.per_bucket)
+    return 0.0 if slow else None if cut is None else cut * STRETCH_SECONDS
 
 
 def _climb(bench: Bench, generator: Generator, run: Running) -> dict[int, float]:

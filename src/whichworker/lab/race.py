@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+
+import numpy as np
 
 from whichworker.design import elimination, ladder
 from whichworker.design.race import TWIN, Block, Race
 from whichworker.design.validity import session_refusal
-from whichworker.lab import open_files
+from whichworker.lab import capacity, open_files
 from whichworker.lab.measure import ArmFailed, measure
 from whichworker.lab.prepare import prepare
+from whichworker.lab.probed import middle_of
+from whichworker.lab.profile import profile
 from whichworker.lab.running import Bench
 from whichworker.lab.watch import Progress, Watch
 from whichworker.load.generator import Generator
 from whichworker.model import Arm, Failure, Finding, Question, Reading
 from whichworker.store.journal import Journal
-from whichworker.store.records import BlockEnd, Failed, Noted, Prepared, Session, Settled, Window
+from whichworker.store.records import BlockEnd, Failed, Noted, Prepared, Profiled, Session, Settled, Window
 
 SECOND_CHANCES = 1
 WHOLE_BLOCKS = 8  # in one block of so many everything is read of large process trees: it takes longer than the other probes together
@@ -45,7 +49,13 @@ def investigate(bench: Bench, journal: Journal, watch: Watch, clock: Callable[[]
         try:
             settled = preflight(bench, generator, journal, watch, left)
             if settled is not None:
-                Track(bench, generator, journal, watch, settled, left).run()
+                later = capacity.reserved_seconds(bench.question)
+                track = Track(bench, generator, journal, watch, settled, lambda: left() - later)
+                track.run()
+                if later and not track.hopeless and (throughput := finalists(bench.question, track.race, journal)):
+                    capacity.contest(bench, generator, journal, watch, throughput, settled.connections, left)
+                if bench.question.profile:
+                    _profile(bench, generator, journal, watch, finalists(bench.question, track.race, journal), settled.connections)
             ended = "finished"
         finally:
             journal.append(Session(seconds=clock() - started, ended=ended))
@@ -78,6 +88,36 @@ def preflight(bench: Bench, generator: Generator, journal: Journal, watch: Watch
     journal.append(settled)
     watch.settled(settled)
     return settled
+
+
+def _profile(bench: Bench, generator: Generator, journal: Journal, watch: Watch, names: Iterable[str], connections: int) -> None:
+    """Samples of each finalist, after everything that is timed."""
+    done = {record.arm for record in journal.of(Profiled)}
+    for name in names:
+        if name not in done:
+            watch.note(f"samples of {name}")
+            journal.append(profile(bench, generator, name, connections))
+
+
+def finalists(question: Question, race: Race, journal: Journal) -> dict[str, float]:
+    """Whose capacity is worth knowing, with their throughput: the leader, and those it is tied or undetermined with, the fastest first.
+
+    Where the user has a rate: the cheapest of those that do more than that when flooded.
+    """
+    readings: dict[str, list[Reading]] = {}
+    for record in journal.of(Window):
+        if record.arm in race.listed and not record.reading.refused:
+            readings.setdefault(record.arm, []).append(record.reading)
+    throughput = {name: float(np.exp(np.mean([np.log(one.throughput_per_second) for one in of]))) for name, of in readings.items()}
+    if question.rate is not None:
+        able = [name for name in throughput if throughput[name] > question.rate]
+        cheapest = sorted(able, key=lambda name: middle_of(one.cpu_seconds_per_request for one in readings[name]) or np.inf)
+        return {name: throughput[name] for name in cheapest[: capacity.places_of(question)]}
+    leader = race.leader()
+    behind = {other for pair in race.pairs() if pair.verdict == "better" for other in [pair.second] if pair.first == leader}
+    behind |= {other for pair in race.pairs() if pair.verdict == "worse" for other in [pair.first] if pair.second == leader}
+    near = [name for name in sorted(race.alive, key=lambda name: -throughput.get(name, 0.0)) if name in throughput and name not in behind]
+    return {name: throughput[name] for name in near[: capacity.places_of(question)]}
 
 
 def settle(question: Question, ready: Mapping[str, Prepared]) -> Settled:
@@ -130,6 +170,7 @@ class Track:
         close_torn_block(journal)
         self.race = replay(bench.question, settled, journal)
         self.window_costs: list[float] = []
+        self.warm_ups = {record.arm: record.warm_up_seconds for record in journal.of(Prepared)}
 
     def run(self) -> None:
         """Run blocks; each is journalled whole or abandoned."""
@@ -142,9 +183,14 @@ class Track:
             if throughput is not None:
                 self.journal.append(BlockEnd(number=block.number))
                 self.race.enter(throughput)
-            refused, tried = self._refused()
-            if tried >= PATIENCE_WINDOWS and session_refusal(refused, tried):
+            if self.hopeless:
                 break
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether so many windows were refused that the session cannot be believed any more."""
+        refused, tried = self._refused()
+        return tried >= PATIENCE_WINDOWS and bool(session_refusal(refused, tried))
 
     def _run_block(self, block: Block) -> dict[str, float] | None:
         """One window of each arm; None where a window stayed refused, so that the block cannot count."""
@@ -179,6 +225,7 @@ class Track:
                     repeated=lambda reason: self.watch.repeated(name, reason),
                     left=self.left,
                     whole=block % WHOLE_BLOCKS == 1,
+                    warm_up=self.warm_ups.get(arm.name) or 0.0,
                 )
             except ArmFailed as error:
                 if chances and not error.wrong:

@@ -167,7 +167,7 @@ def _environment(bench: Bench, arm: Arm, environment: Environment, command: Comm
     """The user's own variables, the app's, and what makes the server find both environments and write into neither."""
     app = bench.question.apps[arm.python]
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED and not name.startswith(SERVER_OPTIONS)}
-    path = [app.directory, *filter(None, [inherited.get("PYTHONPATH")])]
+    path = [app.directory, *app.paths, *filter(None, [inherited.get("PYTHONPATH")])]
     return {
         **inherited,
         **app.environment,

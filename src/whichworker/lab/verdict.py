@@ -16,6 +16,8 @@ from whichworker.design.elimination import FIRST_DECISION
 from whichworker.design.pairs import Pair, ranks
 from whichworker.design.race import TWIN, TWIN_LIMIT, Race
 from whichworker.design.validity import session_refusal
+from whichworker.lab.capacity_verdict import SecondStage
+from whichworker.lab.passport import Passports
 from whichworker.lab.prepare import versions
 from whichworker.lab.probed import middle_of, probed
 from whichworker.lab.race import replay
@@ -50,7 +52,8 @@ def judge(journal: Journal, time_seconds: float | None = None) -> Result:
     whole = whole_windows(journal)
     claims, ties, undetermined = spoken(race.pairs() if race else [])
     places = ranks(race.listed, race.pairs()) if race else {}
-    arms = tuple(sorted((_arm(journal, arm, race, whole, places) for arm in question.arms), key=_order))
+    passports, second = Passports(journal, whole), SecondStage(question, journal)
+    arms = (second.add_to(passports.add_to(_arm(journal, arm, race, whole, places))) for arm in question.arms)
     twin = _twin(race)
     validity = _validity(journal, race, twin)
     sessions = list(journal.of(Session))
@@ -69,6 +72,9 @@ def judge(journal: Journal, time_seconds: float | None = None) -> Result:
             database=question.database,
             cache=question.cache,
             services=question.services,
+            slo=second.sought.slo.text if second.sought else question.slo.text if question.slo else None,
+            slo_derived=second.sought.slo.derived if second.sought else "",
+            rate_per_second=question.rate,
         ),
         machine=header.machine,
         run=Run(
@@ -80,8 +86,8 @@ def judge(journal: Journal, time_seconds: float | None = None) -> Result:
             finished=bool(sessions) and sessions[-1].ended == "finished",
         ),
         validity=validity,
-        findings=tuple(_findings(journal, twin, validity)),
-        arms=arms,
+        findings=(*_findings(journal, twin, validity), *passports.findings(), *second.findings()),
+        arms=tuple(sorted(arms, key=_order)),
         leader=race.leader() if race else None,
         claims=claims,
         ties=ties,

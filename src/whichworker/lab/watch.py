@@ -6,8 +6,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from whichworker.design.hunt import Hunt
 from whichworker.model import Failure, Reading
-from whichworker.store.records import Prepared, Settled
+from whichworker.store.records import Prepared, Settled, Shot, Sought
 
 
 class Progress(Struct, frozen=True, kw_only=True):
@@ -44,6 +45,12 @@ class Watch(Protocol):
     def repeated(self, arm: str, reason: str) -> None:
         """A window was refused and is measured again."""
 
+    def sought(self, record: Sought) -> None:
+        """The second stage begins."""
+
+    def shot(self, arm: str, record: Shot, hunt: Hunt, left_seconds: float) -> None:
+        """A shot is done; the hunt is what is known of its arm now."""
+
 
 class Silent:
     """A watcher that does nothing."""
@@ -54,3 +61,5 @@ class Silent:
     def settled(self, record: Settled) -> None: ...
     def window(self, arm: str, reading: Reading, progress: Progress) -> None: ...
     def repeated(self, arm: str, reason: str) -> None: ...
+    def sought(self, record: Sought) -> None: ...
+    def shot(self, arm: str, record: Shot, hunt: Hunt, left_seconds: float) -> None: ...

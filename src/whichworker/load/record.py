@@ -29,6 +29,14 @@ def rehearse() -> None:
         record.add_prompt(array("q", range(FEW)), array("q", range(FEW)), 0)
 
 
+def slice_seconds(window_seconds: float) -> float:
+    """How wide the slices of a window are that was filled to its end."""
+    width = BUCKET_NS
+    while window_seconds * 1e9 > 2 * FEWEST_SLICES * width:
+        width *= 2
+    return width / 1e9
+
+
 class Record:
     """Histograms of a window [opens, closes) in ns, cut into equal slices.
 

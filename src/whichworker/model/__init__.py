@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from whichworker.model.arms import App, Arm, Budget, Command, Environment, Interface, Knob, Question, Settings, SettingValue
 from whichworker.model.loads import FAILURE_KINDS, PHASES, CheckCount, Failure, Load, Pace, Stage, Tally
+from whichworker.model.objectives import Clause, Slo
 from whichworker.model.readings import Finding, Machine, Probes, Reading, Severity
 from whichworker.model.requests import Address, Answer, Capture, Check, Request, Session, Step, Tls, Workload
 
@@ -21,6 +22,7 @@ __all__ = [
     "Capture",
     "Check",
     "CheckCount",
+    "Clause",
     "Command",
     "Environment",
     "Failure",
@@ -38,6 +40,7 @@ __all__ = [
     "SettingValue",
     "Settings",
     "Severity",
+    "Slo",
     "Stage",
     "Step",
     "Tally",

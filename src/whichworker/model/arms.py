@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from whichworker.model.objectives import Slo
 from whichworker.model.requests import Workload
 
 Interface = Literal["wsgi", "asgi"]
@@ -14,7 +15,9 @@ Settings = dict[str, SettingValue]
 
 
 class App(Struct, frozen=True, kw_only=True):
-    """What is served. `environment` is added to the server's; `origin` says where each fact was found."""
+    """What is served. `environment` is added to the server's, `paths` are searched for modules after the directory; `origin` says where
+    each fact was found.
+    """
 
     name: str
     directory: str
@@ -26,6 +29,7 @@ class App(Struct, frozen=True, kw_only=True):
     environment: dict[str, str] = field(default_factory=dict)
     setup: tuple[tuple[str, ...], ...] = ()
     origin: dict[str, str] = field(default_factory=dict)
+    paths: tuple[str, ...] = ()
 
     def target(self, interface: Interface) -> str | None:
         """The `module:attribute` a server of this interface loads, or None when the app has none."""
@@ -111,6 +115,7 @@ class Budget(Struct, frozen=True, kw_only=True):
 class Question(Struct, frozen=True, kw_only=True):
     """Everything that decides what a race measures; `apps` is the same app on each interpreter, by the arms' `python`.
 
+    `slo` is the objective whose capacity is sought (None: one is derived), `rate` the user's own rate of requests, per second.
     `database` and `cache` are those of a built-in app, None for any other; `services` says what each service is that runs beside it.
     """
 
@@ -126,6 +131,9 @@ class Question(Struct, frozen=True, kw_only=True):
     database: Literal["sqlite", "postgres"] | None = None
     cache: Literal["memory", "redis"] | None = None
     services: dict[str, str] = field(default_factory=dict)
+    slo: Slo | None = None
+    rate: float | None = None
+    profile: bool = False
 
     @property
     def app(self) -> App:

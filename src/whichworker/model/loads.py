@@ -27,6 +27,7 @@ FAILURE_KINDS = (
     "generator",  # the generator's core was full: the server is faster than what can be measured here
     "conformance",  # a case of the preflight was answered wrongly or not at all
     "memory",  # the server's processes used more memory than the budget has for them, and were killed
+    "impossible",  # an answer came sooner than the work takes: a wrong route, or a wrong clock
     "upstream",  # the local upstream was the limit: it was measured, not the server
 )
 

@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from whichworker.model import Finding
-from whichworker.report import charts
+from whichworker.report import charts, curves
 from whichworker.result import ArmResult, Result, encode
 from whichworker.units import show_bytes, show_clock, show_rate, show_seconds, show_share
 
@@ -59,6 +59,9 @@ def render(result: Result) -> str:
             scale=charts.throughput_scale(result),
             ratios=charts.ratios(result),
             matrix=matrix(result),
+            finalists=curves.finalists(result),
+            latency=curves.latency(result),
+            gated=[standing.arm for standing in ranked if standing.arm.gates],
             findings=findings(result),
             unranked=unranked(result),
             pythons=pythons(result),
@@ -111,6 +114,7 @@ def facts(result: Result) -> list[tuple[str, str | None]]:
         ("Workload", asked.workload),
         *([("Services", "; ".join(asked.services.values()))] if asked.services else []),
         ("Connections", None if connections is None else f"{connections}"),
+        *([("Objective", asked.slo)] if asked.slo else []),
         ("Machine", f"{machine.cpu}, {show_bytes(machine.memory_bytes)}, {machine.system}"),
         ("Cores", f"{usable} of {machine.cores} usable: {pinned}"),
         ("Python", ", ".join(pythons(result)) or None),

@@ -12,6 +12,8 @@ from rich.text import Text
 
 from whichworker import units
 from whichworker.model import Finding, Question
+from whichworker.report.curves import finalists
+from whichworker.report.second_stage import print_capacities
 from whichworker.result import ArmResult, Estimate, Result
 
 ABSENT = "–"
@@ -46,6 +48,10 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
     console.print(Text.assemble(("load       ", "dim"), connections, ", closed loop"))
     rule = f"at most {units.show_clock(budget.seconds)}; gaps under {question.delta:.0%} do not matter; error {question.alpha:.0%} in all"
     console.print(Text.assemble(("time       ", "dim"), rule))
+    rate = f"your rate is {units.show_rate(question.rate)}/s" if question.rate is not None else ""
+    wanted = ", ".join(filter(None, (question.slo.text if question.slo else "", rate)))
+    if wanted:
+        console.print(Text.assemble(("objective  ", "dim"), wanted))
     console.print(Text.assemble(("arms       ", "dim"), f"{len(question.arms)}"))
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2))
     for arm in question.arms:
@@ -63,6 +69,7 @@ def print_result(console: Console, result: Result) -> None:
             console.print(Text(f"  {reason}"))
     else:
         console.print(_leaderboard(result, console.width))
+        print_capacities(console, result)
         _print_answer(console, result)
     _print_out(console, result)
     print_findings(console, [finding for finding in result.findings if finding.arm is None or finding.severity == "warning"])
@@ -139,7 +146,8 @@ def _print_answer(console: Console, result: Result) -> None:
         text = f"{pairs} undetermined after {result.blocks} blocks; deciding takes {more}"
         console.print(Text(text))
     if result.question.connections:
-        text = f"requests/s at saturation with {result.question.connections} connections; latency under real load is another question"
+        what = "what users wait is told by the capacity" if finalists(result) else "latency under real load is another question"
+        text = f"requests/s at saturation with {result.question.connections} connections; {what}"
         console.print(Text(text, "dim"))
 
 

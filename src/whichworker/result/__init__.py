@@ -25,6 +25,7 @@ from whichworker.result.race import (
     Window,
 )
 from whichworker.result.run import SCHEMA, Estimate, Run, Validity
+from whichworker.result.second_stage import AtRate, Attribution, Capacity, CurvePoint, Gate, Hot, Profile, Scaling
 from whichworker.result.study import AskedStudy, Card, Cell, StudyResult, StudyRow
 
 __all__ = [
@@ -39,18 +40,26 @@ __all__ = [
     "AskedLoad",
     "AskedQuestion",
     "AskedStudy",
+    "AtRate",
+    "Attribution",
+    "Capacity",
     "Card",
     "Cell",
     "Claim",
+    "CurvePoint",
     "Distribution",
     "Estimate",
     "ExplainResult",
     "ExplainedArm",
+    "Gate",
+    "Hot",
     "Intervals",
     "LoadResult",
+    "Profile",
     "Result",
     "Run",
     "SaturationLatency",
+    "Scaling",
     "StudyResult",
     "StudyRow",
     "Twin",

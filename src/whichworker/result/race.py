@@ -8,6 +8,7 @@ from msgspec import Meta, Struct, field
 
 from whichworker.model import Failure, Finding, Machine, Settings
 from whichworker.result.run import SCHEMA, Estimate, Run, Validity
+from whichworker.result.second_stage import AtRate, Attribution, Capacity, CurvePoint, Gate, Profile, Scaling
 
 ArmState = Literal["ranked", "dropped", "failed", "refused", "invalid"]
 
@@ -66,6 +67,14 @@ class ArmResult(Struct, frozen=True, kw_only=True):
     dropped: Annotated[bool, Meta(description="left the race early: not the best by more than delta")] = False
     command: tuple[str, ...] = ()
     probes: ArmProbes | None = None
+    capacity_per_second: Capacity | None = None
+    latency_curve: tuple[CurvePoint, ...] = ()
+    at_rate: AtRate | None = None
+    attribution: Attribution | None = None
+    gates: tuple[Gate, ...] = ()
+    warm_up_seconds: Annotated[float | None, Meta(description="until the rate was steady after a start, by MSER-5")] = None
+    profile: Profile | None = None
+    scaling: Scaling | None = None
 
 
 class Claim(Struct, frozen=True, kw_only=True):
@@ -94,6 +103,9 @@ class AskedQuestion(Struct, frozen=True, kw_only=True):
     database: Annotated[Literal["sqlite", "postgres"] | None, Meta(description="of a built-in app; null for one of one's own")] = None
     cache: Annotated[Literal["memory", "redis"] | None, Meta(description="of a built-in app; null for one of one's own")] = None
     services: Annotated[dict[str, str], Meta(description="what ran beside the servers, by name")] = field(default_factory=dict)
+    slo: Annotated[str | None, Meta(description="the objective of the capacities; null where no second stage was run")] = None
+    slo_derived: Annotated[str, Meta(description="from what, where nobody asked for an objective")] = ""
+    rate_per_second: Annotated[float | None, Meta(description="the user's own rate")] = None
 
 
 class Twin(Struct, frozen=True, kw_only=True):

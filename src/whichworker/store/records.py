@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 from msgspec import Struct
 
-from whichworker.model import Environment, Failure, Finding, Machine, Question, Reading
+from whichworker.model import Environment, Failure, Finding, Machine, Probes, Question, Reading, Slo
 
 
 class Header(Struct, frozen=True, kw_only=True, tag="header", tag_field="record"):
@@ -22,13 +24,18 @@ class Header(Struct, frozen=True, kw_only=True, tag="header", tag_field="record"
 
 
 class Prepared(Struct, frozen=True, kw_only=True, tag="prepared", tag_field="record"):
-    """The preflight of one arm: what it costs to start, how many connections saturate it, how long a window must be."""
+    """The preflight of one arm: what it costs to start, how many connections saturate it, how long a window must be.
+
+    `warm_up_seconds` went by until its rate was steady after the start; where it never was, `steady` is false and it is the whole record.
+    """
 
     arm: str
     ladder: dict[int, float]
     response_seconds: float
     cold_start_seconds: float
     command: tuple[str, ...]
+    warm_up_seconds: float | None = None
+    steady: bool = True
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag="failed", tag_field="record"):
@@ -78,6 +85,65 @@ class Session(Struct, frozen=True, kw_only=True, tag="session", tag_field="recor
     ended: str
 
 
+class Sought(Struct, frozen=True, kw_only=True, tag="sought", tag_field="record"):
+    """The second stage begins: whose capacity is sought under which objective, on how many connections, on a machine that stalls so long.
+
+    `stall_seconds` is the 99th percentile of how late a sleeper on the generator's core woke up.
+    """
+
+    slo: Slo
+    finalists: tuple[str, ...]
+    throughput: dict[str, float]
+    connections: int
+    stall_seconds: float | None
+
+
+class Shot(Struct, frozen=True, kw_only=True, tag="shot", tag_field="record"):
+    """One load of a finalist at a rate: how many arrivals were due in its window, and for each clause how many missed it.
+
+    `response` is their histogram (HdrHistogram V2, ns), `slices` are for each equal part of the window its arrivals and how many of them
+    missed the first clause; `good` came in time; `sent_share` of what was due was sent at all. `lag_seconds` is the generator's own, at its
+    99th percentile.
+    """
+
+    arm: str
+    launch: int
+    phase: Literal["search", "confirm", "holds", "curve", "recovery"]
+    rate: float
+    settle_seconds: float
+    window_seconds: float
+    count: int
+    missed: tuple[int, ...]
+    good: int
+    failures: tuple[Failure, ...]
+    response: str
+    slices: tuple[tuple[int, int], ...] = ()
+    lag_seconds: float | None = None
+    sent_share: float = 1.0
+    probes: Probes | None = None
+    refused: str = ""
+
+
+class Unsought(Struct, frozen=True, kw_only=True, tag="unsought", tag_field="record"):
+    """A finalist that broke in the second stage: nothing more is asked of it."""
+
+    arm: str
+    failures: tuple[Failure, ...]
+
+
+class Profiled(Struct, frozen=True, kw_only=True, tag="profiled", tag_field="record"):
+    """Samples of a finalist at saturation: the share of each innermost function, and of those with the interpreter lock held.
+
+    `loop_lag_seconds` is how late the event loop was (p50, p99), None where there is none of asyncio's kind.
+    """
+
+    arm: str
+    samples: int
+    functions: dict[str, float]
+    lock_share: float | None
+    loop_lag_seconds: tuple[float, float] | None = None
+
+
 class StudyHeader(Struct, frozen=True, kw_only=True, tag="study", tag_field="record"):
     """The first line of a study; `digest` covers what is measured and the versions it is measured with."""
 
@@ -119,6 +185,7 @@ class ClientRun(Struct, frozen=True, kw_only=True, tag="client", tag_field="reco
     answers: int
 
 
-Record = Header | Prepared | Failed | Settled | Window | BlockEnd | Noted | Session | StudyHeader | StandWindow | StandFailed | ClientRun
+OfRaces = Header | Prepared | Failed | Settled | Window | BlockEnd | Sought | Shot | Unsought | Profiled
+Record = OfRaces | Noted | Session | StudyHeader | StandWindow | StandFailed | ClientRun
 
 decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)

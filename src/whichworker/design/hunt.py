@@ -1,0 +1,153 @@
+"""One arm on its way to a certified capacity, as a state machine of pure values: search, confirmation, latency curve, recovery."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from whichworker.design.capacity import Found, Search, Seen, planned_seconds
+from whichworker.design.confirmation import Confirmation
+from whichworker.model import Slo, Stage
+
+Phase = Literal["search", "confirm", "holds", "curve", "recovery"]
+
+SETTLE_SECONDS = 0.4
+PROBE_SECONDS = 1.25
+SETTLES, WINDOWS = (1.0, 3.0, 1000.0), (2.5, 5.0, 2000.0)
+"""Of a confirmation, in seconds from so long to so long, or so many requests: a queue is as long as it is going to be after some multiple
+of 1/(rate · (1 - √load)²), and what is certified must have been seen after that."""
+CURVE = (0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 2.0)
+CURVE_SECONDS = 1.5
+OVERLOAD, OVERLOAD_SECONDS = 2.0, 1.0
+QUIET, QUIET_SECONDS = 0.25, 3.0
+LEAST_PROBES, ENOUGH_PROBES = 8, 14
+"""From so many on a capacity is told at all, and from so many on the search may end: how misses cluster is not known before."""
+CONFIRM_TIMES = 3.0
+"""The confirmation may take so many times as long as the search."""
+HOLDS_SECONDS = 120.0
+
+
+class Shot(Struct, frozen=True, kw_only=True):
+    """One load of an arm: what for, the rate that is asked about, what comes first, and the window that counts."""
+
+    phase: Phase
+    rate: float
+    settle_seconds: float
+    window_seconds: float
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The arrivals, before the window and in it."""
+        if self.phase == "recovery":
+            calm = self.rate * QUIET / OVERLOAD
+            return (Stage(self.settle_seconds + OVERLOAD_SECONDS, self.rate, self.rate), Stage(QUIET_SECONDS, calm, calm))
+        return (Stage(self.settle_seconds + self.window_seconds, self.rate, self.rate),)
+
+    @property
+    def seconds(self) -> float:
+        """How long its arrivals last."""
+        return self.settle_seconds + self.window_seconds
+
+
+class Hunt:
+    """What one arm is asked next, and what came of it. `throughput` is that at saturation; `rate` one that the user asked about."""
+
+    def __init__(self, slo: Slo, throughput: float, *, seed: int, rate: float | None = None, curve: bool = True) -> None:
+        self.slo, self.throughput, self.rate, self.seed = slo, throughput, rate, seed
+        self.search = Search(slo, throughput, seed)
+        self.confirmation: Confirmation | None = None
+        self.holding: Confirmation | None = None
+        self.spent = dict.fromkeys(("search", "confirm", "holds", "curve", "recovery"), 0.0)
+        self._curve = [share for share in CURVE if curve]
+        self._recovery = curve
+
+    def next_shot(self) -> Shot | None:
+        """What to ask now; None where everything is known or has taken too long."""
+        if self.rate is not None and self._holding():
+            return self._confirming("holds", self.rate)
+        if self._searching():
+            rate = self.search.next_rate()
+            return Shot(phase="search", rate=rate, settle_seconds=SETTLE_SECONDS, window_seconds=PROBE_SECONDS - SETTLE_SECONDS)
+        found = self.search.found()
+        if self.confirmation is None:
+            self.confirmation = Confirmation(self.slo, self.search.safe_rate(), self.search.phis)
+        if self._confirms(found):
+            return self._confirming("confirm", self.confirmation.rate)
+        if self._curve:
+            rate = self._curve[0] * found.value
+            return Shot(phase="curve", rate=rate, settle_seconds=SETTLE_SECONDS, window_seconds=CURVE_SECONDS)
+        if self._recovery:
+            window = OVERLOAD_SECONDS + QUIET_SECONDS
+            return Shot(phase="recovery", rate=OVERLOAD * found.value, settle_seconds=SETTLE_SECONDS, window_seconds=window)
+        return None
+
+    def take(self, shot: Shot, seen: Seen) -> None:
+        """Enter what a shot saw."""
+        self.spent[shot.phase] += shot.seconds
+        if shot.phase == "search":
+            self.search.observe(seen)
+        elif shot.phase == "confirm":
+            assert self.confirmation is not None
+            self.confirmation.observe(seen)
+        elif shot.phase == "holds":
+            assert self.holding is not None
+            self.holding.observe(seen)
+        elif shot.phase == "curve":
+            self._curve.pop(0)
+        else:
+            self._recovery = False
+
+    @property
+    def found(self) -> Found | None:
+        """The capacity, from the first few probes on."""
+        return self.search.found() if len(self.search.seen) >= LEAST_PROBES else None
+
+    @property
+    def certified(self) -> float | None:
+        """The rate that passed the confirmation, requests per second."""
+        return self.confirmation.certified if self.confirmation else None
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the rate that was asked about keeps the objective: None where that is not known."""
+        if self.holding is None or self.rate is None:
+            return None
+        if self.holding.certified is not None:
+            return self.holding.certified >= self.rate
+        return False if self.holding.attempt > 1 else None
+
+    def _searching(self) -> bool:
+        if len(self.search.seen) < ENOUGH_PROBES:
+            return True
+        found = self.search.found()
+        return not found.narrow and self.spent["search"] < planned_seconds(found.value)
+
+    def _confirms(self, found: Found) -> bool:
+        if self.confirmation is None or self.confirmation.certified is not None:
+            return False
+        return self.spent["confirm"] < CONFIRM_TIMES * planned_seconds(found.value)
+
+    def _holding(self) -> bool:
+        if self.holding is None:
+            assert self.rate is not None
+            self.holding = Confirmation(self.slo, self.rate, self.search.phis)
+        return self.holds is None and self.spent["holds"] < HOLDS_SECONDS
+
+    def _confirming(self, phase: Phase, rate: float) -> Shot:
+        settle, window = (min(most, max(least, requests / rate)) for least, most, requests in (SETTLES, WINDOWS))
+        return Shot(phase=phase, rate=rate, settle_seconds=settle, window_seconds=window)
+
+
+def recovery_seconds(missed: Sequence[int], counts: Sequence[int], width_seconds: float, share: float) -> float | None:
+    """How long after an overload the objective was missed: to the end of the last slice that missed it; None where it was to the very end.
+
+    `missed` and `counts` are those of equal slices of a recovery shot's window, which begins with the overload.
+    """
+    late = [at for at, (k, n) in enumerate(zip(missed, counts, strict=True)) if n and k > share * n]
+    if not late:
+        return 0.0
+    if late[-1] == len(counts) - 1:
+        return None
+    return max(0.0, (late[-1] + 1) * width_seconds - OVERLOAD_SECONDS)

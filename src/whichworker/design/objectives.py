@@ -1,0 +1,57 @@
+"""Service level objectives as people write them, and one for those who wrote none."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from whichworker import units
+from whichworker.errors import UsageError
+from whichworker.model import Clause, Slo
+
+HINT = 'write clauses such as "p99<300ms,errors<0.1%"'
+LEAST_SECONDS, TIMES_UNLOADED = 0.05, 10.0
+DEFAULT_PERCENT, DEFAULT_ERRORS = 99.0, 0.001
+LONGEST_SECONDS = 60.0
+LEAST_SHARE = 1e-4
+"""Rarer than one in ten thousand is seen in no run that anybody waits for."""
+
+_CLAUSE = re.compile(r"\s*(?:p(\d{1,2}(?:\.\d+)?)|(errors))\s*<\s*(\S.*?)\s*")
+
+
+def parse(text: str) -> Slo:
+    """Read `p99<300ms,errors<0.1%`; raises UsageError for what says nothing, or something else."""
+    clauses = [_clause(part) for part in text.split(",")]
+    names = [clause.text.partition("<")[0] for clause in clauses]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UsageError(f"{', '.join(sorted(twice))} is bounded twice in {text!r}", hint=HINT)
+    return Slo(clauses=tuple(clauses))
+
+
+def _clause(text: str) -> Clause:
+    match = _CLAUSE.fullmatch(text)
+    if not match:
+        raise UsageError(f"not a clause of an objective: {text.strip()!r}", hint=HINT)
+    if match[2]:
+        share = units.parse_share(match[3])
+        return Clause(text=f"errors<{units.show_share(share)}".replace(" ", ""), share=_checked(share, text))
+    share, seconds = 1 - float(match[1]) / 100, units.parse_duration(match[3])
+    if seconds > LONGEST_SECONDS:
+        raise UsageError(f"{units.show_seconds(seconds)} are more than a minute: nobody waits so long", hint=HINT)
+    return Clause(text=f"p{match[1]}<{units.show_seconds(seconds)}".replace(" ", ""), share=_checked(share, text), seconds=seconds)
+
+
+def _checked(share: float, text: str) -> float:
+    if not LEAST_SHARE * 0.999 <= share < 1:
+        raise UsageError(f"{text.strip()!r} asks for what no run could show", hint="between p1 and p99.99, and errors from 0.01% on")
+    return share
+
+
+def derive(unloaded_seconds: float) -> Slo:
+    """p99 below ten times what one user waits, rounded up to 1, 2 or 5, and no less than 50 ms: quicker than that, nobody notices."""
+    wanted = max(LEAST_SECONDS, TIMES_UNLOADED * unloaded_seconds)
+    power = 10.0 ** math.floor(math.log10(wanted))
+    seconds = min(LONGEST_SECONDS, next(step * power for step in (1, 2, 5, 10) if step * power >= wanted * (1 - 1e-9)))
+    said = f"nobody asked for one: ten times what one user waits ({units.show_seconds(unloaded_seconds)}), rounded up, at least 50 ms"
+    latency = Clause(text=f"p99<{units.show_seconds(seconds)}".replace(" ", ""), share=1 - DEFAULT_PERCENT / 100, seconds=seconds)
+    return Slo(clauses=(latency, Clause(text="errors<0.1%", share=DEFAULT_ERRORS)), derived=said)

@@ -1,0 +1,167 @@
+"""From the shots of the second stage to capacities, curves and what the user's own rate comes to; nothing here measures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import msgspec
+
+from whichworker import units
+from whichworker.design import quantiles
+from whichworker.design.hunt import Hunt, recovery_seconds
+from whichworker.design.validity import session_refusal
+from whichworker.lab.capacity import STALLS_OF_OBJECTIVE, blind, hunts_of
+from whichworker.lab.shots import first_failure
+from whichworker.load.histogram import Histogram
+from whichworker.load.record import slice_seconds
+from whichworker.model import Finding, Question, Slo
+from whichworker.result import ArmResult, AtRate, Capacity, CurvePoint
+from whichworker.store.journal import Journal
+from whichworker.store.records import Shot, Sought, Unsought
+
+CURVE_PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+AT_REST = 0.05
+LEAST_SIZES, LEAST_GROWTH, GROWTH_SHARE, RISING = 4, 16_000_000, 0.2, 0.75
+
+
+class SecondStage:
+    """What the journal holds of the second stage, arm by arm."""
+
+    def __init__(self, question: Question, journal: Journal) -> None:
+        self.question = question
+        self.sought = next(journal.of(Sought), None)
+        self.shots = list(journal.of(Shot))
+        self.lost = {record.arm: record for record in journal.of(Unsought)}
+        self.hunts = hunts_of(question, self.sought, journal) if self.sought else {}
+
+    def of(self, name: str) -> list[Shot]:
+        """The shots of an arm."""
+        return [shot for shot in self.shots if shot.arm == name]
+
+    def add_to(self, arm: ArmResult) -> ArmResult:
+        """The arm's result with its capacity, curve and standing at the user's rate, as far as they are known."""
+        if self.sought is None or arm.name not in self.hunts:
+            return arm
+        hunt = self.hunts[arm.name]
+        used = [shot for shot in self.of(arm.name) if not shot.refused]
+        return msgspec.structs.replace(
+            arm,
+            capacity_per_second=_capacity(self.sought.slo, hunt, used),
+            latency_curve=tuple(_curve(used)),
+            at_rate=_at_rate(self.question.rate, hunt),
+        )
+
+    def findings(self) -> Iterator[Finding]:
+        """What there is to say about it."""
+        if self.sought is None:
+            return
+        slo, stall = self.sought.slo, self.sought.stall_seconds
+        if slo.derived:
+            yield Finding(
+                code="slo-derived", severity="info", text=f"the objective is {slo.text}: {slo.derived}", hint="--slo says your own"
+            )
+        if stall is not None and blind(slo, stall):
+            text = f"this machine stalls for {units.show_seconds(stall)} by itself (p99): it cannot certify {slo.text}"
+            hint = f"ask for p99<{units.show_seconds(STALLS_OF_OBJECTIVE * stall)} or more, or measure where less else runs"
+            yield Finding(code="slo-below-stalls", severity="warning", text=text, hint=hint)
+            return
+        for name, record in self.lost.items():
+            text = f"{name} broke in the second stage: {first_failure(record.failures)}"
+            yield Finding(code="capacity-broken", severity="error", arm=name, text=text)
+        for name, hunt in self.hunts.items():
+            yield from self._open(name, hunt)
+
+    def _open(self, name: str, hunt: Hunt) -> Iterator[Finding]:
+        if hunt.found is None:
+            text = f"the time ended before the capacity of {name} was known"
+            yield Finding(code="capacity-short", severity="warning", arm=name, text=text, hint="more --time")
+        elif hunt.certified is None:
+            needed = max(self._needed(hunt, clause) for clause in range(len(hunt.slo.clauses)))
+            text = f"no rate of {name} could be certified: about {needed:,.0f} requests in a row must keep the objective"
+            hint = "more --time, or an objective that allows more"
+            yield Finding(code="capacity-uncertified", severity="warning", arm=name, text=text, hint=hint)
+        asked = self.of(name)
+        refused = sum(bool(shot.refused) for shot in asked)
+        if reason := session_refusal(refused, len(asked)):
+            text = f"the capacity of {name} is doubtful: {reason}"
+            yield Finding(code="capacity-doubtful", severity="warning", arm=name, text=text, hint="end what else runs here")
+        yield from _growing(name, asked)
+        starved = [shot for shot in self.of(name) if shot.phase == "search" and shot.failures]
+        if starved and hunt.found is not None and hunt.found.value < AT_REST * hunt.throughput:
+            text = f"{name} keeps the objective at next to no rate: {first_failure(starved[0].failures)}"
+            yield Finding(code="capacity-none", severity="warning", arm=name, text=text)
+
+    @staticmethod
+    def _needed(hunt: Hunt, clause: int) -> float:
+        return hunt.confirmation.needed(clause) if hunt.confirmation else 0.0
+
+
+def _growing(name: str, shots: Sequence[Shot]) -> Iterator[Finding]:
+    """Memory that grows with the requests of one launch, steadily, by a fifth and 16 MB at least."""
+    for launch in dict.fromkeys(shot.launch for shot in shots):
+        seen = [(shot.count, shot.probes.memory_bytes) for shot in shots if shot.launch == launch and shot.probes is not None]
+        sizes = [(count, size) for count, size in seen if size is not None]
+        if len(sizes) < LEAST_SIZES:
+            continue
+        growth, first = sizes[-1][1] - sizes[0][1], sizes[0][1]
+        rising = sum(after > before for (_, before), (_, after) in pairwise(sizes)) / (len(sizes) - 1)
+        if growth > LEAST_GROWTH and growth > GROWTH_SHARE * first and rising >= RISING:
+            each = growth / sum(count for count, _ in sizes[1:])
+            text = f"{name} grew from {units.show_bytes(first)} to {units.show_bytes(sizes[-1][1])} within one launch"
+            hint = f"about {units.show_bytes(each)} for each request: a leak, or a cache that fills; recycle workers, or find it"
+            yield Finding(code="memory-grows", severity="warning", arm=name, text=text, hint=hint)
+            return
+
+
+def _capacity(slo: Slo, hunt: Hunt, used: Sequence[Shot]) -> Capacity | None:
+    found = hunt.found
+    if found is None:
+        return None
+    recovery = next((shot for shot in used if shot.phase == "recovery"), None)
+    return Capacity(
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        certified=hunt.certified,
+        slo=slo.text,
+        binding=hunt.search.binding(),
+        seconds=hunt.spent["search"] + hunt.spent["confirm"],
+        recovery_seconds=_recovered(slo, recovery) if recovery else None,
+    )
+
+
+def _recovered(slo: Slo, shot: Shot) -> float | None:
+    counts, missed = [count for count, _ in shot.slices], [late for _, late in shot.slices]
+    return recovery_seconds(missed, counts, slice_seconds(shot.window_seconds), slo.clauses[0].share) if shot.slices else None
+
+
+def _curve(used: Sequence[Shot]) -> Iterator[CurvePoint]:
+    for shot in sorted((shot for shot in used if shot.phase == "curve"), key=lambda shot: shot.rate):
+        histogram = Histogram.from_hdr(shot.response)
+        at = {name: histogram.supported_percentile(q) for name, q in CURVE_PERCENTILES.items()}
+        yield CurvePoint(
+            rate_per_second=shot.rate,
+            p50=at["p50"],
+            p90=at["p90"],
+            p99=at["p99"],
+            goodput_per_second=shot.good / shot.window_seconds,
+            intervals={name: found for name, q in CURVE_PERCENTILES.items() if at[name] and (found := _interval(shot, histogram, q))},
+        )
+
+
+def _interval(shot: Shot, histogram: Histogram, q: float) -> tuple[float, float] | None:
+    """By order statistics on n/φ, φ from the slices of the shot by the objective's own time; None where they say too little."""
+    totals = [count for count, _ in shot.slices]
+    phi = quantiles.design_effect([late for _, late in shot.slices], totals) or 1.0
+    filled = sum(count > 0 for count in totals)
+    shares = quantiles.rank_shares(histogram.count, q, quantiles.widened(phi, filled)) if filled > 1 else None
+    low, high = (histogram.percentile(share) for share in shares) if shares else (None, None)
+    return (low / 1e9, high / 1e9) if low is not None and high is not None else None
+
+
+def _at_rate(rate: float | None, hunt: Hunt) -> AtRate | None:
+    if rate is None:
+        return None
+    found = hunt.found
+    return AtRate(rate_per_second=rate, holds=hunt.holds, headroom=found.value / rate if found else None)

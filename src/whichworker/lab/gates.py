@@ -1,0 +1,89 @@
+"""The passport of an arm's numbers: each gate with its limit, and the worst that was seen in what was used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from whichworker.advise.attribution import LOAD_LIMITED
+from whichworker.design import load_validity, validity
+from whichworker.lab.capacity import STALLS_OF_OBJECTIVE
+from whichworker.load.histogram import Histogram
+from whichworker.model import Reading, Tally, Workload
+from whichworker.result import Gate
+from whichworker.store.records import Prepared, Shot, Sought
+
+
+def gates_of(
+    workload: Workload,
+    prepared: Prepared | None,
+    readings: Sequence[Reading],
+    tried: tuple[int, int],
+    sought: Sought | None,
+    shots: Sequence[Shot],
+) -> Iterator[Gate]:
+    """All gates that apply to one arm; `tried` are its windows that were refused, and all of them.
+
+    A gate whose reading could not be made has `seen` None and is not passed: nobody knows.
+    """
+    if not readings:
+        return
+    tallies = [reading.tally for reading in readings]
+    yield from _closed(workload, readings, tallies)
+    refused, windows = tried
+    yield _most("windows refused", validity.MOST_REFUSED, refused / windows if windows else 0.0)
+    if prepared is not None:
+        yield _load_limited(prepared, readings)
+    used = [shot for shot in shots if not shot.refused]
+    if sought is not None and used:
+        yield from _open(sought, used)
+
+
+def _closed(workload: Workload, readings: Sequence[Reading], tallies: Sequence[Tally]) -> Iterator[Gate]:
+    yield _most("wrong answers", 0, sum(failure.count for tally in tallies for failure in tally.failures))
+    yield _most("generator CPU", validity.MOST_GENERATOR, max(tally.cpu_seconds / tally.seconds for tally in tallies))
+    yield _most("generator run delay", validity.MOST_FOREIGN, max(tally.run_delay_seconds / tally.seconds for tally in tallies))
+    yield _most("foreign CPU", validity.MOST_FOREIGN, _worst(reading.probes.foreign_share for reading in readings))
+    yield _most("Little's law", load_validity.MOST_LITTLE, max(map(little, tallies)))
+    yield _most("listen overflows", 0, max(reading.probes.listen_overflows for reading in readings))
+    yield _most("retransmits", 0, max(reading.probes.retransmits for reading in readings))
+    if workload.minimum_service_seconds:
+        fastest = min(Histogram.from_hdr(tally.service).min or 0 for tally in tallies) / 1e9
+        limit = (1 - validity.CLOCK_ALLOWANCE) * workload.minimum_service_seconds
+        yield Gate(name="fastest answer", limit=limit, seen=fastest, passed=fastest >= limit)
+
+
+def _open(sought: Sought, shots: Sequence[Shot]) -> Iterator[Gate]:
+    shortest = sought.slo.shortest_seconds
+    lag = max(validity.MOST_LAG_SECONDS, validity.MOST_LAG_SHARE * shortest)
+    yield _most("send lag", lag, _worst(shot.lag_seconds for shot in shots))
+    confirmed = [shot.sent_share for shot in shots if shot.phase == "confirm"]
+    if confirmed:
+        least = min(confirmed)
+        yield Gate(name="sent of what was due", limit=load_validity.LEAST_SENT, seen=least, passed=least >= load_validity.LEAST_SENT)
+    if shortest:
+        yield _most("stalls of the machine", shortest / STALLS_OF_OBJECTIVE, sought.stall_seconds)
+
+
+def little(tally: Tally) -> float:
+    """How far what was in flight is from rate × mean time in flight, less what the edges of the window may cut through."""
+    histogram = Histogram.from_hdr(tally.service)
+    expected = tally.requests / tally.seconds * (histogram.mean or 0.0) / 1e9
+    edge = tally.most_in_flight * (histogram.percentile(0.99) or 0) / 1e9 / tally.seconds
+    return max(0.0, abs(tally.mean_in_flight - expected) - edge) / expected if expected else 0.0
+
+
+def _load_limited(prepared: Prepared, readings: Sequence[Reading]) -> Gate:
+    """Throughput as a share of what the connections allow at the response time of one alone."""
+    fewest = min(prepared.ladder)
+    ceiling = readings[0].connections * prepared.ladder[fewest] / fewest
+    seen = sum(reading.throughput_per_second for reading in readings) / len(readings) / ceiling
+    return _most("share of the ceiling", LOAD_LIMITED, seen)
+
+
+def _worst(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return max(known) if known else None
+
+
+def _most(name: str, limit: float, seen: float | None) -> Gate:
+    return Gate(name=name, limit=limit, seen=seen, passed=seen is not None and seen <= limit)

@@ -1,0 +1,123 @@
+"""What stands beside an arm's number: the gates it passed, why it is not faster, how long it warmed up, and whether it drifted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from whichworker.advise.attribution import Symptoms, attribute
+from whichworker.design import steady
+from whichworker.design.scalability import describe
+from whichworker.lab.gates import gates_of
+from whichworker.lab.probed import middle_of, probed
+from whichworker.model import Arm, Finding, Reading
+from whichworker.result import ArmResult, Attribution, Hot, Profile, Scaling
+from whichworker.servers import table
+from whichworker.store.journal import Journal
+from whichworker.store.records import Prepared, Profiled, Settled, Shot, Sought, Window
+
+DRIFT_ERRORS = 4.0
+LEAST_DRIFT = 0.03
+"""A line through the windows of an arm, in the order of their blocks, is worth telling from four standard errors and 3 % in all."""
+
+
+class Passports:
+    """Of every arm of a run; `whole` are the readings of whole blocks."""
+
+    def __init__(self, journal: Journal, whole: Mapping[str, Mapping[int, Reading]]) -> None:
+        self.question = journal.header().question
+        self.whole = whole
+        self.prepared = {record.arm: record for record in journal.of(Prepared)}
+        self.settled = next(journal.of(Settled), None)
+        self.windows = list(journal.of(Window))
+        self.sought = next(journal.of(Sought), None)
+        self.shots = list(journal.of(Shot))
+        self.profiles = {record.arm: record for record in journal.of(Profiled)}
+
+    def add_to(self, result: ArmResult) -> ArmResult:
+        """The arm's result with its gates, its attribution and its warm-up."""
+        readings = list(self.whole.get(result.name, {}).values())
+        prepared = self.prepared.get(result.name)
+        shots = [shot for shot in self.shots if shot.arm == result.name]
+        gates = gates_of(self.question.workload, prepared, readings, self._tried(result.name), self.sought, shots)
+        return msgspec.structs.replace(
+            result,
+            gates=tuple(gates),
+            attribution=self.attribution(self.question.arm(result.name)),
+            warm_up_seconds=prepared.warm_up_seconds if prepared else None,
+            profile=self._profile(result.name),
+            scaling=_scaling(prepared) if prepared else None,
+        )
+
+    def attribution(self, arm: Arm) -> Attribution | None:
+        """Why this arm is not faster; of refused windows where there are no others."""
+        readings = list(self.whole.get(arm.name, {}).values()) or [one.reading for one in self.windows if one.arm == arm.name]
+        seen = probed(readings)
+        prepared = self.prepared.get(arm.name)
+        if seen is None or prepared is None:
+            return None
+        workers = arm.settings.get("workers", 1)
+        fewest = min(prepared.ladder)
+        return attribute(
+            Symptoms(
+                cores=len(self.question.budget.server_cores),
+                cpu_cores=seen.cpu_cores,
+                run_delay_cores=seen.run_delay_cores,
+                foreign_share=seen.foreign_share,
+                workers=workers if isinstance(workers, int) else 1,
+                threads=seen.threads,
+                loops=arm.interface == "asgi",
+                slots=table.load(arm.server).in_flight_limit(arm.settings),
+                throughput=middle_of(reading.throughput_per_second for reading in readings) or 0.0,
+                connections=readings[0].connections,
+                unloaded_seconds=fewest / prepared.ladder[fewest] if fewest == 1 else None,
+            )
+        )
+
+    def findings(self) -> Iterator[Finding]:
+        """Arms that never became steady, that drifted, and that were only asked as much as the connections allow."""
+        for name, record in self.prepared.items():
+            if not record.steady:
+                after = f"{record.warm_up_seconds or 0.0:.2g} s after its start"
+                text = f"{name} had not become steady {after}: its numbers hold for such a launch only"
+                yield Finding(code="no-steady-state", severity="warning", arm=name, text=text)
+        for name, readings in self.whole.items():
+            yield from _drift(
+                name, [math.log(one.throughput_per_second) for _, one in sorted(readings.items()) if one.throughput_per_second]
+            )
+            limited = self.attribution(self.question.arm(name))
+            if limited is not None and limited.cause == "load-limited":
+                text = f"{name} did all that the load asked for: {limited.evidence[0]}"
+                yield Finding(code="load-limited", severity="warning", arm=name, text=text, hint="--connections asks for more")
+
+    def _profile(self, name: str) -> Profile | None:
+        record = self.profiles.get(name)
+        if record is None:
+            return None
+        hot = tuple(Hot(function=function, share=share) for function, share in record.functions.items())
+        lag = dict(zip(("p50", "p99"), record.loop_lag_seconds, strict=True)) if record.loop_lag_seconds else None
+        return Profile(samples=record.samples, functions=hot, lock_share=record.lock_share, loop_lag_seconds=lag)
+
+    def _tried(self, name: str) -> tuple[int, int]:
+        readings = [record.reading for record in self.windows if record.arm == name]
+        refused = sum(reading.repeats + bool(reading.refused) for reading in readings)
+        return refused, refused + sum(not reading.refused for reading in readings)
+
+
+def _scaling(prepared: Prepared) -> Scaling | None:
+    found = describe(prepared.ladder)
+    if found is None:
+        return None
+    return Scaling(one_per_second=found.one, contention=found.contention, crosstalk=found.crosstalk, peak_connections=found.peak)
+
+
+def _drift(name: str, logs: Sequence[float]) -> Iterator[Finding]:
+    slope, error = steady.drift(logs)
+    whole = slope * (len(logs) - 1)
+    if error and abs(slope) > DRIFT_ERRORS * error and abs(whole) > LEAST_DRIFT:
+        text = f"{name} became {abs(math.expm1(whole)):.0%} {'faster' if slope > 0 else 'slower'} from the first block to the last"
+        yield Finding(
+            code="drift", severity="warning", arm=name, text=text, hint="is something filling up, such as a table, a cache or a disk?"
+        )

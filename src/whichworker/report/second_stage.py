@@ -1,0 +1,97 @@
+"""The second stage for a terminal: what each finalist sustains, what users wait at it, and why it is not more."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from whichworker import units
+from whichworker.report.curves import finalists
+from whichworker.result import ArmResult, Capacity, CurvePoint, Result
+
+ABSENT = "–"
+USUAL = 0.7
+"""Latency is told at this share of the capacity, or the next one that was measured."""
+
+
+def print_capacities(console: Console, result: Result) -> None:
+    """A table of the finalists, one sentence of attribution each, and what the user's own rate comes to; nothing where there are none."""
+    shown = finalists(result)
+    if not shown:
+        return
+    console.print()
+    derived = f"  ({result.question.slo_derived})" if result.question.slo_derived else ""
+    console.print(Text.assemble(("capacity ", "bold"), f"while {result.question.slo}", (derived, "dim")))
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("arm", no_wrap=True)
+    for name in ("certified", "capacity, 90 %", "p50", "p99", "at", "recovers in"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for arm in shown:
+        table.add_row(*map(Text, _row(arm)))
+    console.print(table)
+    for arm in shown:
+        if arm.attribution is not None:
+            evidence = "; ".join(arm.attribution.evidence)
+            console.print(Text.assemble(("why ", "dim"), (arm.name, "bold"), f" is no faster: {arm.attribution.cause} ({evidence})"))
+    _print_at_rate(console, result, shown)
+    _print_profiles(console, result)
+
+
+def _print_profiles(console: Console, result: Result) -> None:
+    for arm in result.arms:
+        if arm.profile is None:
+            continue
+        lock = f", the interpreter lock held in {arm.profile.lock_share:.0%}" if arm.profile.lock_share is not None else ""
+        late = arm.profile.loop_lag_seconds
+        if late is not None:
+            lock += f", the event loop {units.show_seconds(late['p50'])} late (p99 {units.show_seconds(late['p99'])})"
+        console.print(Text.assemble("samples of ", (arm.name, "bold"), f": {arm.profile.samples:,}{lock}"))
+        for hot in arm.profile.functions[:5]:
+            console.print(Text(f"    {hot.share:4.0%}  {hot.function}"))
+
+
+def _row(arm: ArmResult) -> list[str]:
+    capacity, point = arm.capacity_per_second, usual(arm)
+    assert capacity is not None
+    certified = f"{units.show_rate(capacity.certified)}/s" if capacity.certified else ABSENT
+    return [arm.name, certified, interval(capacity), *_waits(point), recovery(arm, capacity)]
+
+
+def interval(capacity: Capacity) -> str:
+    """`410-440/s`, or as far as it is known."""
+    return f"{units.show_rate(capacity.low)}-{units.show_rate(capacity.high)}/s"
+
+
+def recovery(arm: ArmResult, capacity: Capacity) -> str:
+    """How long an overload is felt, where that was measured."""
+    if not arm.latency_curve:
+        return ABSENT
+    return "more than 3 s" if capacity.recovery_seconds is None else units.show_seconds(capacity.recovery_seconds or 1e-3)
+
+
+def usual(arm: ArmResult) -> CurvePoint | None:
+    """The point of the curve nearest to the usual load."""
+    capacity = arm.capacity_per_second
+    if capacity is None or not arm.latency_curve:
+        return None
+    return min(arm.latency_curve, key=lambda point: abs(point.rate_per_second - USUAL * capacity.value))
+
+
+def _waits(point: CurvePoint | None) -> list[str]:
+    if point is None:
+        return [ABSENT] * 3
+    times = [units.show_seconds(value) if value is not None else ABSENT for value in (point.p50, point.p99)]
+    return [*times, f"{units.show_rate(point.rate_per_second)}/s"]
+
+
+def _print_at_rate(console: Console, result: Result, shown: list[ArmResult]) -> None:
+    rate = result.question.rate_per_second
+    if rate is None:
+        return
+    for arm in shown:
+        if arm.at_rate is None:
+            continue
+        words = {True: "holds", False: "misses", None: "undetermined at"}[arm.at_rate.holds]
+        room = f", {arm.at_rate.headroom:.1f} times as much is its capacity" if arm.at_rate.headroom else ""
+        console.print(Text.assemble((arm.name, "bold"), f" {words} {result.question.slo} at {units.show_rate(rate)}/s{room}"))

@@ -1,0 +1,87 @@
+"""What the second stage of a race, and the gates of both, add to an arm's result."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+
+class Capacity(Struct, frozen=True, kw_only=True):
+    """The highest rate of arrivals that keeps the objective: the posterior's median, its 90 % interval, and the rate confirmed."""
+
+    value: float
+    low: float
+    high: float
+    certified: Annotated[float | None, Meta(description="passed the always-valid confirmation on launches of its own; null where none did")]
+    slo: str
+    binding: Annotated[str, Meta(description="the clause that is missed first")] = ""
+    seconds: Annotated[float, Meta(description="of arrivals, search and confirmation together")] = 0.0
+    recovery_seconds: Annotated[
+        float | None,
+        Meta(description="the objective was missed so long after a second at twice the capacity; null: for longer than was watched"),
+    ] = None
+
+
+class CurvePoint(Struct, frozen=True, kw_only=True):
+    """Response times from the intended moment at one rate of Poisson arrivals; null where the sample supports none."""
+
+    rate_per_second: float
+    p50: float | None
+    p90: float | None
+    p99: float | None
+    goodput_per_second: Annotated[float, Meta(description="right answers within the objective's time")]
+    intervals: Annotated[dict[str, tuple[float, float]], Meta(description="95 %, by percentile")] = field(default_factory=dict)
+
+
+class AtRate(Struct, frozen=True, kw_only=True):
+    """The user's own rate: whether the objective is kept at it (null: undetermined), and capacity over rate."""
+
+    rate_per_second: float
+    holds: bool | None
+    headroom: float | None
+
+
+class Attribution(Struct, frozen=True, kw_only=True):
+    """Why it is not faster: a cause of a closed list, and the numbers that show it."""
+
+    cause: str
+    evidence: tuple[str, ...]
+
+
+class Gate(Struct, frozen=True, kw_only=True):
+    """One condition of validity: the limit, what was seen (the worst of what was used), and whether it was kept."""
+
+    name: str
+    limit: float
+    seen: float | None
+    passed: bool
+
+
+class Scaling(Struct, frozen=True, kw_only=True):
+    """The Universal Scalability Law fitted to the preflight's throughput by number of connections: a description, no claim."""
+
+    one_per_second: float
+    contention: Annotated[float, Meta(description="σ: the part that queues for something")]
+    crosstalk: Annotated[float, Meta(description="κ: what keeping each other up to date costs")]
+    peak_connections: Annotated[float | None, Meta(description="null: throughput flattens out and never falls")]
+
+
+class Hot(Struct, frozen=True, kw_only=True):
+    """A Python function and the share of samples in which it was the innermost one."""
+
+    function: str
+    share: float
+
+
+class Profile(Struct, frozen=True, kw_only=True):
+    """Samples of a finalist at saturation, taken apart from everything that is timed."""
+
+    samples: int
+    functions: tuple[Hot, ...]
+    lock_share: Annotated[
+        float | None, Meta(description="of the samples with a thread at work, those in which it held the interpreter lock")
+    ]
+    loop_lag_seconds: Annotated[
+        dict[str, float] | None, Meta(description="how late a timer of the event loop was, p50 and p99; null without asyncio's")
+    ] = None

@@ -1,0 +1,45 @@
+"""An ASGI app around another that notes how late its event loop is: a timer every 10 ms, and what that oversleeps.
+
+Only a profile is served through it, never anything that is timed. Needs WHICHWORKER_WRAPS, the app as module:attribute, and
+WHICHWORKER_LAG, the file to write; each process appends its number to the name.
+"""
+
+import asyncio
+import json
+import os
+from importlib import import_module
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+EVERY_SECONDS = 0.01
+BEATS = 50
+LEAST_BEATS = 100
+
+_module, _, _attribute = os.environ["WHICHWORKER_WRAPS"].partition(":")
+inner = attrgetter(_attribute)(import_module(_module))
+late: "list[float]" = []
+beating: "set[int]" = set()
+
+
+def beat(loop: Any, due: float) -> None:
+    """Note how late this call is, and ask for the next."""
+    now = loop.time()
+    late.append(max(0.0, now - due))
+    if len(late) >= LEAST_BEATS and len(late) % BEATS == 0:
+        ordered = sorted(late)
+        told = {"beats": len(late), "p50": ordered[len(ordered) // 2], "p99": ordered[int(len(ordered) * 0.99)]}
+        Path("{}.{}".format(os.environ["WHICHWORKER_LAG"], os.getpid())).write_text(json.dumps(told))
+    loop.call_at(now + EVERY_SECONDS, beat, loop, now + EVERY_SECONDS)
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """The inner app; the first request of a loop starts its timer."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # another kind of loop, such as trio's
+        loop = None
+    if loop is not None and id(loop) not in beating:
+        beating.add(id(loop))
+        loop.call_soon(beat, loop, loop.time())
+    await inner(scope, receive, send)

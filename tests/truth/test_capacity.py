@@ -1,0 +1,62 @@
+"""Capacities of live servers whose law of service is known, against the exact answer of queueing theory."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.oracle.queues import Queue, capacity
+from tests.truth.test_attribution import question_of
+
+from whichworker.design import objectives
+from whichworker.lab import capacity as second_stage
+from whichworker.lab import prepare
+from whichworker.lab.capacity_verdict import SecondStage
+from whichworker.lab.running import Bench
+from whichworker.lab.watch import Silent
+from whichworker.load.generator import Generator
+from whichworker.result import ArmResult
+from whichworker.store import places
+from whichworker.store.journal import FILE, Journal
+from whichworker.store.records import Prepared
+
+pytestmark = [pytest.mark.truth, pytest.mark.timeout(900)]
+
+SLO = objectives.parse("p99<150ms")
+SECONDS = 180.0
+CASES = {
+    "eight threads, 20 ms each": ("sleep", 8, 0.02),
+    "four threads, 10 ms each": ("sleep", 4, 0.01),
+    "eight threads, 20 ms on average": ("exponential", 8, 0.02),
+}
+
+
+@pytest.mark.parametrize("repeat", [1, 2, 3])
+@pytest.mark.parametrize("case", CASES)
+def test_the_capacity_is_that_of_theory(case: str, repeat: int, tmp_path: Path, generator: Generator) -> None:
+    kind, threads, seconds = CASES[case]
+    name = f"gunicorn-gthread[workers=1,threads={threads}]"
+    question = question_of({name: {"BOTTLENECK": kind, "SECONDS": str(seconds)}}, seconds=SECONDS)
+    question = msgspec.structs.replace(question, slo=SLO, seed=repeat)
+    environments, without = prepare.build(question, places.cache_folder(), lambda _: None)
+    assert not without
+    bench = Bench(question, environments, tmp_path, places.cache_folder())
+    with Journal(tmp_path / FILE) as journal:
+        ready = prepare.prepare(bench, generator, question.arms[0])
+        assert isinstance(ready, Prepared)
+        journal.append(ready)
+        flooded = max(ready.ladder.values())
+        began = time.monotonic()
+        second_stage.contest(bench, generator, journal, Silent(), {ready.arm: flooded}, 16, lambda: SECONDS - (time.monotonic() - began))
+        arm = ArmResult(
+            name=ready.arm, server="gunicorn", kind="gthread", version=None, python=None, interface="wsgi", settings={}, state="ranked"
+        )
+        found = SecondStage(question, journal).add_to(arm).capacity_per_second
+    assert found is not None
+    service = 1 / ready.ladder[1] if kind == "sleep" else threads / flooded
+    exact = capacity(Queue(threads, service, constant=kind == "sleep"), 0.15, 0.01)
+    print(f"\n{case}: exact {exact:.0f}/s, found {found.value:.0f} ({found.low:.0f}-{found.high:.0f}), certified {found.certified}")
+    assert abs(found.value / exact - 1) < 0.10
+    assert found.certified is None or found.certified <= 1.03 * exact, "the exact one is that of a service time measured to a few percent"

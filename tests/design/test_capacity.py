@@ -168,7 +168,8 @@ def test_a_rate_that_is_too_high_is_not_held() -> None:
     shot = hunt.next_shot()
     assert shot is not None
     hunt.take(shot, Seen(rate=900, count=3000, missed=(2000,)))
-    assert hunt.holds is False
+    assert hunt.holds is None, "too much is missed to hold; that it cannot be held is not shown by that"
+    assert Hunt(SLO, 500, seed=1, rate=900).holds is None
 
 
 def test_failures_that_were_never_seen_are_no_clusters() -> None:

@@ -22,7 +22,8 @@ from whichworker.model import Slo
 GRID = 600
 STEEPNESS = np.array([2.0, 4.0, 7.0, 12.0, 20.0, 35.0, 60.0, 100.0])
 BELOW, ABOVE = 0.02, 1.6
-"""The grid reaches from here to there, in shares of the throughput at saturation: no arm keeps up with more than it can do."""
+"""The grid reaches from here to there, in shares of the throughput at saturation. No arm keeps up with more, but probes above it tell
+how steeply misses grow; what is found is cut off there, as a queue that grows for ever looks well as long as the objective is patient."""
 FIRST = 0.7
 LEAST_P, MOST_P = 1e-6, 0.99
 QUANTILES = (0.3, 0.7)
@@ -140,9 +141,10 @@ class Search:
             posterior.observe(seen.rate, missed, seen.count)
 
     def found(self) -> Found:
-        """The capacity as far as it is known."""
-        binding = self._binding()
-        return Found(value=binding.quantile(0.5), low=binding.quantile(TAIL), high=binding.quantile(1 - TAIL))
+        """The capacity as far as it is known, and never more than the throughput at saturation."""
+        binding, most = self._binding(), self.throughput
+        value, low, high = (min(most, binding.quantile(q)) for q in (0.5, TAIL, 1 - TAIL))
+        return Found(value=value, low=low, high=high)
 
     def safe_rate(self) -> float:
         """A rate that is likely to be confirmed, by the clause that allows the least."""

@@ -24,6 +24,8 @@ OVERLOAD, OVERLOAD_SECONDS = 2.0, 1.0
 QUIET, QUIET_SECONDS = 0.25, 3.0
 LEAST_PROBES, ENOUGH_PROBES = 8, 14
 """From so many on a capacity is told at all, and from so many on the search may end: how misses cluster is not known before."""
+MOST_OF_THROUGHPUT = 0.95
+"""No rate above this share of the throughput at saturation is certified: queues there take longer to settle than any window lasts."""
 CONFIRM_TIMES = 3.0
 """The confirmation may take so many times as long as the search."""
 HOLDS_SECONDS = 120.0
@@ -72,7 +74,8 @@ class Hunt:
             return Shot(phase="search", rate=rate, settle_seconds=SETTLE_SECONDS, window_seconds=PROBE_SECONDS - SETTLE_SECONDS)
         found = self.search.found()
         if self.confirmation is None:
-            self.confirmation = Confirmation(self.slo, self.search.safe_rate(), self.search.phis)
+            first = min(self.search.safe_rate(), MOST_OF_THROUGHPUT * self.throughput)
+            self.confirmation = Confirmation(self.slo, first, self.search.phis)
         if self._confirms(found):
             return self._confirming("confirm", self.confirmation.rate)
         if self._curve:
@@ -116,7 +119,7 @@ class Hunt:
             return None
         if self.holding.certified is not None:
             return self.holding.certified >= self.rate
-        return False if self.holding.attempt > 1 else None
+        return False if self.rate > self.throughput else None
 
     def _searching(self) -> bool:
         if len(self.search.seen) < ENOUGH_PROBES:

@@ -288,11 +288,14 @@ def _names(ranked: Sequence[Standing], first: float, row: float) -> list[str]:
 
 def _name(standing: Standing, y: float, width: int) -> str:
     name = standing.arm.name
-    # Names differ at their ends, in the settings: cut the middle out.
-    short = name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH // 2]}…{name[1 - NAME_LENGTH // 2 :]}"
     rank = [tag("tspan", {"class": "rank"}, (standing.ranks or "").ljust(width + 1, "\N{NO-BREAK SPACE}"))] if width else []
     shape = "name lead" if standing.relation == "leader" else "name"
-    return tag("text", {"x": 0, "y": y, "class": shape}, title(name), *rank, tag("tspan", {}, escape(short)))
+    return tag("text", {"x": 0, "y": y, "class": shape}, title(name), *rank, tag("tspan", {}, escape(shortened(name))))
+
+
+def shortened(name: str) -> str:
+    """Names differ at their ends, in the settings: the middle of a long one is cut out."""
+    return name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH // 2]}…{name[1 - NAME_LENGTH // 2 :]}"
 
 
 def _show_ratio(ratio: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from html import escape
 
+from whichworker.report.charts import shortened
 from whichworker.report.svg import Scale, axis, chart, inner, line, logarithmic, percent, tag, text, title
 from whichworker.result import ArmResult, CurvePoint, Result
 from whichworker.units import show_rate, show_seconds
@@ -62,6 +63,7 @@ def _panel(arm: ArmResult, across: Scale, up: Scale, top: float) -> list[str]:
 def _series(arm: ArmResult, name: str, across: Scale, y: Callable[[float], float]) -> list[str]:
     parts: list[str] = []
     before: tuple[str, float] | None = None
+    first: tuple[str, float] | None = None
     for point in arm.latency_curve:
         seconds = getattr(point, name)
         if seconds is None:
@@ -75,18 +77,14 @@ def _series(arm: ArmResult, name: str, across: Scale, y: Callable[[float], float
             parts.append(line(here[0], y(ends[0]), here[0], y(ends[1]), f"whisker {name}"))
         said = title(f"{arm.name} at {show_rate(point.rate_per_second)}/s: {name} {show_seconds(seconds)}")
         parts.append(tag("circle", {"cx": here[0], "cy": here[1], "r": 3, "class": f"window {name}"}, said))
-        before = here
-    if before:
-        parts.append(text(before[0], before[1] - 7, name, "tick end"))
+        before, first = here, first or here
+    if first:
+        parts.append(text(first[0], first[1] - 8, name, "tick start"))
     return parts
 
 
 def _name(arm: ArmResult, y: float) -> str:
-    capacity = arm.capacity_per_second
-    parts = [tag("text", {"x": 0, "y": y, "class": "name"}, tag("tspan", {}, escape(arm.name)))]
-    if capacity is not None:
-        parts.append(text("0", y + 20, f"{show_rate(capacity.low)}–{show_rate(capacity.high)}/s", "value-after quiet"))
-    return "".join(parts)
+    return tag("text", {"x": 0, "y": y, "class": "name"}, title(arm.name), tag("tspan", {}, escape(shortened(arm.name))))
 
 
 def _words(arm: ArmResult) -> str:

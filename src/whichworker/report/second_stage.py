@@ -55,7 +55,7 @@ def _row(arm: ArmResult) -> list[str]:
     capacity, point = arm.capacity_per_second, usual(arm)
     assert capacity is not None
     certified = f"{units.show_rate(capacity.certified)}/s" if capacity.certified else ABSENT
-    return [arm.name, certified, interval(capacity), *_waits(point), recovery(arm, capacity)]
+    return [arm.name, certified, interval(capacity), *_waits(point), recovery(capacity)]
 
 
 def interval(capacity: Capacity) -> str:
@@ -63,11 +63,11 @@ def interval(capacity: Capacity) -> str:
     return f"{units.show_rate(capacity.low)}-{units.show_rate(capacity.high)}/s"
 
 
-def recovery(arm: ArmResult, capacity: Capacity) -> str:
+def recovery(capacity: Capacity) -> str:
     """How long an overload is felt, where that was measured."""
-    if not arm.latency_curve:
+    if capacity.recovery_seconds is None:
         return ABSENT
-    return "more than 3 s" if capacity.recovery_seconds is None else units.show_seconds(capacity.recovery_seconds or 1e-3)
+    return units.show_seconds(capacity.recovery_seconds) if capacity.recovery_seconds else "at once"
 
 
 def usual(arm: ArmResult) -> CurvePoint | None:

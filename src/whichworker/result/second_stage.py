@@ -19,9 +19,7 @@ class Capacity(Struct, frozen=True, kw_only=True):
     seconds: Annotated[float, Meta(description="of arrivals, search and confirmation together")] = 0.0
     recovery_seconds: Annotated[
         float | None,
-        Meta(
-            description="missed so long after a second at twice the capacity; null: longer than was watched, or not measured"
-        ),
+        Meta(description="missed so long after a second at twice the capacity; null: longer than was watched, or not measured"),
     ] = None
 
 

@@ -42,8 +42,8 @@ def picture(result: StudyResult) -> str:
     colours = {arm: COLOURS[0 if alone else at % len(COLOURS)] for at, arm in enumerate(arms)}
     scale = logarithmic(min(values), max(values))
     legend = 0 if alone else 18 * -(-len(arms) // 3) + 6
-    height = TOP + legend + ROW * len(rows) + 34
-    body = [*_legend(arms if not alone else [], colours), *_axis(scale, TOP + legend, height - 26)]
+    height = TOP + legend + ROW * len(rows) + 50
+    body = [*_legend(arms if not alone else [], colours), *_axis(scale, TOP + legend, height - 42)]
     for at, (row, cells) in enumerate(rows):
         body += _line_of(row, cells, scale, colours, TOP + legend + ROW * at + ROW / 2)
     body.append(_text(NAMES, height - 4, _unit(result.rows), "axis"))

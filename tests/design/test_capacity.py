@@ -150,26 +150,32 @@ def test_recovery_ends_with_the_last_slice_that_missed(missed: list[int], expect
     assert recovery_seconds(missed, [20] * 20, 0.2, 0.01) == (None if expected is None else pytest.approx(expected))
 
 
-def test_the_rate_of_the_user_is_asked_first() -> None:
-    hunt = Hunt(SLO, 1000, seed=1, rate=50)
-    shot = hunt.next_shot()
-    assert shot is not None
-    assert (shot.phase, shot.rate) == ("holds", 50)
-    while hunt.holds is None:
-        hunt.take(shot, Seen(rate=50, count=1000, missed=(0,)))
-    assert hunt.holds is True
-    following = hunt.next_shot()
-    assert following is not None
-    assert following.phase == "search"
+def asked_about(rate: float, capacity_of_it: float) -> Hunt:
+    hunt = Hunt(SLO, 1000, seed=1, rate=rate, curve=False)
+    while (shot := hunt.next_shot()) is not None:
+        count = round(shot.rate * shot.window_seconds)
+        late = min(count, round(count * 0.01 * (shot.rate / capacity_of_it) ** 20))
+        hunt.take(shot, Seen(rate=shot.rate, count=count, missed=(late,)))
+    return hunt
 
 
-def test_a_rate_that_is_too_high_is_not_held() -> None:
-    hunt = Hunt(SLO, 1000, seed=1, rate=900)
-    shot = hunt.next_shot()
-    assert shot is not None
-    hunt.take(shot, Seen(rate=900, count=3000, missed=(2000,)))
-    assert hunt.holds is None, "too much is missed to hold; that it cannot be held is not shown by that"
-    assert Hunt(SLO, 500, seed=1, rate=900).holds is None
+@pytest.mark.parametrize(("rate", "holds"), [(50, True), (900, False)])
+def test_the_capacity_answers_for_a_rate_far_from_it(rate: float, holds: bool) -> None:
+    hunt = asked_about(rate, 700)
+    assert hunt.holds is holds
+    assert hunt.spent["holds"] == 0
+
+
+def test_a_rate_in_between_is_tested_by_itself() -> None:
+    hunt = asked_about(660, 700)
+    assert hunt.certified is not None
+    assert hunt.certified < 660
+    assert hunt.spent["holds"] > 0
+    assert hunt.holds is not False, "it is kept, if only just: that is held or unknown, and never denied"
+
+
+def test_before_anything_is_known_nothing_is_said_of_the_rate() -> None:
+    assert Hunt(SLO, 1000, seed=1, rate=50).holds is None
 
 
 def test_failures_that_were_never_seen_are_no_clusters() -> None:

@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from tests.conftest import PROJECTS, faulty_bench
+from tests.conftest import faulty_bench
 
 from whichworker.design import objectives
 from whichworker.design.hunt import Hunt
@@ -145,12 +145,21 @@ def test_a_machine_that_stalls_certifies_nothing_shorter(question: Question, tmp
     assert "p99<300" in finding.hint
 
 
+def test_a_rate_that_no_arm_can_do_is_told(question: Question, tmp_path: Path) -> None:
+    import msgspec
+
+    asked = msgspec.structs.replace(question, rate=1e6)
+    (finding,) = SecondStage(asked, written(tmp_path)).findings()
+    assert finding.code == "capacity-not-sought"
+    assert "1,000,000/s" in finding.text
+    assert not list(SecondStage(question, written(tmp_path)).findings()), "nobody asked"
+
+
 @pytest.mark.servers
 def test_a_real_server_is_sought(tmp_path: Path, generator: Generator) -> None:
     import msgspec
 
     bench = faulty_bench([(ARM, "")], tmp_path)
-    assert PROJECTS.exists()
     bench = msgspec.structs.replace(bench, question=msgspec.structs.replace(bench.question, slo=SLO))
     ready = Prepared(arm=ARM, ladder={1: 1000.0, 4: 1500.0}, response_seconds=0.001, cold_start_seconds=0.3, command=(ARM,))
     ends = itertools.count(30, -1)

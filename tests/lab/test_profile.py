@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -33,7 +34,7 @@ def test_a_real_server_is_sampled(tmp_path: Path, generator: Generator) -> None:
     bench = faulty_bench([("waitress", "")], tmp_path)
     found = profile(bench, generator, "waitress", 4)
     if not isinstance(found, Profiled):
-        assert "could not be profiled" in found.finding.text  # where the kernel does not let anybody look
+        assert os.geteuid(), found.finding.text  # root may look; others only where the kernel lets them
         return
     assert found.samples > 10
     assert sum(found.functions.values()) <= 1.001
@@ -51,6 +52,8 @@ def test_a_loop_that_is_blocked_is_late(tmp_path: Path, generator: Generator) ->
     environments, without = prepare.build(question, places.cache_folder(), lambda _: None)
     assert not without
     found = profile(Bench(question, environments, tmp_path, places.cache_folder()), generator, "uvicorn", 4)
-    if isinstance(found, Profiled):
-        assert found.loop_lag_seconds is not None
-        assert found.loop_lag_seconds[1] > 0.01
+    if not isinstance(found, Profiled):
+        assert os.geteuid(), found.finding.text
+        return
+    assert found.loop_lag_seconds is not None
+    assert found.loop_lag_seconds[1] > 0.01

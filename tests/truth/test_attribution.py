@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.conftest import PROJECTS, RIGHT
+from tests.conftest import PROJECTS
 
 from whichworker.apps.interpreters import inspect, own_base
 from whichworker.design import objectives
@@ -43,7 +43,6 @@ def question_of(arms: dict[str, dict[str, str]], *, both: bool = False, seconds:
         arm = names.contender(names.parse(name), label, cores=len(budget.server_cores))
         found.append(msgspec.structs.replace(arm, environment=environment))
     app = App(name="bottlenecks", directory=str(PROJECTS), python=python, wsgi="bottlenecks:application", asgi="bottlenecks:asgi")
-    assert RIGHT.status == 200
     return Question(
         apps={label: app},
         workload=Workload(name="ok", title="ok", requests=(Request(path="/", answer=Answer(status=200, body=b"ok")),)),

@@ -67,8 +67,6 @@ class Hunt:
 
     def next_shot(self) -> Shot | None:
         """What to ask now; None where everything is known or has taken too long."""
-        if self.rate is not None and self._holding():
-            return self._confirming("holds", self.rate)
         if self._searching():
             rate = self.search.next_rate()
             return Shot(phase="search", rate=rate, settle_seconds=SETTLE_SECONDS, window_seconds=PROBE_SECONDS - SETTLE_SECONDS)
@@ -78,6 +76,8 @@ class Hunt:
             self.confirmation = Confirmation(self.slo, first, self.search.phis)
         if self._confirms(found):
             return self._confirming("confirm", self.confirmation.rate)
+        if self.rate is not None and self._holding(self.rate):
+            return self._confirming("holds", self.rate)
         if self._curve:
             rate = self._curve[0] * found.value
             return Shot(phase="curve", rate=rate, settle_seconds=SETTLE_SECONDS, window_seconds=CURVE_SECONDS)
@@ -114,12 +114,16 @@ class Hunt:
 
     @property
     def holds(self) -> bool | None:
-        """Whether the rate that was asked about keeps the objective: None where that is not known."""
-        if self.holding is None or self.rate is None:
+        """Whether the rate that was asked about keeps the objective: None where that is not known.
+
+        It does where it was certified, or a higher one; it does not where it is beyond the interval of the capacity.
+        """
+        if self.rate is None or self.found is None:
             return None
-        if self.holding.certified is not None:
-            return self.holding.certified >= self.rate
-        return False if self.rate > self.throughput else None
+        passed = [test.certified for test in (self.confirmation, self.holding) if test is not None and test.certified is not None]
+        if any(certified >= self.rate for certified in passed):
+            return True
+        return False if self.found.high < self.rate else None
 
     def _searching(self) -> bool:
         if len(self.search.seen) < ENOUGH_PROBES:
@@ -132,11 +136,11 @@ class Hunt:
             return False
         return self.spent["confirm"] < CONFIRM_TIMES * planned_seconds(found.value)
 
-    def _holding(self) -> bool:
+    def _holding(self, rate: float) -> bool:
+        """Whether the rate still has to be tested by itself: where nothing else answers for it, and while it has not been given up."""
         if self.holding is None:
-            assert self.rate is not None
-            self.holding = Confirmation(self.slo, self.rate, self.search.phis)
-        return self.holds is None and self.spent["holds"] < HOLDS_SECONDS
+            self.holding = Confirmation(self.slo, rate, self.search.phis)
+        return self.holds is None and self.holding.attempt == 1 and self.spent["holds"] < HOLDS_SECONDS
 
     def _confirming(self, phase: Phase, rate: float) -> Shot:
         settle, window = (min(most, max(least, requests / rate)) for least, most, requests in (SETTLES, WINDOWS))

@@ -55,6 +55,7 @@ class SecondStage:
     def findings(self) -> Iterator[Finding]:
         """What there is to say about it."""
         if self.sought is None:
+            yield from self._unasked()
             return
         slo, stall = self.sought.slo, self.sought.stall_seconds
         if slo.derived:
@@ -91,6 +92,18 @@ class SecondStage:
         if starved and hunt.found is not None and hunt.found.value < AT_REST * hunt.throughput:
             text = f"{name} keeps the objective at next to no rate: {first_failure(starved[0].failures)}"
             yield Finding(code="capacity-none", severity="warning", arm=name, text=text)
+
+    def _unasked(self) -> Iterator[Finding]:
+        """Nothing was sought, though it was asked for."""
+        if self.question.slo is None and self.question.rate is None:
+            return
+        why = "no arm was ranked in time"
+        if self.question.budget.shared:
+            why = "generator and servers share a core here, so neither can be held to a rate"
+        elif self.question.rate is not None:
+            why = f"no arm that was ranked in time does more than {units.show_rate(self.question.rate)}/s when flooded"
+        hint = "more --time, or a lower rate"
+        yield Finding(code="capacity-not-sought", severity="warning", text=f"no capacity was sought: {why}", hint=hint)
 
     @staticmethod
     def _needed(hunt: Hunt, clause: int) -> float:

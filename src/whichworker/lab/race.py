@@ -50,7 +50,7 @@ def investigate(bench: Bench, journal: Journal, watch: Watch, clock: Callable[[]
             settled = preflight(bench, generator, journal, watch, left)
             if settled is not None:
                 later = capacity.reserved_seconds(bench.question)
-                track = Track(bench, generator, journal, watch, settled, lambda: left() - later)
+                track = Track(bench, generator, journal, watch, settled, left, later)
                 track.run()
                 if later and not track.hopeless and (throughput := finalists(bench.question, track.race, journal)):
                     capacity.contest(bench, generator, journal, watch, throughput, settled.connections, left)
@@ -164,13 +164,18 @@ class Track:
     """The race being run: blocks until it is decided or the time left is shorter than a block."""
 
     def __init__(
-        self, bench: Bench, generator: Generator, journal: Journal, watch: Watch, settled: Settled, left: Callable[[], float]
+        self, bench: Bench, generator: Generator, journal: Journal, watch: Watch, settled: Settled, left: Callable[[], float], later: float
     ) -> None:
-        self.bench, self.generator, self.journal, self.watch, self.settled, self.left = bench, generator, journal, watch, settled, left
+        self.bench, self.generator, self.journal, self.watch, self.settled = bench, generator, journal, watch, settled
+        self.whole_left, self.later = left, later
         close_torn_block(journal)
         self.race = replay(bench.question, settled, journal)
         self.window_costs: list[float] = []
         self.warm_ups = {record.arm: record.warm_up_seconds for record in journal.of(Prepared)}
+
+    def left(self) -> float:
+        """Seconds for the race: what comes `later` has its own, but not before the arms have the blocks that a rank takes."""
+        return self.whole_left() - (self.later if self.race.blocks >= elimination.FIRST_DECISION else 0.0)
 
     def run(self) -> None:
         """Run blocks; each is journalled whole or abandoned."""
@@ -257,7 +262,7 @@ class Track:
             block=block.number,
             window=place,
             windows=len(block.order),
-            spent_seconds=question.budget.seconds - self.left(),
+            spent_seconds=question.budget.seconds - self.whole_left(),
             budget_seconds=question.budget.seconds,
             alive=len(alive),
             leader=race.leader(),

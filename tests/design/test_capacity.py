@@ -159,10 +159,15 @@ def asked_about(rate: float, capacity_of_it: float) -> Hunt:
     return hunt
 
 
-@pytest.mark.parametrize(("rate", "holds"), [(50, True), (900, False)])
-def test_the_capacity_answers_for_a_rate_far_from_it(rate: float, holds: bool) -> None:
-    hunt = asked_about(rate, 700)
-    assert hunt.holds is holds
+def test_a_rate_below_what_was_certified_is_held_and_not_asked_about_again() -> None:
+    hunt = asked_about(50, 700)
+    assert hunt.holds is True
+    assert hunt.spent["holds"] == 0
+
+
+def test_a_rate_beyond_the_capacity_is_not_held() -> None:
+    hunt = asked_about(900, 700)
+    assert hunt.holds is False
     assert hunt.spent["holds"] == 0
 
 
@@ -176,6 +181,42 @@ def test_a_rate_in_between_is_tested_by_itself() -> None:
 
 def test_before_anything_is_known_nothing_is_said_of_the_rate() -> None:
     assert Hunt(SLO, 1000, seed=1, rate=50).holds is None
+
+
+def test_a_single_rate_is_refuted_by_misses_alone() -> None:
+    test = Confirmation(SLO, 100, [1.0], steps=False)
+    for _ in range(20):
+        test.observe(Seen(rate=100, count=2000, missed=(12,)))
+    assert (test.refuted, test.rate) == (False, 100)
+    test = Confirmation(SLO, 100, [1.0], steps=False)
+    test.observe(Seen(rate=100, count=2000, missed=(60,)))
+    assert test.refuted
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.3, 1.0, 2.0])
+def test_a_patient_objective_does_not_make_a_server_faster(seconds: float) -> None:
+    slo = Slo(clauses=(Clause(text="p99", share=0.01, seconds=seconds),))
+    queue = Queue(1, 0.0025, constant=True)
+    hunt = Hunt(slo, queue.saturation, seed=2, curve=False)
+    at = 0
+    while (shot := hunt.next_shot()) is not None:
+        at += 1
+        times = simulate(queue, shot.rate, shot.settle_seconds, shot.window_seconds, at)
+        hunt.take(shot, Seen(rate=shot.rate, count=len(times), missed=(sum(one > seconds for one in times),)))
+    assert hunt.found is not None
+    assert hunt.found.high <= queue.saturation
+    assert hunt.certified is not None
+    assert hunt.certified <= 0.95 * queue.saturation
+
+
+def test_an_objective_that_is_always_missed_has_no_capacity() -> None:
+    hunt = Hunt(SLO, 1000, seed=1)
+    while (shot := hunt.next_shot()) is not None:
+        count = round(shot.rate * shot.window_seconds)
+        hunt.take(shot, Seen(rate=shot.rate, count=count, missed=(count,)))
+    assert hunt.found is None
+    assert hunt.search.hopeless
+    assert hunt.spent["confirm"] == hunt.spent["curve"] == 0
 
 
 def test_failures_that_were_never_seen_are_no_clusters() -> None:

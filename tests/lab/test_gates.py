@@ -102,6 +102,19 @@ def test_an_arm_without_a_window_has_no_gates() -> None:
     assert not list(gates_of(WORKLOAD, READY, [], (0, 0), None, []))
 
 
+@pytest.mark.parametrize(
+    ("kind", "gate", "seen"),
+    [("body", "wrong answers", 3), ("status", "wrong answers", 3), ("overflow", "listen overflows", 3), ("generator", "generator CPU", None)],
+)
+def test_a_window_that_was_thrown_out_is_a_gate_not_passed(kind: str, gate: str, seen: int | None) -> None:
+    failures = (Failure(kind=kind, count=3, sample=""),)
+    (found,) = gates_of(WORKLOAD, READY, [], (0, 0), None, [], failures=failures)
+    assert (found.name, found.seen, found.passed) == (gate, seen, False)
+    reading = Reading(tally=TALLY, probes=PROBES, cold_start_seconds=0.1, connections=64)
+    beside = [one for one in gates_of(WORKLOAD, READY, [reading], (0, 4), None, [], failures=failures) if one.name == gate]
+    assert [one.passed for one in beside] == [False], "told once"
+
+
 def test_an_answer_sooner_than_the_work_is_impossible() -> None:
     fault = too_fast(1_000_000_000, 3.0)
     assert fault is not None

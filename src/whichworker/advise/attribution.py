@@ -37,6 +37,7 @@ class Symptoms(Struct, frozen=True, kw_only=True):
     `cores` are those that servers may use, `cpu_cores` the server's CPU seconds per second, `run_delay_cores` how many of its threads
     waited for a core on average. `unloaded_seconds` is the response time of a single connection. `slots` is what the settings allow to be
     worked on at once (None: unbounded), `workers` the processes that serve, `loops` whether each is an event loop with async code only.
+    Of the cores a generator that shares them has `taken` so much.
     """
 
     cores: int
@@ -50,6 +51,7 @@ class Symptoms(Struct, frozen=True, kw_only=True):
     throughput: float
     connections: int
     unloaded_seconds: float | None
+    taken: float = 0.0
 
     @property
     def at_once(self) -> float | None:
@@ -94,7 +96,7 @@ def _oversubscribed(seen: Symptoms) -> tuple[str, ...]:
 
 
 def _cpu(seen: Symptoms) -> tuple[str, ...]:
-    if _used(seen) < BUSY:
+    if seen.cpu_cores is None or _used(seen) < BUSY:
         return ()
     each = f", {units.show_seconds((seen.cpu_cores or 0.0) / seen.throughput)} for each request" if seen.throughput else ""
     return (f"{_of_cores(seen)}{each}",)
@@ -132,7 +134,7 @@ def _scarce(seen: Symptoms) -> tuple[str, ...]:
 
 
 def _used(seen: Symptoms) -> float:
-    return (seen.cpu_cores or 0.0) / seen.cores if seen.cpu_cores is not None else 1.0
+    return seen.cpu_cores / max(1e-9, seen.cores - seen.taken) if seen.cpu_cores is not None else 1.0
 
 
 def _of_cores(seen: Symptoms) -> str:

@@ -10,7 +10,8 @@ from whichworker.result import AdvisedArm, ArmResult, Result
 
 def recommend(result: Result) -> Result:
     """The result with its advice; without one where the run is invalid or has no leader that is ranked."""
-    arms = {arm.name: arm for arm in result.arms if arm.state in ("ranked", "dropped")}
+    broken = {finding.arm for finding in result.findings if finding.code == "capacity-broken"}
+    arms = {arm.name: arm for arm in result.arms if arm.state in ("ranked", "dropped") and arm.name not in broken}
     leader = result.leader
     if result.validity.state == "invalid" or leader is None or leader not in arms:
         return result

@@ -21,9 +21,10 @@ from whichworker.model import Slo
 
 GRID = 600
 STEEPNESS = np.array([2.0, 4.0, 7.0, 12.0, 20.0, 35.0, 60.0, 100.0])
-BELOW, ABOVE = 0.02, 1.6
+BELOW, ABOVE, EDGE = 0.02, 1.6, 1.05
 """The grid reaches from here to there, in shares of the throughput at saturation. No arm keeps up with more, but probes above it tell
-how steeply misses grow; what is found is cut off there, as a queue that grows for ever looks well as long as the objective is patient."""
+how steeply misses grow; what is found is cut off there, as a queue that grows for ever looks well as long as the objective is patient.
+What ends within 5 % of the lower end is not known."""
 FIRST = 0.7
 LEAST_P, MOST_P = 1e-6, 0.99
 QUANTILES = (0.3, 0.7)
@@ -145,6 +146,11 @@ class Search:
         binding, most = self._binding(), self.throughput
         value, low, high = (min(most, binding.quantile(q)) for q in (0.5, TAIL, 1 - TAIL))
         return Found(value=value, low=low, high=high)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the objective is missed at the lowest rate that is looked at."""
+        return self._binding().quantile(TAIL) <= EDGE * BELOW * self.throughput
 
     def safe_rate(self) -> float:
         """A rate that is likely to be confirmed, by the clause that allows the least."""

@@ -27,11 +27,13 @@ LEAST_INFORMATION = 2.0
 class Confirmation:
     """Rates going down from a first one until one passes; each further one must show twice as much evidence, so all of them share α.
 
-    `phis` are the design effects of the clauses, as far as they are known before.
+    `phis` are the design effects of the clauses, as far as they are known before. With `steps` false only the first rate is tested, until
+    it has passed or is `refuted`.
     """
 
-    def __init__(self, slo: Slo, first: float, phis: Sequence[float], alpha: float = ALPHA) -> None:
-        self.slo, self.rate, self.alpha = slo, first, alpha
+    def __init__(self, slo: Slo, first: float, phis: Sequence[float], alpha: float = ALPHA, *, steps: bool = True) -> None:
+        self.slo, self.rate, self.alpha, self.steps = slo, first, alpha, steps
+        self.refuted = False
         self.before = tuple(phis)
         self.attempt = 1
         self.windows: list[Seen] = []
@@ -44,6 +46,8 @@ class Confirmation:
         open_clauses = [at for at in range(len(self.slo.clauses)) if self.log_evidence(at) < wanted]
         if not open_clauses:
             self.certified = self.rate
+        elif not self.steps:
+            self.refuted = any(self._kept_with(at) < self.alpha for at in open_clauses)
         elif any(self._futile(at) or self._endless(at) for at in open_clauses):
             self.rate *= STEP
             self.attempt += 1
@@ -73,10 +77,14 @@ class Confirmation:
     def _futile(self, clause: int) -> bool:
         missed, count = self._effective(clause)
         share = self.slo.clauses[clause].share
-        if count * share < LEAST_INFORMATION:
-            return False
+        return count * share >= LEAST_INFORMATION and self._kept_with(clause) < FUTILE
+
+    def _kept_with(self, clause: int) -> float:
+        """The probability that the clause is kept at this rate, of what is known."""
+        missed, count = self._effective(clause)
+        share = self.slo.clauses[clause].share
         whole = log_beta_below(1.0, PRIOR_A + missed, PRIOR_B + count - missed)
-        return math.exp(log_beta_below(share, PRIOR_A + missed, PRIOR_B + count - missed) - whole) < FUTILE
+        return math.exp(log_beta_below(share, PRIOR_A + missed, PRIOR_B + count - missed) - whole)
 
     def _effective(self, clause: int) -> tuple[float, float]:
         """Misses and requests of the windows at this rate, over the design effect between them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -13,8 +14,9 @@ from whichworker.model import Slo, Stage
 
 Phase = Literal["search", "confirm", "holds", "curve", "recovery"]
 
+PROBE_SETTLES, PROBE_WINDOWS = (0.4, 2.0), (0.85, 2.0)
+"""Of a probe, in seconds from so long to so long: as long as the objective is patient, as only then anything can be missed."""
 SETTLE_SECONDS = 0.4
-PROBE_SECONDS = 1.25
 SETTLES, WINDOWS = (1.0, 3.0, 1000.0), (2.5, 5.0, 2000.0)
 """Of a confirmation, in seconds from so long to so long, or so many requests: a queue is as long as it is going to be after some multiple
 of 1/(rate · (1 - √load)²), and what is certified must have been seen after that."""
@@ -24,11 +26,14 @@ OVERLOAD, OVERLOAD_SECONDS = 2.0, 1.0
 QUIET, QUIET_SECONDS = 0.25, 3.0
 LEAST_PROBES, ENOUGH_PROBES = 8, 14
 """From so many on a capacity is told at all, and from so many on the search may end: how misses cluster is not known before."""
+PATIENT_SETTLES, PATIENT_WINDOWS, LONGEST = 3.0, 5.0, 15.0
+"""And as many times as long as the objective is patient, but no longer than that."""
 MOST_OF_THROUGHPUT = 0.95
 """No rate above this share of the throughput at saturation is certified: queues there take longer to settle than any window lasts."""
 CONFIRM_TIMES = 3.0
 """The confirmation may take so many times as long as the search."""
 HOLDS_SECONDS = 120.0
+SEARCH_SHARE = 0.4
 
 
 class Shot(Struct, frozen=True, kw_only=True):
@@ -44,7 +49,7 @@ class Shot(Struct, frozen=True, kw_only=True):
         """The arrivals, before the window and in it."""
         if self.phase == "recovery":
             calm = self.rate * QUIET / OVERLOAD
-            return (Stage(self.settle_seconds + OVERLOAD_SECONDS, self.rate, self.rate), Stage(QUIET_SECONDS, calm, calm))
+            return (Stage(OVERLOAD_SECONDS, self.rate, self.rate), Stage(QUIET_SECONDS, calm, calm))
         return (Stage(self.settle_seconds + self.window_seconds, self.rate, self.rate),)
 
     @property
@@ -54,10 +59,16 @@ class Shot(Struct, frozen=True, kw_only=True):
 
 
 class Hunt:
-    """What one arm is asked next, and what came of it. `throughput` is that at saturation; `rate` one that the user asked about."""
+    """What one arm is asked next, and what came of it.
 
-    def __init__(self, slo: Slo, throughput: float, *, seed: int, rate: float | None = None, curve: bool = True) -> None:
-        self.slo, self.throughput, self.rate, self.seed = slo, throughput, rate, seed
+    `throughput` is that at saturation; `rate` one that the user asked about. Of `patience`, the seconds there are for all of it, the search has
+    `SEARCH_SHARE` at most: a slow arm must not search until nothing can be confirmed.
+    """
+
+    def __init__(
+        self, slo: Slo, throughput: float, *, seed: int, rate: float | None = None, curve: bool = True, patience: float = math.inf
+    ) -> None:
+        self.slo, self.throughput, self.rate, self.seed, self.patience = slo, throughput, rate, seed, patience
         self.search = Search(slo, throughput, seed)
         self.confirmation: Confirmation | None = None
         self.holding: Confirmation | None = None
@@ -68,8 +79,11 @@ class Hunt:
     def next_shot(self) -> Shot | None:
         """What to ask now; None where everything is known or has taken too long."""
         if self._searching():
-            rate = self.search.next_rate()
-            return Shot(phase="search", rate=rate, settle_seconds=SETTLE_SECONDS, window_seconds=PROBE_SECONDS - SETTLE_SECONDS)
+            patient = self.slo.longest_seconds
+            settle, window = (min(most, max(least, patient)) for least, most in (PROBE_SETTLES, PROBE_WINDOWS))
+            return Shot(phase="search", rate=self.search.next_rate(), settle_seconds=settle, window_seconds=window)
+        if self.search.hopeless:
+            return None
         found = self.search.found()
         if self.confirmation is None:
             first = min(self.search.safe_rate(), MOST_OF_THROUGHPUT * self.throughput)
@@ -83,7 +97,7 @@ class Hunt:
             return Shot(phase="curve", rate=rate, settle_seconds=SETTLE_SECONDS, window_seconds=CURVE_SECONDS)
         if self._recovery:
             window = OVERLOAD_SECONDS + QUIET_SECONDS
-            return Shot(phase="recovery", rate=OVERLOAD * found.value, settle_seconds=SETTLE_SECONDS, window_seconds=window)
+            return Shot(phase="recovery", rate=OVERLOAD * found.value, settle_seconds=0.0, window_seconds=window)
         return None
 
     def take(self, shot: Shot, seen: Seen) -> None:
@@ -104,8 +118,8 @@ class Hunt:
 
     @property
     def found(self) -> Found | None:
-        """The capacity, from the first few probes on."""
-        return self.search.found() if len(self.search.seen) >= LEAST_PROBES else None
+        """The capacity, from the first few probes on; None where the objective is missed at every rate that was looked at."""
+        return self.search.found() if len(self.search.seen) >= LEAST_PROBES and not self.search.hopeless else None
 
     @property
     def certified(self) -> float | None:
@@ -116,20 +130,21 @@ class Hunt:
     def holds(self) -> bool | None:
         """Whether the rate that was asked about keeps the objective: None where that is not known.
 
-        It does where it was certified, or a higher one; it does not where it is beyond the interval of the capacity.
+        It does where a higher one was certified, or it was itself; it does not where it is beyond the interval of the capacity.
         """
-        if self.rate is None or self.found is None:
+        if self.rate is None or len(self.search.seen) < LEAST_PROBES:
             return None
-        passed = [test.certified for test in (self.confirmation, self.holding) if test is not None and test.certified is not None]
-        if any(certified >= self.rate for certified in passed):
+        if self.certified is not None and self.certified >= self.rate:
             return True
-        return False if self.found.high < self.rate else None
+        if self.search.hopeless or self.search.found().high < self.rate or (self.holding is not None and self.holding.refuted):
+            return False
+        return True if self.holding is not None and self.holding.certified is not None else None
 
     def _searching(self) -> bool:
         if len(self.search.seen) < ENOUGH_PROBES:
             return True
         found = self.search.found()
-        return not found.narrow and self.spent["search"] < planned_seconds(found.value)
+        return not found.narrow and self.spent["search"] < min(planned_seconds(found.value), SEARCH_SHARE * self.patience)
 
     def _confirms(self, found: Found) -> bool:
         if self.confirmation is None or self.confirmation.certified is not None:
@@ -137,13 +152,16 @@ class Hunt:
         return self.spent["confirm"] < CONFIRM_TIMES * planned_seconds(found.value)
 
     def _holding(self, rate: float) -> bool:
-        """Whether the rate still has to be tested by itself: where nothing else answers for it, and while it has not been given up."""
         if self.holding is None:
-            self.holding = Confirmation(self.slo, rate, self.search.phis)
-        return self.holds is None and self.holding.attempt == 1 and self.spent["holds"] < HOLDS_SECONDS
+            self.holding = Confirmation(self.slo, rate, self.search.phis, steps=False)
+        return self.holds is None and self.spent["holds"] < HOLDS_SECONDS
 
     def _confirming(self, phase: Phase, rate: float) -> Shot:
-        settle, window = (min(most, max(least, requests / rate)) for least, most, requests in (SETTLES, WINDOWS))
+        patient = self.slo.longest_seconds
+        settle, window = (
+            min(LONGEST, max(times * patient, min(most, max(least, requests / rate))))
+            for times, (least, most, requests) in ((PATIENT_SETTLES, SETTLES), (PATIENT_WINDOWS, WINDOWS))
+        )
         return Shot(phase=phase, rate=rate, settle_seconds=settle, window_seconds=window)
 
 

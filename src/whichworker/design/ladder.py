@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 GAIN = 0.03
+SPARED = 0.9
 MOST = 256
 LONGEST_WINDOW = 5.0
 
@@ -24,6 +25,20 @@ def knee(seen: Mapping[int, float]) -> int:
     """
     found = _knee(seen)
     return max(seen) if found is None else found
+
+
+def together(ladders: Iterable[Mapping[int, float]]) -> int:
+    """One number of connections for all arms: the largest of their knees, so that each is saturated.
+
+    Fewer where that many would make the windows of a slow arm too long, and the fewer cost no arm more than a tenth of its throughput: one
+    rung that chance made fast must not shut out the others.
+    """
+    seen = list(ladders)
+    most = rung = max(map(knee, seen), default=1)
+    while rung > 1 and any(window_seconds(rung / max(one.values())) > LONGEST_WINDOW for one in seen):
+        rung //= 2
+    saturated = all(one.get(rung, max(one.values())) >= SPARED * max(one.values()) for one in seen)
+    return rung if saturated else most
 
 
 def _knee(seen: Mapping[int, float]) -> int | None:

@@ -14,9 +14,9 @@ from whichworker.design.hunt import Hunt
 from whichworker.design.validity import MOST_TRIES
 from whichworker.errors import ServerFailed
 from whichworker.lab import open_files
-from whichworker.lab.measure import ArmFailed, failed
+from whichworker.lab.measure import WARM_UP_SECONDS, ArmFailed, failed
 from whichworker.lab.running import Bench, Running, running
-from whichworker.lab.shots import shoot
+from whichworker.lab.shots import deadline_of, shoot
 from whichworker.lab.watch import Watch
 from whichworker.load.generator import Generator
 from whichworker.model import Question, Slo
@@ -28,10 +28,11 @@ FINALISTS, SECONDS_EACH = 3, 60.0
 """At most so many, and no more than have about a minute each: search, confirmation and curve take that long where answers come quickly."""
 STALL_SECONDS = 1.0
 SHOTS_PER_LAUNCH = 12
+LAUNCH_SECONDS, STOP_SECONDS = 1.0, 0.5
 STALLS_OF_OBJECTIVE = 3.0
 """An objective is as many times as long as the machine stalls by itself, or longer: else it is the machine that misses it."""
 CONNECTIONS, MOST_CONNECTIONS = 64, 1024
-IN_FLIGHT_TIMES = 2.0
+IN_FLIGHT_TIMES, UNKNOWN_SECONDS = 2.0, 0.005
 PREFLIGHT_SECONDS, WINDOW_SECONDS, BLOCKS = 7.0, 1.8, 6
 """What the race needs first: the preflight of each arm, and so many blocks of all arms and the twin, launches included."""
 SHARE, MOST_SECONDS, LEAST_SECONDS = 0.4, 240.0, 30.0
@@ -56,7 +57,7 @@ def places_of(question: Question) -> int:
 
 def seek(question: Question, ready: Sequence[Prepared], throughput: dict[str, float], connections: int) -> Sought:
     """The objective, and on how many connections: twice what may be in flight when the longest allowed time passes at full rate."""
-    unloaded = sorted(min(record.ladder) / record.ladder[min(record.ladder)] for record in ready if record.arm in throughput)
+    unloaded = sorted(1 / record.ladder[1] for record in ready if record.arm in throughput and 1 in record.ladder) or [UNKNOWN_SECONDS]
     slo = question.slo or objectives.derive(unloaded[len(unloaded) // 2])
     in_flight = IN_FLIGHT_TIMES * max(throughput.values()) * max(slo.longest_seconds, unloaded[-1])
     room = open_files.most_connections() or MOST_CONNECTIONS
@@ -72,14 +73,15 @@ def seek(question: Question, ready: Sequence[Prepared], throughput: dict[str, fl
 
 def hunts_of(question: Question, sought: Sought, journal: Journal) -> dict[str, Hunt]:
     """The finalists' hunts as the journal left them, those that broke left out."""
+    patience = (reserved_seconds(question) or question.budget.seconds) / max(1, len(sought.finalists))
     hunts = {
-        name: Hunt(sought.slo, sought.throughput[name], seed=question.seed + at, rate=question.rate)
+        name: Hunt(sought.slo, sought.throughput[name], seed=question.seed + at, rate=question.rate, patience=patience)
         for at, name in enumerate(sought.finalists)
     }
     for record in journal.of(Shot):
         if not record.refused and hunts[record.arm].next_shot() is not None:  # it begins what comes next
             hunts[record.arm].take(shot_of(record), seen_of(record))
-    gone = {record.arm for record in journal.of(Unsought)}
+    gone = {record.arm for record in journal.of(Unsought) if record.phase not in ("curve", "recovery")}
     return {name: found for name, found in hunts.items() if name not in gone}
 
 
@@ -102,8 +104,11 @@ class Contest:
     ) -> None:
         self.bench, self.generator, self.journal, self.watch, self.sought, self.left = bench, generator, journal, watch, sought, left
         self.hunts = hunts_of(bench.question, sought, journal)
+        for record in journal.of(Unsought):
+            self.hunts.pop(record.arm, None)
         self.round = sum(1 for _ in journal.of(Shot))
         self.places: dict[str, Place] = {}
+        self.warm_ups = {record.arm: max(WARM_UP_SECONDS, record.warm_up_seconds or 0.0) for record in journal.of(Prepared)}
 
     def run(self) -> None:
         """Until every hunt is over or time is; the servers of all finalists run meanwhile, and one after the other is asked."""
@@ -123,15 +128,15 @@ class Contest:
         shot = self.hunts[name].next_shot()
         assert shot is not None
         for _ in range(MOST_TRIES):
-            if self.left() < shot.seconds:
+            if self.left() < self._cost(name, shot):
                 return False
             try:
                 record = self._shoot(name, shot)
             except ServerFailed as error:
-                self._lose(name, failed(error))
+                self._lose(name, failed(error), shot.phase)
                 return True
             except ArmFailed as error:
-                self._lose(name, error)
+                self._lose(name, error, shot.phase)
                 return True
             self.journal.append(record)
             if record.refused:
@@ -143,6 +148,11 @@ class Contest:
         self.watch.note(f"{name}: {MOST_TRIES} windows were refused one after the other, others go first")
         return True
 
+    def _cost(self, name: str, shot: hunt.Shot) -> float:
+        """Arrivals, what is awaited after them, and a launch where there is none."""
+        starts = 0.0 if name in self.places else self.warm_ups.get(name, 0.0) + LAUNCH_SECONDS
+        return shot.seconds + starts + (deadline_of(self.sought.slo) if shot.rate > self.sought.throughput[name] else 0.0) + STOP_SECONDS
+
     def _shoot(self, name: str, shot: hunt.Shot) -> Shot:
         place = self.places.get(name)
         if place is not None and (place.shots >= SHOTS_PER_LAUNCH or (place.phase != shot.phase and shot.phase in ("confirm", "holds"))):
@@ -152,16 +162,18 @@ class Contest:
             stack = ExitStack()
             run = stack.enter_context(running(self.bench, self.bench.question.arm(name)))
             place = self.places[name] = Place(run, stack, self._launches(name) + 1)
+        warm_up = 0.0 if place.shots else self.warm_ups.get(name, WARM_UP_SECONDS)
         place.shots += 1
         place.phase = shot.phase
         plan = (self.sought.connections, self.bench.question.seed * 1009 + self.round)
-        return shoot(self.bench, self.generator, place.run, name, place.launch, shot, self.sought.slo, plan)
+        return shoot(self.bench, self.generator, place.run, name, place.launch, shot, self.sought.slo, plan, warm_up)
 
     def _launches(self, name: str) -> int:
         return max((record.launch for record in self.journal.of(Shot) if record.arm == name), default=0)
 
-    def _lose(self, name: str, error: ArmFailed) -> None:
-        self.journal.append(Unsought(arm=name, failures=error.failures))
+    def _lose(self, name: str, error: ArmFailed, phase: str) -> None:
+        """Nothing more is asked of it; what was known before it broke far above its capacity stays known."""
+        self.journal.append(Unsought(arm=name, failures=error.failures, phase=phase))
         del self.hunts[name]
         self._leave(name)
         self.watch.failed(name, error.failures)

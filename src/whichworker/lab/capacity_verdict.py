@@ -9,7 +9,7 @@ import msgspec
 
 from whichworker import units
 from whichworker.design import quantiles
-from whichworker.design.hunt import Hunt, recovery_seconds
+from whichworker.design.hunt import LEAST_PROBES, QUIET_SECONDS, Hunt, recovery_seconds
 from whichworker.design.validity import session_refusal
 from whichworker.lab.capacity import STALLS_OF_OBJECTIVE, blind, hunts_of
 from whichworker.lab.shots import first_failure
@@ -21,7 +21,6 @@ from whichworker.store.journal import Journal
 from whichworker.store.records import Shot, Sought, Unsought
 
 CURVE_PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
-AT_REST = 0.05
 LEAST_SIZES, LEAST_GROWTH, GROWTH_SHARE, RISING = 4, 16_000_000, 0.2, 0.75
 
 
@@ -74,12 +73,18 @@ class SecondStage:
             yield from self._open(name, hunt)
 
     def _open(self, name: str, hunt: Hunt) -> Iterator[Finding]:
-        if hunt.found is None:
+        if hunt.search.hopeless and len(hunt.search.seen) >= LEAST_PROBES:
+            lowest = min(seen.rate for seen in hunt.search.seen)
+            text = f"{name} misses {hunt.search.binding()} at every rate that was tried, down to {units.show_rate(lowest)}/s"
+            yield Finding(code="capacity-none", severity="warning", arm=name, text=text, hint="an objective that allows more")
+        elif hunt.found is None:
             text = f"the time ended before the capacity of {name} was known"
             yield Finding(code="capacity-short", severity="warning", arm=name, text=text, hint="more --time")
         elif hunt.certified is None:
-            needed = max(self._needed(hunt, clause) for clause in range(len(hunt.slo.clauses)))
-            text = f"no rate of {name} could be certified: about {needed:,.0f} requests in a row must keep the objective"
+            begun = hunt.confirmation
+            needed = max(begun.needed(clause) for clause in range(len(hunt.slo.clauses))) if begun else 0.0
+            why = f"about {needed:,.0f} requests in a row must keep the objective" if begun else "the time ended in the search"
+            text = f"no rate of {name} could be certified: {why}"
             hint = "more --time, or an objective that allows more"
             yield Finding(code="capacity-uncertified", severity="warning", arm=name, text=text, hint=hint)
         asked = self.of(name)
@@ -88,10 +93,6 @@ class SecondStage:
             text = f"the capacity of {name} is doubtful: {reason}"
             yield Finding(code="capacity-doubtful", severity="warning", arm=name, text=text, hint="end what else runs here")
         yield from _growing(name, asked)
-        starved = [shot for shot in self.of(name) if shot.phase == "search" and shot.failures]
-        if starved and hunt.found is not None and hunt.found.value < AT_REST * hunt.throughput:
-            text = f"{name} keeps the objective at next to no rate: {first_failure(starved[0].failures)}"
-            yield Finding(code="capacity-none", severity="warning", arm=name, text=text)
 
     def _unasked(self) -> Iterator[Finding]:
         """Nothing was sought, though it was asked for."""
@@ -104,10 +105,6 @@ class SecondStage:
             why = f"no arm that was ranked in time does more than {units.show_rate(self.question.rate)}/s when flooded"
         hint = "more --time, or a lower rate"
         yield Finding(code="capacity-not-sought", severity="warning", text=f"no capacity was sought: {why}", hint=hint)
-
-    @staticmethod
-    def _needed(hunt: Hunt, clause: int) -> float:
-        return hunt.confirmation.needed(clause) if hunt.confirmation else 0.0
 
 
 def _growing(name: str, shots: Sequence[Shot]) -> Iterator[Finding]:
@@ -141,12 +138,17 @@ def _capacity(slo: Slo, hunt: Hunt, used: Sequence[Shot]) -> Capacity | None:
         binding=hunt.search.binding(),
         seconds=hunt.spent["search"] + hunt.spent["confirm"],
         recovery_seconds=_recovered(slo, recovery) if recovery else None,
+        recovery_watched_seconds=QUIET_SECONDS if recovery is not None and recovery.slices else None,
     )
 
 
 def _recovered(slo: Slo, shot: Shot) -> float | None:
+    """None for longer than was watched, also where requests were lost: their slices are not known."""
     counts, missed = [count for count, _ in shot.slices], [late for _, late in shot.slices]
-    return recovery_seconds(missed, counts, slice_seconds(shot.window_seconds), slo.clauses[0].share) if shot.slices else None
+    timed, lost = slo.timed, shot.count - sum(counts)
+    if timed is None or not counts or lost > timed.share * shot.count:
+        return None
+    return recovery_seconds(missed, counts, slice_seconds(shot.window_seconds), timed.share)
 
 
 def _curve(used: Sequence[Shot]) -> Iterator[CurvePoint]:

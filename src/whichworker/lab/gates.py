@@ -8,9 +8,19 @@ from whichworker.advise.attribution import LOAD_LIMITED
 from whichworker.design import load_validity, validity
 from whichworker.lab.capacity import STALLS_OF_OBJECTIVE
 from whichworker.load.histogram import Histogram
-from whichworker.model import Reading, Tally, Workload
+from whichworker.model import Failure, Reading, Tally, Workload
 from whichworker.result import Gate
 from whichworker.store.records import Prepared, Shot, Sought
+
+WRONG, OVERFLOWS = "wrong answers", "listen overflows"
+THROWN_OUT = {
+    **dict.fromkeys(("status", "header", "body", "framing", "check"), WRONG),
+    "overflow": OVERFLOWS,
+    "generator": "generator CPU",
+    "upstream": "upstream CPU",
+}
+"""The gate that a window did not pass, by the kind of failure for which it was thrown out."""
+LIMITS = {WRONG: 0.0, OVERFLOWS: 0.0, "generator CPU": validity.MOST_GENERATOR, "upstream CPU": validity.MOST_UPSTREAM_SHARE}
 
 
 def gates_of(
@@ -20,31 +30,47 @@ def gates_of(
     tried: tuple[int, int],
     sought: Sought | None,
     shots: Sequence[Shot],
+    *,
+    shared: bool = False,
+    failures: Sequence[Failure] = (),
 ) -> Iterator[Gate]:
     """All gates that apply to one arm; `tried` are its windows that were refused, and all of them.
 
+    `readings` are the windows that count and those that stayed refused; `failures` are of windows that were thrown out whole. Where generator
+    and servers share a core (`shared`), what the generator used of it says nothing.
+
     A gate whose reading could not be made has `seen` None and is not passed: nobody knows.
     """
+    yield from _thrown_out(failures)
     if not readings:
         return
     tallies = [reading.tally for reading in readings]
-    yield from _closed(workload, readings, tallies)
+    known = {THROWN_OUT[failure.kind] for failure in failures if failure.kind in THROWN_OUT}
+    yield from (gate for gate in _closed(workload, readings, tallies, shared=shared) if gate.name not in known)
     refused, windows = tried
     yield _most("windows refused", validity.MOST_REFUSED, refused / windows if windows else 0.0)
-    if prepared is not None:
+    if prepared is not None and 1 in prepared.ladder:
         yield _load_limited(prepared, readings)
     used = [shot for shot in shots if not shot.refused]
     if sought is not None and used:
         yield from _open(sought, used)
 
 
-def _closed(workload: Workload, readings: Sequence[Reading], tallies: Sequence[Tally]) -> Iterator[Gate]:
-    yield _most("wrong answers", 0, sum(failure.count for tally in tallies for failure in tally.failures))
-    yield _most("generator CPU", validity.MOST_GENERATOR, max(tally.cpu_seconds / tally.seconds for tally in tallies))
-    yield _most("generator run delay", validity.MOST_FOREIGN, max(tally.run_delay_seconds / tally.seconds for tally in tallies))
+def _thrown_out(failures: Sequence[Failure]) -> Iterator[Gate]:
+    """Gates that a window did not pass, and was thrown out for."""
+    for name in dict.fromkeys(THROWN_OUT.values()):
+        if of := [failure for failure in failures if THROWN_OUT.get(failure.kind) == name]:
+            yield Gate(name=name, limit=LIMITS[name], seen=None if LIMITS[name] else sum(failure.count for failure in of), passed=False)
+
+
+def _closed(workload: Workload, readings: Sequence[Reading], tallies: Sequence[Tally], *, shared: bool) -> Iterator[Gate]:
+    yield _most(WRONG, 0, sum(failure.count for tally in tallies for failure in tally.failures))
+    if not shared:
+        yield _most("generator CPU", validity.MOST_GENERATOR, max(tally.cpu_seconds / tally.seconds for tally in tallies))
+        yield _most("generator run delay", validity.MOST_FOREIGN, max(tally.run_delay_seconds / tally.seconds for tally in tallies))
     yield _most("foreign CPU", validity.MOST_FOREIGN, _worst(reading.probes.foreign_share for reading in readings))
     yield _most("Little's law", load_validity.MOST_LITTLE, max(map(little, tallies)))
-    yield _most("listen overflows", 0, max(reading.probes.listen_overflows for reading in readings))
+    yield _most(OVERFLOWS, 0, max(reading.probes.listen_overflows for reading in readings))
     yield _most("retransmits", 0, max(reading.probes.retransmits for reading in readings))
     if workload.minimum_service_seconds:
         fastest = min(Histogram.from_hdr(tally.service).min or 0 for tally in tallies) / 1e9
@@ -74,8 +100,7 @@ def little(tally: Tally) -> float:
 
 def _load_limited(prepared: Prepared, readings: Sequence[Reading]) -> Gate:
     """Throughput as a share of what the connections allow at the response time of one alone."""
-    fewest = min(prepared.ladder)
-    ceiling = readings[0].connections * prepared.ladder[fewest] / fewest
+    ceiling = readings[0].connections * prepared.ladder[1]
     seen = sum(reading.throughput_per_second for reading in readings) / len(readings) / ceiling
     return _most("share of the ceiling", LOAD_LIMITED, seen)
 

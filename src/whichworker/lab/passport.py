@@ -38,10 +38,20 @@ class Passports:
 
     def add_to(self, result: ArmResult) -> ArmResult:
         """The arm's result with its gates, its attribution and its warm-up."""
-        readings = list(self.whole.get(result.name, {}).values())
+        doubtful = [one.reading for one in self.windows if one.arm == result.name and one.reading.refused]
+        readings = [*self.whole.get(result.name, {}).values(), *doubtful]
         prepared = self.prepared.get(result.name)
         shots = [shot for shot in self.shots if shot.arm == result.name]
-        gates = gates_of(self.question.workload, prepared, readings, self._tried(result.name), self.sought, shots)
+        gates = gates_of(
+            self.question.workload,
+            prepared,
+            readings,
+            self._tried(result.name),
+            self.sought,
+            shots,
+            shared=self.question.budget.shared,
+            failures=result.failures,
+        )
         return msgspec.structs.replace(
             result,
             gates=tuple(gates),
@@ -59,7 +69,6 @@ class Passports:
         if seen is None or prepared is None:
             return None
         workers = arm.settings.get("workers", 1)
-        fewest = min(prepared.ladder)
         return attribute(
             Symptoms(
                 cores=len(self.question.budget.server_cores),
@@ -72,7 +81,8 @@ class Passports:
                 slots=table.load(arm.server).in_flight_limit(arm.settings),
                 throughput=middle_of(reading.throughput_per_second for reading in readings) or 0.0,
                 connections=readings[0].connections,
-                unloaded_seconds=fewest / prepared.ladder[fewest] if fewest == 1 else None,
+                unloaded_seconds=1 / prepared.ladder[1] if 1 in prepared.ladder else None,
+                taken=(seen.generator_cores or 0.0) if self.question.budget.shared else 0.0,
             )
         )
 

@@ -87,13 +87,13 @@ def _climb(bench: Bench, generator: Generator, run: Running) -> dict[int, float]
     """Throughput by number of connections: up the ladder, or at the number that was asked for."""
     fixed = bench.question.connections
     rungs: dict[int, float] = {}
-    rung: int | None = fixed or ladder.next_rung(rungs)
+    rung: int | None = 1  # at first alone: that is what a user waits where nobody else is there
     while rung is not None:
         settle = RUNG_SETTLE_SECONDS if rungs else WARM_UP_SECONDS
         tally = generator.run(load_of(bench, run, rung, RUNG_SECONDS, settle), lambda *_: None)
         check(run.launch, tally)
         rungs[rung] = tally.requests / tally.seconds
-        rung = None if fixed else ladder.next_rung(rungs)
+        rung = ladder.next_rung(rungs) if not fixed else fixed if fixed not in rungs else None
     return rungs
 
 

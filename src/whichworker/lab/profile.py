@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from whichworker.apps.environments import uv_path
-from whichworker.errors import ServerFailed, UsageError
+from whichworker.errors import GeneratorFailed, ServerFailed, UsageError
 from whichworker.lab.measure import WARM_UP_SECONDS, load_of
 from whichworker.lab.running import Bench, running
 from whichworker.load.generator import Generator
@@ -49,8 +49,10 @@ def profile(bench: Bench, generator: Generator, name: str, connections: int) -> 
                 load = load_of(bench, run, connections, 2.0 * SECONDS + 2.0, settle=WARM_UP_SECONDS)
                 generator.run(load, on_window)
                 lag = _lag(Path(folder))
-        except ServerFailed as error:
+        except (ServerFailed, GeneratorFailed) as error:
             return _missing(name, error.fact)
+        except (subprocess.TimeoutExpired, IndexError):
+            return _missing(name, "py-spy did not end in time, or the server did before it")
     if refused or not seen[0]:
         return _missing(name, refused[0] if refused else "no thread was seen at work")
     return Profiled(

@@ -29,6 +29,9 @@ OTHER_SECONDS = 0.5  # settling and stopping, in the first forecast of what a wi
 PATIENCE_WINDOWS = 24
 """Windows tried before a session is given up: a neighbour that is busy for half a minute must not end a run of three."""
 
+PROFILE_SECONDS = 15.0
+"""A launch, and two times three seconds of samples."""
+
 
 def investigate(bench: Bench, journal: Journal, watch: Watch, clock: Callable[[], float] = time.monotonic) -> None:
     """Measure until the race is decided or its time is spent; everything found is in the journal, window by window.
@@ -50,10 +53,11 @@ def investigate(bench: Bench, journal: Journal, watch: Watch, clock: Callable[[]
             settled = preflight(bench, generator, journal, watch, left)
             if settled is not None:
                 later = capacity.reserved_seconds(bench.question)
-                track = Track(bench, generator, journal, watch, settled, left, later)
+                after = PROFILE_SECONDS * capacity.places_of(bench.question) if bench.question.profile else 0.0
+                track = Track(bench, generator, journal, watch, settled, left, later + after)
                 track.run()
                 if later and not track.hopeless and (throughput := finalists(bench.question, track.race, journal)):
-                    capacity.contest(bench, generator, journal, watch, throughput, settled.connections, left)
+                    capacity.contest(bench, generator, journal, watch, throughput, settled.connections, lambda: left() - after)
                 if bench.question.profile:
                     _profile(bench, generator, journal, watch, finalists(bench.question, track.race, journal), settled.connections)
             ended = "finished"
@@ -123,7 +127,7 @@ def finalists(question: Question, race: Race, journal: Journal) -> dict[str, flo
 def settle(question: Question, ready: Mapping[str, Prepared]) -> Settled:
     """One number of connections for all, which saturates each; a window for each; and the fastest arm's twin, which is likely to stay."""
     top = {name: max(record.ladder.values()) for name, record in ready.items()}
-    connections = question.connections or max((ladder.knee(record.ladder) for record in ready.values()), default=1)
+    connections = question.connections or ladder.together(record.ladder for record in ready.values())
     windows = {name: ladder.window_seconds(connections / top[name], ready[name].cold_start_seconds) for name in ready}
     contenders = tuple(name for name in ready if windows[name] <= ladder.LONGEST_WINDOW)
     return Settled(
@@ -161,7 +165,7 @@ def replay(question: Question, settled: Settled, journal: Journal) -> Race:
 
 
 class Track:
-    """The race being run: blocks until it is decided or the time left is shorter than a block."""
+    """The race being run: blocks until it is decided or the time left is shorter than a block. What comes `later` has its own seconds."""
 
     def __init__(
         self, bench: Bench, generator: Generator, journal: Journal, watch: Watch, settled: Settled, left: Callable[[], float], later: float

@@ -65,9 +65,9 @@ def interval(capacity: Capacity) -> str:
 
 def recovery(capacity: Capacity) -> str:
     """How long an overload is felt, where that was measured."""
-    if capacity.recovery_seconds is None:
-        return ABSENT
-    return units.show_seconds(capacity.recovery_seconds) if capacity.recovery_seconds else "at once"
+    if capacity.recovery_seconds is not None:
+        return units.show_seconds(capacity.recovery_seconds) if capacity.recovery_seconds else "at once"
+    return f"over {units.show_seconds(capacity.recovery_watched_seconds)}" if capacity.recovery_watched_seconds else ABSENT
 
 
 def usual(arm: ArmResult) -> CurvePoint | None:

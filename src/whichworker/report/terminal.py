@@ -29,6 +29,8 @@ COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
     ("memory", "right"),
     ("start", "right"),
 )
+BROKEN = "capacity-broken"
+"""Of a ranked arm, which is not among those without a number below."""
 MARKS = {"info": ("i", "cyan"), "warning": ("!", "yellow"), "error": ("x", "red")}
 
 
@@ -72,7 +74,9 @@ def print_result(console: Console, result: Result) -> None:
         print_capacities(console, result)
         _print_answer(console, result)
     _print_out(console, result)
-    print_findings(console, [finding for finding in result.findings if finding.arm is None or finding.severity == "warning"])
+    print_findings(
+        console, [finding for finding in result.findings if finding.arm is None or finding.severity == "warning" or finding.code == BROKEN]
+    )
 
 
 def print_findings(console: Console, findings: Iterable[Finding]) -> None:

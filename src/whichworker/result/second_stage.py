@@ -19,8 +19,9 @@ class Capacity(Struct, frozen=True, kw_only=True):
     seconds: Annotated[float, Meta(description="of arrivals, search and confirmation together")] = 0.0
     recovery_seconds: Annotated[
         float | None,
-        Meta(description="missed so long after a second at twice the capacity; null: longer than was watched, or not measured"),
+        Meta(description="the objective was missed so long after a second at twice the capacity; null: longer, or not measured"),
     ] = None
+    recovery_watched_seconds: Annotated[float | None, Meta(description="how long was watched for that; null: not measured")] = None
 
 
 class CurvePoint(Struct, frozen=True, kw_only=True):

@@ -125,10 +125,11 @@ class Shot(Struct, frozen=True, kw_only=True, tag="shot", tag_field="record"):
 
 
 class Unsought(Struct, frozen=True, kw_only=True, tag="unsought", tag_field="record"):
-    """A finalist that broke in the second stage: nothing more is asked of it."""
+    """A finalist that broke in the second stage, in this phase: nothing more is asked of it."""
 
     arm: str
     failures: tuple[Failure, ...]
+    phase: str = ""
 
 
 class Profiled(Struct, frozen=True, kw_only=True, tag="profiled", tag_field="record"):

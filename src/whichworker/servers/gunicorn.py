@@ -189,7 +189,7 @@ class Uvicorn(Gunicorn):
     kind: ClassVar[str] = "uvicorn"
     title = "gunicorn with uvicorn-worker"
     interface: ClassVar[Interface] = "asgi"
-    requirements: ClassVar[tuple[str, ...]] = ("gunicorn>=25.3", "uvicorn-worker", "uvicorn")
+    requirements: ClassVar[tuple[str, ...]] = ("gunicorn>=25.3", "uvicorn-worker>=0.2", "uvicorn")
     worker_class: ClassVar[str] = "uvicorn_worker.UvicornH11Worker"
     known: ClassVar[tuple[Finding, ...]] = (SLOW_HEADERS, THREAD_PER_REQUEST)
 
@@ -199,5 +199,5 @@ class UvicornUvloop(Uvicorn):
 
     kind: ClassVar[str] = "uvicorn-uvloop"
     title = "gunicorn with uvicorn-worker, uvloop"
-    requirements = ("gunicorn>=25.3", "uvicorn-worker", "uvicorn", "uvloop", "httptools")
+    requirements = ("gunicorn>=25.3", "uvicorn-worker>=0.2", "uvicorn", "uvloop", "httptools")
     worker_class: ClassVar[str] = "uvicorn_worker.UvicornWorker"

@@ -24,6 +24,7 @@ SERVERS: dict[str, str] = {
     "uvicorn-uvloop": "whichworker.servers.uvicorn:Uvloop",
     "uvicorn-h11-uvloop": "whichworker.servers.uvicorn:H11Uvloop",
     "uvicorn-wsgi": "whichworker.servers.uvicorn:Wsgi",
+    "uvicorn-wsgi-httptools": "whichworker.servers.uvicorn:WsgiHttptools",
     "uvicorn-static": "whichworker.servers.wrapped:Static",
     "uvicorn-a2wsgi": "whichworker.servers.wrapped:A2wsgi",
     "uvicorn-a2wsgi-uvloop": "whichworker.servers.wrapped:A2wsgiUvloop",

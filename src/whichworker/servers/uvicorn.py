@@ -18,6 +18,12 @@ WSGI_DEPRECATED = Finding(
     text="uvicorn calls its own WSGI mode deprecated and points to a2wsgi",
     hint="uvicorn-a2wsgi",
 )
+COOKIES_BREAK = Finding(
+    code="cookies-break",
+    severity="error",
+    text="no answer of Django arrives that sets a cookie: its Set-Cookie begins with a space, which h11 refuses",
+    hint="uvicorn-wsgi-httptools, or uvicorn-a2wsgi",
+)
 RELOAD = Finding(
     code="reload-needs-workers",
     severity="info",
@@ -102,7 +108,7 @@ class Wsgi(Asyncio):
     title = "uvicorn, its own WSGI mode"
     interface: ClassVar[Interface] = "wsgi"
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS,)
-    known: ClassVar[tuple[Finding, ...]] = (WSGI_DEPRECATED, RELOAD, CHUNKED_EMPTY, SLOW_HEADERS)
+    known: ClassVar[tuple[Finding, ...]] = (WSGI_DEPRECATED, COOKIES_BREAK, RELOAD, CHUNKED_EMPTY, SLOW_HEADERS)
 
     def settings(self, cores: int) -> Settings:
         """One process a core."""
@@ -116,3 +122,13 @@ class Wsgi(Asyncio):
     def in_flight_limit(self, settings: Settings) -> int:
         """Ten for each process: the size of the pool in uvicorn.middleware.wsgi."""
         return WSGI_THREADS * whole(settings, "workers")
+
+
+class WsgiHttptools(Wsgi):
+    """The same with the parser in C, which lets a header pass whose value begins with a space."""
+
+    kind: ClassVar[str] = "wsgi-httptools"
+    title = "uvicorn, its own WSGI mode and httptools"
+    requirements = ("uvicorn", "httptools")
+    parser: ClassVar[str] = "httptools"
+    known: ClassVar[tuple[Finding, ...]] = (WSGI_DEPRECATED, RELOAD, CHUNKED_EMPTY, SLOW_HEADERS)

@@ -120,7 +120,7 @@ ROWS: tuple[Served, ...] = (
     ),
     Served(title="asgi-with-static", arm="uvicorn-static[workers=1]"),
     Served(title="uvicorn", arm="uvicorn[workers=1]", pythons=("", "3.12", "3.13")),
-    Served(title="uvicorn, its own WSGI mode", arm="uvicorn-wsgi[workers=1]"),
+    Served(title="uvicorn, its own WSGI mode", arm="uvicorn-wsgi-httptools[workers=1]"),
     Served(title="uvicorn, WSGI through a2wsgi", arm="uvicorn-a2wsgi[workers=1]"),
     Served(title="FastAPI with Django mounted", arm="uvicorn[workers=1]", app=MIXED),
     Served(title="gunicorn-gevent", arm="gunicorn-gevent[workers=1]"),

@@ -37,7 +37,7 @@ class Symptoms(Struct, frozen=True, kw_only=True):
     `cores` are those that servers may use, `cpu_cores` the server's CPU seconds per second, `run_delay_cores` how many of its threads
     waited for a core on average. `unloaded_seconds` is the response time of a single connection. `slots` is what the settings allow to be
     worked on at once (None: unbounded), `workers` the processes that serve, `loops` whether each is an event loop with async code only.
-    Of the cores a generator that shares them has `taken` so much.
+    Of the cores a generator that shares them has `taken` so much. It is `flat` where more connections were seen to bring nothing.
     """
 
     cores: int
@@ -52,6 +52,7 @@ class Symptoms(Struct, frozen=True, kw_only=True):
     connections: int
     unloaded_seconds: float | None
     taken: float = 0.0
+    flat: bool = False
 
     @property
     def at_once(self) -> float | None:
@@ -77,7 +78,7 @@ def _foreign(seen: Symptoms) -> tuple[str, ...]:
 
 
 def _load_limited(seen: Symptoms) -> tuple[str, ...]:
-    if seen.at_once is None or seen.at_once < LOAD_LIMITED * seen.connections or _used(seen) >= BUSY:
+    if seen.flat or seen.at_once is None or seen.at_once < LOAD_LIMITED * seen.connections or _used(seen) >= BUSY:
         return ()
     ceiling = seen.connections / (seen.unloaded_seconds or 1.0)
     said = f"{units.show_rate(seen.throughput)}/s of the {units.show_rate(ceiling)}/s that {seen.connections} connections allow"

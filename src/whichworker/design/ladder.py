@@ -8,6 +8,10 @@ GAIN = 0.03
 SPARED = 0.9
 MOST = 256
 LONGEST_WINDOW = 5.0
+RUNG_SECONDS, LONGEST_RUNG, RUNG_ANSWERS = 0.25, 2.0, 40.0
+"""A rung is a quarter of a second, or as long as forty answers take: where a server is slow one answer more or less is several percent."""
+COUNTED = 2.0
+"""Answers that may fall on either side of a rung's ends: no gain, whatever share of the rung they are."""
 
 
 def next_rung(seen: Mapping[int, float]) -> int | None:
@@ -16,6 +20,16 @@ def next_rung(seen: Mapping[int, float]) -> int | None:
         return 1
     top = max(seen)
     return None if top >= MOST or _knee(seen) is not None else 2 * top
+
+
+def rung_seconds(per_second: float | None) -> float:
+    """How long a rung takes, by the throughput of the one before; None for the first."""
+    return RUNG_SECONDS if not per_second else min(LONGEST_RUNG, max(RUNG_SECONDS, RUNG_ANSWERS / per_second))
+
+
+def flattened(seen: Mapping[int, float]) -> bool:
+    """Whether more connections were seen to bring nothing: then it is not the load that limits."""
+    return _knee(seen) is not None
 
 
 def knee(seen: Mapping[int, float]) -> int:
@@ -44,9 +58,14 @@ def together(ladders: Iterable[Mapping[int, float]]) -> int:
 def _knee(seen: Mapping[int, float]) -> int | None:
     for rung in sorted(seen):
         following = [above for above in (2 * rung, 4 * rung) if above <= MOST]
-        if following and all(above in seen and seen[rung] * (1 + GAIN) >= seen[above] for above in following):
+        if following and all(above in seen and seen[rung] * (1 + _gain(seen[rung])) >= seen[above] for above in following):
             return rung
     return None
+
+
+def _gain(per_second: float) -> float:
+    """What a rung must be better by: 3 %, or what a count of answers can tell in its time."""
+    return max(GAIN, COUNTED / (per_second * rung_seconds(per_second))) if per_second else GAIN
 
 
 def window_seconds(response_seconds: float, cold_start_seconds: float = 0.0) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from whichworker.advise.attribution import LOAD_LIMITED
 from whichworker.design import load_validity, validity
+from whichworker.design.ladder import flattened
 from whichworker.lab.capacity import STALLS_OF_OBJECTIVE
 from whichworker.load.histogram import Histogram
 from whichworker.model import Failure, Reading, Tally, Workload
@@ -49,7 +50,7 @@ def gates_of(
     yield from (gate for gate in _closed(workload, readings, tallies, shared=shared) if gate.name not in known)
     refused, windows = tried
     yield _most("windows refused", validity.MOST_REFUSED, refused / windows if windows else 0.0)
-    if prepared is not None and 1 in prepared.ladder:
+    if prepared is not None and 1 in prepared.ladder and not flattened(prepared.ladder):
         yield _load_limited(prepared, readings)
     used = [shot for shot in shots if not shot.refused]
     if sought is not None and used:

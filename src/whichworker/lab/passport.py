@@ -9,6 +9,7 @@ import msgspec
 
 from whichworker.advise.attribution import Symptoms, attribute
 from whichworker.design import steady
+from whichworker.design.ladder import flattened
 from whichworker.design.scalability import describe
 from whichworker.lab.gates import gates_of
 from whichworker.lab.probed import middle_of, probed
@@ -82,6 +83,7 @@ class Passports:
                 throughput=middle_of(reading.throughput_per_second for reading in readings) or 0.0,
                 connections=readings[0].connections,
                 unloaded_seconds=1 / prepared.ladder[1] if 1 in prepared.ladder else None,
+                flat=flattened(prepared.ladder),
                 taken=(seen.generator_cores or 0.0) if self.question.budget.shared else 0.0,
             )
         )

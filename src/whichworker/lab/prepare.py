@@ -18,13 +18,13 @@ from whichworker.load.generator import Generator
 from whichworker.model import Arm, Environment, Failure, Question
 from whichworker.store.records import Failed, Prepared
 
-RUNG_SECONDS = 0.25
 WARM_UP_RECORD_SECONDS, STRETCH_SECONDS, WARM_UP_CONNECTIONS = 1.5, 0.05, 16
 SECONDS_TO_CALIBRATE = 15.0
 """A race that has less for each arm than this is too short to spend a tenth of it on warm-up records: its windows have the usual one."""
 LEAST_ANSWERS = 300
 """With fewer in the whole record a stretch of 50 ms holds too few to tell a change from chance."""
 RUNG_SETTLE_SECONDS = 0.1
+MOST_RUNG_SECONDS = 4.0
 
 
 def build(
@@ -90,11 +90,20 @@ def _climb(bench: Bench, generator: Generator, run: Running) -> dict[int, float]
     rung: int | None = 1  # at first alone: that is what a user waits where nobody else is there
     while rung is not None:
         settle = RUNG_SETTLE_SECONDS if rungs else WARM_UP_SECONDS
-        tally = generator.run(load_of(bench, run, rung, RUNG_SECONDS, settle), lambda *_: None)
-        check(run.launch, tally)
-        rungs[rung] = tally.requests / tally.seconds
+        rungs[rung] = _rung(bench, generator, run, rung, ladder.rung_seconds(rungs.get(max(rungs, default=0))), settle)
+        if rung == 1 and (longer := ladder.rung_seconds(rungs[1])) > ladder.RUNG_SECONDS:
+            rungs[1] = _rung(bench, generator, run, 1, longer, RUNG_SETTLE_SECONDS)
         rung = ladder.next_rung(rungs) if not fixed else fixed if fixed not in rungs else None
     return rungs
+
+
+def _rung(bench: Bench, generator: Generator, run: Running, connections: int, seconds: float, settle: float) -> float:
+    """Right answers per second; a rung in which none was complete is repeated, four times as long, before it is a failure."""
+    tally = generator.run(load_of(bench, run, connections, seconds, settle), lambda *_: None)
+    if not tally.requests and not tally.failures and not run.launch.ended() and seconds < MOST_RUNG_SECONDS:
+        return _rung(bench, generator, run, connections, 4 * seconds, settle)
+    check(run.launch, tally)
+    return tally.requests / tally.seconds
 
 
 def versions(arm: Arm, environment: Environment) -> dict[str, str]:

@@ -30,6 +30,21 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "slo": ("p99<7s", "p99<7s"),
     "rate": ("7/s", 7.0),
     "profile": ("true", True),
+    "url": ("/x", ("/x",)),
+    "from_log": ("x.log", "x.log"),
+    "from_har": ("x.har", "x.har"),
+    "from_openapi": ("x.json", "x.json"),
+    "requests": ("x.toml", "x.toml"),
+    "header": ("X: y", ("X: y",)),
+    "expect": ("status=201", ("status=201",)),
+    "login": ("/login/ a=b", "/login/ a=b"),
+    "env_file": (".env", ".env"),
+    "cpus": ("7", 7),
+    "memory": ("7MB", 7e6),
+    "search": ("true", True),
+    "allow_writes": ("true", True),
+    "allow_outbound": ("true", True),
+    "allow_remote_database": ("true", True),
 }
 every_field = pytest.mark.parametrize("field", [*RACE, *OUTPUT], ids=lambda field: field.name)
 

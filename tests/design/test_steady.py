@@ -28,6 +28,15 @@ def test_what_still_rises_is_not_steady() -> None:
     assert truncation(counts(*np.linspace(20, 200, 30), noise=0.01)) is None
 
 
+def test_what_falls_slowly_is_not_steady() -> None:
+    assert truncation(counts(*[60.0 / (1 + at / 60) for at in range(30)], noise=0.04)) is None
+
+
+def test_a_steady_server_is_seldom_called_unsteady() -> None:
+    called = sum(truncation(counts(*[50.0] * 30, noise=0.05)) is None for _ in range(400))
+    assert called <= 4
+
+
 @pytest.mark.parametrize("few", [0, 4, 19])
 def test_too_short_a_record_says_nothing(few: int) -> None:
     assert truncation([100.0] * few) is None

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -14,7 +15,7 @@ from msgspec import Struct
 from whichworker import result
 from whichworker.cli.main import cli
 from whichworker.config.layers import extra_of, name_in_file, variable_of
-from whichworker.config.options import LoadOptions, LoadRunOptions, OutputOptions, RaceOptions
+from whichworker.config.options import ExplainOptions, LoadOptions, LoadRunOptions, OutputOptions, RaceOptions, StudyOptions
 from whichworker.servers import table
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -92,12 +93,39 @@ def schema_page() -> str:
     return json.dumps(result.schema(), indent=2) + "\n"
 
 
+def config_page() -> str:
+    """The published schema of whichworker.toml: the keys of a race, and a table for each other command that has some."""
+    schemas = msgspec.json.schema_components([RaceOptions, LoadOptions, StudyOptions, ExplainOptions], ref_template="#/$defs/{name}")[1]
+    race = schemas.pop("RaceOptions")
+    properties = {name_in_file(key): entry for key, entry in race["properties"].items()}
+    for name, kind in (("load", "LoadOptions"), ("study", "StudyOptions"), ("explain", "ExplainOptions")):
+        inner = schemas[kind]
+        keys = {name_in_file(key): entry for key, entry in inner["properties"].items()}
+        properties[name] = {"type": "object", "additionalProperties": False, "properties": keys}
+    for entry in [
+        *properties.values(),
+        *(one for command in ("load", "study", "explain") for one in properties[command]["properties"].values()),
+    ]:
+        _texts_too(entry)
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:whichworker:config:1", "title": "whichworker.toml"}
+    return json.dumps({**head, "type": "object", "additionalProperties": False, "properties": properties}, indent=2) + "\n"
+
+
+def _texts_too(entry: dict[str, Any]) -> None:
+    """Whatever has a unit may be written as a text, and lists as one text with commas."""
+    if entry.get("unit") and entry.get("type") == "number":
+        bounds = {key: entry.pop(key) for key in ("exclusiveMinimum", "exclusiveMaximum") if key in entry}
+        entry.pop("type")
+        entry["anyOf"] = [{"type": "number", **bounds}, {"type": "string"}]
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": command_page,
     "race.md": race_page,
     "load.md": load_page,
     "servers.md": server_page,
     "result.schema.json": schema_page,
+    "config.schema.json": config_page,
 }
 
 if __name__ == "__main__":

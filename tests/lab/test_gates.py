@@ -104,7 +104,12 @@ def test_an_arm_without_a_window_has_no_gates() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "gate", "seen"),
-    [("body", "wrong answers", 3), ("status", "wrong answers", 3), ("overflow", "listen overflows", 3), ("generator", "generator CPU", None)],
+    [
+        ("body", "wrong answers", 3),
+        ("status", "wrong answers", 3),
+        ("overflow", "listen overflows", 3),
+        ("generator", "generator CPU", None),
+    ],
 )
 def test_a_window_that_was_thrown_out_is_a_gate_not_passed(kind: str, gate: str, seen: int | None) -> None:
     failures = (Failure(kind=kind, count=3, sample=""),)

@@ -5,11 +5,28 @@ from __future__ import annotations
 import msgspec
 
 from whichworker import units
+from whichworker.advise.audits import audits
+from whichworker.advise.flips import cost_of, flips_when
 from whichworker.result import AdvisedArm, ArmResult, Result
 
 
-def recommend(result: Result) -> Result:
+def recommend(result: Result, memory_limit_bytes: int | None = None) -> Result:
     """The result with its advice; without one where the run is invalid or has no leader that is ranked."""
+    advised = _advise(result)
+    if advised.advice is None:
+        return result
+    arms = [arm for arm in advised.arms if arm.state in ("ranked", "dropped")]
+    best = next(arm for arm in arms if arm.name == advised.advice.arm)
+    whole = msgspec.structs.replace(
+        advised.advice,
+        flips_when=tuple(flips_when(advised, best, arms)),
+        cost=cost_of(best, arms, memory_limit_bytes),
+        audits=tuple(audits(advised, best)) if advised.app else (),
+    )
+    return msgspec.structs.replace(advised, advice=whole)
+
+
+def _advise(result: Result) -> Result:
     broken = {finding.arm for finding in result.findings if finding.code == "capacity-broken"}
     arms = {arm.name: arm for arm in result.arms if arm.state in ("ranked", "dropped") and arm.name not in broken}
     leader = result.leader

@@ -4,90 +4,164 @@ from __future__ import annotations
 
 import os
 import re
+import tomllib
 from pathlib import Path
 
-from whichworker.apps import builtin, interpreters
+import msgspec
+
+from whichworker.apps import builtin, candidates, interpreters, own_python, shims
 from whichworker.apps.environments import uv_path
 from whichworker.apps.examine import look
 from whichworker.errors import UsageError
 from whichworker.model import App, Finding
 
 SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*,\s*["']([\w.]+)["']""")
-TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?")
+NAME_IT = "name the app as module:attribute, for example mysite.wsgi:application"
 
 
-def discover(named: str | None, python: str | None, here: Path, cache: Path, *, extras: bool = False) -> tuple[App, list[Finding]]:
+def discover(
+    named: str | None, python: str | None, here: Path, cache: Path, *, extras: bool = False, environment_file: str = ""
+) -> tuple[App, list[Finding]]:
     """The app that is meant, and what there is to say about how it was found; a built-in one in its larger environment with `extras`.
+
+    An `environment_file` is read wherever the app is imported.
 
     Raises UsageError where what was named is not there or not clear.
     """
     if named is None:
         if (here / "manage.py").is_file():
-            return from_folder(here, python), []
+            return from_folder(here, python, cache, environment_file)
+        found = candidates.candidates(here)
+        if found:
+            return _of_candidates(found, here, python, cache, environment_file)
         return _builtin("builtin:django", python, cache, extras), [_nothing_here(here)]
     if named.startswith(builtin.PREFIX):
         return _builtin(named, python, cache, extras), []
     if Path(named).is_dir():
-        return from_folder((here / named).resolve(), python), []
+        folder = (here / named).resolve()
+        found = [] if (folder / "manage.py").is_file() else candidates.candidates(folder)
+        if found:
+            return _of_candidates(found, folder, python, cache, environment_file)
+        return from_folder(folder, python, cache, environment_file)
     if TARGET.fullmatch(named):
-        return from_target(named, python, here, cache), []
+        return from_target(named, python, here, cache, environment_file=environment_file), []
     raise UsageError(f"no app: {named!r}", hint="name a folder with a manage.py, a module:attribute, or builtin:django")
 
 
-def from_folder(folder: Path, python: str | None) -> App:
-    """The Django project in a folder, by its manage.py."""
+def from_folder(folder: Path, python: str | None, cache: Path, environment_file: str = "") -> tuple[App, list[Finding]]:
+    """The Django project in a folder, by its manage.py; its settings module by the environment, as manage.py itself does."""
     manage = folder / "manage.py"
     match = SETTINGS.search(manage.read_text(encoding="utf-8", errors="replace")) if manage.is_file() else None
-    if not match:
+    named = os.environ.get("DJANGO_SETTINGS_MODULE") if manage.is_file() else None
+    settings = named or (match[1] if match else "")
+    if not settings:
         fact = f"{manage} names no settings module" if manage.is_file() else f"no manage.py in {folder}"
-        raise UsageError(fact, hint="name the app as module:attribute, for example mysite.wsgi:application")
-    package = match[1].rpartition(".settings")[0] or match[1].rpartition(".")[0] or match[1]
+        raise UsageError(fact, hint=NAME_IT)
+    package = settings.rpartition(".settings")[0] or settings.rpartition(".")[0] or settings
     found = {kind: _callable(folder, package, kind) for kind in ("wsgi", "asgi")}
-    if not any(found.values()):
-        raise UsageError(f"neither wsgi.py nor asgi.py in {folder / package.replace('.', '/')}", hint="name the app as module:attribute")
-    interpreter, origin = _interpreter(folder, python)
-    return App(
+    interpreter, origin = own_python.find(folder, python)
+    app = App(
         name=folder.name,
         directory=str(folder),
         python=interpreter,
         wsgi=found["wsgi"],
         asgi=found["asgi"],
-        environment={"DJANGO_SETTINGS_MODULE": match[1]},
-        origin={"app": str(manage), "python": origin},
+        environment={"DJANGO_SETTINGS_MODULE": settings},
+        environment_file=environment_file,
+        origin={"app": str(manage), "python": origin, "settings": "DJANGO_SETTINGS_MODULE" if named else str(manage)},
     )
+    if any(found.values()):
+        return app, []
+    place = folder / settings.replace(".", "/")
+    if not place.with_suffix(".py").is_file() and not place.is_dir():
+        raise UsageError(f"neither wsgi.py nor asgi.py in {folder / package.replace('.', '/')}", hint=NAME_IT)
+    return _of_settings(app, settings, cache)
 
 
-def from_target(target: str, python: str | None, here: Path, cache: Path) -> App:
-    """An app named as `module:attribute`: ASGI where what is found there is a coroutine function, WSGI otherwise."""
-    interpreter, origin = _interpreter(here, python)
-    asgi = look(target, interpreter, str(here), {}, cache)["asgi"]
+def _of_settings(app: App, settings: str, cache: Path) -> tuple[App, list[Finding]]:
+    """The callables that the settings name; where they name none, ones made for the race, and that is said."""
+    django = look([], app, cache).django
+    named = {kind: getattr(django, kind, None) for kind in ("wsgi", "asgi")} if django else {}
+    targets = {kind: ":".join(text.rpartition(".")[::2]) for kind, text in named.items() if text}
+    if targets:
+        origin = {**app.origin, "app": "WSGI_APPLICATION and ASGI_APPLICATION"}
+        return msgspec.structs.replace(app, wsgi=targets.get("wsgi"), asgi=targets.get("asgi"), origin=origin), []
+    text = shims.of_django(settings, "wsgi")
+    found = msgspec.structs.replace(app, wsgi=shims.TARGET, paths=(shims.write(cache, text),), shim=text)
+    said = "the project has no wsgi.py: only runserver can serve it as it is, so a module that makes its application was put beside it"
+    hint = "advise --emit writes that module, too; or write wsgi.py as startproject does"
+    return found, [Finding(code="runserver-only", severity="warning", text=said, hint=hint)]
+
+
+def from_target(
+    target: str,
+    python: str | None,
+    here: Path,
+    cache: Path,
+    origin: str = "named on the command line",
+    project: Path | None = None,
+    environment_file: str = "",
+) -> App:
+    """An app named as `module:attribute`: ASGI or WSGI by what is found there; a factory is called in a module made for that.
+
+    It is imported from `here`; its interpreter is that of the `project`, where that is another folder.
+    """
+    interpreter, found_by = own_python.find(project or here, python)
+    plain = target.removesuffix("()")
+    app = App(
+        name=target,
+        directory=str(here),
+        python=interpreter,
+        environment_file=environment_file,
+        origin={"app": origin, "python": found_by},
+    )
+    factory = target.endswith("()") or look([plain], app, cache).targets[plain].factory
+    if factory:
+        text = shims.of_factory(plain)
+        app = msgspec.structs.replace(app, paths=(shims.write(cache, text),), shim=text, name=f"{plain}()")
+        target = shims.TARGET
+    asgi = look([target], app, cache).targets[target].asgi
     wsgi, asgi_target = (None, target) if asgi else (target, None)
     twin = target.replace("wsgi", "asgi") if "wsgi" in target else target.replace("asgi", "wsgi")
     if twin != target and (here / (twin.partition(":")[0].replace(".", "/") + ".py")).is_file():
         wsgi, asgi_target = (twin, target) if asgi else (target, twin)
-    return App(
-        name=target,
-        directory=str(here),
-        python=interpreter,
-        wsgi=wsgi,
-        asgi=asgi_target,
-        origin={"app": "named on the command line", "python": origin},
+    return msgspec.structs.replace(app, wsgi=wsgi, asgi=asgi_target)
+
+
+def _of_candidates(
+    found: list[candidates.Candidate], folder: Path, python: str | None, cache: Path, environment_file: str
+) -> tuple[App, list[Finding]]:
+    """The app of a folder without manage.py; raises UsageError with all names where it is not clear which is meant."""
+    entry = _entry_point(folder)
+    named = [one for one in found if one.target == entry]
+    chosen = named[0] if named else candidates.clearest(found)
+    if chosen is None:
+        names = ", ".join(one.target + ("()" if one.factory else "") for one in found[:6])
+        raise UsageError(f"{len(found)} apps are in {folder}: {names}", hint=f"name one: whichworker race {found[0].target}")
+    root = Path(chosen.root)
+    target = chosen.target + ("()" if chosen.factory else "")
+    origin = "pyproject.toml, tool.fastapi" if named else f"found in {Path(chosen.root).name or folder.name}"
+    app = from_target(target, python, root, cache, origin, folder, environment_file)
+    said = Finding(
+        code="app-found", severity="info", text=f"the app is {target}, {origin}", hint="another: whichworker race module:attribute"
     )
+    return app, [said]
+
+
+def _entry_point(folder: Path) -> str:
+    """What `[tool.fastapi] entrypoint` of pyproject.toml names, which FastAPI's own command line follows."""
+    try:
+        text = (folder / "pyproject.toml").read_text(encoding="utf-8")
+        found = tomllib.loads(text).get("tool", {}).get("fastapi", {}).get("entrypoint", "")
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError):
+        return ""
+    return str(found)
 
 
 def _callable(folder: Path, package: str, kind: str) -> str | None:
     module = f"{package}.{kind}"
     return f"{module}:application" if (folder / (module.replace(".", "/") + ".py")).is_file() else None
-
-
-def _interpreter(folder: Path, python: str | None) -> tuple[str, str]:
-    """The interpreter whose environment has the app's dependencies, and how it was found."""
-    if python:
-        return interpreters.find(python, uv_path()), "--python"
-    for variable, place in (("VIRTUAL_ENV", os.environ.get("VIRTUAL_ENV")), ("", str(folder / ".venv")), ("", str(folder / "venv"))):
-        if place and (Path(place) / "bin/python").exists():
-            return str(Path(place) / "bin/python"), variable or place
-    return interpreters.own_base(), "the interpreter whichworker was installed with: no .venv here and no VIRTUAL_ENV"
 
 
 def _builtin(name: str, python: str | None, cache: Path, extras: bool) -> App:
@@ -100,6 +174,6 @@ def _nothing_here(here: Path) -> Finding:
         code="app-builtin",
         severity="info",
         text="no app was found in this folder, so the built-in Django project races: its numbers are not your app's",
-        evidence=f"no manage.py in {here}",
+        evidence=f"no manage.py and no app of a known framework in {here}",
         hint="name yours: whichworker race FOLDER or whichworker race module:attribute",
     )

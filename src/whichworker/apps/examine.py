@@ -3,70 +3,146 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+import tempfile
+from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct, field
 
-from whichworker.apps import builtin
+from whichworker import redaction
+from whichworker.apps import environment_files
 from whichworker.errors import UsageError
-from whichworker.model import App, Finding
+from whichworker.model import App
 
 IMPORT_SECONDS = 60
-
-LOOK = """
-import importlib, inspect, json, sys
-module, _, path = sys.argv[1].partition(":")
-found = importlib.import_module(module)
-for part in path.split("."):
-    found = getattr(found, part)
-call = found if inspect.isfunction(found) or inspect.isclass(found) else getattr(type(found), "__call__", found)
-asgi = inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(call)
-settings = sys.modules.get("django.conf")
-debug = bool(settings and settings.settings.configured and settings.settings.DEBUG)
-print(json.dumps({"asgi": asgi, "debug": debug}))
-"""
+INSIDE = "inside.py"
+MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 
 
-def look(target: str, python: str, directory: str, environment: dict[str, str], cache: Path) -> dict[str, bool]:
-    """Whether a `module:attribute` is an ASGI callable, and whether Django runs with DEBUG.
+class Target(Struct, frozen=True):
+    """What a `module:attribute` is: an ASGI callable, or something that has to be called to make one."""
+
+    asgi: bool
+    callable: bool = True
+    factory: bool = False
+
+
+class Database(Struct, frozen=True, kw_only=True):
+    """A database as settings or an engine name it; an empty host is this machine."""
+
+    alias: str
+    engine: str
+    host: str
+    port: str
+    name: str | None
+    password: str = field(default="")
+    lasting: int | float | None = 0
+
+
+class Cache(Struct, frozen=True, kw_only=True):
+    """A cache of Django."""
+
+    alias: str
+    backend: str
+    location: str = ""
+
+
+class Static(Struct, frozen=True):
+    """Where static files are asked for, and where they are collected."""
+
+    url: str | None = None
+    root: str | None = None
+
+
+class Django(Struct, frozen=True, kw_only=True):
+    """What a Django project's settings say, as far as a race cares."""
+
+    module: str
+    debug: bool
+    wsgi: str | None
+    asgi: str | None
+    hosts: tuple[str, ...]
+    caches: tuple[Cache, ...]
+    static: Static
+    installed: tuple[str, ...]
+    middleware: tuple[str, ...]
+    sync_middleware: tuple[str, ...]
+    session_engine: str
+    ssl_redirect: bool
+    proxy_ssl_header: tuple[str, str] | None
+    secret_key: str = ""
+    login_url: str | None = None
+
+
+class Look(Struct, frozen=True, kw_only=True):
+    """What an app is, seen from inside."""
+
+    targets: dict[str, Target] = field(default_factory=dict)
+    framework: str = ""
+    debug: bool = False
+    django: Django | None = None
+    databases: tuple[Database, ...] = ()
+    routes: tuple[str, ...] = ()
+    secret_key: str = ""
+
+
+def look(targets: Sequence[str], app: App, cache: Path) -> Look:
+    """Import these targets of an app, or its settings alone where there are none; its secrets are remembered so that they stay in.
 
     Raises UsageError with the end of the traceback where it cannot be imported.
     """
-    path = os.pathsep.join(filter(None, [directory, os.environ.get("PYTHONPATH", "")]))
-    variables = {**os.environ, **environment, "PYTHONPATH": path, "PYTHONPYCACHEPREFIX": str(cache / "pycache")}
+    told = environment_files.read(app.environment_file)
+    path = os.pathsep.join(filter(None, [app.directory, *app.paths, os.environ.get("PYTHONPATH", "")]))
+    variables = {**os.environ, **told, **app.environment, "PYTHONPATH": path, "PYTHONPYCACHEPREFIX": str(cache / "pycache")}
     variables.pop("VIRTUAL_ENV", None)
-    try:
-        run = subprocess.run(
-            [python, "-c", LOOK, target],
-            cwd=directory,
-            env=variables,
-            capture_output=True,
-            text=True,
-            timeout=IMPORT_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise UsageError(f"importing {target} did not end within {IMPORT_SECONDS} s") from error
-    if run.returncode:
-        lines = run.stderr.strip().splitlines() or ["no message"]
-        hint = f"it is imported in {directory} by {python}; --python names another interpreter"
-        raise UsageError(f"the app {target} cannot be imported: {lines[-1]}", seen="\n".join(lines[-8:]), hint=hint)
-    found: dict[str, bool] = msgspec.json.decode(run.stdout.splitlines()[-1])
+    text = (files("whichworker.apps") / INSIDE).read_text(encoding="utf-8")
+    what = ", ".join(targets) or app.environment.get("DJANGO_SETTINGS_MODULE", app.name)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "look.json"
+        try:
+            run = subprocess.run(
+                [app.python, "-c", text, str(out), *targets],
+                cwd=app.directory,
+                env=variables,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=IMPORT_SECONDS,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise UsageError(f"importing {what} did not end within {IMPORT_SECONDS} s") from error
+        if run.returncode or not out.exists():
+            raise _not_importable(what, run.stderr, app)
+        found = msgspec.json.decode(out.read_bytes(), type=Look)
+    remember(found)
     return found
 
 
-def examine(app: App, cache: Path) -> list[Finding]:
-    """What importing an app shows; raises UsageError where it cannot be imported. The built-in apps are known."""
-    if app.name.startswith(builtin.PREFIX):
-        return []
-    findings = []
-    seen = [look(target, app.python, app.directory, app.environment, cache) for target in (app.wsgi, app.asgi) if target]
-    if any(found["debug"] for found in seen):
-        text = "DEBUG is on: Django keeps every query and answers with debug pages, so these are not the numbers of a deployment"
-        findings.append(Finding(code="debug-on", severity="warning", text=text, hint="race with the settings you deploy"))
-    if (Path(app.directory) / "gunicorn.conf.py").is_file():
-        text = "gunicorn reads the gunicorn.conf.py of this folder: its arms run with settings that are not shown here"
-        findings.append(Finding(code="gunicorn-conf", severity="warning", text=text))
-    return findings
+def remember(found: Look) -> None:
+    """What an app keeps secret is kept secret here, too."""
+    redaction.remember("SECRET_KEY", found.secret_key or (found.django.secret_key if found.django else ""))
+    for database in found.databases:
+        redaction.remember("DATABASE_PASSWORD", database.password)
+    for one in found.django.caches if found.django else ():
+        redaction.remember_environment({f"CACHE_{one.alias}": one.location})
+
+
+def _not_importable(what: str, stderr: str, app: App) -> UsageError:
+    lines = stderr.strip().splitlines() or ["no message"]
+    missing = next((match for line in reversed(lines) if (match := MISSING.search(line))), None)
+    hint = f"it is imported in {app.directory} by {app.python}; --python names another interpreter"
+    if missing and missing[1].partition(".")[0] != what.partition(":")[0].partition(".")[0]:
+        files_of = [name for name in ("requirements.txt", "pyproject.toml", "Pipfile") if (Path(app.directory) / name).is_file()]
+        of = f" -r {files_of[0]}" if files_of[:1] == ["requirements.txt"] else ""
+        hint = (
+            f"{app.python} has no {missing[1]}: install the project's dependencies there{f' (pip install{of})' if of else ''}, or --python"
+        )
+    elif not app.environment_file and (found := environment_files.beside(Path(app.directory))):
+        hint = f"{hint}; {found.name} was not read: --env-file {found.name} does"
+    return UsageError(f"the app {what} cannot be imported: {lines[-1]}", seen="\n".join(lines[-8:]), hint=hint)

@@ -8,7 +8,38 @@ from typing import NoReturn, TextIO
 
 from rich.console import Console
 
+from whichworker import redaction
+
 PIPED_WIDTH = 120
+
+
+class Clean(io.StringIO):
+    """A stream that lets no secret through which is known; rich writes whole lines, or frames."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self.stream = stream
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """That of the stream: rich chooses its characters by it."""
+        return self.stream.encoding
+
+    def write(self, text: str) -> int:
+        """Write it without the secrets."""
+        return self.stream.write(redaction.clean(text))
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        self.stream.flush()
+
+    def isatty(self) -> bool:
+        """Whether the stream is a terminal."""
+        return self.stream.isatty()
+
+    def fileno(self) -> int:
+        """Of the stream."""
+        return self.stream.fileno()
 
 
 class Plain(Console):
@@ -31,5 +62,5 @@ def notes() -> Console:
 
 def _console(stream: TextIO | None) -> Console:
     """None is a stream that was closed before we began: then nobody reads."""
-    file = stream or io.StringIO()
+    file = Clean(stream) if stream else io.StringIO()
     return Plain(file=file, highlight=False, markup=False, width=None if file.isatty() else PIPED_WIDTH)

@@ -11,10 +11,14 @@ from typing import NoReturn
 import click
 
 import whichworker
+from whichworker import redaction
 from whichworker.errors import WhichworkerError
 
 COMMANDS = {
     "race": "whichworker.cli.race:race",
+    "advise": "whichworker.cli.advise:advise",
+    "init": "whichworker.cli.init:init",
+    "show": "whichworker.cli.show:show",
     "load": "whichworker.cli.load:load",
     "serve": "whichworker.cli.serve:serve",
     "preflight": "whichworker.cli.preflight:preflight",
@@ -64,7 +68,7 @@ def main() -> NoReturn:
         error.show()
         code = USAGE
     except WhichworkerError as error:
-        click.echo(f"whichworker: {error}", err=True)
+        click.echo(redaction.clean(f"whichworker: {error}"), err=True)
         code = error.exit_code
     except BrokenPipeError:
         sys.stdout = None  # nobody reads on: nothing is left to flush

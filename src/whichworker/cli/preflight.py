@@ -19,8 +19,9 @@ from whichworker.cli import consoles
 from whichworker.cli.options import options_of
 from whichworker.config.options import PreflightOptions
 from whichworker.lab import preflight as laboratory
+from whichworker.lab import reference
 from whichworker.lab.preflight import ArmReport, CaseTitle, Report
-from whichworker.model import Question
+from whichworker.model import Permits, Question
 from whichworker.report import files, terminal
 from whichworker.store import places
 
@@ -49,6 +50,9 @@ def preflight(app: str | None, **given: Any) -> int:
         _print_plan(notes, question)
         return 0
     with tempfile.TemporaryDirectory(prefix="whichworker-") as folder:
+        known = reference.learn(question, Permits(), Path(folder), cache, lambda text: notes.print(text, style="dim"))
+        terminal.print_findings(notes, known.findings)
+        question = known.question
         arms = list(laboratory.inspect(question, Path(folder), cache, lambda text: notes.print(text, style="dim")))
     report = laboratory.report(question, arms, findings)
     _write(report, options.json)

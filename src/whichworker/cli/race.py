@@ -18,9 +18,10 @@ from whichworker.cli.progress import Printer
 from whichworker.config.layers import gather
 from whichworker.config.options import OutputOptions, RaceOptions
 from whichworker.errors import UsageError
-from whichworker.lab import investigation
+from whichworker.lab import investigation, search
 from whichworker.lab.ask import ask
 from whichworker.lab.investigation import Plan
+from whichworker.lab.own import permits_of
 from whichworker.model import Question
 from whichworker.report import files, terminal
 from whichworker.result import Result
@@ -48,7 +49,7 @@ def race(app: str | None, **given: Any) -> int:
     planned = _plan(app, given, output, printer, notes)
     if planned is None:
         return 0
-    result = investigation.carry_out(planned, printer, shlex.join(["whichworker", *sys.argv[1:]]))
+    planned, result = _carry_out(planned, printer, notes)
     printer.close()
     written = files.write(result, json=output.json, html=output.html)
     with contextlib.suppress(OSError):  # a reader that went away must not cost the exit code; the files are written
@@ -61,6 +62,18 @@ def race(app: str | None, **given: Any) -> int:
     return _exit_code(result, require_verdict=output.require_verdict)
 
 
+def _carry_out(planned: Plan, printer: Printer, notes: Console) -> tuple[Plan, Result]:
+    """The race; where it is the first step of a search, the second one after it."""
+    command = shlex.join(["whichworker", *sys.argv[1:]])
+    result = investigation.carry_out(planned, printer, command)
+    if planned.question.search is None or not result.run.finished or (following := search.second(planned, result)) is None:
+        return planned, result
+    printer.clear()
+    notes.print(f"settings   {len(following.question.arms)} arms of the best servers, in what is left of the time", style="dim")
+    _print_plan(notes, following, following.question)
+    return following, investigation.carry_out(following, printer, command)
+
+
 def _plan(app: str | None, given: dict[str, Any], output: OutputOptions, printer: Printer, notes: Console) -> Plan | None:
     here, cache = Path.cwd(), places.cache_folder()
     project = Path(app).resolve() if app and Path(app).is_dir() else here
@@ -70,17 +83,18 @@ def _plan(app: str | None, given: dict[str, Any], output: OutputOptions, printer
             fact = f"{', '.join(app_given)} cannot be changed in a run that is resumed"
             raise UsageError(fact, hint="only --time, --json and --html go with --resume; or start a new run")
         seconds = options.time if origins["time"].startswith("--") else None
-        planned = investigation.resume(places.find_run(project, output.resume), cache, printer, seconds, app)
+        planned = investigation.resume(places.find_run(project, output.resume), cache, printer, seconds, app, project=project)
         if output.dry_run:
             _print_plan(notes, planned, planned.question)
             return None
     else:
         question, findings = ask(app, options, here, cache)
+        question = search.first(question) if search.wanted(question, options.search) else question
         terminal.print_findings(notes, findings)
         if output.dry_run:
             terminal.print_plan(notes, question, {})
             return None
-        planned = investigation.plan(question, findings, project, cache, printer)
+        planned = investigation.plan(question, findings, project, cache, printer, permits_of(options))
     printer.clear()
     _print_plan(notes, planned, planned.question)
     return planned

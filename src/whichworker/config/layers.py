@@ -21,6 +21,7 @@ READERS: dict[str, Callable[[str], float]] = {
     "duration": units.parse_duration,
     "share": units.parse_share,
     "rate": units.parse_rate,
+    "size": units.parse_size,
 }
 TABLES = ("load", "study", "explain")
 """Commands whose keys are in a table of their own, below those of a race."""

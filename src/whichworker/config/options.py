@@ -24,7 +24,7 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
     """What `whichworker race` can be told, beside the app."""
 
     servers: Annotated[str, option("the arms, separated by commas; all-wsgi, all-asgi for all; without it, the twelve usual", "A,B")] = ""
-    workload: Annotated[str, option("what to ask: json, json-async, query-json, query-json-async, or a path of the app", "NAME")] = ""
+    workload: Annotated[str, option("what to ask of a built-in app: json, json-async, query-json, query-json-async", "NAME")] = ""
     database: Annotated[
         Literal["sqlite", "postgres"] | None,
         option("of a built-in app, sqlite without it; postgres is that of DATABASE_URL, or a private one of what is installed"),
@@ -46,6 +46,27 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
         option("your own rate, such as 50/s: which is the cheapest arm that holds the objective at it?", "R", "rate", optional=True),
     ] = None
     profile: Annotated[bool, option("sample the finalists' Python functions with py-spy, outside of what is timed")] = False
+    url: Annotated[tuple[str, ...], option("a path to ask, or 3:/path for one asked three times as often; repeatable", "PATH")] = ()
+    from_log: Annotated[str, option("ask what an access log shows: common, combined or JSON lines", "FILE")] = ""
+    from_har: Annotated[str, option("ask what a browser recorded, as a HAR file", "FILE")] = ""
+    from_openapi: Annotated[str, option("ask what an OpenAPI schema has, as JSON", "FILE")] = ""
+    requests: Annotated[str, option("ask what a load file says, in TOML", "FILE")] = ""
+    header: Annotated[tuple[str, ...], option("a header of every request, such as 'Cookie: sessionid=…'; repeatable", "H")] = ()
+    expect: Annotated[
+        tuple[str, ...], option("what a right answer has, beside what is learnt from the app, as for load; repeatable", "E")
+    ] = ()
+    login: Annotated[str, option("fill in a form first: '/login/ username=ann password=$PASSWORD'; needs --allow-writes", "FORM")] = ""
+    env_file: Annotated[str, option("variables of the app, NAME=value a line; read at each start, kept nowhere", "FILE")] = ""
+    cpus: Annotated[int | None, option("cores of the servers; without it, all usable but one, which generates the load", "N")] = None
+    memory: Annotated[Positive | None, option("memory of a server with all its workers, such as 512MB", "SIZE", "size", optional=True)] = (
+        None
+    )
+    search: Annotated[
+        bool | None, option("search the settings of the best servers, too; without either, where there is time and an app of one's own")
+    ] = None
+    allow_writes: Annotated[bool, option("the app may write to its database while it is measured")] = False
+    allow_outbound: Annotated[bool, option("the app may open connections to other machines while it is measured")] = False
+    allow_remote_database: Annotated[bool, option("the app's database may be on another machine")] = False
 
 
 class OutputOptions(Struct, frozen=True, kw_only=True):
@@ -114,6 +135,26 @@ class LoadRunOptions(Struct, frozen=True, kw_only=True):
         option("write the result for another tool: prometheus, influx, k6, locust, or a dashboard for grafana; repeatable", "FORMAT=PATH"),
     ] = ()
     dry_run: Annotated[bool, option("print the plan and how long it will take, send nothing")] = False
+
+
+class AdviseOptions(Struct, frozen=True, kw_only=True):
+    """What `whichworker advise` can be told, beside the run; never in the configuration file."""
+
+    emit: Annotated[
+        tuple[str, ...],
+        option("write files to deploy with: gunicorn, systemd, docker, procfile, supervisor, kubernetes, nginx; repeatable", "KIND"),
+    ] = ()
+    out: Annotated[str, option("the folder of the files; without it deploy, in this folder", "FOLDER")] = ""
+    verify: Annotated[bool, option("start what the files say and measure whether it keeps what was promised")] = False
+    app: Annotated[str, option("the folder of the app, where that is not this one", "FOLDER")] = ""
+
+
+class InitOptions(Struct, frozen=True, kw_only=True):
+    """What `whichworker init` can be told; never in the configuration file."""
+
+    app: Annotated[str, option("the app: a folder or MODULE:ATTRIBUTE; without it, as in a race", "APP")] = ""
+    python: Annotated[str, option("interpreter of the app, as a version or a path", "X")] = ""
+    force: Annotated[bool, option("write over a whichworker.toml that is there")] = False
 
 
 class ServeOptions(Struct, frozen=True, kw_only=True):

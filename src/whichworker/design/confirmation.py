@@ -75,7 +75,7 @@ class Confirmation:
         return count > PATIENCE * self.needed(clause) / self.before[clause]
 
     def _futile(self, clause: int) -> bool:
-        missed, count = self._effective(clause)
+        _, count = self._effective(clause)
         share = self.slo.clauses[clause].share
         return count * share >= LEAST_INFORMATION and self._kept_with(clause) < FUTILE
 

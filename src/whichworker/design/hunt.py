@@ -61,8 +61,8 @@ class Shot(Struct, frozen=True, kw_only=True):
 class Hunt:
     """What one arm is asked next, and what came of it.
 
-    `throughput` is that at saturation; `rate` one that the user asked about. Of `patience`, the seconds there are for all of it, the search has
-    `SEARCH_SHARE` at most: a slow arm must not search until nothing can be confirmed.
+    `throughput` is that at saturation; `rate` one that the user asked about. Of `patience`, the seconds there are for all of it, the search
+    has `SEARCH_SHARE` at most: a slow arm must not search until nothing can be confirmed.
     """
 
     def __init__(

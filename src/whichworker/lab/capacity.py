@@ -41,7 +41,7 @@ SHARE, MOST_SECONDS, LEAST_SECONDS = 0.4, 240.0, 30.0
 
 def reserved_seconds(question: Question) -> float:
     """How much of the time the race must leave."""
-    if question.budget.shared:
+    if question.budget.shared or question.search is not None:
         return 0.0
     seconds, arms = question.budget.seconds, len(question.arms)
     left = min(MOST_SECONDS, seconds - arms * PREFLIGHT_SECONDS - BLOCKS * (arms + 1) * WINDOW_SECONDS)

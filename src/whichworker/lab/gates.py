@@ -37,8 +37,8 @@ def gates_of(
 ) -> Iterator[Gate]:
     """All gates that apply to one arm; `tried` are its windows that were refused, and all of them.
 
-    `readings` are the windows that count and those that stayed refused; `failures` are of windows that were thrown out whole. Where generator
-    and servers share a core (`shared`), what the generator used of it says nothing.
+    `readings` are the windows that count and those that stayed refused; `failures` are of windows that were thrown out whole. Where
+    generator and servers share a core (`shared`), what the generator used of it says nothing.
 
     A gate whose reading could not be made has `seen` None and is not passed: nobody knows.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,16 +11,18 @@ import msgspec
 from msgspec import Struct
 
 import whichworker
+from whichworker import redaction
 from whichworker.errors import UsageError
-from whichworker.lab import preflight, prepare, profile, race, services, verdict
+from whichworker.lab import preflight, prepare, profile, race, reference, services, verdict
+from whichworker.lab.reference import Reference
 from whichworker.lab.running import Bench
 from whichworker.lab.watch import Watch
-from whichworker.model import Environment, Finding, Question
+from whichworker.model import Environment, Finding, Permits, Question
 from whichworker.probes import machine
-from whichworker.result import Result
+from whichworker.result import Result, Searched
 from whichworker.store import places
 from whichworker.store.journal import FILE, Journal
-from whichworker.store.records import Failed, Header, Noted, Session
+from whichworker.store.records import Failed, FirstStep, Header, Noted, Session
 
 
 class Plan(Struct, frozen=True):
@@ -31,7 +34,9 @@ class Plan(Struct, frozen=True):
     findings: tuple[Finding, ...]
     folder: Path
     cache: Path
+    project: Path
     resumed: bool = False
+    searched: tuple[Searched, ...] = ()
 
     @property
     def run(self) -> str:
@@ -39,8 +44,10 @@ class Plan(Struct, frozen=True):
         return self.folder.name
 
 
-def plan(question: Question, findings: Sequence[Finding], project: Path, cache: Path, watch: Watch) -> Plan:
-    """Build what has to be built and ask what has never been asked of it, before the clock of the race starts."""
+def plan(question: Question, findings: Sequence[Finding], project: Path, cache: Path, watch: Watch, permits: Permits | None = None) -> Plan:
+    """Build what has to be built, learn what the app's right answers are, and ask what has never been asked, before the clock starts."""
+    known = _learn(question, permits or Permits(), cache, watch)
+    question, findings = known.question, (*findings, *known.findings)
     if question.profile:
         watch.note("py-spy")
         profile.fetch_tool()
@@ -48,10 +55,16 @@ def plan(question: Question, findings: Sequence[Finding], project: Path, cache: 
     folder = places.new_run(project)
     with services.serving(question, folder, cache, watch.note) as backing:
         unfit, told = preflight.admit(Bench(question, environments, folder, cache, backing), watch.note)
-    return Plan(question, environments, (*without, *unfit), (*findings, *told), folder, cache)
+    return Plan(question, environments, (*without, *unfit), (*findings, *told), folder, cache, project)
 
 
-def resume(folder: Path, cache: Path, watch: Watch, seconds: float | None, named: str | None = None) -> Plan:
+def _learn(question: Question, permits: Permits, cache: Path, watch: Watch) -> Reference:
+    """The reference run, in a folder that is gone afterwards: a run that cannot begin leaves nothing behind."""
+    with tempfile.TemporaryDirectory() as folder:
+        return reference.learn(question, permits, Path(folder), cache, watch.note)
+
+
+def resume(folder: Path, cache: Path, watch: Watch, seconds: float | None, named: str | None = None, *, project: Path) -> Plan:
     """The plan of an earlier run, with what is left of its time or with `seconds` more.
 
     Raises UsageError where its app is not the one named, or its environments are no longer what they were.
@@ -60,6 +73,8 @@ def resume(folder: Path, cache: Path, watch: Watch, seconds: float | None, named
         header = journal.header()
         spent = sum(session.seconds for session in journal.of(Session))
     question = header.question
+    if any("[" in value and redaction.MARK.search(value) for request in question.workload.requests for _, value in request.headers):
+        raise UsageError(f"run {header.run} cannot be resumed: it was sent a secret, which is kept nowhere", hint="start a new run")
     if named is not None and named != question.app.name and Path(named).resolve() != Path(question.app.directory):
         raise UsageError(f"run {header.run} is one of {question.app.name}, not of {named}", hint="leave the app out, or start a new run")
     if seconds is not None:
@@ -72,7 +87,7 @@ def resume(folder: Path, cache: Path, watch: Watch, seconds: float | None, named
         raise UsageError(f"run {header.run} cannot be resumed: its services are not the ones it was begun with", hint="start a new run")
     if machine.describe().fingerprint != header.machine.fingerprint:
         raise UsageError(f"run {header.run} cannot be resumed: it was begun on another machine", hint="start a new run")
-    return Plan(question, environments, (), (), folder, cache, resumed=True)
+    return Plan(question, environments, (), (), folder, cache, project, resumed=True)
 
 
 def carry_out(planned: Plan, watch: Watch, command: str) -> Result:
@@ -107,6 +122,8 @@ def _open(journal: Journal, planned: Plan, command: str) -> None:
             environments=planned.environments,
         )
     )
+    if planned.searched:
+        journal.append(FirstStep(searched=planned.searched))
     for record in planned.without:
         journal.append(record)
     for finding in planned.findings:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from whichworker.design.validity import MOST_TRIES, arm_fault, refusal, too_fast
 from whichworker.errors import ServerFailed, WhichworkerError
 from whichworker.lab.running import Bench, Running, running
@@ -137,11 +139,18 @@ def load_of(bench: Bench, run: Running, connections: int, seconds: float, settle
     )
 
 
+def _with_log(failure: Failure, launch: Launch) -> Failure:
+    """An error of the app with the end of its log, which may say why."""
+    if failure.kind != "status" or "got 5" not in failure.sample:
+        return failure
+    return msgspec.structs.replace(failure, sample=f"{failure.sample}\n{launch.log_tail()}".rstrip())
+
+
 def check(launch: Launch, tally: Tally) -> None:
     """No failure goes unseen: a server that ended, wrong answers, broken connections."""
     if launch.ended():
         raise launch.failure("died", "the server ended under load")
     if tally.failures:
-        raise ArmFailed(tally.failures)
+        raise ArmFailed(tuple(_with_log(failure, launch) for failure in tally.failures))
     if not tally.requests:
         raise ArmFailed((Failure(kind="timeout", count=1, sample="not one answer was complete within the window"),))

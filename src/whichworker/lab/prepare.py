@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from whichworker.apps import environments
+from whichworker.apps import builtin, environments
 from whichworker.apps.interpreters import Interpreter, inspect
 from whichworker.design import ladder, steady
 from whichworker.errors import EnvironmentFailed, ServerFailed
@@ -16,6 +16,7 @@ from whichworker.lab.measure import WARM_UP_SECONDS, ArmFailed, check, failed, l
 from whichworker.lab.running import Bench, Running, running
 from whichworker.load.generator import Generator
 from whichworker.model import Arm, Environment, Failure, Question
+from whichworker.servers import table
 from whichworker.store.records import Failed, Prepared
 
 WARM_UP_RECORD_SECONDS, STRETCH_SECONDS, WARM_UP_CONNECTIONS = 1.5, 0.05, 16
@@ -25,6 +26,7 @@ LEAST_ANSWERS = 300
 """With fewer in the whole record a stretch of 50 ms holds too few to tell a change from chance."""
 RUNG_SETTLE_SECONDS = 0.1
 MOST_RUNG_SECONDS = 4.0
+LEAST_CROWD, MOST_CROWD, MOST_CROWD_SECONDS = 8, 64, 5.0
 
 
 def build(
@@ -57,6 +59,8 @@ def prepare(bench: Bench, generator: Generator, arm: Arm) -> Prepared | Failed:
             calibrated = bench.question.budget.seconds >= SECONDS_TO_CALIBRATE * len(bench.question.arms)
             warm = _warm_up(bench, generator, run) if calibrated else None
             rungs = _climb(bench, generator, run)
+            if not bench.question.app.name.startswith(builtin.PREFIX):
+                _crowd(bench, generator, run, arm, max(rungs.values()))
             saturating = bench.question.connections or ladder.knee(rungs)
             return Prepared(
                 arm=arm.name,
@@ -81,6 +85,14 @@ def _warm_up(bench: Bench, generator: Generator, run: Running) -> float | None:
     slow = tally.requests < LEAST_ANSWERS
     cut = steady.truncation(tally.per_bucket)
     return 0.0 if slow else None if cut is None else cut * STRETCH_SECONDS
+
+
+def _crowd(bench: Bench, generator: Generator, run: Running, arm: Arm, per_second: float) -> None:
+    """More requests at once than the arm has slots, for a second or so: what requests share must show before the app is raced."""
+    limit = table.load(arm.server).in_flight_limit(arm.settings)
+    connections = min(MOST_CROWD, max(LEAST_CROWD, 2 * limit if limit else MOST_CROWD // 2))
+    seconds = min(MOST_CROWD_SECONDS, max(1.0, 3 * connections / per_second))
+    _rung(bench, generator, run, connections, seconds, RUNG_SETTLE_SECONDS)
 
 
 def _climb(bench: Bench, generator: Generator, run: Running) -> dict[int, float]:

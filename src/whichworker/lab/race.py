@@ -53,12 +53,16 @@ def investigate(bench: Bench, journal: Journal, watch: Watch, clock: Callable[[]
             settled = preflight(bench, generator, journal, watch, left)
             if settled is not None:
                 later = capacity.reserved_seconds(bench.question)
-                after = PROFILE_SECONDS * capacity.places_of(bench.question) if bench.question.profile else 0.0
+                after = (
+                    PROFILE_SECONDS * capacity.places_of(bench.question)
+                    if bench.question.profile and bench.question.search is None
+                    else 0.0
+                )
                 track = Track(bench, generator, journal, watch, settled, left, later + after)
                 track.run()
                 if later and not track.hopeless and (throughput := finalists(bench.question, track.race, journal)):
                     capacity.contest(bench, generator, journal, watch, throughput, settled.connections, lambda: left() - after)
-                if bench.question.profile:
+                if bench.question.profile and bench.question.search is None:
                     _profile(bench, generator, journal, watch, finalists(bench.question, track.race, journal), settled.connections)
             ended = "finished"
         finally:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
+from whichworker import redaction
+from whichworker.apps import environment_files
 from whichworker.errors import ServerFailed
 from whichworker.lab.services import NONE, Backing
 from whichworker.load.http1 import FramingError, fetch, judge_answer
@@ -85,6 +87,15 @@ def running(bench: Bench, arm: Arm) -> Iterator[Running]:
             return
         finally:
             shutil.rmtree(order.environment["TMPDIR"], ignore_errors=True)
+            _clean_log(Path(order.log))
+
+
+def _clean_log(log: Path) -> None:
+    """A log that is kept is kept without the app's secrets."""
+    if redaction.knows() and log.is_file():
+        before = log.read_bytes()
+        if (after := redaction.clean_bytes(before)) != before:
+            log.write_bytes(after)
 
 
 def _account(arm: Arm, run: Running, ending: Ending, number: signal.Signals) -> Iterator[Finding]:
@@ -170,6 +181,7 @@ def _environment(bench: Bench, arm: Arm, environment: Environment, command: Comm
     path = [app.directory, *app.paths, *filter(None, [inherited.get("PYTHONPATH")])]
     return {
         **inherited,
+        **environment_files.read(app.environment_file),
         **app.environment,
         **bench.services.variables,
         **arm.environment,

@@ -11,12 +11,15 @@ import numpy as np
 
 import whichworker
 from whichworker.advise.recommend import recommend
+from whichworker.apps import builtin
 from whichworker.design import evidence
 from whichworker.design.elimination import FIRST_DECISION
 from whichworker.design.pairs import Pair, ranks
 from whichworker.design.race import TWIN, TWIN_LIMIT, Race
 from whichworker.design.validity import session_refusal
 from whichworker.lab.capacity_verdict import SecondStage
+from whichworker.lab.diagnosis import diagnose
+from whichworker.lab.discovered import discovered
 from whichworker.lab.passport import Passports
 from whichworker.lab.prepare import versions
 from whichworker.lab.probed import middle_of, probed
@@ -32,13 +35,15 @@ from whichworker.result import (
     Result,
     Run,
     SaturationLatency,
+    Searched,
     Twin,
     Validity,
 )
 from whichworker.result import Window as WindowResult
 from whichworker.store.journal import Journal
-from whichworker.store.records import BlockEnd, Failed, Noted, Prepared, Session, Settled, Window
+from whichworker.store.records import BlockEnd, Failed, FirstStep, Header, Noted, Prepared, Session, Settled, Window
 
+SHARE_OF_MEMORY = 0.8
 INTERVAL = 0.05
 """Every `low` and `high` of a single arm is a 95 % interval, whatever the alpha of the claims."""
 
@@ -97,7 +102,19 @@ def judge(journal: Journal, time_seconds: float | None = None) -> Result:
         twin=twin,
         windows=tuple(_window(block, name, reading) for name, readings in whole.items() for block, reading in readings.items()),
     )
-    return recommend(result)
+    return recommend(
+        msgspec.structs.replace(result, app=discovered(question), settings_searched=_first_step(journal)), _memory_limit(header)
+    )
+
+
+def _first_step(journal: Journal) -> tuple[Searched, ...]:
+    return next((record.searched for record in journal.of(FirstStep)), ())
+
+
+def _memory_limit(header: Header) -> int | None:
+    """What a server may use: the budget's, or four fifths of the machine's."""
+    machine = header.machine.memory_bytes
+    return header.question.budget.memory_bytes or (round(SHARE_OF_MEMORY * machine) if machine else None)
 
 
 def whole_windows(journal: Journal) -> dict[str, dict[int, Reading]]:
@@ -234,6 +251,7 @@ def _validity(journal: Journal, race: Race | None, twin: Twin | None) -> Validit
 
 
 def _findings(journal: Journal, twin: Twin | None, validity: Validity) -> Iterable[Finding]:
+    header = journal.header()
     yield from (record.finding for record in journal.of(Noted))
     for record in journal.of(Failed):
         if record.arm == TWIN and twin is not None:
@@ -242,6 +260,8 @@ def _findings(journal: Journal, twin: Twin | None, validity: Validity) -> Iterab
             continue
         for failure in record.failures:
             yield _failure(record, failure)
+        if not header.question.app.name.startswith(builtin.PREFIX):
+            yield from diagnose(header.question, record)
     yield from _launch_findings(journal)
     if twin is not None and twin.blocks < FIRST_DECISION and validity.state == "valid":
         text = f"the twin of {twin.arm} ran in {twin.blocks} blocks only: nothing tells whether this machine is even-handed"

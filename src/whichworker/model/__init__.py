@@ -9,7 +9,7 @@ from whichworker.model.arms import App, Arm, Budget, Command, Environment, Inter
 from whichworker.model.loads import FAILURE_KINDS, PHASES, CheckCount, Failure, Load, Pace, Stage, Tally
 from whichworker.model.objectives import Clause, Slo
 from whichworker.model.readings import Finding, Machine, Probes, Reading, Severity
-from whichworker.model.requests import Address, Answer, Capture, Check, Request, Session, Step, Tls, Workload
+from whichworker.model.requests import Address, Answer, Capture, Check, Login, Permits, Request, Session, Step, Tls, Workload
 
 __all__ = [
     "FAILURE_KINDS",
@@ -30,8 +30,10 @@ __all__ = [
     "Interface",
     "Knob",
     "Load",
+    "Login",
     "Machine",
     "Pace",
+    "Permits",
     "Probes",
     "Question",
     "Reading",

@@ -17,6 +17,11 @@ Settings = dict[str, SettingValue]
 class App(Struct, frozen=True, kw_only=True):
     """What is served. `environment` is added to the server's, `paths` are searched for modules after the directory; `origin` says where
     each fact was found.
+
+    `environment_file` is read at each launch and kept nowhere, as it may hold secrets; `shim` is the text of a module that had to be made
+    for servers to find the app; `framework` is the name of its package, `databases` and `caches` are what its settings name, in
+    words, `database_files` the files of SQLite among them. Every
+    request has `headers`, such as the one by which a proxy says that it was asked by HTTPS.
     """
 
     name: str
@@ -30,6 +35,13 @@ class App(Struct, frozen=True, kw_only=True):
     setup: tuple[tuple[str, ...], ...] = ()
     origin: dict[str, str] = field(default_factory=dict)
     paths: tuple[str, ...] = ()
+    environment_file: str = ""
+    shim: str = ""
+    framework: str = ""
+    databases: tuple[str, ...] = ()
+    database_files: tuple[str, ...] = ()
+    caches: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
 
     def target(self, interface: Interface) -> str | None:
         """The `module:attribute` a server of this interface loads, or None when the app has none."""
@@ -116,6 +128,7 @@ class Question(Struct, frozen=True, kw_only=True):
     """Everything that decides what a race measures; `apps` is the same app on each interpreter, by the arms' `python`.
 
     `slo` is the objective whose capacity is sought (None: one is derived), `rate` the user's own rate of requests, per second.
+    `search` are the seconds of a search whose first step this is (None: it is none); `first_step` is the run of that of a second one.
     `database` and `cache` are those of a built-in app, None for any other; `services` says what each service is that runs beside it.
     """
 
@@ -134,6 +147,8 @@ class Question(Struct, frozen=True, kw_only=True):
     slo: Slo | None = None
     rate: float | None = None
     profile: bool = False
+    search: float | None = None
+    first_step: str = ""
 
     @property
     def app(self) -> App:

@@ -74,11 +74,28 @@ class Session(Struct, frozen=True, kw_only=True):
     weight: int = 1
 
 
+class Login(Struct, frozen=True, kw_only=True):
+    """A form that is filled in and sent once: its path, and what is written into its fields. Never kept anywhere."""
+
+    path: str
+    fields: dict[str, str]
+
+
+class Permits(Struct, frozen=True, kw_only=True):
+    """What a user allows a tool to do with his own app, and how it logs in; it holds secrets and is never kept anywhere."""
+
+    writes: bool = False
+    outbound: bool = False
+    remote_database: bool = False
+    login: Login | None = None
+
+
 class Workload(Struct, frozen=True, kw_only=True):
     """What is asked. No right answer can arrive sooner than `minimum_service_seconds`.
 
     `extras`: the built-in apps need their larger environment for it. `upstream`: the local upstream has to run.
     `asynchronous`: an async view (or `async def` route) answers; `twin` is the same workload in the other form, where there is one.
+    `learn`: the right answers are still to be learnt from the app; `named` requests must all be answered, `found` ones are tried.
     """
 
     name: str
@@ -89,6 +106,7 @@ class Workload(Struct, frozen=True, kw_only=True):
     upstream: bool = False
     asynchronous: bool = False
     twin: str = ""
+    learn: Literal["", "named", "found"] = ""
 
 
 class Address(Struct, frozen=True):

@@ -90,3 +90,28 @@ def _socket_inodes(pid: int) -> list[str]:
         if name.startswith("socket:["):
             found.append(name[8:-1])
     return found
+
+
+def outward(pids: Iterable[int]) -> list[str]:
+    """Where sockets of these processes lead that are connected, or being connected, to another machine: `address:port`."""
+    inodes = {inode for pid in pids for inode in _socket_inodes(pid)}
+    found = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        path = Path(table)
+        lines = path.read_text().splitlines()[1:] if path.exists() else []
+        for fields in (line.split() for line in lines):
+            address, _, port = fields[2].partition(":")
+            if fields[3] in CONNECTED and fields[9] in inodes and not is_loopback(address):
+                found.append(f"{_readable(address)}:{int(port, 16)}")
+    return found
+
+
+CONNECTED = ("01", "02")
+"""ESTABLISHED and SYN_SENT."""
+
+
+def _readable(address: str) -> str:
+    """An address as people write it, from little-endian words of hexadecimal digits."""
+    words = [bytes.fromhex(address[at : at + 8])[::-1] for at in range(0, len(address), 8)]
+    family = socket.AF_INET if len(words) == 1 else socket.AF_INET6
+    return socket.inet_ntop(family, b"".join(words))

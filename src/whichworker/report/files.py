@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from whichworker import redaction
 from whichworker.errors import UsageError
 from whichworker.report import explain_page, exports, hdr_log, study_page, study_picture
 from whichworker.report import html as page
@@ -79,9 +80,17 @@ def write_explain(result: ExplainResult, *, json: str = "", html: str = "", mark
     return written
 
 
+def write_text(path: Path, text: str, *, executable: bool = False) -> Path:
+    """Write a text file whole or not at all; raises UsageError where it cannot be written."""
+    written = _replace(path, text.encode(), kept=False)
+    if executable:
+        written.chmod(0o755)
+    return written
+
+
 def _write_json(result: AnyResult, json: str) -> list[Path]:
     if json == STANDARD_OUTPUT:
-        sys.stdout.buffer.write(encode(result))
+        sys.stdout.buffer.write(redaction.clean_bytes(encode(result)))
         sys.stdout.buffer.flush()
         return []
     return [_replace(Path(json), encode(result), kept=not isinstance(result, LoadResult | ExplainResult))] if json else []
@@ -89,7 +98,7 @@ def _write_json(result: AnyResult, json: str) -> list[Path]:
 
 def _replace(path: Path, content: bytes, *, kept: bool = True) -> Path:
     """A new file beside the old one, renamed over it when it is whole; a link is followed, a device is written to as it is."""
-    path = path.resolve()
+    path, content = path.resolve(), redaction.clean_bytes(content)
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(content)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from whichworker import units
 from whichworker.model import Finding, Question
+from whichworker.report.advice import print_rest
 from whichworker.report.curves import finalists
 from whichworker.report.second_stage import print_capacities
 from whichworker.result import ArmResult, Estimate, Result
@@ -44,11 +45,16 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
     for title, value in (("stores", stores), ("services", "; ".join(question.services.values()))):
         if value:
             console.print(Text.assemble((f"{title:<11}", "dim"), value))
+    for title, value in (("python", app.python if app.framework else ""), ("stores", ", ".join(app.databases))):
+        if value:
+            console.print(Text.assemble((f"{title:<11}", "dim"), value, (f"  {app.origin.get(title, '')}", "dim")))
     cores = f"servers on core {_cores(budget.server_cores)}, generator on core {_cores(budget.generator_cores)}"
     console.print(Text.assemble(("cores      ", "dim"), cores))
     connections = f"{question.connections or 'as many'} connections{'' if question.connections else ' as saturate every arm'}"
     console.print(Text.assemble(("load       ", "dim"), connections, ", closed loop"))
-    rule = f"at most {units.show_clock(budget.seconds)}; gaps under {question.delta:.0%} do not matter; error {question.alpha:.0%} in all"
+    whole = question.search or budget.seconds
+    steps = f", {units.show_clock(budget.seconds)} of it for the servers, the rest for the settings of the best" if question.search else ""
+    rule = f"at most {units.show_clock(whole)}{steps}; gaps under {question.delta:.0%} do not matter; error {question.alpha:.0%} in all"
     console.print(Text.assemble(("time       ", "dim"), rule))
     rate = f"your rate is {units.show_rate(question.rate)}/s" if question.rate is not None else ""
     wanted = ", ".join(filter(None, (question.slo.text if question.slo else "", rate)))
@@ -142,6 +148,9 @@ def _print_answer(console: Console, result: Result) -> None:
     if advice := result.advice:
         console.print(Text.assemble("deploy ", (advice.arm, "bold green"), f": {advice.because}"))
         console.print(Text(f"    {_command(advice.command)}", "dim"), soft_wrap=True)
+        if result.app:
+            print_rest(console, advice)
+            console.print(Text("files to deploy it with: whichworker advise --emit systemd (or gunicorn, docker, procfile, …)", "dim"))
     open_pairs = [pair for pair in result.undetermined if result.leader in pair]
     if open_pairs:
         few = f"about {result.blocks_to_decide} more blocks"

@@ -10,10 +10,11 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from whichworker import redaction
+from whichworker.result.advice import AdvisedArm, Audit, Cost, Found, Searched
 from whichworker.result.explain import AskedExplain, ExplainedArm, ExplainResult
 from whichworker.result.load import PERCENTILES, AskedLoad, Distribution, Intervals, LoadResult
 from whichworker.result.race import (
-    AdvisedArm,
     ArmProbes,
     ArmResult,
     ArmState,
@@ -42,15 +43,18 @@ __all__ = [
     "AskedStudy",
     "AtRate",
     "Attribution",
+    "Audit",
     "Capacity",
     "Card",
     "Cell",
     "Claim",
+    "Cost",
     "CurvePoint",
     "Distribution",
     "Estimate",
     "ExplainResult",
     "ExplainedArm",
+    "Found",
     "Gate",
     "Hot",
     "Intervals",
@@ -60,6 +64,7 @@ __all__ = [
     "Run",
     "SaturationLatency",
     "Scaling",
+    "Searched",
     "StudyResult",
     "StudyRow",
     "Twin",
@@ -80,8 +85,8 @@ class _Kind(Struct):
 
 
 def encode(result: AnyResult) -> bytes:
-    """The result as indented JSON, newline at the end."""
-    return msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n"
+    """The result as indented JSON without the secrets that are known, newline at the end."""
+    return msgspec.json.format(redaction.clean_bytes(msgspec.json.encode(result)), indent=2) + b"\n"
 
 
 def decode(text: bytes) -> AnyResult:

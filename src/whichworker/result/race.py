@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from whichworker.model import Failure, Finding, Machine, Settings
+from whichworker.result.advice import AdvisedArm, Found, Searched
 from whichworker.result.run import SCHEMA, Estimate, Run, Validity
 from whichworker.result.second_stage import AtRate, Attribution, Capacity, CurvePoint, Gate, Profile, Scaling
 
@@ -127,16 +128,6 @@ class Window(Struct, frozen=True, kw_only=True):
     cpu_seconds_per_request: float | None
 
 
-class AdvisedArm(Struct, frozen=True, kw_only=True):
-    """What to deploy, why, and what comes next."""
-
-    arm: str
-    settings: Settings
-    because: str
-    command: tuple[str, ...]
-    runner_up: str | None = None
-
-
 class Result(Struct, frozen=True, kw_only=True):
     """The whole answer."""
 
@@ -157,3 +148,9 @@ class Result(Struct, frozen=True, kw_only=True):
     twin: Twin | None = None
     advice: AdvisedArm | None = None
     windows: tuple[Window, ...] = ()
+    app: Annotated[dict[str, Found], Meta(description="what was discovered of the app, by name, each with its origin")] = field(
+        default_factory=dict
+    )
+    settings_searched: Annotated[
+        tuple[Searched, ...], Meta(description="the first step of a search over settings: every server at sensible ones")
+    ] = ()

@@ -14,6 +14,7 @@ from typing import Self, TypeVar
 
 import msgspec
 
+from whichworker import redaction
 from whichworker.errors import JournalFailed
 from whichworker.store.records import Header, Record, decoder
 
@@ -59,7 +60,7 @@ class Journal:
     def append(self, record: Record) -> None:
         """Write one record; raises JournalFailed (and leaves no torn line behind) where the disk refuses it."""
         assert self._file is not None
-        line = msgspec.json.encode(record) + b"\n"
+        line = redaction.clean_bytes(msgspec.json.encode(record)) + b"\n"
         start = self._file.tell()
         try:
             written = 0

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from whichworker.model import Environment, Failure, Finding, Machine, Probes, Question, Reading, Slo
+from whichworker.result import Searched
 
 
 class Header(Struct, frozen=True, kw_only=True, tag="header", tag_field="record"):
@@ -132,6 +133,12 @@ class Unsought(Struct, frozen=True, kw_only=True, tag="unsought", tag_field="rec
     phase: str = ""
 
 
+class FirstStep(Struct, frozen=True, kw_only=True, tag="first_step", tag_field="record"):
+    """What the first step of a search found, at the begin of the second."""
+
+    searched: tuple[Searched, ...]
+
+
 class Profiled(Struct, frozen=True, kw_only=True, tag="profiled", tag_field="record"):
     """Samples of a finalist at saturation: the share of each innermost function, and of those with the interpreter lock held.
 
@@ -186,7 +193,7 @@ class ClientRun(Struct, frozen=True, kw_only=True, tag="client", tag_field="reco
     answers: int
 
 
-OfRaces = Header | Prepared | Failed | Settled | Window | BlockEnd | Sought | Shot | Unsought | Profiled
+OfRaces = FirstStep | Header | Prepared | Failed | Settled | Window | BlockEnd | Sought | Shot | Unsought | Profiled
 Record = OfRaces | Noted | Session | StudyHeader | StandWindow | StandFailed | ClientRun
 
 decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)

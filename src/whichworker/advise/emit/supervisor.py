@@ -1,0 +1,28 @@
+"""A program of supervisor: http://supervisord.org/configuration.html#program-x-section-settings"""
+
+from __future__ import annotations
+
+from whichworker.advise.emit.parts import GRACE_SECONDS, command, heading, needs_path, reasons, shown
+from whichworker.advise.emit.systemd import FOLDER
+from whichworker.model.deployments import Deployment, Emitted
+
+
+def emit(what: Deployment) -> list[Emitted]:
+    """PROJECT.supervisor.conf."""
+    argv = command(what, f"{FOLDER}/")
+    argv[0] = f"{what.bin}/{argv[0]}"
+    told = {**what.environment, **({"PYTHONPATH": FOLDER} if needs_path(what) else {})}
+    environment = ",".join(f'{name}="{value}"' for name, value in told.items())
+    text = f"""{heading(what, ";")}{reasons(what, ";")}[program:{what.project}]
+command={shown(argv)}
+directory={what.directory}
+{f"environment={environment}" if environment else "; no environment of its own"}
+autorestart=true
+; a graceful stop: requests under way are answered before it ends
+stopsignal={what.stop_signal.removeprefix("SIG")}
+stopwaitsecs={GRACE_SECONDS}
+stopasgroup=false
+killasgroup=true
+minfds=65536
+"""
+    return [Emitted(name=f"{what.project}.supervisor.conf", text=text, kind="supervisor")]

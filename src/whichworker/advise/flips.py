@@ -1,0 +1,84 @@
+"""When another arm would be the better one to deploy: sentences that the numbers of the run bear out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from whichworker import units
+from whichworker.result import ArmResult, Cost, Result
+
+LESS = 0.8
+"""An arm that needs a fifth less of something is worth naming to someone who has little of it."""
+
+
+def flips_when(result: Result, best: ArmResult, arms: list[ArmResult]) -> Iterator[str]:
+    """The conditions, each with the arm that it speaks for."""
+    others = [arm for arm in arms if arm.name != best.name]
+    open_pairs = [name for pair in result.undetermined if best.name in pair for name in pair if name != best.name]
+    if open_pairs:
+        yield f"a longer run may put {open_pairs[0]} first: the two are undetermined"
+    lighter = [arm for arm in others if arm.memory_bytes and best.memory_bytes and arm.memory_bytes < LESS * best.memory_bytes]
+    if lighter:
+        least = min(lighter, key=lambda arm: arm.memory_bytes or 0)
+        at = f" at {_share(least, best)} of the throughput" if _share(least, best) else ""
+        needs, own = units.show_bytes(least.memory_bytes or 0), units.show_bytes(best.memory_bytes or 0)
+        yield f"memory counts most: {least.name} needs {needs}, not {own}{at}"
+    cheaper = [arm for arm in others if _cpu(arm) < LESS * _cpu(best)]
+    if cheaper:
+        least = min(cheaper, key=_cpu)
+        yield f"CPU counts most: {least.name} spends {units.show_seconds(_cpu(least))} on a request, not {units.show_seconds(_cpu(best))}"
+    patient = [arm for arm in others if _certified(arm) > _certified(best) > 0]
+    if patient:
+        most = max(patient, key=_certified)
+        rate, own = units.show_rate(_certified(most)), units.show_rate(_certified(best))
+        yield f"the objective counts more than throughput: {most.name} was certified for {rate}/s, this one for {own}/s"
+    if best.attribution is not None and best.attribution.cause == "worker slots":
+        yield "the app waits longer for others than it did here: its worker slots are what limits it, so it needs more of them"
+
+
+def cost_of(best: ArmResult, arms: list[ArmResult], memory_limit_bytes: int | None) -> Cost:
+    """What the arm needs; memory for each worker from arms that differ in their workers alone."""
+    each = _per_worker(best, arms)
+    workers = best.settings.get("workers")
+    most = None
+    if each and memory_limit_bytes and best.memory_bytes and isinstance(workers, int):
+        most = max(1, workers + int((memory_limit_bytes - best.memory_bytes) // each))
+    return Cost(
+        cpu_seconds_per_request=best.cpu_seconds_per_request,
+        memory_bytes=best.memory_bytes,
+        memory_per_worker_bytes=round(each) if each else None,
+        most_workers=most,
+        memory_limit_bytes=memory_limit_bytes,
+    )
+
+
+def _per_worker(best: ArmResult, arms: list[ArmResult]) -> float | None:
+    """What one more worker of this server needs, by the arm of the same kind with the most different number of workers."""
+    alike = [
+        arm for arm in arms if (arm.server, arm.kind) == (best.server, best.kind) and arm.memory_bytes and _others(arm) == _others(best)
+    ]
+    by_workers = {int(arm.settings["workers"]): arm.memory_bytes or 0 for arm in alike if isinstance(arm.settings.get("workers"), int)}
+    if len(by_workers) > 1:
+        few, many = min(by_workers), max(by_workers)
+        slope = (by_workers[many] - by_workers[few]) / (many - few)
+        return slope if slope > 0 else None
+    workers = best.settings.get("workers")
+    return best.memory_bytes / workers if best.memory_bytes and isinstance(workers, int) and workers else None
+
+
+def _others(arm: ArmResult) -> dict[str, int | str]:
+    return {name: value for name, value in arm.settings.items() if name != "workers"}
+
+
+def _cpu(arm: ArmResult) -> float:
+    return arm.cpu_seconds_per_request or float("inf")
+
+
+def _certified(arm: ArmResult) -> float:
+    return (arm.capacity_per_second.certified or 0.0) if arm.capacity_per_second else 0.0
+
+
+def _share(arm: ArmResult, best: ArmResult) -> str:
+    if arm.throughput_per_second is None or best.throughput_per_second is None:
+        return ""
+    return f"{arm.throughput_per_second.value / best.throughput_per_second.value:.0%}"

@@ -1,0 +1,139 @@
+"""What a folder holds that could be the app, read without importing anything: module-level callables of known frameworks, and factories."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+FRAMEWORKS = {
+    "FastAPI": "fastapi",
+    "Starlette": "starlette",
+    "Flask": "flask",
+    "Quart": "quart",
+    "Litestar": "litestar",
+    "Sanic": "sanic",
+    "Falcon": "falcon",
+    "Bottle": "bottle",
+}
+FACTORIES = ("create_app", "make_app", "get_app", "build_app", "create_application", "get_application")
+CONVENTIONS = {"wsgi.py": "application", "asgi.py": "application"}
+SKIPPED = {
+    "tests",
+    "test",
+    "docs",
+    "examples",
+    "migrations",
+    "node_modules",
+    "site-packages",
+    "build",
+    "dist",
+    "__pycache__",
+    "venv",
+    "env",
+}
+DEPTH, MOST_FILES, MOST_BYTES = 3, 2000, 1_000_000
+USUAL = ("app", "application", "api", "main")
+
+
+class Candidate(Struct, frozen=True, kw_only=True):
+    """A callable that could be the app: its target below a root, and whether it has to be called first."""
+
+    target: str
+    root: str
+    framework: str
+    factory: bool = False
+
+
+def candidates(folder: Path) -> list[Candidate]:
+    """Every candidate in a folder, those that are objects before factories; a factory whose module makes an object is left out."""
+    found: list[Candidate] = []
+    for path in _modules(folder):
+        root, module = module_of(path, folder)
+        try:
+            tree = ast.parse(path.read_bytes())
+        except (OSError, SyntaxError, ValueError):
+            continue
+        made = list(_made(tree, path.name))
+        found += [Candidate(target=f"{module}:{name}", root=str(root), framework=framework) for name, framework in made]
+        if not made:
+            found += [Candidate(target=f"{module}:{name}", root=str(root), framework="", factory=True) for name in _factories(tree)]
+    objects = [one for one in found if not one.factory]
+    return objects or found
+
+
+def module_of(path: Path, folder: Path) -> tuple[Path, str]:
+    """The folder from which a file is imported, and its name as a module: `src` is a root, and so is what holds the outermost package."""
+    root = folder / "src" if path.is_relative_to(folder / "src") and not (folder / "src/__init__.py").exists() else folder
+    parts = path.relative_to(root).with_suffix("").parts
+    return root, ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _modules(folder: Path) -> Iterator[Path]:
+    """Python files near the top, the shallow ones first."""
+    level, seen = [folder], 0
+    for _ in range(DEPTH):
+        below: list[Path] = []
+        for place in level:
+            try:
+                entries = sorted(place.iterdir())
+            except OSError:
+                continue
+            for entry in entries:
+                if entry.is_dir() and not entry.is_symlink():
+                    hidden = entry.name.startswith((".", "_")) or entry.name in SKIPPED or (entry / "pyvenv.cfg").exists()
+                    below += [] if hidden else [entry]
+                elif entry.suffix == ".py" and seen < MOST_FILES and entry.stat().st_size <= MOST_BYTES:
+                    seen += 1
+                    yield entry
+        level = below
+
+
+def _made(tree: ast.Module, file: str) -> Iterator[tuple[str, str]]:
+    """Names that are assigned a call of a framework's class at the top of a module, and what wsgi.py and asgi.py call application."""
+    for node in tree.body:
+        name = _assigned(node)
+        value = getattr(node, "value", None)
+        if name is None:
+            continue
+        if isinstance(value, ast.Call) and (framework := FRAMEWORKS.get(_called(value))):
+            yield name, framework
+        elif CONVENTIONS.get(file) == name or (isinstance(value, ast.Call) and _called(value) in FACTORIES):
+            yield name, ""
+
+
+def _assigned(node: ast.stmt) -> str | None:
+    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+        return node.targets[0].id
+    if isinstance(node, ast.AnnAssign) and node.value is not None and isinstance(node.target, ast.Name):
+        return node.target.id
+    return None
+
+
+def _called(call: ast.Call) -> str:
+    function = call.func
+    return function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+
+
+def _factories(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name in FACTORIES:
+            arguments = node.args
+            if len(arguments.args) + len(arguments.posonlyargs) <= len(arguments.defaults) and not any(
+                default is None for default in arguments.kw_defaults
+            ):
+                yield node.name
+
+
+def clearest(found: list[Candidate]) -> Candidate | None:
+    """The one that is meant, where that is clear: the only one, or the only one of a usual name in the shallowest module."""
+    if len(found) == 1:
+        return found[0]
+    depth = min((one.target.count(".") for one in found), default=0)
+    near = [one for one in found if one.target.count(".") == depth]
+    usual = [one for one in near if one.target.partition(":")[2] in USUAL]
+    if len(near) == 1:
+        return near[0]
+    return usual[0] if len(usual) == 1 else None

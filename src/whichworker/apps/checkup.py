@@ -1,0 +1,162 @@
+"""What an app's settings mean for a race: what has to be sent so that it answers, what is worth saying, and what is refused."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from whichworker.apps import builtin, environment_files
+from whichworker.apps.examine import Database, Django, Look, look
+from whichworker.errors import UsageError
+from whichworker.model import App, Finding
+
+LOCAL_NAMES = ("", "localhost", "localhost.localdomain", "ip6-localhost")
+SCHEMES = (
+    "postgres",
+    "postgresql",
+    "mysql",
+    "mariadb",
+    "mssql",
+    "oracle",
+    "mongodb",
+    "redis",
+    "rediss",
+    "amqp",
+    "cockroachdb",
+    "clickhouse",
+)
+TOOLBARS = ("debug_toolbar", "silk", "django_extensions.debug", "nplusone.ext.django")
+ANYTHING = ("*", "")
+
+
+def examine(app: App, cache: Path, *, allow_remote_database: bool = False) -> tuple[App, Look | None, list[Finding]]:
+    """The app with what must be sent to it, what it is seen from inside, and what there is to say. The built-in apps are known.
+
+    Raises UsageError where it cannot be imported, and for a database that is not on this machine unless that is allowed.
+    """
+    if app.name.startswith(builtin.PREFIX):
+        return app, None, []
+    seen = look([target for target in (app.wsgi, app.asgi) if target], app, cache)
+    told = environment_files.read(app.environment_file)
+    if not allow_remote_database:
+        refuse_remote(seen, {**os.environ, **told, **app.environment})
+    host, by = host_of(seen.django)
+    header = seen.django.proxy_ssl_header if seen.django and seen.django.ssl_redirect else None
+    found = msgspec.structs.replace(
+        app,
+        framework=seen.framework,
+        host=host,
+        headers=((header[0].removeprefix("HTTP_").replace("_", "-").title(), header[1]),) if header else (),
+        databases=tuple(dict.fromkeys(f"{one.alias}: {described(one)}" for one in seen.databases)),
+        database_files=tuple(str(_file(app, one)) for one in seen.databases if "sqlite" in one.engine and _on_disk(one)),
+        caches=tuple(f"{one.alias}: {one.backend.rpartition('.')[2]}" for one in seen.django.caches) if seen.django else (),
+        origin={**app.origin, "host": by, **({"headers": "SECURE_PROXY_SSL_HEADER"} if header else {})},
+    )
+    return found, seen, [*_findings(found, seen), *_configured(found)]
+
+
+def described(database: Database) -> str:
+    """A database in a few words, without its password."""
+    kind = database.engine.rpartition(".")[2].partition("+")[0]
+    return f"{kind} on {database.host}" if not is_local(database.host) else kind
+
+
+def refuse_remote(seen: Look, environment: Mapping[str, str]) -> None:
+    """Raise UsageError for a database that is not on this machine, by the settings or by a variable that holds its URL."""
+    for database in seen.databases:
+        if not is_local(database.host):
+            _refuse(f"the database {database.alias!r} is on {database.host}")
+    if seen.databases:
+        return  # what the app has made of its variables is known
+    for name, value in environment.items():
+        scheme, separator, _ = value.partition("://")
+        if separator and scheme.partition("+")[0].lower() in SCHEMES and not is_local(host := _host(value)):
+            _refuse(f"{name} leads to {host}")
+
+
+def _refuse(fact: str) -> None:
+    hint = "point it at a database on this machine, or --allow-remote-database where a flood of requests does no harm there"
+    raise UsageError(f"{fact}, which is not this machine: nothing was started", hint=hint)
+
+
+def is_local(host: str) -> bool:
+    """Whether a host is this machine by its very name: loopback, a socket, or the machine's own name."""
+    if host.lower() in LOCAL_NAMES or host.startswith(("/", "@")) or host == socket.gethostname():
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def host_of(django: Django | None) -> tuple[str, str]:
+    """The Host header that the app accepts, and why that one."""
+    hosts = django.hosts if django else ()
+    if django is None or "*" in hosts or (not hosts and django.debug) or "localhost" in hosts:
+        return "localhost", "any host is accepted" if django is None or "*" in hosts else "ALLOWED_HOSTS"
+    if not hosts:
+        hint = "set ALLOWED_HOSTS as you deploy it: every answer would be 400"
+        raise UsageError("ALLOWED_HOSTS is empty and DEBUG is off: Django accepts no host at all", hint=hint)
+    return hosts[0].lstrip("."), "ALLOWED_HOSTS"
+
+
+def _findings(app: App, seen: Look) -> Iterator[Finding]:
+    if seen.debug:
+        keeps = "Django keeps every query and answers with debug pages" if seen.django else "it answers with debug pages"
+        text = f"DEBUG is on: {keeps}, so these are not the numbers of a deployment"
+        yield Finding(code="debug-on", severity="warning", text=text, hint="race with the settings you deploy")
+    if seen.django is not None:
+        yield from _of_django(app, seen.django)
+    if any(database.engine.rpartition(".")[2].startswith("sqlite") and _on_disk(database) for database in seen.databases):
+        text = "the database is SQLite: one writer at a time, whatever the number of workers, and others wait or fail"
+        yield Finding(code="sqlite", severity="info", text=text, hint="measure with the database you deploy, where it is another one")
+
+
+def _file(app: App, database: Database) -> Path:
+    """Where a database of SQLite is, as the app finds it from its own folder."""
+    return Path(app.directory, (database.name or "").removeprefix("file:").partition("?")[0]).resolve()
+
+
+def _on_disk(database: Database) -> bool:
+    return bool(database.name) and database.name != ":memory:"
+
+
+def _of_django(app: App, django: Django) -> Iterator[Finding]:
+    for name in [one for one in (*django.installed, *django.middleware) if one.startswith(TOOLBARS)][:1]:
+        text = f"{name} is installed: it looks into every request and is measured with it"
+        yield Finding(code="debug-toolbar", severity="warning", text=text, hint="race with the settings you deploy")
+    if not django.caches or any(
+        cache.backend.endswith(("LocMemCache", "DummyCache")) for cache in django.caches if cache.alias == "default"
+    ):
+        text = "the default cache is kept in each process: with several workers every one fills, and forgets, its own"
+        yield Finding(code="cache-in-process", severity="info", text=text, hint="a cache server, where anything is cached")
+    if app.asgi and django.sync_middleware:
+        few = ", ".join(name.rpartition(".")[2] for name in django.sync_middleware[:3])
+        text = f"under ASGI each request takes a way through a thread: {few} cannot run in an async stack"
+        yield Finding(code="sync-middleware", severity="warning", text=text, evidence="\n".join(django.sync_middleware))
+    collected = any("whitenoise" in name.lower() for name in django.middleware)
+    if "django.contrib.staticfiles" in django.installed and not collected:
+        text = "static files are served by runserver alone: no server here serves them"
+        yield Finding(code="static-unserved", severity="info", text=text, hint="whitenoise, or a location of the proxy for STATIC_URL")
+    if django.ssl_redirect and not django.proxy_ssl_header:
+        text = "SECURE_SSL_REDIRECT is on and no header says that a request came by HTTPS: every answer is a redirect"
+        yield Finding(code="ssl-redirect", severity="warning", text=text, hint="set SECURE_PROXY_SSL_HEADER, as behind a proxy")
+
+
+def _configured(app: App) -> Iterator[Finding]:
+    if (Path(app.directory) / "gunicorn.conf.py").is_file():
+        text = "the gunicorn.conf.py of this folder is not read: arms run with the settings that are shown"
+        yield Finding(code="gunicorn-conf", severity="info", text=text)

@@ -1,0 +1,63 @@
+"""`whichworker advise`: what to deploy, by a run of this folder; the files for it; and whether they keep what was promised."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from whichworker.cli import consoles
+from whichworker.cli.options import options_of
+from whichworker.config.options import AdviseOptions
+from whichworker.errors import UsageError
+from whichworker.lab import deploy, verify
+from whichworker.report import advice as report
+from whichworker.store import places
+
+FAILED = 1
+OUT = "deploy"
+
+
+@click.command()
+@click.argument("run", required=False)
+@options_of(AdviseOptions)
+def advise(run: str | None, **given: Any) -> int:
+    """Say what to deploy by a RUN of this folder, the newest without it; --emit writes the files, --verify measures them.
+
+    Exit codes: 0, 1 where a file does not keep what was promised, 2 usage or tool error.
+    """
+    options = AdviseOptions(**{name: value for name, value in given.items() if value is not None})
+    notes, results = consoles.notes(), consoles.results()
+    here = Path(options.app).resolve() if options.app else Path.cwd()
+    out = Path(options.out or OUT)
+    if options.verify:
+        if options.emit:
+            raise UsageError(
+                "--emit and --verify are two steps: what is written could be edited in between", hint="emit first, then verify"
+            )
+        return _verify(here, out, run, notes, results)
+    told = deploy.read(places.find_run(here, run or "latest"))
+    if not options.emit:
+        report.print_advice(results, told.result)
+        return 0
+    best, remark = deploy.arm_for(told, options.emit)
+    written = deploy.write(deploy.deployment(told, best, remark), options.emit, out)
+    if remark:
+        notes.print(Text(f"! {remark}", "yellow"))
+    for path in written:
+        results.print(Text(f"wrote {path}"))
+    notes.print(Text(f"check it: whichworker advise --verify --out {out}", "dim"))
+    return 0
+
+
+def _verify(here: Path, out: Path, run: str | None, notes: Console, results: Console) -> int:
+    promise = verify.promise_in(out)
+    told = deploy.read(places.find_run(here, run or promise.run))
+    with tempfile.TemporaryDirectory() as folder:
+        checked = verify.verify(out, told, places.cache_folder(), Path(folder), lambda text: notes.print(Text(f"  {text}", "dim")))
+    report.print_checked(results, promise, checked)
+    return 0 if all(one.kept for one in checked) else FAILED

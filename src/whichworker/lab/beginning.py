@@ -1,0 +1,38 @@
+"""What is discovered of an app before anything is decided: facts with their origins, and the options that follow from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from whichworker.apps import builtin, checkup, discover
+from whichworker.model import Finding
+from whichworker.workloads.sources import routes
+
+MOST_URLS = 6
+
+
+class Beginning(Struct, frozen=True):
+    """Facts (name, value, origin), values of options, and findings."""
+
+    facts: tuple[tuple[str, str, str], ...]
+    values: dict[str, object]
+    findings: tuple[Finding, ...]
+
+
+def begin(named: str | None, python: str | None, here: Path, cache: Path) -> Beginning:
+    """Discover the app and look at it from inside; raises UsageError where that cannot be done."""
+    app, findings = discover.discover(named, python, here, cache)
+    app, seen, said = checkup.examine(app, cache, allow_remote_database=True)
+    facts = [("app", app.wsgi or app.asgi or "", app.origin.get("app", "")), ("interpreter", app.python, app.origin.get("python", ""))]
+    if app.wsgi and app.asgi:
+        facts.insert(1, ("asgi", app.asgi, app.origin.get("app", "")))
+    if app.framework:
+        facts.append(("framework", app.framework, "its class, imported"))
+    facts += [("database", text, "settings") for text in app.databases]
+    values: dict[str, object] = {}
+    if not app.name.startswith(builtin.PREFIX) and seen is not None:
+        paths = [request.path for request in routes.requests_of(seen.routes)][:MOST_URLS]
+        values["url"] = paths
+    return Beginning(tuple(facts), values, (*findings, *said))

@@ -1,0 +1,62 @@
+"""What it means that an arm failed under load though it was right alone: it shares something between requests, or runs out of something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from whichworker.model import Failure, Finding, Question
+from whichworker.servers import table
+from whichworker.store.records import Failed
+
+WRONG = ("header", "body", "framing")
+"""Another request's answer, or a broken one: no shortage makes that."""
+CONNECTIONS = re.compile(
+    r"too many (clients|connections)|remaining connection slots|QueuePool limit|connection pool (is )?exhausted|PoolTimeout|"
+    r"max_connections|max_user_connections|sorry, too many|couldn't get a connection",
+    re.IGNORECASE,
+)
+LOCKED = re.compile(r"database( table)? is locked", re.IGNORECASE)
+SERVER_ERROR = re.compile(r"got 5\d\d")
+
+
+def diagnose(question: Question, record: Failed) -> Iterator[Finding]:
+    """Findings that say more than what was seen; the preflight has seen that the arm is right alone, so load is what broke it."""
+    for failure in record.failures:
+        if failure.kind in WRONG:
+            yield _shared(question, record.arm, failure)
+        elif failure.kind == "status" and SERVER_ERROR.search(failure.sample):
+            yield _short(question, record.arm, failure)
+
+
+def _shared(question: Question, name: str, failure: Failure) -> Finding:
+    slots = _slots(question, name)
+    fact, _, rest = failure.sample.partition("\n")
+    text = f"{name} was right alone and wrong with {slots} at once: something is shared between requests that must not be ({fact})"
+    hint = "keep what belongs to a request out of globals; until then one thread for each process (gunicorn-sync)"
+    return Finding(code="wrong-under-load", severity="error", arm=name, text=text, evidence=rest, hint=hint)
+
+
+def _short(question: Question, name: str, failure: Failure) -> Finding:
+    slots, line = _slots(question, name), _line(failure.sample, CONNECTIONS)
+    if line:
+        text = f"{name} was refused connections to the database under load: it works on {slots} at once, each with one of its own"
+        hint = "fewer workers x threads than the database allows, or a pool (pgbouncer, psycopg's) in front of it"
+        return Finding(code="connections-refused", severity="error", arm=name, text=text, evidence=line, hint=hint)
+    if line := _line(failure.sample, LOCKED):
+        text = f"{name} found its SQLite database locked: one writer at a time, whatever the number of workers"
+        hint = "one worker, WAL and a longer timeout, or another database"
+        return Finding(code="database-locked", severity="error", arm=name, text=text, evidence=line, hint=hint)
+    fact, _, rest = failure.sample.partition("\n")
+    text = f"{name} answered right alone, and with an error when {slots} were given at once: {fact}"
+    return Finding(code="error-under-load", severity="error", arm=name, text=text, evidence=rest, hint="the app's own log says why")
+
+
+def _slots(question: Question, name: str) -> str:
+    arm = next((one for one in question.arms if one.name == name), None)
+    limit = table.load(arm.server).in_flight_limit(arm.settings) if arm else None
+    return str(limit) if limit else "many"
+
+
+def _line(sample: str, pattern: re.Pattern[str]) -> str:
+    return next((line.strip() for line in sample.splitlines() if pattern.search(line)), "")

@@ -1,0 +1,40 @@
+"""What was discovered of the app, as the result says it: each value with its origin, and no secret among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from whichworker.apps import builtin
+from whichworker.model import Question
+from whichworker.result import Found
+
+
+def discovered(question: Question) -> dict[str, Found]:
+    """The facts about an app of one's own, by name; nothing about a built-in one, which is known."""
+    if question.app.name.startswith(builtin.PREFIX):
+        return {}
+    return dict(_facts(question))
+
+
+def _facts(question: Question) -> Iterator[tuple[str, Found]]:
+    app = question.app
+    found_at = app.origin.get("app", "")
+    yield "directory", Found(value=app.directory, origin=found_at)
+    for interface in ("wsgi", "asgi"):
+        target = app.wsgi if interface == "wsgi" else app.asgi
+        if target:
+            yield interface, Found(value=target, origin="made for the race" if app.shim else found_at)
+    yield "interpreter", Found(value=app.python, origin=app.origin.get("python", ""))
+    if app.framework:
+        yield "framework", Found(value=app.framework, origin="its class, imported")
+    if settings := app.environment.get("DJANGO_SETTINGS_MODULE"):
+        yield "settings", Found(value=settings, origin=app.origin.get("settings", found_at))
+    if app.environment_file:
+        yield "environment file", Found(value=app.environment_file, origin="--env-file")
+    yield "host", Found(value=app.host, origin=app.origin.get("host", "default"))
+    for name, _ in app.headers:
+        yield f"header {name}", Found(value="sent with every request", origin=app.origin.get("headers", ""))
+    for title, values in (("databases", app.databases), ("caches", app.caches)):
+        if values:
+            yield title, Found(value=", ".join(values), origin="settings")
+    yield "requests", Found(value=", ".join(request.title for request in question.workload.requests), origin=question.workload.title)

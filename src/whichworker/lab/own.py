@@ -1,0 +1,125 @@
+"""What is asked of an app of one's own: the requests that were named, or those that it is seen to have; and what may be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from whichworker import redaction
+from whichworker.apps.examine import Look
+from whichworker.config.options import RaceOptions
+from whichworker.errors import UsageError
+from whichworker.load.http1 import can_be_value
+from whichworker.model import App, Finding, Permits, Request, Workload
+from whichworker.workloads import forms
+from whichworker.workloads.definition import read_definition
+from whichworker.workloads.expect import parse_expect
+from whichworker.workloads.sources import access_log, har, mixture, openapi, routes, urls
+
+SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token")
+
+
+class Asked(Struct, frozen=True):
+    """Requests, and where they come from."""
+
+    requests: tuple[Request, ...]
+    source: str
+    named: bool = True
+    left_out: str = ""
+
+
+def permits_of(options: RaceOptions) -> Permits:
+    """What the options allow; raises UsageError for a login that is none."""
+    return Permits(
+        writes=options.allow_writes,
+        outbound=options.allow_outbound,
+        remote_database=options.allow_remote_database,
+        login=forms.parse_login(options.login) if options.login else None,
+    )
+
+
+def workload_of(options: RaceOptions, app: App, seen: Look | None, here: Path) -> tuple[Workload, list[Finding]]:
+    """What is asked of an app of one's own, its right answers still to be learnt; raises UsageError for sources that cannot be read."""
+    asked = _asked(options, seen, here)
+    headers = tuple(_header(text) for text in options.header)
+    answer = parse_expect(options.expect, status=None) if options.expect else None
+    requests = tuple(
+        msgspec.structs.replace(
+            one,
+            headers=_with(one.headers, headers),
+            answer=answer if answer is not None else msgspec.structs.replace(one.answer, status=None),
+        )
+        for one in asked.requests
+    )
+    name = requests[0].path if len(requests) == 1 else f"{len(requests)} requests"
+    title = f"{', '.join(one.title for one in requests[:3])}{', …' if len(requests) > 3 else ''}, {asked.source}"
+    findings = [Finding(code="requests-left-out", severity="info", text=f"{asked.source}: {asked.left_out}")] if asked.left_out else []
+    return Workload(name=name, title=title, requests=requests, learn="named" if asked.named else "found"), findings
+
+
+def _with(first: Sequence[tuple[str, str]], more: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    named = {name.lower() for name, _ in first}
+    return (*first, *(pair for pair in more if pair[0].lower() not in named))
+
+
+def _asked(options: RaceOptions, seen: Look | None, here: Path) -> Asked:
+    given = list(_given(options, here))
+    if len(given) > 1:
+        raise UsageError(f"{given[0].source} and {given[1].source} both say what is asked", hint="give one of them")
+    if given:
+        return given[0]
+    return Asked(routes.requests_of(seen.routes if seen else ()), f"routes of the {(seen and seen.framework) or 'app'}", named=False)
+
+
+def _given(options: RaceOptions, here: Path) -> Iterator[Asked]:
+    """What was named; each source at most once."""
+    unsafe = options.allow_writes
+    if options.workload:
+        if not options.workload.startswith("/"):
+            raise UsageError(f"no workload of your own app is called {options.workload!r}", hint="name a path: --url /path")
+        yield Asked((Request(path=options.workload),), "--workload")
+    if options.url:
+        yield Asked(urls.parse(options.url), "--url")
+    if options.from_log:
+        yield _mixed(access_log.read(here / options.from_log), options.from_log, unsafe=unsafe)
+    if options.from_har:
+        yield _mixed(har.read(here / options.from_har), options.from_har, unsafe=unsafe)
+    if options.from_openapi:
+        found = mixture.plain(openapi.read(here / options.from_openapi))
+        if not found:
+            raise UsageError(
+                f"no GET of {options.from_openapi} can be asked without parameters", hint="give them examples, or name --url /path"
+            )
+        yield Asked(found[: routes.MOST], options.from_openapi, named=False)
+    if options.requests:
+        yield _of_file(here / options.requests, options.requests)
+
+
+def _mixed(seen: Iterator[Request], name: str, *, unsafe: bool) -> Asked:
+    requests, left_out = mixture.mixture(seen, name, unsafe=unsafe)
+    return Asked(requests, name, left_out=left_out)
+
+
+def _of_file(path: Path, name: str) -> Asked:
+    """The requests of a load file; of its sessions the steps that take nothing from others, each as a request."""
+    definition = read_definition(path)
+    steps = [
+        step.request for session in definition.sessions for step in session.steps if not step.captures and "${" not in step.request.path
+    ]
+    requests = definition.requests or mixture.plain(steps)
+    if not requests:
+        raise UsageError(f"no step of {name} can be asked by itself", hint="race requests; whichworker load asks sessions")
+    return Asked(requests, name)
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip() or not can_be_value(value.strip()):
+        raise UsageError(f"--header: not a header: {text!r}", hint="write 'Accept: application/json'")
+    if name.strip().lower() in SECRET_HEADERS:
+        redaction.remember(f"header {name.strip()}", value.strip())
+        redaction.remember(f"header {name.strip()}", value.strip().partition(" ")[2])
+    return name.strip(), value.strip()

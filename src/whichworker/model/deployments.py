@@ -1,0 +1,71 @@
+"""What is deployed, as data: everything that a file for systemd, Docker or anything else is written from; and what was promised of it."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from whichworker.model.arms import ConfigFile, Settings
+from whichworker.model.requests import Request
+
+
+class Promise(Struct, frozen=True, kw_only=True):
+    """What was measured of an arm, so that a deployment can be held to it: `low` is the lower end of its throughput.
+
+    Everything is as in the run it comes from; `certified_per_second` keeps `slo`, where a capacity was sought. `command` starts the
+    server with the file that is its own, where it reads one.
+    """
+
+    run: str
+    arm: str
+    server: str
+    settings: Settings
+    throughput_per_second: float
+    low: float
+    high: float
+    connections: int
+    certified_per_second: float | None = None
+    slo: str | None = None
+    host: str = "localhost"
+    requests: tuple[Request, ...] = ()
+    directory: str = ""
+    command: tuple[str, ...] = ()
+    files: dict[str, str] = field(default_factory=dict)
+
+
+class Deployment(Struct, frozen=True, kw_only=True):
+    """One arm on its way out of the laboratory; `because` says for each setting why it has its value.
+
+    `argv` is what a person types inside the environment; `config` takes the place of its options where the server reads a file of its own.
+    """
+
+    project: str
+    directory: str
+    arm: str
+    server: str
+    interface: str
+    target: str
+    argv: tuple[str, ...]
+    config: ConfigFile | None
+    requirements: tuple[str, ...]
+    environment: dict[str, str]
+    environment_file: str
+    shim: str
+    python: str
+    bin: str
+    ready_path: str
+    host: str
+    stop_signal: str
+    memory_bytes: int | None
+    memory_limit_bytes: int | None
+    cores: int
+    static: tuple[str, str] | None
+    because: dict[str, str]
+    promise: Promise
+
+
+class Emitted(Struct, frozen=True, kw_only=True):
+    """A file to deploy with, and what kind of file it is."""
+
+    name: str
+    text: str
+    kind: str

@@ -1,0 +1,84 @@
+"""Secrets stay out of journal, logs and reports: what is remembered here is taken out of everything that is written.
+
+Remembered once for the whole process, as a secret that is known in one place must not leave by another.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from html import escape
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+LEAST = 6
+"""Shorter values occur by chance, and taking them out would make a report unreadable."""
+NAMED = re.compile(r"KEY|SECRET|TOKEN|PASS|PWD|CREDENTIAL|PRIVATE|AUTH|COOKIE|DSN|SALT|SIGNATURE", re.IGNORECASE)
+MARK = re.compile(r"\[(cookie|header|login) [^\]]*\]")
+"""What stands in the place of a secret that was sent."""
+NO_SECRETS = ("postgres", "postgresql", "password", "secret", "django", "mysql", "redis", "guest", "insecure", "changeme", "development")
+"""Words that everybody would guess, and that a report needs."""
+NOT_SECRET = re.compile(r"(true|false|none|null|\d{1,7}|/[\w./-]*|[\w.]+:[\w.]+)", re.IGNORECASE)
+"""Switches, numbers, paths and `module:attribute`, whatever their variable is called."""
+
+_secrets: dict[str, str] = {}
+
+
+def remember(name: str, value: str) -> None:
+    """Take this value out of everything that is written from now on; `name` stands in its place."""
+    if len(value) < LEAST or value.lower() in NO_SECRETS:
+        return
+    written = (
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        escape(value),
+        quote(value, safe=""),
+        quote_plus(value),
+    )
+    for form in (value, *written):
+        _secrets.setdefault(form, name)
+
+
+def remember_environment(environment: Mapping[str, str]) -> None:
+    """Remember the values of variables that are called like secrets, and the passwords in URLs, whatever theirs are called."""
+    for name, value in environment.items():
+        if NAMED.search(name) and not NOT_SECRET.fullmatch(value) and "://" not in value:
+            remember(name, value)
+        if password := _password(value):
+            remember(name, password)
+            remember(name, unquote(password))
+
+
+def forget() -> None:
+    """Remember nothing any more: for tests."""
+    _secrets.clear()
+
+
+def clean(text: str) -> str:
+    """The text without the secrets, the longest taken out first."""
+    for value in sorted(_secrets, key=len, reverse=True):
+        if value in text:
+            text = text.replace(value, f"[{_secrets[value]}]")
+    return text
+
+
+def clean_bytes(content: bytes) -> bytes:
+    """The same for bytes."""
+    for value in sorted(_secrets, key=len, reverse=True):
+        if (encoded := value.encode()) in content:
+            content = content.replace(encoded, f"[{_secrets[value]}]".encode())
+    return content
+
+
+def knows() -> bool:
+    """Whether there is anything to take out."""
+    return bool(_secrets)
+
+
+def _password(value: str) -> str:
+    if "://" not in value:
+        return ""
+    try:
+        return urlsplit(value).password or ""
+    except ValueError:
+        return ""

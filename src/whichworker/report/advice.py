@@ -1,0 +1,108 @@
+"""Advice and its verification, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from rich.console import Console
+from rich.text import Text
+
+from whichworker import units
+from whichworker.model.deployments import Promise
+from whichworker.result import AdvisedArm, Audit, Result
+
+MARKS = {"passed": ("ok", "green"), "failed": ("!", "yellow"), "not applicable": ("–", "dim")}
+
+
+class Check(Protocol):
+    """What came of one emitted file."""
+
+    @property
+    def file(self) -> str:
+        """Its name."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether it keeps the promise."""
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What it does not keep."""
+
+    @property
+    def ratio(self) -> float | None:
+        """Its throughput over that of what was raced."""
+
+    @property
+    def low(self) -> float | None:
+        """The lower end."""
+
+    @property
+    def high(self) -> float | None:
+        """The upper end."""
+
+
+def print_advice(console: Console, result: Result) -> None:
+    """Deploy this, because; the runner-up; when it flips; what it costs; what to mend."""
+    advice = result.advice
+    if advice is None:
+        why = "; ".join(result.validity.reasons) or "no arm was ranked"
+        console.print(Text(f"run {result.run.id} has no advice: {why}", "yellow"))
+        return
+    console.print(Text.assemble("deploy     ", (advice.arm, "bold green"), f": {advice.because}"))
+    if advice.runner_up:
+        console.print(f"runner-up  {advice.runner_up}")
+    print_rest(console, advice)
+
+
+def print_rest(console: Console, advice: AdvisedArm) -> None:
+    """What stands beside the advised arm."""
+    for at, text in enumerate(advice.flips_when):
+        console.print(Text(f"{'flips when' if not at else '':<11}{text}"))
+    if advice.cost is not None:
+        console.print(Text(f"costs      {_cost(advice)}"))
+    shown = [audit for audit in advice.audits if audit.state == "failed"]
+    for audit in shown:
+        print_audit(console, audit)
+    if advice.audits:
+        passed = sum(audit.state == "passed" for audit in advice.audits)
+        absent = sum(audit.state == "not applicable" for audit in advice.audits)
+        console.print(Text(f"audits     {passed} passed, {len(shown)} to look at, {absent} not applicable", "dim"))
+
+
+def print_audit(console: Console, audit: Audit) -> None:
+    """One audit with its evidence and how it is mended."""
+    mark, style = MARKS[audit.state]
+    gain = f" (gain {audit.gain.value:.2f}x)" if audit.gain else ""
+    console.print(Text.assemble((f"{mark} ", style), f"not: {audit.title}{gain}"))
+    console.print(Text(f"    {audit.evidence}", "dim"))
+    for line in audit.diff.splitlines():
+        console.print(Text(f"    {line}", "cyan"))
+
+
+def print_checked(console: Console, promise: Promise, checked: Sequence[Check]) -> None:
+    """Each file with what it keeps, or does not."""
+    rate = units.show_rate(promise.throughput_per_second)
+    console.print(Text(f"promised   {promise.arm} at {rate}/s, run {promise.run}; each file in turn with what was raced", "dim"))
+    for one in checked:
+        mark, style = MARKS["passed" if one.kept else "failed"]
+        seen = f"{one.ratio:.0%} of it ({one.low:.0%} to {one.high:.0%})" if one.ratio and one.low and one.high else ""
+        console.print(Text.assemble((f"{mark:<3}", style), f"{one.file:<24} {seen}"))
+        for text in one.said:
+            console.print(Text(f"    {text}", "yellow"))
+
+
+def _cost(advice: AdvisedArm) -> str:
+    cost = advice.cost
+    assert cost is not None
+    parts = []
+    if cost.cpu_seconds_per_request:
+        parts.append(f"{units.show_seconds(cost.cpu_seconds_per_request)} of CPU for each request")
+    if cost.memory_bytes:
+        parts.append(f"{units.show_bytes(cost.memory_bytes)} of memory")
+    if cost.memory_per_worker_bytes:
+        parts.append(f"{units.show_bytes(cost.memory_per_worker_bytes)} for each worker")
+    if cost.most_workers and cost.memory_limit_bytes:
+        parts.append(f"{cost.most_workers} workers fit into {units.show_bytes(cost.memory_limit_bytes)}")
+    return ", ".join(parts) or "not measured"

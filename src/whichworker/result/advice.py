@@ -1,0 +1,64 @@
+"""What a race says about one's own app beside its numbers: what was found, what to deploy, when that changes, and what to mend."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from whichworker.model import Settings
+from whichworker.result.run import Estimate
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """A fact about the app, and where it was found."""
+
+    value: str
+    origin: str
+
+
+class Audit(Struct, frozen=True, kw_only=True):
+    """One thing that could be better: whether it is, the evidence, what mending it would bring and how that is done."""
+
+    name: str
+    title: str
+    state: Literal["passed", "failed", "not applicable"]
+    evidence: str = ""
+    gain: Annotated[Estimate | None, Meta(description="the factor by which throughput would grow; null where it was not measured")] = None
+    diff: str = ""
+
+
+class Cost(Struct, frozen=True, kw_only=True):
+    """What the advised arm needs; null where it was not measured."""
+
+    cpu_seconds_per_request: float | None
+    memory_bytes: Annotated[int | None, Meta(description="of all its processes, PSS, under load")]
+    memory_per_worker_bytes: int | None = None
+    most_workers: Annotated[
+        int | None, Meta(description="the largest number of workers that the memory of the budget, or of the machine, holds")
+    ] = None
+    memory_limit_bytes: int | None = None
+
+
+class AdvisedArm(Struct, frozen=True, kw_only=True):
+    """What to deploy, why, what comes next, when that would be better, and what it costs."""
+
+    arm: str
+    settings: Settings
+    because: str
+    command: tuple[str, ...]
+    runner_up: str | None = None
+    flips_when: tuple[str, ...] = ()
+    cost: Cost | None = None
+    audits: tuple[Audit, ...] = ()
+
+
+class Searched(Struct, frozen=True, kw_only=True):
+    """An arm of the first step of a search, whose server went on to the second or did not."""
+
+    arm: str
+    settings: Settings
+    throughput_per_second: Estimate | None
+    state: str
+    went_on: bool
+    run: Annotated[str, Meta(description="the run of the first step")]

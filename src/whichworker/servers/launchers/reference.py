@@ -1,0 +1,48 @@
+"""The app itself, imported where every connection that leaves this machine is noted, and refused unless it is allowed.
+
+Only the reference run is served through it. Needs WHICHWORKER_WRAPS, the app as module:attribute, and WHICHWORKER_OUTBOUND, the file to
+write; WHICHWORKER_OUTBOUND_ALLOWED lets the connections through. What C code opens by itself is not seen here (the tool looks at the
+sockets, too).
+"""
+
+import os
+import socket
+import sys
+from importlib import import_module
+from operator import attrgetter
+from typing import Any
+
+NOTES = os.environ["WHICHWORKER_OUTBOUND"]
+ALLOWED = bool(os.environ.get("WHICHWORKER_OUTBOUND_ALLOWED"))
+OWN_NAMES = ("", "localhost", "ip6-localhost", "0.0.0.0", "::", socket.gethostname(), socket.getfqdn())
+
+
+def stays_here(host: Any) -> bool:
+    """Whether a host is this machine: loopback or one of its own names."""
+    text = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host or "")
+    return text in OWN_NAMES or text.startswith("127.") or text.split("%")[0] in ("::1", "::ffff:127.0.0.1")
+
+
+def watch(event: str, arguments: "tuple[Any, ...]") -> None:
+    """An audit hook (PEP 578): notes where a socket is connected to, or what name is looked up."""
+    if event in ("socket.connect", "socket.sendto"):
+        address = arguments[1]
+        host = address[0] if isinstance(address, tuple) else None
+    elif event == "socket.getaddrinfo":
+        host, address = arguments[0], arguments[:2]
+    else:
+        return
+    if host is None or stays_here(host):
+        return
+    place = "{}:{}".format(host, address[1] if len(address) > 1 else "")
+    with open(NOTES, "a", encoding="utf-8") as file:
+        file.write(place + "\n")
+    if not ALLOWED:
+        raise ConnectionRefusedError(111, "whichworker: --allow-outbound was not given, so nothing leaves this machine", place)
+
+
+if hasattr(sys, "addaudithook"):
+    sys.addaudithook(watch)
+
+_module, _, _attribute = os.environ["WHICHWORKER_WRAPS"].partition(":")
+application = attrgetter(_attribute)(import_module(_module))

@@ -1,0 +1,66 @@
+"""What the right answer is, learnt from answers of the app itself: equal in everything, or in what did not change between them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from whichworker.model import Answer
+
+PIECE = re.compile(rb"[^>\n,;&]*[>\n,;&]?")
+LEAST_PART, MOST_PARTS = 16, 8
+LEAST_COMPARED = 0.1
+MOST_COMPARED_BYTES = 2_000_000
+
+
+class Seen(Struct, frozen=True):
+    """One answer, as far as it is learnt from."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class Learnt(Struct, frozen=True):
+    """The right answer, and which share of its body is compared: 1 where it never changed."""
+
+    answer: Answer
+    compared: float
+
+
+def learn(answers: Sequence[Seen]) -> Learnt | None:
+    """The answer that all of these are; None where they differ in more than their bodies."""
+    first = answers[0]
+    if any((one.status, one.content_type) != (first.status, first.content_type) for one in answers):
+        return None
+    headers = (("Content-Type", first.content_type),) if first.content_type else ()
+    if all(one.body == first.body for one in answers):
+        return Learnt(Answer(status=first.status, headers=headers, body=first.body), 1.0)
+    parts = stable_parts([one.body for one in answers])
+    share = sum(map(len, parts)) / max(1, len(first.body))
+    if share < LEAST_COMPARED:
+        return Learnt(Answer(status=first.status, headers=headers), 0.0)
+    return Learnt(Answer(status=first.status, headers=headers, contains=tuple(parts)), share)
+
+
+def stable_parts(bodies: Sequence[bytes]) -> list[bytes]:
+    """The longest stretches that all bodies have in common, in the order of the first; whole tags, lines or values only."""
+    first = bodies[0]
+    if len(first) > MOST_COMPARED_BYTES:
+        return []
+    parts = [first]
+    for other in bodies[1:]:
+        parts = [shared for part in parts for shared in _shared(part, other)]
+    longest = sorted({part for part in parts if len(part) >= LEAST_PART}, key=len, reverse=True)[:MOST_PARTS]
+    return [part for part in longest if all(part in body for body in bodies)]
+
+
+def _shared(part: bytes, other: bytes) -> list[bytes]:
+    if part in other:
+        return [part]
+    ours, theirs = (list(filter(None, PIECE.findall(text))) for text in (part, other))
+    blocks = difflib.SequenceMatcher(None, ours, theirs, autojunk=False).get_matching_blocks()
+    return [b"".join(ours[block.a : block.a + block.size]) for block in blocks if block.size]

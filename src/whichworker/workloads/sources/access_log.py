@@ -1,0 +1,73 @@
+"""Requests from an access log: the common and combined formats of Apache and nginx, and JSON lines under the usual names."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from whichworker.errors import UsageError
+from whichworker.model import Request
+
+COMMON = re.compile(r'"(?P<method>[A-Z]{3,10}) (?P<path>\S+)(?: HTTP/[\d.]+)?" (?P<status>\d{3})\b')
+"""The request and the status are the same in both formats; what stands before and behind differs."""
+METHODS, PATHS, STATUSES = ("method", "request_method", "verb"), ("path", "request_uri", "uri", "url", "target"), ("status", "status_code")
+MOST_LINES = 2_000_000
+PRINTABLE = re.compile(r"/[\x21-\x7e]*")
+
+
+def read(path: Path) -> Iterator[Request]:
+    """The requests of a log that were answered by less than 400; raises UsageError for a file in which no line is one."""
+    lines = found = 0
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for line in file:
+                lines += 1
+                if lines > MOST_LINES:
+                    break
+                request = parse_line(line)
+                if request is not None:
+                    found += 1
+                    yield request
+    except OSError as error:
+        raise UsageError(f"the access log {path} cannot be read: {error.strerror}", hint="check its name") from error
+    if not found:
+        raise UsageError(
+            f"none of the {lines} lines of {path} is a request that was answered",
+            hint="common, combined or JSON lines with method and path",
+        )
+
+
+def parse_line(line: str) -> Request | None:
+    """The request of a line; None for one that was refused, or is no request."""
+    if line.lstrip().startswith("{"):
+        return _of_json(line)
+    match = COMMON.search(line)
+    return _request(match["method"], match["path"], match["status"]) if match else None
+
+
+def _of_json(line: str) -> Request | None:
+    try:
+        told = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(told, dict):
+        return None
+    nested = told.get("request")
+    told = {**told, **nested} if isinstance(nested, dict) else told
+    if isinstance(nested, str) and not any(name in told for name in PATHS):
+        words = nested.split()
+        told = {**told, "method": words[0], "path": words[1]} if len(words) >= 2 else told
+    first = [next((told[name] for name in names if name in told), None) for names in (METHODS, PATHS, STATUSES)]
+    method, path, status = first
+    return _request(str(method or "GET"), str(path), str(status or 200)) if path else None
+
+
+def _request(method: str, target: str, status: str) -> Request | None:
+    if not status.isdigit() or int(status) >= 400:
+        return None
+    parts = urlsplit(target) if target.startswith("http") else None
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "") if parts else target
+    return Request(method=method.upper(), path=path) if PRINTABLE.fullmatch(path) else None

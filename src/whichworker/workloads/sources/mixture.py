@@ -1,0 +1,51 @@
+"""Many requests that were seen, as few that are asked: the most frequent ones, each with a weight."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+
+from whichworker.errors import UsageError
+from whichworker.model import Request
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+MOST, HEAVIEST = 20, 100
+
+
+def mixture(seen: Iterable[Request], source: str, *, unsafe: bool = False) -> tuple[tuple[Request, ...], str]:
+    """The most frequent requests with weights from 1 to 100, and what was left out, in words; answers and names do not tell them apart.
+
+    Only safe methods, unless `unsafe`. Raises UsageError where nothing is left.
+    """
+    counts: Counter[tuple[str, str, tuple[tuple[str, str], ...], bytes]] = Counter()
+    left: Counter[str] = Counter()
+    for one in seen:
+        if one.method in SAFE or unsafe:
+            counts[one.method, one.path, one.headers, one.body] += one.weight
+        else:
+            left[one.method] += one.weight
+    if not counts:
+        methods = ", ".join(sorted(left)) or "none"
+        raise UsageError(
+            f"no request in {source} can be asked: the methods there are {methods}", hint="only GET, HEAD and OPTIONS are safe"
+        )
+    most = counts.most_common(MOST)
+    scale = min(1.0, HEAVIEST / most[0][1])
+    requests = tuple(
+        Request(method=method, path=path, headers=headers, body=body, weight=max(1, round(count * scale)))
+        for (method, path, headers, body), count in most
+    )
+    return requests, _left_out(left, counts.total() - sum(count for _, count in most), len(counts) - len(most))
+
+
+def _left_out(unsafe: Counter[str], rare: int, paths: int) -> str:
+    told = [f"{count} of {method}" for method, count in unsafe.most_common()]
+    told += [f"{rare} to {paths} rarer paths"] if rare else []
+    return f"left out: {', '.join(told)}" if told else ""
+
+
+def plain(requests: Iterable[Request]) -> tuple[Request, ...]:
+    """Each once, with equal weights."""
+    return tuple(dict.fromkeys(msgspec.structs.replace(one, weight=1) for one in requests))

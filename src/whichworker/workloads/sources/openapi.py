@@ -1,0 +1,83 @@
+"""Requests from an OpenAPI schema: every GET without a parameter that must be given, and those whose parameters have examples."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from whichworker.errors import UsageError
+from whichworker.model import Request
+
+
+def read(path: Path) -> Iterator[Request]:
+    """The requests of a schema in JSON; raises UsageError for a file that is none."""
+    try:
+        schema = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"the schema {path} cannot be read: {error.strerror}", hint="check its name") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is not JSON", hint="save the schema as JSON, such as from /openapi.json") from error
+    if not isinstance(schema, dict) or not isinstance(schema.get("paths"), dict):
+        raise UsageError(f"{path} is not an OpenAPI schema: it has no paths", hint="save it from /openapi.json")
+    yield from requests_of(schema)
+
+
+def requests_of(schema: Mapping[str, Any]) -> Iterator[Request]:
+    """The requests of a schema that was read."""
+    prefix = _prefix(schema)
+    for path, item in schema["paths"].items():
+        operation = item.get("get") if isinstance(item, dict) else None
+        if not isinstance(operation, dict):
+            continue
+        parameters = [_resolved(one, schema) for one in (*item.get("parameters", ()), *operation.get("parameters", ()))]
+        filled = _filled(path, parameters)
+        if filled is not None:
+            yield Request(path=prefix + filled)
+
+
+def _prefix(schema: Mapping[str, Any]) -> str:
+    servers = schema.get("servers") or [{}]
+    return urlsplit(str(servers[0].get("url", ""))).path.rstrip("/")
+
+
+def _resolved(parameter: Any, schema: Mapping[str, Any]) -> dict[str, Any]:
+    reference = parameter.get("$ref", "") if isinstance(parameter, dict) else ""
+    if reference.startswith("#/components/parameters/"):
+        parameter = schema.get("components", {}).get("parameters", {}).get(reference.rpartition("/")[2], {})
+    return parameter if isinstance(parameter, dict) else {}
+
+
+def _filled(path: str, parameters: list[dict[str, Any]]) -> str | None:
+    """The path with examples in its places; None where something that must be given has none."""
+    query = {}
+    for one in parameters:
+        value = _example(one)
+        where, name = one.get("in"), str(one.get("name", ""))
+        if where == "path":
+            if value is None:
+                return None
+            path = path.replace("{" + name + "}", quote(str(value), safe=""))
+        elif one.get("required"):
+            if value is None or where != "query":
+                return None
+            query[name] = str(value)
+    if "{" in path:
+        return None
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def _example(parameter: dict[str, Any]) -> Any:
+    schema = parameter.get("schema") if isinstance(parameter.get("schema"), dict) else {}
+    assert isinstance(schema, dict)
+    for place in (parameter, schema):
+        if "example" in place:
+            return place["example"]
+        examples = place.get("examples")
+        if isinstance(examples, list) and examples:
+            return examples[0]
+        if isinstance(examples, dict) and examples:
+            return next(iter(examples.values())).get("value")
+    return schema.get("default", (schema.get("enum") or [None])[0])

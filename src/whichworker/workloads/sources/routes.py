@@ -1,0 +1,24 @@
+"""Requests from the app's own routes: those that can be asked without a parameter, and are not there to change something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from whichworker.model import Request
+
+MOST = 12
+LEFT_OUT = re.compile(
+    r"(^|[/_-])(admin|django-admin|__debug__|static|media|logout|log-out|signout|sign-out|delete|remove|unsubscribe|password|reset|"
+    r"docs|redoc|openapi\.json|schema|jsi18n|metrics|health|healthz|ping|favicon\.ico|robots\.txt|i18n|silk)([/_.-]|$)",
+    re.IGNORECASE,
+)
+"""What changes something though it is asked by GET, what belongs to the framework, and what is asked by machines."""
+
+
+def requests_of(routes: Iterable[str]) -> tuple[Request, ...]:
+    """At most twelve, the shortest first; the root where no route is known."""
+    paths = [route if route.startswith("/") else f"/{route}" for route in routes]
+    kept = [path for path in dict.fromkeys(paths) if not LEFT_OUT.search(path) and path.isascii() and " " not in path]
+    ordered = sorted(kept, key=lambda path: (path.count("/") - path.endswith("/"), len(path), path))
+    return tuple(Request(path=path) for path in ordered[:MOST]) or (Request(path="/"),)

@@ -1,0 +1,118 @@
+"""What emitted files start, read back from their text, for every server and every kind of file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from whichworker.advise.emit import TABLE, emit
+from whichworker.errors import UsageError
+from whichworker.lab.emitted import moved, moved_text, start_of
+from whichworker.model import Address, App
+from whichworker.model.deployments import Deployment, Promise
+from whichworker.servers import table
+
+APP = App(
+    name="shop", directory="/srv/shop", python="/srv/shop/.venv/bin/python", wsgi="shop.wsgi:application", asgi="shop.asgi:application"
+)
+SHOWN, ELSEWHERE = Address("127.0.0.1", 8000), Address("127.0.0.1", 43210)
+PROMISE = Promise(run="r", arm="a", server="s", settings={}, throughput_per_second=100.0, low=95.0, high=105.0, connections=4)
+KINDS = ("systemd", "docker", "procfile", "supervisor", "kubernetes")
+
+
+def deployment(name: str, shim: str = "") -> Deployment:
+    server = table.load(name)
+    settings = server.settings(2)
+    command, config = server.command(APP, SHOWN, settings), server.config_file(APP, SHOWN, settings)
+    own = config if not config.name.endswith(".sh") else None
+    return Deployment(
+        project="shop",
+        directory="/srv/shop",
+        arm=name,
+        server=name,
+        interface=server.interface,
+        target="shop.wsgi:application",
+        argv=command.deploy or command.argv,
+        config=own,
+        requirements=("server==1.0",),
+        environment={"DJANGO_SETTINGS_MODULE": "shop.settings"},
+        environment_file="",
+        shim=shim,
+        python="3.12",
+        bin="/srv/shop/.venv/bin",
+        ready_path="/",
+        host="shop.test",
+        stop_signal="SIGTERM",
+        memory_bytes=50_000_000,
+        memory_limit_bytes=None,
+        cores=2,
+        static=None,
+        because={"workers": "2 did 100/s; 5: 90/s"},
+        promise=msgspec.structs.replace(PROMISE, command=own.command if own else ()),
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", [name for name in table.SERVERS if not table.load(name).opt_in])
+def test_every_file_of_every_server_starts_it_at_another_port(name: str, kind: str, tmp_path: Path) -> None:
+    what = deployment(name)
+    files = {file.kind: file for file in emit((kind,), what)}
+    for file in files.values():
+        (tmp_path / file.name).write_text(file.text.replace("{folder}", str(tmp_path)))
+    start = start_of(tmp_path / files[kind].name, kind, "/srv/shop", what.promise.command)
+    assert start is not None
+    argv = moved(start.argv, ELSEWHERE)
+    texts = [moved_text(Path(word).read_text(), ELSEWHERE) for word in argv if Path(word).is_file()]
+    texts += [
+        moved_text((tmp_path / word).read_text(), ELSEWHERE)
+        for word in argv
+        if not Path(word).is_absolute() and (tmp_path / word).is_file()
+    ]
+    whole = " ".join([*argv, *texts])
+    assert "43210" in whole, whole
+    assert not any("8000" in word for word in argv), argv
+    assert not any(":8000" in text for text in texts), whole
+
+
+@pytest.mark.parametrize("name", ["gunicorn-gthread", "uvicorn", "uwsgi", "hypercorn"])
+def test_the_server_s_own_file_says_why(name: str) -> None:
+    own = emit(("gunicorn",), deployment(name))[0]
+    assert "2 did 100/s; 5: 90/s" in own.text
+    assert "whichworker advise --verify" in own.text
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "nginx"])
+def test_files_name_the_run_and_hold_no_placeholder(kind: str) -> None:
+    for file in emit((kind,), deployment("gunicorn-gthread", shim="application = 1\n")):
+        assert "run r" in file.text or file.kind in ("procfile", "requirements", "shim"), file.name
+        assert "None" not in file.text
+
+
+def test_a_module_that_was_made_goes_along() -> None:
+    files = {file.name: file for file in emit(("systemd",), deployment("uvicorn", shim="application = 1\n"))}
+    assert files["whichworker_app.py"].text == "application = 1\n"
+    assert "PYTHONPATH" in files["shop.service"].text
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("systemd", "[Service]\n"),
+        ("procfile", "worker: x\n"),
+        ("docker", "FROM x\n"),
+        ("kubernetes", "a: b\n"),
+        ("supervisor", "[x]\n"),
+        ("script", "#!/bin/sh\n"),
+    ],
+)
+def test_a_file_that_starts_nothing_is_told(kind: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="starts nothing"):
+        start_of(path, kind, "/srv/shop")
+
+
+def test_every_kind_has_its_module() -> None:
+    assert set(TABLE) == {"server", "gunicorn", "systemd", "docker", "procfile", "supervisor", "kubernetes", "nginx"}

@@ -1,0 +1,51 @@
+"""An app of one's own with something wrong in it: WRONG=global|limit|leak|volatile|outbound|writes|missing,
+or nothing."""
+
+import itertools
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+
+WRONG = os.environ.get("WRONG", "")
+STATE = {"name": ""}
+POOL = threading.Semaphore(5)
+KEPT = []
+COUNTER = itertools.count()
+
+
+def application(environ, start_response):
+    """The WSGI callable: echoes the path, slowly enough for two requests to meet."""
+    path = environ["PATH_INFO"]
+    status, body = "200 OK", f"<p>{path}</p>".encode()
+    if WRONG == "global":
+        STATE["name"] = path
+        time.sleep(0.002)
+        body = f"<p>{STATE['name']}</p>".encode()
+    elif WRONG == "limit":
+        if not POOL.acquire(blocking=False):
+            print("psycopg.OperationalError: FATAL: sorry, too many clients already", flush=True)
+            status, body = "500 Internal Server Error", b"error"
+        else:
+            time.sleep(0.005)
+            POOL.release()
+    elif WRONG == "leak":
+        KEPT.append(bytes(200_000))
+        time.sleep(0.002)
+    elif WRONG == "volatile":
+        body = f"<html><head><title>A page that is long enough</title></head><body><p>{next(COUNTER)}</p></body></html>".encode()
+    elif WRONG == "outbound":
+        with socket.socket() as out:
+            out.settimeout(0.2)
+            try:
+                out.connect(("192.0.2.1", 9))
+            except OSError:
+                body = b"<p>nobody there</p>"
+    elif WRONG == "writes":
+        with Path(os.environ["FILE"]).open("ab") as file:
+            file.write(b"x")
+    elif WRONG == "missing" and path != "/":
+        status = "404 Not Found"
+    start_response(status, [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))])
+    return [body]

@@ -1,0 +1,42 @@
+"""What is learnt of a right answer from a few of them."""
+
+from __future__ import annotations
+
+from whichworker.workloads.learning import Seen, learn, stable_parts
+
+PAGE = b"<html><head><title>A page that is long enough</title></head><body><p>%d</p><footer>always the same footer</footer></body></html>"
+
+
+def test_equal_answers_must_be_equal() -> None:
+    found = learn([Seen(200, "text/html", b"same")] * 4)
+    assert found is not None
+    assert found.answer.body == b"same"
+    assert found.answer.headers == (("Content-Type", "text/html"),)
+    assert found.compared == 1.0
+
+
+def test_what_changes_is_masked() -> None:
+    found = learn([Seen(200, "text/html", PAGE % number) for number in (1, 22, 333, 4)])
+    assert found is not None
+    assert found.answer.body is None
+    assert 0.5 < found.compared < 1.0
+    assert all(part in PAGE % 99 for part in found.answer.contains)
+    assert any(b"footer" in part for part in found.answer.contains)
+
+
+def test_what_changes_altogether_is_compared_by_its_status() -> None:
+    found = learn([Seen(200, "text/plain", bytes([65 + at]) * 40) for at in range(4)])
+    assert found is not None
+    assert (found.compared, found.answer.contains, found.answer.body) == (0.0, (), None)
+
+
+def test_answers_of_two_kinds_are_none() -> None:
+    assert learn([Seen(200, "text/html", b"a"), Seen(302, "text/html", b"")]) is None
+    assert learn([Seen(200, "text/html", b"a"), Seen(200, "application/json", b"a")]) is None
+
+
+def test_json_of_one_line_is_compared_value_by_value() -> None:
+    bodies = [b'{"name": "a long enough name", "now": %d, "place": "somewhere far away"}' % now for now in (1, 2, 3)]
+    parts = stable_parts(bodies)
+    assert any(b"a long enough name" in part for part in parts)
+    assert not any(b"now" in part and b": 1" in part for part in parts)

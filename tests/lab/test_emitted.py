@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from whichworker.advise.emit import TABLE, emit
+from whichworker.advise.emit.systemd import FOLDER
 from whichworker.errors import UsageError
 from whichworker.lab.emitted import moved, moved_text, start_of
 from whichworker.model import Address, App
@@ -60,7 +61,7 @@ def test_every_file_of_every_server_starts_it_at_another_port(name: str, kind: s
     what = deployment(name)
     files = {file.kind: file for file in emit((kind,), what)}
     for file in files.values():
-        (tmp_path / file.name).write_text(file.text.replace("{folder}", str(tmp_path)))
+        (tmp_path / file.name).write_text(file.text.replace(FOLDER, str(tmp_path)))
     start = start_of(tmp_path / files[kind].name, kind, "/srv/shop", what.promise.command)
     assert start is not None
     argv = moved(start.argv, ELSEWHERE)

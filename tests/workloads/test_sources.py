@@ -153,5 +153,6 @@ def test_routes_that_change_something_are_left_out() -> None:
     assert [one.path for one in found] == ["/", "/about/", "/api/list", "/blog/archive/"]
 
 
-def test_without_a_route_the_root_is_asked() -> None:
+def test_the_root_is_always_asked() -> None:
     assert [one.path for one in routes.requests_of([])] == ["/"]
+    assert [one.path for one in routes.requests_of(["/a/"])] == ["/", "/a/"]

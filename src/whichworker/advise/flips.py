@@ -16,7 +16,7 @@ def flips_when(result: Result, best: ArmResult, arms: list[ArmResult]) -> Iterat
     others = [arm for arm in arms if arm.name != best.name]
     open_pairs = [name for pair in result.undetermined if best.name in pair for name in pair if name != best.name]
     if open_pairs:
-        yield f"a longer run may put {open_pairs[0]} first: the two are undetermined"
+        yield f"a longer run finds {open_pairs[0]} to be faster: the two are undetermined"
     lighter = [arm for arm in others if arm.memory_bytes and best.memory_bytes and arm.memory_bytes < LESS * best.memory_bytes]
     if lighter:
         least = min(lighter, key=lambda arm: arm.memory_bytes or 0)

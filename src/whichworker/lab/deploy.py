@@ -32,6 +32,8 @@ REASONS = {
     "http_parser": "as it was raced",
     "control_socket_disable": "as it was raced",
     "wsgi_app": "the app",
+    "timeout": "gunicorn's own default: a worker that is silent for so long is replaced",
+    "graceful_timeout": "gunicorn's own default: so long a worker may finish what it has begun",
 }
 
 
@@ -102,7 +104,8 @@ def deployment(told: Told, best: ArmResult, remark: str = "") -> Deployment:
         memory_limit_bytes=cost.memory_limit_bytes if cost and question.budget.memory_bytes else None,
         cores=len(question.budget.server_cores),
         static=None,
-        because=_because(told, best, remark),
+        because=_because(told, best),
+        remark=remark,
         promise=_promise(told, best, app, own.command if own else ()),
     )
 
@@ -156,9 +159,9 @@ def _promise(told: Told, best: ArmResult, app: App, command: tuple[str, ...]) ->
     )
 
 
-def _because(told: Told, best: ArmResult, remark: str) -> dict[str, str]:
+def _because(told: Told, best: ArmResult) -> dict[str, str]:
     """A reason for each setting: what was measured of it, or that it is the server's own default."""
-    found: dict[str, str] = {"arm": remark} if remark else {}
+    found: dict[str, str] = {}
     cores = len(told.question.budget.server_cores)
     for name, value in best.settings.items():
         rivals = [arm for arm in told.result.arms if _differs_in(arm, best, name) and arm.throughput_per_second]
@@ -167,7 +170,7 @@ def _because(told: Told, best: ArmResult, remark: str) -> dict[str, str]:
             found[name] = f"{value} did {show_rate(_speed(best))}/s; {said}"
         elif name == "workers":
             memory = f", {show_bytes(best.memory_bytes)} in all" if best.memory_bytes else ""
-            found[name] = f"one for each of the {cores} core{'' if cores == 1 else 's'} it was raced on{memory}"
+            found[name] = f"raced on {cores} core{'' if cores == 1 else 's'}{memory}"
         else:
             found[name] = "as it was raced"
     return {**REASONS, **found} if best.server == "gunicorn" else found

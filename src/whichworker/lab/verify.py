@@ -68,6 +68,7 @@ def promise_in(folder: Path) -> Promise:
 
 def verify(folder: Path, told: Told, cache: Path, place: Path, note: Callable[[str], None]) -> list[Checked]:
     """Every emitted file that starts something, each once for each command it starts; nothing is written into the project."""
+    folder = folder.resolve()
     promise = promise_in(folder)
     question = msgspec.structs.replace(
         told.question,
@@ -76,6 +77,7 @@ def verify(folder: Path, told: Told, cache: Path, place: Path, note: Callable[[s
     )
     arm = question.arm(promise.arm)
     checked: list[Checked] = []
+    known: dict[tuple[object, ...], Checked] = {}
     with services.serving(question, place, cache, note) as backing, Generator() as generator:
         generator.start(question.budget.generator_cores)
         bench = Bench(question, told.environments, place, cache, backing)
@@ -83,15 +85,30 @@ def verify(folder: Path, told: Told, cache: Path, place: Path, note: Callable[[s
             start = emitted.start_of(folder / name, kind, promise.directory, promise.command)
             if start is None:
                 continue
-            note(f"{name}: {PAIRS} pairs of windows")
-            checked.append(_check(bench, generator, arm, folder, name, kind, start, promise))
+            key = _key(folder, start)
+            if key not in known:
+                note(f"{name}: {PAIRS} pairs of windows")
+                known[key] = _check(bench, generator, arm, folder, name, kind, start, promise)
+            checked.append(msgspec.structs.replace(known[key], file=name, kind=kind))
     if not checked:
         raise UsageError(f"no file in {folder} starts anything", hint="emit them again")
     return checked
 
 
+def _key(folder: Path, start: Start) -> tuple[object, ...]:
+    """The same for files that start the same: only where it listens, and where its own file lies, may differ."""
+    words, skip = [], False
+    for word in start.argv:
+        if skip or word == "--bind":
+            skip = not skip
+            continue
+        words.append(Path(word).name if Path(word).is_absolute() or (folder / word).is_file() else word)
+    environment = {name: value for name, value in start.environment.items() if name not in ("PYTHONPATH", "PYTHONUNBUFFERED")}
+    return (tuple(words), start.folder, tuple(sorted(environment.items())))
+
+
 def _check(bench: Bench, generator: Generator, arm: Arm, folder: Path, name: str, kind: str, start: Start, promise: Promise) -> Checked:
-    said = list(_other_settings(bench, arm, start, kind))
+    said = list(_other_settings(bench, arm, folder, start))
     try:
         logs = [_pair(bench, generator, arm, folder, start, promise) for _ in range(PAIRS)]
     except (ServerFailed, ArmFailed) as error:
@@ -155,11 +172,11 @@ def _ready(bench: Bench, address: Address) -> str:
     return complaint[1] if complaint else ""
 
 
-def _other_settings(bench: Bench, arm: Arm, start: Start, kind: str) -> Iterator[str]:
+def _other_settings(bench: Bench, arm: Arm, folder: Path, start: Start) -> Iterator[str]:
     """Settings of the arm that the file says otherwise, or no more: what was promised was promised of these."""
     texts = [" ".join(start.argv)]
     for word in start.argv:
-        path = Path(word)
+        path = folder / word
         if path.is_file():
             texts.append(path.read_text(encoding="utf-8"))
     for name, value in arm.settings.items():

@@ -61,6 +61,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     static: tuple[str, str] | None
     because: dict[str, str]
     promise: Promise
+    remark: str = ""
 
 
 class Emitted(Struct, frozen=True, kw_only=True):

@@ -63,8 +63,10 @@ def annotated(text: str, what: Deployment, sign: str = "#") -> str:
 
 
 def reasons(what: Deployment, sign: str = "#") -> str:
-    """The reasons of a command's flags, as comments: a flag has no room for one beside it."""
-    return "".join(f"{sign} {name}: {reason}\n" for name, reason in what.because.items())
+    """The reasons of a command's flags, as comments, as a flag has no room for one; a file of the server's own has its reasons itself."""
+    told = what.because if what.config is None or what.config.name.endswith(".ini") else {}
+    remark = f"{sign} {what.remark}\n" if what.remark else ""
+    return remark + "".join(f"{sign} {name}: {reason}\n" for name, reason in told.items())
 
 
 def pins(what: Deployment) -> str:

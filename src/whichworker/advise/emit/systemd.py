@@ -5,7 +5,7 @@ from __future__ import annotations
 from whichworker.advise.emit.parts import GRACE_SECONDS, command, heading, mebibytes, memory_limit, needs_path, reasons, shown
 from whichworker.model.deployments import Deployment, Emitted
 
-FOLDER = "{folder}"
+FOLDER = "FOLDER_OF_THESE_FILES"
 """Stands for the folder that the files are written to, which is known when they are."""
 
 

@@ -17,8 +17,8 @@ LEFT_OUT = re.compile(
 
 
 def requests_of(routes: Iterable[str]) -> tuple[Request, ...]:
-    """At most twelve, the shortest first; the root where no route is known."""
-    paths = [route if route.startswith("/") else f"/{route}" for route in routes]
+    """The root, which many apps answer by a pattern, and the shortest of the routes: at most twelve."""
+    paths = ["/", *(route if route.startswith("/") else f"/{route}" for route in routes)]
     kept = [path for path in dict.fromkeys(paths) if not LEFT_OUT.search(path) and path.isascii() and " " not in path]
     ordered = sorted(kept, key=lambda path: (path.count("/") - path.endswith("/"), len(path), path))
-    return tuple(Request(path=path) for path in ordered[:MOST]) or (Request(path="/"),)
+    return tuple(Request(path=path) for path in ordered[:MOST])

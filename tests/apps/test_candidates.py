@@ -30,6 +30,7 @@ def written(folder: Path, files: dict[str, str]) -> Path:
         ({"main.py": FASTAPI, "flaskr/__init__.py": FACTORY}, "main:app", "", False),
         ({"main.py": FASTAPI, "tests/test_it.py": FASTAPI, ".venv/lib/x.py": FASTAPI}, "main:app", "", False),
         ({"main.py": FASTAPI, "sub/other.py": "import flask\nthing = flask.Flask('x')\n"}, "main:app", "", False),
+        ({"wsgi.py": "def application(environ, start_response): ...\n"}, "wsgi:application", "", False),
         ({"wsgi.py": "from thing import make\napplication = make()\n"}, "wsgi:application", "", False),
         ({"main.py": "app: object = Starlette(routes=[])\n"}, "main:app", "", False),
         ({"broken.py": "def (", "main.py": FASTAPI}, "main:app", "", False),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import PROJECTS
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(400)]
 
@@ -127,6 +128,24 @@ def test_a_remote_database_is_refused(folder: Path) -> None:
     assert done.returncode == 2
     assert "DATABASE_URL leads to db.example.com" in done.stderr
     assert "hunter22" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "audit"),
+    [("global", "wrong-under-load", "thread-safety"), ("limit", "connections-refused", "connection-limit")],
+)
+def test_what_breaks_under_load_alone_is_told_and_not_advised(wrong: str, code: str, audit: str, tmp_path: Path) -> None:
+    place = tmp_path / "shop"
+    place.mkdir()
+    (place / "wsgi.py").write_text((PROJECTS / "own.py").read_text())
+    options = ("--servers", "gunicorn-gthread[threads=12],gunicorn-sync", "--url", "/a", "--url", "/b", "--time", "30s", "--no-search")
+    done = run(place, "race", *options, "--json", "-", WRONG=wrong)
+    result = json.loads(done.stdout)
+    assert [finding["arm"] for finding in result["findings"] if finding["code"] == code] == ["gunicorn-gthread[threads=12]"]
+    assert {arm["name"]: arm["state"] for arm in result["arms"]} == {"gunicorn-gthread[threads=12]": "failed", "gunicorn-sync": "ranked"}
+    if result["validity"]["state"] == "valid":
+        assert result["advice"]["arm"] == "gunicorn-sync"
+        assert {one["name"]: one["state"] for one in result["advice"]["audits"]}[audit] == "failed"
 
 
 def test_init_and_show_config(folder: Path) -> None:

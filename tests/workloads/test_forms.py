@@ -22,7 +22,7 @@ def test_the_form_with_these_fields_is_sent_where_it_says(action: str, path: str
     form = find_form(PAGE.replace("{action}", action), LOGIN.path, LOGIN)
     assert form is not None
     assert form.action == path
-    assert filled(form, LOGIN) == b"csrf=a%26b&remember=on&username=ann&password=s3cret%26"
+    assert filled(form, LOGIN) == b"csrf=a%26b&remember=on&go=x&username=ann&password=s3cret%26"
 
 
 @pytest.mark.parametrize("page", ["", "<p>no form</p>", "<form method=post><input name=email></form>", PAGE.replace('method="post"', "")])

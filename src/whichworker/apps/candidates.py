@@ -94,6 +94,9 @@ def _modules(folder: Path) -> Iterator[Path]:
 def _made(tree: ast.Module, file: str) -> Iterator[tuple[str, str]]:
     """Names that are assigned a call of a framework's class at the top of a module, and what wsgi.py and asgi.py call application."""
     for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and CONVENTIONS.get(file) == node.name:
+            yield node.name, ""
+            continue
         name = _assigned(node)
         value = getattr(node, "value", None)
         if name is None:

@@ -58,7 +58,7 @@ def from_folder(folder: Path, python: str | None, cache: Path, environment_file:
     if not settings:
         fact = f"{manage} names no settings module" if manage.is_file() else f"no manage.py in {folder}"
         raise UsageError(fact, hint=NAME_IT)
-    package = settings.rpartition(".settings")[0] or settings.rpartition(".")[0] or settings
+    package = settings.rpartition(".settings")[0] or settings.rpartition(".")[0]
     found = {kind: _callable(folder, package, kind) for kind in ("wsgi", "asgi")}
     interpreter, origin = own_python.find(folder, python)
     app = App(
@@ -75,7 +75,7 @@ def from_folder(folder: Path, python: str | None, cache: Path, environment_file:
         return app, []
     place = folder / settings.replace(".", "/")
     if not place.with_suffix(".py").is_file() and not place.is_dir():
-        raise UsageError(f"neither wsgi.py nor asgi.py in {folder / package.replace('.', '/')}", hint=NAME_IT)
+        raise UsageError(f"neither wsgi.py nor asgi.py in {folder / (package or settings).replace('.', '/')}", hint=NAME_IT)
     return _of_settings(app, settings, cache)
 
 
@@ -160,7 +160,7 @@ def _entry_point(folder: Path) -> str:
 
 
 def _callable(folder: Path, package: str, kind: str) -> str | None:
-    module = f"{package}.{kind}"
+    module = f"{package}.{kind}" if package else kind
     return f"{module}:application" if (folder / (module.replace(".", "/") + ".py")).is_file() else None
 
 

@@ -13,6 +13,7 @@ from whichworker.apps.environments import uv_path
 
 FOLDERS = (".venv", "venv", "env", ".env")
 ASK_SECONDS = 30
+LEVELS = 2
 
 
 def find(folder: Path, python: str | None) -> tuple[str, str]:
@@ -45,9 +46,9 @@ def _places(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _upwards(folder: Path) -> Iterator[Path]:
-    """The folder and those above it, up to the root of the repository; only itself where there is no repository."""
+    """The folder and those above it, up to the root of the repository; two above it where there is no repository."""
     above = [folder, *folder.parents]
-    top = next((at for at, place in enumerate(above) if (place / ".git").exists()), 0)
+    top = next((at for at, place in enumerate(above) if (place / ".git").exists()), LEVELS)
     yield from above[: top + 1]
 
 

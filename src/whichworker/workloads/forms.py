@@ -66,16 +66,18 @@ class _Forms(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[tuple[str, str, dict[str, str | None]]] = []
-        self._open = False
+        self._open = self._pressed = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         told = dict(attrs)
         if tag == "form":
             self.forms.append((told.get("action") or "", (told.get("method") or "get").lower(), {}))
-            self._open = True
+            self._open, self._pressed = True, False
         elif tag in ("input", "button", "select", "textarea") and self._open and (name := told.get("name")):
-            kind = (told.get("type") or "text").lower()
-            sent = kind == "hidden" or (kind in ("checkbox", "radio") and "checked" in told)
+            kind = (told.get("type") or ("submit" if tag == "button" else "text")).lower()
+            pressed = kind == "submit" and not self._pressed  # the first one, as by the enter key
+            self._pressed = self._pressed or pressed
+            sent = kind == "hidden" or pressed or (kind in ("checkbox", "radio") and "checked" in told)
             self.forms[-1][2][name] = (told.get("value") or "") if sent else None
 
     def handle_endtag(self, tag: str) -> None:

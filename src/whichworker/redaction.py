@@ -9,16 +9,17 @@ import json
 import re
 from collections.abc import Mapping
 from html import escape
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 LEAST = 6
 """Shorter values occur by chance, and taking them out would make a report unreadable."""
-NAMED = re.compile(r"KEY|SECRET|TOKEN|PASS|PWD|CREDENTIAL|PRIVATE|AUTH|COOKIE|DSN|SALT|SIGNATURE", re.IGNORECASE)
+NAMED = re.compile(r"KEY|SECRET|TOKEN|PASS|PWD|CREDENTIAL|PRIVATE|AUTH|DSN|SALT|SIGNATURE", re.IGNORECASE)
+SENT = ("cookie ", "header ", "login ")
 MARK = re.compile(r"\[(cookie|header|login) [^\]]*\]")
 """What stands in the place of a secret that was sent."""
 NO_SECRETS = ("postgres", "postgresql", "password", "secret", "django", "mysql", "redis", "guest", "insecure", "changeme", "development")
 """Words that everybody would guess, and that a report needs."""
-NOT_SECRET = re.compile(r"(true|false|none|null|\d{1,7}|/[\w./-]*|[\w.]+:[\w.]+)", re.IGNORECASE)
+NOT_SECRET = re.compile(r"(true|false|none|null|\d{1,7}|/[\w./-]*|[A-Za-z_]\w*(\.\w+)+:[A-Za-z_]\w*)", re.IGNORECASE)
 """Switches, numbers, paths and `module:attribute`, whatever their variable is called."""
 
 _secrets: dict[str, str] = {}
@@ -35,8 +36,12 @@ def remember(name: str, value: str) -> None:
         quote(value, safe=""),
         quote_plus(value),
     )
-    for form in (value, *written):
-        _secrets.setdefault(form, name)
+    jinja = escape(value).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+    for form in (value, *written, jinja):
+        if name.startswith(SENT):
+            _secrets[form] = name
+        else:
+            _secrets.setdefault(form, name)
 
 
 def remember_environment(environment: Mapping[str, str]) -> None:
@@ -44,9 +49,9 @@ def remember_environment(environment: Mapping[str, str]) -> None:
     for name, value in environment.items():
         if NAMED.search(name) and not NOT_SECRET.fullmatch(value) and "://" not in value:
             remember(name, value)
-        if password := _password(value):
-            remember(name, password)
-            remember(name, unquote(password))
+        for secret in _of_url(name, value):
+            remember(name, secret)
+            remember(name, unquote(secret))
 
 
 def forget() -> None:
@@ -75,10 +80,13 @@ def knows() -> bool:
     return bool(_secrets)
 
 
-def _password(value: str) -> str:
+def _of_url(name: str, value: str) -> list[str]:
+    """The password in a URL; under a name that says so its user and the values of its query, too, as those of error trackers are keys."""
     if "://" not in value:
-        return ""
+        return []
     try:
-        return urlsplit(value).password or ""
+        parts = urlsplit(value)
+        named = [parts.username or "", *(one for _, one in parse_qsl(parts.query))] if NAMED.search(name) else []
+        return [part for part in (parts.password or "", *named) if part]
     except ValueError:
-        return ""
+        return []

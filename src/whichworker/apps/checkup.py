@@ -53,6 +53,8 @@ def examine(app: App, cache: Path, *, allow_remote_database: bool = False) -> tu
         framework=seen.framework,
         host=host,
         headers=((header[0].removeprefix("HTTP_").replace("_", "-").title(), header[1]),) if header else (),
+        static_url=(seen.django.static.url or "") if seen.django else "",
+        static_root=(seen.django.static.root or "") if seen.django else "",
         databases=tuple(dict.fromkeys(f"{one.alias}: {described(one)}" for one in seen.databases)),
         database_files=tuple(str(_file(app, one)) for one in seen.databases if "sqlite" in one.engine and _on_disk(one)),
         caches=tuple(f"{one.alias}: {one.backend.rpartition('.')[2]}" for one in seen.django.caches) if seen.django else (),
@@ -72,8 +74,12 @@ def refuse_remote(seen: Look, environment: Mapping[str, str]) -> None:
     for database in seen.databases:
         if not is_local(database.host):
             _refuse(f"the database {database.alias!r} is on {database.host}")
-    if seen.databases:
-        return  # what the app has made of its variables is known
+    if not seen.databases:  # else what the app has made of its variables is known
+        refuse_variables(environment)
+
+
+def refuse_variables(environment: Mapping[str, str]) -> None:
+    """Raise UsageError where a variable leads to a database on another machine: importing an app may be enough to change it."""
     for name, value in environment.items():
         scheme, separator, _ = value.partition("://")
         if separator and scheme.partition("+")[0].lower() in SCHEMES and not is_local(host := _host(value)):
@@ -104,7 +110,7 @@ def _host(url: str) -> str:
 
 def host_of(django: Django | None) -> tuple[str, str]:
     """The Host header that the app accepts, and why that one."""
-    hosts = django.hosts if django else ()
+    hosts = tuple(filter(None, django.hosts)) if django else ()
     if django is None or "*" in hosts or (not hosts and django.debug) or "localhost" in hosts:
         return "localhost", "any host is accepted" if django is None or "*" in hosts else "ALLOWED_HOSTS"
     if not hosts:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from whichworker.apps import builtin, candidates, interpreters, own_python, shims
+from whichworker.apps import builtin, candidates, environment_files, interpreters, own_python, shims
+from whichworker.apps.checkup import refuse_variables
 from whichworker.apps.environments import uv_path
 from whichworker.apps.examine import look
 from whichworker.errors import UsageError
@@ -21,23 +22,39 @@ NAME_IT = "name the app as module:attribute, for example mysite.wsgi:application
 
 
 def discover(
-    named: str | None, python: str | None, here: Path, cache: Path, *, extras: bool = False, environment_file: str = ""
+    named: str | None,
+    python: str | None,
+    here: Path,
+    cache: Path,
+    *,
+    extras: bool = False,
+    environment_file: str = "",
+    allow_remote_database: bool = True,
 ) -> tuple[App, list[Finding]]:
     """The app that is meant, and what there is to say about how it was found; a built-in one in its larger environment with `extras`.
 
-    An `environment_file` is read wherever the app is imported.
+    An `environment_file` is read wherever the app is imported. Nothing is imported where a variable leads to a database on another machine,
+    unless that is allowed.
 
     Raises UsageError where what was named is not there or not clear.
     """
+
+    def guard() -> None:
+        if not allow_remote_database:
+            refuse_variables({**os.environ, **environment_files.read(environment_file)})
+
     if named is None:
         if (here / "manage.py").is_file():
+            guard()
             return from_folder(here, python, cache, environment_file)
         found = candidates.candidates(here)
         if found:
+            guard()
             return _of_candidates(found, here, python, cache, environment_file)
         return _builtin("builtin:django", python, cache, extras), [_nothing_here(here)]
     if named.startswith(builtin.PREFIX):
         return _builtin(named, python, cache, extras), []
+    guard()
     if Path(named).is_dir():
         folder = (here / named).resolve()
         found = [] if (folder / "manage.py").is_file() else candidates.candidates(folder)
@@ -53,7 +70,8 @@ def from_folder(folder: Path, python: str | None, cache: Path, environment_file:
     """The Django project in a folder, by its manage.py; its settings module by the environment, as manage.py itself does."""
     manage = folder / "manage.py"
     match = SETTINGS.search(manage.read_text(encoding="utf-8", errors="replace")) if manage.is_file() else None
-    named = os.environ.get("DJANGO_SETTINGS_MODULE") if manage.is_file() else None
+    told = {**os.environ, **environment_files.read(environment_file)}
+    named = told.get("DJANGO_SETTINGS_MODULE") if manage.is_file() else None
     settings = named or (match[1] if match else "")
     if not settings:
         fact = f"{manage} names no settings module" if manage.is_file() else f"no manage.py in {folder}"

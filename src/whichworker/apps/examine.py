@@ -119,7 +119,12 @@ def look(targets: Sequence[str], app: App, cache: Path) -> Look:
             raise UsageError(f"importing {what} did not end within {IMPORT_SECONDS} s") from error
         if run.returncode or not out.exists():
             raise _not_importable(what, run.stderr, app)
-        found = msgspec.json.decode(out.read_bytes(), type=Look)
+        try:
+            found = msgspec.json.decode(out.read_bytes(), type=Look)
+        except msgspec.MsgspecError as error:
+            raise UsageError(
+                f"the settings of {what} are not understood: {error}", hint="each must be of the kind that Django wants"
+            ) from error
     remember(found)
     return found
 

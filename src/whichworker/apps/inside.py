@@ -37,7 +37,7 @@ def is_factory(found: Any) -> Any:
     """Whether it has to be called without anything to give the app: a function that needs no argument, and is no known app."""
     if not inspect.isfunction(found) or inspect.iscoroutinefunction(found):
         return False
-    needed = [one for one in inspect.signature(found).parameters.values() if one.default is one.empty and one.kind not in (2, 4)]
+    needed = [one for one in inspect.signature(found).parameters.values() if one.default is one.empty and one.kind != 4]
     return not needed
 
 
@@ -64,7 +64,10 @@ def django() -> Any:
         return None
 
     def get(name: str, default: Any = None) -> Any:
-        return getattr(conf, name, default)
+        try:
+            return getattr(conf, name, default)
+        except Exception:  # such as an empty SECRET_KEY
+            return default
 
     databases = []
     for alias, given in (get("DATABASES") or {}).items():
@@ -72,10 +75,10 @@ def django() -> Any:
             {
                 "alias": alias,
                 "engine": str(given.get("ENGINE", "")),
-                "host": plain(given.get("HOST") or ""),
+                "host": str(given.get("HOST") or host_in_options(given)),
                 "port": str(given.get("PORT") or ""),
-                "name": plain(given.get("NAME") or ""),
-                "password": plain(given.get("PASSWORD") or ""),
+                "name": str(given.get("NAME") or ""),
+                "password": str(given.get("PASSWORD") or ""),
                 "lasting": plain(given.get("CONN_MAX_AGE", 0)),
             }
         )
@@ -101,8 +104,16 @@ def django() -> Any:
         "ssl_redirect": bool(get("SECURE_SSL_REDIRECT")),
         "proxy_ssl_header": [str(part) for part in header] if header else None,
         "secret_key": plain(get("SECRET_KEY", "")),
-        "login_url": plain(get("LOGIN_URL")),
+        "login_url": "",
     }
+
+
+def host_in_options(given: Any) -> Any:
+    """Where else a database says its host: its options, Oracle's name, and what libpq reads of the environment."""
+    options, engine, name = given.get("OPTIONS") or {}, str(given.get("ENGINE", "")), str(given.get("NAME") or "")
+    if "oracle" in engine and ":" in name:
+        return name.partition(":")[0]
+    return options.get("host") or (os.environ.get("PGHOST", "") if "postg" in engine else "")
 
 
 def sync_middleware(names: Any) -> Any:
@@ -238,7 +249,7 @@ def engines() -> Any:
                 seen[str(url)] = {
                     "alias": "sqlalchemy",
                     "engine": str(url.drivername),
-                    "host": url.host or "",
+                    "host": url.host or str(url.query.get("host") or ""),
                     "port": str(url.port or ""),
                     "name": str(url.database or ""),
                     "password": str(url.password or ""),

@@ -21,7 +21,7 @@ def find(folder: Path, python: str | None) -> tuple[str, str]:
     if python:
         return interpreters.find(python, uv_path()), "--python"
     for place, origin in _places(folder):
-        found = place if place.name.startswith("python") else place / "bin/python"
+        found = place if place.is_file() else place / "bin/python"
         if found.exists():
             return str(found), origin
     return interpreters.own_base(), "the interpreter whichworker was installed with: no .venv here and no VIRTUAL_ENV"

@@ -45,7 +45,7 @@ def advise(run: str | None, **given: Any) -> int:
         report.print_advice(results, told.result)
         return 0
     best, remark = deploy.arm_for(told, options.emit)
-    written = deploy.write(deploy.deployment(told, best, remark), options.emit, out)
+    written = deploy.write(deploy.deployment(told, best, out, remark), options.emit, out)
     if remark:
         notes.print(Text(f"! {remark}", "yellow"))
     for path in written:

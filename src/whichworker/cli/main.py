@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 from types import FrameType
@@ -57,6 +58,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run a command; exit codes are those of the contract."""
+    redaction.remember_environment(os.environ)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
             signal.signal(number, _interrupt)
@@ -74,7 +76,7 @@ def main() -> NoReturn:
         sys.stdout = None  # nobody reads on: nothing is left to flush
         code = USAGE
     except OSError as error:
-        click.echo(f"whichworker: {error}\nhint: whichworker doctor looks at the machine", err=True)
+        click.echo(redaction.clean(f"whichworker: {error}\nhint: whichworker doctor looks at the machine"), err=True)
         code = USAGE
     except (KeyboardInterrupt, click.Abort):
         click.echo("whichworker: interrupted", err=True)

@@ -15,6 +15,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from whichworker import redaction
 from whichworker.cli import consoles
 from whichworker.cli.options import options_of
 from whichworker.config.options import PreflightOptions
@@ -70,7 +71,7 @@ def _print_plan(console: Console, question: Question) -> None:
 def _write(report: Report, place: str) -> None:
     if not place:
         return
-    content = msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+    content = redaction.clean_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2)) + b"\n"
     if place == files.STANDARD_OUTPUT:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from whichworker.result import Result
 from whichworker.store import places
 
 INVALID = 3
+SECRET_OPTIONS = ("--login", "--header")
 INTERRUPTED = 130
 
 
@@ -64,7 +66,7 @@ def race(app: str | None, **given: Any) -> int:
 
 def _carry_out(planned: Plan, printer: Printer, notes: Console) -> tuple[Plan, Result]:
     """The race; where it is the first step of a search, the second one after it."""
-    command = shlex.join(["whichworker", *sys.argv[1:]])
+    command = shlex.join(["whichworker", *_without_secrets(sys.argv[1:])])
     result = investigation.carry_out(planned, printer, command)
     if planned.question.search is None or not result.run.finished or (following := search.second(planned, result)) is None:
         return planned, result
@@ -72,6 +74,16 @@ def _carry_out(planned: Plan, printer: Printer, notes: Console) -> tuple[Plan, R
     notes.print(f"settings   {len(following.question.arms)} arms of the best servers, in what is left of the time", style="dim")
     _print_plan(notes, following, following.question)
     return following, investigation.carry_out(following, printer, command)
+
+
+def _without_secrets(words: Sequence[str]) -> list[str]:
+    """The command line as it may be kept: what a login or a header says is not."""
+    kept: list[str] = []
+    for before, word in zip(("", *words), words, strict=False):
+        option, equals, _ = word.partition("=")
+        hidden = before in SECRET_OPTIONS or (equals and option in SECRET_OPTIONS)
+        kept.append(word if not hidden else f"{option}=[secret]" if option in SECRET_OPTIONS else "[secret]")
+    return kept
 
 
 def _plan(app: str | None, given: dict[str, Any], output: OutputOptions, printer: Printer, notes: Console) -> Plan | None:

@@ -32,7 +32,7 @@ def config(command: str, as_json: bool) -> int:
     table = "" if command == "race" else command
     redaction.remember_environment(os.environ)
     options, origins = gather(KINDS[table], {}, os.environ, Path.cwd(), table)
-    values = {name_in_file(name): getattr(options, name) for name in origins}
+    values = {name_in_file(name): _kept(name, getattr(options, name)) for name in origins}
     if as_json:
         told = {key: {"value": values[key], "origin": origins[name]} for key, name in zip(values, origins, strict=True)}
         sys.stdout.buffer.write(redaction.clean_bytes(msgspec.json.format(msgspec.json.encode(told), indent=2)) + b"\n")
@@ -45,6 +45,10 @@ def config(command: str, as_json: bool) -> int:
         listing.add_row(Text(key), Text(_shown(values[key])), Text(origins[name], "dim"), style="dim" if plain else "bold")
     consoles.results().print(listing)
     return 0
+
+
+def _kept(name: str, value: object) -> object:
+    return "[secret]" if name in ("login", "header") and value else value
 
 
 def _shown(value: object) -> str:

@@ -22,6 +22,7 @@ EXAMPLES = {
     "cpus": 2,
     "memory": "512MB",
     "search": True,
+    "url": ["/", "3:/shop"],
 }
 
 

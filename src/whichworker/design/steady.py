@@ -17,7 +17,7 @@ def truncation(counts: Sequence[float]) -> int | None:
     """How many of the first counts are warm-up: where the rest has the smallest standard error (White 1997, MSER-5); None: never steady.
 
     Counts are averaged in groups of five, of which the first half may go. It is not steady where a straight line through what is left, or
-    through the last two thirds where more is, still rises or falls by four standard errors and by 5 % in all; None, too, where there are
+    through the last four fifths where more is, still rises or falls by four standard errors and by 5 % in all; None, too, where there are
     fewer than four groups.
     """
     whole = len(counts) // GROUP
@@ -27,7 +27,7 @@ def truncation(counts: Sequence[float]) -> int | None:
     errors = [float(np.var(means[at:], ddof=1)) / (whole - at) for at in range(whole // 2 + 1)]
     best = int(np.argmin(errors))
     cut = best * GROUP if errors[best] < LESS * errors[0] else 0
-    rest = np.asarray(counts[max(cut, len(counts) // 3) :], dtype=float)
+    rest = np.asarray(counts[max(cut, len(counts) // 5) :], dtype=float)
     slope, error = drift(list(rest))
     change = abs(slope) * (rest.size - 1)
     if abs(slope) > STILL_ERRORS * error and change > STILL_SHARE * float(rest.mean()):

@@ -24,6 +24,7 @@ from whichworker.store import places
 from whichworker.workloads.table import workload
 
 MOST_CONNECTIONS = 4096
+ALLOWED = ("writes", "outbound", "remote_database")
 
 
 def ask(named: str | None, options: RaceOptions, here: Path, cache: Path) -> tuple[Question, list[Finding]]:
@@ -56,7 +57,7 @@ def ask(named: str | None, options: RaceOptions, here: Path, cache: Path) -> tup
     if what is None and not own and not options.url:
         what = workload(options.workload or "json", app.name)
     if what is None or own:
-        what, said = own_app.workload_of(options, app, next(iter(looks.values())), here)
+        what, said = own_app.workload_of(options, app, next(iter(looks.values())), own_app.base_of(here, named))
         findings += said
     needs = services.needed(what, options, own=own)
     question = Question(
@@ -75,6 +76,7 @@ def ask(named: str | None, options: RaceOptions, here: Path, cache: Path) -> tup
         slo=slo,
         rate=options.rate,
         profile=options.profile,
+        allowed=tuple(word for word in ALLOWED if getattr(options, f"allow_{word}")),
     )
     return question, [*findings, *about(what, budget)]
 
@@ -122,8 +124,9 @@ def _app(
     for label, app in apps.items():
         if (python or "") == app.origin["wanted"]:
             return label, []
-    told = str((here / options.env_file).resolve()) if options.env_file else ""
-    app, findings = discover.discover(named, python, here, cache, extras=extras, environment_file=told)
+    told = str(own_app.place_of(here, named, options.env_file).resolve()) if options.env_file else ""
+    remote = options.allow_remote_database
+    app, findings = discover.discover(named, python, here, cache, extras=extras, environment_file=told, allow_remote_database=remote)
     label = inspect(app.python).short_version
     if label in apps and apps[label].python != app.python:
         fact = f"{apps[label].python} and {app.python} are both Python {label}"

@@ -33,6 +33,7 @@ def begin(named: str | None, python: str | None, here: Path, cache: Path) -> Beg
     facts += [("database", text, "settings") for text in app.databases]
     values: dict[str, object] = {}
     if not app.name.startswith(builtin.PREFIX) and seen is not None:
-        paths = [request.path for request in routes.requests_of(seen.routes)][:MOST_URLS]
-        values["url"] = paths
+        known = {route if route.startswith("/") else f"/{route}" for route in seen.routes}
+        if paths := [request.path for request in routes.requests_of(seen.routes) if request.path in known][:MOST_URLS]:
+            values["url"] = paths
     return Beginning(tuple(facts), values, (*findings, *said))

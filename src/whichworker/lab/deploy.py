@@ -11,16 +11,15 @@ from msgspec import Struct
 
 from whichworker import redaction
 from whichworker.advise.emit import TABLE, emit
-from whichworker.advise.emit.systemd import FOLDER
 from whichworker.apps import environments
 from whichworker.errors import UsageError
 from whichworker.lab import verdict
 from whichworker.lab.running import SHOWN_ADDRESS
 from whichworker.model import App, Arm, Environment, Question
-from whichworker.model.deployments import Deployment, Emitted, Promise
+from whichworker.model.deployments import Deployment, Promise
 from whichworker.report.files import write_text
 from whichworker.result import ArmResult, Result
-from whichworker.servers import table
+from whichworker.servers import names, table
 from whichworker.store.journal import FILE, Journal
 from whichworker.units import show_bytes, show_rate
 
@@ -73,7 +72,7 @@ def arm_for(told: Told, kinds: tuple[str, ...]) -> tuple[ArmResult, str]:
     return own[0], f"{advised.name} is advised; this is {own[0].name}, the best of gunicorn, at {share:.0%} of its throughput"
 
 
-def deployment(told: Told, best: ArmResult, remark: str = "") -> Deployment:
+def deployment(told: Told, best: ArmResult, out: Path, remark: str = "") -> Deployment:
     """Everything the files are written from."""
     question, arm = told.question, told.question.arm(best.name)
     app, environment = question.apps[arm.python], told.environments[best.name]
@@ -97,13 +96,14 @@ def deployment(told: Told, best: ArmResult, remark: str = "") -> Deployment:
         shim=app.shim,
         python=".".join(environment.python_version.split(".")[:2]),
         bin=str(Path(app.python).parent),
+        folder=str(out.resolve()),
         ready_path=question.workload.requests[0].path,
         host=app.host,
         stop_signal=server.stop_signal.name,
         memory_bytes=best.memory_bytes,
         memory_limit_bytes=cost.memory_limit_bytes if cost and question.budget.memory_bytes else None,
         cores=len(question.budget.server_cores),
-        static=None,
+        static=(app.static_url, app.static_root) if app.static_url.startswith("/") and app.static_root else None,
         because=_because(told, best),
         remark=remark,
         promise=_promise(told, best, app, own.command if own else ()),
@@ -123,19 +123,17 @@ def write(what: Deployment, kinds: tuple[str, ...], out: Path) -> list[Path]:
     except OSError as error:
         raise UsageError(f"the folder {out} cannot be made: {error.strerror}", hint="--out FOLDER") from error
     promise = msgspec.structs.replace(what.promise, files={file.name: file.kind for file in files})
-    written = [write_text(out / file.name, _placed(file, out), executable=file.kind == "script") for file in files]
+    written = [write_text(out / file.name, redaction.clean(file.text), executable=file.kind == "script") for file in files]
     encoded = redaction.clean_bytes(msgspec.json.format(msgspec.json.encode(promise), indent=2)).decode() + "\n"
     return [*written, write_text(out / PROMISE_FILE, encoded)]
 
 
-def _placed(file: Emitted, out: Path) -> str:
-    return file.text.replace(FOLDER, str(out.resolve()))
-
-
 def _pinned(arm: Arm, environment: Environment) -> tuple[str, ...]:
     """The server's own packages at the versions that were measured."""
-    names = [environments.distribution(requirement) for requirement in arm.requirements]
-    return tuple(f"{name}=={environment.packages[name]}" for name in names if name in environment.packages)
+    held = [(requirement, environment.packages.get(environments.distribution(requirement))) for requirement in arm.requirements]
+    pinned = [names.pin(requirement, version) for requirement, version in held if version]
+    extras = [extra.strip() for requirement in arm.requirements for extra in re.findall(r"\[(.*?)\]", requirement)]
+    return (*pinned, *(f"{extra}=={environment.packages[extra]}" for extra in extras if extra in environment.packages))
 
 
 def _promise(told: Told, best: ArmResult, app: App, command: tuple[str, ...]) -> Promise:
@@ -164,6 +162,8 @@ def _because(told: Told, best: ArmResult) -> dict[str, str]:
     found: dict[str, str] = {}
     cores = len(told.question.budget.server_cores)
     for name, value in best.settings.items():
+        if value == 0:  # what is not set has no line
+            continue
         rivals = [arm for arm in told.result.arms if _differs_in(arm, best, name) and arm.throughput_per_second]
         if rivals:
             said = ", ".join(f"{arm.settings[name]}: {show_rate(_speed(arm))}/s" for arm in rivals[:3])

@@ -6,6 +6,7 @@ import configparser
 import json
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -13,6 +14,7 @@ from msgspec import Struct, field
 from whichworker.errors import UsageError
 from whichworker.model import Address
 
+COMMENT = re.compile(r"(^\s*|\s)[#;].*$")
 PLACE = re.compile(r"(?:127\.0\.0\.1|0\.0\.0\.0|localhost|\[::1?\]|\*)?:(?:8000|\$PORT|\$\{PORT\})")
 HOSTS = ("127.0.0.1", "0.0.0.0", "localhost", "::1", "::")
 PORTS = ("8000", "$PORT", "${PORT}")
@@ -33,19 +35,44 @@ def start_of(path: Path, kind: str, directory: str, command: tuple[str, ...] = (
 
     Raises UsageError where it describes none any more.
     """
-    if kind == "config":
-        return Start(argv=tuple(str(path) if word == path.name else word for word in command), folder=directory)
-    reader = READERS.get(kind)
-    if reader is None:
+    if kind not in (*READERS, "config"):
         return None
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", hint="emit it again") from error
-    found = reader(text, path, directory)
+        return start_in(path.read_text(encoding="utf-8"), path, kind, directory, command)
+    except (OSError, ValueError, configparser.Error) as error:
+        raise UsageError(f"{path} cannot be read: {error}", hint="emit it again") from error
+
+
+def start_in(text: str, path: Path, kind: str, directory: str, command: tuple[str, ...] = ()) -> Start:
+    """The same of a text that is, or would be, in the file at this path."""
+    if kind == "config":
+        return Start(argv=tuple(str(path) if word == path.name else word for word in command), folder=directory)
+    found = READERS[kind](text, path, directory)
     if not found.argv:
         raise UsageError(f"{path} starts nothing", hint="emit it again")
     return found
+
+
+def settings_in(text: str) -> dict[str, str]:
+    """The settings of a configuration file, as text, the last of each; comments and empty lines say nothing."""
+    found = {}
+    for line in text.splitlines():
+        bare = COMMENT.sub("", line)
+        name, equals, value = bare.partition("=")
+        if equals:
+            found[name.strip()] = value.strip()
+        elif bare.strip():
+            found[bare.strip()] = ""
+    return found
+
+
+def differences(name: str, was: dict[str, str], now: dict[str, str]) -> Iterator[str]:
+    """What one file sets otherwise than another, in words."""
+    for key in dict.fromkeys((*was, *now)):
+        if was.get(key) != now.get(key):
+            said = f"{now[key] or 'set'} now" if key in now else "gone"
+            raced = f"{was[key] or 'set'} was raced" if key in was else "which was not raced"
+            yield f"{name}: {key} is {said}, {raced}"
 
 
 def _script(text: str, path: Path, directory: str) -> Start:
@@ -66,8 +93,9 @@ def _systemd(text: str, path: Path, directory: str) -> Start:
     told = [line.partition("=")[2] for line in lines if line.startswith("Environment=")]
     command = next((line.partition("=")[2] for line in lines if line.startswith("ExecStart=")), "")
     folder = next((line.partition("=")[2] for line in lines if line.startswith("WorkingDirectory=")), directory)
-    environment = dict(one.split("=", 1) for text in told for one in shlex.split(text) if "=" in one)
-    return Start(argv=tuple(shlex.split(command)), folder=folder, environment=environment)
+    environment = dict(one.replace("%%", "%").split("=", 1) for text in told for one in shlex.split(text) if "=" in one)
+    argv = tuple(word.replace("%%", "%").replace("$$", "$") for word in shlex.split(command))
+    return Start(argv=argv, folder=folder.replace("%%", "%"), environment=environment)
 
 
 def _docker(text: str, path: Path, directory: str) -> Start:
@@ -93,8 +121,9 @@ def _supervisor(text: str, path: Path, directory: str) -> Start:
         return Start(argv=(), folder=directory)
     told = reader.get(section, "environment", fallback="")
     environment = dict(re.findall(r'([A-Za-z_]\w*)="([^"]*)"', told))
-    folder = reader.get(section, "directory", fallback=directory)
-    return Start(argv=tuple(shlex.split(reader.get(section, "command", fallback=""))), folder=folder, environment=environment)
+    folder = reader.get(section, "directory", fallback=directory).replace("%%", "%")
+    argv = tuple(shlex.split(reader.get(section, "command", fallback="").replace("%%", "%")))
+    return Start(argv=argv, folder=folder, environment={name: value.replace("%%", "%") for name, value in environment.items()})
 
 
 def _kubernetes(text: str, path: Path, directory: str) -> Start:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 import whichworker
 from whichworker import redaction
+from whichworker.apps import checkup
 from whichworker.errors import UsageError
 from whichworker.lab import preflight, prepare, profile, race, reference, services, verdict
 from whichworker.lab.reference import Reference
@@ -72,11 +73,22 @@ def resume(folder: Path, cache: Path, watch: Watch, seconds: float | None, named
     with Journal(folder / FILE) as journal:
         header = journal.header()
         spent = sum(session.seconds for session in journal.of(Session))
+        told = tuple(record.finding for record in journal.of(Noted))
     question = header.question
     if any("[" in value and redaction.MARK.search(value) for request in question.workload.requests for _, value in request.headers):
         raise UsageError(f"run {header.run} cannot be resumed: it was sent a secret, which is kept nowhere", hint="start a new run")
-    if named is not None and named != question.app.name and Path(named).resolve() != Path(question.app.directory):
+    if (
+        named is not None
+        and named.removesuffix("()") != question.app.name.removesuffix("()")
+        and Path(named).resolve()
+        not in (
+            Path(question.app.directory),
+            project.resolve(),
+        )
+    ):
         raise UsageError(f"run {header.run} is one of {question.app.name}, not of {named}", hint="leave the app out, or start a new run")
+    for app in question.apps.values():
+        checkup.examine(app, cache, allow_remote_database="remote_database" in question.allowed)  # and its secrets are known again
     if seconds is not None:
         question = msgspec.structs.replace(question, budget=msgspec.structs.replace(question.budget, seconds=spent + seconds))
     environments, _ = prepare.build(question, cache, watch.note, only=header.environments)
@@ -87,7 +99,7 @@ def resume(folder: Path, cache: Path, watch: Watch, seconds: float | None, named
         raise UsageError(f"run {header.run} cannot be resumed: its services are not the ones it was begun with", hint="start a new run")
     if machine.describe().fingerprint != header.machine.fingerprint:
         raise UsageError(f"run {header.run} cannot be resumed: it was begun on another machine", hint="start a new run")
-    return Plan(question, environments, (), (), folder, cache, project, resumed=True)
+    return Plan(question, environments, (), told, folder, cache, project, resumed=True)
 
 
 def carry_out(planned: Plan, watch: Watch, command: str) -> Result:

@@ -13,7 +13,7 @@ from whichworker.apps.examine import Look
 from whichworker.config.options import RaceOptions
 from whichworker.errors import UsageError
 from whichworker.load.http1 import can_be_value
-from whichworker.model import App, Finding, Permits, Request, Workload
+from whichworker.model import Answer, App, Finding, Permits, Request, Workload
 from whichworker.workloads import forms
 from whichworker.workloads.definition import read_definition
 from whichworker.workloads.expect import parse_expect
@@ -29,6 +29,17 @@ class Asked(Struct, frozen=True):
     source: str
     named: bool = True
     left_out: str = ""
+
+
+def base_of(here: Path, named: str | None) -> Path:
+    """The folder that names of files are looked for in beside the current one: the app's, where that was named."""
+    return Path(named).resolve() if named and Path(named).is_dir() else here
+
+
+def place_of(here: Path, named: str | None, name: str) -> Path:
+    """A file by its name in the current folder, or in the app's, whose configuration may have named it."""
+    own = base_of(here, named) / name
+    return own if not (here / name).exists() and own.exists() else here / name
 
 
 def permits_of(options: RaceOptions) -> Permits:
@@ -54,10 +65,17 @@ def workload_of(options: RaceOptions, app: App, seen: Look | None, here: Path) -
         )
         for one in asked.requests
     )
+    for one in requests:
+        _keep_secret(one.headers)
     name = requests[0].path if len(requests) == 1 else f"{len(requests)} requests"
     title = f"{', '.join(one.title for one in requests[:3])}{', …' if len(requests) > 3 else ''}, {asked.source}"
     findings = [Finding(code="requests-left-out", severity="info", text=f"{asked.source}: {asked.left_out}")] if asked.left_out else []
     return Workload(name=name, title=title, requests=requests, learn="named" if asked.named else "found"), findings
+
+
+def _open(answer: Answer) -> Answer:
+    """The status of 200 that nobody said is still to be learnt; another one was said."""
+    return msgspec.structs.replace(answer, status=None) if answer.status == Answer().status else answer
 
 
 def _with(first: Sequence[tuple[str, str]], more: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
@@ -84,23 +102,27 @@ def _given(options: RaceOptions, here: Path) -> Iterator[Asked]:
     if options.url:
         yield Asked(urls.parse(options.url), "--url")
     if options.from_log:
-        yield _mixed(access_log.read(here / options.from_log), options.from_log, unsafe=unsafe)
+        yield _mixed(access_log.read(_found(here, options.from_log)), options.from_log, unsafe=unsafe)
     if options.from_har:
-        yield _mixed(har.read(here / options.from_har), options.from_har, unsafe=unsafe)
+        yield _mixed(har.read(_found(here, options.from_har)), options.from_har, unsafe=unsafe)
     if options.from_openapi:
-        found = mixture.plain(openapi.read(here / options.from_openapi))
+        found = mixture.plain(openapi.read(_found(here, options.from_openapi)))
         if not found:
             raise UsageError(
                 f"no GET of {options.from_openapi} can be asked without parameters", hint="give them examples, or name --url /path"
             )
         yield Asked(found[: routes.MOST], options.from_openapi, named=False)
     if options.requests:
-        yield _of_file(here / options.requests, options.requests)
+        yield _of_file(_found(here, options.requests), options.requests)
+
+
+def _found(base: Path, name: str) -> Path:
+    return Path(name).resolve() if Path(name).exists() else base / name
 
 
 def _mixed(seen: Iterator[Request], name: str, *, unsafe: bool) -> Asked:
     requests, left_out = mixture.mixture(seen, name, unsafe=unsafe)
-    return Asked(requests, name, left_out=left_out)
+    return Asked(requests, name, named=False, left_out=left_out)
 
 
 def _of_file(path: Path, name: str) -> Asked:
@@ -119,7 +141,18 @@ def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip() or not can_be_value(value.strip()):
         raise UsageError(f"--header: not a header: {text!r}", hint="write 'Accept: application/json'")
-    if name.strip().lower() in SECRET_HEADERS:
-        redaction.remember(f"header {name.strip()}", value.strip())
-        redaction.remember(f"header {name.strip()}", value.strip().partition(" ")[2])
     return name.strip(), value.strip()
+
+
+def _captured(request: Request) -> bool:
+    return any("${" in text for text in (request.path, request.body.decode(errors="replace"), *(value for _, value in request.headers)))
+
+
+def _keep_secret(headers: Sequence[tuple[str, str]]) -> None:
+    """The values of headers that prove who asks, and of each cookie, leave by no way."""
+    for name, value in headers:
+        if name.lower() not in SECRET_HEADERS and not redaction.NAMED.search(name):
+            continue
+        parts = [part.partition("=")[2] for part in value.split(";")] if name.lower() == "cookie" else [value.partition(" ")[2]]
+        for secret in (value, *parts):
+            redaction.remember(f"header {name}", secret.strip())

@@ -15,6 +15,7 @@ from whichworker.errors import EnvironmentFailed, ServerFailed
 from whichworker.lab.measure import WARM_UP_SECONDS, ArmFailed, check, failed, load_of
 from whichworker.lab.running import Bench, Running, running
 from whichworker.load.generator import Generator
+from whichworker.load.http1 import FramingError, fetch, judge_answer
 from whichworker.model import Arm, Environment, Failure, Question
 from whichworker.servers import table
 from whichworker.store.records import Failed, Prepared
@@ -26,6 +27,7 @@ LEAST_ANSWERS = 300
 """With fewer in the whole record a stretch of 50 ms holds too few to tell a change from chance."""
 RUNG_SETTLE_SECONDS = 0.1
 MOST_RUNG_SECONDS = 4.0
+ASK_SECONDS = 30.0
 LEAST_CROWD, MOST_CROWD, MOST_CROWD_SECONDS = 8, 64, 5.0
 
 
@@ -56,6 +58,7 @@ def prepare(bench: Bench, generator: Generator, arm: Arm) -> Prepared | Failed:
     """One launch of one arm: the right answer, its response time alone, and how many connections saturate it."""
     try:
         with running(bench, arm) as run:
+            _ask_each(bench, run)
             calibrated = bench.question.budget.seconds >= SECONDS_TO_CALIBRATE * len(bench.question.arms)
             warm = _warm_up(bench, generator, run) if calibrated else None
             rungs = _climb(bench, generator, run)
@@ -72,7 +75,7 @@ def prepare(bench: Bench, generator: Generator, arm: Arm) -> Prepared | Failed:
                 steady=warm is not None or not calibrated,
             )
     except ServerFailed as error:
-        return Failed(arm=arm.name, failures=failed(error).failures)
+        return Failed(arm=arm.name, failures=failed(error).failures, alone=True)
     except ArmFailed as error:
         return Failed(arm=arm.name, failures=error.failures)
 
@@ -85,6 +88,17 @@ def _warm_up(bench: Bench, generator: Generator, run: Running) -> float | None:
     slow = tally.requests < LEAST_ANSWERS
     cut = steady.truncation(tally.per_bucket)
     return 0.0 if slow else None if cut is None else cut * STRETCH_SECONDS
+
+
+def _ask_each(bench: Bench, run: Running) -> None:
+    """Every request once, with nobody else there: what fails here fails alone. Raises ServerFailed."""
+    for request in bench.question.workload.requests[1:]:  # the first made it ready
+        try:
+            complaint = judge_answer(request.answer, fetch(run.address, request, bench.question.app.host, ASK_SECONDS))
+        except (OSError, FramingError) as error:
+            raise run.launch.failure("reset", f"{request.title}: {type(error).__name__}: {error}") from error
+        if complaint is not None:
+            raise run.launch.failure(complaint[0], f"{request.title}: {complaint[1]}")
 
 
 def _crowd(bench: Bench, generator: Generator, run: Running, arm: Arm, per_second: float) -> None:

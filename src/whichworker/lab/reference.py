@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.cookies import SimpleCookie
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 from msgspec import Struct, field
@@ -27,16 +27,15 @@ from whichworker.model import Answer, App, Finding, Interface, Login, Permits, Q
 from whichworker.process.sockets import outward
 from whichworker.servers import launchers, names
 from whichworker.workloads import forms, learning
+from whichworker.workloads.sources import mixture
 
 SERVERS = {"wsgi": "waitress", "asgi": "uvicorn"}
-WRAPPER = Path(str(launchers.__file__)).parent / "reference.py"
+WRAPPER = Path(str(launchers.__file__)).parent / "whichworker_reference.py"
 ASK_SECONDS = 30.0
 LAUNCHES, TIMES = 2, 2
 LOOK_SECONDS = 0.004
-MOST_FOUND = 6
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 4
-UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 
 
 class Reference(Struct, frozen=True):
@@ -74,7 +73,7 @@ def learn(question: Question, permits: Permits, folder: Path, cache: Path, note:
             with _watched(bench, outbound) as run:
                 if permits.login and not number:
                     visit.cookies = log_in(run, question.app, permits.login)
-                _ask_all(question, run, visit)
+                _ask_all(question, run, visit, lambda: _refuse_outbound(outbound, permits))
             _refuse_outbound(outbound, permits)
             if (changed := _changed(before, files)) and not permits.writes:
                 hint = "ask for pages that only read, or --allow-writes, best with a copy of the database"
@@ -88,7 +87,7 @@ def _refuse_unsafe(workload: Workload, permits: Permits) -> None:
             "a login writes to the app's database: nothing was started", hint="--allow-writes, best with a copy of the database"
         )
     for request in workload.requests:
-        if request.method in UNSAFE:
+        if request.method not in mixture.SAFE:
             fact = f"{request.title} may write: nothing was started"
             raise UsageError(fact, hint="--allow-writes, best with a copy of the database")
 
@@ -162,7 +161,7 @@ def _refuse_outbound(outbound: Path, permits: Permits) -> None:
         raise UsageError(f"answering these requests connects to {few}, which is not this machine", hint=hint)
 
 
-def _ask_all(question: Question, run: Running, visit: Visit) -> None:
+def _ask_all(question: Question, run: Running, visit: Visit, check: Callable[[], None]) -> None:
     for request in question.workload.requests:
         if request in visit.refused:
             continue
@@ -178,6 +177,7 @@ def _ask_all(question: Question, run: Running, visit: Visit) -> None:
                 break
             visit.answers.setdefault(request, []).append(response)
         if request in visit.refused and question.workload.learn == "named":
+            check()  # a connection that was refused to it is the better reason
             _refuse(request, visit.refused[request], run)
 
 
@@ -224,7 +224,7 @@ def log_in(run: Running, app: App, login: Login) -> dict[str, str]:
     path = login.path
     page = _visit(run, app, Request(path=path), cookies)
     for _ in range(MOST_REDIRECTS):
-        place = urlsplit(_header(page, "location"))
+        place = urlsplit(urljoin(path, _header(page, "location")))
         if page.status not in REDIRECTS or place.hostname not in (None, app.host):
             break
         path = place.path + (f"?{place.query}" if place.query else "")
@@ -240,7 +240,7 @@ def log_in(run: Running, app: App, login: Login) -> dict[str, str]:
     fresh = {name for name, value in cookies.items() if before.get(name) != value}
     if answer.status not in REDIRECTS and not (answer.status == 200 and fresh - {"csrftoken"}):
         raise UsageError(f"the login at {login.path} was refused: it answers {answer.status}, and no session begins", hint=forms.FORM)
-    if "login" in urlsplit(_header(answer, "location")).path and not fresh:
+    if answer.status in REDIRECTS and urlsplit(urljoin(path, _header(answer, "location"))).path == urlsplit(path).path:
         raise UsageError(f"the login at {login.path} was refused: it leads back to itself", hint=forms.FORM)
     for name, value in cookies.items():
         redaction.remember(f"cookie {name}", value)
@@ -253,7 +253,7 @@ def _visit(run: Running, app: App, request: Request, cookies: dict[str, str]) ->
     except (OSError, FramingError) as error:
         raise UsageError(f"{request.title} gave no answer: {error}", seen=run.launch.log_tail()) from error
     for value in (value for key, value in response.headers if key == "set-cookie"):
-        cookies.update({name: morsel.value for name, morsel in SimpleCookie(value).items()})
+        cookies.update({name: morsel.coded_value for name, morsel in SimpleCookie(value).items()})
     return response
 
 
@@ -275,15 +275,17 @@ def _settled(question: Question, visit: Visit) -> Reference:
             continue
         findings += _about(request, found)
         sent = dressed(request, question.app, visit.cookies)
-        learnt.append(msgspec.structs.replace(sent, answer=_merged(request.answer, found.answer)))
-        if question.workload.learn == "found" and len(learnt) == MOST_FOUND:
-            break
+        learnt.append(msgspec.structs.replace(sent, answer=_unsaid(_merged(request.answer, found.answer))))
     if not learnt:
         tried = "\n".join(f"{request.path}: {why}" for request, why in visit.refused.items())
         raise UsageError("none of the app's own routes can be asked", seen=tried, hint="name one that can: --url /path")
+    if question.workload.learn == "found" and visit.refused:
+        text = f"{len(visit.refused)} requests are left out, as the app itself does not answer them"
+        told = "\n".join(f"{request.path}: {why}" for request, why in visit.refused.items())
+        findings.append(Finding(code="requests-left-out", severity="info", text=text, evidence=told))
     if question.workload.learn == "found":
         paths = " ".join(request.path for request in learnt)
-        text = f"asked are {paths}: routes of the app that answer without a parameter"
+        text = f"asked are {paths}"
         findings.insert(0, Finding(code="routes-found", severity="info", text=text, hint="your own: --url /path, --from-log, --from-har"))
     workload = msgspec.structs.replace(question.workload, requests=tuple(learnt), learn="")
     return Reference(msgspec.structs.replace(question, workload=workload), tuple(findings))
@@ -299,6 +301,14 @@ def _merged(wanted: Answer, learnt: Answer) -> Answer:
     return msgspec.structs.replace(learnt, **told)
 
 
+def _unsaid(answer: Answer) -> Answer:
+    """The same answer where a secret stands in it: a body by its digest, and no part that holds one."""
+    parts = tuple(part for part in answer.contains if redaction.clean_bytes(part) == part)
+    if answer.body is not None and redaction.clean_bytes(answer.body) != answer.body:
+        return msgspec.structs.replace(answer, body=None, sha256=hashlib.sha256(answer.body).hexdigest(), contains=parts)
+    return msgspec.structs.replace(answer, contains=parts)
+
+
 def _about(request: Request, found: learning.Learnt) -> Iterator[Finding]:
     if found.compared == 1.0:
         return
@@ -312,9 +322,9 @@ def _about(request: Request, found: learning.Learnt) -> Iterator[Finding]:
 
 def _digests(files: Sequence[str]) -> dict[str, str]:
     found = {}
-    for name in files:
+    for name in (written for one in files for written in (one, f"{one}-wal")):
         path = Path(name)
-        if path.is_file():
+        if path.is_file() and path.stat().st_size:
             with path.open("rb") as file:
                 found[name] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
@@ -322,4 +332,4 @@ def _digests(files: Sequence[str]) -> dict[str, str]:
 
 def _changed(before: Mapping[str, str], files: Sequence[str]) -> str:
     after = _digests(files)
-    return next((name for name in files if before.get(name) != after.get(name)), "")
+    return next((name for name in sorted({*before, *after}) if before.get(name) != after.get(name)), "")

@@ -16,6 +16,8 @@ FIRST_SHARE = 0.45
 """Of the time; the second step has what is left, and the capacities after it."""
 LEAST_SECONDS = 180.0
 SURVIVORS, MOST_ARMS = 2, 8
+LASTING = ("wrong-under-load", "connections-refused", "database-locked", "error-under-load")
+"""Findings of the first step that are true of the app whatever is raced afterwards."""
 
 
 def wanted(question: Question, asked: bool | None) -> bool:
@@ -36,14 +38,21 @@ def second(planned: Plan, step: Result) -> Plan | None:
     asked = planned.question
     arms = _survivors(asked, step)
     left = (asked.search or 0.0) - step.run.seconds
-    if len(arms) < 2 or step.validity.state == "invalid" or left <= 0:
+    if not arms or step.validity.state == "invalid" or left <= 0:
         return None
     budget = msgspec.structs.replace(asked.budget, seconds=left)
     question = msgspec.structs.replace(asked, arms=names.number_copies(arms), budget=budget, search=None, first_step=step.run.id)
     kept = {arm.name: planned.environments[_named(asked, arm).name] for arm in question.arms}
     folder = places.new_run(planned.project)
     return msgspec.structs.replace(
-        planned, question=question, environments=kept, without=(), folder=folder, resumed=False, searched=searched(step, arms)
+        planned,
+        question=question,
+        findings=(*planned.findings, *(finding for finding in step.findings if finding.code in LASTING)),
+        environments=kept,
+        without=(),
+        folder=folder,
+        resumed=False,
+        searched=searched(step, arms),
     )
 
 
@@ -80,20 +89,15 @@ def _survivors(question: Question, step: Result) -> list[Arm]:
 
 
 def _with_variants(question: Question, arm: Arm, seen: ArmResult) -> list[Arm]:
+    """The arm and its variants, which are named by what is different in them."""
     cores = len(question.budget.server_cores)
     server = table.load(arm.server)
-    others = design.variants(server.knobs, arm.settings, cores, _most_workers(question, seen))
     base = names.parse(arm.name.partition("#")[0])
-    said = {knob.name for knob in server.knobs}
-    made = [
-        names.contender(
-            msgspec.structs.replace(base, settings={name: str(value) for name, value in settings.items() if name in said}),
-            arm.python,
-            cores=cores,
-        )
-        for settings in others
-    ]
-    return [arm, *made]
+    found = [arm]
+    for settings in design.variants(server.knobs, arm.settings, cores, _most_workers(question, seen)):
+        changed = {name: str(value) for name, value in settings.items() if value != arm.settings[name]}
+        found.append(names.contender(msgspec.structs.replace(base, settings={**base.settings, **changed}), arm.python, cores=cores))
+    return found
 
 
 def _most_workers(question: Question, seen: ArmResult) -> int | None:

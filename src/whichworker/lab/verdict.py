@@ -260,7 +260,7 @@ def _findings(journal: Journal, twin: Twin | None, validity: Validity) -> Iterab
             continue
         for failure in record.failures:
             yield _failure(record, failure)
-        if not header.question.app.name.startswith(builtin.PREFIX):
+        if not record.alone and not header.question.app.name.startswith(builtin.PREFIX):
             yield from diagnose(header.question, record)
     yield from _launch_findings(journal)
     if twin is not None and twin.blocks < FIRST_DECISION and validity.state == "valid":

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-import re
+import shlex
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import fmean
@@ -15,20 +15,21 @@ import msgspec
 from msgspec import Struct
 
 from whichworker import redaction
+from whichworker.advise.emit import TABLE, emit
+from whichworker.apps import checkup
 from whichworker.design import evidence
 from whichworker.errors import ServerFailed, UsageError
-from whichworker.lab import emitted, services
-from whichworker.lab.deploy import PROMISE_FILE, Told
+from whichworker.lab import emitted, prepare, services
+from whichworker.lab.deploy import PROMISE_FILE, Told, deployment
 from whichworker.lab.emitted import Start
 from whichworker.lab.measure import ArmFailed, load_and_probe, load_of
-from whichworker.lab.running import SHOWN_ADDRESS, Bench, Running, order_of, running
+from whichworker.lab.running import Bench, Running, order_of, running
 from whichworker.load.generator import Generator
 from whichworker.load.http1 import FramingError, fetch, judge_answer
 from whichworker.model import Address, Arm, Workload
-from whichworker.model.deployments import Promise
+from whichworker.model.deployments import Deployment, Promise
 from whichworker.process.launch import Launch
 from whichworker.process.sockets import free_port
-from whichworker.servers import table
 
 PAIRS, SECONDS, SETTLE = 6, 1.0, 0.5
 READY_SECONDS = 30.0
@@ -70,17 +71,23 @@ def verify(folder: Path, told: Told, cache: Path, place: Path, note: Callable[[s
     """Every emitted file that starts something, each once for each command it starts; nothing is written into the project."""
     folder = folder.resolve()
     promise = promise_in(folder)
+    _known_again(told, cache)
     question = msgspec.structs.replace(
         told.question,
         workload=Workload(name="promise", title="what was promised", requests=promise.requests),
         connections=promise.connections,
     )
     arm = question.arm(promise.arm)
+    best = next(one for one in told.result.arms if one.name == promise.arm)
+    what = deployment(told, best, folder)
+    environments, without = prepare.build(question, cache, note, only={arm.name})
+    if without:
+        raise UsageError(f"{arm.name} cannot be started here any more: {without[0].failures[0].sample}", hint="race again")
     checked: list[Checked] = []
     known: dict[tuple[object, ...], Checked] = {}
     with services.serving(question, place, cache, note) as backing, Generator() as generator:
         generator.start(question.budget.generator_cores)
-        bench = Bench(question, told.environments, place, cache, backing)
+        bench = Bench(question, environments, place, cache, backing)
         for name, kind in promise.files.items():
             start = emitted.start_of(folder / name, kind, promise.directory, promise.command)
             if start is None:
@@ -88,45 +95,55 @@ def verify(folder: Path, told: Told, cache: Path, place: Path, note: Callable[[s
             key = _key(folder, start)
             if key not in known:
                 note(f"{name}: {PAIRS} pairs of windows")
-                known[key] = _check(bench, generator, arm, folder, name, kind, start, promise)
-            checked.append(msgspec.structs.replace(known[key], file=name, kind=kind))
+                known[key] = _measured(bench, generator, arm, folder, start, promise)
+            said = (*_edited(name, kind, folder, what, start), *known[key].said)
+            checked.append(msgspec.structs.replace(known[key], file=name, kind=kind, kept=not said, said=said))
     if not checked:
         raise UsageError(f"no file in {folder} starts anything", hint="emit them again")
     return checked
 
 
+def _known_again(told: Told, cache: Path) -> None:
+    """The app's secrets are known, and its databases still on this machine, before anything is started."""
+    for app in told.question.apps.values():
+        checkup.examine(app, cache, allow_remote_database="remote_database" in told.question.allowed)
+
+
 def _key(folder: Path, start: Start) -> tuple[object, ...]:
     """The same for files that start the same: only where it listens, and where its own file lies, may differ."""
-    words, skip = [], False
+    words: list[str] = []
+    skip = False
     for word in start.argv:
         if skip or word == "--bind":
             skip = not skip
             continue
-        words.append(Path(word).name if Path(word).is_absolute() or (folder / word).is_file() else word)
-    environment = {name: value for name, value in start.environment.items() if name not in ("PYTHONPATH", "PYTHONUNBUFFERED")}
+        own = (folder / word).is_file() and (folder / word).resolve().parent == folder
+        words.append(Path(word).name if own or not words else word)
+    environment = {name: value for name, value in start.environment.items() if name != "PYTHONUNBUFFERED"}
     return (tuple(words), start.folder, tuple(sorted(environment.items())))
 
 
-def _check(bench: Bench, generator: Generator, arm: Arm, folder: Path, name: str, kind: str, start: Start, promise: Promise) -> Checked:
-    said = list(_other_settings(bench, arm, folder, start))
+def _measured(bench: Bench, generator: Generator, arm: Arm, folder: Path, start: Start, promise: Promise) -> Checked:
+    """What is measured of a start, whichever files say it."""
     try:
         logs = [_pair(bench, generator, arm, folder, start, promise) for _ in range(PAIRS)]
     except (ServerFailed, ArmFailed) as error:
         why = error.fact if isinstance(error, ServerFailed) else f"{error.failures[0].kind}: {error.failures[0].sample}"
-        return Checked(file=name, kind=kind, kept=False, said=(*said, why))
+        return Checked(file="", kind="", kept=False, said=(why,))
     interval = evidence.fixed_interval(logs, ALPHA)
     low, high = (math.exp(end) for end in interval) if interval else (0.0, math.inf)
     ratio = math.exp(fmean(logs))
-    slower = high < 1 - ALLOWED
-    if slower:
-        said.append(f"it does {ratio:.0%} of what was raced ({low:.0%} to {high:.0%})")
-    return Checked(file=name, kind=kind, kept=not said, said=tuple(said), ratio=ratio, low=low, high=high)
+    said = (f"it does {ratio:.0%} of what was raced ({low:.0%} to {high:.0%})",) if high < 1 - ALLOWED else ()
+    return Checked(file="", kind="", kept=not said, said=said, ratio=ratio, low=low, high=high)
 
 
 def _pair(bench: Bench, generator: Generator, arm: Arm, folder: Path, start: Start, promise: Promise) -> float:
     """The logarithm of the deployment's throughput over the raced arm's, one window after the other on fresh launches."""
-    with running(bench, arm) as run:
-        raced = _rate(bench, generator, run, promise.connections)
+    try:
+        with running(bench, arm) as run:
+            raced = _rate(bench, generator, run, promise.connections)
+    except (ServerFailed, ArmFailed) as error:
+        raise UsageError(f"{arm.name} does not run here any more as it was raced: {error}", hint="race again") from error
     with started(bench, arm, folder, start) as run:
         deployed = _rate(bench, generator, run, promise.connections)
     return math.log(deployed / raced)
@@ -172,31 +189,17 @@ def _ready(bench: Bench, address: Address) -> str:
     return complaint[1] if complaint else ""
 
 
-def _other_settings(bench: Bench, arm: Arm, folder: Path, start: Start) -> Iterator[str]:
-    """Settings of the arm that the file says otherwise, or no more: what was promised was promised of these."""
-    texts = [" ".join(start.argv)]
-    for word in start.argv:
-        path = folder / word
-        if path.is_file():
-            texts.append(path.read_text(encoding="utf-8"))
-    for name, value in arm.settings.items():
-        words = _words(bench, arm, name)
-        if words and not any(_says(text, word, value) for text in texts for word in words):
-            yield f"{name} is not {value} any more, as it was raced"
-
-
-def _words(bench: Bench, arm: Arm, name: str) -> Sequence[str]:
-    """What the server's own command calls a setting: the options whose value changes with it."""
-    value = arm.settings[name]
-    if not isinstance(value, int):
-        return ()
-    server, app = table.load(arm.server), bench.question.apps[arm.python]
-    now = server.command(app, SHOWN_ADDRESS, arm.settings).argv
-    other = server.command(app, SHOWN_ADDRESS, {**arm.settings, name: value + 1}).argv
-    changed = [now[at - 1] for at in range(1, min(len(now), len(other))) if now[at] != other[at] and now[at] == str(value)]
-    return [word.lstrip("-") for word in changed]
-
-
-def _says(text: str, word: str, value: object) -> bool:
-    spelled = re.sub(r"[-_]", "[-_]", word)
-    return re.search(rf"(?<![\w-])(?:--)?{spelled}(?:\s*=\s*|\s+){re.escape(str(value))}(?!\d)", text) is not None
+def _edited(name: str, kind: str, folder: Path, what: Deployment, start: Start) -> Iterator[str]:
+    """What a file says otherwise than it was written: what was promised was promised of that."""
+    files = {file.name: file for file in emit((kind if kind in TABLE else "server",), what)}
+    if name not in files:
+        return
+    written = emitted.start_in(files[name].text, folder / name, kind, what.directory, what.promise.command)
+    was, now = ({str(at): word for at, word in enumerate(one.argv)} for one in (written, start))
+    if was != now:
+        yield f"{name}: it starts {shlex.join(start.argv)}, and not what was raced"
+    yield from emitted.differences(name, written.environment, start.environment)
+    for own in files.values():
+        path = folder / own.name
+        if own.kind in ("config", "shim") and path.is_file() and (own.kind == "shim" or str(path) in start.argv or own.name in start.argv):
+            yield from emitted.differences(own.name, emitted.settings_in(own.text), emitted.settings_in(path.read_text(encoding="utf-8")))

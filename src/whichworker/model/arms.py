@@ -42,6 +42,8 @@ class App(Struct, frozen=True, kw_only=True):
     database_files: tuple[str, ...] = ()
     caches: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
+    static_url: str = ""
+    static_root: str = ""
 
     def target(self, interface: Interface) -> str | None:
         """The `module:attribute` a server of this interface loads, or None when the app has none."""
@@ -128,7 +130,8 @@ class Question(Struct, frozen=True, kw_only=True):
     """Everything that decides what a race measures; `apps` is the same app on each interpreter, by the arms' `python`.
 
     `slo` is the objective whose capacity is sought (None: one is derived), `rate` the user's own rate of requests, per second.
-    `search` are the seconds of a search whose first step this is (None: it is none); `first_step` is the run of that of a second one.
+    `allowed` is what the user lets the app do, in the words of the options. `search` are the seconds of a search whose first step this is
+    (None: it is none); `first_step` is the run of that of a second one.
     `database` and `cache` are those of a built-in app, None for any other; `services` says what each service is that runs beside it.
     """
 
@@ -147,6 +150,7 @@ class Question(Struct, frozen=True, kw_only=True):
     slo: Slo | None = None
     rate: float | None = None
     profile: bool = False
+    allowed: tuple[str, ...] = ()
     search: float | None = None
     first_step: str = ""
 

@@ -35,7 +35,8 @@ class Promise(Struct, frozen=True, kw_only=True):
 class Deployment(Struct, frozen=True, kw_only=True):
     """One arm on its way out of the laboratory; `because` says for each setting why it has its value.
 
-    `argv` is what a person types inside the environment; `config` takes the place of its options where the server reads a file of its own.
+    `folder` is where the files are written. `argv` is what a person types inside the environment; `config` takes the place of its options
+    where the server reads a file of its own.
     """
 
     project: str
@@ -52,6 +53,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     shim: str
     python: str
     bin: str
+    folder: str
     ready_path: str
     host: str
     stop_signal: str

@@ -40,11 +40,12 @@ class Prepared(Struct, frozen=True, kw_only=True, tag="prepared", tag_field="rec
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag="failed", tag_field="record"):
-    """An arm that will not be measured (any more), and why."""
+    """An arm that will not be measured (any more), and why; `alone` where it failed before there was any load."""
 
     arm: str
     failures: tuple[Failure, ...]
     refused: bool = False
+    alone: bool = False
     block: int | None = None
 
 

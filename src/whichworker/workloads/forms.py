@@ -29,7 +29,7 @@ def parse_login(text: str) -> Login:
         if value.startswith("$"):
             variable = value.strip("${}")
             if variable not in os.environ:
-                raise UsageError(f"--login: {variable} is not set", hint=f"export {variable}=…")
+                raise UsageError(f"--login: the variable for {name} is not set", hint="export it: a value that begins with $ names one")
             value = os.environ[variable]
         found[name] = value
         redaction.remember(f"login {name}", value)
@@ -78,7 +78,8 @@ class _Forms(HTMLParser):
             pressed = kind == "submit" and not self._pressed  # the first one, as by the enter key
             self._pressed = self._pressed or pressed
             sent = kind == "hidden" or pressed or (kind in ("checkbox", "radio") and "checked" in told)
-            self.forms[-1][2][name] = (told.get("value") or "") if sent else None
+            if sent or name not in self.forms[-1][2]:
+                self.forms[-1][2][name] = (told.get("value") or "") if sent else None
 
     def handle_endtag(self, tag: str) -> None:
         self._open = self._open and tag != "form"

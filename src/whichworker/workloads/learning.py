@@ -14,6 +14,7 @@ PIECE = re.compile(rb"[^>\n,;&]*[>\n,;&]?")
 LEAST_PART, MOST_PARTS = 16, 8
 LEAST_COMPARED = 0.1
 MOST_COMPARED_BYTES = 2_000_000
+MOST_PAIRS = 4_000_000
 
 
 class Seen(Struct, frozen=True):
@@ -58,9 +59,19 @@ def stable_parts(bodies: Sequence[bytes]) -> list[bytes]:
     return [part for part in longest if all(part in body for body in bodies)]
 
 
+def _ends(part: bytes, other: bytes) -> list[bytes]:
+    """What two long texts begin and end with alike: comparing all of their pieces would take minutes."""
+    least = min(len(part), len(other))
+    begin = next((at for at in range(least) if part[at] != other[at]), least)
+    end = next((at for at in range(least - begin) if part[-1 - at] != other[-1 - at]), least - begin)
+    return [part[:begin], part[len(part) - end :]]
+
+
 def _shared(part: bytes, other: bytes) -> list[bytes]:
     if part in other:
         return [part]
     ours, theirs = (list(filter(None, PIECE.findall(text))) for text in (part, other))
+    if len(ours) * len(theirs) > MOST_PAIRS:
+        return _ends(part, other)
     blocks = difflib.SequenceMatcher(None, ours, theirs, autojunk=False).get_matching_blocks()
     return [b"".join(ours[block.a : block.a + block.size]) for block in blocks if block.size]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from whichworker.advise.emit.parts import PORT, SHIM_FILE, command, everywhere, heading, reasons
+from whichworker.advise.emit.parts import PORT, SHIM_FILE, command, everywhere, heading, reads_python, reasons
 from whichworker.model.deployments import Deployment, Emitted
+
+BUILD = "# uWSGI is built from its source\nRUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev\n"
 
 
 def emit(what: Deployment) -> list[Emitted]:
@@ -18,17 +20,16 @@ def emit(what: Deployment) -> list[Emitted]:
         install = "COPY . .\nRUN pip install --no-cache-dir .\n"
     else:
         install = "COPY . .\n"
-    argv = everywhere(command(what))
-    if what.config is not None and argv[:2] == ["gunicorn", "--config"]:
-        argv += ["--bind", f"0.0.0.0:{PORT}"]
-    config = f"COPY {what.config.name} ./\n" if what.config is not None else ""
+    argv = everywhere(command(what) if reads_python(what) else what.argv)
+    config = f"COPY {what.config.name} ./\n" if what.config is not None and reads_python(what) else ""
+    build = BUILD if what.server.startswith("uwsgi") else ""
     shim = f"COPY {SHIM_FILE} ./\n" if what.shim else ""
     environment = "".join(f"ENV {name}={value}\n" for name, value in {"PYTHONUNBUFFERED": "1", **what.environment}.items())
     text = f"""{heading(what)}{reasons(what)}# docker build -t {what.project} PROJECT, with the files of this folder copied to it
 FROM python:{what.python}-slim
 WORKDIR /app
 COPY requirements-server.txt ./
-RUN pip install --no-cache-dir -r requirements-server.txt
+{build}RUN pip install --no-cache-dir -r requirements-server.txt
 {install}{config}{shim}{environment}EXPOSE {PORT}
 # the server answers what is under way, then ends
 STOPSIGNAL {what.stop_signal}

@@ -6,15 +6,13 @@ import json
 import re
 
 from whichworker.advise.emit import docker
-from whichworker.advise.emit.parts import GRACE_SECONDS, PORT, command, everywhere, heading, mebibytes, memory_limit, reasons
+from whichworker.advise.emit.parts import GRACE_SECONDS, PORT, command, everywhere, heading, mebibytes, memory_limit, reads_python, reasons
 from whichworker.model.deployments import Deployment, Emitted
 
 
 def emit(what: Deployment) -> list[Emitted]:
     """kubernetes.yaml, beside the Dockerfile of the image it runs."""
-    argv = everywhere(command(what))
-    if what.config is not None and argv[:2] == ["gunicorn", "--config"]:
-        argv += ["--bind", f"0.0.0.0:{PORT}"]
+    argv = everywhere(command(what) if reads_python(what) else what.argv)
     name = re.sub(r"[^a-z0-9-]+", "-", what.project.lower()).strip("-") or "app"
     seen = mebibytes(what.memory_bytes) if what.memory_bytes else None
     limit = memory_limit(what)

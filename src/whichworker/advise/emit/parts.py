@@ -23,10 +23,19 @@ def command(what: Deployment, folder: str = "") -> list[str]:
     return [f"{folder}{word}" if word == what.config.name else word for word in what.config.command]
 
 
+def reads_python(what: Deployment) -> bool:
+    """Whether the server needs a module of its own; other files say no more than flags do, and hold a folder that a container has not."""
+    return what.config is not None and what.config.name.endswith(".py") and what.config.name != "gunicorn.conf.py"
+
+
+def python_path(what: Deployment) -> dict[str, str]:
+    """Where Python has to look beside the working folder: in the emitted files', where a module lies there."""
+    return {"PYTHONPATH": f"{what.folder}:{what.directory}"} if needs_path(what) else {}
+
+
 def needs_path(what: Deployment) -> bool:
     """Whether Python has to find a module in the folder of the emitted files."""
-    own = what.config is not None and what.config.name.endswith(".py") and what.config.name != "gunicorn.conf.py"
-    return bool(what.shim) or own
+    return bool(what.shim) or reads_python(what)
 
 
 def everywhere(argv: Iterable[str]) -> list[str]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 
-from whichworker.advise.emit.parts import PORT, command, everywhere, shown
+from whichworker.advise.emit.parts import PORT, command, everywhere, reads_python, shown
 from whichworker.model.deployments import Deployment, Emitted
 
 
 def emit(what: Deployment) -> list[Emitted]:
     """Procfile: a line, and no room for comments."""
-    argv = everywhere(command(what))
-    if what.config is not None and argv[:2] == ["gunicorn", "--config"]:
-        argv += ["--bind", f"0.0.0.0:{PORT}"]
+    argv = everywhere(command(what) if reads_python(what) else what.argv)
     text = re.sub(rf"(?<=[:= ]){PORT}(?=$|\s)", "$PORT", shown(argv))
     return [Emitted(name="Procfile", text=f"web: {text}\n", kind="procfile")]

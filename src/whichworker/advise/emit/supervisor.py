@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from whichworker.advise.emit.parts import GRACE_SECONDS, command, heading, needs_path, reasons, shown
-from whichworker.advise.emit.systemd import FOLDER
+from whichworker.advise.emit.parts import GRACE_SECONDS, command, heading, python_path, reasons, shown
 from whichworker.model.deployments import Deployment, Emitted
 
 
 def emit(what: Deployment) -> list[Emitted]:
     """PROJECT.supervisor.conf."""
-    argv = command(what, f"{FOLDER}/")
+    argv = command(what, f"{what.folder}/")
     argv[0] = f"{what.bin}/{argv[0]}"
-    told = {**what.environment, **({"PYTHONPATH": FOLDER} if needs_path(what) else {})}
-    environment = ",".join(f'{name}="{value}"' for name, value in told.items())
+    told = {**what.environment, **python_path(what)}
+    environment = ",".join(f'{name}="{value.replace("%", "%%")}"' for name, value in told.items())
     text = f"""{heading(what, ";")}{reasons(what, ";")}[program:{what.project}]
-command={shown(argv)}
-directory={what.directory}
+command={shown(argv).replace("%", "%%")}
+directory={what.directory.replace("%", "%%")}
 {f"environment={environment}" if environment else "; no environment of its own"}
 autorestart=true
 ; a graceful stop: requests under way are answered before it ends

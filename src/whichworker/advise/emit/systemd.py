@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from whichworker.advise.emit.parts import GRACE_SECONDS, command, heading, mebibytes, memory_limit, needs_path, reasons, shown
+import re
+
+from whichworker.advise.emit.parts import GRACE_SECONDS, command, heading, mebibytes, memory_limit, python_path, reasons
 from whichworker.model.deployments import Deployment, Emitted
 
-FOLDER = "FOLDER_OF_THESE_FILES"
-"""Stands for the folder that the files are written to, which is known when they are."""
+PLAIN = re.compile(r"[\w@+=:,./-]+")
+
+
+def quoted(word: str, *, variables: bool = True) -> str:
+    """A word as systemd.syntax(7) and systemd.service(5) read it: percent signs and dollars are theirs."""
+    told = word.replace("%", "%%")
+    told = told.replace("$", "$$") if variables else told
+    if PLAIN.fullmatch(told):
+        return told
+    escaped = told.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def emit(what: Deployment) -> list[Emitted]:
     """PROJECT.service."""
-    argv = command(what, f"{FOLDER}/")
+    argv = command(what, f"{what.folder}/")
     argv[0] = f"{what.bin}/{argv[0]}"
-    environment = "".join(f"Environment={name}={value}\n" for name, value in what.environment.items())
-    path = f"Environment=PYTHONPATH={FOLDER}\n" if needs_path(what) else ""
+    told = {**what.environment, **python_path(what)}
+    environment = "".join(f"Environment={quoted(f'{name}={value}', variables=False)}\n" for name, value in told.items())
     file = f"EnvironmentFile={what.environment_file}\n" if what.environment_file else ""
     limit = memory_limit(what)
     memory = f"# half as much again as was seen under load\nMemoryMax={mebibytes(limit)}M\n" if limit else ""
-    text = f"""{heading(what)}{reasons(what)}# pip install -r {FOLDER}/requirements-server.txt   (in the project's environment)
-# cp {FOLDER}/{what.project}.service /etc/systemd/system/ && systemctl enable --now {what.project}
+    text = f"""{heading(what)}{reasons(what)}# pip install -r {what.folder}/requirements-server.txt   (in the project's environment)
+# cp {what.folder}/{what.project}.service /etc/systemd/system/ && systemctl enable --now {what.project}
 [Unit]
 Description={what.project}, served by {what.arm}
 After=network.target
 
 [Service]
-WorkingDirectory={what.directory}
-{environment}{path}{file}ExecStart={shown(argv)}
+WorkingDirectory={what.directory.replace("%", "%%")}
+{environment}{file}ExecStart={" ".join(map(quoted, argv))}
 # a graceful stop: requests under way are answered before it ends
 KillSignal={what.stop_signal}
 KillMode=mixed

@@ -156,6 +156,7 @@ def test_init_and_show_config(folder: Path) -> None:
     text = (folder / "whichworker.toml").read_text()
     assert "wsgi:application" in text
     assert run(folder, "init").returncode == 2
+    (folder / "whichworker.toml").write_text(f"{text}\ndelta = '4%'\n")
     shown = run(folder, "show", "config", WHICHWORKER_TIME="3m")
     assert shown.returncode == 0, shown.stderr
     assert "WHICHWORKER_TIME" in shown.stdout

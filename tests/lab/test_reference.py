@@ -62,7 +62,7 @@ def test_a_path_that_was_named_and_is_missing(tmp_path: Path) -> None:
 def test_a_route_that_was_found_and_is_missing_is_left_out(tmp_path: Path) -> None:
     found = learnt(question_of("missing", "/", "/gone", learning="found"), tmp_path)
     assert [one.path for one in found.question.workload.requests] == ["/"]
-    assert [finding.code for finding in found.findings] == ["routes-found"]
+    assert [finding.code for finding in found.findings] == ["routes-found", "requests-left-out"]
 
 
 def test_without_any_route_that_answers(tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ def candidates(folder: Path) -> list[Candidate]:
         found += [Candidate(target=f"{module}:{name}", root=str(root), framework=framework) for name, framework in made]
         if not made:
             found += [Candidate(target=f"{module}:{name}", root=str(root), framework="", factory=True) for name in _factories(tree)]
+    found = list({one.target: one for one in found}.values())
     objects = [one for one in found if not one.factory]
     return objects or found
 

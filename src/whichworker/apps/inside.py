@@ -231,7 +231,7 @@ def routes_of(found: Any, framework: Any) -> Any:
         if framework == "litestar":
             return litestar_routes(found)
     except Exception as error:
-        print(f"whichworker: its routes cannot be listed: {error!r}", file=sys.stderr)
+        sys.stderr.write(f"whichworker: its routes cannot be listed: {error!r}\n")
     return []
 
 

@@ -19,6 +19,7 @@ from whichworker.workloads.definition import read_definition
 from whichworker.workloads.expect import parse_expect
 from whichworker.workloads.sources import access_log, har, mixture, openapi, routes, urls
 
+SOURCES = ("workload", "url", "from_log", "from_har", "from_openapi", "requests")
 SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token")
 
 
@@ -84,11 +85,11 @@ def _with(first: Sequence[tuple[str, str]], more: Sequence[tuple[str, str]]) -> 
 
 
 def _asked(options: RaceOptions, seen: Look | None, here: Path) -> Asked:
-    given = list(_given(options, here))
-    if len(given) > 1:
-        raise UsageError(f"{given[0].source} and {given[1].source} both say what is asked", hint="give one of them")
-    if given:
-        return given[0]
+    named = [f"--{name.replace('_', '-')}" for name in SOURCES if getattr(options, name)]
+    if len(named) > 1:
+        raise UsageError(f"{named[0]} and {named[1]} both say what is asked", hint="give one of them")
+    if given := next(_given(options, here), None):
+        return given
     return Asked(routes.requests_of(seen.routes if seen else ()), f"routes of the {(seen and seen.framework) or 'app'}", named=False)
 
 

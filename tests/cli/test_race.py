@@ -78,11 +78,13 @@ def test_an_app_that_cannot_be_imported_is_refused_before_anything_runs(tmp_path
     assert not tmp_path.joinpath("runs").exists()
 
 
-def test_an_app_that_never_answers_rightly_is_invalid_and_says_why(tmp_path: Path) -> None:
+def test_an_app_that_never_answers_rightly_is_refused_before_anything_is_raced(tmp_path: Path) -> None:
     done = run("race", "faults:application", "--servers", "waitress,gunicorn-sync", "--time", "20s", state=tmp_path, FAULT="status")
-    assert done.returncode == 3
-    assert "no arm could be measured" in done.stdout
-    assert "expected status 200, got 500" in done.stdout
+    assert done.returncode == 2
+    assert "none of the app's own routes can be asked" in done.stderr
+    assert "/: the app itself answers 500" in done.stderr
+    assert "hint:" in done.stderr
+    assert not tmp_path.joinpath("runs").exists()
     assert not processes_with(str(tmp_path))
 
 

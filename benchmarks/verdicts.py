@@ -14,7 +14,7 @@ import numpy as np
 
 from tests.oracle.replay import FILE, fixed, recorded, replay
 
-RACES = 400
+RACES = 200
 ARMS = 12
 GAPS = (0.0, 0.01, 0.03, 0.05, 0.10)
 PAGE = Path(__file__).parent / "RESULTS-verdicts.md"

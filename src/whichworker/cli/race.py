@@ -73,7 +73,12 @@ def _carry_out(planned: Plan, printer: Printer, notes: Console) -> tuple[Plan, R
     printer.clear()
     notes.print(f"settings   {len(following.question.arms)} arms of the best servers, in what is left of the time", style="dim")
     _print_plan(notes, following, following.question)
-    return following, investigation.carry_out(following, printer, command)
+    best = investigation.carry_out(following, printer, command)
+    if best.run.finished and best.validity.state == "invalid" and result.validity.state == "valid":
+        printer.clear()
+        notes.print("the settings could not be told apart in time: what follows is the race of the servers", style="yellow")
+        return planned, result
+    return following, best
 
 
 def _without_secrets(words: Sequence[str]) -> list[str]:

@@ -16,6 +16,8 @@ FIRST_SHARE = 0.45
 """Of the time; the second step has what is left, and the capacities after it."""
 LEAST_SECONDS = 180.0
 SURVIVORS, MOST_ARMS = 2, 8
+SECONDS_EACH = 25.0
+"""An arm of the second step takes so long: its preflight, and the launches that a rank takes."""
 LASTING = ("wrong-under-load", "connections-refused", "database-locked", "error-under-load")
 """Findings of the first step that are true of the app whatever is raced afterwards."""
 
@@ -36,8 +38,8 @@ def first(question: Question) -> Question:
 def second(planned: Plan, step: Result) -> Plan | None:
     """The second step of a search whose first one is over, with the time that it has left; None where there is nothing to go on with."""
     asked = planned.question
-    arms = _survivors(asked, step)
     left = (asked.search or 0.0) - step.run.seconds
+    arms = _survivors(asked, step)[: max(2, int(left / SECONDS_EACH))]
     if not arms or step.validity.state == "invalid" or left <= 0:
         return None
     budget = msgspec.structs.replace(asked.budget, seconds=left)

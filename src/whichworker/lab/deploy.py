@@ -45,7 +45,7 @@ class Told(Struct, frozen=True):
 
 
 def read(folder: Path) -> Told:
-    """The run in a folder; raises UsageError where it has no advice, as where it was invalid."""
+    """The run in a folder, judged again from its journal."""
     with Journal(folder / FILE) as journal:
         header = journal.header()
         result = verdict.judge(journal)

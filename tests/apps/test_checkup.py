@@ -52,6 +52,11 @@ def test_each_setting_has_its_finding_and_no_other(changes: dict[str, Any], code
     assert [finding.code for finding in found] == [code]
 
 
+def test_routes_that_cannot_be_listed_are_told() -> None:
+    (found,) = _findings(APP, Look(framework="flask", unlisted="ImproperlyConfigured('urls')"))
+    assert (found.code, "urls" in found.text) == ("routes-unknown", True)
+
+
 def test_debug_and_sqlite_are_told_of_any_framework() -> None:
     seen = Look(framework="flask", debug=True, databases=(database("", "sqlite"),))
     assert [finding.code for finding in _findings(APP, seen)] == ["debug-on", "sqlite"]

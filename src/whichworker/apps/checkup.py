@@ -120,6 +120,9 @@ def host_of(django: Django | None) -> tuple[str, str]:
 
 
 def _findings(app: App, seen: Look) -> Iterator[Finding]:
+    if seen.unlisted:
+        text = f"the routes of the app cannot be listed: {seen.unlisted}"
+        yield Finding(code="routes-unknown", severity="warning", text=text, hint="name what is to be asked: --url /path")
     if seen.debug:
         keeps = "Django keeps every query and answers with debug pages" if seen.django else "it answers with debug pages"
         text = f"DEBUG is on: {keeps}, so these are not the numbers of a deployment"

@@ -79,7 +79,7 @@ class Django(Struct, frozen=True, kw_only=True):
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """What an app is, seen from inside."""
+    """What an app is, seen from inside; `unlisted` says why its routes could not be listed."""
 
     targets: dict[str, Target] = field(default_factory=dict)
     framework: str = ""
@@ -87,6 +87,7 @@ class Look(Struct, frozen=True, kw_only=True):
     django: Django | None = None
     databases: tuple[Database, ...] = ()
     routes: tuple[str, ...] = ()
+    unlisted: str = ""
     secret_key: str = ""
 
 

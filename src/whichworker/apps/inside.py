@@ -221,17 +221,14 @@ def litestar_routes(app: Any) -> Any:
 
 
 def routes_of(found: Any, framework: Any) -> Any:
-    try:
-        if framework == "django":
-            return django_routes()
-        if framework in ("flask", "quart"):
-            return flask_routes(found)
-        if framework in ("fastapi", "starlette"):
-            return starlette_routes(found.routes)
-        if framework == "litestar":
-            return litestar_routes(found)
-    except Exception as error:
-        sys.stderr.write(f"whichworker: its routes cannot be listed: {error!r}\n")
+    if framework == "django":
+        return django_routes()
+    if framework in ("flask", "quart"):
+        return flask_routes(found)
+    if framework in ("fastapi", "starlette"):
+        return starlette_routes(found.routes)
+    if framework == "litestar":
+        return litestar_routes(found)
     return []
 
 
@@ -268,7 +265,10 @@ def main(out: Any, targets: Any) -> Any:
         framework = framework_of(found)
         told["framework"] = told["framework"] or framework
         if not told["routes"]:
-            told["routes"] = routes_of(found, framework)
+            try:
+                told["routes"] = routes_of(found, framework)
+            except Exception as error:
+                told["unlisted"] = repr(error)
         if framework in ("flask", "quart", "starlette", "fastapi", "litestar"):
             told["debug"] = told["debug"] or bool(getattr(found, "debug", False))
         if framework in ("flask", "quart"):

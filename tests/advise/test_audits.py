@@ -110,3 +110,17 @@ def test_the_memory_of_a_worker_is_the_difference_that_one_makes() -> None:
     assert (cost.memory_per_worker_bytes, cost.most_workers) == (30, 31)
     alone = cost_of(three, [three], None)
     assert (alone.memory_per_worker_bytes, alone.most_workers) == (53, None)
+
+
+@pytest.mark.parametrize(
+    ("memory", "slower", "expected"),
+    [(None, False, "not applicable"), (60, False, "failed"), (60, True, "passed"), (99, False, "passed")],
+)
+def test_preload_is_advised_where_it_was_seen_to_save_memory(memory: int | None, slower: bool, expected: str) -> None:
+    own = msgspec.structs.replace(BEST, server="gunicorn", kind="sync", settings={"workers": 2}, memory_bytes=100)
+    twin = msgspec.structs.replace(own, name="loaded once", settings={"workers": 2, "preload": "yes"}, memory_bytes=memory)
+    claims = (Claim(better=own.name, worse=twin.name, ratio=1.2, low=1.1, high=1.3),) if slower else ()
+    result = msgspec.structs.replace(RESULT, arms=(own, twin), claims=claims)
+    assert state("preload_app", result, own) == expected
+    assert state("preload_app", result, twin) == "passed"
+    assert state("preload_app", result, msgspec.structs.replace(own, settings={"workers": 1})) == "not applicable"

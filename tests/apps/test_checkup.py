@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from whichworker.apps.checkup import _findings, host_of, is_local, refuse_remote
+from whichworker.apps.checkup import _findings, host_of, is_local, refuse_remote, refuse_variables
 from whichworker.apps.examine import Cache, Database, Django, Look, Static
 from whichworker.errors import UsageError
 from whichworker.model import App
@@ -101,3 +101,21 @@ def test_a_variable_that_leads_elsewhere_is_refused_unless_the_app_is_known_to_u
     assert "secret" not in str(caught.value)
     refuse_remote(Look(databases=(database(""),)), told)
     refuse_remote(Look(), {"DATABASE_URL": "sqlite:///db", "HOMEPAGE": "https://example.com"})
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("postgres://ann:x@db.example.com/shop", "db.example.com"),
+        ("postgresql:///shop?host=db.example.com", "db.example.com"),
+        ("postgresql:///shop?host=/run/postgresql", ""),
+        ("postgres://ann@127.0.0.1/shop", ""),
+        ("https://example.com/", ""),
+    ],
+)
+def test_a_variable_that_leads_to_another_machine_is_refused(url: str, place: str) -> None:
+    if not place:
+        refuse_variables({"DATABASE_URL": url})
+        return
+    with pytest.raises(UsageError, match=f"DATABASE_URL leads to {place}"):
+        refuse_variables({"DATABASE_URL": url})

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from whichworker.apps import discover
+from whichworker.apps.examine import Examiner
 from whichworker.errors import UsageError
 from whichworker.store import places
 
@@ -30,7 +31,7 @@ def project(tmp_path: Path) -> Path:
 
 def test_a_django_project_by_its_manage_py(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VIRTUAL_ENV", raising=False)
-    app, findings = discover.discover(None, None, project, places.cache_folder())
+    app, findings = discover.discover(None, None, project, Examiner(places.cache_folder()))
     assert (app.wsgi, app.asgi) == ("mysite.wsgi:application", "mysite.asgi:application")
     assert app.environment == {"DJANGO_SETTINGS_MODULE": "mysite.settings"}
     assert app.origin["app"] == str(project / "manage.py")
@@ -42,7 +43,7 @@ def test_its_own_environment_is_found(project: Path, monkeypatch: pytest.MonkeyP
     python = project / ".venv/bin/python"
     python.parent.mkdir(parents=True)
     python.touch()
-    app, _ = discover.discover(str(project), None, project, places.cache_folder())
+    app, _ = discover.discover(str(project), None, project, Examiner(places.cache_folder()))
     assert app.python == str(python)
     assert app.origin["python"] == str(project / ".venv")
 
@@ -56,20 +57,20 @@ def test_its_own_environment_is_found(project: Path, monkeypatch: pytest.MonkeyP
     ],
 )
 def test_a_target_is_what_it_is_and_has_its_twin(target: str, wsgi: str | None, asgi: str | None, project: Path) -> None:
-    app, _ = discover.discover(target, None, project, places.cache_folder())
+    app, _ = discover.discover(target, None, project, Examiner(places.cache_folder()))
     assert (app.wsgi, app.asgi) == (wsgi, asgi)
 
 
 @pytest.mark.parametrize(("target", "fact"), [("nothing:app", "No module named 'nothing'"), ("main:nothing", "no attribute 'nothing'")])
 def test_a_target_that_cannot_be_imported(target: str, fact: str, project: Path) -> None:
     with pytest.raises(UsageError, match=fact) as caught:
-        discover.discover(target, None, project, places.cache_folder())
+        discover.discover(target, None, project, Examiner(places.cache_folder()))
     assert "--python" in caught.value.hint
     assert not list(project.rglob("__pycache__")), "nothing is written beside the user's modules"
 
 
 def test_an_empty_folder_gets_the_built_in_app_and_says_so_first(tmp_path: Path) -> None:
-    app, findings = discover.discover(None, None, tmp_path, places.cache_folder())
+    app, findings = discover.discover(None, None, tmp_path, Examiner(places.cache_folder()))
     assert app.name == "builtin:django"
     assert [finding.code for finding in findings] == ["app-builtin"]
     assert "not your app's" in findings[0].text
@@ -83,5 +84,26 @@ def test_a_folder_that_is_no_project(write: str, fact: str, tmp_path: Path) -> N
     if write:
         (tmp_path / "manage.py").write_text(write)
     with pytest.raises(UsageError, match=fact) as caught:
-        discover.discover(str(tmp_path), None, tmp_path, places.cache_folder())
+        discover.discover(str(tmp_path), None, tmp_path, Examiner(places.cache_folder()))
     assert "module:attribute" in caught.value.hint
+
+
+@pytest.mark.parametrize("swallowed", [True, False])
+def test_an_app_that_looks_beyond_this_machine_when_imported_is_stopped(swallowed: bool, project: Path) -> None:
+    call = "socket.getaddrinfo('192.0.2.7', 80)"
+    lines = ("try:", f"    {call}", "except OSError:", "    pass") if swallowed else (call,)
+    (project / "far.py").write_text("\n".join(("import socket", *lines, "def app(environ, start_response): ...", "")))
+    with pytest.raises(UsageError, match=r"importing far:app connects to 192\.0\.2\.7:80") as caught:
+        discover.discover("far:app", None, project, Examiner(places.cache_folder()))
+    assert "--allow-outbound" in caught.value.hint
+    app, _ = discover.discover("far:app", None, project, Examiner(places.cache_folder(), outbound=True))
+    assert app.wsgi == "far:app"
+
+
+def test_the_entry_point_of_fastapi_is_followed_where_reading_the_code_finds_none(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.fastapi]\nentrypoint = "shop:api"\n')
+    (tmp_path / "shop.py").write_text("class App:\n    async def __call__(self, scope, receive, send): ...\n\napi = App()\n")
+    for named in (None, str(tmp_path)):
+        app, findings = discover.discover(named, None, tmp_path, Examiner(places.cache_folder()))
+        assert (app.asgi, app.wsgi) == ("shop:api", None)
+        assert "pyproject.toml, tool.fastapi" in findings[0].text

@@ -19,10 +19,10 @@ def test_variants_are_settings_that_the_server_takes(name: str, cores: int) -> N
     assert len(found) <= MOST
     assert usual not in found
     assert all(one != other for one, other in pairwise(found))
-    knobs = {knob.name: knob.least for knob in server.knobs}
+    knobs = {knob.name: knob for knob in server.knobs}
     for settings in found:
-        assert set(settings) == set(usual)
-        assert all(not isinstance(value, int) or value >= knobs[key] for key, value in settings.items())
+        assert set(settings) - set(usual) <= {"preload"}
+        assert all(value in knobs[key].choices if isinstance(value, str) else value >= knobs[key].least for key, value in settings.items())
 
 
 def test_what_everybody_copies_is_among_them() -> None:
@@ -33,3 +33,10 @@ def test_what_everybody_copies_is_among_them() -> None:
 def test_settings_that_do_not_fit_into_the_memory_are_left_out() -> None:
     server = table.load("gunicorn-gthread")
     assert all(int(one["workers"]) <= 2 for one in variants(server.knobs, server.settings(2), 2, 2))
+
+
+@pytest.mark.parametrize(("cores", "preloaded"), [(1, False), (2, True)])
+def test_an_app_is_loaded_once_where_several_workers_would_share_it(cores: int, preloaded: bool) -> None:
+    server = table.load("gunicorn-sync")
+    found = variants(server.knobs, server.settings(cores), cores, None)
+    assert ({"workers": cores, "preload": "yes"} in found) == preloaded

@@ -9,9 +9,12 @@ import msgspec
 import pytest
 from tests.conftest import PROJECTS
 
+from whichworker import redaction
 from whichworker.apps.interpreters import inspect, own_base
+from whichworker.config.options import RaceOptions
 from whichworker.errors import UsageError
 from whichworker.lab.ask import budget_of
+from whichworker.lab.own import permits_of
 from whichworker.lab.reference import Reference, learn
 from whichworker.model import Answer, App, Permits, Question, Request, Workload
 from whichworker.store import places
@@ -103,3 +106,40 @@ def test_an_app_that_does_not_start(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not start") as caught:
         learnt(msgspec.structs.replace(question, apps={next(iter(question.apps)): broken}), tmp_path)
     assert "AttributeError" in caught.value.seen
+
+
+LOGIN = """
+[[session]]
+[[session.step]]
+path = "/login"
+capture = { token = "regex:token=(.+)" }
+[[session.step]]
+path = "/login"
+form = { token = "${token}", name = "NAME" }
+expect = "status=302"
+[[session.step]]
+path = "/orders"
+"""
+
+
+@pytest.mark.parametrize(("name", "fact"), [("ann", ""), ("bob", "cannot be carried out: POST /login: .*400")])
+def test_a_session_is_carried_out_once_and_what_it_reads_is_asked_with_its_cookies(name: str, fact: str, tmp_path: Path) -> None:
+    file = tmp_path / "login.toml"
+    file.write_text(LOGIN.replace("NAME", name))
+    question = question_of("private", "/orders")
+    permits = permits_of(RaceOptions(requests=str(file), allow_writes=True), tmp_path)
+    if fact:
+        with pytest.raises(UsageError, match=fact):
+            learnt(question, tmp_path, permits)
+        return
+    (request,) = learnt(question, tmp_path, permits).question.workload.requests
+    assert (request.answer.status, request.answer.body) == (200, b"private /orders")
+    assert dict(request.headers)["Cookie"] == "who=ann-s-own-s3cret"
+    assert "s3cret" not in redaction.clean("who=ann-s-own-s3cret")
+
+
+def test_a_session_that_sends_something_is_not_carried_out_without_leave(tmp_path: Path) -> None:
+    file = tmp_path / "login.toml"
+    file.write_text(LOGIN)
+    with pytest.raises(UsageError, match="POST /login may write"):
+        learnt(question_of("private", "/orders"), tmp_path, permits_of(RaceOptions(requests=str(file)), tmp_path))

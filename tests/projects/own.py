@@ -1,4 +1,4 @@
-"""An app of one's own with something wrong in it: WRONG=global|limit|leak|volatile|outbound|writes|missing,
+"""An app of one's own with something wrong in it: WRONG=global|limit|leak|volatile|outbound|writes|missing|private,
 or nothing."""
 
 import itertools
@@ -45,7 +45,26 @@ def application(environ, start_response):
     elif WRONG == "writes":
         with Path(os.environ["FILE"]).open("ab") as file:
             file.write(b"x")
+    elif WRONG == "private":
+        return private(environ, start_response)
     elif WRONG == "missing" and path != "/":
         status = "404 Not Found"
     start_response(status, [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def private(environ, start_response):
+    """Nothing but the login is for everybody; it wants the token of its page, and gives a cookie."""
+    path, status, headers = environ["PATH_INFO"], "200 OK", [("Content-Type", "text/plain")]
+    body = f"private {path}".encode()
+    if path == "/login" and environ["REQUEST_METHOD"] == "GET":
+        body = b"token=t0ken-of-the-page"
+    elif path == "/login":
+        sent = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        ok = sent == b"token=t0ken-of-the-page&name=ann"
+        status, body = ("302 Found", b"") if ok else ("400 Bad Request", b"who?")
+        headers += [("Location", "/"), ("Set-Cookie", "who=ann-s-own-s3cret; HttpOnly; Path=/")] if ok else []
+    elif environ.get("HTTP_COOKIE") != "who=ann-s-own-s3cret":
+        status, body = "403 Forbidden", b"log in first"
+    start_response(status, [*headers, ("Content-Length", str(len(body)))])
     return [body]

@@ -32,7 +32,7 @@ every_server = pytest.mark.parametrize("name", NAMES)
 
 def settings_of(server: Server) -> Settings:
     """A number for each knob that stands nowhere else."""
-    return {knob.name: value for knob, value in zip(server.knobs, VALUES, strict=False)}
+    return {knob.name: value for knob, value in zip((knob for knob in server.knobs if not knob.choices), VALUES, strict=False)}
 
 
 def command_of(name: str) -> Command:
@@ -101,7 +101,8 @@ def test_each_knob_is_declared_once_with_a_default(name: str) -> None:
     server = table.load(name)
     declared = [knob.name for knob in server.knobs]
     assert len(set(declared)) == len(declared)
-    assert list(server.settings(3)) == declared
+    assert list(server.settings(3)) == [knob.name for knob in server.knobs if not knob.unset]
+    assert all(knob.unset in knob.choices for knob in server.knobs if knob.unset)
     assert all(knob.help for knob in server.knobs)
 
 
@@ -322,3 +323,13 @@ def test_mod_wsgi_keeps_its_folder_below_the_launch(tmp_path: Path) -> None:
     start, option, folder = ast.literal_eval(run.stdout)
     assert (start, option) == ("start", "--server-root")
     assert Path(folder).parent == tmp_path
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "preload" in {knob.name for knob in table.load(name).knobs}])
+def test_an_app_that_is_preloaded_is_so_wherever_it_is_started(name: str) -> None:
+    server = table.load(name)
+    for preload in ("no", "yes"):
+        settings = {**settings_of(server), "preload": preload}
+        command, config = server.command(SHOP, ADDRESS, settings), server.config_file(SHOP, ADDRESS, settings)
+        told = ("--preload" in command.argv, "--preload" in command.deploy, "preload_app = True" in config.text)
+        assert told == (preload == "yes",) * 3

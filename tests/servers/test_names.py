@@ -182,7 +182,7 @@ def test_a_server_of_the_standard_library_has_no_version_to_choose() -> None:
 @pytest.mark.parametrize(
     ("text", "fact", "hint"),
     [
-        ("sync[threads=2]", "gunicorn-sync has no setting 'threads'", "it has workers"),
+        ("sync[threads=2]", "gunicorn-sync has no setting 'threads'", "it has workers, preload"),
         ("gthread[workers=0]", "workers must be a whole number of at least 1, not '0'", ""),
         ("gthread[workers=-1]", "not '-1'", ""),
         ("gthread[workers=two]", "not 'two'", ""),

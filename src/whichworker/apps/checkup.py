@@ -5,14 +5,14 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
 from whichworker.apps import builtin, environment_files
-from whichworker.apps.examine import Database, Django, Look, look
+from whichworker.apps.examine import Database, Django, Examiner, Look
 from whichworker.errors import UsageError
 from whichworker.model import App, Finding
 
@@ -35,14 +35,14 @@ TOOLBARS = ("debug_toolbar", "silk", "django_extensions.debug", "nplusone.ext.dj
 ANYTHING = ("*", "")
 
 
-def examine(app: App, cache: Path, *, allow_remote_database: bool = False) -> tuple[App, Look | None, list[Finding]]:
+def examine(app: App, examiner: Examiner, *, allow_remote_database: bool = False) -> tuple[App, Look | None, list[Finding]]:
     """The app with what must be sent to it, what it is seen from inside, and what there is to say. The built-in apps are known.
 
     Raises UsageError where it cannot be imported, and for a database that is not on this machine unless that is allowed.
     """
     if app.name.startswith(builtin.PREFIX):
         return app, None, []
-    seen = look([target for target in (app.wsgi, app.asgi) if target], app, cache)
+    seen = examiner.look([target for target in (app.wsgi, app.asgi) if target], app)
     told = environment_files.read(app.environment_file)
     if not allow_remote_database:
         refuse_remote(seen, {**os.environ, **told, **app.environment})
@@ -61,6 +61,14 @@ def examine(app: App, cache: Path, *, allow_remote_database: bool = False) -> tu
         origin={**app.origin, "host": by, **({"headers": "SECURE_PROXY_SSL_HEADER"} if header else {})},
     )
     return found, seen, [*_findings(found, seen), *_configured(found)]
+
+
+def examine_again(app: App, cache: Path, allowed: Collection[str]) -> None:
+    """Before an app of an earlier run is started again: its secrets are known once more, and it may do what it was `allowed` then.
+
+    Raises UsageError as `examine` does.
+    """
+    examine(app, Examiner(cache, "outbound" in allowed), allow_remote_database="remote_database" in allowed)
 
 
 def described(database: Database) -> str:
@@ -102,8 +110,10 @@ def is_local(host: str) -> bool:
 
 
 def _host(url: str) -> str:
+    """Where a URL leads; libpq takes the host from the query, too."""
     try:
-        return urlsplit(url).hostname or ""
+        parts = urlsplit(url)
+        return parts.hostname or next(iter(parse_qs(parts.query).get("host", ())), "")
     except ValueError:
         return ""
 

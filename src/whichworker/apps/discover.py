@@ -12,7 +12,7 @@ import msgspec
 from whichworker.apps import builtin, candidates, environment_files, interpreters, own_python, shims
 from whichworker.apps.checkup import refuse_variables
 from whichworker.apps.environments import uv_path
-from whichworker.apps.examine import look
+from whichworker.apps.examine import Examiner
 from whichworker.errors import UsageError
 from whichworker.model import App, Finding
 
@@ -25,7 +25,7 @@ def discover(
     named: str | None,
     python: str | None,
     here: Path,
-    cache: Path,
+    examiner: Examiner,
     *,
     extras: bool = False,
     environment_file: str = "",
@@ -46,27 +46,27 @@ def discover(
     if named is None:
         if (here / "manage.py").is_file():
             guard()
-            return from_folder(here, python, cache, environment_file)
+            return from_folder(here, python, examiner, environment_file)
         found = candidates.candidates(here)
-        if found:
+        if found or _entry_point(here):
             guard()
-            return _of_candidates(found, here, python, cache, environment_file)
-        return _builtin("builtin:django", python, cache, extras), [_nothing_here(here)]
+            return _of_candidates(found, here, python, examiner, environment_file)
+        return _builtin("builtin:django", python, examiner, extras), [_nothing_here(here)]
     if named.startswith(builtin.PREFIX):
-        return _builtin(named, python, cache, extras), []
+        return _builtin(named, python, examiner, extras), []
     guard()
     if Path(named).is_dir():
         folder = (here / named).resolve()
         found = [] if (folder / "manage.py").is_file() else candidates.candidates(folder)
-        if found:
-            return _of_candidates(found, folder, python, cache, environment_file)
-        return from_folder(folder, python, cache, environment_file)
+        if found or (_entry_point(folder) and not (folder / "manage.py").is_file()):
+            return _of_candidates(found, folder, python, examiner, environment_file)
+        return from_folder(folder, python, examiner, environment_file)
     if TARGET.fullmatch(named):
-        return from_target(named, python, here, cache, environment_file=environment_file), []
+        return from_target(named, python, here, examiner, environment_file=environment_file), []
     raise UsageError(f"no app: {named!r}", hint="name a folder with a manage.py, a module:attribute, or builtin:django")
 
 
-def from_folder(folder: Path, python: str | None, cache: Path, environment_file: str = "") -> tuple[App, list[Finding]]:
+def from_folder(folder: Path, python: str | None, examiner: Examiner, environment_file: str = "") -> tuple[App, list[Finding]]:
     """The Django project in a folder, by its manage.py; its settings module by the environment, as manage.py itself does."""
     manage = folder / "manage.py"
     match = SETTINGS.search(manage.read_text(encoding="utf-8", errors="replace")) if manage.is_file() else None
@@ -94,19 +94,19 @@ def from_folder(folder: Path, python: str | None, cache: Path, environment_file:
     place = folder / settings.replace(".", "/")
     if not place.with_suffix(".py").is_file() and not place.is_dir():
         raise UsageError(f"neither wsgi.py nor asgi.py in {folder / (package or settings).replace('.', '/')}", hint=NAME_IT)
-    return _of_settings(app, settings, cache)
+    return _of_settings(app, settings, examiner)
 
 
-def _of_settings(app: App, settings: str, cache: Path) -> tuple[App, list[Finding]]:
+def _of_settings(app: App, settings: str, examiner: Examiner) -> tuple[App, list[Finding]]:
     """The callables that the settings name; where they name none, ones made for the race, and that is said."""
-    django = look([], app, cache).django
+    django = examiner.look([], app).django
     named = {kind: getattr(django, kind, None) for kind in ("wsgi", "asgi")} if django else {}
     targets = {kind: ":".join(text.rpartition(".")[::2]) for kind, text in named.items() if text}
     if targets:
         origin = {**app.origin, "app": "WSGI_APPLICATION and ASGI_APPLICATION"}
         return msgspec.structs.replace(app, wsgi=targets.get("wsgi"), asgi=targets.get("asgi"), origin=origin), []
     text = shims.of_django(settings, "wsgi")
-    found = msgspec.structs.replace(app, wsgi=shims.TARGET, paths=(shims.write(cache, text),), shim=text)
+    found = msgspec.structs.replace(app, wsgi=shims.TARGET, paths=(shims.write(examiner.cache, text),), shim=text)
     said = "the project has no wsgi.py: only runserver can serve it as it is, so a module that makes its application was put beside it"
     hint = "advise --emit writes that module, too; or write wsgi.py as startproject does"
     return found, [Finding(code="runserver-only", severity="warning", text=said, hint=hint)]
@@ -116,7 +116,7 @@ def from_target(
     target: str,
     python: str | None,
     here: Path,
-    cache: Path,
+    examiner: Examiner,
     origin: str = "named on the command line",
     project: Path | None = None,
     environment_file: str = "",
@@ -134,12 +134,12 @@ def from_target(
         environment_file=environment_file,
         origin={"app": origin, "python": found_by},
     )
-    factory = target.endswith("()") or look([plain], app, cache).targets[plain].factory
+    factory = target.endswith("()") or examiner.look([plain], app).targets[plain].factory
     if factory:
         text = shims.of_factory(plain)
-        app = msgspec.structs.replace(app, paths=(shims.write(cache, text),), shim=text, name=f"{plain}()")
+        app = msgspec.structs.replace(app, paths=(shims.write(examiner.cache, text),), shim=text, name=f"{plain}()")
         target = shims.TARGET
-    asgi = look([target], app, cache).targets[target].asgi
+    asgi = examiner.look([target], app).targets[target].asgi
     wsgi, asgi_target = (None, target) if asgi else (target, None)
     twin = target.replace("wsgi", "asgi") if "wsgi" in target else target.replace("asgi", "wsgi")
     if twin != target and (here / (twin.partition(":")[0].replace(".", "/") + ".py")).is_file():
@@ -148,11 +148,13 @@ def from_target(
 
 
 def _of_candidates(
-    found: list[candidates.Candidate], folder: Path, python: str | None, cache: Path, environment_file: str
+    found: list[candidates.Candidate], folder: Path, python: str | None, examiner: Examiner, environment_file: str
 ) -> tuple[App, list[Finding]]:
     """The app of a folder without manage.py; raises UsageError with all names where it is not clear which is meant."""
     entry = _entry_point(folder)
     named = [one for one in found if one.target == entry]
+    if entry and not named:
+        named = [candidates.Candidate(target=entry, root=str(folder), framework="fastapi")]
     chosen = named[0] if named else candidates.clearest(found)
     if chosen is None:
         names = ", ".join(one.target + ("()" if one.factory else "") for one in found[:6])
@@ -160,7 +162,7 @@ def _of_candidates(
     root = Path(chosen.root)
     target = chosen.target + ("()" if chosen.factory else "")
     origin = "pyproject.toml, tool.fastapi" if named else f"found in {Path(chosen.root).name or folder.name}"
-    app = from_target(target, python, root, cache, origin, folder, environment_file)
+    app = from_target(target, python, root, examiner, origin, folder, environment_file)
     said = Finding(
         code="app-found", severity="info", text=f"the app is {target}, {origin}", hint="another: whichworker race module:attribute"
     )
@@ -174,7 +176,7 @@ def _entry_point(folder: Path) -> str:
         found = tomllib.loads(text).get("tool", {}).get("fastapi", {}).get("entrypoint", "")
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError):
         return ""
-    return str(found)
+    return str(found) if TARGET.fullmatch(str(found)) else ""
 
 
 def _callable(folder: Path, package: str, kind: str) -> str | None:
@@ -182,9 +184,9 @@ def _callable(folder: Path, package: str, kind: str) -> str | None:
     return f"{module}:application" if (folder / (module.replace(".", "/") + ".py")).is_file() else None
 
 
-def _builtin(name: str, python: str | None, cache: Path, extras: bool) -> App:
+def _builtin(name: str, python: str | None, examiner: Examiner, extras: bool) -> App:
     base = interpreters.find(python, uv_path()) if python else interpreters.own_base()
-    return builtin.app(name, interpreters.inspect(base).base, cache, extras=extras)
+    return builtin.app(name, interpreters.inspect(base).base, examiner.cache, extras=extras)
 
 
 def _nothing_here(here: Path) -> Finding:

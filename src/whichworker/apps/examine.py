@@ -19,7 +19,8 @@ from whichworker.errors import UsageError
 from whichworker.model import App
 
 IMPORT_SECONDS = 60
-INSIDE = "inside.py"
+WITHIN = "whichworker.apps.within"
+OUTBOUND, LOOK = "whichworker_outbound.py", "look.py"
 MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 
 
@@ -91,43 +92,58 @@ class Look(Struct, frozen=True, kw_only=True):
     secret_key: str = ""
 
 
-def look(targets: Sequence[str], app: App, cache: Path) -> Look:
-    """Import these targets of an app, or its settings alone where there are none; its secrets are remembered so that they stay in.
+class Examiner(Struct, frozen=True):
+    """Looks at apps by importing them, where nothing may leave this machine unless `outbound` is allowed; byte code goes to `cache`."""
 
-    Raises UsageError with the end of the traceback where it cannot be imported.
-    """
-    told = environment_files.read(app.environment_file)
-    path = os.pathsep.join(filter(None, [app.directory, *app.paths, os.environ.get("PYTHONPATH", "")]))
-    variables = {**os.environ, **told, **app.environment, "PYTHONPATH": path, "PYTHONPYCACHEPREFIX": str(cache / "pycache")}
-    variables.pop("VIRTUAL_ENV", None)
-    text = (files("whichworker.apps") / INSIDE).read_text(encoding="utf-8")
-    what = ", ".join(targets) or app.environment.get("DJANGO_SETTINGS_MODULE", app.name)
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "look.json"
-        try:
-            run = subprocess.run(
-                [app.python, "-c", text, str(out), *targets],
-                cwd=app.directory,
-                env=variables,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=IMPORT_SECONDS,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise UsageError(f"importing {what} did not end within {IMPORT_SECONDS} s") from error
-        if run.returncode or not out.exists():
-            raise _not_importable(what, run.stderr, app)
-        try:
-            found = msgspec.json.decode(out.read_bytes(), type=Look)
-        except msgspec.MsgspecError as error:
-            raise UsageError(
-                f"the settings of {what} are not understood: {error}", hint="each must be of the kind that Django wants"
-            ) from error
-    remember(found)
-    return found
+    cache: Path
+    outbound: bool = False
+
+    def look(self, targets: Sequence[str], app: App) -> Look:
+        """Import these targets of an app, or its settings alone where there are none; its secrets are remembered so that they stay in.
+
+        Raises UsageError with the end of the traceback where it cannot be imported, and where importing it connects to another machine.
+        """
+        what = ", ".join(targets) or app.environment.get("DJANGO_SETTINGS_MODULE", app.name)
+        text = "\n".join((files(WITHIN) / name).read_text(encoding="utf-8") for name in (OUTBOUND, LOOK))
+        with tempfile.TemporaryDirectory() as folder:
+            out, places = Path(folder) / "look.json", Path(folder) / "outbound"
+            try:
+                run = subprocess.run(
+                    [app.python, "-c", text, str(out), *targets],
+                    cwd=app.directory,
+                    env=self._environment(app, places),
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    timeout=IMPORT_SECONDS,
+                    check=False,
+                    stdin=subprocess.DEVNULL,
+                )
+            except subprocess.TimeoutExpired as error:
+                raise UsageError(f"importing {what} did not end within {IMPORT_SECONDS} s") from error
+            if places.exists() and not self.outbound:
+                place = places.read_text(encoding="utf-8").split()[0]
+                hint = "a race would start it many times: point it at something local, or --allow-outbound"
+                raise UsageError(f"importing {what} connects to {place}, which is not this machine", hint=hint)
+            if run.returncode or not out.exists():
+                raise _not_importable(what, run.stderr, app)
+            try:
+                found = msgspec.json.decode(out.read_bytes(), type=Look)
+            except msgspec.MsgspecError as error:
+                raise UsageError(
+                    f"the settings of {what} are not understood: {error}", hint="each must be of the kind that Django wants"
+                ) from error
+        remember(found)
+        return found
+
+    def _environment(self, app: App, places: Path) -> dict[str, str]:
+        told = environment_files.read(app.environment_file)
+        path = os.pathsep.join(filter(None, [app.directory, *app.paths, os.environ.get("PYTHONPATH", "")]))
+        own = {"PYTHONPATH": path, "PYTHONPYCACHEPREFIX": str(self.cache / "pycache"), "WHICHWORKER_OUTBOUND": str(places)}
+        allowed = {"WHICHWORKER_OUTBOUND_ALLOWED": "1"} if self.outbound else {}
+        variables = {**os.environ, **told, **app.environment, **own, **allowed}
+        variables.pop("VIRTUAL_ENV", None)
+        return variables
 
 
 def remember(found: Look) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from rich.text import Text
 
+from whichworker.apps.examine import Examiner
 from whichworker.cli import consoles
 from whichworker.cli.options import options_of
 from whichworker.config.options import InitOptions
@@ -32,7 +33,7 @@ def init(**given: Any) -> int:
     path = folder / FILE
     if path.exists() and not options.force:
         raise UsageError(f"{path} is there already", hint="--force writes over it; whichworker show config prints what holds")
-    found = begin(options.app or None, options.python or None, Path.cwd(), places.cache_folder())
+    found = begin(options.app or None, options.python or None, Path.cwd(), Examiner(places.cache_folder(), options.allow_outbound))
     files.write_text(path, starter(found.facts, found.values))
     notes = consoles.notes()
     terminal.print_findings(notes, found.findings)

@@ -22,7 +22,7 @@ from whichworker.errors import UsageError
 from whichworker.lab import investigation, search
 from whichworker.lab.ask import ask
 from whichworker.lab.investigation import Plan
-from whichworker.lab.own import permits_of
+from whichworker.lab.own import base_of, permits_of
 from whichworker.model import Question
 from whichworker.report import files, terminal
 from whichworker.result import Result
@@ -111,7 +111,7 @@ def _plan(app: str | None, given: dict[str, Any], output: OutputOptions, printer
         if output.dry_run:
             terminal.print_plan(notes, question, {})
             return None
-        planned = investigation.plan(question, findings, project, cache, printer, permits_of(options))
+        planned = investigation.plan(question, findings, project, cache, printer, permits_of(options, base_of(here, app)))
     printer.clear()
     _print_plan(notes, planned, planned.question)
     return planned

@@ -38,7 +38,7 @@ def _table(entries: list[Entry]) -> Table:
     table.add_column("settings", max_width=24)
     table.add_column("what")
     for entry in entries:
-        settings = " ".join(f"{knob.name}={knob.default}" for knob in entry.knobs)
+        settings = " ".join(f"{knob.name}={knob.default}" for knob in entry.knobs if knob.name in entry.settings)
         what = f"{entry.title}; opt-in: {entry.opt_in}" if entry.opt_in else entry.title
         name = f"{entry.name}{' *' if entry.contender else ''}"
         table.add_row(Text(name), entry.interface, Text(entry.installed or "no"), Text(settings or "none", "dim"), what)

@@ -155,6 +155,7 @@ class InitOptions(Struct, frozen=True, kw_only=True):
     app: Annotated[str, option("the app: a folder or MODULE:ATTRIBUTE; without it, as in a race", "APP")] = ""
     python: Annotated[str, option("interpreter of the app, as a version or a path", "X")] = ""
     force: Annotated[bool, option("write over a whichworker.toml that is there")] = False
+    allow_outbound: Annotated[bool, option("the app may open connections to other machines while it is imported")] = False
 
 
 class ServeOptions(Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Which settings of a server are worth racing, once it is among the best: more workers, more threads, and what everybody copies."""
+"""Which settings of a server are worth racing, once it is among the best: more workers or threads, preload, what everybody copies."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ def variants(knobs: Sequence[Knob], usual: Settings, cores: int, most_workers: i
 def _candidates(known: set[str], usual: Settings, cores: int) -> Iterator[Settings]:
     if "threads" in known:
         yield {**usual, "threads": MANY_THREADS}
+    if "preload" in known and int(usual.get("workers", 1)) > 1:
+        yield {**usual, "preload": "yes"}
     if "workers" in known:
         yield {**usual, "workers": 2 * cores + 1}  # what gunicorn's documentation suggests, and every blog repeats
     if {"workers", "threads"} <= known:

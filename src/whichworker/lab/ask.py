@@ -11,7 +11,7 @@ import msgspec
 from whichworker import redaction
 from whichworker.apps import builtin, discover
 from whichworker.apps.checkup import examine
-from whichworker.apps.examine import Look
+from whichworker.apps.examine import Examiner, Look
 from whichworker.apps.interpreters import inspect
 from whichworker.config.options import RaceOptions
 from whichworker.design import ladder, objectives
@@ -126,13 +126,14 @@ def _app(
             return label, []
     told = str(own_app.place_of(here, named, options.env_file).resolve()) if options.env_file else ""
     remote = options.allow_remote_database
-    app, findings = discover.discover(named, python, here, cache, extras=extras, environment_file=told, allow_remote_database=remote)
+    examiner = Examiner(cache, options.allow_outbound)
+    app, findings = discover.discover(named, python, here, examiner, extras=extras, environment_file=told, allow_remote_database=remote)
     label = inspect(app.python).short_version
     if label in apps and apps[label].python != app.python:
         fact = f"{apps[label].python} and {app.python} are both Python {label}"
         raise UsageError(fact, hint="race one interpreter of each minor version at a time")
     if label not in apps:
-        app, looks[label], said = examine(app, cache, allow_remote_database=options.allow_remote_database)
+        app, looks[label], said = examine(app, examiner, allow_remote_database=remote)
         apps[label] = msgspec.structs.replace(app, origin={**app.origin, "wanted": python or ""})
         findings = [*findings, *said]
     return label, findings

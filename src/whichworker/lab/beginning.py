@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from whichworker.apps import builtin, checkup, discover
+from whichworker.apps.examine import Examiner
 from whichworker.model import Finding
 from whichworker.workloads.sources import routes
 
@@ -21,10 +22,10 @@ class Beginning(Struct, frozen=True):
     findings: tuple[Finding, ...]
 
 
-def begin(named: str | None, python: str | None, here: Path, cache: Path) -> Beginning:
+def begin(named: str | None, python: str | None, here: Path, examiner: Examiner) -> Beginning:
     """Discover the app and look at it from inside; raises UsageError where that cannot be done."""
-    app, findings = discover.discover(named, python, here, cache)
-    app, seen, said = checkup.examine(app, cache, allow_remote_database=True)
+    app, findings = discover.discover(named, python, here, examiner)
+    app, seen, said = checkup.examine(app, examiner, allow_remote_database=True)
     facts = [("app", app.wsgi or app.asgi or "", app.origin.get("app", "")), ("interpreter", app.python, app.origin.get("python", ""))]
     if app.wsgi and app.asgi:
         facts.insert(1, ("asgi", app.asgi, app.origin.get("app", "")))

@@ -105,7 +105,7 @@ def _knob(knob: Knob, settings: Settings) -> KnobEntry:
     return KnobEntry(
         name=knob.name,
         type="choice" if knob.choices else "integer",
-        default=settings[knob.name],
+        default=settings.get(knob.name, knob.unset),
         help=knob.help,
         least=None if knob.choices else knob.least,
         choices=knob.choices,

@@ -31,6 +31,7 @@ REASONS = {
     "http_parser": "as it was raced",
     "control_socket_disable": "as it was raced",
     "wsgi_app": "the app",
+    "preload_app": "loaded once, before the workers are forked: they share its memory",
     "timeout": "gunicorn's own default: a worker that is silent for so long is replaced",
     "graceful_timeout": "gunicorn's own default: so long a worker may finish what it has begun",
 }

@@ -88,7 +88,7 @@ def resume(folder: Path, cache: Path, watch: Watch, seconds: float | None, named
     ):
         raise UsageError(f"run {header.run} is one of {question.app.name}, not of {named}", hint="leave the app out, or start a new run")
     for app in question.apps.values():
-        checkup.examine(app, cache, allow_remote_database="remote_database" in question.allowed)  # and its secrets are known again
+        checkup.examine_again(app, cache, question.allowed)
     if seconds is not None:
         question = msgspec.structs.replace(question, budget=msgspec.structs.replace(question.budget, seconds=spent + seconds))
     environments, _ = prepare.build(question, cache, watch.note, only=header.environments)

@@ -13,9 +13,9 @@ from whichworker.apps.examine import Look
 from whichworker.config.options import RaceOptions
 from whichworker.errors import UsageError
 from whichworker.load.http1 import can_be_value
-from whichworker.model import Answer, App, Finding, Permits, Request, Workload
+from whichworker.model import Answer, App, Finding, Permits, Request, Session, Workload
 from whichworker.workloads import forms
-from whichworker.workloads.definition import read_definition
+from whichworker.workloads.definition import Definition, read_definition
 from whichworker.workloads.expect import parse_expect
 from whichworker.workloads.sources import access_log, har, mixture, openapi, routes, urls
 
@@ -43,13 +43,17 @@ def place_of(here: Path, named: str | None, name: str) -> Path:
     return own if not (here / name).exists() and own.exists() else here / name
 
 
-def permits_of(options: RaceOptions) -> Permits:
-    """What the options allow; raises UsageError for a login that is none."""
+def permits_of(options: RaceOptions, here: Path) -> Permits:
+    """What the options allow; raises UsageError for a login that is none, or two of them."""
+    session = _logs_in(read_definition(_found(here, options.requests))) if options.requests else None
+    if session and options.login:
+        raise UsageError(f"--login and a session of {options.requests} both log in", hint="give one of them")
     return Permits(
         writes=options.allow_writes,
         outbound=options.allow_outbound,
         remote_database=options.allow_remote_database,
         login=forms.parse_login(options.login) if options.login else None,
+        session=session,
     )
 
 
@@ -62,7 +66,7 @@ def workload_of(options: RaceOptions, app: App, seen: Look | None, here: Path) -
         msgspec.structs.replace(
             one,
             headers=_with(one.headers, headers),
-            answer=answer if answer is not None else msgspec.structs.replace(one.answer, status=None),
+            answer=answer if answer is not None else _open(one.answer),
         )
         for one in asked.requests
     )
@@ -127,15 +131,29 @@ def _mixed(seen: Iterator[Request], name: str, *, unsafe: bool) -> Asked:
 
 
 def _of_file(path: Path, name: str) -> Asked:
-    """The requests of a load file; of its sessions the steps that take nothing from others, each as a request."""
+    """The requests of a load file; of its sessions the steps that read and take nothing from others, each as a request."""
     definition = read_definition(path)
-    steps = [
-        step.request for session in definition.sessions for step in session.steps if not step.captures and "${" not in step.request.path
-    ]
-    requests = definition.requests or mixture.plain(steps)
+    steps = [step.request for session in definition.sessions for step in session.steps]
+    requests = definition.requests or mixture.plain(step for step in steps if step.method in mixture.SAFE and not _captured(step))
     if not requests:
         raise UsageError(f"no step of {name} can be asked by itself", hint="race requests; whichworker load asks sessions")
     return Asked(requests, name)
+
+
+def _logs_in(definition: Definition) -> Session | None:
+    """The session that is carried out once, for its cookies: the one that sends something, or that takes values from answers.
+
+    Raises UsageError where there are several, as each would be another user.
+    """
+    found = [
+        session
+        for session in definition.sessions
+        if any(step.captures or step.request.method not in mixture.SAFE for step in session.steps)
+    ]
+    if len(found) > 1:
+        names = ", ".join(session.name for session in found)
+        raise UsageError(f"{len(found)} sessions log in: {names}", hint="a race is asked by one user: leave one of them")
+    return found[0] if found else None
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -11,31 +11,28 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from http.cookies import SimpleCookie
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
 
 import msgspec
 from msgspec import Struct, field
 
 from whichworker import redaction
+from whichworker.apps import within
 from whichworker.errors import ServerFailed, UsageError
 from whichworker.lab import prepare
+from whichworker.lab.login import ASK_SECONDS, REDIRECTS, dressed, header, log_in, play
 from whichworker.lab.running import Bench, Running, running
 from whichworker.load.http1 import FramingError, Response, fetch, judge_answer
-from whichworker.model import Answer, App, Finding, Interface, Login, Permits, Question, Request, Workload
+from whichworker.model import Answer, Finding, Interface, Permits, Question, Request, Workload
 from whichworker.process.sockets import outward
-from whichworker.servers import launchers, names
+from whichworker.servers import names
 from whichworker.workloads import forms, learning
 from whichworker.workloads.sources import mixture
 
 SERVERS = {"wsgi": "waitress", "asgi": "uvicorn"}
-WRAPPER = Path(str(launchers.__file__)).parent / "whichworker_reference.py"
-ASK_SECONDS = 30.0
+WRAPPER = Path(str(within.__file__)).parent / "whichworker_reference.py"
 LAUNCHES, TIMES = 2, 2
 LOOK_SECONDS = 0.004
-REDIRECTS = (301, 302, 303, 307, 308)
-MOST_REDIRECTS = 4
 
 
 class Reference(Struct, frozen=True):
@@ -73,6 +70,8 @@ def learn(question: Question, permits: Permits, folder: Path, cache: Path, note:
             with _watched(bench, outbound) as run:
                 if permits.login and not number:
                     visit.cookies = log_in(run, question.app, permits.login)
+                if permits.session and not number:
+                    visit.cookies = play(run, question.app, permits.session)
                 _ask_all(question, run, visit, lambda: _refuse_outbound(outbound, permits))
             _refuse_outbound(outbound, permits)
             if (changed := _changed(before, files)) and not permits.writes:
@@ -82,14 +81,13 @@ def learn(question: Question, permits: Permits, folder: Path, cache: Path, note:
 
 
 def _refuse_unsafe(workload: Workload, permits: Permits) -> None:
+    hint = "--allow-writes, best with a copy of the database"
     if permits.login is not None:
-        raise UsageError(
-            "a login writes to the app's database: nothing was started", hint="--allow-writes, best with a copy of the database"
-        )
-    for request in workload.requests:
+        raise UsageError("a login writes to the app's database: nothing was started", hint=hint)
+    steps = [step.request for step in permits.session.steps] if permits.session else []
+    for request in (*workload.requests, *steps):
         if request.method not in mixture.SAFE:
-            fact = f"{request.title} may write: nothing was started"
-            raise UsageError(fact, hint="--allow-writes, best with a copy of the database")
+            raise UsageError(f"{request.title} may write: nothing was started", hint=hint)
 
 
 def _bench(question: Question, permits: Permits, outbound: Path, folder: Path, cache: Path, note: Callable[[str], None]) -> Bench:
@@ -194,7 +192,7 @@ def _wrong(request: Request, response: Response, logged_in: bool) -> str:
     complaint = judge_answer(request.answer, response)
     if complaint is not None or request.answer.status is not None:
         return f"the app itself does not answer as is expected: {complaint[1]}" if complaint else ""
-    place = _header(response, "location")
+    place = header(response, "location")
     if response.status in REDIRECTS and ("login" in place or "signin" in place):
         again = (
             "is sent to the login again, though it was logged in: sessions may be kept in one process" if logged_in else "asks for a login"
@@ -206,57 +204,6 @@ def _wrong(request: Request, response: Response, logged_in: bool) -> str:
     return ""
 
 
-def _header(response: Response, name: str) -> str:
-    return next((value for key, value in response.headers if key == name), "")
-
-
-def dressed(request: Request, app: App, cookies: Mapping[str, str]) -> Request:
-    """The request with what the app needs to be sent: its headers, and the cookies of a login."""
-    cookie = (("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items())),) if cookies else ()
-    named = {name.lower() for name, _ in request.headers}
-    more = tuple(pair for pair in (*app.headers, *cookie) if pair[0].lower() not in named)
-    return msgspec.structs.replace(request, headers=(*request.headers, *more))
-
-
-def log_in(run: Running, app: App, login: Login) -> dict[str, str]:
-    """Fill in the form of a page and send it, as a browser does; the cookies afterwards. Raises UsageError where it is refused."""
-    cookies: dict[str, str] = {}
-    path = login.path
-    page = _visit(run, app, Request(path=path), cookies)
-    for _ in range(MOST_REDIRECTS):
-        place = urlsplit(urljoin(path, _header(page, "location")))
-        if page.status not in REDIRECTS or place.hostname not in (None, app.host):
-            break
-        path = place.path + (f"?{place.query}" if place.query else "")
-        page = _visit(run, app, Request(path=path), cookies)
-    form = forms.find_form(page.body.decode(errors="replace"), path, login)
-    if form is None:
-        fields = ", ".join(login.fields)
-        raise UsageError(f"{path} has no form with {fields} that is sent by POST (it answers {page.status})", hint=forms.FORM)
-    scheme = "https" if app.headers else "http"
-    headers = (("Content-Type", "application/x-www-form-urlencoded"), ("Referer", f"{scheme}://{app.host}{path}"))
-    before = dict(cookies)
-    answer = _visit(run, app, Request(method="POST", path=form.action, headers=headers, body=forms.filled(form, login)), cookies)
-    fresh = {name for name, value in cookies.items() if before.get(name) != value}
-    if answer.status not in REDIRECTS and not (answer.status == 200 and fresh - {"csrftoken"}):
-        raise UsageError(f"the login at {login.path} was refused: it answers {answer.status}, and no session begins", hint=forms.FORM)
-    if answer.status in REDIRECTS and urlsplit(urljoin(path, _header(answer, "location"))).path == urlsplit(path).path:
-        raise UsageError(f"the login at {login.path} was refused: it leads back to itself", hint=forms.FORM)
-    for name, value in cookies.items():
-        redaction.remember(f"cookie {name}", value)
-    return cookies
-
-
-def _visit(run: Running, app: App, request: Request, cookies: dict[str, str]) -> Response:
-    try:
-        response = fetch(run.address, dressed(request, app, cookies), app.host, ASK_SECONDS)
-    except (OSError, FramingError) as error:
-        raise UsageError(f"{request.title} gave no answer: {error}", seen=run.launch.log_tail()) from error
-    for value in (value for key, value in response.headers if key == "set-cookie"):
-        cookies.update({name: morsel.coded_value for name, morsel in SimpleCookie(value).items()})
-    return response
-
-
 def _settled(question: Question, visit: Visit) -> Reference:
     """The question with the answers that were learnt."""
     findings: list[Finding] = []
@@ -265,7 +212,7 @@ def _settled(question: Question, visit: Visit) -> Reference:
         responses = visit.answers.get(request, [])
         if request in visit.refused or not responses:
             continue
-        found = learning.learn([learning.Seen(one.status, _header(one, "content-type"), one.body) for one in responses])
+        found = learning.learn([learning.Seen(one.status, header(one, "content-type"), one.body) for one in responses])
         if found is None:
             if question.workload.learn == "named":
                 statuses = ", ".join(str(one.status) for one in responses)

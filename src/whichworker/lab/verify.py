@@ -106,7 +106,7 @@ def verify(folder: Path, told: Told, cache: Path, place: Path, note: Callable[[s
 def _known_again(told: Told, cache: Path) -> None:
     """The app's secrets are known, and its databases still on this machine, before anything is started."""
     for app in told.question.apps.values():
-        checkup.examine(app, cache, allow_remote_database="remote_database" in told.question.allowed)
+        checkup.examine_again(app, cache, told.question.allowed)
 
 
 def _key(folder: Path, start: Start) -> tuple[object, ...]:

@@ -87,16 +87,20 @@ def fetch(address: Address, request: Request, host: str, timeout: float, tls: Tl
     Raises OSError where no connection could be made or kept (TimeoutError for the deadline, ssl.SSLError for the
     encryption), FramingError where the answer is none, and UsageError for a request or authorities that cannot be used.
     """
+    return exchange(address, encode_request(request, host), request.method, timeout, tls)
+
+
+def exchange(address: Address, wire: bytes, method: str, timeout: float, tls: Tls | None = None) -> Response:
+    """Send the bytes of one request on a connection of its own and read the answer; raises as `fetch` does."""
     ends = time.monotonic() + timeout
-    wire = encode_request(request, host)
     with socket.socket(family_of(address), socket.SOCK_STREAM) as sock:
         sock.settimeout(timeout)
         sock.connect(address.path or (address.host, address.port))
         if tls is None:
-            return _ask(sock, wire, ResponseParser(request.method), ends)
+            return _ask(sock, wire, ResponseParser(method), ends)
         sock.settimeout(_left(ends))
         with tls_context(tls).wrap_socket(sock, server_hostname=tls.server_name) as encrypted:
-            return _ask(encrypted, wire, ResponseParser(request.method), ends)
+            return _ask(encrypted, wire, ResponseParser(method), ends)
 
 
 def _ask(sock: socket.socket, wire: bytes, parser: ResponseParser, ends: float) -> Response:

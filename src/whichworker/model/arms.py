@@ -51,12 +51,13 @@ class App(Struct, frozen=True, kw_only=True):
 
 
 class Knob(Struct, frozen=True, kw_only=True):
-    """A setting of a server: an integer with a least value, or one of the `choices`."""
+    """A setting of a server: an integer with a least value, or one of the `choices`; `unset` is what holds where settings leave it out."""
 
     name: str
     help: str
     least: int = 1
     choices: tuple[str, ...] = ()
+    unset: str = ""
 
 
 class Command(Struct, frozen=True, kw_only=True):

@@ -82,12 +82,16 @@ class Login(Struct, frozen=True, kw_only=True):
 
 
 class Permits(Struct, frozen=True, kw_only=True):
-    """What a user allows a tool to do with his own app, and how it logs in; it holds secrets and is never kept anywhere."""
+    """What a user allows a tool to do with his own app, and how it logs in: by a form, or by a session that is carried out once.
+
+    It holds secrets and is never kept anywhere.
+    """
 
     writes: bool = False
     outbound: bool = False
     remote_database: bool = False
     login: Login | None = None
+    session: Session | None = None
 
 
 class Workload(Struct, frozen=True, kw_only=True):

@@ -10,9 +10,9 @@ from whichworker.model import Address, App, Command, Finding, Interface, Knob, S
 from whichworker.model.arms import ConfigFile
 from whichworker.servers.configs import Options, assignments, flags
 from whichworker.servers.known import CHUNKED_EMPTY, GREENLETS_ASYNC, GREENLETS_DATABASE, SLOW_HEADERS, THREAD_PER_REQUEST
-from whichworker.servers.protocol import CONNECTIONS, CONNECTIONS_EACH, LOG_LEVEL, THREADS, THREADS_EACH, WORKERS, Adapter, whole
+from whichworker.servers.protocol import CONNECTIONS, CONNECTIONS_EACH, LOG_LEVEL, PRELOAD, THREADS, THREADS_EACH, WORKERS, Adapter, whole
 
-FLAGS = {"loglevel": "--log-level", "control_socket_disable": "--no-control-socket"}
+FLAGS = {"loglevel": "--log-level", "control_socket_disable": "--no-control-socket", "preload_app": "--preload"}
 """Where a flag of the command line is called otherwise than the setting of gunicorn.conf.py."""
 
 FILE = "gunicorn.conf.py"
@@ -28,6 +28,7 @@ class Gunicorn(Adapter):
     kind: ClassVar[str]
     worker_class: ClassVar[str]
     requirements: ClassVar[tuple[str, ...]] = ("gunicorn>=25.3",)
+    knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, PRELOAD)
     reload_signal: ClassVar[signal.Signals | None] = signal.SIGHUP
 
     def options(self, address: Address, settings: Settings) -> Options:
@@ -37,6 +38,7 @@ class Gunicorn(Adapter):
             "worker_class": self.worker_class,
             "workers": settings["workers"],
             **self.extra(settings),
+            **({"preload_app": True} if settings.get("preload") == "yes" else {}),
             "loglevel": LOG_LEVEL,
         }
 
@@ -77,7 +79,7 @@ class Threaded(Gunicorn):
     kind = "gthread"
     worker_class = "gthread"
     title = "gunicorn, threads"
-    knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, THREADS)
+    knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, THREADS, PRELOAD)
     known: ClassVar[tuple[Finding, ...]] = (CHUNKED_EMPTY, SLOW_HEADERS)
 
     def settings(self, cores: int) -> Settings:
@@ -100,7 +102,7 @@ class Gevent(Gunicorn):
     worker_class: ClassVar[str] = "gevent"
     title = "gunicorn, gevent"
     requirements: ClassVar[tuple[str, ...]] = ("gunicorn[gevent]>=25.3",)
-    knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, CONNECTIONS)
+    knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, CONNECTIONS, PRELOAD)
     known: ClassVar[tuple[Finding, ...]] = (GREENLETS_ASYNC, GREENLETS_DATABASE, CHUNKED_EMPTY)
 
     def settings(self, cores: int) -> Settings:

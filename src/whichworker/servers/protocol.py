@@ -13,6 +13,7 @@ LOG_LEVEL = "warning"
 
 WORKERS = Knob(name="workers", help="worker processes")
 THREADS = Knob(name="threads", help="threads of each worker process")
+PRELOAD = Knob(name="preload", help="load the app once, before the workers that then share its memory", choices=("no", "yes"), unset="no")
 CONNECTIONS = Knob(name="connections", help="simultaneous connections of each worker process")
 
 THREADS_EACH = 4  # the same for every threaded server, so that a race compares servers and not habits
@@ -23,8 +24,8 @@ class Server(Protocol):
     """One server with one worker class and one event loop.
 
     `requirements` are what its environment needs, the package whose version is reported first; none for a server of the standard library.
-    `settings(cores)` are the defaults for a number of cores; every key of them is a knob. `python_from` and `python_below` bound the
-    interpreters it runs on, as `3.12`.
+    `settings(cores)` are the defaults for a number of cores; every key of them is a knob, and every knob but those with an `unset` is one
+    of them. `python_from` and `python_below` bound the interpreters it runs on, as `3.12`.
     """
 
     family: ClassVar[str]

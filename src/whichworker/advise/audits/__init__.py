@@ -9,6 +9,7 @@ from whichworker.result import ArmResult, Audit, Result
 
 TABLE = (
     "whichworker.advise.audits.usual_formula",
+    "whichworker.advise.audits.preload_app",
     "whichworker.advise.audits.recycle_workers",
     "whichworker.advise.audits.thread_safety",
     "whichworker.advise.audits.connection_limit",

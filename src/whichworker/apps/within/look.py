@@ -1,6 +1,6 @@
 """Run in the app's own interpreter, whatever its version: imports the app once and writes as JSON what it is.
 
-`python inside.py OUT TARGET…`; nothing of whichworker can be imported here. Nothing is asked of a database and no view is called.
+`python look.py OUT TARGET…`. Nothing is asked of a database and no view is called.
 """
 
 import gc

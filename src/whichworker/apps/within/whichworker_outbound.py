@@ -1,15 +1,12 @@
-"""The app itself, imported where every connection that leaves this machine is noted, and refused unless it is allowed.
+"""Every connection that leaves this machine is noted and, unless that is allowed, refused: an audit hook (PEP 578, Python 3.8 and later).
 
-Only the reference run is served through it. Needs WHICHWORKER_WRAPS, the app as module:attribute, and WHICHWORKER_OUTBOUND, the file to
-write; WHICHWORKER_OUTBOUND_ALLOWED lets the connections through. What C code opens by itself is not seen here (the tool looks at the
-sockets, too).
+Needs WHICHWORKER_OUTBOUND, the file to write; WHICHWORKER_OUTBOUND_ALLOWED lets the connections through. What C code opens by itself is
+not seen here (the tool looks at the sockets of a reference run, too).
 """
 
 import os
 import socket
 import sys
-from importlib import import_module
-from operator import attrgetter
 from typing import Any
 
 NOTES = os.environ["WHICHWORKER_OUTBOUND"]
@@ -24,7 +21,7 @@ def stays_here(host: Any) -> bool:
 
 
 def watch(event: str, arguments: "tuple[Any, ...]") -> None:
-    """An audit hook (PEP 578): notes where a socket is connected to, or what name is looked up."""
+    """Notes where a socket is connected to, or what name is looked up."""
     if event in ("socket.connect", "socket.sendto"):
         address = arguments[1]
         host = address[0] if isinstance(address, tuple) else None
@@ -43,6 +40,3 @@ def watch(event: str, arguments: "tuple[Any, ...]") -> None:
 
 if hasattr(sys, "addaudithook"):
     sys.addaudithook(watch)
-
-_module, _, _attribute = os.environ["WHICHWORKER_WRAPS"].partition(":")
-application = attrgetter(_attribute)(import_module(_module))

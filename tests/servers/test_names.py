@@ -190,7 +190,7 @@ def test_a_server_of_the_standard_library_has_no_version_to_choose() -> None:
         ("gthread[workers=]", "not ''", ""),
         ("gthread[workers]", "not ''", ""),
         ("gthread[workers=²]", "not '²'", ""),
-        ("gthread[=2]", "no setting ''", "it has workers, threads"),
+        ("gthread[=2]", "no setting ''", "it has workers, threads, preload"),
     ],
 )
 def test_settings_are_checked_against_the_knobs(text: str, fact: str, hint: str) -> None:

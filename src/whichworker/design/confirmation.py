@@ -23,6 +23,10 @@ FUTILE = 0.25
 LEAST_INFORMATION = 2.0
 """Misses, expected at the share that is allowed and divided by φ, before a rate may be given up."""
 
+MEMORIES, MOST_LOAD = 40.0, 0.98
+"""A queue forgets within some multiple of 1/(1 - load)² requests; what it misses comes in clusters as long as that, and where only a few
+of those have passed it may have been luck that none did."""
+
 
 class Confirmation:
     """Rates going down from a first one until one passes; each further one must show twice as much evidence, so all of them share α.
@@ -31,10 +35,13 @@ class Confirmation:
     it has passed or is `refuted`.
     """
 
-    def __init__(self, slo: Slo, first: float, phis: Sequence[float], alpha: float = ALPHA, *, steps: bool = True) -> None:
+    def __init__(
+        self, slo: Slo, first: float, phis: Sequence[float], alpha: float = ALPHA, *, steps: bool = True, throughput: float = math.inf
+    ) -> None:
         self.slo, self.rate, self.alpha, self.steps = slo, first, alpha, steps
         self.refuted = False
         self.before = tuple(phis)
+        self.throughput = throughput
         self.attempt = 1
         self.windows: list[Seen] = []
         self.certified: float | None = None
@@ -45,13 +52,18 @@ class Confirmation:
         wanted = math.log(2.0**self.attempt / self.alpha)
         open_clauses = [at for at in range(len(self.slo.clauses)) if self.log_evidence(at) < wanted]
         if not open_clauses:
-            self.certified = self.rate
+            self.certified = self.rate if sum(one.count for one in self.windows) >= self.least else None
         elif not self.steps:
             self.refuted = any(self._kept_with(at) < self.alpha for at in open_clauses)
         elif any(self._futile(at) or self._endless(at) for at in open_clauses):
             self.rate *= STEP
             self.attempt += 1
             self.windows = []
+
+    @property
+    def least(self) -> float:
+        """How many requests a rate must see at least: many times as many as it takes a queue at this load to forget how long it was."""
+        return MEMORIES / (1 - min(MOST_LOAD, self.rate / self.throughput)) ** 2
 
     def log_evidence(self, clause: int) -> float:
         """ln E against the clause of this number being missed too often."""

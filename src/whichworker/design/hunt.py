@@ -87,7 +87,7 @@ class Hunt:
         found = self.search.found()
         if self.confirmation is None:
             first = min(self.search.safe_rate(), MOST_OF_THROUGHPUT * self.throughput)
-            self.confirmation = Confirmation(self.slo, first, self.search.phis)
+            self.confirmation = Confirmation(self.slo, first, self.search.phis, throughput=self.throughput)
         if self._confirms(found):
             return self._confirming("confirm", self.confirmation.rate)
         if self.rate is not None and self._holding(self.rate):
@@ -153,7 +153,7 @@ class Hunt:
 
     def _holding(self, rate: float) -> bool:
         if self.holding is None:
-            self.holding = Confirmation(self.slo, rate, self.search.phis, steps=False)
+            self.holding = Confirmation(self.slo, rate, self.search.phis, steps=False, throughput=self.throughput)
         return self.holds is None and self.spent["holds"] < HOLDS_SECONDS
 
     def _confirming(self, phase: Phase, rate: float) -> Shot:

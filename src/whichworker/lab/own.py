@@ -131,9 +131,9 @@ def _mixed(seen: Iterator[Request], name: str, *, unsafe: bool) -> Asked:
 
 
 def _of_file(path: Path, name: str) -> Asked:
-    """The requests of a load file; of its sessions the steps that read and take nothing from others, each as a request."""
+    """The requests of a load file; of its sessions the steps that read, and neither give nor take a value, each as a request."""
     definition = read_definition(path)
-    steps = [step.request for session in definition.sessions for step in session.steps]
+    steps = [step.request for session in definition.sessions for step in session.steps if not step.captures]
     requests = definition.requests or mixture.plain(step for step in steps if step.method in mixture.SAFE and not _captured(step))
     if not requests:
         raise UsageError(f"no step of {name} can be asked by itself", hint="race requests; whichworker load asks sessions")

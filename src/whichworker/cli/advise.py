@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from whichworker.cli import consoles
+from whichworker.cli.emitting import OUT, emit
 from whichworker.cli.options import options_of
 from whichworker.config.options import AdviseOptions
 from whichworker.errors import UsageError
@@ -19,7 +20,6 @@ from whichworker.report import advice as report
 from whichworker.store import places
 
 FAILED = 1
-OUT = "deploy"
 
 
 @click.command()
@@ -46,13 +46,7 @@ def advise(run: str | None, **given: Any) -> int:
     if not options.emit:
         report.print_advice(results, told.result)
         return 0
-    best, remark = deploy.arm_for(told, options.emit)
-    written = deploy.write(deploy.deployment(told, best, out, remark), options.emit, out)
-    if remark:
-        notes.print(Text(f"! {remark}", "yellow"))
-    for path in written:
-        results.print(Text(f"wrote {path}"))
-    notes.print(Text(f"check it: whichworker advise --verify --out {out}", "dim"))
+    emit(told, options.emit, options.out, notes, results)
     return 0
 
 

@@ -14,12 +14,13 @@ import click
 from rich.console import Console
 
 from whichworker.cli import consoles
+from whichworker.cli.emitting import emit
 from whichworker.cli.options import options_of
 from whichworker.cli.progress import Printer
 from whichworker.config.layers import gather
 from whichworker.config.options import OutputOptions, RaceOptions
 from whichworker.errors import UsageError
-from whichworker.lab import investigation, search
+from whichworker.lab import deploy, investigation, search
 from whichworker.lab.ask import ask
 from whichworker.lab.investigation import Plan
 from whichworker.lab.own import base_of, permits_of
@@ -45,6 +46,7 @@ def race(app: str | None, **given: Any) -> int:
     output = OutputOptions(**{field: given.pop(field) for field in OutputOptions.__struct_fields__ if given.get(field) is not None})
     given = {name: value for name, value in given.items() if name not in OutputOptions.__struct_fields__}
     files.check_writable(json=output.json, html=output.html)
+    deploy.check_kinds(output.emit)
     notes = consoles.notes()
     results = notes if output.json == "-" else consoles.results()
     printer = Printer(notes)
@@ -61,6 +63,10 @@ def race(app: str | None, **given: Any) -> int:
         if not result.run.finished or not any(arm.rank_low for arm in result.arms):
             more = [] if not result.run.finished else ["--time", "60s"]
             notes.print(f"continue with: {shlex.join([*_resume_command(app, planned), *more])}")
+    if output.emit and result.advice is not None:
+        emit(deploy.read(planned.folder), output.emit, output.out, notes, results)
+    elif output.emit:
+        notes.print("! nothing to deploy is written: no arm is advised", style="yellow")
     return _exit_code(result, require_verdict=output.require_verdict)
 
 

@@ -77,6 +77,8 @@ class OutputOptions(Struct, frozen=True, kw_only=True):
     dry_run: Annotated[bool, option("print the plan and how long it will take, then stop")] = False
     resume: Annotated[str, option("continue an interrupted run, by its id or `latest`", "RUN")] = ""
     require_verdict: Annotated[bool, option("exit 3 where pairs are left undetermined, too")] = False
+    emit: Annotated[tuple[str, ...], option("write files to deploy the best with, as advise --emit does; repeatable", "KIND")] = ()
+    out: Annotated[str, option("the folder of these files; without it deploy, in this folder", "FOLDER")] = ""
 
 
 class LoadOptions(Struct, frozen=True, kw_only=True):

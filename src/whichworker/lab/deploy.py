@@ -111,13 +111,17 @@ def deployment(told: Told, best: ArmResult, out: Path, remark: str = "") -> Depl
     )
 
 
-def write(what: Deployment, kinds: tuple[str, ...], out: Path) -> list[Path]:
-    """Write the files and the promise they are held to; raises UsageError for an unknown kind, or a folder that cannot be written."""
+def check_kinds(kinds: tuple[str, ...]) -> None:
+    """Raise UsageError for a kind of file that is not known."""
     unknown = [kind for kind in kinds if kind not in TABLE]
     if unknown:
-        raise UsageError(
-            f"--emit: {unknown[0]!r} is no kind of file", hint=f"one of {', '.join(kind for kind in TABLE if kind != 'server')}"
-        )
+        hint = f"one of {', '.join(kind for kind in TABLE if kind != 'server')}"
+        raise UsageError(f"--emit: {unknown[0]!r} is no kind of file", hint=hint)
+
+
+def write(what: Deployment, kinds: tuple[str, ...], out: Path) -> list[Path]:
+    """Write the files and the promise they are held to; raises UsageError for an unknown kind, or a folder that cannot be written."""
+    check_kinds(kinds)
     files = emit(kinds, what)
     try:
         out.mkdir(parents=True, exist_ok=True)

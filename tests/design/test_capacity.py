@@ -128,12 +128,40 @@ def test_the_incomplete_beta_is_continuous_where_the_series_takes_over(a: float,
 
 
 def test_no_miss_in_enough_requests_certifies() -> None:
-    test = Confirmation(SLO, 100, [1.0])
+    test = Confirmation(SLO, 5, [1.0])
     while test.certified is None:
-        test.observe(Seen(rate=100, count=100, missed=(0,)))
+        test.observe(Seen(rate=5, count=100, missed=(0,)))
         assert len(test.windows) < 20
     assert 400 <= 100 * len(test.windows) <= 1000
     assert test.needed(0) == pytest.approx(100 * len(test.windows), abs=150)
+
+
+def test_a_rate_must_be_kept_for_twenty_seconds_however_many_requests_that_is() -> None:
+    test = Confirmation(SLO, 10_000, [1.0])
+    for second in range(20):
+        assert test.certified is None, second
+        test.observe(Seen(rate=10_000, count=10_000, missed=(0,)))
+    assert test.certified == 10_000
+
+
+def test_how_misses_cluster_is_remembered_when_a_rate_is_given_up() -> None:
+    test = Confirmation(SLO, 100, [1.0])
+    for missed in (0, 400, 0, 400, 0, 400):
+        if test.attempt == 1:
+            test.observe(Seen(rate=100, count=1000, missed=(missed,)))
+    assert test.attempt == 2
+    assert test.before[0] > 20
+
+
+def test_an_overload_does_not_tell_how_misses_cluster_below_the_capacity() -> None:
+    search = Search(SLO, 1000, seed=1)
+    for _ in range(6):
+        search.observe(Seen(rate=500, count=500, missed=(0,)))
+        search.observe(Seen(rate=990, count=990, missed=(0,)))
+        search.observe(Seen(rate=1000, count=1000, missed=(990,)))
+    search.found()
+    assert search.posteriors[0].phi > 50
+    assert search.phis[0] < 15
 
 
 def test_too_many_misses_try_the_next_rate_down() -> None:

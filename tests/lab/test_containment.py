@@ -28,7 +28,7 @@ from whichworker.store.records import Failed
 pytestmark = pytest.mark.servers
 
 MEMORY_BYTES = 200_000_000
-SEED, LAUNCHES = 4, 20
+SEED, LAUNCHES = 4, 12
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +120,7 @@ def test_a_server_that_eats_memory_is_killed_and_says_why(tmp_path: Path, genera
 
 
 def test_a_race_tells_of_all_of_them_and_ranks_who_is_well(tmp_path: Path, state: Path) -> None:
-    question = faulty_question([("waitress", ""), ("waitress", "ignore-term"), ("gunicorn-sync", "memory")], seconds=50)
+    question = faulty_question([("waitress", ""), ("waitress", "ignore-term"), ("gunicorn-sync", "memory")], seconds=34)
     budget = msgspec.structs.replace(question.budget, memory_bytes=MEMORY_BYTES)
     planned = investigation.plan(msgspec.structs.replace(question, budget=budget), [], tmp_path, places.cache_folder(), Silent())
     result = investigation.carry_out(planned, Silent(), "whichworker race")
@@ -141,7 +141,7 @@ def test_a_race_tells_of_all_of_them_and_ranks_who_is_well(tmp_path: Path, state
 
 
 @pytest.mark.timeout(300)
-def test_nothing_is_left_of_twenty_launches_ended_in_every_way(tmp_path: Path) -> None:
+def test_nothing_is_left_of_a_dozen_launches_ended_in_every_way(tmp_path: Path) -> None:
     bench, weather = storm.shelter(tmp_path), random.Random(SEED)
     gusts = storm.forecast(SEED, LAUNCHES)
     assert {gust.end for gust in gusts} == set(storm.ENDS)

@@ -69,6 +69,7 @@ def test_a_port_taken_once_is_met_by_another(tmp_path: Path, generator: Generato
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports = iter([taken.getsockname()[1], free_port(), free_port()])
         monkeypatch.setattr(running, "free_port", lambda: next(ports))
+        monkeypatch.setattr(running, "READY_SECONDS", 6.0)
         assert isinstance(prepare(bench, generator, bench.question.arms[0]), Prepared)
 
 
@@ -78,7 +79,7 @@ def test_a_port_that_stays_taken_is_a_failure_that_says_so(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setattr(running, "free_port", lambda: taken.getsockname()[1])
-        monkeypatch.setattr(running, "READY_SECONDS", 4.0)
+        monkeypatch.setattr(running, "READY_SECONDS", 3.0)
         (failure,) = failures_of("", tmp_path, generator, server)
     assert failure.kind == "start"
     assert "in use" in failure.sample.lower()

@@ -29,7 +29,7 @@ from whichworker.errors import EnvironmentFailed, UsageError
 from whichworker.lab import prepare, services
 from whichworker.lab.ask import ask
 from whichworker.lab.running import Bench, running
-from whichworker.lab.services import Look, Needs, backing, describe, probed
+from whichworker.lab.services import Look, Needs, backing, describe, with_services
 from whichworker.model import App, Probes, Tally
 from whichworker.process.launch import Order
 from whichworker.services import postgres, redis
@@ -243,19 +243,19 @@ def look(at: float, cpu: float, upstream_cpu: float, *lags: int) -> Look:
 
 
 def test_what_services_use_is_not_foreign() -> None:
-    found = probed(PROBES, look(1.0, 5.0, 1.0, 0, 0, 0), look(3.0, 5.8, 1.2, 100, 0, 0), cores=2)
+    found = with_services(PROBES, look(1.0, 5.0, 1.0, 0, 0, 0), look(3.0, 5.8, 1.2, 100, 0, 0), cores=2)
     assert found.foreign_share == pytest.approx(0.10)
     assert found.services_cpu_seconds == pytest.approx(0.8)
     assert found.upstream_cpu_share == pytest.approx(0.1)
     assert found.upstream_lag_seconds == 0.002
     assert not refusal(found, TALLY, shared=False) and arm_fault(found, TALLY, shared=False) is None
-    assert probed(PROBES, None, None, 2) is PROBES
+    assert with_services(PROBES, None, None, 2) is PROBES
 
 
 def test_an_upstream_that_was_late_refuses_the_window_and_one_that_was_full_fails_the_arm() -> None:
-    late = probed(PROBES, look(1.0, 5.0, 1.0, 0, 0, 0), look(3.0, 5.8, 1.2, 90, 10, 0), cores=2)
+    late = with_services(PROBES, look(1.0, 5.0, 1.0, 0, 0, 0), look(3.0, 5.8, 1.2, 90, 10, 0), cores=2)
     assert "late" in refusal(late, TALLY, shared=False)
-    full = probed(PROBES, look(1.0, 5.0, 1.0, 0, 0, 0), look(3.0, 6.0, 2.2, 100, 0, 0), cores=2)
+    full = with_services(PROBES, look(1.0, 5.0, 1.0, 0, 0, 0), look(3.0, 6.0, 2.2, 100, 0, 0), cores=2)
     fault = arm_fault(full, TALLY, shared=False)
     assert fault is not None and fault[0] == "upstream"
 

@@ -38,9 +38,10 @@ def recorded() -> Recorded:
 
 
 class Ending(Struct, frozen=True):
-    """How a replay ended: the arm at the top, how many seconds it would have taken, and how much that was claimed is false."""
+    """How a replay ended: the arm at the top, the seconds until it was known and until the ranks were, and how many claims are false."""
 
     pick: str | None
+    picked_seconds: float
     seconds: float
     false_claims: int
     blocks: int
@@ -50,7 +51,7 @@ def replay(seen: Recorded, gaps: Sequence[float], rng: np.random.Generator, *, m
     """One race of arms whose logarithms of rates differ by `gaps`, from recorded blocks drawn with replacement."""
     names = [f"arm-{place:02d}" for place in range(len(gaps))]
     race = Race(names, twin_of=names[0], delta=delta, alpha=0.05, seed=int(rng.integers(2**31)))
-    seconds = 0.0
+    seconds, picked = 0.0, None
     while (block := race.next_block()) and block.number <= most:
         launches = rng.permutation(seen.launches[rng.integers(seen.launches.shape[0])])
         rates = {}
@@ -59,12 +60,13 @@ def replay(seen: Recorded, gaps: Sequence[float], rng: np.random.Generator, *, m
             rates[name] = math.exp(launches[at % launches.size] + gap)
         race.enter(rates)
         seconds += len(block.order) * (seen.window_seconds + START_SECONDS)
+        picked = (picked or seconds) if race.picked else None
     wrong = 0
     by_name = dict(zip(names, gaps, strict=True))
     for pair in race.pairs():
         first, second = by_name[pair.first], by_name[pair.second]
         wrong += (pair.verdict == "better" and first <= second) or (pair.verdict == "worse" and first >= second)
-    return Ending(race.leader(), seconds, wrong, race.blocks)
+    return Ending(race.leader(), picked or seconds, seconds, wrong, race.blocks)
 
 
 def fixed(seen: Recorded, gaps: Sequence[float], rng: np.random.Generator) -> Ending:
@@ -83,4 +85,5 @@ def fixed(seen: Recorded, gaps: Sequence[float], rng: np.random.Generator) -> En
         windows = seen.logs[block, launch] - launch_means[block, launch]
         noise = rng.choice(windows, size=round(FIXED_SECONDS / seen.window_seconds)).mean()
         totals.append(block_means[block] + (launch_means[block, launch] - block_means[block]) + noise + gap)
-    return Ending(f"arm-{int(np.argmax(totals)):02d}", len(gaps) * (FIXED_SECONDS + START_SECONDS), 0, 1)
+    whole = len(gaps) * (FIXED_SECONDS + START_SECONDS)
+    return Ending(f"arm-{int(np.argmax(totals)):02d}", whole, whole, 0, 1)

@@ -32,6 +32,8 @@ NARROW = 0.05
 TAIL = 0.05
 PHI, PHI_WEIGHT, MOST_PHI = 12.0, 6.0, 300.0
 """Before anything is seen, φ counts as if six probes had shown 12."""
+BELOW_SHARES = 2.0
+"""Probes in which twice the share that is allowed is missed are not above the capacity, as far as it is known."""
 SAFE_SHARE, SAFE_QUANTILE = 0.12, 0.2
 
 Array = NDArray[np.float64]
@@ -109,14 +111,22 @@ class Posterior:
         joint = np.exp((self._log - self._log.max()) / phi)
         return np.asarray(joint / joint.sum(), dtype=np.float64)
 
-    def _design_effect(self, joint: Array) -> float:
+    def phi_below(self) -> float:
+        """φ of the probes that were not above the capacity: misses cluster otherwise in an overload than where an objective is kept."""
+        return self._design_effect(self._joint(self.phi), BELOW_SHARES * self.share)
+
+    def _design_effect(self, joint: Array, most_p: float = 1.0) -> float:
         """Pearson's X² of the probes around the mode, over their number, drawn towards what is usual; p is kept above next to nothing."""
         at, steep = np.unravel_index(int(joint.argmax()), joint.shape)
-        squares = 0.0
+        squares, used = 0.0, 0
         for rate, missed, count in self.seen:
-            p = float(np.clip(missed_share(self.share, rate / self.rates[at])[steep], self.share / 5, MOST_P))
+            fitted = float(missed_share(self.share, rate / self.rates[at])[steep])
+            if fitted > most_p:
+                continue
+            used += 1
+            p = float(np.clip(fitted, self.share / 5, MOST_P))
             squares += (missed - count * p) ** 2 / (count * p * (1 - p))
-        found = (PHI_WEIGHT * PHI + squares) / (PHI_WEIGHT + max(0, len(self.seen) - 2))
+        found = (PHI_WEIGHT * PHI + squares) / (PHI_WEIGHT + max(0, used - 2))
         return min(MOST_PHI, max(1.0, found))
 
 
@@ -165,7 +175,7 @@ class Search:
     def phis(self) -> tuple[float, ...]:
         """The design effect of each clause. Failures that were never seen are not taken to come in clusters."""
         unseen = [clause.seconds is None and not any(seen.missed[at] for seen in self.seen) for at, clause in enumerate(self.slo.clauses)]
-        return tuple(1.0 if never else posterior.phi for never, posterior in zip(unseen, self.posteriors, strict=True))
+        return tuple(1.0 if never else posterior.phi_below() for never, posterior in zip(unseen, self.posteriors, strict=True))
 
     def _binding(self) -> Posterior:
         return min(self.posteriors, key=lambda posterior: posterior.quantile(0.5))

@@ -21,11 +21,13 @@ PRIOR_A, PRIOR_B = 0.5, 40.0
 FUTILE = 0.25
 """A rate is given up where, of what is known, a quarter at most speaks for it: the next one down is more likely to pass in time."""
 LEAST_INFORMATION = 2.0
-"""Misses, expected at the share that is allowed and divided by φ, before a rate may be given up."""
+"""Misses, seen or expected at the share that is allowed, divided by φ, before a rate may be given up."""
 
 MEMORIES, MOST_LOAD = 40.0, 0.98
 """A queue forgets within some multiple of 1/(1 - load)² requests; what it misses comes in clusters as long as that, and where only a few
 of those have passed it may have been luck that none did."""
+LEAST_SECONDS = 20.0
+"""And what happens once in a few seconds must have had the time to happen, however many requests that is."""
 
 
 class Confirmation:
@@ -56,6 +58,7 @@ class Confirmation:
         elif not self.steps:
             self.refuted = any(self._kept_with(at) < self.alpha for at in open_clauses)
         elif any(self._futile(at) or self._endless(at) for at in open_clauses):
+            self.before = tuple(self._phi(at) for at in range(len(self.slo.clauses)))
             self.rate *= STEP
             self.attempt += 1
             self.windows = []
@@ -63,7 +66,7 @@ class Confirmation:
     @property
     def least(self) -> float:
         """How many requests a rate must see at least: many times as many as it takes a queue at this load to forget how long it was."""
-        return MEMORIES / (1 - min(MOST_LOAD, self.rate / self.throughput)) ** 2
+        return max(LEAST_SECONDS * self.rate, MEMORIES / (1 - min(MOST_LOAD, self.rate / self.throughput)) ** 2)
 
     def log_evidence(self, clause: int) -> float:
         """ln E against the clause of this number being missed too often."""
@@ -87,9 +90,9 @@ class Confirmation:
         return count > PATIENCE * self.needed(clause) / self.before[clause]
 
     def _futile(self, clause: int) -> bool:
-        _, count = self._effective(clause)
+        missed, count = self._effective(clause)
         share = self.slo.clauses[clause].share
-        return count * share >= LEAST_INFORMATION and self._kept_with(clause) < FUTILE
+        return max(missed, count * share) >= LEAST_INFORMATION and self._kept_with(clause) < FUTILE
 
     def _kept_with(self, clause: int) -> float:
         """The probability that the clause is kept at this rate, of what is known."""
@@ -100,10 +103,12 @@ class Confirmation:
 
     def _effective(self, clause: int) -> tuple[float, float]:
         """Misses and requests of the windows at this rate, over the design effect between them."""
+        phi = self._phi(clause)
+        return sum(seen.missed[clause] for seen in self.windows) / phi, sum(seen.count for seen in self.windows) / phi
+
+    def _phi(self, clause: int) -> float:
         missed = [seen.missed[clause] for seen in self.windows]
-        counts = [seen.count for seen in self.windows]
-        phi = design_effect(missed, counts, self.slo.clauses[clause].share, self.before[clause])
-        return sum(missed) / phi, sum(counts) / phi
+        return design_effect(missed, [seen.count for seen in self.windows], self.slo.clauses[clause].share, self.before[clause])
 
 
 def design_effect(missed: Sequence[int], counts: Sequence[int], share: float, before: float) -> float:

@@ -67,6 +67,11 @@ class Race:
         """Arms with enough blocks to say anything of."""
         return [name for name in self.arms if name not in self.failed and len(self.logs[name]) >= FIRST_DECISION]
 
+    @property
+    def picked(self) -> bool:
+        """Whether it is known what to deploy, as one arm is left that can be the best, or those left are tied; ranks may be open."""
+        return not self._racing()
+
     def next_block(self) -> Block | None:
         """The next block, or None when nothing is left to decide."""
         names = self._running()

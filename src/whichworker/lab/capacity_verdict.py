@@ -82,7 +82,7 @@ class SecondStage:
             yield Finding(code="capacity-short", severity="warning", arm=name, text=text, hint="more --time")
         elif hunt.certified is None:
             begun = hunt.confirmation
-            needed = max(begun.needed(clause) for clause in range(len(hunt.slo.clauses))) if begun else 0.0
+            needed = max(begun.least, *(begun.needed(clause) for clause in range(len(hunt.slo.clauses)))) if begun else 0.0
             why = f"about {needed:,.0f} requests in a row must keep the objective" if begun else "the time ended in the search"
             text = f"no rate of {name} could be certified: {why}"
             hint = "more --time, or an objective that allows more"

@@ -10,7 +10,7 @@ import msgspec
 from whichworker.design.validity import MOST_TRIES, arm_fault, refusal, too_fast
 from whichworker.errors import ServerFailed, WhichworkerError
 from whichworker.lab.running import Bench, Running, running
-from whichworker.lab.services import Look, probed
+from whichworker.lab.services import Look, with_services
 from whichworker.load.generator import Generator
 from whichworker.load.histogram import Histogram
 from whichworker.model import Arm, Failure, Load, Probes, Reading, Tally
@@ -116,7 +116,7 @@ def probe_a_load(bench: Bench, generator: Generator, run: Running, load: Load, *
 
     tally = generator.run(load, on_window)
     probes = snapshot.compare(opened[0], closed[0], cores)
-    return tally, probed(probes, looks[0], looks[-1], len(cores))
+    return tally, with_services(probes, looks[0], looks[-1], len(cores))
 
 
 def sleep_until(moment_ns: int) -> None:

@@ -188,7 +188,7 @@ def seed(app: App, variables: Mapping[str, str], cache: Path) -> None:
             raise EnvironmentFailed(f"the database of {app.name} could not be seeded", seen=run.stderr[-2000:])
 
 
-def probed(probes: Probes, before: Look | None, after: Look | None, cores: int) -> Probes:
+def with_services(probes: Probes, before: Look | None, after: Look | None, cores: int) -> Probes:
     """The probes of a window with what the services did in it: their CPU is not that of others, and the upstream's strain is told."""
     if before is None or after is None:
         return probes

@@ -113,24 +113,29 @@ def _locked(seen: Symptoms) -> tuple[str, ...]:
     return (f"{many} use {seen.cpu_cores:.2g} of {seen.cores} cores: one at a time runs Python", "more processes would use the rest")
 
 
+def _worked_on(at_once: float) -> str:
+    shown = f"{at_once:.2g}"
+    return f"{shown} request{' is' if shown == '1' else 's are'} worked on at once"
+
+
 def _blocked(seen: Symptoms) -> tuple[str, ...]:
     if not seen.loops or seen.at_once is None or _used(seen) >= IDLE or seen.at_once > ALONE * seen.workers:
         return ()
-    said = f"{seen.at_once:.2g} requests are worked on at once by {seen.workers} event loop{'s' if seen.workers > 1 else ''}"
+    said = f"{_worked_on(seen.at_once)} by {seen.workers} event loop{'s' if seen.workers > 1 else ''}"
     return (f"{said}: something in them blocks it", _of_cores(seen))
 
 
 def _slots(seen: Symptoms) -> tuple[str, ...]:
     if seen.slots is None or seen.at_once is None or _used(seen) >= IDLE or seen.at_once < FULL_SLOTS * seen.slots:
         return ()
-    return (f"{seen.at_once:.2g} requests are worked on at once, the settings allow {seen.slots}", _of_cores(seen))
+    return (f"{_worked_on(seen.at_once)}, the settings allow {seen.slots}", _of_cores(seen))
 
 
 def _scarce(seen: Symptoms) -> tuple[str, ...]:
     if seen.at_once is None or _used(seen) >= IDLE:
         return ()
     allowed = f"the settings allow {seen.slots}" if seen.slots is not None else f"{seen.connections} are asked"
-    said = f"about {seen.at_once:.2g} requests are worked on at once, {allowed}"
+    said = f"about {_worked_on(seen.at_once)}, {allowed}"
     return (f"{said}: a pool of connections, a lock or a service lets no more through", _of_cores(seen))
 
 

@@ -227,7 +227,8 @@ def _settled(question: Question, visit: Visit) -> Reference:
         tried = "\n".join(f"{request.path}: {why}" for request, why in visit.refused.items())
         raise UsageError("none of the app's own routes can be asked", seen=tried, hint="name one that can: --url /path")
     if question.workload.learn == "found" and visit.refused:
-        text = f"{len(visit.refused)} requests are left out, as the app itself does not answer them"
+        those, them = ("one request is", "it") if len(visit.refused) == 1 else (f"{len(visit.refused)} requests are", "them")
+        text = f"{those} left out, as the app itself does not answer {them}"
         told = "\n".join(f"{request.path}: {why}" for request, why in visit.refused.items())
         findings.append(Finding(code="requests-left-out", severity="info", text=text, evidence=told))
     if question.workload.learn == "found":

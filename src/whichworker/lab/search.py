@@ -6,6 +6,7 @@ import msgspec
 
 from whichworker.apps import builtin
 from whichworker.design import settings as design
+from whichworker.design.elimination import FIRST_DECISION
 from whichworker.lab.investigation import Plan
 from whichworker.model import Arm, Question
 from whichworker.result import ArmResult, Result, Searched
@@ -33,6 +34,15 @@ def first(question: Question) -> Question:
     whole = question.budget.seconds
     budget = msgspec.structs.replace(question.budget, seconds=FIRST_SHARE * whole)
     return msgspec.structs.replace(question, search=whole, budget=budget)
+
+
+def longer(planned: Plan, step: Result) -> Plan | None:
+    """The first step with all of the time, where its share of it was too short for a rank; the settings stay what they are. Else None."""
+    asked = planned.question
+    if asked.search is None or any(arm.rank_low for arm in step.arms) or not any(0 < arm.windows < FIRST_DECISION for arm in step.arms):
+        return None
+    budget = msgspec.structs.replace(asked.budget, seconds=asked.search)
+    return msgspec.structs.replace(planned, question=msgspec.structs.replace(asked, budget=budget, search=None), resumed=True)
 
 
 def second(planned: Plan, step: Result) -> Plan | None:

@@ -25,7 +25,9 @@ def emit(what: Deployment) -> list[Emitted]:
     build = BUILD if what.server.startswith("uwsgi") else ""
     shim = f"COPY {SHIM_FILE} ./\n" if what.shim else ""
     environment = "".join(f"ENV {name}={value}\n" for name, value in {"PYTHONUNBUFFERED": "1", **what.environment}.items())
+    given = f" --env-file {what.environment_file}" if what.environment_file else ""
     text = f"""{heading(what)}{reasons(what)}# docker build -t {what.project} PROJECT, with the files of this folder copied to it
+# docker run{given} --publish {PORT}:{PORT} {what.project}
 FROM python:{what.python}-slim
 WORKDIR /app
 COPY requirements-server.txt ./

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.conftest import faulty_bench
 
@@ -77,15 +79,15 @@ def written(folder: Path, *records: object) -> Journal:
     return journal
 
 
-def hunted(most: int = 200) -> list[Shot]:
+def hunted(most: int = 200, patience: float = math.inf, steep: float = 20) -> list[Shot]:
     """The shots of a hunt whose capacity is 700/s."""
-    hunt, found = Hunt(SLO, 1000.0, seed=1), []
+    hunt, found = Hunt(SLO, 1000.0, seed=1, patience=patience), []
     for _ in range(most):
         asked = hunt.next_shot()
         if asked is None:
             break
         count = round(asked.rate * asked.window_seconds)
-        late = min(count, round(count * 0.01 * (asked.rate / 700) ** 20))
+        late = min(count, round(count * 0.01 * (asked.rate / 700) ** steep))
         times = {"settle": asked.settle_seconds, "window": asked.window_seconds}
         record = shot(asked.phase, asked.rate, count, (late, 0), **times, slices=((count, late),) * 10)
         hunt.take(asked, capacity.seen_of(record))
@@ -108,9 +110,25 @@ def test_a_journal_of_shots_becomes_a_capacity_with_its_curve(question: Question
     assert not list(stage.findings())
 
 
-def test_a_refused_shot_counts_for_nothing(question: Question, tmp_path: Path) -> None:
-    import msgspec
+def test_a_hunt_is_judged_with_the_patience_it_had(question: Question, tmp_path: Path) -> None:
+    records = hunted(patience=30.0, steep=2)
+    assert sum(one.phase == "search" for one in records) < sum(one.phase == "search" for one in hunted(steep=2))
+    began = msgspec.structs.replace(sought(), patience=30.0)
+    longer = msgspec.structs.replace(question, budget=msgspec.structs.replace(question.budget, seconds=5000.0))
+    found = SecondStage(longer, written(tmp_path, began, *records)).add_to(arm_of())
+    assert found.capacity_per_second is not None
+    assert found.capacity_per_second.certified is not None
+    assert len(found.latency_curve) == 8
 
+
+def test_a_journal_of_another_version_certifies_nothing_that_was_not_asked(question: Question, tmp_path: Path) -> None:
+    early = [shot("confirm", 900.0, 20_000, (0, 0)) for _ in range(5)]
+    found = SecondStage(question, written(tmp_path, sought(), *early, *hunted(14), *early)).add_to(arm_of())
+    assert found.capacity_per_second is not None
+    assert found.capacity_per_second.certified is None
+
+
+def test_a_refused_shot_counts_for_nothing(question: Question, tmp_path: Path) -> None:
     records = hunted()
     doubtful = [msgspec.structs.replace(one, missed=(one.count, one.count), refused="others used 60% of the cores") for one in records[:5]]
     plain = SecondStage(question, written(tmp_path, sought(), *records)).add_to(arm_of())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -68,19 +69,28 @@ def seek(question: Question, ready: Sequence[Prepared], throughput: dict[str, fl
         throughput=throughput,
         connections=min(room, MOST_CONNECTIONS, max(CONNECTIONS, connections, round(in_flight))),
         stall_seconds=seen.p99 if seen else None,
+        patience=_patience(question, len(throughput)),
     )
 
 
+def _patience(question: Question, finalists: int) -> float:
+    return (reserved_seconds(question) or question.budget.seconds) / max(1, finalists)
+
+
 def hunts_of(question: Question, sought: Sought, journal: Journal) -> dict[str, Hunt]:
-    """The finalists' hunts as the journal left them, those that broke left out."""
-    patience = (reserved_seconds(question) or question.budget.seconds) / max(1, len(sought.finalists))
+    """The finalists' hunts as the journal left them, those that broke left out; of another version's, what this one asks, too."""
+    patience = sought.patience or _patience(question, len(sought.finalists))
     hunts = {
         name: Hunt(sought.slo, sought.throughput[name], seed=question.seed + at, rate=question.rate, patience=patience)
         for at, name in enumerate(sought.finalists)
     }
     for record in journal.of(Shot):
-        if not record.refused and hunts[record.arm].next_shot() is not None:  # it begins what comes next
-            hunts[record.arm].take(shot_of(record), seen_of(record))
+        if record.refused:
+            continue
+        wanted, shot = hunts[record.arm].next_shot(), shot_of(record)  # asking begins what comes next
+        tested = shot.phase in ("confirm", "holds")
+        if wanted is not None and wanted.phase == shot.phase and not (tested and not math.isclose(wanted.rate, shot.rate, rel_tol=1e-6)):
+            hunts[record.arm].take(shot, seen_of(record))
     gone = {record.arm for record in journal.of(Unsought) if record.phase not in ("curve", "recovery")}
     return {name: found for name, found in hunts.items() if name not in gone}
 

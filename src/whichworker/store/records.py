@@ -90,7 +90,8 @@ class Session(Struct, frozen=True, kw_only=True, tag="session", tag_field="recor
 class Sought(Struct, frozen=True, kw_only=True, tag="sought", tag_field="record"):
     """The second stage begins: whose capacity is sought under which objective, on how many connections, on a machine that stalls so long.
 
-    `stall_seconds` is the 99th percentile of how late a sleeper on the generator's core woke up.
+    `stall_seconds` is the 99th percentile of how late a sleeper on the generator's core woke up, `patience` the seconds that there are for
+    each finalist (None in journals that are older than it).
     """
 
     slo: Slo
@@ -98,6 +99,7 @@ class Sought(Struct, frozen=True, kw_only=True, tag="sought", tag_field="record"
     throughput: dict[str, float]
     connections: int
     stall_seconds: float | None
+    patience: float | None = None
 
 
 class Shot(Struct, frozen=True, kw_only=True, tag="shot", tag_field="record"):

@@ -16,6 +16,8 @@ from whichworker.cli.options import options_of
 from whichworker.config.options import AdviseOptions
 from whichworker.errors import UsageError
 from whichworker.lab import deploy, verify
+from whichworker.lab.login import Proof
+from whichworker.lab.own import proof_of
 from whichworker.report import advice as report
 from whichworker.store import places
 
@@ -39,7 +41,10 @@ def advise(run: str | None, **given: Any) -> int:
             raise UsageError(
                 "--emit and --verify are two steps: what is written could be edited in between", hint="emit first, then verify"
             )
-        return _verify(here, out, run, notes, results)
+        proof = proof_of(options.login, options.header, writes=options.allow_writes)
+        return _verify(here, out, run, proof, notes, results)
+    if options.login or options.header:
+        raise UsageError("--login and --header prove who asks when files are verified", hint="whichworker advise --verify --login FORM")
     told = deploy.read(places.find_run(here, run or "latest"))
     if run is None and told.result.advice is None and told.question.first_step:  # its second step was too short
         told = deploy.read(places.find_run(here, told.question.first_step))
@@ -50,10 +55,10 @@ def advise(run: str | None, **given: Any) -> int:
     return 0
 
 
-def _verify(here: Path, out: Path, run: str | None, notes: Console, results: Console) -> int:
+def _verify(here: Path, out: Path, run: str | None, proof: Proof, notes: Console, results: Console) -> int:
     promise = verify.promise_in(out)
     told = deploy.read(places.find_run(here, run or promise.run))
     with tempfile.TemporaryDirectory() as folder:
-        checked = verify.verify(out, told, places.cache_folder(), Path(folder), lambda text: notes.print(Text(f"  {text}", "dim")))
+        checked = verify.verify(out, told, proof, places.cache_folder(), Path(folder), lambda text: notes.print(Text(f"  {text}", "dim")))
     report.print_checked(results, promise, checked)
     return 0 if all(one.kept for one in checked) else FAILED

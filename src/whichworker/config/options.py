@@ -148,6 +148,9 @@ class AdviseOptions(Struct, frozen=True, kw_only=True):
     ] = ()
     out: Annotated[str, option("the folder of the files; without it deploy, in this folder", "FOLDER")] = ""
     verify: Annotated[bool, option("start what the files say and measure whether it keeps what was promised")] = False
+    login: Annotated[str, option("with --verify, log in as the race did, which kept nothing of it; needs --allow-writes", "FORM")] = ""
+    header: Annotated[tuple[str, ...], option("with --verify, a header of the race that held a secret; repeatable", "H")] = ()
+    allow_writes: Annotated[bool, option("a login may write to the app's database")] = False
     app: Annotated[str, option("the folder of the app, where that is not this one", "FOLDER")] = ""
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.cookies import SimpleCookie
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
+from msgspec import Struct
 
 from whichworker import redaction
 from whichworker.errors import UsageError
@@ -81,6 +82,26 @@ def play(run: Running, app: App, session: Session) -> dict[str, str]:
             raise UsageError(f"session {session.name!r} cannot be carried out: {request.title}: {wrong[1]}", hint="say what a step expects")
         _keep(response, cookies)
     return _secret(cookies)
+
+
+class Proof(Struct, frozen=True):
+    """What proves again who asks, where a run kept nothing of it: a form that is filled in, and headers."""
+
+    login: Login | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def renewed(requests: Sequence[Request], cookies: Mapping[str, str], headers: Sequence[tuple[str, str]]) -> tuple[Request, ...]:
+    """The requests of an earlier run, with these cookies and headers in place of what was taken out; left out where a secret is missing."""
+    known = {name.lower(): (name, value) for name, value in headers}
+    if cookies:
+        known["cookie"] = ("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items()))
+
+    def again(name: str, value: str) -> tuple[str, str]:
+        return known.get(name.lower(), (name, value)) if redaction.MARK.search(value) else (name, value)
+
+    sent = [msgspec.structs.replace(one, headers=tuple(again(*pair) for pair in one.headers)) for one in requests]
+    return tuple(one for one in sent if not any(redaction.MARK.search(value) for _, value in one.headers))
 
 
 def header(response: Response, name: str) -> str:

@@ -12,6 +12,7 @@ from whichworker import redaction
 from whichworker.apps.examine import Look
 from whichworker.config.options import RaceOptions
 from whichworker.errors import UsageError
+from whichworker.lab.login import Proof
 from whichworker.load.http1 import can_be_value
 from whichworker.model import Answer, App, Finding, Permits, Request, Session, Workload
 from whichworker.workloads import forms
@@ -55,6 +56,17 @@ def permits_of(options: RaceOptions, here: Path) -> Permits:
         login=forms.parse_login(options.login) if options.login else None,
         session=session,
     )
+
+
+def proof_of(login: str, headers: Sequence[str], *, writes: bool) -> Proof:
+    """What proves again who asks; raises UsageError for a login that is none, or that may not write."""
+    if login and not writes:
+        raise UsageError(
+            "a login writes to the app's database: nothing was started", hint="--allow-writes, best with a copy of the database"
+        )
+    found = tuple(_header(text) for text in headers)
+    _keep_secret(found)
+    return Proof(forms.parse_login(login) if login else None, found)
 
 
 def workload_of(options: RaceOptions, app: App, seen: Look | None, here: Path) -> tuple[Workload, list[Finding]]:

@@ -14,7 +14,6 @@ from statistics import fmean
 import msgspec
 from msgspec import Struct
 
-from whichworker import redaction
 from whichworker.advise.emit import TABLE, emit
 from whichworker.apps import checkup
 from whichworker.design import evidence
@@ -22,17 +21,19 @@ from whichworker.errors import ServerFailed, UsageError
 from whichworker.lab import emitted, prepare, services
 from whichworker.lab.deploy import PROMISE_FILE, Told, deployment
 from whichworker.lab.emitted import Start
+from whichworker.lab.login import Proof, log_in, renewed
 from whichworker.lab.measure import ArmFailed, load_and_probe, load_of
 from whichworker.lab.running import Bench, Running, order_of, running
 from whichworker.load.generator import Generator
 from whichworker.load.http1 import FramingError, fetch, judge_answer
-from whichworker.model import Address, Arm, Workload
+from whichworker.model import Address, Answer, Arm, Request, Workload
 from whichworker.model.deployments import Deployment, Promise
 from whichworker.process.launch import Launch
 from whichworker.process.sockets import free_port
 
 PAIRS, SECONDS, SETTLE = 6, 1.0, 0.5
 READY_SECONDS = 30.0
+ANY = Answer(status=None)
 ALLOWED = 0.05
 """A deployment may be slower by this share than what was raced: a comment, a port or a folder costs nothing."""
 ALPHA = 0.05
@@ -51,24 +52,23 @@ class Checked(Struct, frozen=True, kw_only=True):
 
 
 def promise_in(folder: Path) -> Promise:
-    """The promise beside the files; raises UsageError where there is none, or one that needs secrets which are kept nowhere."""
+    """The promise beside the files; raises UsageError where there is none."""
     path = folder / PROMISE_FILE
     try:
-        promise = msgspec.json.decode(path.read_bytes(), type=Promise)
+        return msgspec.json.decode(path.read_bytes(), type=Promise)
     except FileNotFoundError as error:
         raise UsageError(
             f"there is no {PROMISE_FILE} in {folder}", hint="whichworker advise --emit systemd --out FOLDER writes one"
         ) from error
     except (OSError, msgspec.MsgspecError) as error:
         raise UsageError(f"{path} cannot be read: {error}", hint="emit the files again") from error
-    whole = tuple(one for one in promise.requests if not any(redaction.MARK.search(value) for _, value in one.headers))
-    if not whole:
-        raise UsageError("every request of the race was sent a secret, which is kept nowhere", hint="race pages without a login, then emit")
-    return msgspec.structs.replace(promise, requests=whole)
 
 
-def verify(folder: Path, told: Told, cache: Path, place: Path, note: Callable[[str], None]) -> list[Checked]:
-    """Every emitted file that starts something, each once for each command it starts; nothing is written into the project."""
+def verify(folder: Path, told: Told, proof: Proof, cache: Path, place: Path, note: Callable[[str], None]) -> list[Checked]:
+    """Every emitted file that starts something, each once for each command it starts; nothing is written into the project.
+
+    Raises UsageError where nothing can be measured: a promise that is not there, requests that need a secret which `proof` does not have.
+    """
     folder = folder.resolve()
     promise = promise_in(folder)
     _known_again(told, cache)
@@ -88,6 +88,7 @@ def verify(folder: Path, told: Told, cache: Path, place: Path, note: Callable[[s
     with services.serving(question, place, cache, note) as backing, Generator() as generator:
         generator.start(question.budget.generator_cores)
         bench = Bench(question, environments, place, cache, backing)
+        bench = _asking(bench, arm, promise, proof)
         for name, kind in promise.files.items():
             start = emitted.start_of(folder / name, kind, promise.directory, promise.command)
             if start is None:
@@ -101,6 +102,23 @@ def verify(folder: Path, told: Told, cache: Path, place: Path, note: Callable[[s
     if not checked:
         raise UsageError(f"no file in {folder} starts anything", hint="emit them again")
     return checked
+
+
+def _asking(bench: Bench, arm: Arm, promise: Promise, proof: Proof) -> Bench:
+    """The bench with the requests of the promise as they can be sent today, after a login where there is one."""
+    app = bench.question.apps[arm.python]
+    cookies: dict[str, str] = {}
+    if proof.login is not None:
+        ready = Workload(name="ready", title="any answer", requests=(Request(path=app.ready_path, headers=app.headers, answer=ANY),))
+        alone = msgspec.structs.replace(bench, question=msgspec.structs.replace(bench.question, workload=ready))
+        with running(alone, arm) as run:
+            cookies = log_in(run, app, proof.login)
+    requests = renewed(promise.requests, cookies, proof.headers)
+    if not requests:
+        hint = "--login FORM --allow-writes, or --header 'Name: value', as in the race"
+        raise UsageError("every request of the race was sent a secret, which is kept nowhere", hint=hint)
+    workload = msgspec.structs.replace(bench.question.workload, requests=requests)
+    return msgspec.structs.replace(bench, question=msgspec.structs.replace(bench.question, workload=workload))
 
 
 def _known_again(told: Told, cache: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.oracle.queues import Queue, capacity, late, simulate
 from whichworker.design.capacity import Posterior, Search, Seen, planned_seconds
-from whichworker.design.confirmation import Confirmation, design_effect, log_beta_below
+from whichworker.design.confirmation import Confirmation, design_effect, least_requests, log_beta_below
 from whichworker.design.hunt import Hunt, Shot, recovery_seconds
 from whichworker.model import Clause, Slo
 
@@ -146,11 +146,29 @@ def test_a_rate_must_be_kept_for_twenty_seconds_however_many_requests_that_is() 
 
 def test_how_misses_cluster_is_remembered_when_a_rate_is_given_up() -> None:
     test = Confirmation(SLO, 100, [1.0])
-    for missed in (0, 400, 0, 400, 0, 400):
-        if test.attempt == 1:
-            test.observe(Seen(rate=100, count=1000, missed=(missed,)))
-    assert test.attempt == 2
-    assert test.before[0] > 20
+    while test.attempt == 1:
+        test.observe(Seen(rate=100, count=1000, missed=(38 if len(test.windows) % 2 else 0,)))
+        assert len(test.windows) < 100
+    assert test.before[0] > 5
+    overloaded = Confirmation(SLO, 100, [1.0])
+    overloaded.observe(Seen(rate=100, count=1000, missed=(500,)))
+    assert (overloaded.attempt, overloaded.before[0]) == (2, 1.0)
+
+
+def test_a_slow_arm_is_tested_at_a_rate_that_there_is_time_for() -> None:
+    queue = Queue(2, 0.02, constant=True)
+    rates = {}
+    for patience in (80.0, math.inf):
+        hunt = Hunt(SLO, queue.saturation, seed=4, curve=False, patience=patience)
+        at = 0
+        while (shot := hunt.next_shot()) is not None and hunt.confirmation is None:
+            at += 1
+            hunt.take(shot, shot_at(queue, shot, at))
+        assert hunt.confirmation is not None
+        rates[patience] = hunt.confirmation.rate
+        left = min(patience - hunt.spent["search"], 1000)
+        assert least_requests(hunt.confirmation.rate, queue.saturation) / hunt.confirmation.rate < left
+    assert rates[80.0] <= rates[math.inf]
 
 
 def test_an_overload_does_not_tell_how_misses_cluster_below_the_capacity() -> None:

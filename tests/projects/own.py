@@ -1,4 +1,4 @@
-"""An app of one's own with something wrong in it: WRONG=global|limit|leak|volatile|outbound|writes|missing|private,
+"""An app of one's own with something wrong in it: WRONG=global|limit|leak|volatile|outbound|writes|missing|private|moved,
 or nothing."""
 
 import itertools
@@ -47,6 +47,9 @@ def application(environ, start_response):
             file.write(b"x")
     elif WRONG == "private":
         return private(environ, start_response)
+    elif WRONG == "moved" and path == "/a":
+        start_response("302 Found", [("Location", "http://localhost/b?c=d"), ("Content-Length", "0")])
+        return [b""]
     elif WRONG == "missing" and path != "/":
         status = "404 Not Found"
     start_response(status, [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))])

@@ -110,10 +110,10 @@ def is_local(host: str) -> bool:
 
 
 def _host(url: str) -> str:
-    """Where a URL leads; libpq takes the host from the query, too."""
+    """Where a URL leads; to libpq a host in the query is the one that counts."""
     try:
         parts = urlsplit(url)
-        return parts.hostname or next(iter(parse_qs(parts.query).get("host", ())), "")
+        return next(iter(parse_qs(parts.query).get("host", ())), "") or parts.hostname or ""
     except ValueError:
         return ""
 

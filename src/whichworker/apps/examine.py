@@ -20,7 +20,7 @@ from whichworker.model import App
 
 IMPORT_SECONDS = 60
 WITHIN = "whichworker.apps.within"
-OUTBOUND, LOOK = "whichworker_outbound.py", "look.py"
+OUTBOUND, LOOK = "whichworker_outbound.py", "whichworker_look.py"
 MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 
 
@@ -120,11 +120,9 @@ class Examiner(Struct, frozen=True):
                     stdin=subprocess.DEVNULL,
                 )
             except subprocess.TimeoutExpired as error:
+                self._refuse_outbound(what, places)
                 raise UsageError(f"importing {what} did not end within {IMPORT_SECONDS} s") from error
-            if places.exists() and not self.outbound:
-                place = places.read_text(encoding="utf-8").split()[0]
-                hint = "a race would start it many times: point it at something local, or --allow-outbound"
-                raise UsageError(f"importing {what} connects to {place}, which is not this machine", hint=hint)
+            self._refuse_outbound(what, places)
             if run.returncode or not out.exists():
                 raise _not_importable(what, run.stderr, app)
             try:
@@ -135,6 +133,12 @@ class Examiner(Struct, frozen=True):
                 ) from error
         remember(found)
         return found
+
+    def _refuse_outbound(self, what: str, places: Path) -> None:
+        if places.exists() and not self.outbound:
+            place = places.read_text(encoding="utf-8").split()[0]
+            hint = "a race would start it many times: point it at something local, or --allow-outbound"
+            raise UsageError(f"importing {what} connects to {place}, which is not this machine", hint=hint)
 
     def _environment(self, app: App, places: Path) -> dict[str, str]:
         told = environment_files.read(app.environment_file)

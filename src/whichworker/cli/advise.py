@@ -51,7 +51,7 @@ def advise(run: str | None, **given: Any) -> int:
     if not options.emit:
         report.print_advice(results, told.result)
         return 0
-    emit(told, options.emit, options.out, notes, results)
+    emit(told, options.emit, options.out, options.app or None, notes, results)
     return 0
 
 

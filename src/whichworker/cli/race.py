@@ -13,7 +13,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from whichworker.cli import consoles
+from whichworker.cli import consoles, emitting
 from whichworker.cli.emitting import emit
 from whichworker.cli.options import options_of
 from whichworker.cli.progress import Printer
@@ -46,7 +46,6 @@ def race(app: str | None, **given: Any) -> int:
     output = OutputOptions(**{field: given.pop(field) for field in OutputOptions.__struct_fields__ if given.get(field) is not None})
     given = {name: value for name, value in given.items() if name not in OutputOptions.__struct_fields__}
     files.check_writable(json=output.json, html=output.html)
-    deploy.check_kinds(output.emit)
     notes = consoles.notes()
     results = notes if output.json == "-" else consoles.results()
     printer = Printer(notes)
@@ -63,8 +62,8 @@ def race(app: str | None, **given: Any) -> int:
         if not result.run.finished or not any(arm.rank_low for arm in result.arms):
             more = [] if not result.run.finished else ["--time", "60s"]
             notes.print(f"continue with: {shlex.join([*_resume_command(app, planned), *more])}")
-    if output.emit and result.advice is not None:
-        emit(deploy.read(planned.folder), output.emit, output.out, notes, results)
+    if output.emit and result.run.finished and result.advice is not None:
+        emit(deploy.read(planned.folder), output.emit, output.out, app if app and Path(app).is_dir() else None, notes, results)
     elif output.emit:
         notes.print("! nothing to deploy is written: no arm is advised", style="yellow")
     return _exit_code(result, require_verdict=output.require_verdict)
@@ -76,7 +75,7 @@ def _carry_out(planned: Plan, printer: Printer, notes: Console) -> tuple[Plan, R
     result = investigation.carry_out(planned, printer, command)
     if result.run.finished and (whole := search.longer(planned, result)) is not None:
         printer.clear()
-        notes.print("the app is slow: the servers have all of the time, at the settings that are shown", style="dim")
+        notes.print("no rank yet: the servers have all of the time, at the settings that are shown", style="dim")
         return whole, investigation.carry_out(whole, printer, command)
     if planned.question.search is None or not result.run.finished or (following := search.second(planned, result)) is None:
         return planned, result
@@ -111,11 +110,13 @@ def _plan(app: str | None, given: dict[str, Any], output: OutputOptions, printer
             raise UsageError(fact, hint="only --time, --json and --html go with --resume; or start a new run")
         seconds = options.time if origins["time"].startswith("--") else None
         planned = investigation.resume(places.find_run(project, output.resume), cache, printer, seconds, app, project=project)
+        emitting.check(planned.question, output.emit, output.out)
         if output.dry_run:
             _print_plan(notes, planned, planned.question)
             return None
     else:
         question, findings = ask(app, options, here, cache)
+        emitting.check(question, output.emit, output.out)
         question = search.first(question) if search.wanted(question, options.search) else question
         terminal.print_findings(notes, findings)
         if output.dry_run:

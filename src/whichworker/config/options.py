@@ -65,7 +65,9 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
         bool | None, option("search the settings of the best servers, too; without either, where there is time and an app of one's own")
     ] = None
     allow_writes: Annotated[bool, option("the app may write to its database while it is measured")] = False
-    allow_outbound: Annotated[bool, option("the app may open connections to other machines while it is measured")] = False
+    allow_outbound: Annotated[
+        bool, option("the app may open connections to other machines, when it is imported and while it is measured")
+    ] = False
     allow_remote_database: Annotated[bool, option("the app's database may be on another machine")] = False
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from whichworker.design.capacity import MOST_PHI, PHI_WEIGHT, Seen
+from whichworker.design.capacity import BELOW_SHARES, MOST_PHI, PHI_WEIGHT, Seen
 from whichworker.model import Slo
 
 ALPHA = 0.05
@@ -58,15 +58,15 @@ class Confirmation:
         elif not self.steps:
             self.refuted = any(self._kept_with(at) < self.alpha for at in open_clauses)
         elif any(self._futile(at) or self._endless(at) for at in open_clauses):
-            self.before = tuple(self._phi(at) for at in range(len(self.slo.clauses)))
+            self.before = tuple(self._remembered(at) for at in range(len(self.slo.clauses)))
             self.rate *= STEP
             self.attempt += 1
             self.windows = []
 
     @property
     def least(self) -> float:
-        """How many requests a rate must see at least: many times as many as it takes a queue at this load to forget how long it was."""
-        return max(LEAST_SECONDS * self.rate, MEMORIES / (1 - min(MOST_LOAD, self.rate / self.throughput)) ** 2)
+        """How many requests the rate must see at least."""
+        return least_requests(self.rate, self.throughput)
 
     def log_evidence(self, clause: int) -> float:
         """ln E against the clause of this number being missed too often."""
@@ -106,9 +106,19 @@ class Confirmation:
         phi = self._phi(clause)
         return sum(seen.missed[clause] for seen in self.windows) / phi, sum(seen.count for seen in self.windows) / phi
 
+    def _remembered(self, clause: int) -> float:
+        """φ for the next rate down: that of this one, unless it was an overload, in which misses cluster otherwise."""
+        missed, count = sum(seen.missed[clause] for seen in self.windows), sum(seen.count for seen in self.windows)
+        return self._phi(clause) if missed <= BELOW_SHARES * self.slo.clauses[clause].share * count else self.before[clause]
+
     def _phi(self, clause: int) -> float:
         missed = [seen.missed[clause] for seen in self.windows]
         return design_effect(missed, [seen.count for seen in self.windows], self.slo.clauses[clause].share, self.before[clause])
+
+
+def least_requests(rate: float, throughput: float) -> float:
+    """How many requests a rate must see: many times as many as it takes a queue at this load to forget how long it was."""
+    return max(LEAST_SECONDS * rate, MEMORIES / (1 - min(MOST_LOAD, rate / throughput)) ** 2)
 
 
 def design_effect(missed: Sequence[int], counts: Sequence[int], share: float, before: float) -> float:

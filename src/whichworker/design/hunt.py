@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from whichworker.design.capacity import Found, Search, Seen, planned_seconds
-from whichworker.design.confirmation import Confirmation
+from whichworker.design.confirmation import STEP, Confirmation, least_requests
 from whichworker.model import Slo, Stage
 
 Phase = Literal["search", "confirm", "holds", "curve", "recovery"]
@@ -34,6 +34,8 @@ CONFIRM_TIMES = 3.0
 """The confirmation may take so many times as long as the search."""
 HOLDS_SECONDS = 120.0
 SEARCH_SHARE = 0.4
+TIME_SHARE, MOST_STEPS = 0.8, 6
+"""A first rate must be kept within this share of what is left for its confirmation, or gives way to lower ones, so many times at most."""
 
 
 class Shot(Struct, frozen=True, kw_only=True):
@@ -86,8 +88,7 @@ class Hunt:
             return None
         found = self.search.found()
         if self.confirmation is None:
-            first = min(self.search.safe_rate(), MOST_OF_THROUGHPUT * self.throughput)
-            self.confirmation = Confirmation(self.slo, first, self.search.phis, throughput=self.throughput)
+            self.confirmation = Confirmation(self.slo, self._first_rate(found), self.search.phis, throughput=self.throughput)
         if self._confirms(found):
             return self._confirming("confirm", self.confirmation.rate)
         if self.rate is not None and self._holding(self.rate):
@@ -145,6 +146,18 @@ class Hunt:
             return True
         found = self.search.found()
         return not found.narrow and self.spent["search"] < min(planned_seconds(found.value), SEARCH_SHARE * self.patience)
+
+    def _first_rate(self, found: Found) -> float:
+        """The rate that is tested first: likely to be kept, not too near saturation, and one that there is time to keep."""
+        rate = min(self.search.safe_rate(), MOST_OF_THROUGHPUT * self.throughput)
+        there_is = min(CONFIRM_TIMES * planned_seconds(found.value), self.patience - self.spent["search"])
+        for _ in range(MOST_STEPS):
+            shot = self._confirming("confirm", rate)
+            takes = least_requests(rate, self.throughput) / rate * shot.seconds / shot.window_seconds
+            if takes <= TIME_SHARE * there_is:
+                break
+            rate *= STEP
+        return rate
 
     def _confirms(self, found: Found) -> bool:
         if self.confirmation is None or self.confirmation.certified is not None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Mapping, Sequence
-from http.cookies import SimpleCookie
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -13,13 +14,14 @@ from whichworker import redaction
 from whichworker.errors import UsageError
 from whichworker.lab.running import Running
 from whichworker.load.http1 import FramingError, Response, exchange, fetch, judge_answer
-from whichworker.load.session import Iteration
-from whichworker.model import App, Login, Request, Session
-from whichworker.workloads import forms
+from whichworker.load.session import Iteration, Jar
+from whichworker.model import Answer, App, Login, Request, Session
+from whichworker.workloads import forms, learning
 
 ASK_SECONDS = 30.0
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 4
+SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token")
 
 
 def dressed(request: Request, app: App, cookies: Mapping[str, str]) -> Request:
@@ -32,45 +34,48 @@ def dressed(request: Request, app: App, cookies: Mapping[str, str]) -> Request:
 
 def log_in(run: Running, app: App, login: Login) -> dict[str, str]:
     """Fill in the form of a page and send it, as a browser does; the cookies afterwards. Raises UsageError where it is refused."""
-    cookies: dict[str, str] = {}
+    jar = _jar()
     path = login.path
-    page = _visit(run, app, Request(path=path), cookies)
+    page = _visit(run, app, Request(path=path), jar)
     for _ in range(MOST_REDIRECTS):
         place = urlsplit(urljoin(path, header(page, "location")))
         if page.status not in REDIRECTS or place.hostname not in (None, app.host):
             break
         path = place.path + (f"?{place.query}" if place.query else "")
-        page = _visit(run, app, Request(path=path), cookies)
+        page = _visit(run, app, Request(path=path), jar)
     form = forms.find_form(page.body.decode(errors="replace"), path, login)
     if form is None:
         fields = ", ".join(login.fields)
         raise UsageError(f"{path} has no form with {fields} that is sent by POST (it answers {page.status})", hint=forms.FORM)
     scheme = "https" if app.headers else "http"
     headers = (("Content-Type", "application/x-www-form-urlencoded"), ("Referer", f"{scheme}://{app.host}{path}"))
-    before = dict(cookies)
-    answer = _visit(run, app, Request(method="POST", path=form.action, headers=headers, body=forms.filled(form, login)), cookies)
-    fresh = {name for name, value in cookies.items() if before.get(name) != value}
+    before = jar.pairs()
+    answer = _visit(run, app, Request(method="POST", path=form.action, headers=headers, body=forms.filled(form, login)), jar)
+    fresh = {name for name, value in jar.pairs().items() if before.get(name) != value}
     if answer.status not in REDIRECTS and not (answer.status == 200 and fresh - {"csrftoken"}):
         raise UsageError(f"the login at {login.path} was refused: it answers {answer.status}, and no session begins", hint=forms.FORM)
     if answer.status in REDIRECTS and urlsplit(urljoin(path, header(answer, "location"))).path == urlsplit(path).path:
         raise UsageError(f"the login at {login.path} was refused: it leads back to itself", hint=forms.FORM)
-    return _secret(cookies)
+    return _secret(jar.pairs())
 
 
-def _visit(run: Running, app: App, request: Request, cookies: dict[str, str]) -> Response:
+def _visit(run: Running, app: App, request: Request, jar: Jar) -> Response:
     try:
-        response = fetch(run.address, dressed(request, app, cookies), app.host, ASK_SECONDS)
+        response = fetch(run.address, dressed(request, app, jar.pairs()), app.host, ASK_SECONDS)
     except (OSError, FramingError) as error:
         raise UsageError(f"{request.title} gave no answer: {error}", seen=run.launch.log_tail()) from error
-    _keep(response, cookies)
+    for name, value in response.headers:
+        if name == "set-cookie":
+            jar.keep(value, "/")
     return response
 
 
 def play(run: Running, app: App, session: Session) -> dict[str, str]:
     """Carry a session out once, as one user does; the cookies afterwards. Raises UsageError where a step is not answered as it says."""
     steps = tuple(msgspec.structs.replace(step, request=dressed(step.request, app, {})) for step in session.steps)
-    user = Iteration(msgspec.structs.replace(session, steps=steps), app.host, secure=bool(app.headers))
-    cookies: dict[str, str] = {}
+    user = Iteration(msgspec.structs.replace(session, steps=steps), app.host, secure=True)
+    for step in session.steps:
+        _remember(step.request)
     while not user.done:
         request = user.step.request
         try:
@@ -80,8 +85,9 @@ def play(run: Running, app: App, session: Session) -> dict[str, str]:
         wrong = judge_answer(request.answer, response) or user.take(response)
         if wrong is not None:
             raise UsageError(f"session {session.name!r} cannot be carried out: {request.title}: {wrong[1]}", hint="say what a step expects")
-        _keep(response, cookies)
-    return _secret(cookies)
+        for name, value in user.captured.items():
+            redaction.remember(f"login {name}", value)
+    return _secret(user.cookies)
 
 
 class Proof(Struct, frozen=True):
@@ -101,7 +107,28 @@ def renewed(requests: Sequence[Request], cookies: Mapping[str, str], headers: Se
         return known.get(name.lower(), (name, value)) if redaction.MARK.search(value) else (name, value)
 
     sent = [msgspec.structs.replace(one, headers=tuple(again(*pair) for pair in one.headers)) for one in requests]
-    return tuple(one for one in sent if not any(redaction.MARK.search(value) for _, value in one.headers))
+    return tuple(one for one in sent if not _holes(one))
+
+
+def relearnt(run: Running, app: App, request: Request) -> Request:
+    """A request with the answer that it has for who asks now, as that may change with a login; raises UsageError for another status."""
+    seen = []
+    for _ in range(2):
+        try:
+            seen.append(fetch(run.address, request, app.host, ASK_SECONDS))
+        except (OSError, FramingError) as error:
+            raise UsageError(f"{request.title} gave no answer: {error}", seen=run.launch.log_tail()) from error
+    for response in seen:
+        if request.answer.status is not None and response.status != request.answer.status:
+            raise UsageError(f"{request.title} answers {response.status} to this login, and {request.answer.status} was raced")
+    found = learning.learn([learning.Seen(one.status, header(one, "content-type"), one.body) for one in seen])
+    return msgspec.structs.replace(request, answer=found.answer if found is not None else Answer(status=request.answer.status))
+
+
+def _holes(request: Request) -> bool:
+    """Whether something was taken out of a request that nobody has put in again."""
+    texts = (request.path, request.body.decode(errors="replace"), *(value for _, value in request.headers))
+    return any(redaction.MARK.search(text) for text in texts)
 
 
 def header(response: Response, name: str) -> str:
@@ -109,9 +136,24 @@ def header(response: Response, name: str) -> str:
     return next((value for key, value in response.headers if key == name), "")
 
 
-def _keep(response: Response, cookies: dict[str, str]) -> None:
-    for value in (value for key, value in response.headers if key == "set-cookie"):
-        cookies.update({name: morsel.coded_value for name, morsel in SimpleCookie(value).items()})
+def _jar() -> Jar:
+    """Cookies as a browser on this machine keeps them, whatever their path: a login is made for every page."""
+    return Jar(secure=True, clock=time.time)
+
+
+def _remember(request: Request) -> None:
+    """What a step of a login sends leaves by no way: its form or JSON, and its secret headers."""
+    text = request.body.decode(errors="replace")
+    values = [value for _, value in parse_qsl(text)]
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError:
+        found = {}
+    values += [str(value) for value in found.values()] if isinstance(found, dict) else []
+    values += [value for name, value in request.headers if name.lower() in SECRET_HEADERS]
+    for value in values:
+        if "${" not in value:
+            redaction.remember("login", value)
 
 
 def _secret(cookies: dict[str, str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from whichworker import redaction
 from whichworker.apps.examine import Look
 from whichworker.config.options import RaceOptions
 from whichworker.errors import UsageError
-from whichworker.lab.login import Proof
+from whichworker.lab.login import SECRET_HEADERS, Proof
 from whichworker.load.http1 import can_be_value
 from whichworker.model import Answer, App, Finding, Permits, Request, Session, Workload
 from whichworker.workloads import forms
@@ -21,7 +21,6 @@ from whichworker.workloads.expect import parse_expect
 from whichworker.workloads.sources import access_log, har, mixture, openapi, routes, urls
 
 SOURCES = ("workload", "url", "from_log", "from_har", "from_openapi", "requests")
-SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token")
 
 
 class Asked(Struct, frozen=True):

@@ -87,7 +87,8 @@ def preflight(bench: Bench, generator: Generator, journal: Journal, watch: Watch
             watch.prepared(record)
     settled = settle(bench.question, {record.arm: record for record in journal.of(Prepared)})
     for name in settled.too_slow:
-        sample = f"{settled.connections} connections would need windows of over {ladder.LONGEST_WINDOW:g} s: too slow for a closed loop"
+        many = "one connection" if settled.connections == 1 else f"{settled.connections} connections"
+        sample = f"with {many} its windows would have to last over {ladder.LONGEST_WINDOW:g} s: too slow for a closed loop"
         failed = Failed(arm=name, failures=(Failure(kind="refused", count=1, sample=sample),), refused=True)
         journal.append(failed)
         watch.failed(name, failed.failures)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct, field
@@ -68,16 +69,25 @@ def learn(question: Question, permits: Permits, folder: Path, cache: Path, note:
             note(f"reference run {number + 1} of {LAUNCHES}")
             before = _digests(files)
             with _watched(bench, outbound) as run:
-                if permits.login and not number:
-                    visit.cookies = log_in(run, question.app, permits.login)
-                if permits.session and not number:
-                    visit.cookies = play(run, question.app, permits.session)
+                if not number:
+                    visit.cookies = _proven(question, permits, run, lambda: _refuse_outbound(outbound, permits))
                 _ask_all(question, run, visit, lambda: _refuse_outbound(outbound, permits))
             _refuse_outbound(outbound, permits)
             if (changed := _changed(before, files)) and not permits.writes:
                 hint = "ask for pages that only read, or --allow-writes, best with a copy of the database"
                 raise UsageError(f"answering these requests changed {changed}", hint=hint)
     return _settled(question, visit)
+
+
+def _proven(question: Question, permits: Permits, run: Running, check: Callable[[], None]) -> dict[str, str]:
+    """The cookies of a login, by its form or its session; a connection that was refused to it is the better reason where it fails."""
+    try:
+        if permits.session:
+            return play(run, question.app, permits.session)
+        return log_in(run, question.app, permits.login) if permits.login else {}
+    except UsageError:
+        check()
+        raise
 
 
 def _refuse_unsafe(workload: Workload, permits: Permits) -> None:
@@ -220,7 +230,7 @@ def _settled(question: Question, visit: Visit) -> Reference:
                     f"{request.title} answers in different ways by itself: {statuses}", hint="name a path that always answers alike"
                 )
             continue
-        findings += _about(request, found)
+        findings += [*_redirected(request, responses[0]), *_about(request, found)]
         sent = dressed(request, question.app, visit.cookies)
         learnt.append(msgspec.structs.replace(sent, answer=_unsaid(_merged(request.answer, found.answer))))
     if not learnt:
@@ -255,6 +265,15 @@ def _unsaid(answer: Answer) -> Answer:
     if answer.body is not None and redaction.clean_bytes(answer.body) != answer.body:
         return msgspec.structs.replace(answer, body=None, sha256=hashlib.sha256(answer.body).hexdigest(), contains=parts)
     return msgspec.structs.replace(answer, contains=parts)
+
+
+def _redirected(request: Request, response: Response) -> Iterator[Finding]:
+    """An answer that only says where the page is: seldom what somebody means to measure."""
+    if response.status not in REDIRECTS or request.answer.status is not None:
+        return
+    place = header(response, "location")
+    text = f"{request.title} answers {response.status}, a redirect to {place}: that is what is raced, not the page"
+    yield Finding(code="redirect-raced", severity="warning", text=text, hint=f"name the page: --url {urlsplit(place).path or place}")
 
 
 def _about(request: Request, found: learning.Learnt) -> Iterator[Finding]:

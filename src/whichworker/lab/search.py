@@ -6,7 +6,6 @@ import msgspec
 
 from whichworker.apps import builtin
 from whichworker.design import settings as design
-from whichworker.design.elimination import FIRST_DECISION
 from whichworker.lab.investigation import Plan
 from whichworker.model import Arm, Question
 from whichworker.result import ArmResult, Result, Searched
@@ -39,7 +38,7 @@ def first(question: Question) -> Question:
 def longer(planned: Plan, step: Result) -> Plan | None:
     """The first step with all of the time, where its share of it was too short for a rank; the settings stay what they are. Else None."""
     asked = planned.question
-    if asked.search is None or any(arm.rank_low for arm in step.arms) or not any(0 < arm.windows < FIRST_DECISION for arm in step.arms):
+    if asked.search is None or any(arm.rank_low for arm in step.arms) or not any(arm.state == "invalid" for arm in step.arms):
         return None
     budget = msgspec.structs.replace(asked.budget, seconds=asked.search)
     return msgspec.structs.replace(planned, question=msgspec.structs.replace(asked, budget=budget, search=None), resumed=True)
@@ -96,18 +95,18 @@ def _survivors(question: Question, step: Result) -> list[Arm]:
             best.append(arm)
     found: list[Arm] = []
     for arm in best[:SURVIVORS]:
-        found += _with_variants(question, question.arm(arm.name), arm)
+        found += with_variants(question, question.arm(arm.name), arm)
     return found[:MOST_ARMS]
 
 
-def _with_variants(question: Question, arm: Arm, seen: ArmResult) -> list[Arm]:
+def with_variants(question: Question, arm: Arm, seen: ArmResult) -> list[Arm]:
     """The arm and its variants, which are named by what is different in them."""
     cores = len(question.budget.server_cores)
     server = table.load(arm.server)
     base = names.parse(arm.name.partition("#")[0])
     found = [arm]
     for settings in design.variants(server.knobs, arm.settings, cores, _most_workers(question, seen)):
-        changed = {name: str(value) for name, value in settings.items() if value != arm.settings[name]}
+        changed = {name: str(value) for name, value in settings.items() if value != arm.settings.get(name)}
         found.append(names.contender(msgspec.structs.replace(base, settings={**base.settings, **changed}), arm.python, cores=cores))
     return found
 

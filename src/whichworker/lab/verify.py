@@ -21,7 +21,7 @@ from whichworker.errors import ServerFailed, UsageError
 from whichworker.lab import emitted, prepare, services
 from whichworker.lab.deploy import PROMISE_FILE, Told, deployment
 from whichworker.lab.emitted import Start
-from whichworker.lab.login import Proof, log_in, renewed
+from whichworker.lab.login import Proof, log_in, relearnt, renewed
 from whichworker.lab.measure import ArmFailed, load_and_probe, load_of
 from whichworker.lab.running import Bench, Running, order_of, running
 from whichworker.load.generator import Generator
@@ -107,13 +107,15 @@ def verify(folder: Path, told: Told, proof: Proof, cache: Path, place: Path, not
 def _asking(bench: Bench, arm: Arm, promise: Promise, proof: Proof) -> Bench:
     """The bench with the requests of the promise as they can be sent today, after a login where there is one."""
     app = bench.question.apps[arm.python]
-    cookies: dict[str, str] = {}
     if proof.login is not None:
         ready = Workload(name="ready", title="any answer", requests=(Request(path=app.ready_path, headers=app.headers, answer=ANY),))
         alone = msgspec.structs.replace(bench, question=msgspec.structs.replace(bench.question, workload=ready))
         with running(alone, arm) as run:
             cookies = log_in(run, app, proof.login)
-    requests = renewed(promise.requests, cookies, proof.headers)
+            again = renewed(promise.requests, cookies, proof.headers)
+            requests = tuple(relearnt(run, app, one) if one not in promise.requests else one for one in again)
+    else:
+        requests = renewed(promise.requests, {}, proof.headers)
     if not requests:
         hint = "--login FORM --allow-writes, or --header 'Name: value', as in the race"
         raise UsageError("every request of the race was sent a secret, which is kept nowhere", hint=hint)

@@ -113,6 +113,10 @@ class Jar:
         ]
         return "; ".join(text for _, text in sorted(found, key=lambda entry: entry[0]))
 
+    def pairs(self) -> dict[str, str]:
+        """All cookies by name, whatever their path; of two of one name the later."""
+        return {name: value for (name, _), (value, _) in self._cookies.items()}
+
     def value(self, name: str) -> str | None:
         """What the cookie of this name was last set to; None where there is none."""
         return next((value for (key, _), (value, _) in reversed(self._cookies.items()) if key == name), None)
@@ -223,6 +227,16 @@ class Iteration:
         self._values: dict[str, str] = {}
         self._path = ""
         self._wire = b""
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """What its user keeps so far, by name."""
+        return self._jar.pairs()
+
+    @property
+    def captured(self) -> dict[str, str]:
+        """The values that were taken out of answers so far."""
+        return dict(self._values)
 
     @property
     def step(self) -> Step:

@@ -13,6 +13,8 @@ from whichworker.units import show_rate, show_seconds
 PANEL, PLOT, TOP = 190, 120, 26
 SERIES = ("p50", "p99")
 SLOWEST_TICKS = (1, 10)
+NEAR_THE_EDGE = 80.0
+"""Percent of the width from which on a label is put beside its line and not above it."""
 
 
 def finalists(result: Result) -> list[ArmResult]:
@@ -30,7 +32,7 @@ def latency(result: Result) -> str:
     """The curves of all finalists that have one, on common scales; empty without any."""
     shown = [arm for arm in finalists(result) if arm.latency_curve]
     rates = [point.rate_per_second for arm in shown for point in arm.latency_curve]
-    times = [seconds for arm in shown for point in arm.latency_curve for seconds in (point.p50, point.p99) if seconds]
+    times = [seconds for arm in shown for point in arm.latency_curve for seconds in _drawn(point)]
     if not rates or not times:
         return ""
     across, up = logarithmic(min(rates), max(rates)), logarithmic(min(times), max(times), SLOWEST_TICKS)
@@ -44,6 +46,13 @@ def latency(result: Result) -> str:
     return chart("latency", "Response time by rate of arrivals", about, PANEL * len(shown), [inner(plot, 66), *body], 66)
 
 
+def _drawn(point: CurvePoint) -> list[float]:
+    """The times of a point that are drawn: its percentiles and the ends of their intervals."""
+    shown = [name for name in SERIES if getattr(point, name) is not None]
+    ends = [end for name in shown for end in point.intervals.get(name, ())]
+    return [seconds for seconds in (*(getattr(point, name) for name in shown), *ends) if seconds > 0]
+
+
 def _panel(arm: ArmResult, across: Scale, up: Scale, top: float) -> list[str]:
     def y(seconds: float) -> float:
         return round(top + PLOT * (1 - up.position(seconds) / 100), 1)
@@ -54,7 +63,9 @@ def _panel(arm: ArmResult, across: Scale, up: Scale, top: float) -> list[str]:
     capacity = arm.capacity_per_second
     if capacity is not None and capacity.certified:
         at = percent(across.position(capacity.certified))
-        parts += [line(at, top, at, top + PLOT, "unity"), text(at, top - 6, f"certified {show_rate(capacity.certified)}/s", "tick middle")]
+        anchor = "end" if across.position(capacity.certified) > NEAR_THE_EDGE else "middle"
+        said = f"certified {show_rate(capacity.certified)}/s"
+        parts += [line(at, top, at, top + PLOT, "unity"), text(at, top - 6, said, f"tick {anchor}")]
     for name in SERIES:
         parts += _series(arm, name, across, y)
     return parts

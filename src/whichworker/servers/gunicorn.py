@@ -102,7 +102,7 @@ class Gevent(Gunicorn):
     worker_class: ClassVar[str] = "gevent"
     title = "gunicorn, gevent"
     requirements: ClassVar[tuple[str, ...]] = ("gunicorn[gevent]>=25.3",)
-    knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, CONNECTIONS, PRELOAD)
+    knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, CONNECTIONS)
     known: ClassVar[tuple[Finding, ...]] = (GREENLETS_ASYNC, GREENLETS_DATABASE, CHUNKED_EMPTY)
 
     def settings(self, cores: int) -> Settings:

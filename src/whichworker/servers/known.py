@@ -16,6 +16,12 @@ KEEP_ALIVE_STARVES = Finding(
     text="a thread stays with its connection while that is kept: with more connections than threads the rest wait for ever",
     hint="put a proxy in front, which needs no more connections than there are threads",
 )
+UNSIZED_WAITS = Finding(
+    code="unsized-waits",
+    severity="warning",
+    text="an answer without a Content-Length, such as a redirect of Django's LocaleMiddleware, ends only with its connection: after 4 s",
+    hint="CommonMiddleware before all that answer by themselves, or the uwsgi protocol behind a proxy",
+)
 SLOW_HEADERS = Finding(
     code="no-header-timeout",
     severity="warning",

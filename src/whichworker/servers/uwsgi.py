@@ -9,7 +9,7 @@ from typing import ClassVar
 from whichworker.model import Address, App, Command, Finding, Knob, Settings
 from whichworker.model.arms import ConfigFile
 from whichworker.servers.configs import Options, flags, ini
-from whichworker.servers.known import CHUNKED_EMPTY, GREENLETS_ASYNC, GREENLETS_DATABASE, KEEP_ALIVE_STARVES
+from whichworker.servers.known import CHUNKED_EMPTY, GREENLETS_ASYNC, GREENLETS_DATABASE, KEEP_ALIVE_STARVES, UNSIZED_WAITS
 from whichworker.servers.protocol import CONNECTIONS, CONNECTIONS_EACH, THREADS, THREADS_EACH, WORKERS, Adapter, whole
 
 FILE = "uwsgi.ini"
@@ -45,7 +45,7 @@ class Uwsgi(Adapter):
     requirements: ClassVar[tuple[str, ...]] = ("uWSGI",)
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, THREADS)
     reload_signal: ClassVar[signal.Signals | None] = signal.SIGHUP
-    known: ClassVar[tuple[Finding, ...]] = (KEEP_ALIVE_STARVES, CHUNKED_EMPTY)
+    known: ClassVar[tuple[Finding, ...]] = (KEEP_ALIVE_STARVES, UNSIZED_WAITS, CHUNKED_EMPTY)
     socket: ClassVar[str] = "http11-socket"
 
     def settings(self, cores: int) -> Settings:
@@ -117,7 +117,7 @@ class Wheel(Uwsgi):
     title = "pyuwsgi (uWSGI as a wheel), processes and threads"
     requirements = ("pyuwsgi",)
     reload_signal: ClassVar[signal.Signals | None] = None
-    known: ClassVar[tuple[Finding, ...]] = (WHEEL_HUP, KEEP_ALIVE_STARVES, CHUNKED_EMPTY)
+    known: ClassVar[tuple[Finding, ...]] = (WHEEL_HUP, KEEP_ALIVE_STARVES, UNSIZED_WAITS, CHUNKED_EMPTY)
 
 
 class WheelGevent(Gevent):

@@ -22,9 +22,12 @@ def audit(result: Result, best: ArmResult) -> Audit:
     if best.settings.get("preload") == "yes":
         return Audit(name=NAME, title=TITLE, state="passed", evidence="it is preloaded")
     wanted: Settings = {**best.settings, "preload": "yes"}
-    twin = next((arm for arm in result.arms if (arm.server, arm.kind) == (best.server, best.kind) and arm.settings == wanted), None)
+    alike = (best.server, best.kind, best.version, best.python)
+    twin = next((arm for arm in result.arms if (arm.server, arm.kind, arm.version, arm.python) == alike and arm.settings == wanted), None)
     if twin is None or twin.memory_bytes is None or best.memory_bytes is None:
-        evidence = f"it was not measured with preload: race {best.name.partition('[')[0]}[workers={workers},preload=yes], too"
+        name = best.name.partition("#")[0].partition("[")[0]
+        told = ",".join(f"{key}={value}" for key, value in wanted.items())
+        evidence = f"it was not measured with preload: race {name}[{told}], too"
         return Audit(name=NAME, title=TITLE, state="not applicable", evidence=evidence)
     saved = 1 - twin.memory_bytes / best.memory_bytes
     sizes = f"{twin.name} needs {show_bytes(twin.memory_bytes)}, and {show_bytes(best.memory_bytes)} without preload"

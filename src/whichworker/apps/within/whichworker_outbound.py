@@ -11,13 +11,14 @@ from typing import Any
 
 NOTES = os.environ["WHICHWORKER_OUTBOUND"]
 ALLOWED = bool(os.environ.get("WHICHWORKER_OUTBOUND_ALLOWED"))
-OWN_NAMES = ("", "localhost", "ip6-localhost", "0.0.0.0", "::", socket.gethostname(), socket.getfqdn())
+OWN_NAMES = ("", "localhost", "ip6-localhost", "0.0.0.0", "::", socket.gethostname())
 
 
 def stays_here(host: Any) -> bool:
     """Whether a host is this machine: loopback or one of its own names."""
     text = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host or "")
-    return text in OWN_NAMES or text.startswith("127.") or text.split("%")[0] in ("::1", "::ffff:127.0.0.1")
+    own = text in OWN_NAMES or text.startswith("127.") or text.split("%")[0] in ("::1", "::ffff:127.0.0.1")
+    return own or text == socket.getfqdn()  # asked last, as it may take its time
 
 
 def watch(event: str, arguments: "tuple[Any, ...]") -> None:

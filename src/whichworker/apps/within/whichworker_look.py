@@ -1,6 +1,6 @@
 """Run in the app's own interpreter, whatever its version: imports the app once and writes as JSON what it is.
 
-`python look.py OUT TARGET…`. Nothing is asked of a database and no view is called.
+`python whichworker_look.py OUT TARGET…`. Nothing is asked of a database and no view is called.
 """
 
 import gc
@@ -267,6 +267,7 @@ def main(out: Any, targets: Any) -> Any:
         if not told["routes"]:
             try:
                 told["routes"] = routes_of(found, framework)
+                told.pop("unlisted", None)
             except Exception as error:
                 told["unlisted"] = repr(error)
         if framework in ("flask", "quart", "starlette", "fastapi", "litestar"):

@@ -28,7 +28,7 @@ from whichworker.store.records import Failed
 pytestmark = pytest.mark.servers
 
 MEMORY_BYTES = 200_000_000
-SEED, LAUNCHES = 4, 12
+SEED, LAUNCHES = 3, 12
 
 
 @pytest.fixture(autouse=True)

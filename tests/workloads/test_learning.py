@@ -40,3 +40,18 @@ def test_json_of_one_line_is_compared_value_by_value() -> None:
     parts = stable_parts(bodies)
     assert any(b"a long enough name" in part for part in parts)
     assert not any(b"now" in part and b": 1" in part for part in parts)
+
+
+STAMPED = b'<html>\n<meta name="created" content="22nd Nov 2026 05:59" />\n<p>The best of all shops, since 1999</p>\n</html>'
+
+
+def test_what_shows_the_time_of_day_is_not_compared() -> None:
+    seen = [Seen(200, "text/html", STAMPED)] * 2
+    whole = learn(seen, minutes=(30, 31))
+    assert whole is not None
+    assert whole.answer.body == STAMPED
+    timeless = learn(seen, minutes=(58, 59))
+    assert timeless is not None
+    assert timeless.answer.body is None
+    assert any(b"best of all shops" in part for part in timeless.answer.contains)
+    assert not any(b"05:59" in part for part in timeless.answer.contains)

@@ -56,6 +56,9 @@ def log_in(run: Running, app: App, login: Login) -> dict[str, str]:
         raise UsageError(f"the login at {login.path} was refused: it answers {answer.status}, and no session begins", hint=forms.FORM)
     if answer.status in REDIRECTS and urlsplit(urljoin(path, header(answer, "location"))).path == urlsplit(path).path:
         raise UsageError(f"the login at {login.path} was refused: it leads back to itself", hint=forms.FORM)
+    place = urlsplit(urljoin(form.action, header(answer, "location")))
+    if answer.status in REDIRECTS and place.hostname in (None, app.host):  # the page that greets: its messages are shown once
+        _visit(run, app, Request(path=place.path + (f"?{place.query}" if place.query else "")), jar)
     return _secret(jar.pairs())
 
 
@@ -112,7 +115,8 @@ def renewed(requests: Sequence[Request], cookies: Mapping[str, str], headers: Se
 
 def relearnt(run: Running, app: App, request: Request) -> Request:
     """A request with the answer that it has for who asks now, as that may change with a login; raises UsageError for another status."""
-    seen = []
+    seen: list[Response] = []
+    began = time.time()
     for _ in range(2):
         try:
             seen.append(fetch(run.address, request, app.host, ASK_SECONDS))
@@ -121,8 +125,13 @@ def relearnt(run: Running, app: App, request: Request) -> Request:
     for response in seen:
         if request.answer.status is not None and response.status != request.answer.status:
             raise UsageError(f"{request.title} answers {response.status} to this login, and {request.answer.status} was raced")
-    found = learning.learn([learning.Seen(one.status, header(one, "content-type"), one.body) for one in seen])
+    found = learning.learn([learning.Seen(one.status, header(one, "content-type"), one.body) for one in seen], minutes_until_now(began))
     return msgspec.structs.replace(request, answer=found.answer if found is not None else Answer(status=request.answer.status))
+
+
+def minutes_until_now(began: float) -> set[int]:
+    """The minutes of the hour from then, in seconds since the epoch, until now; no more than a whole hour."""
+    return {time.gmtime(60 * minute).tm_min for minute in range(int(began // 60), min(int(time.time() // 60), int(began // 60) + 59) + 1)}
 
 
 def _holes(request: Request) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from whichworker import redaction
 from whichworker.apps import within
 from whichworker.errors import ServerFailed, UsageError
 from whichworker.lab import prepare
-from whichworker.lab.login import ASK_SECONDS, REDIRECTS, dressed, header, log_in, play
+from whichworker.lab.login import ASK_SECONDS, REDIRECTS, dressed, header, log_in, minutes_until_now, play
 from whichworker.lab.running import Bench, Running, running
 from whichworker.load.http1 import FramingError, Response, fetch, judge_answer
 from whichworker.model import Answer, Finding, Interface, Permits, Question, Request, Workload
@@ -49,6 +50,7 @@ class Visit(Struct):
     answers: dict[Request, list[Response]] = field(default_factory=dict)
     cookies: dict[str, str] = field(default_factory=dict)
     refused: dict[Request, str] = field(default_factory=dict)
+    began: float = field(default_factory=time.time)
 
 
 def learn(question: Question, permits: Permits, folder: Path, cache: Path, note: Callable[[str], None]) -> Reference:
@@ -218,11 +220,12 @@ def _settled(question: Question, visit: Visit) -> Reference:
     """The question with the answers that were learnt."""
     findings: list[Finding] = []
     learnt: list[Request] = []
+    minutes = minutes_until_now(visit.began)
     for request in question.workload.requests:
         responses = visit.answers.get(request, [])
         if request in visit.refused or not responses:
             continue
-        found = learning.learn([learning.Seen(one.status, header(one, "content-type"), one.body) for one in responses])
+        found = learning.learn([learning.Seen(one.status, header(one, "content-type"), one.body) for one in responses], minutes)
         if found is None:
             if question.workload.learn == "named":
                 statuses = ", ".join(str(one.status) for one in responses)

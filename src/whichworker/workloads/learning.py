@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
@@ -32,31 +32,58 @@ class Learnt(Struct, frozen=True):
     compared: float
 
 
-def learn(answers: Sequence[Seen]) -> Learnt | None:
-    """The answer that all of these are; None where they differ in more than their bodies."""
+def learn(answers: Sequence[Seen], minutes: Collection[int] = ()) -> Learnt | None:
+    """The answer that all of these are; None where they differ in more than their bodies.
+
+    What shows a time of day in one of these `minutes` of the hour, in which they were asked, is taken to change with the clock.
+    """
     first = answers[0]
     if any((one.status, one.content_type) != (first.status, first.content_type) for one in answers):
         return None
     headers = (("Content-Type", first.content_type),) if first.content_type else ()
-    if all(one.body == first.body for one in answers):
+    clock = clock_of(minutes)
+    if all(one.body == first.body for one in answers) and not (clock and clock.search(first.body)):
         return Learnt(Answer(status=first.status, headers=headers, body=first.body), 1.0)
-    parts = stable_parts([one.body for one in answers])
+    parts = stable_parts([one.body for one in answers], clock)
     share = sum(map(len, parts)) / max(1, len(first.body))
     if share < LEAST_COMPARED:
         return Learnt(Answer(status=first.status, headers=headers), 0.0)
     return Learnt(Answer(status=first.status, headers=headers, contains=tuple(parts)), share)
 
 
-def stable_parts(bodies: Sequence[bytes]) -> list[bytes]:
-    """The longest stretches that all bodies have in common, in the order of the first; whole tags, lines or values only."""
+def clock_of(minutes: Collection[int]) -> re.Pattern[bytes] | None:
+    """What shows the time of day at one of these minutes, in any time zone of whole hours; None for no minutes."""
+    told = "|".join(f"{minute:02d}" for minute in sorted(set(minutes)))
+    return re.compile(rf"(?<!\d)\d{{1,2}}:(?:{told})(?!\d)".encode()) if told else None
+
+
+def stable_parts(bodies: Sequence[bytes], clock: re.Pattern[bytes] | None = None) -> list[bytes]:
+    """The longest stretches that all bodies have in common, in the order of the first; whole tags, lines or values only.
+
+    Without the pieces that show the `clock`.
+    """
     first = bodies[0]
     if len(first) > MOST_COMPARED_BYTES:
         return []
     parts = [first]
     for other in bodies[1:]:
         parts = [shared for part in parts for shared in _shared(part, other)]
+    if clock is not None:
+        parts = [kept for part in parts for kept in _timeless(part, clock)]
     longest = sorted({part for part in parts if len(part) >= LEAST_PART}, key=len, reverse=True)[:MOST_PARTS]
     return [part for part in longest if all(part in body for body in bodies)]
+
+
+def _timeless(part: bytes, clock: re.Pattern[bytes]) -> list[bytes]:
+    """What lies between the pieces that show a time."""
+    found, kept = [], b""
+    for piece in filter(None, PIECE.findall(part)):
+        if clock.search(piece):
+            found.append(kept)
+            kept = b""
+        else:
+            kept += piece
+    return [one for one in (*found, kept) if one]
 
 
 def _ends(part: bytes, other: bytes) -> list[bytes]:

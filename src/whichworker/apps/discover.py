@@ -47,8 +47,7 @@ def discover(
         if (here / "manage.py").is_file():
             guard()
             return from_folder(here, python, examiner, environment_file)
-        found = candidates.candidates(here)
-        if found or _entry_point(here):
+        if found := _candidates(here):
             guard()
             return _of_candidates(found, here, python, examiner, environment_file)
         return _builtin("builtin:django", python, examiner, extras), [_nothing_here(here)]
@@ -57,8 +56,8 @@ def discover(
     guard()
     if Path(named).is_dir():
         folder = (here / named).resolve()
-        found = [] if (folder / "manage.py").is_file() else candidates.candidates(folder)
-        if found or (_entry_point(folder) and not (folder / "manage.py").is_file()):
+        found = [] if (folder / "manage.py").is_file() else _candidates(folder)
+        if found:
             return _of_candidates(found, folder, python, examiner, environment_file)
         return from_folder(folder, python, examiner, environment_file)
     if TARGET.fullmatch(named):
@@ -147,14 +146,20 @@ def from_target(
     return msgspec.structs.replace(app, wsgi=wsgi, asgi=asgi_target)
 
 
+def _candidates(folder: Path) -> list[candidates.Candidate]:
+    """What reading the code finds, and the entry point that the project itself names, where reading does not find it."""
+    found, entry = candidates.candidates(folder), _entry_point(folder)
+    if entry and entry not in {one.target for one in found}:
+        found.append(candidates.Candidate(target=entry, root=str(folder), framework="fastapi"))
+    return found
+
+
 def _of_candidates(
     found: list[candidates.Candidate], folder: Path, python: str | None, examiner: Examiner, environment_file: str
 ) -> tuple[App, list[Finding]]:
     """The app of a folder without manage.py; raises UsageError with all names where it is not clear which is meant."""
     entry = _entry_point(folder)
     named = [one for one in found if one.target == entry]
-    if entry and not named:
-        named = [candidates.Candidate(target=entry, root=str(folder), framework="fastapi")]
     chosen = named[0] if named else candidates.clearest(found)
     if chosen is None:
         names = ", ".join(one.target + ("()" if one.factory else "") for one in found[:6])

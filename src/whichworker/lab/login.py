@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from urllib.parse import parse_qsl, urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -41,7 +41,7 @@ def log_in(run: Running, app: App, login: Login) -> dict[str, str]:
         place = urlsplit(urljoin(path, header(page, "location")))
         if page.status not in REDIRECTS or place.hostname not in (None, app.host):
             break
-        path = place.path + (f"?{place.query}" if place.query else "")
+        path = _path_of(place)
         page = _visit(run, app, Request(path=path), jar)
     form = forms.find_form(page.body.decode(errors="replace"), path, login)
     if form is None:
@@ -58,8 +58,12 @@ def log_in(run: Running, app: App, login: Login) -> dict[str, str]:
         raise UsageError(f"the login at {login.path} was refused: it leads back to itself", hint=forms.FORM)
     place = urlsplit(urljoin(form.action, header(answer, "location")))
     if answer.status in REDIRECTS and place.hostname in (None, app.host):  # the page that greets: its messages are shown once
-        _visit(run, app, Request(path=place.path + (f"?{place.query}" if place.query else "")), jar)
+        _visit(run, app, Request(path=_path_of(place)), jar)
     return _secret(jar.pairs())
+
+
+def _path_of(place: SplitResult) -> str:
+    return place.path + (f"?{place.query}" if place.query else "")
 
 
 def _visit(run: Running, app: App, request: Request, jar: Jar) -> Response:
@@ -125,13 +129,10 @@ def relearnt(run: Running, app: App, request: Request) -> Request:
     for response in seen:
         if request.answer.status is not None and response.status != request.answer.status:
             raise UsageError(f"{request.title} answers {response.status} to this login, and {request.answer.status} was raced")
-    found = learning.learn([learning.Seen(one.status, header(one, "content-type"), one.body) for one in seen], minutes_until_now(began))
+    found = learning.learn(
+        [learning.Seen(one.status, header(one, "content-type"), one.body) for one in seen], learning.minutes_between(began, time.time())
+    )
     return msgspec.structs.replace(request, answer=found.answer if found is not None else Answer(status=request.answer.status))
-
-
-def minutes_until_now(began: float) -> set[int]:
-    """The minutes of the hour from then, in seconds since the epoch, until now; no more than a whole hour."""
-    return {time.gmtime(60 * minute).tm_min for minute in range(int(began // 60), min(int(time.time() // 60), int(began // 60) + 59) + 1)}
 
 
 def _holes(request: Request) -> bool:
@@ -150,8 +151,25 @@ def _jar() -> Jar:
     return Jar(secure=True, clock=time.time)
 
 
+def keep_secret(headers: Sequence[tuple[str, str]]) -> None:
+    """The values of headers that prove who asks, and of each cookie, leave by no way."""
+    for name, value in headers:
+        if name.lower() not in SECRET_HEADERS and not redaction.NAMED.search(name):
+            continue
+        parts = [part.partition("=")[2] for part in value.split(";")] if name.lower() == "cookie" else [value.partition(" ")[2]]
+        for secret in (value, *parts):
+            if not captured(secret):
+                redaction.remember(f"header {name}", secret.strip())
+
+
+def captured(text: str) -> bool:
+    """Whether a text of a session waits for a value that an earlier step captures."""
+    return "${" in text
+
+
 def _remember(request: Request) -> None:
     """What a step of a login sends leaves by no way: its form or JSON, and its secret headers."""
+    keep_secret(request.headers)
     text = request.body.decode(errors="replace")
     values = [value for _, value in parse_qsl(text)]
     try:
@@ -159,9 +177,8 @@ def _remember(request: Request) -> None:
     except ValueError:
         found = {}
     values += [str(value) for value in found.values()] if isinstance(found, dict) else []
-    values += [value for name, value in request.headers if name.lower() in SECRET_HEADERS]
     for value in values:
-        if "${" not in value:
+        if not captured(value):
             redaction.remember("login", value)
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from whichworker import redaction
 from whichworker.apps.examine import Look
 from whichworker.config.options import RaceOptions
 from whichworker.errors import UsageError
-from whichworker.lab.login import SECRET_HEADERS, Proof
+from whichworker.lab.login import Proof, captured, keep_secret
 from whichworker.load.http1 import can_be_value
 from whichworker.model import Answer, App, Finding, Permits, Request, Session, Workload
 from whichworker.workloads import forms
@@ -64,7 +63,7 @@ def proof_of(login: str, headers: Sequence[str], *, writes: bool) -> Proof:
             "a login writes to the app's database: nothing was started", hint="--allow-writes, best with a copy of the database"
         )
     found = tuple(_header(text) for text in headers)
-    _keep_secret(found)
+    keep_secret(found)
     return Proof(forms.parse_login(login) if login else None, found)
 
 
@@ -82,7 +81,7 @@ def workload_of(options: RaceOptions, app: App, seen: Look | None, here: Path) -
         for one in asked.requests
     )
     for one in requests:
-        _keep_secret(one.headers)
+        keep_secret(one.headers)
     name = requests[0].path if len(requests) == 1 else f"{len(requests)} requests"
     title = f"{', '.join(one.title for one in requests[:3])}{', …' if len(requests) > 3 else ''}, {asked.source}"
     findings = [Finding(code="requests-left-out", severity="info", text=f"{asked.source}: {asked.left_out}")] if asked.left_out else []
@@ -175,14 +174,4 @@ def _header(text: str) -> tuple[str, str]:
 
 
 def _captured(request: Request) -> bool:
-    return any("${" in text for text in (request.path, request.body.decode(errors="replace"), *(value for _, value in request.headers)))
-
-
-def _keep_secret(headers: Sequence[tuple[str, str]]) -> None:
-    """The values of headers that prove who asks, and of each cookie, leave by no way."""
-    for name, value in headers:
-        if name.lower() not in SECRET_HEADERS and not redaction.NAMED.search(name):
-            continue
-        parts = [part.partition("=")[2] for part in value.split(";")] if name.lower() == "cookie" else [value.partition(" ")[2]]
-        for secret in (value, *parts):
-            redaction.remember(f"header {name}", secret.strip())
+    return any(captured(text) for text in (request.path, request.body.decode(errors="replace"), *(value for _, value in request.headers)))

@@ -22,7 +22,7 @@ from whichworker import redaction
 from whichworker.apps import within
 from whichworker.errors import ServerFailed, UsageError
 from whichworker.lab import prepare
-from whichworker.lab.login import ASK_SECONDS, REDIRECTS, dressed, header, log_in, minutes_until_now, play
+from whichworker.lab.login import ASK_SECONDS, REDIRECTS, dressed, header, log_in, play
 from whichworker.lab.running import Bench, Running, running
 from whichworker.load.http1 import FramingError, Response, fetch, judge_answer
 from whichworker.model import Answer, Finding, Interface, Permits, Question, Request, Workload
@@ -220,7 +220,7 @@ def _settled(question: Question, visit: Visit) -> Reference:
     """The question with the answers that were learnt."""
     findings: list[Finding] = []
     learnt: list[Request] = []
-    minutes = minutes_until_now(visit.began)
+    minutes = learning.minutes_between(visit.began, time.time())
     for request in question.workload.requests:
         responses = visit.answers.get(request, [])
         if request in visit.refused or not responses:

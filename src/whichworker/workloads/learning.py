@@ -51,6 +51,12 @@ def learn(answers: Sequence[Seen], minutes: Collection[int] = ()) -> Learnt | No
     return Learnt(Answer(status=first.status, headers=headers, contains=tuple(parts)), share)
 
 
+def minutes_between(began: float, ended: float) -> set[int]:
+    """The minutes of the hour from one time to another, in seconds since the epoch; all of them from an hour on."""
+    first, last = int(began // 60), int(ended // 60)
+    return {minute % 60 for minute in range(first, min(last, first + 59) + 1)}
+
+
 def clock_of(minutes: Collection[int]) -> re.Pattern[bytes] | None:
     """What shows the time of day at one of these minutes, in any time zone of whole hours; None for no minutes."""
     told = "|".join(f"{minute:02d}" for minute in sorted(set(minutes)))

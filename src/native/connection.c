@@ -12,7 +12,7 @@ enum { TEXT_BYTES = 256 };
 
 /* Watching. A socket is registered once, for reading; for writing only while something is unsent. */
 
-static void watch(Engine *engine, Connection *connection, int operation, bool room) {
+void connection_watch(Engine *engine, Connection *connection, int operation, bool room) {
     struct epoll_event event = {.events = EPOLLIN | (room ? (uint32_t)EPOLLOUT : 0), .data.ptr = connection};
     connection->watching = room;
     if (epoll_ctl(engine->epoll, operation, connection->fd, &event) != 0) {
@@ -75,6 +75,7 @@ static void broke(Engine *engine, Connection *connection, int code) {
     code = connection->trouble ? connection->trouble : code;
     if (!connection->busy) {
         /* Idle: nothing was asked, nothing is missing. */
+        engine->lost++;
         connection_forget(engine, connection);
         schedule_release(engine, connection);
     } else if (!connection->linked) {
@@ -101,7 +102,9 @@ static void note_sent(Engine *engine, Connection *connection, int64_t began, siz
     if (!connection->linked) {
         connection->linked = true;
         engine->refused_since = 0;
-        histogram_record(&counts->connecting, began - connection->since);
+        if (!engine->plan.keep) {
+            histogram_record(&counts->connecting, began - connection->since);
+        }
     }
     if (!connection->start) {
         connection->start = began;
@@ -176,7 +179,7 @@ void connection_open(Engine *engine, Connection *connection) {
         return;
     }
     /* On loopback the connection is mostly made by now: sending at once saves an event and two system calls. */
-    watch(engine, connection, EPOLL_CTL_ADD, !push(engine, connection));
+    connection_watch(engine, connection, EPOLL_CTL_ADD, !push(engine, connection));
 }
 
 static uint32_t draw(Engine *engine) {
@@ -202,7 +205,7 @@ void connection_begin(Engine *engine, Connection *connection, int64_t due) {
     if (connection->fd < 0) {
         connection_open(engine, connection);
     } else if (!push(engine, connection)) {
-        watch(engine, connection, EPOLL_CTL_MOD, true);
+        connection_watch(engine, connection, EPOLL_CTL_MOD, true);
     }
 }
 
@@ -210,7 +213,7 @@ void connection_next(Engine *engine, Connection *connection, bool keep_alive) {
     bool unsent = connection->sent < engine->asks[connection->ask].wire.size;
     end_request(engine, connection);
     if (!keep_alive || unsent) {
-        engine->counts.reconnects += in_window(engine, engine->now);
+        engine->counts.reconnects += in_window(engine, engine->now) && engine->left > 0;
         connection_drop(engine, connection);
     } else {
         connection->spare = true;
@@ -275,7 +278,7 @@ void connection_event(Engine *engine, Connection *connection, uint32_t mask) {
         return;
     }
     if ((mask & EPOLLOUT) && connection->watching && push(engine, connection)) {
-        watch(engine, connection, EPOLL_CTL_MOD, false);
+        connection_watch(engine, connection, EPOLL_CTL_MOD, false);
     }
     if (mask & ~(uint32_t)EPOLLOUT) {
         receive(engine, connection);
@@ -286,7 +289,7 @@ void connection_event(Engine *engine, Connection *connection, uint32_t mask) {
 
 void connection_sweep(Engine *engine) {
     char text[TEXT_BYTES];
-    for (uint32_t at = 0; at < engine->plan.connections; at++) {
+    for (uint32_t at = 0; at < engine->plan.connections && !engine->over; at++) {
         Connection *connection = &engine->connections[at];
         int64_t began = connection->start ? connection->start : connection->linked ? connection->began : connection->since;
         if (connection->busy && began && engine->now - began >= engine->plan.deadline) {

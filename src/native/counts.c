@@ -17,6 +17,9 @@ static bool init_all(Counts *counts) {
 }
 
 bool counts_init(Counts *counts, const Plan *plan) {
+    if (plan->keep) {
+        return true;
+    }
     counts->bucket_count = (size_t)((plan->closes - plan->opens + BUCKET_NS - 1) / BUCKET_NS);
     counts->buckets = calloc(counts->bucket_count, sizeof(int64_t));
     counts->slice_width = BUCKET_NS;
@@ -89,6 +92,10 @@ void count_right(Engine *engine, const Connection *connection, int status, int64
     int64_t placed = placed_at(engine, connection);
     counts->total_right++;
     ask->total_right++;
+    if (engine->plan.keep) {
+        slice_count(engine);
+        return;
+    }
     count_flight(engine, connection, engine->now);
     if (!in_window(engine, placed)) {
         return;

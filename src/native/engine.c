@@ -161,6 +161,9 @@ bool engine_turn(Engine *engine, int64_t until) {
         engine->now = clock_ns(CLOCK_MONOTONIC);
         pass_events(engine, count, until);
     }
+    if (engine->over && engine->plan.keep) {
+        slice_end(engine);
+    }
     return !engine->over;
 }
 
@@ -171,6 +174,7 @@ bool engine_init(Engine *engine, const Plan *plan) {
     engine->timer = -1;
     engine->paced = plan->backlog >= 0;
     engine->sending = true;
+    engine->over = plan->keep; /* until a slice begins */
     engine->left = plan->limit;
     engine->sweep_due = plan->begins + SWEEP_NS;
     engine->arrivals.more = true;
@@ -233,5 +237,6 @@ void engine_free(Engine *engine) {
     free(engine->connections);
     free(engine->arrivals.ring);
     free(engine->buffer);
+    free(engine->slice.times);
     counts_free(&engine->counts);
 }

@@ -99,7 +99,15 @@ typedef struct {
     int64_t flood;   /* failures that end the run, NEVER for none */
     int64_t backlog; /* -1: a closed loop */
     bool spin, stamps, timerfd;
+    bool keep; /* a closed loop in slices: connections persist between them, and nothing but their times is counted */
 } Plan;
+
+/* One slice of an engine that keeps its connections. */
+typedef struct {
+    int64_t *times; /* when each right answer was complete */
+    size_t room, done;
+    int64_t began, stopped, ended; /* the first request; the last moment of sending; nothing in flight any more */
+} Slice;
 
 /* `whole` is of response times in open loop, of service times in closed loop, a part for each slice. */
 typedef struct {
@@ -127,6 +135,8 @@ typedef struct Engine {
     List retries[RETRIES];
     List idle, unopened;
     Arrivals arrivals;
+    Slice slice;
+    int64_t lost; /* connections that the server closed while they were idle */
     int epoll, timer;
     struct epoll_event events[MOST_EVENTS];
     char *buffer;
@@ -171,6 +181,7 @@ void list_leave(Connection *connection);
 
 /* connection.c: sockets. */
 void connection_begin(Engine *engine, Connection *connection, int64_t due);
+void connection_watch(Engine *engine, Connection *connection, int operation, bool room);
 void connection_open(Engine *engine, Connection *connection);
 void connection_event(Engine *engine, Connection *connection, uint32_t mask);
 void connection_next(Engine *engine, Connection *connection, bool keep_alive);
@@ -184,6 +195,13 @@ void connection_refuse(Engine *engine, Connection *connection, const char *text,
 void answer_receive(Engine *engine, Connection *connection, const char *bytes, size_t size, int64_t delay);
 void answer_end(Engine *engine, Connection *connection);
 void ask_free(Ask *ask);
+
+/* slice.c: an engine that keeps its connections. */
+uint32_t slice_look(Engine *engine);                           /* drop what was closed while idle; how many connections are missing */
+bool slice_adopt(Engine *engine, int fd);                      /* take over a connected socket */
+bool slice_begin(Engine *engine, int64_t limit, int64_t most, uint64_t start);
+void slice_end(Engine *engine);
+void slice_count(Engine *engine);
 
 /* counts.c: what was seen. */
 bool counts_init(Counts *counts, const Plan *plan);

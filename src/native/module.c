@@ -87,7 +87,7 @@ static bool read_peer(Plan *plan, const char *host, unsigned short port, const c
 }
 
 static bool check_plan(const Plan *plan) {
-    bool good = plan->connections > 0 && plan->closes > plan->opens;
+    bool good = plan->connections > 0 && (plan->closes > plan->opens || plan->keep);
     if (!good) {
         PyErr_SetString(PyExc_ValueError, "an engine needs a connection and a window");
     }
@@ -96,15 +96,15 @@ static bool check_plan(const Plan *plan) {
 
 static bool read_plan(Plan *plan, EngineObject *self, PyObject *args, PyObject *words) {
     static char *names[] = {"host",  "port",    "path",   "address", "connections", "begins", "opens",  "closes",  "stagger", "deadline",
-                            "limit", "flood",   "backlog", "spin",   "stamps",      "timerfd", "judge", "fail",    NULL};
+                            "limit", "flood",   "backlog", "spin",   "stamps",      "timerfd", "keep",  "judge",   "fail",  NULL};
     const char *host, *path, *address;
     Py_ssize_t path_size;
     unsigned short port;
     long long begins, opens, closes, stagger, deadline, limit, flood, backlog;
-    int spin, stamps, timerfd;
-    if (!PyArg_ParseTupleAndKeywords(args, words, "$sHs#sILLLLLLLLpppOO", names, &host, &port, &path, &path_size, &address,
+    int spin, stamps, timerfd, keep;
+    if (!PyArg_ParseTupleAndKeywords(args, words, "$sHs#sILLLLLLLLppppOO", names, &host, &port, &path, &path_size, &address,
                                      &plan->connections, &begins, &opens, &closes, &stagger, &deadline, &limit, &flood, &backlog,
-                                     &spin, &stamps, &timerfd, &self->judge, &self->fail)) {
+                                     &spin, &stamps, &timerfd, &keep, &self->judge, &self->fail)) {
         self->judge = self->fail = NULL; /* borrowed */
         return false;
     }
@@ -121,6 +121,7 @@ static bool read_plan(Plan *plan, EngineObject *self, PyObject *args, PyObject *
     plan->spin = spin;
     plan->stamps = stamps;
     plan->timerfd = timerfd;
+    plan->keep = keep;
     strncpy(plan->address, address, sizeof plan->address - 1);
     return check_plan(plan) && read_peer(plan, host, port, path, path_size);
 }
@@ -279,12 +280,7 @@ static PyObject *raise_broken(const Engine *engine) {
     return NULL;
 }
 
-static PyObject *engine_turn_until(PyObject *object, PyObject *argument) {
-    EngineObject *self = (EngineObject *)object;
-    long long until = PyLong_AsLongLong(argument);
-    if (until == -1 && PyErr_Occurred()) {
-        return NULL;
-    }
+static PyObject *turn_until(EngineObject *self, int64_t until) {
     if (self->saved != NULL || self->engine.ask_count == 0 || self->engine.epoll < 0) {
         PyErr_SetString(PyExc_RuntimeError, "an engine without requests, ended, or in a turn already");
         return NULL;
@@ -295,6 +291,74 @@ static PyObject *engine_turn_until(PyObject *object, PyObject *argument) {
     PyEval_RestoreThread(saved);
     self->saved = NULL;
     return self->engine.broken != NULL ? raise_broken(&self->engine) : PyBool_FromLong(goes_on);
+}
+
+static PyObject *engine_turn_once(PyObject *object, PyObject *argument) {
+    long long until = PyLong_AsLongLong(argument);
+    return until == -1 && PyErr_Occurred() ? NULL : turn_until((EngineObject *)object, until);
+}
+
+/* Slices. */
+
+static bool can_slice(EngineObject *self) {
+    bool good = self->saved == NULL && self->engine.plan.keep && self->engine.epoll >= 0;
+    if (!good) {
+        PyErr_SetString(PyExc_RuntimeError, "an engine that keeps no connections, ended, or in a turn");
+    }
+    return good;
+}
+
+static PyObject *engine_look(PyObject *object, PyObject *ignored) {
+    EngineObject *self = (EngineObject *)object;
+    (void)ignored;
+    if (!can_slice(self)) {
+        return NULL;
+    }
+    self->saved = PyEval_SaveThread();
+    uint32_t missing = slice_look(&self->engine);
+    PyThreadState *saved = self->saved;
+    PyEval_RestoreThread(saved);
+    self->saved = NULL;
+    return self->engine.broken != NULL ? raise_broken(&self->engine) : Py_BuildValue("IL", missing, (long long)self->engine.lost);
+}
+
+static PyObject *engine_adopt(PyObject *object, PyObject *argument) {
+    EngineObject *self = (EngineObject *)object;
+    long fd = PyLong_AsLong(argument);
+    if ((fd == -1 && PyErr_Occurred()) || !can_slice(self)) {
+        return NULL;
+    }
+    if (fd < 0 || fd > INT_MAX || !slice_adopt(&self->engine, (int)fd)) {
+        PyErr_SetString(PyExc_ValueError, "no connection is missing");
+        return NULL;
+    }
+    return self->engine.broken != NULL ? raise_broken(&self->engine) : Py_NewRef(Py_None);
+}
+
+static PyObject *engine_slice(PyObject *object, PyObject *args) {
+    EngineObject *self = (EngineObject *)object;
+    long long limit, most, until;
+    unsigned long long start;
+    if (!PyArg_ParseTuple(args, "LLKL", &limit, &most, &start, &until) || !can_slice(self)) {
+        return NULL;
+    }
+    if (limit < 1 || most < 1) {
+        PyErr_SetString(PyExc_ValueError, "a slice needs a request, and time");
+        return NULL;
+    }
+    return slice_begin(&self->engine, limit, most, start) ? turn_until(self, until) : PyErr_NoMemory();
+}
+
+static PyObject *engine_sliced(PyObject *object, PyObject *ignored) {
+    const Engine *engine = &((EngineObject *)object)->engine;
+    const Slice *slice = &engine->slice;
+    (void)ignored;
+    if (!can_slice((EngineObject *)object)) {
+        return NULL;
+    }
+    return Py_BuildValue("LLLLLy#", (long long)slice->began, (long long)slice->stopped, (long long)slice->ended,
+                         (long long)engine->counts.reconnects, (long long)engine->counts.most_in_flight,
+                         slice->times ? (const char *)slice->times : "", (Py_ssize_t)(slice->done * sizeof(int64_t)));
 }
 
 static PyObject *engine_stop(PyObject *object, PyObject *ignored) {
@@ -337,7 +401,7 @@ static PyObject *engine_histogram(PyObject *object, PyObject *args) {
         return NULL;
     }
     Histogram *histogram = slice < MOST_SLICES ? find_histogram(&engine->counts, name, slice) : NULL;
-    if (histogram == NULL) {
+    if (histogram == NULL || histogram->counts == NULL) {
         PyErr_SetString(PyExc_KeyError, name);
         return NULL;
     }
@@ -382,7 +446,11 @@ static PyMethodDef engine_methods[] = {
     {"set_deck", engine_set_deck, METH_O, "The numbers of requests in the order in which they are asked, uint32, over and over."},
     {"feed", engine_feed, METH_VARARGS, "Add due times (int64, ns), and whether more will follow."},
     {"ahead", engine_ahead, METH_NOARGS, "How many arrivals are to come, and when the last is due (ns)."},
-    {"turn", engine_turn_until, METH_O, "Run until this time (ns); true while there is something left to do."},
+    {"turn", engine_turn_once, METH_O, "Run until this time (ns); true while there is something left to do."},
+    {"look", engine_look, METH_NOARGS, "Drop what was closed while idle: how many connections are missing, how many were closed."},
+    {"adopt", engine_adopt, METH_O, "Take over a connected socket, by its number, for a connection that is missing."},
+    {"slice", engine_slice, METH_VARARGS, "Begin so many requests within so long (ns), from a place in the deck, and turn until then."},
+    {"sliced", engine_sliced, METH_NOARGS, "Of the last slice: begin, last sending, end; reconnects, most in flight; times (int64)."},
     {"stop", engine_stop, METH_NOARGS, "End the run at the next look, within 100 ms; from any thread."},
     {"close", engine_close, METH_NOARGS, "End the window if it is open, and close every socket."},
     {"histogram", engine_histogram, METH_VARARGS, "The counts, the least and the greatest value (ns) of a histogram."},

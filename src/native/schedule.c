@@ -128,7 +128,7 @@ void schedule_release(Engine *engine, Connection *connection) {
         serve_queue(engine);
     } else if (engine->sending && engine->left > 0) {
         connection_begin(engine, connection, 0);
-    } else {
+    } else if (!engine->plan.keep) {
         connection_drop(engine, connection);
     }
 }
@@ -137,7 +137,8 @@ void schedule_retry(Engine *engine, Connection *connection, int when) {
     if (!engine->sending && !connection->busy) {
         return;
     }
-    engine->counts.reconnects += when != RETRY_SOON && in_window(engine, engine->now);
+    bool again = connection->busy || engine->left > 0;
+    engine->counts.reconnects += again && when != RETRY_SOON && in_window(engine, engine->now);
     connection->retry = engine->now + RETRY_NS[when];
     list_add_last(&engine->retries[when], connection);
 }
@@ -200,6 +201,11 @@ static bool all_admitted(const Engine *engine) {
     return !arrivals->more || arrivals->fed_until >= engine->plan.closes;
 }
 
+/* Whether a connection is of no use once nothing more is sent. */
+static bool is_spent(const Engine *engine, const Connection *connection) {
+    return connection->busy ? !connection->start && !engine->paced : !engine->plan.keep;
+}
+
 void schedule_close(Engine *engine) {
     if (!engine->sending || (engine->paced && !all_admitted(engine))) {
         return;
@@ -213,7 +219,7 @@ void schedule_close(Engine *engine) {
     engine->sending = false;
     for (uint32_t at = 0; at < engine->plan.connections; at++) {
         Connection *connection = &engine->connections[at];
-        if (!connection->busy || (!connection->start && !engine->paced)) {
+        if (is_spent(engine, connection)) {
             connection_forget(engine, connection);
         }
     }

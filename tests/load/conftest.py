@@ -16,16 +16,17 @@ Start = Callable[[Handler], Address]
 
 
 class Listener:
-    """Accepts on loopback and gives each connection to the handler until it is closed."""
+    """Accepts on loopback, or on the Unix socket that it gets, and gives each connection to the handler until it is closed."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, sock: socket.socket | None = None) -> None:
         self._handler = handler
-        self._sock = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._sock = sock or socket.create_server(("127.0.0.1", 0), backlog=128)
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
-        self.address = Address("127.0.0.1", self._sock.getsockname()[1])
+        name = self._sock.getsockname()
+        self.address = Address("", 0, name) if isinstance(name, str) else Address("127.0.0.1", name[1])
 
     def _accept(self) -> None:
         while True:
@@ -46,8 +47,13 @@ class Listener:
             self._open.discard(sock)
             sock.close()
 
+    def refuse(self) -> None:
+        """Accept no more connections."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
-        self._sock.shutdown(socket.SHUT_RDWR)
+        self.refuse()
         self._threads[0].join()
         self._sock.close()
         with self._lock:

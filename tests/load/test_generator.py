@@ -132,7 +132,7 @@ def test_cores_that_are_not_there() -> None:
 
 def test_serving_ends_with_stdin(start: Start) -> None:
     words = io.BytesIO()
-    child.serve(io.BytesIO(msgspec.json.encode(load_of(start(hello))) + b"\n"), words)
+    child.serve(io.BytesIO(msgspec.json.encode(child.Whole(load_of(start(hello)))) + b"\n"), words)
     said = [type(msgspec.json.decode(line, type=child.Word)) for line in words.getvalue().splitlines()]
     assert said == [child.Ready, child.Opens, child.Done]
 

@@ -1,4 +1,4 @@
-"""The process that generates load: reads one Load a line from stdin, answers with the window and the Tally on stdout.
+"""The process that generates load: reads one Task a line from stdin, answers each with its Words on stdout.
 
 Run as `python -m whichworker.load.child PARENT CORE...`. It ends with its stdin, and is killed with its parent.
 """
@@ -6,10 +6,12 @@ Run as `python -m whichworker.load.child PARENT CORE...`. It ends with its stdin
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from typing import BinaryIO
 
 import msgspec
@@ -17,14 +19,43 @@ from msgspec import Struct
 
 from whichworker.errors import UsageError
 from whichworker.load import engine
-from whichworker.model import Load, Tally
+from whichworker.load.seat import Seat
+from whichworker.model import Load, SliceOrder, SliceTally, Tally
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_TIMERSLACK = 29
 
 
+class Whole(Struct, frozen=True, tag=True):
+    """A load to run to its end, on connections of its own: Opens, Going and Done."""
+
+    load: Load
+
+
+class Sit(Struct, frozen=True, tag=True):
+    """A seat to make, in the place of any other of this name: Seated."""
+
+    name: str
+    load: Load
+
+
+class Turn(Struct, frozen=True, tag=True):
+    """A slice of load for a seat: Sliced."""
+
+    order: SliceOrder
+
+
+class Leave(Struct, frozen=True, tag=True):
+    """A seat to close, if it is there: Left."""
+
+    name: str
+
+
+Task = Whole | Sit | Turn | Leave
+
+
 class Ready(Struct, frozen=True, tag=True):
-    """The process is pinned and waits for loads."""
+    """The process is pinned and waits for tasks."""
 
 
 class Opens(Struct, frozen=True, tag=True):
@@ -55,11 +86,30 @@ class Done(Struct, frozen=True, tag=True):
     tally: Tally
 
 
-Word = Ready | Opens | Going | Unusable | Done
+class Seated(Struct, frozen=True, tag=True):
+    """A seat was made; nothing was sent yet."""
+
+    engine: str
+
+
+class Sliced(Struct, frozen=True, tag=True):
+    """A slice is over."""
+
+    tally: SliceTally
+
+
+class Left(Struct, frozen=True, tag=True):
+    """A seat's connections are closed."""
+
+
+Word = Ready | Opens | Going | Unusable | Done | Seated | Sliced | Left
+Say = Callable[[Word], None]
+
+_TASKS: msgspec.json.Decoder[Task] = msgspec.json.Decoder(Task)
 
 
 def main(parent: int, cores: tuple[int, ...]) -> None:
-    """Serve loads until stdin ends."""
+    """Serve tasks until stdin ends."""
     _die_with(parent)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are born ignoring it
     os.sched_setaffinity(0, cores)
@@ -67,20 +117,68 @@ def main(parent: int, cores: tuple[int, ...]) -> None:
     serve(sys.stdin.buffer, sys.stdout.buffer)
 
 
-def serve(loads: BinaryIO, words: BinaryIO) -> None:
-    """Run each Load of `loads`, a JSON line each, and write what happens to `words`, a JSON line each."""
+def serve(tasks: BinaryIO, words: BinaryIO) -> None:
+    """Carry out each Task of `tasks`, a JSON line each, and write what happens to `words`, a JSON line each."""
 
     def say(word: Word) -> None:
         words.write(msgspec.json.encode(word) + b"\n")
         words.flush()
 
+    seats = _Seats()
     say(Ready())
-    for line in loads:
-        load = msgspec.json.decode(line, type=Load)
+    for line in tasks:
         try:
-            say(Done(engine.run(load, lambda opens_ns, closes_ns: say(Opens(opens_ns, closes_ns)), lambda *seen: say(Going(*seen)))))
+            _carry_out(_TASKS.decode(line), seats, say)
         except UsageError as error:
             say(Unusable(error.fact, error.hint))
+    seats.close()
+
+
+def _carry_out(task: Task, seats: _Seats, say: Say) -> None:
+    if isinstance(task, Turn):
+        say(Sliced(seats.slice(task.order)))
+    elif isinstance(task, Sit):
+        say(Seated(seats.make(task.name, task.load)))
+    elif isinstance(task, Leave):
+        seats.leave(task.name)
+        say(Left())
+    else:
+        tally = engine.run(task.load, lambda opens_ns, closes_ns: say(Opens(opens_ns, closes_ns)), lambda *seen: say(Going(*seen)))
+        say(Done(tally))
+
+
+class _Seats:
+    """The seats of this process by name."""
+
+    def __init__(self) -> None:
+        self._seats: dict[str, Seat] = {}
+
+    def make(self, name: str, load: Load) -> str:
+        """Make a seat, in the place of any other of this name; the name of its engine."""
+        self.leave(name)
+        seat = self._seats[name] = engine.take_seat(load)
+        # Before any slice: no collection has time in it, and what is there by now is here to stay.
+        gc.collect()
+        gc.freeze()
+        return seat.engine
+
+    def slice(self, order: SliceOrder) -> SliceTally:
+        """Send one slice of load; raises UsageError for a seat that is not there."""
+        if order.seat not in self._seats:
+            raise UsageError(f"no seat is called {order.seat!r}", hint="make it with seat() before its first slice")
+        return self._seats[order.seat].slice(order)
+
+    def leave(self, name: str) -> None:
+        """Close a seat, if it is there."""
+        seat = self._seats.pop(name, None)
+        if seat is not None:
+            seat.close()
+
+    def close(self) -> None:
+        """Close every seat."""
+        for name in tuple(self._seats):
+            self.leave(name)
+        gc.unfreeze()
 
 
 def _die_with(parent: int) -> None:

@@ -174,12 +174,12 @@ class ClosedLoop(Loop):
         connection.spare = True
         if not keep_alive:
             self._drop(connection)
-            self.window.reconnects += self._sending
         if not self._sending:
             return
         if not self._assign(connection, now, now, now):
             self._finish()
         elif connection.sock is None:
+            self.window.reconnects += 1
             self._open(connection)
         else:
             self._send(connection, now)

@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 from whichworker.errors import UsageError
 from whichworker.load import epoll, native
+from whichworker.load.epoll_seat import EpollSeat
 from whichworker.load.loop import Progress
+from whichworker.load.native_seat import NativeSeat
+from whichworker.load.seat import Seat, check_seat
 from whichworker.model import Load, Tally
 
 
@@ -47,3 +50,9 @@ def run(load: Load, announce: Callable[[int, int], None], progress: Progress | N
     """Carry out a load with the engine chosen for it; see `epoll.run`."""
     engine = native.run if choose(load)[0] == "native" else epoll.run
     return engine(load, announce, progress)
+
+
+def take_seat(load: Load) -> Seat:
+    """A seat of the engine chosen for its load; raises UsageError for a load that cannot be sent in slices."""
+    check_seat(load)
+    return NativeSeat(load) if choose(load)[0] == "native" else EpollSeat(load)

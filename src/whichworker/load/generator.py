@@ -18,9 +18,10 @@ import msgspec
 
 from whichworker.errors import GeneratorFailed, UsageError
 from whichworker.load import engine
-from whichworker.load.child import Done, Going, Opens, Ready, Unusable, Word
+from whichworker.load.child import Done, Going, Leave, Left, Opens, Ready, Seated, Sit, Sliced, Task, Turn, Unusable, Whole, Word
 from whichworker.load.mix import check_load, prepare_asks
-from whichworker.model import Load, Tally
+from whichworker.load.seat import check_order, check_seat
+from whichworker.model import Load, SliceOrder, SliceTally, Tally
 
 START_SECONDS = 30.0
 SPARE_SECONDS = 10.0
@@ -29,7 +30,7 @@ CUT_SECONDS = 2.0
 READ_BYTES = 64 * 1024
 TAIL_BYTES = 4096
 
-T = TypeVar("T", Ready, Opens, Done)
+T = TypeVar("T", Ready, Opens, Done, Seated, Sliced, Left)
 
 _WORDS: msgspec.json.Decoder[Word] = msgspec.json.Decoder(Word)
 
@@ -52,6 +53,7 @@ class Generator:
         self._process: subprocess.Popen[bytes] | None = None
         self._stderr: IO[bytes] | None = None
         self._unread = b""
+        self._deadlines: dict[str, float] = {}  # of the loads of seats, in seconds
 
     def __enter__(self) -> Self:
         return self
@@ -99,7 +101,7 @@ class Generator:
         prepare_asks(load)
         engine.choose(load)
         try:
-            self._tell(load)
+            self._tell(Whole(load))
             window = self._hear(Opens, ends)
             on_window(window.opens_ns, window.closes_ns)
             while isinstance(word := self._next_word(ends), Going):
@@ -111,6 +113,48 @@ class Generator:
             if tally is None:
                 raise
             raise Interrupted(tally) from None
+        except BaseException:
+            self.stop()
+            raise
+
+    def seat(self, name: str, load: Load) -> str:
+        """Make a seat with the load's connections, in the place of any other of this name, and return its engine's name.
+
+        Nothing is sent, and no connection is made, before its first slice. The load's window, settling and stagger do not
+        count here. Raises UsageError for a load that cannot be sent in slices, and GeneratorFailed.
+        """
+        check_seat(load)
+        prepare_asks(load)
+        engine.choose(load)
+        self._deadlines.pop(name, None)
+        seated = self._ask(Sit(name, load), Seated, 0.0)
+        self._deadlines[name] = load.deadline_seconds
+        return seated.engine
+
+    def slice(self, order: SliceOrder) -> SliceTally:
+        """Send one slice of load on the connections of a seat and return what was counted when nothing is in flight any more.
+
+        Connections that are missing are made before. If one cannot be made, nothing is sent, and the failures say why.
+        Raises UsageError for an unknown seat, and GeneratorFailed when the process ends or gives no result in time. After
+        GeneratorFailed, KeyboardInterrupt or any other exception from within the process is gone, and all seats with it.
+        """
+        check_order(order)
+        if order.seat not in self._deadlines:
+            raise UsageError(f"no seat is called {order.seat!r}", hint="make it with seat() before its first slice")
+        return self._ask(Turn(order), Sliced, order.most_seconds + 2 * self._deadlines[order.seat]).tally
+
+    def unseat(self, name: str) -> None:
+        """Close the connections of a seat; nothing happens if there is none of this name."""
+        if self._deadlines.pop(name, None) is not None:
+            self._ask(Leave(name), Left, 0.0)
+
+    def _ask(self, task: Task, kind: type[T], seconds: float) -> T:
+        """Give the process a task of so many seconds, and wait for its end; after any exception but UsageError the process is gone."""
+        try:
+            self._tell(task)
+            return self._hear(kind, time.monotonic() + seconds + SPARE_SECONDS)
+        except UsageError:
+            raise
         except BaseException:
             self.stop()
             raise
@@ -132,6 +176,7 @@ class Generator:
         process, self._process = self._process, None
         stderr, self._stderr = self._stderr, None
         self._unread = b""
+        self._deadlines.clear()
         if process is not None:
             process.kill()
             process.wait()
@@ -139,12 +184,12 @@ class Generator:
                 _close(pipe)
         _close(stderr)
 
-    def _tell(self, load: Load) -> None:
+    def _tell(self, task: Task) -> None:
         if self._process is None:
-            raise GeneratorFailed("the load generator is not running", hint="call start() before run()")
+            raise GeneratorFailed("the load generator is not running", hint="call start() first")
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(msgspec.json.encode(load) + b"\n")
+            self._process.stdin.write(msgspec.json.encode(task) + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._failure("ended between two runs") from None

@@ -6,6 +6,7 @@ import random
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Protocol, TypeVar
 
 from whichworker.errors import UsageError
@@ -15,6 +16,7 @@ from whichworker.model import Load, Request
 
 KNOWN_HEADS = 64  # a new Date every second must not grow the cache for ever
 UNKNOWN = (-1, b"")
+LEAST_DECK = 16_384  # requests, before a deck repeats itself
 
 
 class Weighted(Protocol):
@@ -144,3 +146,12 @@ def draw(choices: Sequence[Drawn], seed: int) -> Iterator[Drawn]:
 def draw_asks(asks: list[Ask], seed: int) -> Iterator[Ask]:
     """Draw for ever, by weight."""
     return draw(asks, seed)
+
+
+def deal(asks: list[Ask], seed: int) -> array[int]:
+    """Whole decks of request numbers: enough of them that their repetition is no pattern a server could follow."""
+    numbers = {id(ask): number for number, ask in enumerate(asks)}
+    size = sum(ask.weight for ask in asks)
+    drawn = [ask for ask in asks if ask.weight > 0]
+    count = size * -(-LEAST_DECK // size) if len(drawn) > 1 else 1
+    return array("I", (numbers[id(ask)] for ask in islice(draw_asks(asks, seed), count)))

@@ -10,19 +10,21 @@ from __future__ import annotations
 import os
 import threading
 import time
-from array import array
 from collections.abc import Callable
-from itertools import islice
 from time import monotonic_ns
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from whichworker.errors import UsageError
-from whichworker.load.mix import Ask, draw_asks, prepare_asks
+from whichworker.load.mix import Ask, deal, prepare_asks
 from whichworker.load.native_judge import Judge
 from whichworker.load.native_tally import Usage, build_tally
 from whichworker.load.pacer import arrivals, expected
 from whichworker.load.quiet import quiet_collector
 from whichworker.model import Load, Pace, Tally
+
+if TYPE_CHECKING:
+    from whichworker.load._native import Engine
 
 _native: ModuleType | None
 try:
@@ -40,7 +42,6 @@ AHEAD_NS = 1_000_000_000
 HEAD_START_NS = 5_000_000
 PROGRESS_SECONDS = 1.0
 SPIN_RATE = 10_000
-LEAST_DECK = 16_384
 
 Announce = Callable[[int, int], None]
 Progress = Callable[[float, int, int], None]
@@ -99,54 +100,54 @@ def _spins(pace: Pace | None, threads: int) -> bool:
     return expected(pace.stages) / max(seconds, 1e-9) / threads > SPIN_RATE
 
 
-def _deal(asks: list[Ask], seed: int) -> bytes:
-    """Whole decks of request numbers: enough of them that their repetition is no pattern a server could follow."""
-    numbers = {id(ask): number for number, ask in enumerate(asks)}
-    size = sum(ask.request.weight for ask in asks)
-    drawn = [ask for ask in asks if ask.request.weight > 0]
-    count = size * -(-LEAST_DECK // size) if len(drawn) > 1 else 1
-    return array("I", (numbers[id(ask)] for ask in islice(draw_asks(asks, seed), count))).tobytes()
+def make_engine(load: Load, judge: Judge, times: tuple[int, int, int], *, number: int = 0, threads: int = 1, keep: bool = False) -> Engine:
+    """Make the engine of one of a load's threads, without requests yet; `times` are its begin and its window (ns).
+
+    An engine that keeps its connections needs no times: it runs slices. Raises UsageError for an address that cannot be used.
+    """
+    assert _native is not None
+    begins, opens, closes = times
+    address = load.address
+    try:
+        engine: Engine = _native.Engine(
+            host=address.host,
+            port=address.port,
+            path=os.fsencode(address.path),
+            address=str(address),
+            connections=_split(load.connections, threads)[number],
+            begins=begins,
+            opens=opens,
+            closes=closes,
+            stagger=round(load.stagger_seconds * 1e9),
+            deadline=round(load.deadline_seconds * 1e9),
+            limit=-1 if load.limit is None else _split(load.limit, threads)[number],
+            flood=-1 if load.flood is None else load.flood,
+            backlog=-(-load.pace.backlog // threads) if load.pace else -1,
+            spin=_spins(load.pace, threads),
+            stamps=load.receive_delay and not address.path,
+            timerfd=False,
+            keep=keep,
+            judge=judge.judge,
+            fail=judge.fail,
+        )
+    except ValueError as error:
+        raise UsageError(f"not an address that can be used: {address}", seen=str(error)) from None
+    return engine
 
 
 class _Share:
     """One thread's part of the load."""
 
     def __init__(self, load: Load, asks: list[Ask], number: int, threads: int, times: tuple[int, int, int]) -> None:
-        assert _native is not None
-        begins, opens, closes = times
-        limit = -1 if load.limit is None else _split(load.limit, threads)[number]
-        address = load.address
         self.judge = Judge(asks)
         self.right = self.failures = 0
         self.error: BaseException | None = None
-        self._begins = begins
+        self._begins = times[0]
         self._number, self._threads = number, threads
         self._chunks = arrivals(load.pace, load.seed, load.limit) if load.pace else iter(())
         self._taken = 0
         self._fed_until = 0 if load.pace else 1 << 62
-        try:
-            self.engine = _native.Engine(
-                host=address.host,
-                port=address.port,
-                path=os.fsencode(address.path),
-                address=str(address),
-                connections=_split(load.connections, threads)[number],
-                begins=begins,
-                opens=opens,
-                closes=closes,
-                stagger=round(load.stagger_seconds * 1e9),
-                deadline=round(load.deadline_seconds * 1e9),
-                limit=limit,
-                flood=-1 if load.flood is None else load.flood,
-                backlog=-(-load.pace.backlog // threads) if load.pace else -1,
-                spin=_spins(load.pace, threads),
-                stamps=load.receive_delay and not address.path,
-                timerfd=False,
-                judge=self.judge.judge,
-                fail=self.judge.fail,
-            )
-        except ValueError as error:
-            raise UsageError(f"not an address that can be used: {address}", seen=str(error)) from None
+        self.engine = make_engine(load, self.judge, times, number=number, threads=threads)
         for ask in asks:
             self.judge.teach(self.engine, ask)
 
@@ -178,7 +179,7 @@ class _Crew:
 
     def __init__(self, load: Load, asks: list[Ask], usage: Usage, progress: Progress | None) -> None:
         threads = max(1, min(load.threads, load.connections))
-        decks = [_deal(asks, load.seed + number) for number in range(threads)]
+        decks = [deal(asks, load.seed + number).tobytes() for number in range(threads)]
         begins = monotonic_ns() + HEAD_START_NS
         self.opens = begins + round((load.stagger_seconds + load.settle_seconds) * 1e9)
         self.closes = self.opens + round(load.window_seconds * 1e9)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from whichworker.load.framing import FramingError, Response, parse_head
 from whichworker.load.http1 import judge_request
 from whichworker.load.mix import Ask
-from whichworker.model import Request
+from whichworker.model import Failure, Request
 
 if TYPE_CHECKING:
     from whichworker.load._native import Engine
@@ -62,6 +62,13 @@ class Judge:
         if seen:
             text = f"{text}: {seen!r}" if text.startswith("bytes") else f"{text}: {seen.decode('latin-1')!r}"
         self._add(kind, f"{self._asks[number].name}: {text}")
+
+    def take_failures(self) -> tuple[Failure, ...]:
+        """All failures since the last time, in the order in which their kinds first came; they are forgotten here."""
+        failures = tuple(Failure(kind=kind, count=self.counts[kind], sample=sample) for kind, sample in self.samples.items())
+        self.counts.clear()
+        self.samples.clear()
+        return failures
 
     def _add(self, kind: str, sample: str) -> None:
         self.counts[kind] += 1

@@ -8,6 +8,18 @@ from contextlib import contextmanager
 
 
 @contextmanager
+def no_collection() -> Iterator[None]:
+    """No garbage collection meanwhile, and none before it: that would take longer than a slice of load."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@contextmanager
 def quiet_collector() -> Iterator[None]:
     """No garbage collection in the middle of a window: it would be read as the server's pause."""
     enabled = gc.isenabled()

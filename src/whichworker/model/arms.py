@@ -130,7 +130,8 @@ class Budget(Struct, frozen=True, kw_only=True):
 class Question(Struct, frozen=True, kw_only=True):
     """Everything that decides what a race measures; `apps` is the same app on each interpreter, by the arms' `python`.
 
-    `slo` is the objective whose capacity is sought (None: one is derived), `rate` the user's own rate of requests, per second.
+    `slo` is the objective whose capacity is sought (None: one is derived if `capacity` is asked for), `rate` the user's own rate of
+    requests, per second.
     `allowed` is what the user lets the app do, in the words of the options. `search` are the seconds of a search whose first step this is
     (None: it is none); `first_step` is the run of that of a second one.
     `database` and `cache` are those of a built-in app, None for any other; `services` says what each service is that runs beside it.
@@ -150,6 +151,7 @@ class Question(Struct, frozen=True, kw_only=True):
     services: dict[str, str] = field(default_factory=dict)
     slo: Slo | None = None
     rate: float | None = None
+    capacity: bool = False
     profile: bool = False
     allowed: tuple[str, ...] = ()
     search: float | None = None

@@ -153,3 +153,51 @@ class Tally(Struct, frozen=True, kw_only=True):
     total_requests: int = 0
     drained_seconds: float = 0.0
     memory_bytes: int = 0
+
+
+class SliceOrder(Struct, frozen=True, kw_only=True):
+    """One slice of load for one seat: so many responses that are not counted, then so many that are.
+
+    Sending stops after `most_seconds`, whatever has been counted. `start` is a place in the deck of requests, modulo its
+    length: the same for all arms of a round, so that each of them gets the same requests. With `profile`, the tally has
+    `times`.
+    """
+
+    seat: str
+    uncounted: int
+    counted: int
+    most_seconds: float
+    start: int = 0
+    profile: bool = False
+
+
+class SliceTally(Struct, frozen=True, kw_only=True):
+    """What a generator counted in one slice. Moments are CLOCK_MONOTONIC nanoseconds.
+
+    `requests` are the counted responses: those after the first `uncounted` of the order, at most its `counted`, that were
+    complete before sending stopped. `seconds` is the time from `opened_ns`, when the last uncounted response was complete
+    (with none: when the slice began), to `closed_ns`, when the last counted one was; all three are 0 if nothing was counted.
+    The slice itself began at `began_ns`, with its first request, and ended at `ended_ns`, when nothing was in flight any more
+    (both 0 if a connection could not be made: then nothing is sent). `responses` are all correct ones of the slice.
+
+    `reopened` counts the connections that the server had closed while they were idle and that were opened again before the
+    first request, `reconnects` those that were opened again later in the slice. `cpu_seconds` and `run_delay_seconds` are
+    the generator's from `began_ns` to `ended_ns`. `times` are the moments at which each correct response was complete, since
+    `began_ns` (ns, in order).
+    """
+
+    engine: str
+    requests: int
+    seconds: float
+    opened_ns: int
+    closed_ns: int
+    began_ns: int
+    ended_ns: int
+    responses: int
+    failures: tuple[Failure, ...]
+    reopened: int
+    reconnects: int
+    cpu_seconds: float
+    run_delay_seconds: float
+    most_in_flight: int
+    times: tuple[int, ...] = ()

@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from whichworker.lab.race import WHOLE_BLOCKS
 from whichworker.probes import cpu, memory, network, snapshot, threads
 from whichworker.process.launch import Launch, Order
+from whichworker.race.run import WHOLE_BLOCKS
 
 WINDOW_SECONDS = 0.5
 LIMIT_SHARE = 0.01

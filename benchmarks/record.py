@@ -13,11 +13,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from whichworker.bench import overlays
+from whichworker.bench.running import Bench, running
+from whichworker.bench.window import WARM_UP_SECONDS, load_and_probe, load_of
 from whichworker.config.options import RaceOptions
-from whichworker.lab import prepare
 from whichworker.lab.ask import ask
-from whichworker.lab.measure import WARM_UP_SECONDS, load_and_probe, load_of
-from whichworker.lab.running import Bench, running
 from whichworker.load.generator import Generator
 from whichworker.probes import machine
 from whichworker.store import places
@@ -30,7 +30,7 @@ def main() -> None:
     """Measure and write the file, block by block, so that an interrupted recording keeps what it has."""
     blocks = int(sys.argv[1]) if len(sys.argv) > 1 else 16
     question, _ = ask("builtin:django", RaceOptions(servers=SERVER, connections=CONNECTIONS), Path.cwd(), places.cache_folder())
-    environments, without = prepare.build(question, places.cache_folder(), print)
+    environments, without = overlays.build(question, places.cache_folder(), print)
     assert not without, without
     described = machine.describe()
     recorded: list[list[list[float]]] = []

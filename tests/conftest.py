@@ -9,17 +9,25 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
+import msgspec
 import pytest
 
 from whichworker.apps.interpreters import inspect, own_base
-from whichworker.lab import prepare
+from whichworker.bench import overlays
+from whichworker.bench.lineup import Lineup
+from whichworker.bench.running import Bench
+from whichworker.bench.slices import Court
 from whichworker.lab.ask import budget_of
-from whichworker.lab.running import Bench
-from whichworker.lab.watch import Silent
+from whichworker.lab.investigation import Plan
 from whichworker.load.generator import Generator
 from whichworker.model import Answer, App, Arm, Question, Request, Workload
+from whichworker.probes.thermometer import Thermometer
+from whichworker.race.preflight import preflight
+from whichworker.race.watch import Silent
 from whichworker.servers import names
 from whichworker.store import places
+from whichworker.store.journal import FILE, Journal
+from whichworker.store.records import Failed, Prepared
 
 # A shell's background job is born ignoring Ctrl-C, and so would be every tool these tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -86,9 +94,24 @@ def faulty_bench(faults: Sequence[tuple[str, str]], folder: Path) -> Bench:
     """A bench with those arms and their environments."""
     question, cache = faulty_question(faults), places.cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
-    environments, without = prepare.build(question, cache, lambda _: None)
+    environments, without = overlays.build(question, cache, lambda _: None)
     assert not without
     return Bench(question, environments, folder, cache)
+
+
+def preflight_of(bench: Bench, generator: Generator) -> dict[str, Prepared | Failed]:
+    """What the preflight of a race finds out about each arm; all launches have ended afterwards."""
+    cores = bench.question.budget.server_cores
+    with Journal(bench.folder / FILE) as journal, Thermometer(cores) as thermometer, Lineup(bench, generator) as lineup:
+        preflight(lineup, Court(bench, generator, thermometer), journal, Silent(), lambda: 60.0)
+        return {record.arm: record for record in journal.records if isinstance(record, Prepared | Failed)}
+
+
+def planned(bench: Bench, *, seconds: float = 20.0) -> Plan:
+    """A plan of this bench, as if everything had been built and asked."""
+    budget = msgspec.structs.replace(bench.question.budget, seconds=seconds)
+    question = msgspec.structs.replace(bench.question, budget=budget)
+    return Plan(question, dict(bench.environments), (), (), bench.folder, bench.cache, bench.folder)
 
 
 def processes_with(mark: str) -> list[int]:

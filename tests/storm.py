@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tests.conftest import processes_with
+from whichworker.bench import overlays
+from whichworker.bench.running import Bench
 from whichworker.config.options import RaceOptions
-from whichworker.lab import prepare
 from whichworker.lab.ask import ask
-from whichworker.lab.running import Bench
 from whichworker.process.launch import LAUNCH_VARIABLE
 from whichworker.process.sockets import is_listening
 from whichworker.servers import table
@@ -35,7 +35,7 @@ HOLDER = """
 import json, sys
 from pathlib import Path
 import msgspec
-from whichworker.lab.running import Bench, running
+from whichworker.bench.running import Bench, running
 from whichworker.model import Environment, Question
 from whichworker.process.launch import children
 
@@ -79,7 +79,7 @@ def shelter(folder: Path) -> Bench:
     """A bench with the environments of all contenders on the built-in Django project."""
     options = RaceOptions(servers=",".join(table.CONTENDERS), workload="json", seed=1)
     question, _ = ask("builtin:django", options, Path.cwd(), places.cache_folder())
-    environments, without = prepare.build(question, places.cache_folder(), lambda _: None)
+    environments, without = overlays.build(question, places.cache_folder(), lambda _: None)
     assert not without, without
     return Bench(question, environments, folder, places.cache_folder())
 

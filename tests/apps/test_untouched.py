@@ -14,13 +14,13 @@ import pytest
 
 from whichworker.apps import environments, locks
 from whichworker.apps.interpreters import inspect, own_base
+from whichworker.bench.overlays import prepare
+from whichworker.bench.running import Bench
 from whichworker.config.options import RaceOptions
 from whichworker.lab import investigation
 from whichworker.lab.ask import ask
-from whichworker.lab.prepare import prepare
-from whichworker.lab.running import Bench
-from whichworker.lab.watch import Silent
 from whichworker.load.generator import Generator
+from whichworker.race.watch import Silent
 from whichworker.store.records import Prepared
 
 pytestmark = pytest.mark.servers

@@ -11,17 +11,17 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests import storm
-from tests.conftest import faulty_bench, faulty_question, processes_with
+from tests.conftest import faulty_bench, faulty_question, preflight_of, processes_with
 
-from whichworker.lab import investigation, running
-from whichworker.lab.measure import ArmFailed, measure
-from whichworker.lab.prepare import prepare
-from whichworker.lab.running import Bench
-from whichworker.lab.watch import Silent
+from whichworker.bench import running
+from whichworker.bench.running import Bench
+from whichworker.bench.window import load_and_probe, load_of
+from whichworker.lab import investigation
 from whichworker.load.generator import Generator
 from whichworker.load.http1 import fetch
-from whichworker.model import Finding, Reading, Request
+from whichworker.model import Finding, Request
 from whichworker.process.launch import LAUNCH_VARIABLE, LOG_BYTES
+from whichworker.race.watch import Silent
 from whichworker.store import places
 from whichworker.store.records import Failed
 
@@ -44,12 +44,6 @@ def one(fault: str, folder: Path, server: str = "waitress") -> Bench:
     return msgspec.structs.replace(bench, question=msgspec.structs.replace(bench.question, budget=budget))
 
 
-def window(bench: Bench, generator: Generator) -> Reading:
-    """One window of the only arm."""
-    arm = bench.question.arms[0]
-    return measure(bench, generator, arm, connections=4, seconds=0.5, repeated=lambda _: None, left=lambda: 0.0)
-
-
 def codes(findings: tuple[Finding, ...] | list[Finding]) -> set[str]:
     """What was found."""
     return {finding.code for finding in findings}
@@ -70,11 +64,13 @@ def assert_gone(folder: Path) -> None:
         ("double-fork", "gunicorn-sync", {"left-running"}),
     ],
 )
-def test_how_a_launch_ends_is_told_with_its_window(fault: str, server: str, found: set[str], tmp_path: Path, generator: Generator) -> None:
-    reading = window(one(fault, tmp_path, server), generator)
-    assert reading.tally.requests > 20
-    assert codes(reading.findings) == found
-    assert all(finding.arm == server for finding in reading.findings)
+def test_how_a_launch_ends_is_told_with_it(fault: str, server: str, found: set[str], tmp_path: Path, generator: Generator) -> None:
+    bench = one(fault, tmp_path, server)
+    with running.running(bench, bench.question.arms[0]) as run:
+        tally, _ = load_and_probe(bench, generator, run, load_of(bench, run, 4, 0.3, 0.1))
+    assert tally.requests > 20
+    assert codes(run.findings) == found
+    assert all(finding.arm == server for finding in run.findings)
     assert_gone(tmp_path)
 
 
@@ -108,19 +104,16 @@ def test_a_flooded_log_stays_small_and_its_end_is_kept(tmp_path: Path) -> None:
 
 def test_a_server_that_eats_memory_is_killed_and_says_why(tmp_path: Path, generator: Generator) -> None:
     bench = one("memory", tmp_path)
-    record = prepare(bench, generator, bench.question.arms[0])
+    record = preflight_of(bench, generator)["waitress"]
     assert isinstance(record, Failed)
     (failure,) = record.failures
     assert failure.kind == "memory"
     assert "over the limit of 200 MB, and were killed" in failure.sample
     assert_gone(tmp_path)
-    with pytest.raises(ArmFailed) as caught:
-        window(bench, generator)
-    assert [failure.kind for failure in caught.value.failures] == ["memory"]
 
 
 def test_a_race_tells_of_all_of_them_and_ranks_who_is_well(tmp_path: Path, state: Path) -> None:
-    question = faulty_question([("waitress", ""), ("waitress", "ignore-term"), ("gunicorn-sync", "memory")], seconds=34)
+    question = faulty_question([("waitress", ""), ("waitress", "ignore-term"), ("gunicorn-sync", "memory")], seconds=20)
     budget = msgspec.structs.replace(question.budget, memory_bytes=MEMORY_BYTES)
     planned = investigation.plan(msgspec.structs.replace(question, budget=budget), [], tmp_path, places.cache_folder(), Silent())
     result = investigation.carry_out(planned, Silent(), "whichworker race")

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from tests.origin import Origin, serving
 
-from whichworker.lab import open_files
+from whichworker.bench import open_files
 
 TOOL = [sys.executable, "-m", "whichworker"]
 UNLIMITED = resource.RLIM_INFINITY
 ALLOW = """
 import resource, subprocess, sys
 from whichworker.errors import UsageError
-from whichworker.lab import open_files
+from whichworker.bench import open_files
 try:
     open_files.allow(int(sys.argv[1]))
 except UsageError as error:

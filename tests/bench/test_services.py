@@ -22,14 +22,14 @@ import pytest
 from click.testing import CliRunner
 from tests.conftest import PROJECTS, faulty_question
 
+from whichworker.bench import overlays, services
+from whichworker.bench.running import Bench, running
+from whichworker.bench.services import Look, Needs, backing, describe, with_services
 from whichworker.cli.main import cli
 from whichworker.config.options import RaceOptions
 from whichworker.design.validity import arm_fault, refusal
 from whichworker.errors import EnvironmentFailed, UsageError
-from whichworker.lab import prepare, services
 from whichworker.lab.ask import ask
-from whichworker.lab.running import Bench, running
-from whichworker.lab.services import Look, Needs, backing, describe, with_services
 from whichworker.model import App, Probes, Tally
 from whichworker.process.launch import Order
 from whichworker.services import postgres, redis
@@ -120,7 +120,7 @@ HOLDER = """
 import json, sys, time
 from contextlib import AbstractContextManager
 from pathlib import Path
-from whichworker.lab.services import Needs, backing
+from whichworker.bench.services import Needs, backing
 folder = Path(sys.argv[1])
 with backing(Needs(database="postgres", cache="redis", upstream=True), (), cores=(int(sys.argv[2]),), folder=folder, cache=folder) as found:
     pids = [pid for launch in found.launches.values() for pid in launch.pids()]
@@ -267,7 +267,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path, installed: None) -> It
     options = RaceOptions(servers=request.param, workload="query-json", database="postgres", cache="redis")
     question, _ = ask("builtin:django", options, tmp_path, cache)
     assert set(question.services) == {"postgres", "redis"}
-    environments, without = prepare.build(question, cache, lambda _: None)
+    environments, without = overlays.build(question, cache, lambda _: None)
     assert not without
     with services.serving(question, tmp_path, cache, lambda _: None) as found:
         yield Bench(question, environments, tmp_path, cache, found)

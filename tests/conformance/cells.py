@@ -12,12 +12,12 @@ import msgspec
 from msgspec import Struct, field
 
 from whichworker.apps import environments
+from whichworker.bench import overlays
+from whichworker.bench.running import Bench
 from whichworker.config.options import RaceOptions
 from whichworker.errors import ServerFailed, WhichworkerError
-from whichworker.lab import prepare
 from whichworker.lab.ask import ask
 from whichworker.lab.conformance import examine
-from whichworker.lab.running import Bench
 from whichworker.model import Budget, Question
 from whichworker.servers import names
 from whichworker.workloads.conformance import CASES, Outcome
@@ -81,7 +81,7 @@ def measure(arm: str, platform: Platform, cache: Path) -> Cell:
     cell = Cell(arm=arm, django=django, python=python, date=today)
     try:
         question = question_of(arm, platform, cache)
-        found, without = prepare.build(question, cache, lambda _: None)
+        found, without = overlays.build(question, cache, lambda _: None)
     except WhichworkerError as error:
         return msgspec.structs.replace(cell, reason=error.fact)
     if without:

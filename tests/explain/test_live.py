@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import processes_with
+from whichworker.bench import overlays
+from whichworker.bench.running import Bench, running
 from whichworker.errors import ServerFailed
 from whichworker.explain import endings, knobs
 from whichworker.explain.beside import calling, connections_for
@@ -21,8 +23,6 @@ from whichworker.explain.plan import ExplainRun
 from whichworker.explain.scene import Scene
 from whichworker.explain.staircase import climb, stair, weigh
 from whichworker.explain.volley import Stay
-from whichworker.lab import prepare
-from whichworker.lab.running import Bench, running
 from whichworker.result.explain import ExplainedArm
 from whichworker.store import places
 
@@ -44,7 +44,7 @@ def bench_of(worker: str, folder: Path) -> Bench:
     """A bench with this worker on the built-in project."""
     cache = places.cache_folder()
     question = ask(ExplainRun(workers=(worker,), command="", folder=folder, cache=cache), Quiet())
-    environments, without = prepare.build(question, cache, lambda _: None)
+    environments, without = overlays.build(question, cache, lambda _: None)
     assert not without, without
     return Bench(question, environments, folder, cache)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.conftest import faulty_question
 
-from whichworker.lab.diagnosis import diagnose
+from whichworker.judge.diagnosis import diagnose
 from whichworker.model import Failure
 from whichworker.store.records import Failed
 

@@ -9,7 +9,7 @@ import pytest
 from tests.lab.test_capacity import shot, sought
 
 from whichworker.design.validity import arm_fault, refusal, shot_refusal, too_fast
-from whichworker.lab.gates import gates_of
+from whichworker.judge.gates import gates_of
 from whichworker.load.histogram import Histogram
 from whichworker.model import Answer, Failure, Probes, Reading, Request, Tally, Workload
 from whichworker.store.records import Prepared, Shot

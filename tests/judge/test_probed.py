@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from whichworker.lab.probed import middle_of, probed
+from whichworker.judge.probed import middle_of, probed
 from whichworker.model import Probes, Reading, Tally
 
 PROBES = Probes(

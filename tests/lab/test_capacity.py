@@ -12,12 +12,13 @@ from tests.conftest import faulty_bench
 
 from whichworker.design import objectives
 from whichworker.design.hunt import Hunt
+from whichworker.judge import hunts
+from whichworker.judge.second_stage import SecondStage
 from whichworker.lab import capacity
-from whichworker.lab.capacity_verdict import SecondStage
-from whichworker.lab.watch import Silent
 from whichworker.load.generator import Generator
 from whichworker.load.histogram import Histogram
 from whichworker.model import Probes, Question, Slo
+from whichworker.race.watch import Silent
 from whichworker.result import ArmResult
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Prepared, Shot, Sought, Unsought
@@ -90,7 +91,7 @@ def hunted(most: int = 200, patience: float = math.inf, steep: float = 20) -> li
         late = min(count, round(count * 0.01 * (asked.rate / 700) ** steep))
         times = {"settle": asked.settle_seconds, "window": asked.window_seconds}
         record = shot(asked.phase, asked.rate, count, (late, 0), **times, slices=((count, late),) * 10)
-        hunt.take(asked, capacity.seen_of(record))
+        hunt.take(asked, hunts.seen_of(record))
         found.append(record)
     return found
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from whichworker.bench import overlays
+from whichworker.bench.running import Bench, Running, running
 from whichworker.config.options import RaceOptions
-from whichworker.lab import prepare
 from whichworker.lab.ask import ask
-from whichworker.lab.running import Bench, Running, running
 from whichworker.load.generator import Generator
 from whichworker.model import Load, Session, Tally
 from whichworker.store import places
@@ -30,7 +30,7 @@ def circus() -> tuple[Session, ...]:
 def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
     cache = places.cache_folder()
     question, _ = ask("builtin:django", RaceOptions(servers=request.param), tmp_path, cache)
-    environments, without = prepare.build(question, cache, lambda _: None)
+    environments, without = overlays.build(question, cache, lambda _: None)
     assert not without
     with running(Bench(question, environments, tmp_path, cache), question.arms[0]) as run:
         yield run

@@ -15,13 +15,13 @@ from tests.conftest import faulty_bench
 
 from whichworker.apps import builtin
 from whichworker.apps.interpreters import own_base
+from whichworker.bench.running import Bench, Running
 from whichworker.errors import ServerFailed
-from whichworker.lab import investigation, preflight, prepare
+from whichworker.lab import investigation, preflight
 from whichworker.lab.ask import budget_of
 from whichworker.lab.conformance import Scene, attempt, encode_chunked
-from whichworker.lab.running import Bench, Running
-from whichworker.lab.watch import Silent
 from whichworker.model import Address, Answer, App, Arm, Environment, Question, Request
+from whichworker.race.watch import Silent
 from whichworker.servers import names, table
 from whichworker.workloads.conformance import BODY, CASES, Case, Outcome, own_cases, post
 from whichworker.workloads.table import workload
@@ -256,7 +256,7 @@ def test_an_arm_that_is_kept_out_is_explained_in_the_result(
     tmp_path: Path, examined: list[str], state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = builtin_bench(tmp_path, "waitress")
-    monkeypatch.setattr(prepare, "build", lambda *_, **__: (dict(bench.environments), []))
+    monkeypatch.setattr(overlays, "build", lambda *_, **__: (dict(bench.environments), []))
     planned = investigation.plan(bench.question, [], tmp_path, tmp_path, Silent())
     result = investigation.carry_out(planned, Silent(), "whichworker race")
     (arm,) = result.arms

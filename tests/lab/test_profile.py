@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from tests.conftest import PROJECTS, faulty_bench, faulty_question
 
-from whichworker.lab import prepare
+from whichworker.bench import overlays
+from whichworker.bench.running import Bench
 from whichworker.lab.profile import innermost, profile, shares
-from whichworker.lab.running import Bench
 from whichworker.load.generator import Generator
 from whichworker.model import Answer, Request, Workload
 from whichworker.store import places
@@ -49,7 +49,7 @@ def test_a_loop_that_is_blocked_is_late(tmp_path: Path, generator: Generator) ->
     apps = {label: msgspec.structs.replace(app, **blocked, environment=environment) for label, app in question.apps.items()}
     ok = Workload(name="ok", title="ok", requests=(Request(path="/", answer=Answer(status=200, body=b"ok")),))
     question = msgspec.structs.replace(question, apps=apps, workload=ok)
-    environments, without = prepare.build(question, places.cache_folder(), lambda _: None)
+    environments, without = overlays.build(question, places.cache_folder(), lambda _: None)
     assert not without
     found = profile(Bench(question, environments, tmp_path, places.cache_folder()), generator, "uvicorn", 4)
     if not isinstance(found, Profiled):

@@ -13,10 +13,10 @@ import msgspec
 import pytest
 from tests.lab.meeting import upstream
 
+from whichworker.bench import overlays, services
+from whichworker.bench.running import Bench, Running, running
 from whichworker.config.options import RaceOptions
-from whichworker.lab import prepare, services
 from whichworker.lab.ask import ask
-from whichworker.lab.running import Bench, Running, running
 from whichworker.load.generator import Generator
 from whichworker.load.http1 import Response, fetch, judge_answer
 from whichworker.model import Load, Request, Workload
@@ -41,7 +41,7 @@ def serving(
     question, _ = ask(app, asked, folder, cache)
     arms = tuple(msgspec.structs.replace(arm, environment={**arm.environment, **(environment or {})}) for arm in question.arms)
     question = msgspec.structs.replace(question, arms=arms)
-    environments, without = prepare.build(question, cache, lambda _: None)
+    environments, without = overlays.build(question, cache, lambda _: None)
     assert not without, without
     needs = msgspec.structs.replace(services.needs_of(question), upstream=beside)
     cores = services.cores_of(question.budget)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from tests.conftest import faulty_bench, processes_with
 
+from whichworker.bench.running import Bench
 from whichworker.lab import supervise
-from whichworker.lab.running import Bench
 from whichworker.lab.supervise import Supervisor
 from whichworker.load.http1 import fetch
 from whichworker.model import Address

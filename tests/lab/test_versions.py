@@ -11,11 +11,11 @@ import pytest
 
 from whichworker.apps import interpreters
 from whichworker.apps.environments import uv_path
+from whichworker.bench import overlays
+from whichworker.bench.running import Bench, running
 from whichworker.config.options import RaceOptions
 from whichworker.errors import UsageError
-from whichworker.lab import prepare
 from whichworker.lab.ask import ask
-from whichworker.lab.running import Bench, running
 from whichworker.model import Environment
 from whichworker.store import places
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.servers
 
 def bench_of(options: RaceOptions, folder: Path) -> Bench:
     question, _ = ask("builtin:django", options, folder, places.cache_folder())
-    environments, without = prepare.build(question, places.cache_folder(), lambda _: None)
+    environments, without = overlays.build(question, places.cache_folder(), lambda _: None)
     assert not without
     return Bench(question, environments, folder, places.cache_folder())
 

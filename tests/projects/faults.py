@@ -8,6 +8,7 @@ import threading
 import time
 
 FAULT = os.environ.get("FAULT", "")
+MARK = os.environ.get("FAULT_MARK", "")  # the faults named …-when begin when this file is there
 BODY = b'{"answer": 42}'
 seen = 0
 
@@ -16,6 +17,16 @@ if FAULT == "import":
 if FAULT == "ignore-term":
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+
+
+def spin():
+    """Keep a core busy, whether anybody asks or not."""
+    while True:
+        pass
+
+
+if FAULT == "spins":
+    threading.Thread(target=spin, daemon=True).start()
 
 
 def application(environ, start_response):
@@ -32,6 +43,10 @@ def application(environ, start_response):
         time.sleep(3600)
     elif FAULT == "dies" and seen > 50:
         os.kill(os.getppid() if "gunicorn" in sys.argv[0] else os.getpid(), signal.SIGKILL)
+    elif FAULT.endswith("-when") and os.path.exists(MARK):
+        status, body = when_told(status, body)
+    elif FAULT == "slow":
+        burn(0.002)
     elif FAULT == "double-fork" and seen == 1:
         fork_away()
     elif FAULT in ("flood", "memory") and seen == 1:
@@ -42,6 +57,23 @@ def application(environ, start_response):
         os.kill(os.getpid(), signal.SIGSTOP)
     start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]
+
+
+def when_told(status, body):
+    """Go wrong now: `dies-once-when` takes the mark away, so that the next launch is well."""
+    if FAULT == "wrong-when":
+        return status, b'{"answer": 41}'
+    if FAULT == "dies-once-when":
+        os.unlink(MARK)
+    os.kill(os.getppid() if "gunicorn" in sys.argv[0] else os.getpid(), signal.SIGKILL)
+    return status, body
+
+
+def burn(seconds):
+    """Use so much CPU time in this thread."""
+    ends = time.thread_time() + seconds
+    while time.thread_time() < ends:
+        pass
 
 
 def fork_away():

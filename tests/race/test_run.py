@@ -9,8 +9,8 @@ import pytest
 from tests.conftest import faulty_question
 
 from whichworker.design.race import TWIN, Race
-from whichworker.lab.race import close_torn_block, replay, settle
 from whichworker.model import Failure, Probes, Question, Reading, Tally
+from whichworker.race.run import close_torn_block, replay, settle
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import BlockEnd, Failed, Prepared, Record, Settled, Window
 

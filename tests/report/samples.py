@@ -21,6 +21,8 @@ from whichworker.result import (
     CurvePoint,
     Estimate,
     Gate,
+    RaceVerdict,
+    Ratio,
     Result,
     Run,
     SaturationLatency,
@@ -30,6 +32,8 @@ from whichworker.result import (
 )
 
 BLOCKS = 8
+"""Stretches of the race, of fifteen rounds each."""
+ROUNDS = 15
 TRACEBACK = """Traceback (most recent call last):
   File "/srv/env/lib/python3.12/site-packages/hypercorn/trio/__init__.py", line 9, in <module>
     import trio
@@ -38,7 +42,7 @@ ModuleNotFoundError: No module named 'trio'"""
 
 @dataclass(frozen=True)
 class Contender:
-    """What a sample says about one ranked arm; `blocks` is how many it stayed in the race."""
+    """What a sample says about one ranked arm; `blocks` is how many stretches it stayed in the race."""
 
     name: str
     server: str
@@ -50,16 +54,17 @@ class Contender:
     cold: float
     blocks: int = BLOCKS
     settings: dict[str, int | str] = field(default_factory=dict)
+    connections: int = 8
 
 
 CONTENDERS = (
     Contender("granian-wsgi", "granian", "2.5.4", 3120, (1, 3), 312e-6, 61_300_000, 0.71, 8, {"workers": 1, "blocking_threads": 2}),
-    Contender("gunicorn-gthread", "gunicorn", "23.0.0", 3085, (1, 3), 297e-6, 74_900_000, 0.58, 8, {"workers": 1, "threads": 8}),
+    Contender("gunicorn-gthread", "gunicorn", "23.0.0", 3085, (1, 3), 297e-6, 54_900_000, 0.58, 8, {"workers": 1, "threads": 8}, 16),
     Contender("gunicorn-gevent", "gunicorn", "23.0.0", 3041, (1, 4), 318e-6, 82_100_000, 0.83, 8, {"workers": 1}),
     Contender("gunicorn-sync", "gunicorn", "23.0.0", 2890, (3, 4), 331e-6, 58_200_000, 0.52, 8, {"workers": 2}),
     Contender("waitress", "waitress", "3.0.2", 2466, (5, 5), 401e-6, 55_400_000, 0.49, 7, {"threads": 8}),
     Contender("granian-asgi-uvloop", "granian", "2.5.4", 1914, (6, 7), 518e-6, 66_800_000, 0.94, 5, {"loop": "uvloop"}),
-    Contender("uvicorn[workers=2]", "uvicorn", "0.35.0", 1790, (6, 8), 553e-6, 131_000_000, 1.12, 4, {"workers": 2}),
+    Contender("uvicorn[workers=2]", "uvicorn", "0.35.0", 1790, (6, 8), 553e-6, 131_000_000, 1.12, 4, {"workers": 2}, 32),
     Contender("hypercorn-asyncio", "hypercorn", "0.17.3", 1388, (7, 9), 712e-6, 79_400_000, 0.91, 4),
     Contender("daphne", "daphne", "4.2.1", 1102, (8, 9), 903e-6, 88_700_000, 1.37, 4),
 )
@@ -68,8 +73,13 @@ RESET = Failure(kind="reset", count=2, sample="connection reset after 0 of 1843 
 
 
 def race() -> Result:
-    """A finished, valid race of 12 arms: nine ranked with claims, ties and drops, one failed, one refused, one invalid."""
+    """A finished, valid race of 12 arms that is not decided.
+
+    Nine are ranked, of which one is tied with the leader, one is undetermined and seven are claimed
+    slower, five of these early; one failed, one was refused, one is invalid.
+    """
     names = [one.name for one in CONTENDERS]
+    lead = CONTENDERS[0].rate
     return Result(
         question=question(),
         machine=machine(),
@@ -82,28 +92,116 @@ def race() -> Result:
             finished=True,
         ),
         validity=Validity(state="valid"),
+        verdict=RaceVerdict(
+            state="undecided",
+            headline=f"Not decided between {names[0]} and {names[2]}: about 40 s more would decide",
+            leader=names[0],
+            tied_with=(names[1],),
+            undecided_against=(names[2],),
+            seconds_to_decide=38.0,
+        ),
         findings=findings(),
         arms=(*(ranked(one) for one in CONTENDERS), *unranked()),
         leader=names[0],
         claims=(
-            Claim(better=names[0], worse=names[4], ratio=1.265, low=1.19, high=1.345),
-            Claim(better=names[0], worse=names[5], ratio=1.63, low=1.48, high=1.79),
-            Claim(better=names[0], worse=names[3], ratio=1.08, low=1.01, high=1.155),
+            *(behind_the_leader(one.name, lead / one.rate) for one in CONTENDERS[3:]),
             Claim(better=names[1], worse=names[4], ratio=1.251, low=1.172, high=1.335),
         ),
         ties=((names[0], names[1]), (names[1], names[2])),
         undetermined=((names[0], names[2]), (names[2], names[3])),
-        blocks=BLOCKS,
-        blocks_to_decide=5,
-        twin=Twin(arm=names[1], blocks=BLOCKS, ratio=1.004, evidence=0.41, limit=20.0),
+        blocks=BLOCKS * ROUNDS,
+        blocks_to_decide=75,
+        twin=Twin(arm=names[1], blocks=BLOCKS * ROUNDS, ratio=1.004, evidence=0.41, limit=20.0),
         advice=AdvisedArm(
             arm=names[1],
             settings={"workers": 1, "threads": 8},
-            because="gunicorn-gthread ties with granian-wsgi, the fastest arm, within 3 % and needs 5 % less CPU per request.",
+            because="it is tied with granian-wsgi, which leads, within 3% and needs the least memory;"
+            " granian-wsgi is not decided against gunicorn-gevent",
             command=("gunicorn", "-k", "gthread", "-w", "1", "--threads", "8", "-b", "127.0.0.1:8000", "shop.wsgi:application"),
             runner_up=names[0],
         ),
         windows=windows(),
+    )
+
+
+def behind_the_leader(name: str, ratio: float) -> Claim:
+    """A claim of the leader, as wide as four percent."""
+    lead = CONTENDERS[0].name
+    return Claim(better=lead, worse=name, ratio=ratio, low=0.96 * ratio, high=1.04 * ratio)
+
+
+def clear() -> Result:
+    """A race that the leader won: everyone else is claimed slower."""
+    whole, names = race(), [one.name for one in CONTENDERS]
+    lead = CONTENDERS[0].rate
+    return replace(
+        whole,
+        verdict=RaceVerdict(
+            state="clear",
+            headline=f"Clear winner: {names[0]} is faster than all 8 other server setups",
+            leader=names[0],
+        ),
+        arms=(
+            replace(whole.arms[0], rank_low=1, rank_high=1),
+            *(replace(arm, rank_low=2, rank_high=4) for arm in whole.arms[1:4]),
+            *whole.arms[4:],
+        ),
+        claims=tuple(behind_the_leader(one.name, lead / one.rate) for one in CONTENDERS[1:]),
+        ties=(),
+        undetermined=(),
+        blocks_to_decide=None,
+        advice=AdvisedArm(
+            arm=names[0],
+            settings={"workers": 1, "blocking_threads": 2},
+            because="it is faster than all 8 others",
+            command=("granian", "--interface", "wsgi", "shop.wsgi:application"),
+            runner_up=names[1],
+        ),
+    )
+
+
+def tied() -> Result:
+    """A race whose three fastest are tied; all others are claimed slower."""
+    whole, names = race(), [one.name for one in CONTENDERS]
+    return replace(
+        whole,
+        verdict=RaceVerdict(
+            state="tied",
+            headline=f"Tied: {names[0]}, {names[1]} and {names[2]} are within 3% of each other. Take the cheaper one.",
+            leader=names[0],
+            tied_with=(names[1], names[2]),
+        ),
+        ties=((names[0], names[1]), (names[0], names[2]), (names[1], names[2])),
+        undetermined=(),
+        blocks_to_decide=None,
+        advice=replace(whole.advice, because="it is tied with granian-wsgi, which leads, within 3% and needs the least memory")
+        if whole.advice
+        else None,
+    )
+
+
+def old() -> Result:
+    """A result from before slices: blocks of windows, no verdict, and those that left early are not claimed slower."""
+    whole = race()
+    arms = tuple(
+        replace(
+            arm,
+            windows=min(arm.windows, BLOCKS),
+            launches=min(arm.windows, BLOCKS),
+            connections=arm.connections and 16,
+            against_leader=None,
+            idle_share=None,
+        )
+        for arm in whole.arms
+    )
+    return replace(
+        whole,
+        verdict=None,
+        question=replace(whole.question, connections=16),
+        arms=arms,
+        claims=whole.claims[:3],
+        blocks=BLOCKS,
+        blocks_to_decide=5,
     )
 
 
@@ -170,7 +268,7 @@ def question() -> AskedQuestion:
         claims="leader",
         seed=1,
         time_seconds=120.0,
-        connections=16,
+        connections=None,
         server_cores=(1,),
         generator_cores=(0,),
     )
@@ -195,7 +293,7 @@ def findings() -> tuple[Finding, ...]:
         Finding(
             code="arm-failed",
             severity="error",
-            text="never gave a right answer",
+            text="never gave a correct response",
             arm="hypercorn-trio",
             evidence=TRACEBACK,
             hint="install hypercorn[trio] in the environment of the app",
@@ -203,10 +301,10 @@ def findings() -> tuple[Finding, ...]:
         Finding(
             code="foreign-cpu",
             severity="warning",
-            text="another process used the server core in 6 of 96 windows; they were repeated",
+            text="6 samples were taken again because other processes used the cores",
             evidence="foreign share 0.31 0.27 0.44 0.29 0.26 0.38, limit 0.25",
         ),
-        Finding(code="cold-start-slow", severity="warning", text="took more than a second from start to first answer", arm="daphne"),
+        Finding(code="cold-start-slow", severity="warning", text="took more than a second from start to first response", arm="daphne"),
         Finding(code="app-found", severity="info", text="no app was named and none found here: the built-in Django project was raced"),
     )
 
@@ -216,6 +314,8 @@ def ranked(one: Contender) -> ArmResult:
     half = 0.018 + 0.05 / one.blocks
     interval = Estimate(value=one.rate, low=round(one.rate * (1 - half), 1), high=round(one.rate * (1 + half), 1))
     quick = 16 / one.rate
+    ratio = one.rate / CONTENDERS[0].rate
+    near = Ratio(value=ratio, low=ratio * 0.98, high=ratio * 1.02, interval="95 %")
     return ArmResult(
         name=one.name,
         server=one.server,
@@ -231,10 +331,12 @@ def ranked(one: Contender) -> ArmResult:
         cpu_seconds_per_request=one.cpu,
         memory_bytes=one.memory,
         cold_start_seconds=one.cold,
+        against_leader=None if one is CONTENDERS[0] else near,
+        idle_share=0.001,
         latency_at_saturation_seconds=SaturationLatency(p50=quick, p99=quick * 3.2 if one.blocks > 4 else None),
-        connections=16,
-        windows=one.blocks,
-        launches=one.blocks,
+        connections=one.connections,
+        windows=one.blocks * ROUNDS,
+        launches=max(1, one.blocks // 4),
         repeats=1 if one.name == "waitress" else 0,
         failures=(RESET,) if one.name == "gunicorn-sync" else (),
         dropped=one.blocks < BLOCKS,
@@ -268,7 +370,7 @@ def bare(name: str, state: ArmState, *failures: Failure) -> ArmResult:
 
 
 def windows(blocks: int = BLOCKS, seed: int = 7) -> tuple[Window, ...]:
-    """The windows of the ranked arms: a block effect they share, and noise of their own."""
+    """The stretches of the ranked arms: an effect of time that they share, and noise of their own."""
     noise = random.Random(seed)
     found = []
     for block in range(blocks):
@@ -285,20 +387,28 @@ def invalid() -> Result:
     """A race whose twins differed: it must not be believed, though it still holds numbers and an advice."""
     reasons = (
         "the twins of gunicorn-gthread differed by 9 %, and they are the same arm",
-        "more than half of the windows were refused",
+        "others used the cores in more than half of all slices",
     )
     twin = Twin(arm="gunicorn-gthread", blocks=BLOCKS, ratio=1.09, evidence=57.0, limit=20.0)
     return replace(race(), validity=Validity(state="invalid", reasons=reasons), twin=twin)
 
 
 def interrupted() -> Result:
-    """A race that was stopped early: ranked so far, nothing claimed, nothing advised."""
+    """A race that was stopped early: four are still undecided, nothing is advised."""
     whole = race()
-    names = [one.name for one in CONTENDERS[:5]]
+    names = [one.name for one in CONTENDERS[:4]]
+    lead = CONTENDERS[0].rate
     return replace(
         whole,
         run=replace(whole.run, finished=False, seconds=48.0),
-        claims=(),
+        verdict=RaceVerdict(
+            state="undecided",
+            headline=f"Not decided between {names[0]} and {names[1]}, {names[2]} and {names[3]}: about 85 s more would decide",
+            leader=names[0],
+            undecided_against=tuple(names[1:]),
+            seconds_to_decide=84.0,
+        ),
+        claims=tuple(behind_the_leader(one.name, lead / one.rate) for one in CONTENDERS[4:]),
         ties=(),
         undetermined=tuple(combinations(names, 2)),
         advice=None,
@@ -307,11 +417,14 @@ def interrupted() -> Result:
 
 
 def single() -> Result:
-    """A race of one arm: intervals only."""
+    """A race of one arm: nothing to compare with."""
     whole, only = race(), CONTENDERS[0]
-    advice = AdvisedArm(arm=only.name, settings={}, because="It is the only arm that was asked for.", command=("granian", "shop.wsgi"))
+    headline = f"{only.name} is the only server setup that could be measured"
+    because = "it is the only server setup that could be measured"
+    advice = AdvisedArm(arm=only.name, settings={}, because=because, command=("granian", "shop.wsgi"))
     return replace(
         whole,
+        verdict=RaceVerdict(state="clear", headline=headline, leader=only.name),
         arms=(replace(whole.arms[0], rank_low=1, rank_high=1),),
         claims=(),
         ties=(),
@@ -328,6 +441,7 @@ def unanswered() -> Result:
     """A race in which no arm could be ranked."""
     return replace(
         race(),
+        verdict=None,
         arms=unranked(),
         leader=None,
         claims=(),
@@ -357,15 +471,18 @@ def sparse() -> Result:
             cold_start_seconds=None,
             latency_at_saturation_seconds=None,
             connections=None,
+            against_leader=None,
+            idle_share=None,
             failures=(),
             command=(),
         )
         for arm in whole.arms
     )
-    asked = replace(whole.question, connections=None, server_cores=(), generator_cores=())
+    asked = replace(whole.question, server_cores=(), generator_cores=())
     return replace(
         whole,
         question=asked,
+        verdict=None,
         arms=arms,
         leader=None,
         claims=(),
@@ -401,6 +518,14 @@ def hostile(text: str = "<script>alert('\"&x')</script>") -> Result:
         machine=replace(whole.machine, cpu=text, system=text, fingerprint=text, details={text: text, "list": [text]}),
         run=replace(whole.run, id=text, command=text, version=text, started=text),
         findings=(Finding(code=text, severity="warning", text=text, evidence=text, hint=text, arm=text),),
+        verdict=RaceVerdict(
+            state="undecided",
+            headline=f"Not decided between {leader} and {arms[3].name}: about 40 s more would decide",
+            leader=leader,
+            tied_with=(second,),
+            undecided_against=(arms[3].name,),
+            seconds_to_decide=38.0,
+        ),
         arms=arms,
         leader=leader,
         claims=(Claim(better=leader, worse=arms[2].name, ratio=1.1, low=1.02, high=1.2),),

@@ -10,16 +10,16 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from whichworker.report import charts, svg
-from whichworker.result import Claim, Estimate, Result
+from whichworker.report import charts, standings, svg
+from whichworker.result import Claim, Ratio, Result
 
 from . import samples
 
-DRAWINGS = (charts.throughput, charts.cost, charts.blocks)
+DRAWINGS = (charts.speed, charts.cost, charts.steadiness)
 
 
 @pytest.mark.parametrize("draw", DRAWINGS)
-@pytest.mark.parametrize("sample", [samples.race, samples.interrupted, samples.hostile])
+@pytest.mark.parametrize("sample", [samples.race, samples.tied, samples.old, samples.interrupted, samples.hostile])
 def test_a_chart_is_well_formed_and_says_what_it_shows(draw: Callable[[Result], str], sample: Callable[[], Result]) -> None:
     root = ElementTree.fromstring(draw(sample()))
     assert root.get("role") == "img"
@@ -35,7 +35,7 @@ def test_a_chart_without_trustworthy_values_is_empty(draw: Callable[[Result], st
 
 
 def test_relations_to_the_leader() -> None:
-    found = {standing.arm.name: standing.relation for standing in charts.standings(samples.race())}
+    found = {standing.arm.name: standing.relation for standing in standings.standings(samples.race())}
     assert found == {
         "granian-wsgi": "leader",
         "gunicorn-gthread": "tie",
@@ -43,31 +43,38 @@ def test_relations_to_the_leader() -> None:
         "gunicorn-sync": "slower",
         "waitress": "slower",
         "granian-asgi-uvloop": "slower",
-        "uvicorn[workers=2]": "dropped",
-        "hypercorn-asyncio": "dropped",
-        "daphne": "dropped",
+        "uvicorn[workers=2]": "slower",
+        "hypercorn-asyncio": "slower",
+        "daphne": "slower",
     }
 
 
+def test_before_verdicts_whoever_left_early_was_not_claimed_slower() -> None:
+    found = {one.arm.name: one.relation for one in standings.standings(samples.old())}
+    assert [found[name] for name in ("granian-asgi-uvloop", "uvicorn[workers=2]", "daphne")] == ["slower", "dropped", "dropped"]
+
+
 def test_an_arm_without_rank_and_rate_leads_nothing() -> None:
-    assert {standing.relation for standing in charts.standings(samples.sparse())} == {"open", "dropped"}
+    assert {standing.relation for standing in standings.standings(samples.sparse())} == {"open"}
 
 
-def test_a_dropped_arm_without_ranks_stands_last() -> None:
-    whole = samples.race()
+def test_a_setup_without_rank_and_rate_stands_last() -> None:
+    whole = samples.old()
     first = replace(whole.arms[0], state="dropped", rank_low=None, rank_high=None, throughput_per_second=None)
-    ranked = charts.standings(replace(whole, arms=(first, *whole.arms[1:]), claims=(), ties=(), leader=whole.arms[1].name))
+    ranked = standings.standings(
+        replace(whole, arms=(first, *whole.arms[1:]), claims=(), ties=(), undetermined=(), leader=whole.arms[1].name)
+    )
     assert (ranked[-1].arm.name, ranked[-1].relation, ranked[-1].ranks) == ("granian-wsgi", "dropped", None)
 
 
 def test_a_claim_reads_from_both_sides() -> None:
     claim = Claim(better="a", worse="b", ratio=1.2, low=1.1, high=1.3)
     result = replace(samples.race(), claims=(claim,), ties=(("a", "c"),), undetermined=(("d", "a"),))
-    assert charts.compare(result, "b", "a") == ("slower", claim)
-    assert charts.compare(result, "a", "b") == ("faster", claim)
-    assert charts.compare(result, "c", "a") == ("tie", None)
-    assert charts.compare(result, "a", "d") == ("undetermined", None)
-    assert charts.compare(result, "b", "c") == ("open", None)
+    assert standings.compare(result, "b", "a") == ("slower", claim)
+    assert standings.compare(result, "a", "b") == ("faster", claim)
+    assert standings.compare(result, "c", "a") == ("tie", None)
+    assert standings.compare(result, "a", "d") == ("undetermined", None)
+    assert standings.compare(result, "b", "c") == ("open", None)
 
 
 @pytest.mark.parametrize(
@@ -103,18 +110,44 @@ def test_a_logarithmic_scale_keeps_its_ticks_apart(low: float, high: float) -> N
     assert math.isclose(scale.position(low * high**0.5 / low**0.5), 50)
 
 
-def test_rates_far_apart_get_a_logarithmic_axis() -> None:
+def test_ratios_far_apart_get_a_logarithmic_axis() -> None:
     whole = samples.race()
-    near, far = charts.throughput_scale(whole), replace(whole.arms[8], throughput_per_second=Estimate(value=12.0))
-    scale = charts.throughput_scale(replace(whole, arms=(*whole.arms[:8], far)))
+    slow = Ratio(value=0.05, low=0.04, high=0.06, interval="95 %")
+    near, far = charts.speed_scale(whole), replace(whole.arms[8], against_leader=slow)
+    scale = charts.speed_scale(replace(whole, arms=(*whole.arms[:8], far)))
     assert near is not None and near.zero_based
     assert scale is not None and not scale.zero_based
+    for shown in (near, scale):
+        assert all(0 <= shown.position(value) <= 100 for value in (1 - 0.03, 1, 1 + 0.03))
 
 
-def test_ratios_need_both_arms_in_the_block() -> None:
+def test_the_speed_chart_has_the_intervals_of_the_result() -> None:
+    whole = samples.race()
+    wide = Ratio(value=0.5, low=0.25, high=0.75, interval="95 %")
+    result = replace(whole, arms=(whole.arms[0], replace(whole.arms[4], against_leader=wide)), ties=())
+    scale = charts.speed_scale(result)
+    assert scale is not None
+    root = ElementTree.fromstring(charts.speed(result))
+    whiskers = [line for line in root.iter("line") if line.get("class") == "whisker slower"]
+    span = next(line for line in whiskers if line.get("x1") != line.get("x2"))
+    assert (span.get("x1"), span.get("x2")) == (f"{scale.position(0.25):.2f}%", f"{scale.position(0.75):.2f}%")
+    assert not [line for line in root.iter("line") if line.get("class") == "whisker leader"]
+    assert "waitress: 0.50× (0.25 to 0.75), 2,466 per second, slower than the leader." in charts.speed(result)
+
+
+def test_without_intervals_the_speed_is_the_ratio_of_the_rates() -> None:
+    whole = samples.old()
+    shown = charts.relative(whole)
+    assert shown["granian-wsgi"] == (1.0, None, None)
+    assert shown["daphne"] == (1102 / 3120, None, None)
+    assert shown["waitress"][1] is not None, "that of the claim"
+    assert charts.relative(replace(whole, leader=None)) == {}
+
+
+def test_ratios_need_both_in_the_same_stretch() -> None:
     whole = samples.race()
     without = tuple(window for window in whole.windows if (window.arm, window.block) != ("granian-wsgi", 2))
-    found = charts.ratios(replace(whole, windows=without))
+    found = charts.over_time(replace(whole, windows=without))
     assert "granian-wsgi" not in found
     assert sorted(found["gunicorn-gthread"]) == [0, 1, 3, 4, 5, 6, 7]
     assert sorted(found["daphne"]) == [0, 1, 3]

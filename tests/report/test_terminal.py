@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -12,14 +14,17 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from whichworker.model import App, Arm, Budget, Finding, Question, Request, Workload
-from whichworker.report import terminal
-from whichworker.result import ArmResult, Result
+from whichworker.report import standings, terminal
+from whichworker.result import Ratio, Result, decode, encode
 
 from . import samples
 
 GOLDEN = Path(__file__).parent / "golden" / "terminal.txt"
 SAMPLES = (
     samples.race,
+    samples.clear,
+    samples.tied,
+    samples.old,
     samples.invalid,
     samples.interrupted,
     samples.single,
@@ -83,13 +88,175 @@ def test_an_invalid_run_shows_no_number_and_no_advice() -> None:
 
 
 def test_an_interrupted_run_says_so() -> None:
-    assert "interrupted" in printed(samples.interrupted())
-    assert "interrupted" not in printed(samples.race())
+    assert "Interrupted: " in printed(samples.interrupted())
+    assert "Interrupted" not in printed(samples.race())
+
+
+@pytest.mark.parametrize(
+    ("sample", "strength", "colour"),
+    [
+        (samples.clear, "Clear winner: ", "32"),
+        (samples.tied, "Tied: ", "36"),
+        (samples.race, "Not decided ", "33"),
+        (samples.unanswered, "No verdict: ", "31"),
+    ],
+)
+def test_the_verdict_comes_first_with_its_strength(sample: Callable[[], Result], strength: str, colour: str) -> None:
+    result = sample()
+    first = printed(result).strip().splitlines()[0]
+    assert first.startswith(strength)
+    assert result.verdict is None or first == result.verdict.headline
+    assert f"\x1b[1;{colour}m{strength}" in printed(result, colour=True)
+
+
+@pytest.mark.parametrize("sample", [samples.clear, samples.tied, samples.race])
+def test_what_to_do_stands_between_the_verdict_and_the_table(sample: Callable[[], Result]) -> None:
+    result = sample()
+    assert result.verdict is not None and result.advice is not None
+    text = printed(result)
+    places = [text.index(part) for part in (result.verdict.headline, "deploy ", result.advice.command[-1], "vs leader")]
+    assert places == sorted(places)
+
+
+def test_tied_setups_are_shown_with_what_each_costs() -> None:
+    lines = printed(samples.tied()).splitlines()
+    assert "    granian-wsgi      312 µs of CPU per request, 61.3 MB of memory" in lines
+    assert "    gunicorn-gthread  297 µs of CPU per request, 54.9 MB of memory" in lines
+    assert "    gunicorn-gevent   318 µs of CPU per request, 82.1 MB of memory" in lines
+    assert "of CPU per request" not in printed(samples.race()) + printed(samples.clear())
+
+
+def test_a_tied_setup_whose_costs_are_unknown_is_not_free() -> None:
+    whole = samples.tied()
+    first = replace(whole.arms[0], cpu_seconds_per_request=None, memory_bytes=None)
+    text = printed(replace(whole, arms=(first, *whole.arms[1:])))
+    assert "granian-wsgi      CPU not measured, memory not measured" in text
+
+
+RESUME = "to decide  whichworker race builtin:django --resume 2025-03-04T12-30-05-7f3a --time"
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(38.0, "60s"), (5.0, "60s"), (61.0, "90s"), (200.0, "270s")])
+def test_an_undecided_race_says_how_to_go_on(seconds: float, shown: str) -> None:
+    whole = samples.race()
+    assert whole.verdict is not None
+    for width in (120, 40):
+        text = printed(replace(whole, verdict=replace(whole.verdict, seconds_to_decide=seconds)), width)
+        assert f"{RESUME} {shown}\n" in text
+
+
+def test_no_command_is_named_that_would_not_help() -> None:
+    whole = samples.race()
+    assert whole.verdict is not None
+    text = printed(replace(whole, verdict=replace(whole.verdict, seconds_to_decide=None)))
+    assert "--resume" not in text
+    assert "to decide  take the cheaper, or start a new run with a larger --delta" in text
+    for sample in (samples.clear, samples.tied, samples.old, samples.interrupted, samples.unanswered):
+        assert "to decide" not in printed(sample()), sample.__name__
+
+
+@pytest.mark.parametrize(
+    ("command", "app"),
+    [
+        ("whichworker race builtin:django --time 2m", "builtin:django "),
+        ("whichworker race --time 60s './my shop'", "'./my shop' "),
+        ("whichworker race --require-verdict './my shop'", ""),
+        ("whichworker race --time=60s './my shop'", "'./my shop' "),
+        ("whichworker race --servers a,b", ""),
+        ("whichworker race", ""),
+        ("it's broken", ""),
+    ],
+)
+def test_the_app_of_a_run_is_named_again(command: str, app: str) -> None:
+    whole = samples.race()
+    found = standings.continue_command(replace(whole, run=replace(whole.run, command=command, id="R")))
+    assert found == f"whichworker race {app}--resume R"
+
+
+@every_sample
+def test_no_sentence_speaks_of_blocks_or_arms(sample: Callable[[], Result]) -> None:
+    text = printed(replace(sample(), validity=samples.race().validity, findings=()))
+    words = set(text.lower().replace(":", " ").replace(",", " ").split())
+    assert not words & {"block", "blocks", "arm", "arms", "±2%", "dropped", "undetermined"}
+
+
+def test_the_table_is_sorted_by_the_estimate() -> None:
+    whole = samples.race()
+    text = printed(replace(whole, arms=tuple(reversed(whole.arms))))
+    starts = [text.index(f"\n{one.name} ") for one in samples.CONTENDERS]
+    assert starts == sorted(starts)
+
+
+def test_whose_connections_are_shown() -> None:
+    whole = samples.race()
+    assert "each setup with its own connections" in printed(whole)
+    assert "32 connections each" in printed(replace(whole, question=replace(whole.question, connections=32)))
+
+
+def test_the_caption_says_what_the_interval_is() -> None:
+    assert "with a 95 % interval for each setup alone. Verdicts use a stricter one." in printed(samples.race())
+    assert "with the always-valid interval of the claim." in printed(samples.old())
+    assert "vs leader: " not in printed(samples.single())
+
+
+def test_a_result_from_before_verdicts_is_read_from_its_json() -> None:
+    written = json.loads(encode(samples.old()))
+    del written["verdict"]
+    for arm in written["arms"]:
+        del arm["against_leader"], arm["idle_share"]
+    result = decode(json.dumps(written).encode())
+    assert isinstance(result, Result)
+    text = printed(result)
+    assert text.strip().splitlines()[0] == "Not decided between granian-wsgi and gunicorn-gevent"
+    rows = {line.split()[0]: line for line in text.splitlines() if line[:1].isalpha() and "µs" in line}
+    assert "0.79x (0.76-0.82)  slower" in rows["waitress"]
+    assert "left early" in rows["daphne"]
+    assert "not decided" in rows["gunicorn-gevent"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "headline"),
+    [
+        ({"undetermined": ()}, "Not decided: granian-wsgi leads, but not every other server setup was shown to be slower"),
+        ({"leader": None}, "No verdict: no server setup could be compared"),
+        (
+            {"undetermined": (), "claims": samples.race().claims, "arms": samples.race().arms[:2]},
+            "Tied: granian-wsgi and gunicorn-gthread are within 3%. Take the cheaper one.",
+        ),
+        (
+            {"undetermined": (), "ties": (), "claims": samples.clear().claims, "arms": samples.race().arms[:2]},
+            "Clear winner: granian-wsgi is faster than the other server setup",
+        ),
+        (
+            {"undetermined": (), "ties": (), "claims": samples.clear().claims},
+            "Clear winner: granian-wsgi is faster than all 8 other server setups",
+        ),
+        ({"arms": samples.race().arms[:1]}, "granian-wsgi is the only server setup that could be measured"),
+    ],
+)
+def test_without_a_verdict_the_claims_make_it(changes: dict[str, object], headline: str) -> None:
+    assert standings.verdict_of(replace(samples.old(), **changes)).headline == headline
+
+
+def test_the_table_agrees_with_the_headline_about_who_left_early() -> None:
+    whole = samples.race()
+    assert whole.verdict is not None
+    open_ = replace(whole.verdict, undecided_against=("daphne",))
+    words = {one.arm.name: one.word for one in standings.standings(replace(whole, claims=(), verdict=open_))}
+    assert (words["daphne"], words["hypercorn-asyncio"]) == ("not decided", "slower")
+
+
+def test_whoever_left_early_is_slower() -> None:
+    """Every drop is a claim against someone, if not against the leader."""
+    whole = samples.race()
+    unclaimed = replace(whole, claims=())
+    words = {one.arm.name: one.word for one in standings.standings(unclaimed)}
+    assert (words["daphne"], words["waitress"], words["gunicorn-sync"]) == ("slower", "slower", "no verdict")
 
 
 def test_what_is_absent_is_a_dash_and_never_zero() -> None:
     text = printed(samples.sparse())
-    board = text.partition("\n\n")[0]
+    board = text.partition("\nsetup ")[2].partition("\n\n")[0]
     assert terminal.ABSENT in board
     assert " 0 " not in board
 
@@ -101,10 +268,31 @@ def test_a_narrow_terminal_is_no_reason_to_crash(sample: object, width: int) -> 
     assert printed(sample(), width)
 
 
-def test_at_eighty_columns_rank_name_and_rate_can_still_be_read() -> None:
-    lines = printed(samples.race(), 80).splitlines()
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (120, ["setup", "requests/s", "vs leader", "verdict", "rank", "connections", "CPU/request", "memory", "start"]),
+        (98, ["setup", "requests/s", "vs leader", "verdict", "rank", "connections", "CPU/request", "memory"]),
+        (80, ["setup", "requests/s", "vs leader", "verdict", "rank", "CPU/request"]),
+        (40, ["setup", "requests/s", "verdict"]),
+    ],
+)
+def test_a_narrow_terminal_has_fewer_columns_and_no_number_cut(width: int, columns: list[str]) -> None:
+    table = terminal.leaderboard(standings.standings(samples.race()), width)
+    assert [column.header for column in table.columns] == columns
+    text = printed(samples.race(), width)
+    assert "…" not in text.partition("Requests/s is")[0]
     for one in samples.CONTENDERS:
-        assert any(one.name[:6] in line and f"{one.rate:,.0f}" in line for line in lines), one.name
+        assert any(one.name[:6] in line and f"{one.rate:,.0f}" in line for line in text.splitlines()), one.name
+
+
+def test_a_name_that_is_too_long_is_folded() -> None:
+    whole = samples.race()
+    name = "granian-wsgi[workers=2,blocking_threads=4,backpressure=16,http1_keep_alive=true]"
+    arms = (replace(whole.arms[0], name=name), *whole.arms[1:])
+    text = printed(replace(whole, arms=arms, leader=name), 80)
+    assert "3,120" in text
+    assert name in "".join(line.split(" ")[0] for line in text.splitlines())
 
 
 @every_sample
@@ -125,22 +313,42 @@ def test_ranks(low: int | None, high: int | None, text: str) -> None:
     assert terminal.rank(replace(samples.race().arms[0], rank_low=low, rank_high=high)) == text
 
 
-def arm_called(name: str) -> ArmResult:
-    return next(arm for arm in samples.race().arms if arm.name == name)
-
-
 @pytest.mark.parametrize(
     ("name", "word"),
     [
-        ("granian-wsgi", "fastest"),
-        ("gunicorn-gthread", "tie"),
-        ("gunicorn-gevent", "undetermined"),
-        ("waitress", "0.79x (0.74-0.84)"),
-        ("daphne", "dropped"),
+        ("granian-wsgi", "leader"),
+        ("gunicorn-gthread", "tied"),
+        ("gunicorn-gevent", "not decided"),
+        ("waitress", "slower"),
+        ("daphne", "slower"),
     ],
 )
-def test_standing_uses_the_words_of_the_verdict(name: str, word: str) -> None:
-    assert terminal.standing(samples.race(), arm_called(name)) == word
+def test_each_setup_has_the_word_of_its_verdict(name: str, word: str) -> None:
+    assert next(one.word for one in standings.standings(samples.race()) if one.arm.name == name) == word
+
+
+@pytest.mark.parametrize(
+    ("seen", "text"),
+    [
+        (None, "–"),
+        (Ratio(value=0.621, low=0.599, high=0.6444, interval="95 %"), "0.62x (0.60-0.64)"),
+        (Ratio(value=0.621, low=None, high=None, interval="95 %"), "0.62x"),
+    ],
+)
+def test_ratios(seen: Ratio | None, text: str) -> None:
+    assert terminal.ratio(seen) == text
+
+
+def test_a_setup_that_a_claim_calls_faster_is_faster() -> None:
+    whole = samples.old()
+    claims = (replace(whole.claims[0], better="daphne", worse="granian-wsgi"),)
+    one = next(one for one in standings.standings(replace(whole, claims=claims)) if one.arm.name == "daphne")
+    assert (one.word, terminal.ratio(one.ratio)) == ("faster", "1.08x (1.04-1.12)")
+
+
+def test_a_rate_that_nobody_was_shown_to_keep_has_nothing_to_deploy() -> None:
+    text = printed(replace(samples.sought(), advice=None))
+    assert "deploy     nothing yet: no server setup was shown to keep p99<50ms,errors<0.1% at 500/s" in text
 
 
 def test_findings_come_with_evidence_and_cure() -> None:
@@ -153,7 +361,10 @@ def test_findings_come_with_evidence_and_cure() -> None:
     assert text.endswith("    hint: mend it\n")
 
 
-@pytest.mark.parametrize(("connections", "words"), [(16, "16"), (None, "as many")])
+@pytest.mark.parametrize(
+    ("connections", "words"),
+    [(16, "16 connections, closed loop"), (None, "each server setup with the number of connections that saturates it")],
+)
 def test_the_plan(connections: int | None, words: str) -> None:
     arm = Arm(
         name="waitress[threads=8]",

@@ -16,13 +16,13 @@ import msgspec
 import pytest
 from tests.conftest import processes_with
 
+from whichworker.bench import overlays
+from whichworker.bench.running import Bench, running
+from whichworker.bench.window import load_and_probe, load_of
 from whichworker.config.options import RaceOptions
-from whichworker.lab import prepare
 from whichworker.lab.ask import ask
 from whichworker.lab.conformance import examine
-from whichworker.lab.measure import load_and_probe, load_of
 from whichworker.lab.preflight import unfit
-from whichworker.lab.running import Bench, running
 from whichworker.load.generator import Generator
 from whichworker.load.http1 import fetch, judge_answer
 from whichworker.model import Question
@@ -63,7 +63,7 @@ def server(request: pytest.FixtureRequest) -> str:
 def bench(server: str, tmp_path: Path) -> Bench:
     """A bench with this server and its environment."""
     asked = question(server)
-    environments, without = prepare.build(asked, places.cache_folder(), lambda _: None)
+    environments, without = overlays.build(asked, places.cache_folder(), lambda _: None)
     if without and server not in table.CONTENDERS:
         pytest.skip(f"cannot be installed here: {without[0].failures[0].sample}")
     assert not without, without
@@ -100,7 +100,7 @@ import sys, time
 from pathlib import Path
 import msgspec
 from whichworker.lab.preflight import unfit
-from whichworker.lab.running import Bench, running
+from whichworker.bench.running import Bench, running
 question, environments, folder, cache = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=tuple[__import__(
     "whichworker.model").model.Question, dict[str, __import__("whichworker.model").model.Environment], str, str])
 with running(Bench(question, environments, Path(folder), Path(cache)), question.arms[0]) as run:

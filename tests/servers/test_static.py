@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from whichworker.bench import overlays
+from whichworker.bench.running import Bench, running
 from whichworker.config.options import RaceOptions
-from whichworker.lab import prepare
 from whichworker.lab.ask import ask
-from whichworker.lab.running import Bench, running
 from whichworker.load.http1 import fetch, judge_answer
 from whichworker.model import Answer, Request
 from whichworker.store import places
@@ -26,7 +26,7 @@ ASKED = (
 def test_static_files_are_served_by_the_app(server: str, tmp_path: Path) -> None:
     cache = places.cache_folder()
     question, _ = ask("builtin:django", RaceOptions(servers=server, workload="json", seed=1), Path.cwd(), cache)
-    environments, without = prepare.build(question, cache, lambda _: None)
+    environments, without = overlays.build(question, cache, lambda _: None)
     assert not without, without
     with running(Bench(question, environments, tmp_path, cache), question.arms[0]) as run:
         for request in ASKED:

@@ -14,8 +14,8 @@ import pytest
 from tests.conftest import PROJECTS, RIGHT, faulty_bench
 
 from whichworker.apps.environments import uv_path
+from whichworker.bench.running import running
 from whichworker.errors import UsageError
-from whichworker.lab.running import running
 from whichworker.load.http1 import fetch, judge_answer
 from whichworker.model import Request
 from whichworker.servers import names, table

@@ -11,14 +11,14 @@ import pytest
 from tests.oracle.queues import Queue, capacity
 from tests.truth.test_attribution import question_of
 
+from whichworker.bench import overlays
+from whichworker.bench.running import Bench, running
+from whichworker.bench.window import check, load_of
 from whichworker.design import objectives
+from whichworker.judge.second_stage import SecondStage
 from whichworker.lab import capacity as second_stage
-from whichworker.lab import prepare
-from whichworker.lab.capacity_verdict import SecondStage
-from whichworker.lab.measure import check, load_of
-from whichworker.lab.running import Bench, running
-from whichworker.lab.watch import Silent
 from whichworker.load.generator import Generator
+from whichworker.race.watch import Silent
 from whichworker.result import ArmResult
 from whichworker.store import places
 from whichworker.store.journal import FILE, Journal
@@ -51,11 +51,11 @@ def test_the_capacity_is_that_of_theory(case: str, repeat: int, tmp_path: Path, 
     name = f"gunicorn-gthread[workers=1,threads={threads}]"
     question = question_of({name: {"BOTTLENECK": kind, "SECONDS": str(seconds)}}, seconds=SECONDS)
     question = msgspec.structs.replace(question, slo=SLO, seed=repeat)
-    environments, without = prepare.build(question, places.cache_folder(), lambda _: None)
+    environments, without = overlays.build(question, places.cache_folder(), lambda _: None)
     assert not without
     bench = Bench(question, environments, tmp_path, places.cache_folder())
     with Journal(tmp_path / FILE) as journal:
-        ready = prepare.prepare(bench, generator, question.arms[0])
+        ready = overlays.prepare(bench, generator, question.arms[0])
         assert isinstance(ready, Prepared)
         journal.append(ready)
         before = [flood(bench, generator, threads) for _ in range(2)]

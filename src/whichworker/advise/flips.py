@@ -14,26 +14,38 @@ LESS = 0.8
 def flips_when(result: Result, best: ArmResult, arms: list[ArmResult]) -> Iterator[str]:
     """The conditions, each with the arm that it speaks for."""
     others = [arm for arm in arms if arm.name != best.name]
-    open_pairs = [name for pair in result.undetermined if best.name in pair for name in pair if name != best.name]
-    if open_pairs:
-        yield f"a longer run finds {open_pairs[0]} to be faster: the two are undetermined"
+    open_pairs = [other for pair in result.undetermined if (other := _opponent(best.name, pair))]
+    rivals = [name for name in open_pairs if name in {arm.name for arm in others if not arm.dropped}]
+    if rivals:
+        yield f"a longer run shows {rivals[0]} to be faster: the two are not decided yet"
     lighter = [arm for arm in others if arm.memory_bytes and best.memory_bytes and arm.memory_bytes < LESS * best.memory_bytes]
     if lighter:
         least = min(lighter, key=lambda arm: arm.memory_bytes or 0)
-        at = f" at {_share(least, best)} of the throughput" if _share(least, best) else ""
-        needs, own = units.show_bytes(least.memory_bytes or 0), units.show_bytes(best.memory_bytes or 0)
-        yield f"memory counts most: {least.name} needs {needs}, not {own}{at}"
+        at = f", at {_share(least, best)} of the throughput" if _share(least, best) else ""
+        needs = units.show_bytes(least.memory_bytes or 0)
+        own = units.show_bytes(best.memory_bytes or 0)
+        yield f"memory counts most: {least.name} needs {needs} instead of {own}{at}"
     cheaper = [arm for arm in others if _cpu(arm) < LESS * _cpu(best)]
     if cheaper:
         least = min(cheaper, key=_cpu)
-        yield f"CPU counts most: {least.name} spends {units.show_seconds(_cpu(least))} on a request, not {units.show_seconds(_cpu(best))}"
+        spent, own = units.show_seconds(_cpu(least)), units.show_seconds(_cpu(best))
+        yield f"CPU counts most: {least.name} needs {spent} of CPU per request instead of {own}"
     patient = [arm for arm in others if _certified(arm) > _certified(best) > 0]
     if patient:
         most = max(patient, key=_certified)
         rate, own = units.show_rate(_certified(most)), units.show_rate(_certified(best))
-        yield f"the objective counts more than throughput: {most.name} was certified for {rate}/s, this one for {own}/s"
+        yield f"response times count most: the validated rate of {most.name} is {rate}/s, not {own}/s"
     if best.attribution is not None and best.attribution.cause == "worker slots":
-        yield "the app waits longer for others than it did here: its worker slots are what limits it, so it needs more of them"
+        yield (
+            "the app waits longer for databases or other services than it did here: worker slots"
+            " are its limit, so it would need more of them"
+        )
+
+
+def _opponent(name: str, pair: tuple[str, str]) -> str | None:
+    if name not in pair:
+        return None
+    return pair[1] if pair[0] == name else pair[0]
 
 
 def cost_of(best: ArmResult, arms: list[ArmResult], memory_limit_bytes: int | None) -> Cost:

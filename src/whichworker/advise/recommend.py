@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from whichworker import units
 from whichworker.advise.audits import audits
 from whichworker.advise.flips import cost_of, flips_when
 from whichworker.result import AdvisedArm, ArmResult, Result
+
+NAMED = 3
+"""Names in a sentence, before the rest is counted."""
 
 
 def recommend(result: Result, memory_limit_bytes: int | None = None) -> Result:
@@ -41,7 +46,7 @@ def _advise(result: Result) -> Result:
     advice = AdvisedArm(
         arm=best.name,
         settings=best.settings,
-        because=_because(result, best, leader),
+        because=_because(result, best, leader, tied),
         command=best.command,
         runner_up=runner_up.name if runner_up else None,
     )
@@ -55,9 +60,12 @@ def _for_rate(result: Result, arms: list[ArmResult]) -> Result:
         return result
     best, rate = able[0], result.question.rate_per_second or 0.0
     headroom = best.at_rate.headroom if best.at_rate else None
-    room = f"; its capacity is {headroom:.1f} times that" if headroom else ""
-    others = f" of {len(able)} that were seen to" if len(able) > 1 else ", as the only one that was seen to"
-    because = f"it keeps {result.question.slo} at {units.show_rate(rate)}/s with the least CPU for each request{others}{room}"
+    room = f"; its capacity is {headroom:.1f} times that rate" if headroom else ""
+    only = ", and no other setup was shown to keep it"
+    others = f" of the {len(able)} setups that keep it" if len(able) > 1 else only
+    asked = f"{result.question.slo} at {units.show_rate(rate)}/s"
+    cheapest = " with the least CPU per request" if len(able) > 1 else ""
+    because = f"it keeps {asked}{cheapest}{others}{room}"
     advice = AdvisedArm(
         arm=best.name,
         settings=best.settings,
@@ -73,22 +81,46 @@ def _cost(arm: ArmResult) -> tuple[float, float, str]:
     return (float("inf") if cpu is None else cpu, _memory(arm), arm.name)
 
 
-def _because(result: Result, best: ArmResult, leader: str) -> str:
-    """One sentence that says no more than the claims do."""
-    worse = [claim.worse for claim in result.claims if claim.better == best.name]
-    unsure = [name for pair in result.undetermined if best.name in pair for name in pair if name != best.name]
-    ranked = sum(arm.rank_low is not None for arm in result.arms)
+def _because(result: Result, best: ArmResult, leader: str, tied: Sequence[ArmResult]) -> str:
+    """One sentence that says no more than the claims and the verdict do."""
+    others = sum(arm.rank_low is not None for arm in result.arms) - 1
+    open_ = _undecided(result, leader)
     if best.name != leader:
-        return f"it is tied with {leader}, the fastest seen, within {result.question.delta:.0%}, and needs the least memory of the tied"
-    if ranked == 1:
-        return "it is the only arm that could be measured"
-    if len(worse) == ranked - 1:
-        return f"it is faster than {'the other' if ranked == 2 else f'all {len(worse)} others'}"
-    certain = f"; faster for certain than {len(worse)} of {ranked - 1} others" if worse else ""
-    if unsure:
-        rest = ", ".join(unsure[:3]) + (" and others" if len(unsure) > 3 else "")
-        return f"it was the fastest seen{certain}; undetermined against {rest}"
-    return f"it was the fastest seen{certain}; tied with the rest"
+        rest = f"; {leader} is not decided against {_listed(open_)}" if open_ else ""
+        within = f"within {result.question.delta:.0%}"
+        known = all(arm.memory_bytes is not None for arm in tied) and _known(result, leader)
+        least = "the least memory" + ("" if known else " of those measured")
+        return f"it is tied with {leader}, which leads, {within} and needs {least}{rest}"
+    if not others:
+        return "it is the only server setup that could be measured"
+    behind = sum(claim.better == best.name for claim in result.claims)
+    if behind == others:
+        return f"it is faster than {'the other' if others == 1 else f'all {others} others'}"
+    faster = f" and is faster than {behind} of the {others} others" if behind else ""
+    ties = f"; tied with {_listed([arm.name for arm in tied])}" if tied else ""
+    known = bool(tied) and all(arm.memory_bytes is not None for arm in (best, *tied))
+    less = "which does not need less memory" if len(tied) == 1 else "none of which needs less memory"
+    cheaper = f", {less}" if known else ""
+    rest = f"; not decided against {_listed(open_)}" if open_ else ""
+    return f"it leads{faster}{ties}{cheaper}{rest}"
+
+
+def _known(result: Result, name: str) -> bool:
+    return any(arm.name == name and arm.memory_bytes is not None for arm in result.arms)
+
+
+def _undecided(result: Result, leader: str) -> list[str]:
+    """The setups that the leader is not decided against: by the verdict, or by pairs without one."""
+    if result.verdict is not None:
+        return list(result.verdict.undecided_against)
+    pairs = [pair for pair in result.undetermined if leader in pair]
+    return [name for pair in pairs for name in pair if name != leader]
+
+
+def _listed(names: Sequence[str]) -> str:
+    rest = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
+    shown = [*names[:NAMED], *rest]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def _memory(arm: ArmResult) -> float:

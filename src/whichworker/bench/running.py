@@ -15,8 +15,8 @@ from msgspec import Struct, field
 
 from whichworker import redaction
 from whichworker.apps import environment_files
+from whichworker.bench.services import NONE, Backing
 from whichworker.errors import ServerFailed
-from whichworker.lab.services import NONE, Backing
 from whichworker.load.http1 import FramingError, fetch, judge_answer
 from whichworker.model import Address, Arm, Command, Environment, Finding, Question
 from whichworker.process import limits

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import msgspec
 
+from whichworker.bench.running import Bench, Running, running
+from whichworker.bench.services import Look, with_services
 from whichworker.design.validity import MOST_TRIES, arm_fault, refusal, too_fast
 from whichworker.errors import ServerFailed, WhichworkerError
-from whichworker.lab.running import Bench, Running, running
-from whichworker.lab.services import Look, with_services
 from whichworker.load.generator import Generator
 from whichworker.load.histogram import Histogram
 from whichworker.model import Arm, Failure, Load, Probes, Reading, Tally
@@ -139,7 +139,7 @@ def load_of(bench: Bench, run: Running, connections: int, seconds: float, settle
     )
 
 
-def _with_log(failure: Failure, launch: Launch) -> Failure:
+def with_log(failure: Failure, launch: Launch) -> Failure:
     """An error of the app with the end of its log, which may say why."""
     if failure.kind != "status" or "got 5" not in failure.sample:
         return failure
@@ -151,6 +151,6 @@ def check(launch: Launch, tally: Tally) -> None:
     if launch.ended():
         raise launch.failure("died", "the server ended under load")
     if tally.failures:
-        raise ArmFailed(tuple(_with_log(failure, launch) for failure in tally.failures))
+        raise ArmFailed(tuple(with_log(failure, launch) for failure in tally.failures))
     if not tally.requests:
         raise ArmFailed((Failure(kind="timeout", count=1, sample="not one answer was complete within the window"),))

@@ -30,7 +30,8 @@ FAILED = 1
 def advise(run: str | None, **given: Any) -> int:
     """Say what to deploy by a RUN of this folder, the newest without it; --emit writes the files, --verify measures them.
 
-    Exit codes: 0, 1 where a file does not keep what was promised, 2 usage or tool error.
+    Exit codes: 0 (also if a file could neither be shown to keep its promise nor to break it), 1 where a file does not keep what was
+    promised, 2 usage or tool error.
     """
     options = AdviseOptions(**{name: value for name, value in given.items() if value is not None})
     notes, results = consoles.notes(), consoles.results()
@@ -61,4 +62,4 @@ def _verify(here: Path, out: Path, run: str | None, proof: Proof, notes: Console
     with tempfile.TemporaryDirectory() as folder:
         checked = verify.verify(out, told, proof, places.cache_folder(), Path(folder), lambda text: notes.print(Text(f"  {text}", "dim")))
     report.print_checked(results, promise, checked)
-    return 0 if all(one.kept for one in checked) else FAILED
+    return 0 if all(one.kept or one.undetermined for one in checked) else FAILED

@@ -1,6 +1,8 @@
-"""What is shown while a race runs: a line that changes on a terminal, one plain line a trial elsewhere."""
+"""What is shown while something runs: a line that changes on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.control import Control
@@ -9,13 +11,17 @@ from rich.text import Text
 
 from whichworker import units
 from whichworker.design.hunt import Hunt
-from whichworker.lab.watch import Progress
 from whichworker.model import Failure, Finding, Reading
+from whichworker.race.watch import Progress
 from whichworker.report.terminal import print_findings
-from whichworker.store.records import Prepared, Settled, Shot, Sought
+from whichworker.store.records import Prepared, Settled, Shot, Slice, Sought
 from whichworker.studies.campaign import StudyProgress
 
 WIDTH = 24
+REDRAW_SECONDS = 0.2
+"""Drawing takes a millisecond or two of a core, so it is done about five times a second."""
+LINE_SECONDS = 1.0
+"""The last rounds of a race take a tenth of a second: a log needs no line for each of them."""
 _CLEAR = Control((ControlType.CARRIAGE_RETURN,), (ControlType.ERASE_IN_LINE, 2))
 
 
@@ -45,7 +51,16 @@ class Lines:
 
 
 class Printer(Lines):
-    """Draws between windows only: a spinner that runs beside a measurement would be a part of it."""
+    """Draws between slices only: a spinner that runs beside a measurement would be a part of it."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._slice_seconds: dict[str, float] = {}
+        self._contenders = 0
+        self._drawn_at: float | None = None
+        self._round = 0
+        self._alive = 0
+        self._open_pairs: int | None = None
 
     def note(self, text: str) -> None:
         """Shown in place on a terminal; elsewhere not at all, since most take no time."""
@@ -53,39 +68,71 @@ class Printer(Lines):
             self._draw(Text(f"  {text} …", "dim"))
 
     def prepared(self, record: Prepared) -> None:
-        """One line for each arm that is ready."""
-        best = units.show_rate(max(record.ladder.values()))
-        text = f"ready      {record.arm}: started in {units.show_seconds(record.cold_start_seconds)}, about {best}/s"
+        """One line for each setup that is ready."""
+        most = max(record.ladder.values())
+        rate = record.ladder.get(record.connections or 0, most)
+        asked = record.uncounted + record.counted
+        if asked and rate:
+            self._slice_seconds[record.arm] = (asked + (record.connections or 0)) / rate
+        load = f" with {record.connections} connections" if record.connections else ""
+        started = f"started in {units.show_seconds(record.cold_start_seconds)}"
+        text = f"ready      {record.arm}: {started}, about {units.show_rate(rate)}/s{load}"
         self._line(Text(text, "dim"))
 
     def failed(self, arm: str, failures: tuple[Failure, ...]) -> None:
-        """One line for each arm that is out."""
+        """One line for each setup that is out."""
         first = failures[0].sample.partition("\n")[0] if failures else "unknown"
         self._line(Text.assemble(("out        ", "red"), f"{arm}: {first}"))
 
     def settled(self, record: Settled) -> None:
         """How the race is run."""
-        shortest, longest = min(record.window_seconds.values()), max(record.window_seconds.values())
-        length = units.show_seconds(shortest) + (f" to {units.show_seconds(longest)}" if longest > shortest else "")
-        self._line(Text(f"race       {record.connections} connections, windows of {length}, each on a launch of its own"))
+        self._contenders = len(record.contenders)
+        lengths = [self._slice_seconds.get(name) for name in record.contenders]
+        known = [seconds for seconds in lengths if seconds is not None]
+        lasting = f" for {_range(known)}" if known else ""
+        many = self._contenders > 1
+        how = f"setups, each loaded{lasting} in turn" if many else "setup, loaded alone"
+        groups = f"; in {len(record.heats)} groups: {record.reason}" if record.heats else ""
+        self._line(Text(f"race       {self._contenders} {how}{groups}"))
 
-    def window(self, arm: str, reading: Reading, progress: Progress) -> None:
-        """The bar with the current estimate on a terminal, a line for each trial elsewhere."""
-        rate = units.show_rate(reading.throughput_per_second)
-        share = min(1.0, progress.spent_seconds / progress.budget_seconds)
-        done = round(share * WIDTH)
-        bar = "━" * done + "╌" * (WIDTH - done)
-        left = units.show_clock(max(0.0, progress.budget_seconds - progress.spent_seconds))
-        most = f", at most {progress.blocks_at_most} blocks" if progress.blocks_at_most else ""
-        state = f"block {progress.block} ({progress.window}/{progress.windows}){most}, {progress.alive} in the race"
-        leader = f", {progress.leader} ahead" if progress.leader else ""
+    def slice(self, arm: str, seen: Slice, progress: Progress) -> None:
+        """The bar with what is known so far on a terminal, lines about rounds elsewhere."""
+        if progress.open_pairs is not None:
+            self._open_pairs = progress.open_pairs
+        began = progress.round != self._round
+        changed = progress.alive != self._alive
+        waited = self._drawn_at is None or not 0 <= seen.at - self._drawn_at < self._pause
+        if not (waited if self.live else began and (waited or changed)):
+            return
+        self._drawn_at, self._round, self._alive = seen.at, progress.round, progress.alive
         if self.live:
-            self._draw(Text(f"{bar} {state}{leader}, {left} left"))
+            self._draw(Text(self._bar(progress)))
         else:
-            self.console.print(f"block {progress.block} {progress.window}/{progress.windows} {arm} {rate}/s, {left} left")
+            self.console.print(Text(self._line_of_round(progress)))
+
+    @property
+    def _pause(self) -> float:
+        return REDRAW_SECONDS if self.live else LINE_SECONDS
+
+    def _bar(self, progress: Progress) -> str:
+        """The most important first: a narrow terminal cuts off the end."""
+        done = round(min(1.0, progress.spent_seconds / progress.budget_seconds) * WIDTH)
+        pairs = self._open_pairs
+        undecided = f"{pairs} {'pair' if pairs == 1 else 'pairs'} not decided" if pairs else ""
+        leads = f"{progress.leader} leads" if progress.leader else ""
+        parts = (_left(progress), f"round {progress.round}", self._in_race(progress), leads, undecided)
+        return f"{'━' * done}{'╌' * (WIDTH - done)} {', '.join(filter(None, parts))}"
+
+    def _line_of_round(self, progress: Progress) -> str:
+        leads = f"{progress.leader} leads, " if progress.leader else ""
+        return f"round {progress.round}: {leads}{self._in_race(progress)}, {_left(progress)}"
+
+    def _in_race(self, progress: Progress) -> str:
+        of_all = f" of {self._contenders}" if self._contenders else ""
+        return f"{progress.alive}{of_all} still in the race"
 
     def repeated(self, arm: str, reason: str) -> None:
-        """A refused window."""
+        """A refused window of the second stage."""
         self._line(Text(f"again      {arm}: {reason}", "yellow"))
 
     def sought(self, record: Sought) -> None:
@@ -98,7 +145,7 @@ class Printer(Lines):
         """What is known of the capacity so far."""
         found = hunt.found
         known = f"{units.show_rate(found.low)}-{units.show_rate(found.high)}/s" if found else "not known yet"
-        certified = f", {units.show_rate(hunt.certified)}/s certified" if hunt.certified else ""
+        certified = f", {units.show_rate(hunt.certified)}/s validated" if hunt.certified else ""
         text = f"{record.phase:<8} {arm} at {units.show_rate(record.rate)}/s: capacity {known}{certified}"
         if self.live:
             self._draw(Text(f"{text}, {units.show_clock(max(0.0, left_seconds))} left"))
@@ -106,6 +153,20 @@ class Printer(Lines):
             self.console.print(f"{text}, {record.missed[0]} of {record.count} missed, {units.show_clock(max(0.0, left_seconds))} left")
 
     close = Lines.clear
+
+
+def _range(seconds: Sequence[float]) -> str:
+    """`40 to 150 ms`: whole milliseconds, or seconds if any is that long."""
+    low, high = min(seconds), max(seconds)
+    if high >= 1:
+        shown = dict.fromkeys((units.show_seconds(low), units.show_seconds(high)))
+        return " to ".join(shown)
+    return " to ".join(dict.fromkeys((f"{low * 1e3:.0f}", f"{high * 1e3:.0f}"))) + " ms"
+
+
+def _left(progress: Progress) -> str:
+    seconds = max(0.0, progress.budget_seconds - progress.spent_seconds)
+    return f"{units.show_clock(seconds)} left"
 
 
 class StudyPrinter(Lines):
@@ -120,12 +181,12 @@ class StudyPrinter(Lines):
         """The bar on a terminal, a line for each window elsewhere."""
         rate = units.show_rate(reading.throughput_per_second)
         left = units.show_clock(max(0.0, progress.budget_seconds - progress.spent_seconds))
-        state = f"block {progress.block}, {progress.done} of {progress.cells} cells whole, {left} left at most"
+        state = f"round {progress.block}, {progress.done} of {progress.cells} cells whole, {left} left at most"
         if self.live:
             done = round(progress.done / max(1, progress.cells) * WIDTH)
             self._draw(Text(f"{'━' * done}{'╌' * (WIDTH - done)} {state}: {stand}, {ask} {rate}/s"))
         else:
-            self.console.print(f"block {progress.block} {stand}: {ask} {rate}/s, {left} left")
+            self.console.print(f"round {progress.block} {stand}: {ask} {rate}/s, {left} left")
 
     def out(self, stand: str, ask: str, failures: tuple[Failure, ...]) -> None:
         """One line for each cell that is out."""

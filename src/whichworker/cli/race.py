@@ -59,9 +59,8 @@ def race(app: str | None, **given: Any) -> int:
         terminal.print_result(results, result)
         for path in written:
             notes.print(f"wrote {path}", style="dim")
-        if not result.run.finished or not any(arm.rank_low for arm in result.arms):
-            more = [] if not result.run.finished else ["--time", "60s"]
-            notes.print(f"continue with: {shlex.join([*_resume_command(app, planned), *more])}")
+        if not result.run.finished:
+            notes.print(f"continue with: {shlex.join(_resume_command(app, planned))}")
     if output.emit and result.run.finished and result.advice is not None:
         emit(deploy.read(planned.folder), output.emit, output.out, app if app and Path(app).is_dir() else None, notes, results)
     elif output.emit:
@@ -138,9 +137,13 @@ def _resume_command(app: str | None, planned: Plan) -> list[str]:
     return [sys.argv[0] if sys.argv[0].endswith("whichworker") else "whichworker", "race", *([app] if app else []), "--resume", planned.run]
 
 
+def _undecided(result: Result) -> bool:
+    return bool(result.undetermined) or (result.verdict is not None and result.verdict.state == "undecided")
+
+
 def _exit_code(result: Result, *, require_verdict: bool) -> int:
     if not result.run.finished:
         return INTERRUPTED
-    if result.validity.state == "invalid" or (require_verdict and result.undetermined):
+    if result.validity.state == "invalid" or (require_verdict and _undecided(result)):
         return INVALID
     return 0

@@ -16,12 +16,12 @@ from rich.live import Live
 from rich.text import Text
 
 from whichworker import units
+from whichworker.bench.running import Bench, Running
 from whichworker.cli import consoles
 from whichworker.cli.options import options_of
 from whichworker.config.options import ServeOptions
 from whichworker.errors import UsageError
 from whichworker.lab import serve as laboratory
-from whichworker.lab.running import Bench, Running
 from whichworker.lab.serve import GRACE_SECONDS, ServePlan
 from whichworker.lab.supervise import Supervisor
 from whichworker.process.launch import Ending

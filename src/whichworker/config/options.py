@@ -34,17 +34,26 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
         option("of a built-in app, memory without it; redis is that of REDIS_URL, or a private one of what is installed"),
     ] = None
     python: Annotated[tuple[str, ...], option("interpreter of the app, as a version or a path; repeatable", "X")] = ()
-    connections: Annotated[int | None, option("connections in closed loop, instead of the automatic choice", "N")] = None
-    time: Annotated[float, option("wall time for everything after the plan is printed", "TIME", "duration")] = 360.0
+    connections: Annotated[int | None, option("connections for every server setup [default: for each the smallest number that saturates it]", "N")] = None
+    time: Annotated[
+        Positive | None,
+        option(
+            "wall time for everything after the plan is printed [default: 2m; 5m with --slo, --rate or --capacity]",
+            "TIME",
+            "duration",
+            optional=True,
+        ),
+    ] = None
     delta: Annotated[float, option("a difference smaller than this does not matter", "SHARE", "share")] = 0.03
     alpha: Annotated[float, option("family-wise error of the claims, at any time one looks", "SHARE", "share")] = 0.05
     claims: Annotated[Literal["leader", "all"], option("leader: find the best; all: keep every arm until its pairs are settled")] = "leader"
-    seed: Annotated[int | None, option("seed of the order of the blocks; drawn and recorded without it", "N")] = None
-    slo: Annotated[str, option("the objective whose capacity is certified, such as p99<300ms,errors<0.1%; derived without it", "SLO")] = ""
+    seed: Annotated[int | None, option("seed of the order of the rounds [default: drawn, and recorded]", "N")] = None
+    slo: Annotated[str, option("also certify the rate that keeps this objective, such as p99<300ms,errors<0.1%", "SLO")] = ""
     rate: Annotated[
         Positive | None,
         option("your own rate, such as 50/s: which is the cheapest arm that holds the objective at it?", "R", "rate", optional=True),
     ] = None
+    capacity: Annotated[bool, option("also certify the rate that the best sustain, under an objective derived from the app")] = False
     profile: Annotated[bool, option("sample the finalists' Python functions with py-spy, outside of what is timed")] = False
     url: Annotated[tuple[str, ...], option("a path to ask, or 3:/path for one asked three times as often; repeatable", "PATH")] = ()
     from_log: Annotated[str, option("ask what an access log shows: common, combined or JSON lines", "FILE")] = ""

@@ -1,92 +1,91 @@
-"""Always-valid evidence about paired differences: claims and intervals that hold whenever one looks.
+"""Always-valid evidence about a difference: claims and intervals that hold whenever you look.
 
-The mixture t-statistic of Lai (1976) as an e-process (Wang & Ramdas 2023, Lindon et al. 2022): for paired differences of mean 0 and any
-variance, the chance that E ever reaches 1/α is at most α.
+The mixture t-statistic of Lai (1976) as an e-process (Wang & Ramdas 2023, Lindon et al. 2022): under
+the null hypothesis, the chance that E ever reaches 1/α is at most α.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-SCALES = (0.05, 0.3, 2.0, 12.0, 300.0)
-"""The prior variances g of the mixture, in units of the variance of one difference; the widest is for gaps that nobody could miss."""
+Array = NDArray[np.float64]
 
-_LOG_SCALE_WEIGHT = math.log(len(SCALES))
+SCALES = (0.05, 0.3, 2.0, 12.0)
+"""Prior variances g of the mixture, in units of the variance of one round's difference: with 10 % a
+round they stand for differences of 2, 5, 14 and 35 %."""
+
+_SCALES = np.array(SCALES)
+_LOG_WEIGHT = -math.log(len(SCALES))
+_FARTHEST = 300.0
+"""ln(1 + t²/ν) beyond which a float is of no use."""
+_NEWTON_STEPS = 8
+"""From the start of `critical_t` five steps reach 1e-9; the rest is for odd thresholds."""
 
 
-def log_evidence(t: float, n: int) -> float:
-    """The natural logarithm of E for a paired t statistic over n ≥ 2 differences.
+def log_evidence(t: ArrayLike, freedom: ArrayLike, units: ArrayLike) -> Array:
+    """The natural logarithm of E, element by element.
 
-    E_g = A^(-1/2) · [(1 + t²/ν) / (1 + t²/(ν·A))]^((ν+1)/2) with ν = n-1 and A = 1+n·g; E is their mean over SCALES.
+    E_g = A^(-1/2) · [(1 + t²/ν) / (1 + t²/(ν·A))]^((ν+1)/2) with A = 1 + n·g; E is the mean over
+    SCALES. `t` is the difference over its standard error, `freedom` is ν, the degrees of freedom of
+    that error, and `units` is n, the number of independent rounds that the error is worth.
     """
-    nu = n - 1
-    square = t * t / nu
-    terms = []
-    for scale in SCALES:
-        a = 1 + n * scale
-        ratio = math.log(a) if math.isinf(square) else math.log1p(square) - math.log1p(square / a)
-        terms.append(-0.5 * math.log(a) + 0.5 * (nu + 1) * ratio)
-    return float(np.logaddexp.reduce(terms)) - _LOG_SCALE_WEIGHT
+    nu = np.asarray(freedom, dtype=float)[..., None]
+    square = np.square(np.asarray(t, dtype=float))[..., None] / nu
+    a = 1 + np.asarray(units, dtype=float)[..., None] * _SCALES
+    terms = 0.5 * (nu + 1) * (np.log1p(square) - np.log1p(square / a)) - 0.5 * np.log(a)
+    most = terms.max(axis=-1)
+    return np.asarray(most + np.log(np.exp(terms - most[..., None]).sum(axis=-1)) + _LOG_WEIGHT)
 
 
-def t_statistic(differences: Sequence[float]) -> float:
-    """The paired t statistic; infinite where all differences are the same and not 0."""
-    n = len(differences)
-    mean, deviation = float(np.mean(differences)), float(np.std(differences, ddof=1))
-    if deviation == 0:
-        return 0.0 if mean == 0 else math.copysign(math.inf, mean)
-    return mean / (deviation / math.sqrt(n))
+def critical_t(threshold: float, freedom: ArrayLike, units: ArrayLike) -> Array:
+    """The t at which E reaches the threshold, element by element.
 
-
-def evidence(differences: Sequence[float]) -> float:
-    """E for these differences; 1 where there are fewer than two, capped where a float ends."""
-    if len(differences) < 2:
-        return 1.0
-    return math.exp(min(700.0, log_evidence(t_statistic(differences), len(differences))))
-
-
-@functools.cache
-def critical_t(n: int, threshold: float) -> float:
-    """The t at which E reaches the threshold with n differences; infinite where it never can (E is bounded for small n)."""
+    It is infinite if no scale reaches the threshold by itself. Newton's method in ln(1 + t²/ν), from
+    the smallest t at which one scale alone makes E reach the threshold.
+    """
+    nu, n = np.broadcast_arrays(np.asarray(freedom, dtype=float), np.asarray(units, dtype=float))
+    nu, a = nu[..., None], 1 + n[..., None] * _SCALES
     wanted = math.log(threshold)
-    if n < 2 or log_evidence(math.inf, n) <= wanted:
-        return math.inf
-    low, high = 0.0, 4.0
-    while log_evidence(high, n) < wanted:
-        low, high = high, 2 * high
-    while high - low > 1e-9 * high:
-        middle = (low + high) / 2
-        low, high = (middle, high) if log_evidence(middle, n) < wanted else (low, middle)
-    return high
+    k = np.exp(np.minimum(2 * (wanted - _LOG_WEIGHT + 0.5 * np.log(a)) / (nu + 1), _FARTHEST))
+    start = np.where(k < a, (k - 1) / np.maximum(1 - k / a, 1e-300), np.inf).min(axis=-1)
+    x = np.log1p(np.where(np.isinf(start), 1.0, start))[..., None]
+    for _ in range(_NEWTON_STEPS):
+        terms = 0.5 * (nu + 1) * (x - np.log1p(np.expm1(x) / a)) - 0.5 * np.log(a)
+        shares = np.exp(terms - terms.max(axis=-1, keepdims=True))
+        total = shares.sum(axis=-1, keepdims=True)
+        value = terms.max(axis=-1, keepdims=True) + np.log(total) + _LOG_WEIGHT
+        rise = (shares * 0.5 * (nu + 1) * (a - 1) / (a + np.expm1(x))).sum(axis=-1, keepdims=True) / total
+        x = np.clip(x - (value - wanted) / rise, 1e-9, _FARTHEST)
+    return np.where(np.isinf(start), np.inf, np.sqrt(nu[..., 0] * np.expm1(x[..., 0])))
 
 
-def least_blocks(threshold: float) -> int:
-    """The smallest number of differences with which E can reach the threshold at all."""
-    n = 2
-    while math.isinf(critical_t(n, threshold)):
-        n += 1
-    return n
+def student_quantile(probability: float, freedom: float) -> float:
+    """The quantile of Student's t for a probability of at least ½ (Hill 1970, Algorithm 396).
 
-
-def radius(differences: Sequence[float], threshold: float) -> float:
-    """Half the width of the always-valid interval around the mean; it excludes 0 exactly when E ≥ threshold."""
-    n = len(differences)
-    t = critical_t(n, threshold)
-    if math.isinf(t):
-        return math.inf
-    return t * float(np.std(differences, ddof=1)) / math.sqrt(n)
+    The series is exact to 1 % from ν = 3 on, which is enough for an interval that is shown.
+    """
+    z = NormalDist().inv_cdf(probability)
+    nu = max(freedom, 1.0)
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / nu + second / nu**2 + third / nu**3
 
 
 def fixed_interval(values: Sequence[float], alpha: float) -> tuple[float, float] | None:
-    """Student's interval of a mean for a sample of fixed size: a description, never the ground of a claim; None below 2 values."""
+    """Student's interval of a mean for a sample of fixed size; None for fewer than two values.
+
+    The interval describes; a claim never rests on it.
+    """
     n = len(values)
     if n < 2:
         return None
-    from scipy import special  # the only use of SciPy: not worth its import before a race has been run
+    from scipy import special  # the only use of SciPy here: a race must not wait for its import
 
     mean = float(np.mean(values))
     half = float(special.stdtrit(n - 1, 1 - alpha / 2)) * float(np.std(values, ddof=1)) / math.sqrt(n)

@@ -1,61 +1,60 @@
-"""A race as a state machine of pure values: which arms run in the next block, and what each block changes."""
+"""A race as a state machine of pure values: the next round, and what each round changes."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Sequence
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
-from msgspec import Struct
 
-from whichworker.design import evidence, pairs
-from whichworker.design.elimination import FIRST_DECISION, survivors
-from whichworker.design.pairs import Pair
+from whichworker.design import evidence, forecast, pairs
+from whichworker.design.contrasts import weigh
+from whichworker.design.elimination import FIRST_DECISION
+from whichworker.design.generations import Generations, Known
+from whichworker.design.pairs import Pair, Verdict
+from whichworker.design.rounds import TWIN, Heard, Round, random_round
 
-TWIN = "(twin)"
-STAY_BLOCKS = 6
-PLACEMENT_BLOCKS = 8
 TWIN_LIMIT = 20.0
+"""E at which two copies of one arm differ, so that the run is invalid: α = 5 % at any time."""
+SHOWN = 0.95
+"""The probability of the plain interval that is shown beside an arm."""
 
 Claims = Literal["leader", "all"]
 
 
-class Block(Struct, frozen=True):
-    """One window of each of these arms, in this order; the twin runs under the name TWIN."""
-
-    number: int
-    order: tuple[str, ...]
-
-
-def block(number: int, names: Sequence[str], seed: int) -> Block:
-    """A block in random order: a function of seed and number alone, so that a resumed run repeats it exactly."""
-    order = sorted(names)
-    random.Random(f"{seed}/{number}").shuffle(order)
-    return Block(number, tuple(order))
-
-
 class Race:
-    """Blocks in, decisions out.
+    """Rounds in, decisions out.
 
-    It has two phases. In the first, the arms still alive run in every block until one is left, or all that are left are tied; an arm that
-    the boundary has dropped runs on for a few blocks until it is claimed worse than the leader. In the second
-    (placement), arms that are still unplaced come back for a few blocks beside the leader. The claims hold whenever one looks, so leaving
-    and coming back cost no error. When an arm alive fails, those dropped compete again. With `claims="all"` nobody leaves before all its
-    pairs are settled.
+    Every arm alive runs in each round. An arm leaves when it is claimed worse than one that is
+    alive. The race of the leader ends when the arms left are tied with it, or none is left; with
+    `claims="all"` it ends when all pairs are settled. When an arm alive fails, the arms that only
+    it had driven out compete again. Claims are valid whenever you look.
     """
 
-    def __init__(self, arms: Sequence[str], *, twin_of: str, delta: float, alpha: float, claims: Claims = "leader", seed: int = 1) -> None:
+    def __init__(
+        self,
+        arms: Sequence[str],
+        *,
+        twin_of: str,
+        delta: float,
+        alpha: float,
+        claims: Claims = "leader",
+        seed: int = 1,
+    ) -> None:
         self.arms = tuple(arms)
-        self.twin_of = twin_of
-        self.delta, self.alpha, self.claims, self.seed = delta, alpha, claims, seed
-        self.logs: dict[str, dict[int, float]] = {name: {} for name in (*arms, TWIN)}
+        self.twin_of, self.delta, self.alpha, self.claims, self.seed = twin_of, delta, alpha, claims, seed
         self.failed: set[str] = set()
         self.dropped: list[str] = []
-        self.blocks = 0
-        self.least = max(FIRST_DECISION, evidence.least_blocks(pairs.threshold(max(2, len(arms)), alpha)))
-        self._settled: list[Pair] | None = None
-        self._handed: Block | None = None
+        self.rounds = 0
+        self._places = {name: place for place, name in enumerate((*self.arms, TWIN))}
+        self._generations = Generations(len(self.arms) + 1, self._places[twin_of])
+        self._limit = pairs.threshold(max(2, len(self.arms)), alpha)
+        self._low = np.full((len(self.arms),) * 2, -np.inf)
+        self._high = np.full((len(self.arms),) * 2, np.inf)
+        self._known: Known | None = None
+        self._twin_evidence = 1.0
 
     @property
     def alive(self) -> list[str]:
@@ -64,109 +63,190 @@ class Race:
 
     @property
     def listed(self) -> list[str]:
-        """Arms with enough blocks to say anything of."""
-        return [name for name in self.arms if name not in self.failed and len(self.logs[name]) >= FIRST_DECISION]
+        """Arms with enough rounds to say anything about them."""
+        counts = self._generations.counts
+        return [name for place, name in enumerate(self.arms) if name not in self.failed and counts[place] >= FIRST_DECISION]
 
     @property
     def picked(self) -> bool:
-        """Whether it is known what to deploy, as one arm is left that can be the best, or those left are tied; ranks may be open."""
-        return not self._racing()
+        """Whether the answer is known: one arm is left, or the arms left are tied with the leader."""
+        leader = self.leader()
+        if leader is None or len(self.listed) < len(self.alive):
+            return not self.alive
+        return all(self._verdict(leader, name) != "undetermined" for name in self.alive if name != leader)
 
-    def next_block(self) -> Block | None:
-        """The next block, or None when nothing is left to decide."""
+    def next_round(self) -> Round | None:
+        """The next round, or None when nothing is left to decide."""
         names = self._running()
         if not names:
             return None
-        twins = [] if self.twin_of in self.failed or TWIN in self.failed else [self.twin_of, TWIN]
-        self._handed = block(self.blocks + 1, list(dict.fromkeys([*names, *twins])), self.seed)
-        return self._handed
+        if self.twin_of in names and TWIN not in self.failed:
+            names.append(TWIN)
+        return random_round(self.rounds + 1, names, self.seed)
 
-    def enter(self, throughput: Mapping[str, float]) -> None:
-        """Take in one whole block, in requests per second; an arm of the block that is missing has failed."""
-        planned = self._handed or self.next_block()
-        assert planned is not None
-        self.blocks, self._settled, self._handed = planned.number, None, None
-        for name in planned.order:
-            if throughput.get(name):
-                self.logs[name][planned.number] = float(np.log(throughput[name]))
-            else:
-                self.fail(name)
-        if self.claims == "leader" and self._racing():
-            self._eliminate()
+    def enter(self, number: int, slices: Sequence[Heard]) -> None:
+        """Take in one whole round. An arm without a slice is left alone for that round."""
+        self.rounds = number
+        heard = [one for one in slices if one.arm in self._places and math.isfinite(one.log_rate)]
+        if len({one.arm for one in heard}) < 2:
+            self._count_alone(heard)
+            return
+        places = np.array([self._places[one.arm] for one in heard], dtype=np.int64)
+        weighed = weigh(
+            places,
+            len(self._places),
+            np.array([one.at_seconds for one in heard]),
+            np.array([one.log_rate for one in heard]),
+            np.array([math.nan if one.core is None else one.core for one in heard]),
+        )
+        self._generations.add(weighed, {self._places[one.arm]: one.generation for one in heard})
+        self._known = None
+        self._look(sorted(set(places.tolist()) - {len(self.arms)}))
+        self._drop()
 
     def fail(self, name: str) -> None:
-        """Take an arm out for good."""
-        if name in self.alive:
-            self.dropped.clear()  # whoever they were behind may be this one: the rest compete again
+        """Take an arm out for good; those that only it had driven out compete again."""
+        was_alive = name in self.alive
         self.failed.add(name)
-        self._settled = None
+        if was_alive:
+            self.dropped.clear()
+            self._drop()
 
     def pairs(self) -> list[Pair]:
-        """What is known of every pair of listed arms."""
-        if self._settled is None:
-            logs = {name: self.logs[name] for name in self.listed}
-            self._settled = pairs.all_pairs(logs, contenders=len(self.arms), delta=self.delta, alpha=self.alpha)
-        return self._settled
+        """What is known of every pair of listed arms, in the order of the arms."""
+        places = [self._places[name] for name in self.listed]
+        return [self._pair(a, b) for at, a in enumerate(places) for b in places[at + 1 :]]
 
     def leader(self) -> str | None:
-        """The fastest of the arms alive, by the mean over the blocks they all ran in."""
-        alive = [name for name in self.alive if self.logs[name]]
+        """The fastest of the arms alive, by the mean over its pairs with the others."""
+        alive = [self._places[name] for name in self.alive if self._generations.counts[self._places[name]]]
         if not alive:
             return None
-        shared = set.intersection(*(set(self.logs[name]) for name in alive))
-        return max(alive, key=lambda name: (np.mean([self.logs[name][number] for number in sorted(shared)]) if shared else 0.0, name))
+        known = self._now()
+        if known is None:
+            return self.arms[alive[0]]
+        means = known.mean[np.ix_(alive, alive)].mean(axis=1)
+        return self.arms[alive[int(np.argmax(means))]]
 
-    def twin_evidence(self) -> tuple[float, list[float]]:
-        """The largest E the twins ever showed against each other, and the differences between them."""
-        differences = pairs.common(self.logs[self.twin_of], self.logs[TWIN])
-        seen = [evidence.evidence(differences[:n]) for n in range(FIRST_DECISION, len(differences) + 1)]
-        return max(seen, default=1.0), differences
+    def estimates(self) -> dict[str, tuple[float, float, float]]:
+        """The log ratio of each listed arm to the leader, with its plain 95 % interval.
 
-    def blocks_to_decide(self) -> int | None:
-        """How many more blocks would likely settle every open pair of the leader; None when too many or none is open."""
-        leader, limit = self.leader(), pairs.threshold(len(self.arms), self.alpha)
-        waits = []
-        for pair in self.pairs():
-            if pair.verdict == "undetermined" and leader in (pair.first, pair.second):
-                differences = pairs.common(self.logs[pair.first], self.logs[pair.second])
-                waits.append(pairs.blocks_to_decide(differences, limit=limit, delta=self.delta))
-        known = [wait for wait in waits if wait is not None]
-        return max(known) if known and len(known) == len(waits) else None
+        The interval is Student's for one look and one arm; it describes, and no claim rests on it.
+        """
+        leader, known = self.leader(), self._now()
+        if leader is None or known is None:
+            return {}
+        at, shown = self._places[leader], {}
+        for name in self.listed:
+            place = self._places[name]
+            mean, error = float(known.mean[place, at]), float(known.error[place, at])
+            half = error * evidence.student_quantile((1 + SHOWN) / 2, float(known.freedom[place, at]))
+            shown[name] = (0.0, 0.0, 0.0) if name == leader else (mean, mean - half, mean + half)
+        return shown
+
+    def twin_evidence(self) -> tuple[float, float | None]:
+        """The largest E the twins ever showed against each other, and their mean log ratio."""
+        known, at = self._now(), len(self.arms)
+        if known is None or not known.rounds[at, at + 1]:
+            return self._twin_evidence, None
+        return self._twin_evidence, float(known.mean[at, at + 1])
+
+    def rounds_to_decide(self, first: str, second: str) -> int | None:
+        """How many more rounds would likely settle this open pair.
+
+        None if it is settled or has too few rounds, or if it would take more than a thousand.
+        """
+        known, a, b = self._now(), self._places[first], self._places[second]
+        if known is None or not {first, second} <= set(self.listed):
+            return None
+        if self._verdict(first, second) != "undetermined" or not known.rounds[a, b]:
+            return None
+        outlook = forecast.Outlook(
+            mean=float(known.mean[a, b]),
+            noise=float(known.noise[a, b]),
+            rounds=int(known.rounds[a, b]),
+            generations=int(known.generations[a, b]),
+            launches=float(known.launches[a, b]),
+            launch_sd=known.launch.seen_sd,
+            arms=known.launch.arms,
+            birge=float(known.birge[a, b]),
+        )
+        return forecast.rounds_to_decide(outlook, limit=self._limit, gap=math.log1p(self.delta))
 
     def _running(self) -> list[str]:
         working = [name for name in self.arms if name not in self.failed]
-        if not working:
-            return []
-        if self.blocks < FIRST_DECISION:
+        if not working or (len(working) > 1 and self.rounds < FIRST_DECISION):
             return working
         if len(working) == 1:
-            return []
+            return working if self.rounds < FIRST_DECISION else []
         if self.claims == "all":
-            open_pairs = [pair for pair in self.pairs() if pair.verdict == "undetermined"]
-            return [name for name in working if any(name in (pair.first, pair.second) for pair in open_pairs)]
-        young = self._unplaced(max(STAY_BLOCKS, self.least))
-        if self._racing() or young:
-            return [*self.alive, *(name for name in young if name in self.dropped)]
-        placing = self._unplaced(max(PLACEMENT_BLOCKS, self.least))
-        leader = self.leader()
-        return [leader, *placing] if leader and placing else []
+            listed = set(self.listed)
+            return [
+                name
+                for name in working
+                if name not in listed or any(self._verdict(name, other) == "undetermined" for other in working if other != name)
+            ]
+        return [] if self.picked else self.alive
 
-    def _racing(self) -> bool:
-        """Whether the first phase goes on: more than one arm alive, and not all of them tied."""
-        alive = self.alive
-        if self.blocks < FIRST_DECISION or len(alive) < 2:
-            return len(alive) > 1
-        return any(pair.verdict != "tie" for pair in self.pairs() if pair.first in alive and pair.second in alive)
+    def _count_alone(self, heard: Iterable[Heard]) -> None:
+        """A round of one arm compares nothing; it counts towards listing that arm."""
+        for one in heard:
+            self._generations.counts[self._places[one.arm]] += 1
 
-    def _unplaced(self, blocks: int) -> list[str]:
-        """The arms that still have an open pair with the leader, and fewer blocks than this."""
-        leader = self.leader()
-        open_pairs = [pair for pair in self.pairs() if pair.verdict == "undetermined" and leader in (pair.first, pair.second)]
-        behind = {name for pair in open_pairs for name in (pair.first, pair.second)} - {leader}
-        return [name for name in sorted(behind - self.failed) if len(self.logs[name]) < blocks]
+    def _now(self) -> Known | None:
+        if self._known is None and self._generations.stretches:
+            self._known = self._generations.known()
+        return self._known
 
-    def _eliminate(self) -> None:
-        shared = sorted(set.intersection(*(set(self.logs[name]) for name in self.alive)))
-        logs = {name: [self.logs[name][number] for number in shared] for name in self.alive}
-        kept = survivors(logs, contenders=len(self.arms), delta=self.delta, alpha=self.alpha)
-        self.dropped += [name for name in logs if name not in kept]
+    def _look(self, places: list[int]) -> None:
+        """Narrow the running intervals of the pairs that met in the last round."""
+        known = self._now()
+        if known is None or self.rounds < FIRST_DECISION:
+            return
+        self._look_at_twins(known)
+        first, second = np.array([*combinations(places, 2)], dtype=np.int64).reshape(-1, 2).T
+        met = known.rounds[first, second] >= FIRST_DECISION
+        first, second = first[met], second[met]
+        mean, error = known.mean[first, second], known.error[first, second]
+        radius = error * evidence.critical_t(self._limit, known.freedom[first, second], known.units[first, second])
+        low = np.maximum(self._low[first, second], mean - radius)
+        high = np.minimum(self._high[first, second], mean + radius)
+        kept = low <= high  # an interval that contradicts those before it is left out
+        first, second, low, high = first[kept], second[kept], low[kept], high[kept]
+        self._low[first, second], self._high[first, second] = low, high
+        self._low[second, first], self._high[second, first] = -high, -low
+
+    def _look_at_twins(self, known: Known) -> None:
+        at = (len(self.arms), len(self.arms) + 1)
+        if known.rounds[at] >= FIRST_DECISION:
+            t = known.mean[at] / known.error[at]
+            seen = float(evidence.log_evidence(t, known.freedom[at], known.units[at]))
+            self._twin_evidence = max(self._twin_evidence, math.exp(min(700.0, seen)))
+
+    def _drop(self) -> None:
+        """Take out the arms that are claimed worse than one that is alive."""
+        if self.claims == "all":
+            return
+        for name in self.alive:
+            if any(self._verdict(name, other) == "worse" for other in self.alive if other != name):
+                self.dropped.append(name)
+
+    def _verdict(self, first: str, second: str) -> Verdict:
+        a, b = self._places[first], self._places[second]
+        return pairs.verdict_of(float(self._low[a, b]), float(self._high[a, b]), math.log1p(self.delta))
+
+    def _pair(self, a: int, b: int) -> Pair:
+        known = self._now()
+        first, second = self.arms[a], self.arms[b]
+        if known is None:
+            return Pair(first, second, 0, 0.0, -math.inf, math.inf, "undetermined")
+        return Pair(
+            first,
+            second,
+            int(known.rounds[a, b]),
+            float(known.mean[a, b]),
+            float(self._low[a, b]),
+            float(self._high[a, b]),
+            self._verdict(first, second),
+            float(known.error[a, b]),
+        )

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 import whichworker
 from whichworker.apps import builtin, environments, interpreters
+from whichworker.bench import open_files, overlays
+from whichworker.bench.running import Bench
 from whichworker.explain.counting import MOST_AT_ONCE
 from whichworker.explain.plan import ExplainRun, small_arm, wanted
 from whichworker.explain.portrait import ExplainWatch, Portrait
 from whichworker.explain.sentences import is_noisy
-from whichworker.lab import open_files, prepare
 from whichworker.lab.ask import budget_of
-from whichworker.lab.running import Bench
 from whichworker.load.generator import Generator
 from whichworker.model import App, Arm, Budget, Finding, Question
 from whichworker.probes import machine
@@ -36,7 +36,7 @@ def explain(asked: ExplainRun, watch: ExplainWatch) -> ExplainResult:
     """
     began, started = time.monotonic(), datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     question = ask(asked, watch)
-    built, without = prepare.build(question, asked.cache, watch.note)
+    built, without = overlays.build(question, asked.cache, watch.note)
     arms: list[ExplainedArm] = [_out(question, record) for record in without]
     for out in arms:
         watch.explained(out)

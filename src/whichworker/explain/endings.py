@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
+from whichworker.bench.running import Bench, running
 from whichworker.errors import ServerFailed
 from whichworker.lab.conformance import examine_running
-from whichworker.lab.running import Bench, running
 from whichworker.model import Arm
 from whichworker.result.explain import Ending
 from whichworker.servers import table

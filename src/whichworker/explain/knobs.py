@@ -7,10 +7,10 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from whichworker.bench.running import Bench, running
 from whichworker.errors import ServerFailed
 from whichworker.explain.scene import Scene
 from whichworker.explain.staircase import stair
-from whichworker.lab.running import Bench, running
 from whichworker.model import Arm
 from whichworker.result.explain import KnobEffect, Stair
 

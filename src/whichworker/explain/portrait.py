@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from whichworker.bench.running import Bench, running
+from whichworker.bench.window import failed
 from whichworker.errors import ServerFailed
 from whichworker.explain import knobs
 from whichworker.explain.beside import measure_blocking
@@ -19,8 +21,6 @@ from whichworker.explain.plan import Lengths
 from whichworker.explain.scene import Scene
 from whichworker.explain.sentences import sentences
 from whichworker.explain.staircase import climb, stair, weigh
-from whichworker.lab.measure import failed
-from whichworker.lab.running import Bench, running
 from whichworker.load.generator import Generator
 from whichworker.model import Arm, Failure
 from whichworker.result.explain import ExplainedArm, Stair

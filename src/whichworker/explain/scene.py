@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 from msgspec import Struct
 
+from whichworker.bench.running import Bench, Running
 from whichworker.errors import ServerFailed
 from whichworker.explain.volley import Volley, fire
-from whichworker.lab.running import Bench, Running
 from whichworker.load.http1 import FramingError, fetch
 from whichworker.model import Answer, Arm, Request
 from whichworker.probes import threads

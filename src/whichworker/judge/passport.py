@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from whichworker.advise.attribution import Symptoms, attribute
 from whichworker.design import steady
 from whichworker.design.ladder import flattened
+from whichworker.design.rounds import TWIN
 from whichworker.design.scalability import describe
-from whichworker.lab.gates import gates_of
-from whichworker.lab.probed import middle_of, probed
-from whichworker.model import Arm, Finding, Reading
+from whichworker.judge.gates import gates_of
+from whichworker.judge.probed import probed
+from whichworker.judge.slices import Sliced
+from whichworker.model import Arm, Finding
 from whichworker.result import ArmResult, Attribution, Hot, Profile, Scaling
 from whichworker.servers import table
 from whichworker.store.journal import Journal
-from whichworker.store.records import Prepared, Profiled, Settled, Shot, Sought, Window
+from whichworker.store.records import Prepared, Profiled, Shot, Sought, Window
 
 DRIFT_ERRORS = 4.0
 LEAST_DRIFT = 0.03
@@ -25,29 +27,27 @@ LEAST_DRIFT = 0.03
 
 
 class Passports:
-    """Of every arm of a run; `whole` are the readings of whole blocks."""
+    """Of every arm of a run."""
 
-    def __init__(self, journal: Journal, whole: Mapping[str, Mapping[int, Reading]]) -> None:
+    def __init__(self, journal: Journal, sliced: Sliced) -> None:
         self.question = journal.header().question
-        self.whole = whole
+        self.sliced = sliced
         self.prepared = {record.arm: record for record in journal.of(Prepared)}
-        self.settled = next(journal.of(Settled), None)
-        self.windows = list(journal.of(Window))
+        self.windows = [record for record in journal.of(Window) if record.arm != TWIN]
         self.sought = next(journal.of(Sought), None)
         self.shots = list(journal.of(Shot))
         self.profiles = {record.arm: record for record in journal.of(Profiled)}
 
     def add_to(self, result: ArmResult) -> ArmResult:
         """The arm's result with its gates, its attribution and its warm-up."""
-        doubtful = [one.reading for one in self.windows if one.arm == result.name and one.reading.refused]
-        readings = [*self.whole.get(result.name, {}).values(), *doubtful]
+        readings = [one.reading for one in self.windows if one.arm == result.name]
         prepared = self.prepared.get(result.name)
         shots = [shot for shot in self.shots if shot.arm == result.name]
         gates = gates_of(
             self.question.workload,
             prepared,
             readings,
-            self._tried(result.name),
+            (self.sliced.refused.get(result.name, 0), self.sliced.tried.get(result.name, 0)),
             self.sought,
             shots,
             shared=self.question.budget.shared,
@@ -64,7 +64,7 @@ class Passports:
 
     def attribution(self, arm: Arm) -> Attribution | None:
         """Why this arm is not faster; of refused windows where there are no others."""
-        readings = list(self.whole.get(arm.name, {}).values()) or [one.reading for one in self.windows if one.arm == arm.name]
+        readings = self.sliced.portraits.get(arm.name) or [one.reading for one in self.windows if one.arm == arm.name]
         seen = probed(readings)
         prepared = self.prepared.get(arm.name)
         if seen is None or prepared is None:
@@ -80,7 +80,7 @@ class Passports:
                 threads=seen.threads,
                 loops=arm.interface == "asgi",
                 slots=table.load(arm.server).in_flight_limit(arm.settings),
-                throughput=middle_of(reading.throughput_per_second for reading in readings) or 0.0,
+                throughput=self.sliced.throughput(arm.name) or readings[0].throughput_per_second,
                 connections=readings[0].connections,
                 unloaded_seconds=1 / prepared.ladder[1] if 1 in prepared.ladder else None,
                 flat=flattened(prepared.ladder),
@@ -95,10 +95,8 @@ class Passports:
                 after = f"{record.warm_up_seconds or 0.0:.2g} s after its start"
                 text = f"{name} had not become steady {after}: its numbers hold for such a launch only"
                 yield Finding(code="no-steady-state", severity="warning", arm=name, text=text)
-        for name, readings in self.whole.items():
-            yield from _drift(
-                name, [math.log(one.throughput_per_second) for _, one in sorted(readings.items()) if one.throughput_per_second]
-            )
+        for name in self.prepared:
+            yield from _drift(name, [math.log(one.throughput_per_second) for one in self.sliced.stretches(name)])
             limited = self.attribution(self.question.arm(name))
             if limited is not None and limited.cause == "load-limited":
                 text = f"{name} did all that the load asked for: {limited.evidence[0]}"
@@ -112,11 +110,6 @@ class Passports:
         lag = dict(zip(("p50", "p99"), record.loop_lag_seconds, strict=True)) if record.loop_lag_seconds else None
         return Profile(samples=record.samples, functions=hot, lock_share=record.lock_share, loop_lag_seconds=lag)
 
-    def _tried(self, name: str) -> tuple[int, int]:
-        readings = [record.reading for record in self.windows if record.arm == name]
-        refused = sum(reading.repeats + bool(reading.refused) for reading in readings)
-        return refused, refused + sum(not reading.refused for reading in readings)
-
 
 def _scaling(prepared: Prepared) -> Scaling | None:
     found = describe(prepared.ladder)
@@ -129,7 +122,7 @@ def _drift(name: str, logs: Sequence[float]) -> Iterator[Finding]:
     slope, error = steady.drift(logs)
     whole = slope * (len(logs) - 1)
     if error and abs(slope) > DRIFT_ERRORS * error and abs(whole) > LEAST_DRIFT:
-        text = f"{name} became {abs(math.expm1(whole)):.0%} {'faster' if slope > 0 else 'slower'} from the first block to the last"
+        text = f"{name} became {abs(math.expm1(whole)):.0%} {'faster' if slope > 0 else 'slower'} from the first rounds to the last"
         yield Finding(
             code="drift", severity="warning", arm=name, text=text, hint="is something filling up, such as a table, a cache or a disk?"
         )

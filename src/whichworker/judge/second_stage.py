@@ -11,8 +11,7 @@ from whichworker import units
 from whichworker.design import quantiles
 from whichworker.design.hunt import LEAST_PROBES, QUIET_SECONDS, Hunt, recovery_seconds
 from whichworker.design.validity import session_refusal
-from whichworker.lab.capacity import STALLS_OF_OBJECTIVE, blind, hunts_of
-from whichworker.lab.shots import first_failure
+from whichworker.judge.hunts import STALLS_OF_OBJECTIVE, blind, first_failure, hunts_of
 from whichworker.load.histogram import Histogram
 from whichworker.load.record import slice_seconds
 from whichworker.model import Finding, Question, Slo

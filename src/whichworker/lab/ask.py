@@ -13,10 +13,10 @@ from whichworker.apps import builtin, discover
 from whichworker.apps.checkup import examine
 from whichworker.apps.examine import Examiner, Look
 from whichworker.apps.interpreters import inspect
+from whichworker.bench import open_files, services
 from whichworker.config.options import RaceOptions
 from whichworker.design import ladder, objectives
 from whichworker.errors import UsageError
-from whichworker.lab import open_files, services
 from whichworker.lab import own as own_app
 from whichworker.model import App, Arm, Budget, Finding, Question, Workload
 from whichworker.servers import names
@@ -24,6 +24,8 @@ from whichworker.store import places
 from whichworker.workloads.table import workload
 
 MOST_CONNECTIONS = 4096
+RANKING_SECONDS, CAPACITY_SECONDS = 120.0, 300.0
+"""Two minutes rank twelve setups of a fast app on two cores; search and certification of two finalists take about three more."""
 ALLOWED = ("writes", "outbound", "remote_database")
 
 
@@ -33,7 +35,7 @@ def ask(named: str | None, options: RaceOptions, here: Path, cache: Path) -> tup
     Raises UsageError for whatever cannot be used, before anything is started.
     """
     redaction.remember_environment(os.environ)
-    budget = budget_of(options.time, options.cpus, options.memory)
+    budget = budget_of(seconds_of(options), options.cpus, options.memory)
     slo = objectives.parse(options.slo) if options.slo else None
     checked = [names.parse(text) for text in names.chosen(options.servers)]
     what = workload(options.workload, named) if options.workload and not options.workload.startswith("/") else None
@@ -75,10 +77,17 @@ def ask(named: str | None, options: RaceOptions, here: Path, cache: Path) -> tup
         services=services.describe(needs),
         slo=slo,
         rate=options.rate,
+        capacity=options.capacity,
         profile=options.profile,
         allowed=tuple(word for word in ALLOWED if getattr(options, f"allow_{word}")),
     )
     return question, [*findings, *about(what, budget)]
+
+
+def seconds_of(options: RaceOptions) -> float:
+    """Wall time: what was asked for, or what a ranking takes, and a capacity after it."""
+    later = options.capacity or bool(options.slo) or options.rate is not None
+    return options.time or (CAPACITY_SECONDS if later else RANKING_SECONDS)
 
 
 def budget_of(seconds: float, cpus: int | None = None, memory_bytes: float | None = None) -> Budget:

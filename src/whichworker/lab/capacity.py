@@ -2,58 +2,32 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from msgspec import Struct
 
+from whichworker.bench import open_files
+from whichworker.bench.running import Bench, Running, running
+from whichworker.bench.window import WARM_UP_SECONDS, ArmFailed, failed
 from whichworker.design import hunt, objectives
-from whichworker.design.capacity import Seen
-from whichworker.design.hunt import Hunt
 from whichworker.design.validity import MOST_TRIES
 from whichworker.errors import ServerFailed
-from whichworker.lab import open_files
-from whichworker.lab.measure import WARM_UP_SECONDS, ArmFailed, failed
-from whichworker.lab.running import Bench, Running, running
+from whichworker.judge.hunts import blind, hunts_of, patience, seen_of
 from whichworker.lab.shots import deadline_of, shoot
-from whichworker.lab.watch import Watch
 from whichworker.load.generator import Generator
-from whichworker.model import Question, Slo
+from whichworker.model import Question
 from whichworker.probes import stalls
+from whichworker.race.watch import Watch
 from whichworker.store.journal import Journal
 from whichworker.store.records import Prepared, Shot, Sought, Unsought
 
-FINALISTS, SECONDS_EACH = 3, 60.0
-"""At most so many, and no more than have about a minute each: search, confirmation and curve take that long where answers come quickly."""
 STALL_SECONDS = 1.0
 SHOTS_PER_LAUNCH = 12
 LAUNCH_SECONDS, STOP_SECONDS = 1.0, 0.5
-STALLS_OF_OBJECTIVE = 3.0
-"""An objective is as many times as long as the machine stalls by itself, or longer: else it is the machine that misses it."""
 CONNECTIONS, MOST_CONNECTIONS = 64, 1024
 IN_FLIGHT_TIMES, UNKNOWN_SECONDS = 2.0, 0.005
-PREFLIGHT_SECONDS, WINDOW_SECONDS, BLOCKS = 7.0, 1.8, 6
-"""What the race needs first: the preflight of each arm, and so many blocks of all arms and the twin, launches included."""
-SHARE, MOST_SECONDS, LEAST_SECONDS = 0.4, 240.0, 30.0
-"""The second stage has what is left, where that is worth beginning; where it was asked for, at least this share of all."""
-
-
-def reserved_seconds(question: Question) -> float:
-    """How much of the time the race must leave."""
-    if question.budget.shared or question.search is not None:
-        return 0.0
-    seconds, arms = question.budget.seconds, len(question.arms)
-    left = min(MOST_SECONDS, seconds - arms * PREFLIGHT_SECONDS - BLOCKS * (arms + 1) * WINDOW_SECONDS)
-    if question.slo is not None or question.rate is not None:
-        return max(left, SHARE * seconds)
-    return left if left >= LEAST_SECONDS else 0.0
-
-
-def places_of(question: Question) -> int:
-    """How many finalists there is time for."""
-    return min(FINALISTS, max(1, int(reserved_seconds(question) / SECONDS_EACH)))
 
 
 def seek(question: Question, ready: Sequence[Prepared], throughput: dict[str, float], connections: int) -> Sought:
@@ -69,41 +43,8 @@ def seek(question: Question, ready: Sequence[Prepared], throughput: dict[str, fl
         throughput=throughput,
         connections=min(room, MOST_CONNECTIONS, max(CONNECTIONS, connections, round(in_flight))),
         stall_seconds=seen.p99 if seen else None,
-        patience=_patience(question, len(throughput)),
+        patience=patience(question, len(throughput)),
     )
-
-
-def _patience(question: Question, finalists: int) -> float:
-    return (reserved_seconds(question) or question.budget.seconds) / max(1, finalists)
-
-
-def hunts_of(question: Question, sought: Sought, journal: Journal) -> dict[str, Hunt]:
-    """The finalists' hunts as the journal left them, those that broke left out; of another version's, what this one asks, too."""
-    patience = sought.patience or _patience(question, len(sought.finalists))
-    hunts = {
-        name: Hunt(sought.slo, sought.throughput[name], seed=question.seed + at, rate=question.rate, patience=patience)
-        for at, name in enumerate(sought.finalists)
-    }
-    for record in journal.of(Shot):
-        if record.refused:
-            continue
-        wanted, shot = hunts[record.arm].next_shot(), shot_of(record)  # asking begins what comes next
-        tested = shot.phase in ("confirm", "holds")
-        if wanted is not None and wanted.phase == shot.phase and not (tested and not math.isclose(wanted.rate, shot.rate, rel_tol=1e-6)):
-            hunts[record.arm].take(shot, seen_of(record))
-    gone = {record.arm for record in journal.of(Unsought) if record.phase not in ("curve", "recovery")}
-    return {name: found for name, found in hunts.items() if name not in gone}
-
-
-def shot_of(record: Shot) -> hunt.Shot:
-    """What was asked by a shot."""
-    seconds = {"settle_seconds": record.settle_seconds, "window_seconds": record.window_seconds}
-    return hunt.Shot(phase=record.phase, rate=record.rate, **seconds)
-
-
-def seen_of(record: Shot) -> Seen:
-    """What the design is told of a shot."""
-    return Seen(rate=record.rate, count=record.count, missed=record.missed)
 
 
 class Contest:
@@ -228,8 +169,3 @@ def contest(
         return
     open_files.allow(sought.connections)
     Contest(bench, generator, journal, watch, sought, left).run()
-
-
-def blind(slo: Slo, stall_seconds: float | None) -> bool:
-    """Whether this machine stalls too long by itself to certify this objective."""
-    return stall_seconds is not None and bool(slo.shortest_seconds) and STALLS_OF_OBJECTIVE * stall_seconds > slo.shortest_seconds

@@ -16,8 +16,8 @@ from typing import Self
 import msgspec
 from msgspec import Struct
 
+from whichworker.bench.running import Bench, Running, running
 from whichworker.errors import ServerFailed
-from whichworker.lab.running import Bench, Running, running
 from whichworker.load.framing import FramingError, Response, ResponseParser, TruncatedError
 from whichworker.load.http1 import READ_BYTES, Verdict, encode_request, family_of, judge_answer
 from whichworker.model import Address, Arm, Request

@@ -12,9 +12,9 @@ from msgspec import Struct
 from whichworker import redaction
 from whichworker.advise.emit import TABLE, emit
 from whichworker.apps import environments
+from whichworker.bench.running import SHOWN_ADDRESS
 from whichworker.errors import UsageError
-from whichworker.lab import verdict
-from whichworker.lab.running import SHOWN_ADDRESS
+from whichworker.judge import verdict
 from whichworker.model import App, Arm, Environment, Question
 from whichworker.model.deployments import Deployment, Promise
 from whichworker.report.files import write_text

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from whichworker.bench import open_files
 from whichworker.design.validity import MOST_FOREIGN
-from whichworker.lab import open_files
 from whichworker.lab.ask import budget_of
 from whichworker.model import Finding, Machine
 from whichworker.probes import cpu, machine

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,17 +14,26 @@ from msgspec import Struct
 import whichworker
 from whichworker import redaction
 from whichworker.apps import checkup
+from whichworker.bench import open_files, overlays, services
+from whichworker.bench.running import Bench
+from whichworker.design import ladder
 from whichworker.errors import UsageError
-from whichworker.lab import preflight, prepare, profile, race, reference, services, verdict
+from whichworker.judge import hunts, verdict
+from whichworker.judge.finalists import finalists
+from whichworker.lab import capacity, preflight, profile, reference
 from whichworker.lab.reference import Reference
-from whichworker.lab.running import Bench
-from whichworker.lab.watch import Watch
+from whichworker.load.generator import Generator
 from whichworker.model import Environment, Finding, Permits, Question
 from whichworker.probes import machine
+from whichworker.race import run as race
+from whichworker.race.watch import Watch
 from whichworker.result import Result, Searched
 from whichworker.store import places
 from whichworker.store.journal import FILE, Journal
-from whichworker.store.records import Failed, FirstStep, Header, Noted, Session
+from whichworker.store.records import Failed, FirstStep, Header, Noted, Prepared, Profiled, Session, Settled
+
+PROFILE_SECONDS = 15.0
+"""A launch, and two times three seconds of samples."""
 
 
 class Plan(Struct, frozen=True):
@@ -52,7 +62,7 @@ def plan(question: Question, findings: Sequence[Finding], project: Path, cache: 
     if question.profile:
         watch.note("py-spy")
         profile.fetch_tool()
-    environments, without = prepare.build(question, cache, watch.note)
+    environments, without = overlays.build(question, cache, watch.note)
     folder = places.new_run(project)
     with services.serving(question, folder, cache, watch.note) as backing:
         unfit, told = preflight.admit(Bench(question, environments, folder, cache, backing), watch.note)
@@ -91,8 +101,8 @@ def resume(folder: Path, cache: Path, watch: Watch, seconds: float | None, named
         checkup.examine_again(app, cache, question.allowed)
     if seconds is not None:
         question = msgspec.structs.replace(question, budget=msgspec.structs.replace(question.budget, seconds=spent + seconds))
-    environments, _ = prepare.build(question, cache, watch.note, only=header.environments)
-    if prepare.digest(question, environments) != header.digest:
+    environments, _ = overlays.build(question, cache, watch.note, only=header.environments)
+    if overlays.digest(question, environments) != header.digest:
         fact = f"run {header.run} cannot be resumed: servers or app are not the ones it was begun with"
         raise UsageError(fact, hint="start a new run")
     if services.describe(services.needs_of(question)) != question.services:
@@ -115,10 +125,52 @@ def carry_out(planned: Plan, watch: Watch, command: str) -> Result:
                 for finding in backing.findings if not planned.resumed else ():
                     journal.append(Noted(finding=finding))
                 bench = Bench(planned.question, planned.environments, planned.folder, planned.cache, backing)
-                race.investigate(bench, journal, watch)
+                investigate(bench, journal, watch)
         except KeyboardInterrupt:
             watch.note("interrupted")
         return verdict.judge(journal, planned.question.budget.seconds)
+
+
+def investigate(bench: Bench, journal: Journal, watch: Watch, clock: Callable[[], float] = time.monotonic) -> None:
+    """The race, the capacities if they are asked for, and samples of the finalists; everything found is in the journal, one by one.
+
+    KeyboardInterrupt passes through; what was measured before it stays.
+    """
+    question = bench.question
+    open_files.allow(question.connections or ladder.MOST)
+    began, spent = clock(), sum(session.seconds for session in journal.of(Session))
+    ended = "interrupted"
+
+    def left() -> float:
+        return question.budget.seconds - spent - (clock() - began)
+
+    later = question.budget.seconds - hunts.race_seconds(question)
+    try:
+        with Generator() as generator:
+            generator.start(question.budget.generator_cores)
+            raced = race.race(bench, generator, journal, watch, lambda: left() - later)
+            if raced is not None:
+                best = finalists(question, raced, journal)
+                profiled = question.profile and question.search is None
+                after = PROFILE_SECONDS * len(best) if profiled else 0.0
+                if best and hunts.sought_after(question):
+                    connections = next(journal.of(Settled)).connections
+                    capacity.contest(bench, generator, journal, watch, best, connections, lambda: left() - after)
+                if profiled:
+                    _profile(bench, generator, journal, watch, best)
+        ended = "finished"
+    finally:
+        journal.append(Session(seconds=clock() - began, ended=ended))
+
+
+def _profile(bench: Bench, generator: Generator, journal: Journal, watch: Watch, names: Iterable[str]) -> None:
+    """Samples of each finalist, after everything that is timed."""
+    done = {record.arm for record in journal.of(Profiled)}
+    connections = {record.arm: record.connections or 1 for record in journal.of(Prepared)}
+    for name in names:
+        if name not in done:
+            watch.note(f"samples of {name}")
+            journal.append(profile.profile(bench, generator, name, connections[name]))
 
 
 def _open(journal: Journal, planned: Plan, command: str) -> None:
@@ -128,7 +180,7 @@ def _open(journal: Journal, planned: Plan, command: str) -> None:
             started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             version=whichworker.__version__,
             command=command,
-            digest=prepare.digest(planned.question, planned.environments),
+            digest=overlays.digest(planned.question, planned.environments),
             machine=machine.describe(),
             question=planned.question,
             environments=planned.environments,

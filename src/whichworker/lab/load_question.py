@@ -10,9 +10,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from whichworker.bench import open_files
 from whichworker.config.options import LoadOptions
 from whichworker.errors import UsageError
-from whichworker.lab import load_pace, open_files
+from whichworker.lab import load_pace
 from whichworker.load import engine
 from whichworker.load.mix import prepare_asks
 from whichworker.model import Address, Answer, Finding, Load, Pace, Request, Session, Stage, Tls

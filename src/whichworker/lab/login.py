@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Struct
 
 from whichworker import redaction
+from whichworker.bench.running import Running
 from whichworker.errors import UsageError
-from whichworker.lab.running import Running
 from whichworker.load.http1 import FramingError, Response, exchange, fetch, judge_answer
 from whichworker.load.session import Iteration, Jar
 from whichworker.model import Answer, App, Login, Request, Session

@@ -14,11 +14,11 @@ import numpy as np
 from msgspec import Struct
 
 from whichworker import units
+from whichworker.bench import services
 from whichworker.design import elimination
 from whichworker.design.validity import MOST_FOREIGN
-from whichworker.lab import services
+from whichworker.judge.hunts import STALLS_OF_OBJECTIVE
 from whichworker.lab.ask import budget_of
-from whichworker.lab.capacity import STALLS_OF_OBJECTIVE
 from whichworker.load.generator import Generator
 from whichworker.model import Address, Budget, Finding, Load, Request
 from whichworker.probes import cpu, stalls

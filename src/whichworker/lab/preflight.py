@@ -11,13 +11,13 @@ import msgspec
 from msgspec import Struct
 
 from whichworker.apps import builtin, environments
+from whichworker.bench import overlays, services
+from whichworker.bench.running import SHOWN_ADDRESS, Bench
+from whichworker.bench.window import failed
 from whichworker.config.options import PreflightOptions, RaceOptions
 from whichworker.errors import ServerFailed
-from whichworker.lab import prepare, services
 from whichworker.lab.ask import ask
 from whichworker.lab.conformance import examine
-from whichworker.lab.measure import failed
-from whichworker.lab.running import SHOWN_ADDRESS, Bench
 from whichworker.model import App, Arm, Failure, Finding, Question
 from whichworker.servers import table
 from whichworker.store.records import Failed
@@ -83,7 +83,7 @@ def cases_of(question: Question) -> tuple[Case, ...]:
 
 def inspect(question: Question, folder: Path, cache: Path, note: Callable[[str], None]) -> Iterator[ArmReport]:
     """Build, start and examine one arm after the other, with every case that fits the app."""
-    found, without = prepare.build(question, cache, note)
+    found, without = overlays.build(question, cache, note)
     reasons = {record.arm: record for record in without}
     with services.serving(question, folder, cache, note) as backing:
         bench = Bench(question, found, folder, cache, backing)

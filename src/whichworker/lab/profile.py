@@ -14,9 +14,9 @@ from pathlib import Path
 import msgspec
 
 from whichworker.apps.environments import uv_path
+from whichworker.bench.running import Bench, running
+from whichworker.bench.window import WARM_UP_SECONDS, load_of
 from whichworker.errors import GeneratorFailed, ServerFailed, UsageError
-from whichworker.lab.measure import WARM_UP_SECONDS, load_of
-from whichworker.lab.running import Bench, running
 from whichworker.load.generator import Generator
 from whichworker.model import Arm, Finding
 from whichworker.servers import launchers

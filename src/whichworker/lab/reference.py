@@ -20,10 +20,10 @@ from msgspec import Struct, field
 
 from whichworker import redaction
 from whichworker.apps import within
+from whichworker.bench import overlays
+from whichworker.bench.running import Bench, Running, running
 from whichworker.errors import ServerFailed, UsageError
-from whichworker.lab import prepare
 from whichworker.lab.login import ASK_SECONDS, REDIRECTS, dressed, header, log_in, play
-from whichworker.lab.running import Bench, Running, running
 from whichworker.load.http1 import FramingError, Response, fetch, judge_answer
 from whichworker.model import Answer, Finding, Interface, Permits, Question, Request, Workload
 from whichworker.process.sockets import outward
@@ -121,7 +121,7 @@ def _bench(question: Question, permits: Permits, outbound: Path, folder: Path, c
     asked = msgspec.structs.replace(
         question, apps={label: wrapped}, arms=(arm,), workload=Workload(name="ready", title="any answer", requests=(first,))
     )
-    environments, without = prepare.build(asked, cache, note)
+    environments, without = overlays.build(asked, cache, note)
     if without:
         fact, _, seen = without[0].failures[0].sample.partition("\n")
         raise UsageError(f"the reference run cannot be made: {fact}", seen=seen)

@@ -18,11 +18,11 @@ import msgspec
 from msgspec import Struct
 
 from whichworker.apps import builtin
+from whichworker.bench import overlays
+from whichworker.bench.running import Bench, Running, check_sockets, order_of
 from whichworker.config.options import RaceOptions, ServeOptions
 from whichworker.errors import ServerFailed, UsageError, WhichworkerError
-from whichworker.lab import prepare
 from whichworker.lab.ask import ask
-from whichworker.lab.running import Bench, Running, check_sockets, order_of
 from whichworker.load.http1 import FramingError, fetch, judge_answer
 from whichworker.model import Address, Answer, Arm, Finding, Question, Request, Workload
 from whichworker.process.launch import Ending, Launch
@@ -87,7 +87,7 @@ def plan(arms: Sequence[str], options: ServeOptions, here: Path, cache: Path) ->
 
 def build(planned: ServePlan, folder: Path, cache: Path, note: Callable[[str], None]) -> tuple[Bench, dict[str, str]]:
     """The environments of the arms, and why others have none; raises UsageError where no arm has one."""
-    environments, without = prepare.build(planned.question, cache, note)
+    environments, without = overlays.build(planned.question, cache, note)
     reasons = {record.arm: record.failures[0].sample for record in without}
     if not environments:
         name, reason = next(iter(reasons.items()))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from whichworker.bench.running import Bench, Running
+from whichworker.bench.window import ArmFailed, failed, probe_a_load
 from whichworker.design import hunt
 from whichworker.design.validity import shot_refusal
 from whichworker.errors import ServerFailed
-from whichworker.lab.measure import ArmFailed, failed, probe_a_load
-from whichworker.lab.running import Bench, Running
 from whichworker.load.generator import Generator
 from whichworker.load.histogram import Histogram
-from whichworker.model import Clause, Failure, Load, Pace, Slo, Stage, Tally
+from whichworker.model import Clause, Load, Pace, Slo, Stage, Tally
 from whichworker.store.records import Shot
 
 LAG_AT = (0.99, 0.95, 0.9, 0.5)
@@ -116,8 +116,3 @@ def _lag(tally: Tally) -> float | None:
         return None
     found = Histogram.from_hdr(tally.send_lag)
     return next((lag for q in LAG_AT if (lag := found.supported_percentile(q)) is not None), None)
-
-
-def first_failure(failures: tuple[Failure, ...]) -> str:
-    """The first of some failures in a line."""
-    return f"{failures[0].kind}: {failures[0].sample.splitlines()[0]}" if failures and failures[0].sample else ""

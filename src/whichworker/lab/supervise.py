@@ -16,8 +16,8 @@ from typing import NamedTuple, Self
 
 import msgspec
 
+from whichworker.bench.running import Bench, Running
 from whichworker.errors import ServerFailed
-from whichworker.lab.running import Bench, Running
 from whichworker.lab.serve import LOOK_SECONDS, Ready, Stopped, serving, stop
 from whichworker.lab.traffic import Counter
 from whichworker.model import Address, Arm

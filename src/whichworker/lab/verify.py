@@ -1,4 +1,4 @@
-"""Does a deployment keep what was promised? What its files say is started, exactly, and measured beside what was raced, in turn."""
+"""Does a deployment keep what was promised? What its files say is started, exactly, and measured beside what was raced, slice by slice."""
 
 from __future__ import annotations
 
@@ -6,41 +6,65 @@ import math
 import os
 import shlex
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from statistics import fmean
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from whichworker.advise.emit import TABLE, emit
 from whichworker.apps import checkup
-from whichworker.design import evidence
+from whichworker.bench import overlays, services
+from whichworker.bench.lineup import Contender, Lineup, most_connections
+from whichworker.bench.running import Bench, Running, order_of, running
+from whichworker.bench.slices import Court
+from whichworker.bench.window import ArmFailed
+from whichworker.design.race import Race
+from whichworker.design.rounds import TWIN, Heard, random_round
 from whichworker.errors import ServerFailed, UsageError
-from whichworker.lab import emitted, prepare, services
+from whichworker.judge.replay import heard
+from whichworker.lab import emitted
 from whichworker.lab.deploy import PROMISE_FILE, Told, deployment
 from whichworker.lab.emitted import Start
 from whichworker.lab.login import Proof, log_in, relearnt, renewed
-from whichworker.lab.measure import ArmFailed, load_and_probe, load_of
-from whichworker.lab.running import Bench, Running, order_of, running
 from whichworker.load.generator import Generator
 from whichworker.load.http1 import FramingError, fetch, judge_answer
-from whichworker.model import Address, Answer, Arm, Request, Workload
+from whichworker.model import Address, Answer, Arm, Request, SliceOrder, Workload
 from whichworker.model.deployments import Deployment, Promise
+from whichworker.probes.thermometer import Thermometer
 from whichworker.process.launch import Launch
 from whichworker.process.sockets import free_port
+from whichworker.race.ready import ask_each, ready, warm
+from whichworker.store.records import Prepared
 
-PAIRS, SECONDS, SETTLE = 6, 1.0, 0.5
 READY_SECONDS = 30.0
 ANY = Answer(status=None)
 ALLOWED = 0.05
 """A deployment may be slower by this share than what was raced: a comment, a port or a folder costs nothing."""
 ALPHA = 0.05
+"""The chance that a verdict is wrong, whenever it is made: the interval is valid at any time."""
+RACED, DEPLOYED = "raced", "deployed"
+GENERATION_SECONDS = 0.4
+"""Load on each launch before both are replaced: launches differ by about 1.5 %, half a second of slices by 2-3 %."""
+MOST_SECONDS = 25.0
+"""Time for one start: with its preparation it stays below half a minute."""
+LEAST_ROUNDS = 6
+"""Slow responses make rounds of several seconds: so many are run, however long they take, since four decide at the earliest."""
+SLICE_PATIENCE, LEAST_PATIENCE_SECONDS = 5.0, 0.5
+"""A slice is ended after so many times what the raced server takes for it: a deployment may be that much slower, and is measured."""
+MOST_TRIES = 3
+"""Times that a slice is measured before its round goes on without it, because others use the cores."""
 
 
 class Checked(Struct, frozen=True, kw_only=True):
-    """What came of one file: whether it keeps the promise, and what was seen; `ratio` is its throughput over that of the raced arm."""
+    """What came of one file: whether it keeps the promise, and what was seen; `ratio` is its throughput over that of the raced arm.
+
+    `low` and `high` are the ends of its 95 % interval, valid whenever it is looked at. With `undetermined`, the time was too short to
+    tell whether the promise is kept: then it is not shown to be kept, and the file has not failed either.
+    """
 
     file: str
     kind: str
@@ -49,6 +73,7 @@ class Checked(Struct, frozen=True, kw_only=True):
     ratio: float | None = None
     low: float | None = None
     high: float | None = None
+    undetermined: bool = False
 
 
 def promise_in(folder: Path) -> Promise:
@@ -72,33 +97,36 @@ def verify(folder: Path, told: Told, proof: Proof, cache: Path, place: Path, not
     folder = folder.resolve()
     promise = promise_in(folder)
     _known_again(told, cache)
+    arm = told.question.arm(promise.arm)
+    most = most_connections(arm.server, arm.settings)
     question = msgspec.structs.replace(
         told.question,
         workload=Workload(name="promise", title="what was promised", requests=promise.requests),
-        connections=promise.connections,
+        connections=min(promise.connections, most) if most else promise.connections,
     )
-    arm = question.arm(promise.arm)
     best = next(one for one in told.result.arms if one.name == promise.arm)
     what = deployment(told, best, folder)
-    environments, without = prepare.build(question, cache, note, only={arm.name})
+    environments, without = overlays.build(question, cache, note, only={arm.name})
     if without:
         raise UsageError(f"{arm.name} cannot be started here any more: {without[0].failures[0].sample}", hint="race again")
     checked: list[Checked] = []
     known: dict[tuple[object, ...], Checked] = {}
     with services.serving(question, place, cache, note) as backing, Generator() as generator:
         generator.start(question.budget.generator_cores)
-        bench = Bench(question, environments, place, cache, backing)
-        bench = _asking(bench, arm, promise, proof)
-        for name, kind in promise.files.items():
-            start = emitted.start_of(folder / name, kind, promise.directory, promise.command)
-            if start is None:
-                continue
-            key = _key(folder, start)
-            if key not in known:
-                note(f"{name}: {PAIRS} pairs of windows")
-                known[key] = _measured(bench, generator, arm, folder, start, promise)
-            said = (*_edited(name, kind, folder, what, start), *known[key].said)
-            checked.append(msgspec.structs.replace(known[key], file=name, kind=kind, kept=not said, said=said))
+        bench = _asking(Bench(question, environments, place, cache, backing), arm, promise, proof)
+        with Thermometer(question.budget.server_cores) as thermometer:
+            court = Court(bench, generator, thermometer)
+            prepared: Prepared | None = None
+            for name, kind in promise.files.items():
+                start = emitted.start_of(folder / name, kind, promise.directory, promise.command)
+                if start is None:
+                    continue
+                prepared = prepared or _prepare(court, arm, note)
+                key = _key(folder, start)
+                if key not in known:
+                    note(f"{name}: beside what was raced, {MOST_SECONDS:.0f} s at most")
+                    known[key] = _measured(court, arm, folder, start, prepared)
+                checked.append(_of_file(known[key], name, kind, tuple(_edited(name, kind, folder, what, start))))
     if not checked:
         raise UsageError(f"no file in {folder} starts anything", hint="emit them again")
     return checked
@@ -143,35 +171,151 @@ def _key(folder: Path, start: Start) -> tuple[object, ...]:
     return (tuple(words), start.folder, tuple(sorted(environment.items())))
 
 
-def _measured(bench: Bench, generator: Generator, arm: Arm, folder: Path, start: Start, promise: Promise) -> Checked:
-    """What is measured of a start, whichever files say it."""
-    try:
-        logs = [_pair(bench, generator, arm, folder, start, promise) for _ in range(PAIRS)]
-    except (ServerFailed, ArmFailed) as error:
-        why = error.fact if isinstance(error, ServerFailed) else f"{error.failures[0].kind}: {error.failures[0].sample}"
-        return Checked(file="", kind="", kept=False, said=(why,))
-    interval = evidence.fixed_interval(logs, ALPHA)
-    low, high = (math.exp(end) for end in interval) if interval else (0.0, math.inf)
-    ratio = math.exp(fmean(logs))
-    said = (f"it does {ratio:.0%} of what was raced ({low:.0%} to {high:.0%})",) if high < 1 - ALLOWED else ()
-    return Checked(file="", kind="", kept=not said, said=said, ratio=ratio, low=low, high=high)
+def _of_file(measured: Checked, name: str, kind: str, edits: tuple[str, ...]) -> Checked:
+    """The verdict of a file: what was promised was promised of the file as it was written, so an edited one does not keep it."""
+    return msgspec.structs.replace(
+        measured,
+        file=name,
+        kind=kind,
+        kept=measured.kept and not edits,
+        undetermined=measured.undetermined and not edits,
+        said=(*edits, *measured.said),
+    )
 
 
-def _pair(bench: Bench, generator: Generator, arm: Arm, folder: Path, start: Start, promise: Promise) -> float:
-    """The logarithm of the deployment's throughput over the raced arm's, one window after the other on fresh launches."""
+def _prepare(court: Court, arm: Arm, note: Callable[[str], None]) -> Prepared:
+    """What a slice must be, from a launch of what was raced."""
+    note(f"preparing {arm.name}")
+    with Lineup(court.bench, court.generator) as lineup, _as_raced(arm):
+        return ready(lineup, court, lineup.enter(RACED, arm, 0))[0]
+
+
+@contextmanager
+def _as_raced(arm: Arm) -> Iterator[None]:
+    """Whatever breaks in the block is what was raced, and not a deployment."""
     try:
-        with running(bench, arm) as run:
-            raced = _rate(bench, generator, run, promise.connections)
+        yield
     except (ServerFailed, ArmFailed) as error:
         raise UsageError(f"{arm.name} does not run here any more as it was raced: {error}", hint="race again") from error
-    with started(bench, arm, folder, start) as run:
-        deployed = _rate(bench, generator, run, promise.connections)
-    return math.log(deployed / raced)
 
 
-def _rate(bench: Bench, generator: Generator, run: Running, connections: int) -> float:
-    tally, _ = load_and_probe(bench, generator, run, load_of(bench, run, connections, SECONDS, settle=SETTLE), whole=False)
-    return tally.requests / tally.seconds
+def _measured(court: Court, arm: Arm, folder: Path, start: Start, prepared: Prepared) -> Checked:
+    """The verdict on a start, whichever files describe it."""
+    with Lineup(court.bench, court.generator) as lineup:
+        duel = Duel(lineup, court, arm, (folder, start), prepared)
+        try:
+            duel.run()
+        except (ServerFailed, ArmFailed) as error:
+            why = error.fact if isinstance(error, ServerFailed) else f"{error.failures[0].kind}: {error.failures[0].sample}"
+            return Checked(file="", kind="", kept=False, said=(why,))
+    return duel.checked()
+
+
+class Duel:
+    """What was raced and a deployment, alive together and loaded in turn, both launched anew again and again.
+
+    Without a twin: here the raced server *is* the copy that the deployment is compared with. A second copy would take a third of the time
+    and leave one contrast in two generations where there could be three; a machine that disturbs slices is met by their gate and by the
+    spread of the generations.
+    """
+
+    def __init__(self, lineup: Lineup, court: Court, arm: Arm, deployed: tuple[Path, Start], prepared: Prepared) -> None:
+        self.lineup, self.court, self.arm, self.prepared = lineup, court, arm, prepared
+        self.folder, self.start = deployed
+        self.connections = prepared.connections or 1
+        self.race = Race((DEPLOYED, RACED), twin_of=RACED, delta=ALLOWED, alpha=ALPHA, seed=court.bench.question.seed)
+        self.race.fail(TWIN)
+        self.rounds = self.generation = 0
+        self.lost: list[str] = []
+
+    def run(self) -> None:
+        """Measure until it is decided, or the time is over; raises ServerFailed or ArmFailed of the deployment."""
+        began = time.monotonic()
+        while self._goes_on(began):
+            self._launch()
+            while self._goes_on(began) and min(one.loaded_seconds for one in self.lineup.alive.values()) < GENERATION_SECONDS:
+                self._round()
+            self.lineup.leave(*self.lineup.alive)
+
+    def checked(self) -> Checked:
+        """The verdict, and the ratio that it rests on."""
+        pair = next(iter(self.race.pairs()), None)
+        if pair is None:
+            return Checked(file="", kind="", kept=False, undetermined=True, said=(self._undecided(),))
+        ratio, low, high = (math.exp(min(end, 700.0)) for end in (pair.mean, pair.low, pair.high))
+        said: tuple[str, ...] = ()
+        if self.verdict == "not kept":
+            said = (f"it does {ratio:.0%} of what was raced ({low:.0%} to {high:.0%})",)
+        elif self.verdict == "undetermined":
+            said = (self._undecided(),)
+        return Checked(
+            file="",
+            kind="",
+            kept=self.verdict == "kept",
+            undetermined=self.verdict == "undetermined",
+            said=said,
+            ratio=ratio,
+            low=low,
+            high=high,
+        )
+
+    @property
+    def verdict(self) -> Literal["kept", "not kept", "undetermined"]:
+        """Kept if the whole interval is above what is allowed, not kept if all of it is below."""
+        pair = next(iter(self.race.pairs()), None)
+        if pair is not None and pair.low > math.log1p(-ALLOWED):
+            return "kept"
+        return "not kept" if pair is not None and pair.high < math.log1p(-ALLOWED) else "undetermined"
+
+    def _undecided(self) -> str:
+        why = f"; {self.lost[-1]} in {len(self.lost)} slices" if self.lost else ""
+        return f"undetermined: {self.rounds} rounds could not tell whether it loses more than {ALLOWED:.0%}{why}; verify again"
+
+    def _goes_on(self, began: float) -> bool:
+        return self.verdict == "undetermined" and (self.rounds < LEAST_ROUNDS or time.monotonic() - began < MOST_SECONDS)
+
+    def _launch(self) -> None:
+        """A new generation of both, each asked everything once and warmed."""
+        self.generation += 1
+        with _as_raced(self.arm):
+            self._warm(self.lineup.enter(RACED, self.arm, self.generation))
+        stack = ExitStack()
+        run = stack.enter_context(started(self.court.bench, self.arm, self.folder, self.start))
+        contender = self.lineup.alive[DEPLOYED] = Contender(DEPLOYED, self.arm, self.generation, run, stack)
+        self._warm(contender)
+
+    def _warm(self, contender: Contender) -> None:
+        ask_each(self.court, contender.run)
+        warm(self.lineup, self.court, contender, self.connections, self.prepared.response_seconds)
+        contender.loaded_seconds = 0.0
+
+    def _round(self) -> None:
+        self.rounds += 1
+        order = random_round(self.rounds, (DEPLOYED, RACED), self.court.bench.question.seed).order
+        slices = [self._slice(name, place) for place, name in enumerate(order)]
+        self.race.enter(self.rounds, [one for one in slices if one is not None])
+
+    def _slice(self, name: str, place: int) -> Heard | None:
+        """One slice; None if others used the cores each time that it was tried."""
+        known = self.prepared
+        rate = known.ladder.get(self.connections) or max(known.ladder.values())
+        order = SliceOrder(
+            seat=self.lineup.alive[name].seat,
+            uncounted=known.uncounted,
+            counted=known.counted,
+            most_seconds=max(LEAST_PATIENCE_SECONDS, SLICE_PATIENCE * (known.uncounted + known.counted + self.connections) / rate),
+            start=self.rounds * known.counted,
+        )
+        for _ in range(MOST_TRIES):
+            if name == RACED:
+                with _as_raced(self.arm):
+                    record, _ = self.court.slice_of(self.lineup.alive[name], order)
+            else:
+                record, _ = self.court.slice_of(self.lineup.alive[name], order)
+            if not record.refused:
+                return heard(msgspec.structs.replace(record, round=self.rounds, place=place))
+            self.lost.append(record.refused)
+        return None
 
 
 @contextmanager

@@ -83,3 +83,17 @@ def core_times(cores: Iterable[int]) -> CoreTimes:
             busy += user + nice + system + irq + softirq + steal
             stolen += steal
     return CoreTimes(busy / TICKS_PER_SECOND, stolen / TICKS_PER_SECOND)
+
+
+def core_idle_seconds(cores: Iterable[int]) -> dict[int, float]:
+    """Seconds since boot in which each of these cores had nothing to do, in ticks of 10 ms (/proc/stat)."""
+    wanted = {f"cpu{core}".encode(): core for core in cores}
+    found: dict[int, float] = {}
+    for line in read("/proc/stat").splitlines():
+        name, _, rest = line.partition(b" ")
+        if name in wanted:
+            _user, _nice, _system, idle, iowait = map(int, rest.split()[:5])
+            found[wanted[name]] = (idle + iowait) / TICKS_PER_SECOND
+        elif not line.startswith(b"cpu"):
+            break
+    return found

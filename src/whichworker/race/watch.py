@@ -7,21 +7,21 @@ from typing import Protocol
 from msgspec import Struct
 
 from whichworker.design.hunt import Hunt
-from whichworker.model import Failure, Reading
-from whichworker.store.records import Prepared, Settled, Shot, Sought
+from whichworker.model import Failure
+from whichworker.store.records import Prepared, Settled, Shot, Slice, Sought
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """How far a race is."""
+    """How far a race is; `open_pairs` of the leader are counted at the beginning of a round, None within it."""
 
-    block: int
-    window: int
-    windows: int
+    round: int
+    place: int
+    places: int
     spent_seconds: float
     budget_seconds: float
     alive: int
     leader: str | None
-    blocks_at_most: int | None
+    open_pairs: int | None
 
 
 class Watch(Protocol):
@@ -31,7 +31,7 @@ class Watch(Protocol):
         """Something takes a while, such as the first build of an environment."""
 
     def prepared(self, record: Prepared) -> None:
-        """An arm gave the right answer and its load ladder was climbed."""
+        """An arm gave correct responses, and its connections are known."""
 
     def failed(self, arm: str, failures: tuple[Failure, ...]) -> None:
         """An arm is out."""
@@ -39,8 +39,8 @@ class Watch(Protocol):
     def settled(self, record: Settled) -> None:
         """The race proper begins."""
 
-    def window(self, arm: str, reading: Reading, progress: Progress) -> None:
-        """A window is done."""
+    def slice(self, arm: str, seen: Slice, progress: Progress) -> None:
+        """A slice is done, or was refused."""
 
     def repeated(self, arm: str, reason: str) -> None:
         """A window was refused and is measured again."""
@@ -59,7 +59,7 @@ class Silent:
     def prepared(self, record: Prepared) -> None: ...
     def failed(self, arm: str, failures: tuple[Failure, ...]) -> None: ...
     def settled(self, record: Settled) -> None: ...
-    def window(self, arm: str, reading: Reading, progress: Progress) -> None: ...
+    def slice(self, arm: str, seen: Slice, progress: Progress) -> None: ...
     def repeated(self, arm: str, reason: str) -> None: ...
     def sought(self, record: Sought) -> None: ...
     def shot(self, arm: str, record: Shot, hunt: Hunt, left_seconds: float) -> None: ...

@@ -27,6 +27,10 @@ class Check(Protocol):
         """Whether it keeps the promise."""
 
     @property
+    def undetermined(self) -> bool:
+        """Whether the time was too short to tell."""
+
+    @property
     def said(self) -> tuple[str, ...]:
         """What it does not keep."""
 
@@ -44,10 +48,10 @@ class Check(Protocol):
 
 
 def print_advice(console: Console, result: Result) -> None:
-    """Deploy this, because; the runner-up; when it flips; what it costs; what to mend."""
+    """Deploy this, because; the runner-up; when that changes; what it costs; what to mend."""
     advice = result.advice
     if advice is None:
-        why = "; ".join(result.validity.reasons) or "no arm was ranked"
+        why = "; ".join(result.validity.reasons) or "no server setup was ranked"
         console.print(Text(f"run {result.run.id} has no advice: {why}", "yellow"))
         return
     console.print(Text.assemble("deploy     ", (advice.arm, "bold green"), f": {advice.because}"))
@@ -59,7 +63,7 @@ def print_advice(console: Console, result: Result) -> None:
 def print_rest(console: Console, advice: AdvisedArm) -> None:
     """What stands beside the advised arm."""
     for at, text in enumerate(advice.flips_when):
-        console.print(Text(f"{'flips when' if not at else '':<11}{text}"))
+        console.print(Text(f"{'changes if' if not at else '':<11}{text}"))
     if advice.cost is not None:
         console.print(Text(f"costs      {_cost(advice)}"))
     shown = [audit for audit in advice.audits if audit.state == "failed"]
@@ -98,7 +102,7 @@ def _cost(advice: AdvisedArm) -> str:
     assert cost is not None
     parts = []
     if cost.cpu_seconds_per_request:
-        parts.append(f"{units.show_seconds(cost.cpu_seconds_per_request)} of CPU for each request")
+        parts.append(f"{units.show_seconds(cost.cpu_seconds_per_request)} of CPU per request")
     if cost.memory_bytes:
         parts.append(f"{units.show_bytes(cost.memory_bytes)} of memory")
     if cost.memory_per_worker_bytes:

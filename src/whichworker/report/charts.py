@@ -8,15 +8,12 @@ the chart until the plot alone fills the page, and moves the names above their r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from html import escape
-from typing import Literal
 
+from whichworker.report.standings import MEANINGS, Relation, Standing, standings
 from whichworker.report.svg import Scale, axis, chart, inner, line, linear, logarithmic, percent, tag, text, title
-from whichworker.result import ArmResult, Claim, Result
+from whichworker.result import ArmResult, Result
 from whichworker.units import show_bytes, show_rate, show_seconds, show_share
-
-Relation = Literal["leader", "tie", "faster", "slower", "undetermined", "dropped", "open"]
 
 # One shape per relation: colour only repeats what the shape already says.
 MARKS: dict[Relation, str] = {
@@ -28,89 +25,30 @@ MARKS: dict[Relation, str] = {
     "dropped": "M-4.5-4.5 4.5 4.5M-4.5 4.5 4.5-4.5",
     "open": "M-4 0a4 4 0 1 1 8 0a4 4 0 1 1-8 0z",
 }
-MEANINGS: dict[Relation, str] = {
-    "leader": "leader",
-    "tie": "tie with the leader",
-    "faster": "faster than the leader",
-    "slower": "slower than the leader (claimed)",
-    "undetermined": "undetermined against the leader",
-    "dropped": "dropped early",
-    "open": "no verdict against the leader",
-}
 LOG_SPAN = 10.0  # from this ratio between fastest and slowest on, a zero-based axis would press the slow arms together
 NAME_LENGTH = 24
 ROW = 36
 RATIO_TICKS = (1, 1.1, 1.2, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
 
 
-@dataclass(frozen=True)
-class Standing:
-    """One arm of the leaderboard and how it stands against the leader."""
+def over_time(result: Result) -> dict[str, dict[int, float]]:
+    """Throughput over the leader's in the same stretch of the race, by setup and stretch.
 
-    arm: ArmResult
-    relation: Relation
-    claim: Claim | None
-
-    @property
-    def ranks(self) -> str | None:
-        """The interval of ranks the arm may have: `1`, `2–4`, or None where it has none."""
-        low, high = self.arm.rank_low, self.arm.rank_high
-        if low is None or high is None:
-            return None
-        return str(low) if low == high else f"{low}–{high}"
-
-
-def compare(result: Result, one: str, other: str) -> tuple[Relation, Claim | None]:
-    """How `one` stands against `other`: slower and faster only where a claim says so."""
-    for claim in result.claims:
-        if (claim.worse, claim.better) == (one, other):
-            return "slower", claim
-        if (claim.better, claim.worse) == (one, other):
-            return "faster", claim
-    pair = {one, other}
-    if any(set(names) == pair for names in result.ties):
-        return "tie", None
-    return ("undetermined" if any(set(names) == pair for names in result.undetermined) else "open"), None
-
-
-def standings(result: Result) -> tuple[Standing, ...]:
-    """The ranked and dropped arms, best first; none at all for an invalid result, whose ranks mean nothing."""
-    if result.validity.state == "invalid":
-        return ()
-    arms = sorted((arm for arm in result.arms if arm.state in ("ranked", "dropped")), key=_order)
-    lead = next((arm for arm in arms if arm.name == result.leader), None)
-    return tuple(_standing(result, arm, lead) for arm in arms)
-
-
-def _order(arm: ArmResult) -> tuple[float, float, float, str]:
-    last = float("inf")
-    low = last if arm.rank_low is None else arm.rank_low
-    high = last if arm.rank_high is None else arm.rank_high
-    return low, high, -(arm.throughput_per_second.value if arm.throughput_per_second else 0.0), arm.name
-
-
-def _standing(result: Result, arm: ArmResult, leader: ArmResult | None) -> Standing:
-    if arm is leader:
-        return Standing(arm, "leader", None)
-    relation, claim = compare(result, arm.name, leader.name) if leader else ("open", None)
-    if relation in ("undetermined", "open") and (arm.dropped or arm.state == "dropped"):
-        relation = "dropped"
-    return Standing(arm, relation, claim)
-
-
-def ratios(result: Result) -> dict[str, dict[int, float]]:
-    """Throughput over the leader's in the same block, by arm and block; only blocks that measured both."""
+    Only stretches that measured both are in it.
+    """
     ranked = standings(result)
-    lead = next((standing.arm.name for standing in ranked if standing.relation == "leader"), None)
+    lead = next((one.arm.name for one in ranked if one.relation == "leader"), None)
     if lead is None:
         return {}
-    blocks: dict[str, dict[int, float]] = {standing.arm.name: {} for standing in ranked}
+    rates: dict[str, dict[int, float]] = {one.arm.name: {} for one in ranked}
     for window in result.windows:
-        if window.arm in blocks:
-            blocks[window.arm][window.block] = window.throughput_per_second
-    base = {block: rate for block, rate in blocks.pop(lead).items() if rate > 0}
-    shared = {name: {b: rate / base[b] for b, rate in sorted(rates.items()) if b in base} for name, rates in blocks.items()}
-    return {name: found for name, found in shared.items() if found}
+        if window.arm in rates:
+            rates[window.arm][window.block] = window.throughput_per_second
+    base = {stretch: rate for stretch, rate in rates.pop(lead).items() if rate > 0}
+    shared = {
+        name: {stretch: rate / base[stretch] for stretch, rate in sorted(own.items()) if stretch in base} for name, own in rates.items()
+    }
+    return {name: seen for name, seen in shared.items() if seen}
 
 
 def tie_groups(names: Sequence[str], ties: Iterable[tuple[str, str]]) -> list[list[int]]:
@@ -129,57 +67,81 @@ def tie_groups(names: Sequence[str], ties: Iterable[tuple[str, str]]) -> list[li
     return [sorted(group) for group in groups]
 
 
-def throughput_scale(result: Result) -> Scale | None:
-    """The axis of the throughput chart: zero-based, or logarithmic where rates differ by more than a factor of ten."""
-    found = [standing.arm.throughput_per_second for standing in standings(result)]
-    ends = [end for rate in found if rate for end in (rate.value, rate.low, rate.high) if end is not None]
+def relative(result: Result) -> dict[str, tuple[float, float | None, float | None]]:
+    """Throughput over the leader's with the ends of its interval, by setup; empty without a leader.
+
+    Where no interval is known it is the ratio of the rates.
+    """
+    ranked = standings(result)
+    lead = next((one.arm for one in ranked if one.relation == "leader"), None)
+    if lead is None or lead.throughput_per_second is None or lead.throughput_per_second.value <= 0:
+        return {}
+    base = lead.throughput_per_second.value
+    shown: dict[str, tuple[float, float | None, float | None]] = {}
+    for one in ranked:
+        if one.arm is lead:
+            shown[lead.name] = (1.0, None, None)
+        elif one.ratio is not None:
+            shown[one.arm.name] = (one.ratio.value, one.ratio.low, one.ratio.high)
+        elif one.arm.throughput_per_second is not None:
+            shown[one.arm.name] = (one.arm.throughput_per_second.value / base, None, None)
+    return shown
+
+
+def speed_scale(result: Result) -> Scale | None:
+    """The axis of the speed chart: zero-based, or logarithmic over more than a factor of ten."""
+    ends = [end for shown in relative(result).values() for end in shown if end is not None]
     if not ends:
         return None
-    low, high = min(ends), max(ends)
-    return logarithmic(low, high) if low > 0 and high / low > LOG_SPAN else linear(high)
+    delta = result.question.delta
+    low, high = min(*ends, 1 - delta), max(*ends, 1 + delta)
+    if low > 0 and high / low > LOG_SPAN:
+        return logarithmic(low, high, RATIO_TICKS, 9)
+    return linear(high)
 
 
-def throughput(result: Result) -> str:
-    """Throughput of each arm as a dot with its 95 % interval, by rank, tied arms bracketed; empty without a ranked arm."""
-    ranked, scale = standings(result), throughput_scale(result)
+def speed(result: Result) -> str:
+    """Speed of each setup over the leader's, with its interval; tied ones bracketed; empty without a leader."""
+    ranked, scale, shown = standings(result), speed_scale(result), relative(result)
     if scale is None:
         return ""
-    groups = tie_groups([standing.arm.name for standing in ranked], result.ties)
+    groups = tie_groups([one.arm.name for one in ranked], result.ties)
     height = ROW * len(ranked) + 30
-    plot = axis(scale, 4, height - 24, show_rate)
+    bottom, delta = height - 24, result.question.delta
+    at_one = percent(scale.position(1))
+    plot = [_band(scale, delta, bottom), *axis(scale, 4, bottom, _show_ratio), line(at_one, 4, at_one, bottom, "unity")]
     body = [*_names(ranked, 18, ROW), *(_bracket(group, lane, ranked) for lane, group in enumerate(groups))]
-    for number, standing in enumerate(ranked):
-        rate = standing.arm.throughput_per_second
-        plot += _rate_row(standing, scale, 4 + ROW * number + 26)
-        body.append(text("100%", 4 + ROW * number + 14, f"{show_rate(rate.value)}/s" if rate else "not measured", "value"))
-    about = f"{len(ranked)} arms from best to worst rank. " + " ".join(_rate_words(standing) for standing in ranked)
+    for number, one in enumerate(ranked):
+        plot += _speed_row(one, shown.get(one.arm.name), scale, 4 + ROW * number + 26)
+        rate = one.arm.throughput_per_second
+        words = f"{show_rate(rate.value)}/s" if rate else "not measured"
+        body.append(text("100%", 4 + ROW * number + 14, words, "value"))
+    about = f"{len(ranked)} server setups, the fastest first. " + " ".join(_speed_words(one, shown.get(one.arm.name)) for one in ranked)
     gutter = 10 * len(groups) + 4 if groups else 0
-    return chart("throughput", "Throughput by arm, requests per second", about, height, [inner(plot, 61), *body], 61, gutter)
+    return chart("throughput", "Speed over the leader's", about, height, [inner(plot, 61), *body], 61, gutter)
 
 
-def _rate_words(standing: Standing) -> str:
-    rate = standing.arm.throughput_per_second
-    if rate is None:
-        return f"{standing.arm.name}: not measured."
-    return f"{standing.arm.name}: {_interval_words(rate.value, rate.low, rate.high)}, {MEANINGS[standing.relation]}."
+def _speed_words(one: Standing, shown: tuple[float, float | None, float | None] | None) -> str:
+    if shown is None:
+        return f"{one.arm.name}: not measured."
+    value, low, high = shown
+    interval = "" if low is None or high is None else f" ({low:.2f} to {high:.2f})"
+    rate = one.arm.throughput_per_second
+    absolute = f", {show_rate(rate.value)} per second" if rate else ""
+    return f"{one.arm.name}: {value:.2f}×{interval}{absolute}, {MEANINGS[one.relation]}."
 
 
-def _interval_words(value: float, low: float | None, high: float | None) -> str:
-    interval = "no interval" if low is None or high is None else f"{show_rate(low)} to {show_rate(high)}"
-    return f"{show_rate(value)} per second ({interval})"
-
-
-def _rate_row(standing: Standing, scale: Scale, y: float) -> list[str]:
-    rate = standing.arm.throughput_per_second
-    if rate is None:
+def _speed_row(one: Standing, shown: tuple[float, float | None, float | None] | None, scale: Scale, y: float) -> list[str]:
+    if shown is None:
         return []
-    middle, shape = percent(scale.position(rate.value)), f"whisker {standing.relation}"
+    value, low, high = shown
+    middle, shape = percent(scale.position(value)), f"whisker {one.relation}"
     parts = [line(0, y, middle, y, "guide")]
-    if rate.low is not None and rate.high is not None:
-        left, right = percent(scale.position(rate.low)), percent(scale.position(rate.high))
+    if low is not None and high is not None:
+        left, right = percent(scale.position(low)), percent(scale.position(high))
         parts.append(line(left, y, right, y, shape))
         parts += [line(end, y - 4, end, y + 4, shape) for end in (left, right)]
-    return [*parts, _mark(standing.relation, middle, y, _rate_words(standing))]
+    return [*parts, _mark(one.relation, middle, y, _speed_words(one, shown))]
 
 
 def _bracket(group: Sequence[int], lane: int, ranked: Sequence[Standing]) -> str:
@@ -187,11 +149,11 @@ def _bracket(group: Sequence[int], lane: int, ranked: Sequence[Standing]) -> str
     heights = [4 + ROW * number + 26 for number in group]
     names = ", ".join(ranked[number].arm.name for number in group)
     dots = [tag("circle", {"cx": x, "cy": y, "r": 3}) for y in heights]
-    return tag("g", {"class": "bracket"}, title(f"tie: {names}"), line(x, heights[0], x, heights[-1], ""), *dots)
+    return tag("g", {"class": "bracket"}, title(f"tied: {names}"), line(x, heights[0], x, heights[-1], ""), *dots)
 
 
 def cost(result: Result) -> str:
-    """CPU per request and memory of each arm as paired zero-based bars, in the order of the ranks; empty without either."""
+    """CPU per request and memory of each setup as paired zero-based bars, the fastest first; empty without either."""
     ranked = standings(result)
     panels = (
         (0.0, "cpu", "CPU per request", [standing.arm.cpu_seconds_per_request for standing in ranked], show_seconds),
@@ -204,7 +166,7 @@ def cost(result: Result) -> str:
         plot.append(text(percent(left), 12, heading, "heading"))
         plot += _bars(left, shape, values, show)
     about = "Bars start at zero; less is cheaper. " + " ".join(_cost_words(standing.arm) for standing in ranked)
-    return chart("cost", "What a request costs, by arm", about, 28 + ROW * len(ranked), [inner(plot, 72), *_names(ranked, 36, ROW)], 72)
+    return chart("cost", "What a request costs", about, 28 + ROW * len(ranked), [inner(plot, 72), *_names(ranked, 36, ROW)], 72)
 
 
 def _cost_words(arm: ArmResult) -> str:
@@ -228,28 +190,28 @@ def _bars(left: float, shape: str, values: Sequence[float | None], show: Callabl
     return parts
 
 
-def blocks(result: Result) -> str:
-    """Each arm's throughput over the leader's, block by block from top to bottom; empty without a second arm."""
-    found = ratios(result)
-    if not found:
+def steadiness(result: Result) -> str:
+    """Each setup's throughput over the leader's as the race went on, from top to bottom; empty without a second one."""
+    seen = over_time(result)
+    if not seen:
         return ""
-    ranked, delta = standings(result), result.question.delta
-    every = [ratio for by_block in found.values() for ratio in by_block.values() if ratio > 0]
+    shown = [one for one in standings(result) if one.arm.name in seen]
+    delta = result.question.delta
+    every = [ratio for own in seen.values() for ratio in own.values() if ratio > 0]
     scale = logarithmic(min([*every, 1 - delta]), max([*every, 1 + delta]), RATIO_TICKS, 9)
-    numbers = sorted({block for by_block in found.values() for block in by_block})
+    numbers = sorted({stretch for own in seen.values() for stretch in own})
     step = min(5.0, 60 / len(numbers))
     row = 34 + step * (len(numbers) - 1)
-    shown = [standing for standing in ranked if standing.arm.name in found]
     height = row * len(shown) + 36
     plot = [_band(scale, delta, height - 24), *axis(scale, 4, height - 24, _show_ratio)]
     plot.append(line(percent(scale.position(1)), 4, percent(scale.position(1)), height - 24, "unity"))
-    for number, standing in enumerate(shown):
+    for number, one in enumerate(shown):
         plot.append(line(0, 4 + row * number, "100%", 4 + row * number, "grid"))
-        plot += _strip(standing.arm.name, found[standing.arm.name], numbers, scale, 4 + row * number + 24, step)
-    about = f"Ratio to {ranked[0].arm.name} in {len(numbers)} blocks, logarithmic axis. " + " ".join(
-        f"{name}: {min(by_block.values()):.2f} to {max(by_block.values()):.2f}." for name, by_block in found.items()
+        plot += _strip(one.arm.name, seen[one.arm.name], numbers, scale, 4 + row * number + 24, step)
+    about = f"Ratio to {result.leader} in {len(numbers)} stretches of the race, logarithmic axis. " + " ".join(
+        f"{one.arm.name}: {min(seen[one.arm.name].values()):.2f} to {max(seen[one.arm.name].values()):.2f}." for one in shown
     )
-    return chart("blocks", "Throughput over the leader's, block by block", about, height, [inner(plot, 72), *_names(shown, 18, row)], 72)
+    return chart("over-time", "Speed over the leader's as the race went on", about, height, [inner(plot, 72), *_names(shown, 18, row)], 72)
 
 
 def _band(scale: Scale, delta: float, bottom: float) -> str:
@@ -258,19 +220,19 @@ def _band(scale: Scale, delta: float, bottom: float) -> str:
     return tag("rect", place, title(f"within {show_share(delta)} of the leader"))
 
 
-def _strip(name: str, found: dict[int, float], numbers: Sequence[int], scale: Scale, top: float, step: float) -> list[str]:
+def _strip(name: str, own: dict[int, float], numbers: Sequence[int], scale: Scale, top: float, step: float) -> list[str]:
     parts: list[str] = []
     before: tuple[str, float] | None = None
-    for index, block in enumerate(numbers):
-        ratio = found.get(block, 0.0)
+    for index, stretch in enumerate(numbers):
+        ratio = own.get(stretch, 0.0)
         if ratio <= 0:
             before = None
             continue
         x, y = percent(scale.position(ratio)), round(top + step * index, 1)
         if before:
             parts.append(line(*before, x, y, "path"))
-        said = title(f"{name}, block {block}: {ratio:.3f} of the leader")
-        parts.append(tag("circle", {"cx": x, "cy": y, "r": 2.8, "class": "window"}, said))
+        words = title(f"{name}, stretch {stretch}: {ratio:.3f} of the leader")
+        parts.append(tag("circle", {"cx": x, "cy": y, "r": 2.8, "class": "window"}, words))
         before = (x, y)
     return parts
 

@@ -64,7 +64,7 @@ def _panel(arm: ArmResult, across: Scale, up: Scale, top: float) -> list[str]:
     if capacity is not None and capacity.certified:
         at = percent(across.position(capacity.certified))
         anchor = "end" if across.position(capacity.certified) > NEAR_THE_EDGE else "middle"
-        said = f"certified {show_rate(capacity.certified)}/s"
+        said = f"validated {show_rate(capacity.certified)}/s"
         parts += [line(at, top, at, top + PLOT, "unity"), text(at, top - 6, said, f"tick {anchor}")]
     for name in SERIES:
         parts += _series(arm, name, across, y)

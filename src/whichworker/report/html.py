@@ -15,20 +15,21 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from whichworker.model import Finding
-from whichworker.report import charts, curves
+from whichworker.report import charts, curves, standings
+from whichworker.report.standings import Relation
 from whichworker.result import ArmResult, Result, encode
 from whichworker.units import show_bytes, show_clock, show_rate, show_seconds, show_share
 
 MATRIX_LIMIT = 16  # more columns than this nobody reads, and the JSON has every pair
 SEVERITIES = (("error", "Errors"), ("warning", "Warnings"), ("info", "Notes"))
-SYMBOLS: dict[charts.Relation, str] = {"faster": "▲", "slower": "▼", "tie": "=", "undetermined": "?"}
+SYMBOLS: dict[Relation, str] = {"faster": "▲", "slower": "▼", "tie": "=", "undetermined": "?"}
 
 
 @dataclass(frozen=True)
 class Cell:
     """One pair of the matrix: how the arm of the row stands against the arm of the column."""
 
-    relation: charts.Relation
+    relation: Relation
     symbol: str
     ratio: str
     words: str
@@ -45,19 +46,28 @@ class MatrixRow:
 
 def render(result: Result) -> str:
     """The whole report as one HTML document."""
-    ranked = charts.standings(result)
+    ranked = standings.standings(result)
+    marks = [relation for relation in charts.MARKS if any(one.relation == relation for one in ranked)]
     return (
         _environment()
         .get_template("report.html")
         .render(
             result=result,
+            verdict=standings.verdict_of(result),
             headline=headline(result),
+            tied=standings.tied_arms(result),
+            resume=standings.resume_command(result),
+            continuing=standings.continue_command(result),
+            ceiling=standings.ceiling_caption(result),
+            intervals=standings.interval_caption(ranked),
+            sliced=any(arm.windows > arm.launches for arm in result.arms),
             facts=facts(result),
             ranked=ranked,
             charts=charts,
-            legend=[relation for relation in charts.MARKS if any(standing.relation == relation for standing in ranked)],
-            scale=charts.throughput_scale(result),
-            ratios=charts.ratios(result),
+            legend=marks,
+            relative=charts.relative(result),
+            scale=charts.speed_scale(result),
+            ratios=charts.over_time(result),
             matrix=matrix(result),
             finalists=curves.finalists(result),
             latency=curves.latency(result),
@@ -75,7 +85,7 @@ def render(result: Result) -> str:
 def _environment() -> Environment:
     loader = PackageLoader("whichworker", "report/templates")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.globals |= {"meanings": charts.MEANINGS}
+    environment.globals |= {"meanings": standings.MEANINGS, "words": standings.WORDS}
     environment.filters |= {
         "bytes": show_bytes,
         "clock": show_clock,
@@ -93,41 +103,38 @@ def _environment() -> Environment:
 
 
 def headline(result: Result) -> str:
-    """The answer in one line; an invalid run has none."""
+    """The verdict with its strength; an invalid run has none."""
     if result.validity.state == "invalid":
         return "INVALID: this run cannot say what to deploy"
-    if result.advice is not None:
-        return f"Deploy {result.advice.arm}"
-    if not charts.standings(result):
-        return "Nothing to deploy: no arm could be ranked"
-    return "Undecided: this run names no arm to deploy"
+    return standings.verdict_of(result).headline
 
 
 def facts(result: Result) -> list[tuple[str, str | None]]:
     """What was asked, of which machine and when; None where it is not known."""
     asked, machine, run = result.question, result.machine, result.run
-    connections = asked.connections
+    forced = f"{asked.connections} for each setup" if asked.connections else None
+    own = "each setup has its own number" if any(arm.connections for arm in result.arms) else None
     usable = len(machine.usable_cores)
     pinned = f"server on {show_cores(asked.server_cores)}, load on {show_cores(asked.generator_cores)}"
     return [
         ("App", asked.app),
         ("Workload", asked.workload),
         *([("Services", "; ".join(asked.services.values()))] if asked.services else []),
-        ("Connections", None if connections is None else f"{connections}"),
+        ("Connections", forced or own),
         *([("Objective", asked.slo)] if asked.slo else []),
         ("Machine", f"{machine.cpu}, {show_bytes(machine.memory_bytes)}, {machine.system}"),
         ("Cores", f"{usable} of {machine.cores} usable: {pinned}"),
         ("Python", ", ".join(pythons(result)) or None),
         ("Date", show_date(run.started)),
         ("Duration", show_clock(run.seconds)),
-        ("Blocks", f"{result.blocks}"),
+        ("Rounds", f"{result.blocks}"),
         ("Version", f"whichworker {run.version}"),
     ]
 
 
 def matrix(result: Result) -> tuple[MatrixRow, ...]:
-    """Every ranked arm against every other; empty for one arm, for too many, and where no pair was judged."""
-    names = [standing.arm.name for standing in charts.standings(result)]
+    """Every ranked setup against every other; empty for one, for too many, and if no pair was judged."""
+    names = [standing.arm.name for standing in standings.standings(result)]
     if not 2 <= len(names) <= MATRIX_LIMIT or not (result.claims or result.ties or result.undetermined):
         return ()
     return tuple(
@@ -137,16 +144,16 @@ def matrix(result: Result) -> tuple[MatrixRow, ...]:
 
 
 def _cell(result: Result, name: str, other: str) -> Cell:
-    relation, claim = charts.compare(result, name, other)
+    relation, claim = standings.compare(result, name, other)
     if claim is None:
-        words = {"tie": f"{name} ties with {other}", "undetermined": f"{name} against {other}: undetermined"}
+        words = {"tie": f"{name} is tied with {other}", "undetermined": f"{name} against {other}: not decided"}
         return Cell(relation, SYMBOLS.get(relation, ""), "", words.get(relation, f"{name} against {other}: no verdict"))
     words_of_claim = f"{name} is {relation} than {other}: ratio {claim.ratio:.2f}, from {claim.low:.2f} to {claim.high:.2f}"
     return Cell(relation, SYMBOLS[relation], f"{claim.ratio:.2f}", words_of_claim)
 
 
 def findings(result: Result) -> list[tuple[str, str, list[Finding]]]:
-    """Severity, heading and findings, the gravest first; severities without a finding are left out."""
+    """Severity, heading and findings, the gravest first; only severities that have any."""
     groups = [(key, heading, [one for one in result.findings if one.severity == key]) for key, heading in SEVERITIES]
     return [group for group in groups if group[2]]
 

@@ -11,11 +11,13 @@ from rich.text import Text
 
 from whichworker import units
 from whichworker.model import CheckCount, Stage
-from whichworker.report.terminal import ABSENT, ROOMY, TIGHT, print_findings
+from whichworker.report.terminal import ABSENT, print_findings
 from whichworker.result import AskedLoad, Intervals, LoadResult
 
 COLUMNS = ("p50", "p90", "p95", "p99", "p99_9", "max", "mean", "stdev")
 NARROW = ("p50", "p90", "p99", "max")
+ROOMY, TIGHT = 100, 88
+"""Characters from which on all columns fit, and six of them."""
 LABEL = 11
 SHOWN_STAGES = 4
 

@@ -1,4 +1,4 @@
-"""The second stage for a terminal: what each finalist sustains, what users wait at it, and why it is not more."""
+"""The second stage for a terminal: what each finalist sustains, how long users wait then, and why it is not more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from whichworker.result import ArmResult, Capacity, CurvePoint, Result
 
 ABSENT = "–"
 USUAL = 0.7
-"""Latency is told at this share of the capacity, or the next one that was measured."""
+"""Latency is shown at this share of the capacity, or at the nearest rate that was measured."""
 
 
 def print_capacities(console: Console, result: Result) -> None:
@@ -24,8 +24,8 @@ def print_capacities(console: Console, result: Result) -> None:
     derived = f"  ({result.question.slo_derived})" if result.question.slo_derived else ""
     console.print(Text.assemble(("capacity ", "bold"), f"while {result.question.slo}", (derived, "dim")))
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("arm", no_wrap=True)
-    for name in ("certified", "capacity, 90 %", "p50", "p99", "at", "recovers in"):
+    table.add_column("setup", no_wrap=True)
+    for name in ("validated", "capacity, 90 %", "p50", "p99", "at", "recovers in"):
         table.add_column(name, justify="right", no_wrap=True)
     for arm in shown:
         table.add_row(*map(Text, _row(arm)))
@@ -92,6 +92,7 @@ def _print_at_rate(console: Console, result: Result, shown: list[ArmResult]) -> 
     for arm in shown:
         if arm.at_rate is None:
             continue
-        words = {True: "holds", False: "misses", None: "undetermined at"}[arm.at_rate.holds]
-        room = f", {arm.at_rate.headroom:.1f} times as much is its capacity" if arm.at_rate.headroom else ""
+        words = {True: "keeps", False: "misses", None: "is not decided for"}[arm.at_rate.holds]
+        known = arm.at_rate.headroom
+        room = f"; its capacity is {known:.1f} times that" if known else ""
         console.print(Text.assemble((arm.name, "bold"), f" {words} {result.question.slo} at {units.show_rate(rate)}/s{room}"))

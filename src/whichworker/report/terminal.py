@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
-from rich.console import Console, JustifyMethod, RenderableType
+from rich.console import Console, JustifyMethod
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from whichworker import units
 from whichworker.model import Finding, Question
+from whichworker.report import standings
 from whichworker.report.advice import print_rest
-from whichworker.report.curves import finalists
 from whichworker.report.second_stage import print_capacities
-from whichworker.result import ArmResult, Estimate, Result
+from whichworker.report.standings import Standing
+from whichworker.result import ArmResult, Ratio, Result
 
 ABSENT = "–"
-ROOMY = 100
-TIGHT = 88
 COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
-    ("rank", "right"),
-    ("arm", "left"),
+    ("setup", "left"),
     ("requests/s", "right"),
-    ("95 %", "right"),
-    ("against it", "left"),
+    ("vs leader", "left"),
+    ("verdict", "left"),
+    ("rank", "right"),
+    ("connections", "right"),
     ("CPU/request", "right"),
     ("memory", "right"),
     ("start", "right"),
 )
+LEAVING = ("start", "connections", "memory", "CPU/request", "rank", "vs leader")
+"""The columns that a narrow terminal goes without, the first one first."""
+RANKED_FROM = 4
+"""Rounds, see design/elimination.py."""
+STRENGTHS = {
+    "clear": "bold green",
+    "tied": "bold cyan",
+    "undecided": "bold yellow",
+    "invalid": "bold red",
+}
 BROKEN = "capacity-broken"
 """Of a ranked arm, which is not among those without a number below."""
 MARKS = {"info": ("i", "cyan"), "warning": ("!", "yellow"), "error": ("x", "red")}
@@ -50,17 +60,15 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
             console.print(Text.assemble((f"{title:<11}", "dim"), value, (f"  {app.origin.get(title, '')}", "dim")))
     cores = f"servers on core {_cores(budget.server_cores)}, generator on core {_cores(budget.generator_cores)}"
     console.print(Text.assemble(("cores      ", "dim"), cores))
-    connections = f"{question.connections or 'as many'} connections{'' if question.connections else ' as saturate every arm'}"
-    console.print(Text.assemble(("load       ", "dim"), connections, ", closed loop"))
-    whole = question.search or budget.seconds
-    steps = f", {units.show_clock(budget.seconds)} of it for the servers, the rest for the settings of the best" if question.search else ""
-    rule = f"at most {units.show_clock(whole)}{steps}; gaps under {question.delta:.0%} do not matter; error {question.alpha:.0%} in all"
-    console.print(Text.assemble(("time       ", "dim"), rule))
+    own = "each server setup with the number of connections that saturates it"
+    load = f"{question.connections} connections" if question.connections else own
+    console.print(Text.assemble(("load       ", "dim"), load, ", closed loop"))
+    console.print(Text.assemble(("time       ", "dim"), _times(question)))
     rate = f"your rate is {units.show_rate(question.rate)}/s" if question.rate is not None else ""
     wanted = ", ".join(filter(None, (question.slo.text if question.slo else "", rate)))
     if wanted:
         console.print(Text.assemble(("objective  ", "dim"), wanted))
-    console.print(Text.assemble(("arms       ", "dim"), f"{len(question.arms)}"))
+    console.print(Text.assemble(("setups     ", "dim"), f"{len(question.arms)}"))
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2))
     for arm in question.arms:
         settings = " ".join(f"{name}={value}" for name, value in arm.settings.items())
@@ -68,21 +76,38 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
     console.print(Padding(table, (0, 0, 0, 11), expand=False))
 
 
+def _times(question: Question) -> str:
+    whole = units.show_clock(question.search or question.budget.seconds)
+    servers = units.show_clock(question.budget.seconds)
+    steps = f", {servers} of it for the servers, the rest for the settings of the best"
+    return (
+        f"at most {whole}{steps if question.search else ''}; gaps under {question.delta:.0%} count"
+        f" as ties; the chance of any wrong claim is at most {question.alpha:.0%}"
+    )
+
+
 def print_result(console: Console, result: Result) -> None:
-    """The answer, the leaderboard, and what else there is to know."""
+    """The verdict and what to do, then the table, and what else there is to know."""
     console.print()
     if result.validity.state == "invalid":
-        console.print(Text("INVALID: this run cannot be believed", "bold red"))
+        console.print(Text("INVALID: this run cannot be believed", STRENGTHS["invalid"]))
         for reason in result.validity.reasons:
             console.print(Text(f"  {reason}"))
     else:
-        console.print(_leaderboard(result, console.width))
+        _print_verdict(console, result)
+        _print_board(console, result)
         print_capacities(console, result)
-        _print_answer(console, result)
+        _print_advice(console, result)
+    concerning = [finding for finding in result.findings if _concerns_all(finding)]
+    if concerning or any(arm.state not in ("ranked", "dropped") for arm in result.arms):
+        console.print()
     _print_out(console, result)
-    print_findings(
-        console, [finding for finding in result.findings if finding.arm is None or finding.severity == "warning" or finding.code == BROKEN]
-    )
+    print_findings(console, concerning)
+
+
+def _concerns_all(finding: Finding) -> bool:
+    """Not why one setup has no number: that stands beside its name."""
+    return finding.arm is None or finding.severity == "warning" or finding.code == BROKEN
 
 
 def print_findings(console: Console, findings: Iterable[Finding]) -> None:
@@ -96,25 +121,84 @@ def print_findings(console: Console, findings: Iterable[Finding]) -> None:
             console.print(Text(f"    hint: {finding.hint}"))
 
 
-def _leaderboard(result: Result, width: int) -> RenderableType:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2 if width >= ROOMY else 1, 0, 0))
-    columns = COLUMNS if width >= TIGHT else COLUMNS[:5]
-    for name, justify in columns:
-        table.add_column(name, justify=justify, no_wrap=True)
-    for arm in result.arms:
-        if arm.state in ("ranked", "dropped"):
-            table.add_row(*map(Text, _row(result, arm)[: len(columns)]), style="bold" if arm.name == result.leader else "")
+def _print_verdict(console: Console, result: Result) -> None:
+    """How sure the answer is, what to deploy, and what would decide what is open."""
+    verdict = standings.verdict_of(result)
+    console.print(Text(verdict.headline, STRENGTHS[verdict.state]))
+    tied = standings.tied_arms(result)
+    width = max((len(arm.name) for arm in tied), default=0)
+    for arm in tied:
+        console.print(Text(f"    {arm.name:<{width}}  {_costs(arm)}"))
+    if not result.run.finished:
+        console.print(Text("Interrupted: these are the results so far.", "yellow"))
+    if advice := result.advice:
+        said = verdict.state == "clear" and result.question.rate_per_second is None
+        because = "" if said and advice.arm == verdict.leader else f": {advice.because}"
+        console.print(Text.assemble("deploy     ", (advice.arm, "bold green"), because))
+        console.print(Text(f"           {shlex.join(advice.command)}", "dim"), soft_wrap=True)
+    elif result.question.rate_per_second is not None and result.question.slo:
+        rate = units.show_rate(result.question.rate_per_second)
+        failing = f"no server setup was shown to keep {result.question.slo} at {rate}/s"
+        console.print(Text(f"deploy     nothing yet: {failing}", "yellow"))
+    if command := standings.resume_command(result):
+        console.print(Text.assemble("to decide  ", (command, "bold")), soft_wrap=True)
+    elif result.verdict and verdict.state == "undecided" and not verdict.seconds_to_decide:
+        console.print(Text("to decide  take the cheaper, or start a new run with a larger --delta"))
+    console.print()
+
+
+def _costs(arm: ArmResult) -> str:
+    cpu, memory = arm.cpu_seconds_per_request, arm.memory_bytes
+    spent = f"{units.show_seconds(cpu)} of CPU per request" if cpu else "CPU not measured"
+    needed = f"{units.show_bytes(memory)} of memory" if memory else "memory not measured"
+    return f"{spent}, {needed}"
+
+
+def _print_board(console: Console, result: Result) -> None:
+    ranked = standings.standings(result)
+    if not ranked:
+        return
+    table = leaderboard(ranked, console.width)
+    console.print(table)
+    console.print(Text(standings.ceiling_caption(result), "dim"))
+    caption = standings.interval_caption(ranked)
+    if caption and any(column.header == "vs leader" for column in table.columns):
+        console.print(Text(caption, "dim"))
+
+
+def leaderboard(ranked: Sequence[Standing], width: int) -> Table:
+    """The table, as many of its columns as fit into so many characters; a long name is folded."""
+    titles = [title for title, _ in COLUMNS]
+    rows = [dict(zip(titles, _row(one), strict=True)) for one in ranked]
+    widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in titles}
+    padding = 2 if _width(widths, titles, 2) <= width else 1
+    for name in LEAVING:
+        if _width(widths, titles, padding) > width:
+            titles.remove(name)
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, padding, 0, 0))
+    for title, justify in COLUMNS:
+        if title in titles:
+            folds = title == COLUMNS[0][0]
+            table.add_column(title, justify=justify, no_wrap=not folds, overflow="fold")
+    for one, row in zip(ranked, rows, strict=True):
+        style = "bold" if one.relation == "leader" else ""
+        table.add_row(*(Text(row[title]) for title in titles), style=style)
     return table
 
 
-def _row(result: Result, arm: ArmResult) -> list[str]:
-    speed = arm.throughput_per_second
+def _width(widths: Mapping[str, int], titles: Sequence[str], padding: int) -> int:
+    return sum(widths[title] + padding for title in titles) - padding
+
+
+def _row(one: Standing) -> list[str]:
+    arm, speed = one.arm, one.arm.throughput_per_second
     return [
-        rank(arm),
         arm.name,
         units.show_rate(speed.value) if speed else ABSENT,
-        _margin(speed),
-        standing(result, arm),
+        ratio(one.ratio),
+        one.word,
+        rank(arm),
+        str(arm.connections) if arm.connections else ABSENT,
         units.show_seconds(arm.cpu_seconds_per_request) if arm.cpu_seconds_per_request else ABSENT,
         units.show_bytes(arm.memory_bytes) if arm.memory_bytes else ABSENT,
         units.show_seconds(arm.cold_start_seconds) if arm.cold_start_seconds else ABSENT,
@@ -125,66 +209,40 @@ def rank(arm: ArmResult) -> str:
     """`3` or `2-4`: the places the claims leave open."""
     if arm.rank_low is None or arm.rank_high is None:
         return ABSENT
-    return str(arm.rank_low) if arm.rank_low == arm.rank_high else f"{arm.rank_low}-{arm.rank_high}"
+    if arm.rank_low == arm.rank_high:
+        return str(arm.rank_low)
+    return f"{arm.rank_low}-{arm.rank_high}"
 
 
-def standing(result: Result, arm: ArmResult) -> str:
-    """What is known of an arm against the leader, in the words of the verdict vocabulary."""
-    leader = result.leader
-    if arm.name == leader:
-        return "fastest"
-    for claim in result.claims:
-        if (claim.better, claim.worse) == (leader, arm.name):
-            return f"{1 / claim.ratio:.2f}x ({1 / claim.high:.2f}-{1 / claim.low:.2f})"
-    if any({arm.name, leader} == set(pair) for pair in result.ties):
-        return "tie"
-    return "dropped" if arm.dropped else "undetermined"
+def ratio(seen: Ratio | None) -> str:
+    """`0.62x (0.60-0.64)`: throughput over the leader's, with its interval if there is one."""
+    if seen is None:
+        return ABSENT
+    known = seen.low is not None and seen.high is not None
+    return f"{seen.value:.2f}x" + (f" ({seen.low:.2f}-{seen.high:.2f})" if known else "")
 
 
-def _print_answer(console: Console, result: Result) -> None:
+def _print_advice(console: Console, result: Result) -> None:
+    """What stands beside the advice for the user's own app."""
+    if result.advice is None or not result.app:
+        return
     console.print()
-    if not result.run.finished:
-        console.print(Text("interrupted: what stands here is what was measured so far", "yellow"))
-    if advice := result.advice:
-        console.print(Text.assemble("deploy ", (advice.arm, "bold green"), f": {advice.because}"))
-        console.print(Text(f"    {_command(advice.command)}", "dim"), soft_wrap=True)
-        if result.app:
-            print_rest(console, advice)
-            console.print(Text("files to deploy it with: whichworker advise --emit systemd (or gunicorn, docker, procfile, …)", "dim"))
-    open_pairs = [pair for pair in result.undetermined if result.leader in pair]
-    if open_pairs:
-        few = f"about {result.blocks_to_decide} more blocks"
-        more = few if result.blocks_to_decide else "more blocks than is sensible, or a larger --delta"
-        pairs = "one pair with it is" if len(open_pairs) == 1 else f"{len(open_pairs)} pairs with it are"
-        text = f"{pairs} undetermined after {result.blocks} blocks; deciding takes {more}"
-        console.print(Text(text))
-    if result.question.connections:
-        what = "what users wait is told by the capacity" if finalists(result) else "latency under real load is another question"
-        text = f"requests/s at saturation with {result.question.connections} connections; {what}"
-        console.print(Text(text, "dim"))
+    print_rest(console, result.advice)
+    kinds = "whichworker advise --emit systemd (or gunicorn, docker, procfile, …)"
+    console.print(Text(f"files      {kinds}", "dim"))
 
 
 def _print_out(console: Console, result: Result) -> None:
-    """Arms without a number, and why."""
+    """Setups without a number, and why."""
     for arm in result.arms:
         if arm.state in ("ranked", "dropped"):
             continue
-        fact = arm.failures[0].sample if arm.failures else f"only {arm.windows} launches; 4 are needed for a rank"
+        too_few = f"measured {arm.windows} times; a rank needs {RANKED_FROM} rounds"
+        fact = arm.failures[0].sample if arm.failures else too_few
         first, _, rest = fact.partition("\n")
         console.print(Text.assemble(("x ", "red"), (arm.name, "bold"), f" {arm.state}: {first}"))
         for line in rest.splitlines()[-6:]:
             console.print(Text(f"    {line}", "dim"), overflow="ellipsis", no_wrap=True)
-
-
-def _margin(estimate: Estimate | None) -> str:
-    """How far the 95 % interval reaches at most, as a share of the value."""
-    if estimate is None or estimate.low is None or estimate.high is None:
-        return ABSENT
-    return f"±{max(estimate.high / estimate.value, estimate.value / estimate.low) - 1:.0%}"
-
-
-def _command(command: Iterable[str]) -> str:
-    return shlex.join(command)
 
 
 def _cores(cores: Iterable[int]) -> str:

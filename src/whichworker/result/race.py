@@ -41,6 +41,15 @@ class ArmProbes(Struct, frozen=True, kw_only=True):
     generator_lag_share: Annotated[float | None, Meta(description="of the window, the generator waited for its core")] = None
 
 
+class Ratio(Struct, frozen=True, kw_only=True):
+    """Throughput over the leader's, from slices of both that were near in time."""
+
+    value: float
+    low: float | None
+    high: float | None
+    interval: Annotated[str, Meta(description="what low and high are: e-BY adjusted for all that are shown, or a plain 95 % interval")]
+
+
 class ArmResult(Struct, frozen=True, kw_only=True):
     """What was found out about one arm."""
 
@@ -60,12 +69,14 @@ class ArmResult(Struct, frozen=True, kw_only=True):
     memory_bytes: int | None = None
     cold_start_seconds: float | None = None
     latency_at_saturation_seconds: SaturationLatency | None = None
-    connections: int | None = None
-    windows: int = 0
+    connections: Annotated[int | None, Meta(description="the number that this arm was loaded with, its own unless it was forced")] = None
+    windows: Annotated[int, Meta(description="measurements that count: slices, in runs that are older windows")] = 0
     launches: int = 0
     repeats: int = 0
     failures: tuple[Failure, ...] = ()
     dropped: Annotated[bool, Meta(description="left the race early: not the best by more than delta")] = False
+    against_leader: Annotated[Ratio | None, Meta(description="null for the leader itself")] = None
+    idle_share: Annotated[float | None, Meta(description="of a core, used while nobody asked anything")] = None
     command: tuple[str, ...] = ()
     probes: ArmProbes | None = None
     capacity_per_second: Capacity | None = None
@@ -86,6 +97,21 @@ class Claim(Struct, frozen=True, kw_only=True):
     ratio: float
     low: float
     high: float
+
+
+class RaceVerdict(Struct, frozen=True, kw_only=True):
+    """How sure the answer is.
+
+    `clear`: the leader is faster than every other arm. `tied`: whoever is left is within delta of it. `undecided`: the time ended before
+    the leader was told apart from somebody; `seconds_to_decide` is about how much more it takes, null if that is more than is sensible.
+    """
+
+    state: Literal["clear", "tied", "undecided", "invalid"]
+    headline: Annotated[str, Meta(description="the verdict in one sentence")]
+    leader: str | None = None
+    tied_with: tuple[str, ...] = ()
+    undecided_against: tuple[str, ...] = ()
+    seconds_to_decide: float | None = None
 
 
 class AskedQuestion(Struct, frozen=True, kw_only=True):
@@ -120,7 +146,7 @@ class Twin(Struct, frozen=True, kw_only=True):
 
 
 class Window(Struct, frozen=True, kw_only=True):
-    """One window of one arm, for charts and for anyone who wants to judge again."""
+    """A stretch of rounds of one arm (in older runs one window), for charts and for anyone who wants to judge again."""
 
     block: int
     arm: str
@@ -137,14 +163,15 @@ class Result(Struct, frozen=True, kw_only=True):
     machine: Machine
     run: Run
     validity: Validity
+    verdict: RaceVerdict | None = None
     findings: tuple[Finding, ...] = ()
     arms: tuple[ArmResult, ...] = ()
     leader: Annotated[str | None, Meta(description="the fastest arm seen among those not dropped; a place, not a claim")] = None
     claims: tuple[Claim, ...] = ()
     ties: tuple[tuple[str, str], ...] = ()
     undetermined: tuple[tuple[str, str], ...] = ()
-    blocks: int = 0
-    blocks_to_decide: int | None = None
+    blocks: Annotated[int, Meta(description="rounds; in runs that are older blocks of windows")] = 0
+    blocks_to_decide: Annotated[int | None, Meta(description="rounds; see verdict.seconds_to_decide")] = None
     twin: Twin | None = None
     advice: AdvisedArm | None = None
     windows: tuple[Window, ...] = ()

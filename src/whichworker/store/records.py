@@ -25,9 +25,11 @@ class Header(Struct, frozen=True, kw_only=True, tag="header", tag_field="record"
 
 
 class Prepared(Struct, frozen=True, kw_only=True, tag="prepared", tag_field="record"):
-    """The preflight of one arm: what it costs to start, how many connections saturate it, how long a window must be.
+    """What is known of an arm before it is raced: its start, how many connections saturate it, and what a slice of it must be.
 
-    `warm_up_seconds` went by until its rate was steady after the start; where it never was, `steady` is false and it is the whole record.
+    `ladder` is responses per second by number of connections. A slice leaves out its first `uncounted` responses and counts the next
+    `counted`; `profile` is the rate turn by turn since a slice began, relative to its second half: it says why. `idle_share` is the part of
+    a core that it uses while nobody asks anything. `warm_up_seconds` and `steady` are of journals that are older than slices.
     """
 
     arm: str
@@ -37,6 +39,11 @@ class Prepared(Struct, frozen=True, kw_only=True, tag="prepared", tag_field="rec
     command: tuple[str, ...]
     warm_up_seconds: float | None = None
     steady: bool = True
+    connections: int | None = None
+    uncounted: int = 0
+    counted: int = 0
+    profile: tuple[float, ...] = ()
+    idle_share: float | None = None
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag="failed", tag_field="record"):
@@ -50,17 +57,77 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed", tag_field="record"
 
 
 class Settled(Struct, frozen=True, kw_only=True, tag="settled", tag_field="record"):
-    """What the preflight decided for the race: contenders, connections, the length of each arm's window, whose twin runs along."""
+    """What was decided before the race: contenders, whose twin runs along, and who is alive together.
+
+    `heats` are those alive together (none: all at once), `reason` says why there are several. `connections` are the most of any arm.
+    `window_seconds` and `too_slow` are of journals that are older than slices.
+    """
 
     contenders: tuple[str, ...]
     connections: int
     window_seconds: dict[str, float]
     twin_of: str
     too_slow: tuple[str, ...] = ()
+    heats: tuple[tuple[str, ...], ...] = ()
+    reason: str = ""
+
+
+class Launched(Struct, frozen=True, kw_only=True, tag="launched", tag_field="record"):
+    """A launch of an arm (or of the twin): its generation, and the seconds from its start to the first correct response."""
+
+    arm: str
+    generation: int
+    cold_start_seconds: float
+
+
+class Slice(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="slice", tag_field="record"):
+    """Tens of milliseconds in which one launch is loaded and the others are idle.
+
+    `requests` were counted in `seconds`, `responses` came in `whole_seconds` (with what is not counted), for `server_cpu_seconds` of the
+    server's process tree. `at` is the middle of the counted part in seconds of CLOCK_MONOTONIC. `turn_seconds` is what a turn of the
+    thermometer took meanwhile, `foreign_share` the part of the cores that others used. A slice that is `refused` counts for nothing;
+    `repeats` are those that were refused before this one; `lost` is the last of them that is tried.
+    """
+
+    round: int
+    place: int
+    arm: str
+    generation: int
+    requests: int
+    seconds: float
+    responses: int
+    whole_seconds: float
+    at: float
+    server_cpu_seconds: float | None = None
+    generator_cpu_seconds: float = 0.0
+    turn_seconds: float | None = None
+    foreign_share: float | None = None
+    repeats: int = 0
+    refused: str = ""
+    lost: bool = False
+
+
+class RoundEnd(Struct, frozen=True, kw_only=True, tag="round", tag_field="record"):
+    """A round that was measured whole, and how long it took; one that was cut short is abandoned, and counts for nothing."""
+
+    number: int
+    seconds: float = 0.0
+    abandoned: bool = False
+
+
+class Left(Struct, frozen=True, kw_only=True, tag="left", tag_field="record"):
+    """A launch that was stopped, and what there is to report of it as a whole."""
+
+    arm: str
+    generation: int
+    findings: tuple[Finding, ...] = ()
 
 
 class Window(Struct, frozen=True, kw_only=True, tag="window", tag_field="record"):
-    """One window of one arm in one block; `arm` is the twin's name for the twin."""
+    """A longer stretch of load on one launch: what slices are too short to show (latency, memory, threads).
+
+    In journals that are older than slices a block of such windows, each on a launch of its own, is what a round is now.
+    """
 
     block: int
     arm: str
@@ -196,7 +263,23 @@ class ClientRun(Struct, frozen=True, kw_only=True, tag="client", tag_field="reco
     answers: int
 
 
-OfRaces = FirstStep | Header | Prepared | Failed | Settled | Window | BlockEnd | Sought | Shot | Unsought | Profiled
+OfRaces = (
+    FirstStep
+    | Header
+    | Prepared
+    | Failed
+    | Settled
+    | Launched
+    | Slice
+    | RoundEnd
+    | Left
+    | Window
+    | BlockEnd
+    | Sought
+    | Shot
+    | Unsought
+    | Profiled
+)
 Record = OfRaces | Noted | Session | StudyHeader | StandWindow | StandFailed | ClientRun
 
 decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)

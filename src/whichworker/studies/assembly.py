@@ -13,11 +13,11 @@ from msgspec import Struct, field
 
 import whichworker
 from whichworker.apps import builtin, environments, interpreters
+from whichworker.bench import open_files, overlays, services
+from whichworker.bench.running import Bench
 from whichworker.design.validity import session_refusal
 from whichworker.errors import UsageError, WhichworkerError
-from whichworker.lab import open_files, prepare, services
 from whichworker.lab.ask import budget_of
-from whichworker.lab.running import Bench
 from whichworker.model import App, Environment, Finding, Question
 from whichworker.probes import machine
 from whichworker.result.run import Run, Validity
@@ -120,7 +120,7 @@ def _site(
         absent += [Absent(stand=wish.key, note=NOT_INSTALLABLE, evidence=text) for wish in wishes]
         return
     question = _question(asked, first.app, app, [wish.arm for wish in wishes], seconds)
-    built, without = prepare.build(question, asked.cache, watch.note)
+    built, without = overlays.build(question, asked.cache, watch.note)
     reasons = {record.arm: record for record in without}
     for wish, arm in zip(wishes, question.arms, strict=True):
         if arm.name in reasons:

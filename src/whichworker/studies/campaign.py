@@ -9,10 +9,10 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from whichworker.bench.running import Bench, Running, running
+from whichworker.bench.window import ArmFailed, failed, load_and_probe
 from whichworker.design.validity import MOST_TRIES, refusal
 from whichworker.errors import ServerFailed
-from whichworker.lab.measure import ArmFailed, failed, load_and_probe
-from whichworker.lab.running import Bench, Running, running
 from whichworker.load.generator import Generator
 from whichworker.model import Failure, Load, Reading
 from whichworker.servers import table

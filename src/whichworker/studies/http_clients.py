@@ -21,8 +21,8 @@ from pathlib import Path
 from msgspec import Struct, convert
 
 from whichworker.apps import environments
+from whichworker.bench import services
 from whichworker.errors import EnvironmentFailed, UsageError
-from whichworker.lab import services
 from whichworker.lab.ask import budget_of
 from whichworker.model import App
 from whichworker.result.study import Cell, StudyResult, StudyRow

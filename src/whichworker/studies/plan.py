@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from whichworker.lab.running import Bench
+from whichworker.bench.running import Bench
 from whichworker.model import Arm, Session, Workload
 
 

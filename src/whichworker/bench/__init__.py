@@ -1,0 +1,1 @@
+"""One server and one generator held together: launched, loaded, probed."""

@@ -1,0 +1,92 @@
+"""One slice: a contender is loaded for tens of milliseconds while the others are idle, and what others used of the cores is looked at."""
+
+from __future__ import annotations
+
+import time
+
+from whichworker.bench.lineup import Contender, own_cpu_seconds
+from whichworker.bench.running import Bench
+from whichworker.bench.window import ArmFailed, with_log
+from whichworker.load.generator import Generator
+from whichworker.model import Failure, SliceOrder, SliceTally
+from whichworker.probes import cpu
+from whichworker.probes.thermometer import Thermometer
+from whichworker.store.records import Slice
+
+MOST_FOREIGN = 0.25
+"""The gate of a slice: others had more than this share of the servers' cores, or the generator waited so long for its own.
+
+What others use of the generator's core alone is no gate: beside a process that kept it 85 % busy uWSGI did 5,100/s, and 4,800/s without.
+"""
+TICK_SECONDS = 0.01
+"""Idle time is known to a tick: in a slice of 40 ms this is a quarter, so half a tick is given to whoever is suspected."""
+
+
+class Court:
+    """What slices are measured with: one generator, one thermometer on the servers' cores, and the clocks of the cores."""
+
+    def __init__(self, bench: Bench, generator: Generator, thermometer: Thermometer) -> None:
+        self.bench, self.generator, self.thermometer = bench, generator, thermometer
+        budget = bench.question.budget
+        self.server_cores, self.shared = budget.server_cores, budget.shared
+
+    def slice_of(self, contender: Contender, order: SliceOrder) -> tuple[Slice, SliceTally]:
+        """Load a contender once; raises ArmFailed for any failure, ServerFailed where its server has ended.
+
+        The record has no place in a round yet (0). Whether others used the cores is decided before its rate is looked at.
+        """
+        server, own, idle = contender.cpu_seconds(), self._own(), cpu.core_idle_seconds(self.server_cores)
+        began = time.monotonic()
+        tally = self.generator.slice(order)
+        seconds = time.monotonic() - began
+        spent = cpu.spent(server, contender.cpu_seconds())
+        after = cpu.core_idle_seconds(self.server_cores)
+        used = None if spent is None else spent + self._own() - own
+        contender.loaded_seconds += seconds
+        self._check(contender, tally)
+        foreign = self._foreign(seconds, used, sum(after[core] - before for core, before in idle.items() if core in after))
+        record = Slice(
+            round=0,
+            place=0,
+            arm=contender.name,
+            generation=contender.generation,
+            requests=tally.requests,
+            seconds=tally.seconds,
+            responses=tally.responses,
+            whole_seconds=(tally.ended_ns - tally.began_ns) / 1e9,
+            at=(tally.opened_ns + tally.closed_ns) / 2e9,
+            server_cpu_seconds=spent,
+            generator_cpu_seconds=tally.cpu_seconds,
+            turn_seconds=self.thermometer.seconds(tally.opened_ns, tally.closed_ns),
+            foreign_share=foreign,
+            refused=refusal(foreign, 0.0 if self.shared else tally.run_delay_seconds, seconds),
+        )
+        return record, tally
+
+    def _check(self, contender: Contender, tally: SliceTally) -> None:
+        launch = contender.run.launch
+        if launch.ended():
+            raise launch.failure("died", "the server ended under load")
+        if tally.failures:
+            raise ArmFailed(tuple(with_log(failure, launch) for failure in tally.failures))
+        if not tally.requests or tally.seconds <= 0:
+            raise ArmFailed((Failure(kind="timeout", count=1, sample="not one response was complete within the slice"),))
+
+    def _own(self) -> float:
+        """CPU seconds of what else of this tool runs on the servers' cores: the thermometers, and the generator if it shares them."""
+        warm = sum(cpu.tree_cpu_seconds(self.thermometer.pids).values())
+        return warm + (own_cpu_seconds(self.generator.pid or 0) if self.shared else 0.0)
+
+    def _foreign(self, seconds: float, used: float | None, idle: float) -> float | None:
+        """The share of the servers' cores that was neither idle nor used by the server or this tool; None if that is not known."""
+        capacity = seconds * len(self.server_cores)
+        return None if used is None or capacity <= 0 else max(0.0, capacity - used - idle) / capacity
+
+
+def refusal(foreign_share: float | None, run_delay_seconds: float, seconds: float) -> str:
+    """Why a slice must be measured again, or an empty string; nothing here depends on its rate."""
+    if run_delay_seconds > MOST_FOREIGN * seconds:
+        return f"the generator waited for its core {run_delay_seconds / seconds:.0%} of the time"
+    if foreign_share is None or foreign_share <= MOST_FOREIGN + TICK_SECONDS / 2 / seconds:
+        return ""
+    return f"others used {foreign_share:.0%} of the servers' cores"

@@ -1,0 +1,76 @@
+"""What there is to report of a run beside its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from whichworker.apps import builtin
+from whichworker.design.elimination import FIRST_DECISION
+from whichworker.design.heats import MOST_IDLE_SHARE
+from whichworker.design.rounds import TWIN
+from whichworker.judge.diagnosis import diagnose
+from whichworker.judge.slices import Sliced
+from whichworker.model import Failure, Finding, Severity
+from whichworker.result import Twin, Validity
+from whichworker.store.journal import Journal
+from whichworker.store.records import Failed, Left, Noted, Prepared, Settled, Slice, Window
+
+
+def run_findings(journal: Journal, twin: Twin | None, validity: Validity, sliced: Sliced) -> Iterator[Finding]:
+    """Of the run as a whole, of arms that failed, and of launches."""
+    header = journal.header()
+    yield from (record.finding for record in journal.of(Noted))
+    for record in journal.of(Failed):
+        if record.arm == TWIN and twin is not None:
+            text = f"the twin of {twin.arm} failed, so from there on nothing told whether the machine was even-handed"
+            yield Finding(code="twin-failed", severity="warning", arm=twin.arm, text=text, evidence=record.failures[0].sample)
+            continue
+        for failure in record.failures:
+            yield _failure(record, failure)
+        if not record.alone and not header.question.app.name.startswith(builtin.PREFIX):
+            yield from diagnose(header.question, record)
+    yield from _launch_findings(journal, sliced)
+    if twin is not None and twin.blocks < FIRST_DECISION and validity.state == "valid":
+        text = f"the twin of {twin.arm} had {twin.blocks} rounds only, too few to show that this machine is even-handed"
+        yield Finding(code="twin-short", severity="warning", text=text)
+    repeats = sum(record.reading.repeats for record in journal.of(Window)) + sum(bool(record.refused) for record in journal.of(Slice))
+    if repeats:
+        text = f"{repeats} samples were taken again because other processes used the cores"
+        yield Finding(code="windows-refused", severity="info", text=text)
+    yield from _settled_findings(journal)
+
+
+def _launch_findings(journal: Journal, sliced: Sliced) -> Iterator[Finding]:
+    """What was found out about launches, once for each arm, with how many of its launches it is true of."""
+    found: dict[tuple[str, str], list[Finding]] = {}
+    for record in journal.records:
+        told = record.reading.findings if isinstance(record, Window) else record.findings if isinstance(record, Left) else ()
+        for finding in told:
+            assert isinstance(record, Window | Left)
+            found.setdefault((record.arm, finding.code), []).append(finding)
+    for (name, _), findings in found.items():
+        if name != TWIN:
+            text = f"{name}: {findings[-1].text} (in {len(findings)} of {max(len(findings), sliced.launches.get(name, 0))} launches)"
+            yield msgspec.structs.replace(findings[-1], arm=name, text=text)
+
+
+def _failure(record: Failed, failure: Failure) -> Finding:
+    fact, _, rest = failure.sample.partition("\n")
+    code = f"arm-{'refused' if record.refused else failure.kind}"
+    hint = "name a path that answers 200: --workload /path" if failure.kind == "status" else ""
+    severity: Severity = "info" if record.refused else "error"
+    return Finding(code=code, severity=severity, arm=record.arm, text=f"{record.arm}: {fact}", evidence=rest, hint=hint)
+
+
+def _settled_findings(journal: Journal) -> Iterator[Finding]:
+    """Why arms were not all alive together, and which of them use a core while idle."""
+    settled = next(journal.of(Settled), None)
+    if settled is not None and settled.heats:
+        text = f"server setups ran in {len(settled.heats)} groups: {settled.reason}"
+        yield Finding(code="heats", severity="info", text=text)
+    for record in journal.of(Prepared):
+        if (record.idle_share or 0.0) > MOST_IDLE_SHARE:
+            text = f"{record.arm} uses {record.idle_share:.0%} of a core while nobody asks anything"
+            yield Finding(code="busy-while-idle", severity="warning", arm=record.arm, text=text)

@@ -1,0 +1,98 @@
+"""How sure the answer is, in one sentence: a clear winner, a tie, or not decided, and what deciding would take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from whichworker import units
+from whichworker.design.elimination import FIRST_DECISION
+from whichworker.design.race import Race
+from whichworker.judge.slices import Sliced
+from whichworker.result import RaceVerdict, Validity
+
+RECENT = 10
+"""Rounds by which the cost of another one is forecast: their last ones have the arms that are left."""
+LAUNCHES = 1.3
+"""New launches take about a third as long as the rounds between them."""
+NAMED = 3
+
+
+def verdict_of(race: Race | None, sliced: Sliced, validity: Validity) -> RaceVerdict:
+    """The verdict, with its headline."""
+    if validity.state == "invalid":
+        return RaceVerdict(state="invalid", headline="No verdict: this run cannot be trusted", leader=None)
+    leader = race.leader() if race else None
+    if race is None or leader is None or not race.listed:
+        return _too_short(race, sliced)
+    tied: list[str] = []
+    open_: list[str] = []
+    behind: list[str] = []
+    for pair in race.pairs():
+        if leader in (pair.first, pair.second):
+            other = pair.second if pair.first == leader else pair.first
+            out = other in race.dropped  # claimed worse than an arm that is still in the race, if not than the leader itself
+            (behind if out else tied if pair.verdict == "tie" else open_ if pair.verdict == "undetermined" else behind).append(other)
+    if short := [name for name in race.alive if name not in race.listed]:
+        text = f"Not decided: the time ended before {_listed(short)} had {FIRST_DECISION} rounds; give it more with --time"
+        others = (*open_, *(name for name in short if name != leader))
+        return RaceVerdict(state="undecided", headline=text, leader=leader, tied_with=tuple(tied), undecided_against=others)
+    if open_:
+        rounds = rounds_to_decide(race)
+        seconds = rounds * seconds_of_a_round(sliced) if rounds is not None else None
+        return RaceVerdict(
+            state="undecided",
+            headline=_undecided(leader, open_, seconds),
+            leader=leader,
+            tied_with=tuple(tied),
+            undecided_against=tuple(open_),
+            seconds_to_decide=seconds,
+        )
+    if tied:
+        text = f"Tied: {_listed(tied)} {'is' if len(tied) == 1 else 'are'} within {race.delta:.0%} of {leader}, which leads. Take the cheaper one."
+        return RaceVerdict(state="tied", headline=text, leader=leader, tied_with=tuple(tied))
+    return RaceVerdict(state="clear", headline=_clear(leader, behind), leader=leader)
+
+
+def _too_short(race: Race | None, sliced: Sliced) -> RaceVerdict:
+    """There was time for less than the rounds that a rank takes."""
+    rounds = FIRST_DECISION - (race.rounds if race else 0)
+    seconds = rounds * seconds_of_a_round(sliced) or None
+    few = f"about {units.show_about(seconds)} more would do" if seconds else "give it more with --time"
+    text = f"Not decided: the time ended before any server setup had {FIRST_DECISION} rounds; {few}"
+    return RaceVerdict(state="undecided", headline=text, seconds_to_decide=seconds)
+
+
+def rounds_to_decide(race: Race) -> int | None:
+    """How many more rounds would likely settle every open pair of the leader; None if that is too many, or none is open."""
+    leader = race.leader()
+    waits = [
+        race.rounds_to_decide(pair.first, pair.second)
+        for pair in race.pairs()
+        if pair.verdict == "undetermined" and leader in (pair.first, pair.second) and not {pair.first, pair.second} & {*race.dropped}
+    ]
+    known = [wait for wait in waits if wait is not None]
+    return max(known) if known and len(known) == len(waits) else None
+
+
+def seconds_of_a_round(sliced: Sliced) -> float:
+    """Wall time of one more round, with its part of the launches."""
+    recent = sliced.round_seconds[-RECENT:]
+    return LAUNCHES * fmean(recent) if recent else 0.0
+
+
+def _clear(leader: str, behind: Sequence[str]) -> str:
+    if not behind:
+        return f"{leader} is the only server setup that could be measured"
+    others = "the other server setup" if len(behind) == 1 else f"all {len(behind)} other server setups"
+    return f"Clear winner: {leader} is faster than {others}"
+
+
+def _undecided(leader: str, others: Sequence[str], seconds: float | None) -> str:
+    few = f"about {units.show_about(seconds)} more would decide" if seconds else "more time than is sensible would be needed"
+    return f"Not decided between {leader} and {_listed(others)}: {few}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [*names[:NAMED], *([f"{len(names) - NAMED} more"] if len(names) > NAMED else [])]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

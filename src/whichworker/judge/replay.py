@@ -1,0 +1,64 @@
+"""The race as its journal left it: whole rounds entered in their order, those that were cut short forgotten."""
+
+from __future__ import annotations
+
+import math
+
+from whichworker.design.race import Race
+from whichworker.design.rounds import Heard
+from whichworker.model import Question
+from whichworker.store.journal import Journal
+from whichworker.store.records import BlockEnd, Failed, RoundEnd, Settled, Slice, Window
+
+PORTRAIT = 0
+"""The block of a window that is no part of a block: it shows what slices are too short for."""
+BLOCK_SECONDS, WINDOW_SECONDS = 30.0, 2.0
+"""About how far apart blocks and windows were in journals that are older than slices, which do not hold the time."""
+
+
+def replay(question: Question, settled: Settled, journal: Journal) -> Race:
+    """The state of the race; a block of windows on launches of their own, in an older journal, is a round in which every launch is new."""
+    race = Race(
+        settled.contenders,
+        twin_of=settled.twin_of,
+        delta=question.delta,
+        alpha=question.alpha,
+        claims=question.claims,
+        seed=question.seed,
+    )
+    current: list[Heard] = []
+    for record in journal.records:
+        if isinstance(record, Slice):
+            current += [] if record.refused else [heard(record)]
+        elif isinstance(record, Window):
+            current += [] if record.reading.refused or record.block == PORTRAIT else [_heard_of_window(record, len(current))]
+        elif isinstance(record, Failed) and record.block is not None:
+            race.fail(record.arm)
+        elif isinstance(record, RoundEnd | BlockEnd):
+            if not record.abandoned:
+                race.enter(record.number, current)
+            current = []
+    return race
+
+
+def heard(record: Slice) -> Heard:
+    """A slice as the statistics see it."""
+    return Heard(
+        arm=record.arm,
+        place=record.place,
+        generation=record.generation,
+        log_rate=math.log(record.requests / record.seconds),
+        at_seconds=record.at,
+        core=math.log(record.turn_seconds) if record.turn_seconds else None,
+    )
+
+
+def _heard_of_window(record: Window, place: int) -> Heard:
+    return Heard(
+        arm=record.arm,
+        place=place,
+        generation=record.block,
+        log_rate=math.log(record.reading.throughput_per_second),
+        at_seconds=BLOCK_SECONDS * record.block + WINDOW_SECONDS * place,
+        core=None,
+    )

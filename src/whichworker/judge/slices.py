@@ -1,0 +1,124 @@
+"""What the slices of each arm add up to: throughput, CPU per request, how many, and how they went over time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from msgspec import Struct
+
+from whichworker.design.rounds import TWIN
+from whichworker.judge.replay import PORTRAIT
+from whichworker.model import Reading
+from whichworker.result import Window as WindowResult
+from whichworker.store.journal import Journal
+from whichworker.store.records import BlockEnd, Launched, RoundEnd, Slice, Window
+
+MOST_STRETCHES = 40
+"""So many stretches of rounds are in a result, so that a long race makes no long report."""
+
+
+class Stretch(Struct, frozen=True):
+    """One measurement of an arm in a round: responses per second, and CPU seconds of the server for each (None: unknown)."""
+
+    round: int
+    rate: float
+    cpu_seconds_per_request: float | None
+
+
+class Sliced:
+    """The slices of whole rounds, by arm, the twin's among those of its arm; of an older journal the windows of whole blocks.
+
+    `twin_rounds` counts the twin's own. `lost` counts the slices that stayed refused however often they were taken, of all that were `planned`.
+    """
+
+    def __init__(self, journal: Journal, twin_of: str = "") -> None:
+        self.rounds = 0
+        self.round_seconds: list[float] = []
+        self.portraits: dict[str, list[Reading]] = {}
+        self.refused: dict[str, int] = {}
+        self.tried: dict[str, int] = {}
+        self.lost = self.planned = self.twin_rounds = 0
+        self.launches: dict[str, int] = {}
+        self._stretches: dict[str, list[Stretch]] = {}
+        current: list[tuple[str, Stretch]] = []
+        twins = 0
+        for record in journal.records:
+            if isinstance(record, Slice | Window):
+                found = [(self._of(record.arm, twin_of), stretch) for stretch in self._take(record, twin_of)]
+                current += found
+                twins += len(found) if record.arm == TWIN else 0
+            elif isinstance(record, RoundEnd | BlockEnd):
+                self._end(record, current)
+                self.twin_rounds += twins if not record.abandoned else 0
+                current, twins = [], 0
+            elif isinstance(record, Launched):
+                name = self._of(record.arm, twin_of)
+                self.launches[name] = self.launches.get(name, 0) + 1
+
+    def of(self, name: str) -> list[Stretch]:
+        """The measurements of an arm."""
+        return self._stretches.get(name, [])
+
+    def throughput(self, name: str) -> float | None:
+        """The geometric mean; None without any."""
+        logs = [math.log(one.rate) for one in self.of(name)]
+        return math.exp(sum(logs) / len(logs)) if logs else None
+
+    def cpu_seconds_per_request(self, name: str) -> float | None:
+        """The median of what is known; None if nothing is."""
+        known = [one.cpu_seconds_per_request for one in self.of(name) if one.cpu_seconds_per_request is not None]
+        return float(median(known)) if known else None
+
+    def stretches(self, name: str) -> Iterator[WindowResult]:
+        """At most forty stretches of rounds of an arm: the geometric mean of the rate and of the CPU per request in each."""
+        width = max(1, -(-self.rounds // MOST_STRETCHES))
+        for number in range(-(-self.rounds // width)):
+            inside = [one for one in self.of(name) if (one.round - 1) // width == number]
+            if inside:
+                spent = [one.cpu_seconds_per_request for one in inside if one.cpu_seconds_per_request is not None]
+                yield WindowResult(
+                    block=number + 1,
+                    arm=name,
+                    throughput_per_second=_geometric([one.rate for one in inside]),
+                    cpu_seconds_per_request=_geometric(spent) if spent else None,
+                )
+
+    def _take(self, record: Slice | Window, twin_of: str) -> Iterator[Stretch]:
+        name = self._of(record.arm, twin_of)
+        refused = record.refused if isinstance(record, Slice) else record.reading.refused
+        if isinstance(record, Window) and not refused:
+            self.portraits.setdefault(name, []).append(record.reading)
+        if isinstance(record, Window) and record.block == PORTRAIT:
+            return
+        again = record.reading.repeats if isinstance(record, Window) else 0
+        self.tried[name] = self.tried.get(name, 0) + 1 + again
+        self.refused[name] = self.refused.get(name, 0) + bool(refused) + again
+        self.lost += again + (bool(refused) if isinstance(record, Window) else record.lost)
+        self.planned += again + (1 if isinstance(record, Window) else record.lost or not refused)
+        if refused:
+            return
+        if isinstance(record, Slice):
+            spent = record.server_cpu_seconds / record.responses if record.server_cpu_seconds is not None and record.responses else None
+            yield Stretch(record.round, record.requests / record.seconds, spent)
+        else:
+            self.launches[name] = self.launches.get(name, 0) + 1
+            yield Stretch(record.block, record.reading.throughput_per_second, record.reading.cpu_seconds_per_request)
+
+    def _end(self, record: RoundEnd | BlockEnd, current: Sequence[tuple[str, Stretch]]) -> None:
+        if record.abandoned:
+            return
+        self.rounds = max(self.rounds, record.number)
+        if isinstance(record, RoundEnd):
+            self.round_seconds.append(record.seconds)
+        for name, stretch in current:
+            self._stretches.setdefault(name, []).append(stretch)
+
+    @staticmethod
+    def _of(name: str, twin_of: str) -> str:
+        return twin_of if name == TWIN and twin_of else name
+
+
+def _geometric(values: Sequence[float]) -> float:
+    return math.exp(sum(math.log(value) for value in values if value > 0) / len(values)) if values else 0.0

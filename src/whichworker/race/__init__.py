@@ -1,0 +1,1 @@
+"""The main path: heats of rounds of slices, written to the journal one by one."""

@@ -1,0 +1,116 @@
+"""Before the first round: every arm launched once and calibrated, then what follows for the race."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+import psutil
+
+from whichworker.bench.lineup import Lineup
+from whichworker.bench.slices import Court
+from whichworker.bench.window import ArmFailed, failed
+from whichworker.design.heats import MOST_IDLE_SHARE, heats
+from whichworker.design.slice_sizes import size
+from whichworker.errors import ServerFailed
+from whichworker.judge.replay import PORTRAIT
+from whichworker.model import Arm, Question
+from whichworker.race.ready import ready
+from whichworker.race.watch import Watch
+from whichworker.servers import table
+from whichworker.services import postgres
+from whichworker.store.journal import Journal
+from whichworker.store.records import Failed, Launched, Left, Prepared, Settled, Window
+
+USUAL_CONNECTIONS, SPARE_CONNECTIONS = 100, 10
+"""What PostgreSQL (100) and MySQL (151) allow unless told otherwise, and what is left for others."""
+
+
+def preflight(lineup: Lineup, court: Court, journal: Journal, watch: Watch, left: Callable[[], float]) -> Settled | None:
+    """The plan of the race; None if no arm is ready or no time is left. What the journal knows is not done again.
+
+    Whoever is ready stays alive for its first heat, unless it disturbs the others while idle.
+    """
+    if known := next(journal.of(Settled), None):
+        return known
+    seen = {record.arm for record in journal.of(Prepared)} | {record.arm for record in journal.of(Failed)}
+    for arm in court.bench.question.arms:
+        if arm.name in seen:
+            continue
+        if left() <= 0:
+            return None
+        _prepare(lineup, court, journal, watch, arm)
+    every = {record.arm: record for record in journal.of(Prepared)}
+    if not every or left() <= 0:
+        return None
+    settled = settle(court, journal, every, left())
+    journal.append(settled)
+    watch.settled(settled)
+    return settled
+
+
+def _prepare(lineup: Lineup, court: Court, journal: Journal, watch: Watch, arm: Arm) -> None:
+    watch.note(f"starting {arm.name}")
+    alone = True
+    try:
+        contender = lineup.enter(arm.name, arm, _generations(journal, arm.name) + 1)
+        journal.append(Launched(arm=arm.name, generation=contender.generation, cold_start_seconds=contender.run.cold_start_seconds))
+        alone = False
+        record, portrait = ready(lineup, court, contender)
+    except (ServerFailed, ArmFailed) as error:
+        lineup.leave(arm.name)
+        failures = error.failures if isinstance(error, ArmFailed) else failed(error).failures
+        journal.append(Failed(arm=arm.name, failures=failures, alone=alone))
+        watch.failed(arm.name, failures)
+        return
+    journal.append(Window(block=PORTRAIT, arm=arm.name, reading=portrait))
+    journal.append(record)
+    watch.prepared(record)
+    contender.loaded_seconds = 0.0
+    if (record.idle_share or 0.0) > MOST_IDLE_SHARE:
+        for gone in lineup.leave(arm.name):
+            journal.append(Left(arm=gone.name, generation=gone.generation, findings=tuple(gone.run.findings)))
+
+
+def settle(court: Court, journal: Journal, every: Mapping[str, Prepared], race_seconds: float) -> Settled:
+    """Who races, in which heats, and whose twin runs along: the fastest arm's, which is likely to stay."""
+    rates = {name: record.ladder.get(record.connections or 0) or max(record.ladder.values()) for name, record in every.items()}
+    memory = {record.arm: record.reading.probes.memory_bytes for record in journal.of(Window)}
+    lead = max(sorted(every), key=lambda name: rates[name])
+    groups, reason = heats(
+        list(every),
+        lead=lead,
+        idle_share={name: record.idle_share for name, record in every.items()},
+        memory_bytes=memory,
+        seconds={name: size(record.connections or 1, rates[name]).seconds for name, record in every.items()},
+        free_bytes=psutil.virtual_memory().available + sum(filter(None, memory.values())),
+        race_seconds=race_seconds,
+        slots={name: _slots(court.bench.question.arm(name), record) for name, record in every.items()},
+        most_slots=_database_connections(court.bench.question),
+    )
+    return Settled(
+        contenders=tuple(every),
+        connections=max(record.connections or 1 for record in every.values()),
+        window_seconds={},
+        twin_of=lead,
+        heats=groups if len(groups) > 1 else (),
+        reason=reason,
+    )
+
+
+def _slots(arm: Arm, record: Prepared) -> int:
+    """How many requests it works on at once here: no more than it has connections."""
+    asked = record.connections or 1
+    return min(asked, table.load(arm.server).in_flight_limit(arm.settings) or asked)
+
+
+def _database_connections(question: Question) -> int | None:
+    """How many connections the app's database has for all launches together; None if it is not a database server."""
+    if question.database == "postgres":
+        return postgres.MOST_CONNECTIONS - SPARE_CONNECTIONS
+    servers = any(re.search(r"postgres|mysql|mariadb", text, re.IGNORECASE) for text in question.app.databases)
+    return USUAL_CONNECTIONS - SPARE_CONNECTIONS if servers else None
+
+
+def _generations(journal: Journal, name: str) -> int:
+    return max((record.generation for record in journal.of(Launched) if record.arm == name), default=0)

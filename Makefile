@@ -39,7 +39,7 @@ bench: setup           ## the load engine beside wrk, h2load, hey and locust; wr
 	$(BIN)/python -m benchmarks.compare
 
 .PHONY: record verdicts
-record: setup          ## record windows of identical arms for the replays; writes benchmarks/recorded.json (about ten minutes)
+record: setup          ## record slices of identical arms for the replays, quiet and beside a neighbour; writes benchmarks/recorded.json
 	$(BIN)/python -m benchmarks.record
 
 verdicts: setup        ## the race beside 22 s for each arm, replayed from what was recorded; writes benchmarks/RESULTS-verdicts.md

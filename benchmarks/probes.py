@@ -1,4 +1,4 @@
-"""What measuring costs while it measures: CPU of both snapshots of a window, and of the warden's watch, for a tree of twenty processes.
+"""What measuring costs: CPU of the clocks around a slice, of both snapshots of a portrait, and of the warden's watch, for twenty processes.
 
     python -m benchmarks.probes [--processes 20] [--threads 4] [--windows 40]
 
@@ -18,11 +18,11 @@ from pathlib import Path
 
 from whichworker.probes import cpu, memory, network, snapshot, threads
 from whichworker.process.launch import Launch, Order
-from whichworker.race.run import WHOLE_BLOCKS
+from whichworker.race.ready import PORTRAIT_SECONDS
 
-WINDOW_SECONDS = 0.5
+SLICE_SECONDS = 0.05
 LIMIT_SHARE = 0.01
-WHOLE, CHEAP = "a window in which everything is read", "a window in which memory and threads are not"
+SLICE, WHOLE, CHEAP = "a slice: clocks of the tree and the cores, twice", "a portrait", "a window in which memory and threads are not read"
 
 TREE = """
 import asyncio, email, http.server, json, os, sys, threading, unittest
@@ -54,6 +54,7 @@ def measure(launch: Launch, windows: int) -> dict[str, float]:
     pids = launch.pids()
     before = snapshot.open_window(pids, own, cores)
     return {
+        SLICE: 2 * cost_of(lambda: (cpu.tree_cpu_seconds(pids), cpu.core_idle_seconds(cores)), windows),
         WHOLE: cost_of(lambda: window(launch, own, cores, whole=True), windows),
         CHEAP: cost_of(lambda: window(launch, own, cores, whole=False), windows),
         "  in the window itself: clocks, twice": 2 * cost_of(lambda: snapshot.read_clocks(pids, own, cores), windows),
@@ -100,15 +101,13 @@ def main() -> int:
             launch.wait_ready(lambda: "" if launch.log_tail(10**6).count("ready") == asked.processes else "not all are up", 60)
             found, watching = measure(launch, asked.windows), watch_share(launch)
             shape = f"{len(launch.pids())} processes with {threads.count(launch.pids())} threads, contained by {launch.mode}"
-    print(f"{shape}, windows of {WINDOW_SECONDS:g} s")
+    print(f"{shape}, slices of {SLICE_SECONDS:g} s, portraits of {PORTRAIT_SECONDS:g} s")
     for name, seconds in found.items():
-        print(f"{name:52} {seconds * 1e3:7.2f} ms  {seconds / WINDOW_SECONDS:6.2%} of a core")
-    print(f"{'the warden, watching log and memory':52} {'':10}  {watching:6.2%} of a core")
-    small = asked.processes <= snapshot.SMALL_TREE
-    mean = found[WHOLE] if small else (found[WHOLE] + (WHOLE_BLOCKS - 1) * found[CHEAP]) / WHOLE_BLOCKS
-    share = mean / WINDOW_SECONDS + watching
-    often = "every window" if small else f"one window of {WHOLE_BLOCKS}"
-    print(f"all together, with everything read in {often}: {share:.2%} of a core; limit {LIMIT_SHARE:.0%}")
+        length = SLICE_SECONDS if name == SLICE else PORTRAIT_SECONDS
+        print(f"{name:56} {seconds * 1e3:7.2f} ms  {seconds / length:6.2%} of a core")
+    print(f"{'the warden, watching log and memory':56} {'':10}  {watching:6.2%} of a core")
+    share = found[SLICE] / SLICE_SECONDS + watching
+    print(f"a slice and the warden together: {share:.2%} of a core; limit {LIMIT_SHARE:.0%}")
     return int(share >= LIMIT_SHARE)
 
 

@@ -1,7 +1,8 @@
-"""Record windows of identical arms, for replays of races: `python -m benchmarks.record [blocks]`; about 45 s a block.
+"""Record slices of identical launches, for replays of races: `python -m benchmarks.record [seconds]`, first quiet, then beside a neighbour.
 
-Thirteen copies of one server on the built-in project, in random order, each on a launch of its own with three windows. What differs between
-launches and windows of a block is chance, whatever it is called: so permuting the labels gives as many A/A races as one likes.
+Copies of one server on the built-in project are alive together and loaded in turn, in random order; all are launched anew every ten
+seconds. What differs between them is chance, whatever it is called: so any slice may stand for a slice of any arm, and a gap can be
+planted in it.
 """
 
 from __future__ import annotations
@@ -11,62 +12,88 @@ import json
 import random
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
 from whichworker.bench import overlays
-from whichworker.bench.running import Bench, running
-from whichworker.bench.window import WARM_UP_SECONDS, load_and_probe, load_of
+from whichworker.bench.lineup import Lineup
+from whichworker.bench.running import Bench
+from whichworker.bench.slices import Court
 from whichworker.config.options import RaceOptions
+from whichworker.design.slice_sizes import size
 from whichworker.lab.ask import ask
 from whichworker.load.generator import Generator
+from whichworker.model import SliceOrder
 from whichworker.probes import machine
+from whichworker.probes.thermometer import Thermometer
+from whichworker.race.ready import warm
 from whichworker.store import places
 
-SERVER, COPIES, WINDOWS, SECONDS, CONNECTIONS = "gunicorn-gthread", 13, 3, 0.5, 16
+from benchmarks.planted import neighbour
+
+SERVER, COPIES, CONNECTIONS, ABOUT = "gunicorn-gthread", 4, 16, 2600.0
+GENERATION_SECONDS, SHARE = 10.0, 0.3
 FILE = Path(__file__).parent / "recorded.json"
 
 
 def main() -> None:
-    """Measure and write the file, block by block, so that an interrupted recording keeps what it has."""
-    blocks = int(sys.argv[1]) if len(sys.argv) > 1 else 16
-    question, _ = ask("builtin:django", RaceOptions(servers=SERVER, connections=CONNECTIONS), Path.cwd(), places.cache_folder())
+    """Measure both recordings and write the file."""
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 200.0
+    described = machine.describe()
+    recorded = {
+        "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
+        "machine": f"{described.cpu}, {described.cores} cores",
+        "server": SERVER,
+        "copies": COPIES,
+        "quiet": _record(seconds, 0.0),
+        "neighbour": _record(seconds, SHARE),
+    }
+    FILE.write_text(json.dumps(recorded) + "\n", encoding="utf-8")
+
+
+def _record(seconds: float, share: float) -> dict[str, Any]:
+    """Slices: when (s), which launch, requests per second, the thermometer's turn (µs), and whether others used the cores."""
+    question, _ = ask("builtin:django", RaceOptions(servers=SERVER, seed=1), Path.cwd(), places.cache_folder())
     environments, without = overlays.build(question, places.cache_folder(), print)
     assert not without, without
-    described = machine.describe()
-    recorded: list[list[list[float]]] = []
-    with tempfile.TemporaryDirectory() as folder, Generator() as generator:
-        generator.start(question.budget.generator_cores)
-        bench = Bench(question, environments, Path(folder), places.cache_folder())
-        for block in range(blocks):
-            order = list(range(COPIES))
-            random.Random(block).shuffle(order)
-            found: dict[int, list[float]] = {copy: _launch(bench, generator) for copy in order}
-            recorded.append([found[copy] for copy in range(COPIES)])
-            print(f"block {block + 1} of {blocks}: {sum(map(sum, recorded[-1])) / COPIES / WINDOWS:,.0f}/s", flush=True)
-            FILE.write_text(
-                json.dumps(
-                    {
-                        "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
-                        "machine": f"{described.cpu}, {described.cores} cores",
-                        "server": SERVER,
-                        "window_seconds": SECONDS,
-                        "requests_per_second": recorded,
-                    }
-                )
-                + "\n",
-                encoding="utf-8",
-            )
+    company = neighbour(share, seconds + 60, 1) if share else None
+    found: dict[str, Any] = {"launch_seconds": [], "slices": []}
+    try:
+        with tempfile.TemporaryDirectory() as folder, Generator() as generator, Thermometer(question.budget.server_cores) as warmth:
+            generator.start(question.budget.generator_cores)
+            bench = Bench(question, environments, Path(folder), places.cache_folder())
+            with Lineup(bench, generator) as lineup:
+                _rounds(lineup, Court(bench, generator, warmth), seconds, found)
+    finally:
+        if company is not None:
+            company.kill()
+            company.wait()
+    return found
 
 
-def _launch(bench: Bench, generator: Generator) -> list[float]:
-    """The requests per second of a few windows of one fresh launch."""
-    rates = []
-    with running(bench, bench.question.arms[0]) as run:
-        for window in range(WINDOWS):
-            load = load_of(bench, run, CONNECTIONS, SECONDS, settle=WARM_UP_SECONDS if not window else 0.1)
-            tally, _ = load_and_probe(bench, generator, run, load, whole=False)
-            rates.append(round(tally.requests / tally.seconds, 1))
-    return rates
+def _rounds(lineup: Lineup, court: Court, seconds: float, found: dict[str, Any]) -> None:
+    part, began, launch = size(CONNECTIONS, ABOUT), time.monotonic(), 0
+    drawn = random.Random(1)
+    while time.monotonic() - began < seconds:
+        lineup.leave(*lineup.alive)
+        for copy in range(COPIES):
+            started, launch = time.monotonic(), launch + 1
+            contender = lineup.enter(f"copy {copy}", court.bench.question.arms[0], launch)
+            lineup.sit(contender, CONNECTIONS, 0.001)
+            warm(court, contender, 0.001)
+            found["launch_seconds"].append(round(time.monotonic() - started, 3))
+        ends = time.monotonic() + GENERATION_SECONDS
+        while time.monotonic() < ends:
+            order = list(lineup.alive.values())
+            drawn.shuffle(order)
+            for contender in order:
+                asked = SliceOrder(seat=contender.seat, uncounted=part.uncounted, counted=part.counted, most_seconds=1.0)
+                seen, _ = court.slice_of(contender, asked)
+                turn = round(seen.turn_seconds * 1e6, 2) if seen.turn_seconds else None
+                rate = round(seen.requests / seen.seconds, 1)
+                found["slices"].append([round(seen.at - began, 4), contender.generation, rate, turn, bool(seen.refused)])
+    print(f"{len(found['slices'])} slices of {launch} launches", flush=True)
 
 
 if __name__ == "__main__":

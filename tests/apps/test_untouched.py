@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.conftest import preflight_of
 
 from whichworker.apps import environments, locks
 from whichworker.apps.interpreters import inspect, own_base
-from whichworker.bench.overlays import prepare
 from whichworker.bench.running import Bench
 from whichworker.config.options import RaceOptions
 from whichworker.lab import investigation
@@ -76,8 +76,9 @@ def test_a_race_leaves_project_and_environment_as_they_were(
     question, findings = ask("app:application", RaceOptions(servers="waitress,gunicorn-sync", time=10), project, cache)
     planned = investigation.plan(question, findings, project, cache, Silent())
     bench = Bench(planned.question, planned.environments, tmp_path / "run", cache)
-    for arm in question.arms:
-        assert isinstance(prepare(bench, generator, arm), Prepared)
+    bench.folder.mkdir()
+    found = preflight_of(bench, generator)
+    assert [type(found[arm.name]) for arm in question.arms] == [Prepared, Prepared], found
     assert fingerprint(project) == before
     assert list(cache.rglob("shell_completion*.pyc")), "byte code of the environment's modules was written, but elsewhere"
 

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from whichworker.design.contrasts import Array, Weighed, precision, weigh
 
 MOMENTS = st.lists(st.integers(1, 400), min_size=2, max_size=14).map(lambda gaps: np.cumsum(gaps) / 1000.0)
 
 
-def slices(seed: int, count: int, arms: int) -> tuple[Array, Array, Array, Array]:
+def slices(seed: int, count: int, arms: int) -> tuple[NDArray[np.int64], Array, Array, Array]:
     rng = np.random.default_rng(seed)
-    places = np.arange(count) % arms
+    places = np.arange(count, dtype=np.int64) % arms
     return places, np.cumsum(rng.uniform(0.03, 0.15, count)), rng.normal(7, 0.2, count), rng.normal(-9, 0.1, count)
 
 
@@ -65,12 +66,8 @@ def test_levels_and_the_hour_change_nothing(level: float, core: float, later: fl
     places, moments, rates, cores = slices(seed, 9, 5)
     here = weigh(places, 5, moments, rates, cores)
     there = weigh(places, 5, moments + later, rates + level, cores + core)
-    for first, second in zip(
-        (here.information, here.response, here.core, here.cross, here.square),
-        (there.information, there.response, there.core, there.cross, there.square),
-        strict=True,
-    ):
-        assert np.allclose(first, second, atol=1e-6)
+    for field in ("information", "response", "core", "cross", "square"):
+        assert np.allclose(getattr(here, field), getattr(there, field), atol=1e-6)
 
 
 def test_slices_in_any_order_give_the_same_sums() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from whichworker.design import evidence
-from whichworker.design.evidence import SCALES
+from whichworker.design.evidence import SCALES, WEIGHTS
 
 LIMITS = (20.0, 120.0, 1320.0)
 SAMPLES = st.lists(st.floats(-1, 1).map(lambda value: round(value, 6)), min_size=2, max_size=30).filter(
@@ -35,13 +35,12 @@ def integrated(t: float, freedom: float, units: float) -> float:
         return float(shifted * stats.norm.pdf(effect, scale=math.sqrt(scale)))
 
     total = 0.0
-    for scale in SCALES:
+    for scale, share in zip(SCALES, WEIGHTS, strict=True):
         reach = 8 * math.sqrt(scale)
         centre = min(reach, max(-reach, t / math.sqrt(units)))
         points = sorted({0.0, centre})
-        options = {"points": points, "limit": 300, "epsabs": 1e-13}
-        total += integrate.quad(weighted, -reach, reach, args=(scale,), **options)[0]
-    return total / len(SCALES) / float(stats.t.pdf(t, freedom))
+        total += share * integrate.quad(weighted, -reach, reach, args=(scale,), points=points, limit=300, epsabs=1e-13)[0]
+    return total / float(stats.t.pdf(t, freedom))
 
 
 @pytest.mark.parametrize(("freedom", "units"), [(1, 2), (9, 4), (7, 8), (30, 20)])
@@ -56,7 +55,7 @@ def test_the_closed_formula_is_a_ratio_of_two_students(t: float, freedom: float,
     """With an effect of N(0, g) round deviations, t is √(1+n·g) times Student's."""
     scales = [math.sqrt(1 + units * g) for g in SCALES]
     ratios = [stats.t.logpdf(t, freedom, scale=scale) - stats.t.logpdf(t, freedom) for scale in scales]
-    expected = float(np.logaddexp.reduce(ratios)) - math.log(len(SCALES))
+    expected = float(np.logaddexp.reduce(np.array(ratios) + np.log(WEIGHTS)))
     assert log_evidence(t, freedom, units) == pytest.approx(expected, abs=1e-9)
 
 
@@ -72,7 +71,11 @@ def test_with_a_prior_of_the_variance_it_is_the_moderated_formula(s0: float, d0:
     freedom = d0 + n - 1
     variance = (d0 * s0**2 + float(((d - d.mean()) ** 2).sum())) / freedom
     t = float(d.mean()) / math.sqrt(variance / n)
-    assert math.exp(log_evidence(t, freedom, n)) == pytest.approx(float(np.mean(terms)))
+    assert math.exp(log_evidence(t, freedom, n)) == pytest.approx(float(np.dot(WEIGHTS, terms)))
+
+
+def test_the_shares_are_of_one() -> None:
+    assert sum(WEIGHTS) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("freedom", "units"), [(3, 4), (10, 4), (29, 30)])
@@ -91,7 +94,7 @@ def test_expected_evidence_is_one_where_there_is_no_difference(freedom: float, u
 def test_critical_t_inverts_the_evidence(limit: float, freedom: float, units: float) -> None:
     t = critical_t(limit, freedom, units)
     if math.isinf(t):
-        assert all((1 + units * g) ** (freedom / 2) <= limit * len(SCALES) for g in SCALES)
+        assert all(share * (1 + units * g) ** (freedom / 2) <= limit for g, share in zip(SCALES, WEIGHTS, strict=True))
     else:
         assert math.exp(log_evidence(t, freedom, units)) == pytest.approx(limit, rel=1e-6)
 

@@ -26,7 +26,7 @@ def gathered(
     for at, (row, number) in enumerate(zip(rows, numbers, strict=True)):
         here = np.flatnonzero(~np.isnan(row))
         readings = np.full(len(row), np.nan) if cores is None else cores[at]
-        weighed = weigh(here, len(row), at + 0.05 * here, row[here], readings[here])
+        weighed = weigh(here, len(row), np.asarray(at + 0.05 * here, dtype=np.float64), row[here], readings[here])
         found.add(weighed, dict.fromkeys(here.tolist(), number))
     return found
 
@@ -55,7 +55,7 @@ def test_a_relaunch_begins_a_stretch_unless_every_round_has_its_own(numbers: lis
 def test_an_arm_launched_again_alone_begins_nothing() -> None:
     found = Generations(5, 0)
     for number in range(6):
-        weighed = weigh(np.arange(5), 5, np.arange(5) * 0.1, np.zeros(5), np.full(5, np.nan))
+        weighed = weigh(np.arange(5), 5, np.arange(5, dtype=np.float64), np.zeros(5), np.full(5, np.nan))
         found.add(weighed, {arm: 1 + (arm == 2 and number > 3) for arm in range(5)})
     assert len(found.stretches) == 1
 
@@ -164,7 +164,7 @@ def matrices(known: Known) -> list[Array]:
 def test_the_names_of_arms_do_not_matter() -> None:
     """Exchanging two arms exchanges their rows; times go with the slices."""
     table, numbers, order = drawn(14, 24, 3), [1] * 12 + [2] * 12, [0, 2, 1, 3]
-    moments = np.arange(4) * 0.05
+    moments = np.arange(4, dtype=np.float64) * 0.05
     here, there = Generations(4, 0), Generations(4, 0)
     for row, number in zip(table, numbers, strict=True):
         nothing = np.full(4, np.nan)

@@ -17,9 +17,7 @@ def pair(first: str, second: str, verdict: Verdict) -> Pair:
     return Pair(first, second, 8, 0.0, -math.inf, math.inf, verdict)
 
 
-@pytest.mark.parametrize(
-    ("contenders", "alpha", "limit"), [(2, 0.05, 20), (5, 0.05, 200), (12, 0.05, 1320), (12, 0.1, 660)]
-)
+@pytest.mark.parametrize(("contenders", "alpha", "limit"), [(2, 0.05, 20), (5, 0.05, 200), (12, 0.05, 1320), (12, 0.1, 660)])
 def test_the_threshold_is_bonferroni_over_all_pairs(contenders: int, alpha: float, limit: float) -> None:
     assert threshold(contenders, alpha) == pytest.approx(limit)
 

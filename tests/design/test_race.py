@@ -23,9 +23,7 @@ GENERATION_ROUNDS = 6
 SLICE_SECONDS = 0.05
 
 
-def race_of(
-    names: Sequence[str], *, claims: Claims = "leader", seed: int = 1, delta: float = 0.03, twin_of: str = ""
-) -> Race:
+def race_of(names: Sequence[str], *, claims: Claims = "leader", seed: int = 1, delta: float = 0.03, twin_of: str = "") -> Race:
     return Race(names, twin_of=twin_of or names[0], delta=delta, alpha=0.05, claims=claims, seed=seed)
 
 
@@ -277,9 +275,7 @@ def _lossy(number: int, heard: list[Heard]) -> list[Heard]:
 
 @pytest.mark.parametrize("claims", ["leader", "all"])
 @pytest.mark.parametrize("event", [_uneventful, _lossy])
-def test_a_race_entered_again_is_in_the_identical_state(
-    claims: Claims, event: Callable[[int, list[Heard]], list[Heard]]
-) -> None:
+def test_a_race_entered_again_is_in_the_identical_state(claims: Claims, event: Callable[[int, list[Heard]], list[Heard]]) -> None:
     rates = {"a": 100.0, "b": 101.0, "c": 98.0, "d": 79.0, "e": 30.0}
     race = race_of(list(rates), claims=claims, seed=11)
     entered: Entered = []
@@ -362,6 +358,19 @@ def test_the_order_in_which_slices_are_entered_does_not_matter(drawn: dict[str, 
     for one, other in zip(race.pairs(), again.pairs(), strict=True):
         assert one.mean == pytest.approx(other.mean, abs=1e-9)
         assert one.standard_error == pytest.approx(other.standard_error, rel=1e-6)
+
+
+def test_arms_of_different_heats_are_compared_through_the_one_they_share() -> None:
+    """Two heats in turn, launched for each turn: a with b, then a with c."""
+    race, rates = race_of(["a", "b", "c"]), {"a": 100.0, "b": 90.0, "c": 60.0}
+    for number in range(1, 41):
+        names = ["a", TWIN, "b" if (number - 1) // GENERATION_ROUNDS % 2 == 0 else "c"]
+        race.enter(number, slices(race, random_round(number, names, 1), rates))
+    found = {(pair.first, pair.second): pair for pair in race.pairs()}
+    assert found["b", "c"].mean == pytest.approx(math.log(1.5), abs=0.03)
+    assert found["b", "c"].standard_error > max(found["a", "b"].standard_error, found["a", "c"].standard_error)
+    assert found["b", "c"].verdict == "better"
+    assert (race.leader(), race.alive) == ("a", ["a"])
 
 
 def test_looking_changes_nothing() -> None:

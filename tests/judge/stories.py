@@ -36,6 +36,7 @@ from whichworker.store.records import (
     Header,
     Launched,
     Left,
+    Part,
     Prepared,
     Record,
     RoundEnd,
@@ -155,6 +156,7 @@ class Story:
             contenders=tuple(arm.name for arm in ready),
             connections=2,
             window_seconds=self.window_seconds(ready),
+            parts=self.parts(ready),
             twin_of=twin_of,
             heats=heats,
             reason=reason,
@@ -175,8 +177,6 @@ class Story:
             cold_start_seconds=0.4,
             command=(arm.family, "--go"),
             connections=2,
-            uncounted=20,
-            counted=40,
             idle_share=idle_share,
         )
         launched = Launched(arm=arm.name, generation=1, cold_start_seconds=0.4)
@@ -185,6 +185,10 @@ class Story:
     def window_seconds(self, ready: Sequence[Arm]) -> dict[str, float]:
         """Only journals of windows have it."""
         return {}
+
+    def parts(self, ready: Sequence[Arm]) -> dict[str, Part]:
+        """The slices of each arm."""
+        return {arm.name: Part(connections=2, uncounted=20, counted=40, seconds=WHOLE_SECONDS) for arm in ready}
 
     def begin(self) -> None:
         """The twin is launched when the race begins."""
@@ -285,6 +289,10 @@ class OldStory(Story):
     def window_seconds(self, ready: Sequence[Arm]) -> dict[str, float]:
         """Half a second each."""
         return {arm.name: 0.5 for arm in ready}
+
+    def parts(self, ready: Sequence[Arm]) -> dict[str, Part]:
+        """There were no slices."""
+        return {}
 
     def begin(self) -> None:
         """Every window had a launch of its own."""

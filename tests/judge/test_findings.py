@@ -75,7 +75,7 @@ def test_samples_that_were_taken_again_are_counted(tmp_path: Path) -> None:
 
 
 def test_what_a_launch_showed_is_told_wherever_it_was_noticed(tmp_path: Path) -> None:
-    """At the end of a launch, and with a window of an old journal; of the twin it is not told, as that is nobody's name."""
+    """At the end of a launch, and with a window of an old journal; the twin's launches are its arm's."""
     told = Finding(code="log-flooded", severity="warning", text="it wrote 30 MB to its log")
     story = Story(tmp_path).rounds(2)
     story.add(*(Left(arm=name, generation=1, findings=(told,)) for name in ("waitress", TWIN, "gunicorn-gthread")))
@@ -86,6 +86,7 @@ def test_what_a_launch_showed_is_told_wherever_it_was_noticed(tmp_path: Path) ->
     seen = [(finding.arm, finding.text) for finding in found(story)]
     assert seen == [
         ("waitress", "waitress: it wrote 30 MB to its log (in 2 of 2 launches)"),
+        ("granian-wsgi", "granian-wsgi: it wrote 30 MB to its log (in 1 of 2 launches)"),
         ("gunicorn-gthread", "gunicorn-gthread: it wrote 30 MB to its log (in 1 of 1 launches)"),
     ]
 

@@ -225,8 +225,16 @@ def test_a_refused_arm_is_refused_and_not_failed(tmp_path: Path) -> None:
     assert result.advice is not None and result.advice.arm == "granian-wsgi"
 
 
-def test_twins_that_differ_make_a_run_invalid(tmp_path: Path) -> None:
-    result = Story(tmp_path).rounds(rate=lambda name, at: rate_of(name, at) * (0.8 if name == TWIN else 1)).add(END).judged()
+def test_twins_that_differ_in_each_generation_make_a_run_invalid(tmp_path: Path) -> None:
+    def unlike(name: str, number: int) -> float:
+        return rate_of(name, number) * (0.8 if name == TWIN else 1)
+
+    story = Story(tmp_path)
+    for number in range(1, 25):
+        story.one_round(number, ("granian-wsgi", "waitress", TWIN), unlike)
+        if number % 4 == 0:
+            story.generation += 1
+    result = story.add(END).judged()
     assert result.validity.state == "invalid"
     assert "two identical copies of granian-wsgi differ by" in result.validity.reasons[0]
     assert result.twin is not None and result.twin.evidence >= result.twin.limit

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from random import Random
 
 import msgspec
 import pytest
+from tests.conftest import PROJECTS, faulty_bench
 
 from whichworker.advise.emit import TABLE, emit
-from whichworker.errors import UsageError
-from whichworker.lab.emitted import differences, moved, moved_text, settings_in, start_in, start_of
+from whichworker.bench.lineup import Lineup
+from whichworker.bench.slices import Court
+from whichworker.bench.window import ArmFailed
+from whichworker.design.rounds import Heard
+from whichworker.errors import ServerFailed, UsageError
+from whichworker.lab.emitted import Start, differences, moved, moved_text, settings_in, start_in, start_of
+from whichworker.lab.verify import DEPLOYED, RACED, Checked, Decision, Duel
+from whichworker.load.generator import Generator
 from whichworker.model import Address, App
 from whichworker.model.deployments import Deployment, Promise
+from whichworker.probes.thermometer import Thermometer
+from whichworker.race.ready import ready
 from whichworker.servers import table
 
 APP = App(
@@ -145,3 +156,95 @@ def test_odd_folders_survive_the_way_out_and_back(kind: str) -> None:
     start = start_in(file.text, Path(odd) / file.name, kind, what.directory)
     assert start.environment["PYTHONPATH"] == f"{odd}:/srv/my 50% $hop"
     assert start.folder == "/srv/my 50% $hop"
+
+
+ROUND_SD, LAUNCH_SD, DRIFT_SD, GENERATIONS, ROUNDS = 0.09, 0.015, 0.1, 9, 8
+"""What a duel of 25 s has on a machine whose core changes its speed: nine generations of eight rounds."""
+
+
+def decided(ratio: float, random: Random) -> str:
+    """The verdict of a duel in which the deployment does this share of what was raced."""
+    decision = Decision(1)
+    number = 0
+    for generation in range(1, GENERATIONS + 1):
+        levels = {DEPLOYED: math.log(ratio) + random.gauss(0, LAUNCH_SD), RACED: random.gauss(0, LAUNCH_SD)}
+        for _ in range(ROUNDS):
+            number += 1
+            drift = random.gauss(0, DRIFT_SD)
+            heard = [
+                Heard(name, at, generation, drift + level + random.gauss(0, ROUND_SD / math.sqrt(2)), number + at / 20, None)
+                for at, (name, level) in enumerate(levels.items())
+            ]
+            decision.enter(number, heard)
+            if decision.verdict != "undetermined":
+                return decision.verdict
+        if generation in (GENERATIONS // 2, GENERATIONS):
+            decision.look()
+    return decision.verdict
+
+
+@pytest.mark.parametrize(
+    ("ratio", "usual", "never"),
+    [(1.0, "kept", "not kept"), (0.85, "not kept", "kept"), (0.5, "not kept", "kept"), (1.2, "kept", "not kept")],
+)
+def test_a_planted_ratio_is_found(ratio: float, usual: str, never: str) -> None:
+    verdicts = [decided(ratio, Random(seed)) for seed in range(12)]
+    assert verdicts.count(usual) >= 6
+    assert never not in verdicts
+
+
+def test_at_what_is_allowed_a_verdict_is_rare() -> None:
+    """A deployment that loses 5 % exactly is the boundary: either claim is wrong in one run of twenty, at most."""
+    verdicts = [decided(0.95, Random(seed)) for seed in range(40)]
+    assert verdicts.count("kept") <= 5
+    assert verdicts.count("not kept") <= 5
+
+
+def test_nothing_is_claimed_before_four_rounds() -> None:
+    decision = Decision(1)
+    for number in range(1, 4):
+        decision.enter(number, [Heard(DEPLOYED, 0, 1, 0.0, number, None), Heard(RACED, 1, 1, 3.0, number, None)])
+        decision.look()
+    assert (decision.verdict, decision.pair) == ("undetermined", None)
+
+
+def duelled(environment: dict[str, str], folder: Path, generator: Generator) -> Checked:
+    """A deployment of a raced waitress that differs in its environment, measured beside it by real servers."""
+    bench = faulty_bench([("waitress", "")], folder)
+    arm = bench.question.arms[0]
+    with Thermometer(bench.question.budget.server_cores) as thermometer, Lineup(bench, generator) as lineup:
+        court = Court(bench, generator, thermometer)
+        prepared, _ = ready(lineup, court, lineup.enter(RACED, arm, 0))
+        lineup.leave(RACED)
+        command = table.load(arm.server).command(bench.question.apps[arm.python], SHOWN, arm.settings)
+        start = Start(argv=command.deploy or command.argv, folder=str(PROJECTS), environment=environment)
+        duel = Duel(lineup, court, arm, (folder, start), prepared)
+        try:
+            duel.run()
+        except (ServerFailed, ArmFailed) as error:
+            return Checked(file="", kind="", kept=False, said=(str(error),))
+        return duel.checked()
+
+
+@pytest.mark.servers
+def test_a_deployment_that_is_what_was_raced_does_not_fail(tmp_path: Path, generator: Generator) -> None:
+    checked = duelled({}, tmp_path, generator)
+    assert checked.kept or checked.undetermined, checked
+    assert checked.kept != checked.undetermined
+
+
+@pytest.mark.servers
+def test_a_deployment_that_is_slower_does_not_keep_the_promise(tmp_path: Path, generator: Generator) -> None:
+    checked = duelled({"FAULT": "slow"}, tmp_path, generator)
+    assert (checked.kept, checked.undetermined) == (False, False)
+    assert checked.ratio is not None
+    assert checked.ratio < 0.8
+    assert "of what was raced" in checked.said[0]
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("fault", ["late-body", "import"])
+def test_a_deployment_that_breaks_does_not_keep_the_promise(fault: str, tmp_path: Path, generator: Generator) -> None:
+    checked = duelled({"FAULT": fault}, tmp_path, generator)
+    assert (checked.kept, checked.undetermined, checked.ratio) == (False, False, None)
+    assert checked.said

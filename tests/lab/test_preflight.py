@@ -15,6 +15,7 @@ from tests.conftest import faulty_bench
 
 from whichworker.apps import builtin
 from whichworker.apps.interpreters import own_base
+from whichworker.bench import overlays
 from whichworker.bench.running import Bench, Running
 from whichworker.errors import ServerFailed
 from whichworker.lab import investigation, preflight

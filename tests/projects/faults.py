@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 FAULT = os.environ.get("FAULT", "")
 MARK = os.environ.get("FAULT_MARK", "")  # the faults named …-when begin when this file is there
@@ -43,10 +44,10 @@ def application(environ, start_response):
         time.sleep(3600)
     elif FAULT == "dies" and seen > 50:
         os.kill(os.getppid() if "gunicorn" in sys.argv[0] else os.getpid(), signal.SIGKILL)
-    elif FAULT.endswith("-when") and os.path.exists(MARK):
+    elif FAULT.endswith("-when") and Path(MARK).exists():
         status, body = when_told(status, body)
-    elif FAULT == "slow":
-        burn(0.002)
+    elif FAULT in ("slow", "spins") or FAULT.endswith("-when"):
+        burn(0.002)  # and so it is never the fastest, which has a twin
     elif FAULT == "double-fork" and seen == 1:
         fork_away()
     elif FAULT in ("flood", "memory") and seen == 1:
@@ -64,7 +65,7 @@ def when_told(status, body):
     if FAULT == "wrong-when":
         return status, b'{"answer": 41}'
     if FAULT == "dies-once-when":
-        os.unlink(MARK)
+        Path(MARK).unlink()
     os.kill(os.getppid() if "gunicorn" in sys.argv[0] else os.getpid(), signal.SIGKILL)
     return status, body
 

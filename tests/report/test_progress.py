@@ -11,7 +11,7 @@ from rich.console import Console
 from whichworker.cli.progress import Printer
 from whichworker.model import Failure
 from whichworker.race.watch import Progress
-from whichworker.store.records import Prepared, Settled, Slice
+from whichworker.store.records import Part, Prepared, Settled, Slice
 
 NAMES = ("granian-wsgi", "waitress", "uwsgi")
 BASE = Progress(
@@ -38,7 +38,7 @@ def text_of(printer: Printer) -> str:
     return printer.console.file.getvalue()
 
 
-def prepared(name: str, connections: int | None = 8, *, counted: int = 300) -> Prepared:
+def prepared(name: str, connections: int | None = 8) -> Prepared:
     return Prepared(
         arm=name,
         ladder={4: 4100.0, 8: 5300.0, 16: 5400.0},
@@ -46,8 +46,6 @@ def prepared(name: str, connections: int | None = 8, *, counted: int = 300) -> P
         cold_start_seconds=0.267,
         command=(name,),
         connections=connections,
-        uncounted=24,
-        counted=counted,
     )
 
 
@@ -94,21 +92,19 @@ def test_a_setup_that_is_ready(connections: int | None, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("counted", "words"),
+    ("seconds", "words"),
     [
-        ((300, 300, 300), "race       3 setups, each loaded for 63 ms in turn\n"),
-        ((300, 190, 760), "race       3 setups, each loaded for 42 to 149 ms in turn\n"),
-        ((300, 190, 7600), "race       3 setups, each loaded for 41.9 ms to 1.44 s in turn\n"),
+        ((0.063, 0.063, 0.063), "race       3 setups, each loaded for 63 ms in turn\n"),
+        ((0.063, 0.042, 0.149), "race       3 setups, each loaded for 42 to 149 ms in turn\n"),
+        ((0.063, 0.0419, 1.44), "race       3 setups, each loaded for 41.9 ms to 1.44 s in turn\n"),
         ((), "race       3 setups, each loaded in turn\n"),
     ],
 )
-def test_how_the_race_is_run(counted: tuple[int, ...], words: str) -> None:
+def test_how_the_race_is_run(seconds: tuple[float, ...], words: str) -> None:
     printer = printer_of(live=False)
-    for name, count in zip(NAMES, counted, strict=False):
-        printer.prepared(prepared(name, counted=count))
-    before = len(text_of(printer))
-    printer.settled(settled())
-    assert text_of(printer)[before:] == words
+    parts = {name: Part(8, 24, 40, length) for name, length in zip(NAMES, seconds, strict=False)}
+    printer.settled(settled(parts=parts))
+    assert text_of(printer) == words
 
 
 def test_several_groups_come_with_their_reason() -> None:

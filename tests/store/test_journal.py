@@ -13,7 +13,21 @@ import pytest
 from whichworker.errors import JournalFailed
 from whichworker.model import Failure, Finding
 from whichworker.store.journal import FILE, Journal
-from whichworker.store.records import BlockEnd, Failed, Noted, Prepared, Record, Session, Settled
+from whichworker.store.records import (
+    BlockEnd,
+    Failed,
+    Launched,
+    Left,
+    Noted,
+    Part,
+    Prepared,
+    Record,
+    RoundEnd,
+    Session,
+    Settled,
+    Slice,
+    decoder,
+)
 
 PREPARED = Prepared(
     arm="waitress", ladder={1: 90.0, 2: 95.5}, response_seconds=0.02, cold_start_seconds=0.4, command=("waitress-serve", "x")
@@ -26,7 +40,52 @@ RECORDS: list[Record] = [
     BlockEnd(number=2, abandoned=True),
     Noted(finding=Finding(code="x", severity="info", text="\u2029\x85")),
     Session(seconds=1.25, ended="finished"),
+    Prepared(
+        arm="uvicorn",
+        ladder={1: 90.0, 8: 195.5},
+        response_seconds=0.02,
+        cold_start_seconds=0.4,
+        command=(),
+        connections=8,
+        profile=(0.4, 1.02),
+        idle_share=0.001,
+    ),
+    Settled(
+        contenders=("waitress", "uvicorn"),
+        connections=32,
+        window_seconds={},
+        twin_of="waitress",
+        parts={"waitress": Part(32, 96, 160, 0.05), "uvicorn": Part(8, 24, 40, 0.31)},
+        heats=(("waitress",), ("waitress", "uvicorn")),
+        reason="uvicorn used a part of a core while idle",
+    ),
+    Launched(arm="(twin)", generation=2, cold_start_seconds=0.3),
+    Slice(round=3, place=0, arm="waitress", generation=2, requests=40, seconds=0.04, responses=60, whole_seconds=0.06, at=1234.5),
+    Slice(
+        round=3,
+        place=1,
+        arm="(twin)",
+        generation=2,
+        requests=40,
+        seconds=0.04,
+        responses=60,
+        whole_seconds=0.06,
+        at=1234.6,
+        server_cpu_seconds=0.05,
+        generator_cpu_seconds=0.01,
+        turn_seconds=0.0001,
+        foreign_share=0.4,
+        repeats=2,
+        refused="others used 40% of the servers' cores",
+        lost=True,
+    ),
+    RoundEnd(number=3, seconds=0.6),
+    RoundEnd(number=4, abandoned=True),
+    Left(arm="waitress", generation=2),
+    Left(arm="waitress", generation=3, findings=(Finding(code="left-running", severity="warning", text="two ran on"),)),
 ]
+NEW = RECORDS[7:]
+"""Those of rounds of slices."""
 
 
 @pytest.fixture
@@ -86,6 +145,51 @@ def test_a_torn_last_line_is_cut_off(path: Path, kept: int) -> None:
         journal.append(RECORDS[3])
     with Journal(path) as journal:
         assert journal.records == [*RECORDS[:2], RECORDS[3]]
+
+
+@pytest.mark.parametrize("at", range(len(NEW)))
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_whichever_record_is_torn_what_stands_before_it_is_kept(at: int, share: float, path: Path) -> None:
+    whole = written(path, NEW[:at])
+    torn = written(path, [NEW[at]])[len(whole) :]
+    path.write_bytes(whole + torn[: round(share * (len(torn) - 1))])
+    with Journal(path) as journal:
+        assert journal.records == NEW[:at]
+        journal.append(NEW[at])
+    assert path.read_bytes() == whole + torn
+
+
+def test_a_slice_on_disk_is_short_and_says_nothing_that_goes_without_saying(path: Path) -> None:
+    """A race has thousands of them."""
+    plain = next(record for record in NEW if isinstance(record, Slice))
+    line = written(path, [plain])
+    assert b"refused" not in line and b"lost" not in line and b"foreign_share" not in line
+    assert decoder.decode(line) == plain
+
+
+@pytest.mark.parametrize(
+    ("line", "record"),
+    [
+        (
+            b'{"record":"prepared","arm":"a","ladder":{"1":9.0},"response_seconds":0.1,"cold_start_seconds":0.2,"command":[],"steady":false}',
+            Prepared(
+                arm="a",
+                ladder={1: 9.0},
+                response_seconds=0.1,
+                cold_start_seconds=0.2,
+                command=(),
+                steady=False,
+            ),
+        ),
+        (
+            b'{"record":"settled","contenders":["a"],"connections":4,"window_seconds":{"a":0.5},"twin_of":"a","too_slow":["b"]}',
+            Settled(contenders=("a",), connections=4, window_seconds={"a": 0.5}, twin_of="a", too_slow=("b",)),
+        ),
+        (b'{"record":"block","number":3,"abandoned":true}', BlockEnd(number=3, abandoned=True)),
+    ],
+)
+def test_lines_that_are_older_than_slices_are_read(line: bytes, record: Record) -> None:
+    assert decoder.decode(line) == record
 
 
 @pytest.mark.parametrize("line", [b"{}\n", b'{"record":"unheard-of"}\n', b"not JSON\n", b"\n", b"\xff\xfe\n", b'{"record":"block"}\n'])

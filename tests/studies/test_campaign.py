@@ -24,6 +24,9 @@ class Dry(Campaign):
 
     visits: list[tuple[int, tuple[str, ...]]]
 
+    def _side_by_side(self) -> bool:
+        return False
+
     def _visit(self, stand: Stand, pending: Sequence[Ask]) -> None:
         self.visits.append((self.block, tuple(sorted(ask.key for ask in pending))))
         for ask in pending:

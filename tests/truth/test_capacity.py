@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.conftest import preflight_of
 from tests.oracle.queues import Queue, capacity
 from tests.truth.test_attribution import question_of
 
@@ -54,9 +55,9 @@ def test_the_capacity_is_that_of_theory(case: str, repeat: int, tmp_path: Path, 
     environments, without = overlays.build(question, places.cache_folder(), lambda _: None)
     assert not without
     bench = Bench(question, environments, tmp_path, places.cache_folder())
-    with Journal(tmp_path / FILE) as journal:
-        ready = overlays.prepare(bench, generator, question.arms[0])
-        assert isinstance(ready, Prepared)
+    (ready,) = preflight_of(bench, generator).values()
+    assert isinstance(ready, Prepared), ready
+    with Journal(tmp_path / "second" / FILE) as journal:
         journal.append(ready)
         before = [flood(bench, generator, threads) for _ in range(2)]
         ends = time.monotonic() + SECONDS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from types import TracebackType
@@ -78,13 +79,20 @@ class Lineup:
     def leave(self, *names: str) -> list[Contender]:
         """Stop these launches, all at the same time: each takes as long as its server needs for a graceful stop."""
         going = [self.alive.pop(name) for name in names if name in self.alive]
-        for contender in going:
-            self.generator.unseat(contender.seat)
-        if going:
-            with ThreadPoolExecutor(len(going)) as pool:
-                for future in [pool.submit(contender.stack.close) for contender in going]:
-                    future.result()
+        try:
+            for contender in going:
+                self.generator.unseat(contender.seat)
+        finally:
+            _stop(going)
         return going
+
+
+def _stop(going: Sequence[Contender]) -> None:
+    """Whatever has become of their connections."""
+    if going:
+        with ThreadPoolExecutor(len(going)) as pool:
+            for future in [pool.submit(contender.stack.close) for contender in going]:
+                future.result()
 
 
 def _patient(load: Load, turn_seconds: float) -> Load:

@@ -80,10 +80,11 @@ def running(bench: Bench, arm: Arm) -> Iterator[Running]:
                     raise
                 run = Running(launch, address, cold, _shown(bench.question, arm))
                 yield run
-                number = table.load(arm.server).stop_signal
+                number, died = table.load(arm.server).stop_signal, launch.ended()
                 ending = launch.stop(number, STOP_SECONDS)
                 run.findings.extend(_account(arm, run, ending, number))
-            Path(order.log).unlink(missing_ok=True)  # kept only where something went wrong
+            if not died:
+                Path(order.log).unlink(missing_ok=True)  # kept only where something went wrong
             return
         finally:
             shutil.rmtree(order.environment["TMPDIR"], ignore_errors=True)

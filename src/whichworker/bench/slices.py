@@ -6,7 +6,7 @@ import time
 
 from whichworker.bench.lineup import Contender, own_cpu_seconds
 from whichworker.bench.running import Bench
-from whichworker.bench.window import ArmFailed, with_log
+from whichworker.bench.window import BROKEN_KINDS, ArmFailed, died, with_log
 from whichworker.load.generator import Generator
 from whichworker.model import Failure, SliceOrder, SliceTally
 from whichworker.probes import cpu
@@ -65,7 +65,8 @@ class Court:
 
     def _check(self, contender: Contender, tally: SliceTally) -> None:
         launch = contender.run.launch
-        if launch.ended():
+        broke = any(failure.kind in BROKEN_KINDS for failure in tally.failures)
+        if died(launch) if broke else launch.ended():
             raise launch.failure("died", "the server ended under load")
         if tally.failures:
             raise ArmFailed(tuple(with_log(failure, launch) for failure in tally.failures))

@@ -18,6 +18,8 @@ from whichworker.probes import snapshot
 from whichworker.process.launch import Launch
 
 WARM_UP_SECONDS = 0.3
+LAST_WORDS_SECONDS = 0.3
+BROKEN_KINDS = ("connect", "reset")
 WRONG_KINDS = ("status", "header", "body", "framing")
 
 
@@ -137,6 +139,14 @@ def load_of(bench: Bench, run: Running, connections: int, seconds: float, settle
         deadline_seconds=max(5.0, 3 * seconds),
         seed=bench.question.seed,
     )
+
+
+def died(launch: Launch) -> bool:
+    """Whether a server that broke its connections has ended; its warden says so, and why, a moment after the kernel has closed them."""
+    deadline = time.monotonic() + LAST_WORDS_SECONDS
+    while not launch.ended() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    return launch.ended()
 
 
 def with_log(failure: Failure, launch: Launch) -> Failure:

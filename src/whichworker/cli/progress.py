@@ -55,7 +55,6 @@ class Printer(Lines):
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self._slice_seconds: dict[str, float] = {}
         self._contenders = 0
         self._drawn_at: float | None = None
         self._round = 0
@@ -71,9 +70,6 @@ class Printer(Lines):
         """One line for each setup that is ready."""
         most = max(record.ladder.values())
         rate = record.ladder.get(record.connections or 0, most)
-        asked = record.uncounted + record.counted
-        if asked and rate:
-            self._slice_seconds[record.arm] = (asked + (record.connections or 0)) / rate
         load = f" with {record.connections} connections" if record.connections else ""
         started = f"started in {units.show_seconds(record.cold_start_seconds)}"
         text = f"ready      {record.arm}: {started}, about {units.show_rate(rate)}/s{load}"
@@ -87,8 +83,7 @@ class Printer(Lines):
     def settled(self, record: Settled) -> None:
         """How the race is run."""
         self._contenders = len(record.contenders)
-        lengths = [self._slice_seconds.get(name) for name in record.contenders]
-        known = [seconds for seconds in lengths if seconds is not None]
+        known = [part.seconds for part in record.parts.values()]
         lasting = f" for {_range(known)}" if known else ""
         many = self._contenders > 1
         how = f"setups, each loaded{lasting} in turn" if many else "setup, loaded alone"

@@ -18,9 +18,12 @@ Array = NDArray[np.float64]
 SCALES = (0.05, 0.3, 2.0, 12.0)
 """Prior variances g of the mixture, in units of the variance of one round's difference: with 10 % a
 round they stand for differences of 2, 5, 14 and 35 %."""
+WEIGHTS = (0.15, 0.55, 0.2, 0.1)
+"""Their shares of the mixture: most goes to the differences that are hard to tell, as a large one
+reaches any threshold whatever its share."""
 
 _SCALES = np.array(SCALES)
-_LOG_WEIGHT = -math.log(len(SCALES))
+_LOG_WEIGHTS = np.log(WEIGHTS)
 _FARTHEST = 300.0
 """ln(1 + t²/ν) beyond which a float is of no use."""
 _NEWTON_STEPS = 8
@@ -31,15 +34,15 @@ def log_evidence(t: ArrayLike, freedom: ArrayLike, units: ArrayLike) -> Array:
     """The natural logarithm of E, element by element.
 
     E_g = A^(-1/2) · [(1 + t²/ν) / (1 + t²/(ν·A))]^((ν+1)/2) with A = 1 + n·g; E is the mean over
-    SCALES. `t` is the difference over its standard error, `freedom` is ν, the degrees of freedom of
+    SCALES by WEIGHTS. `t` is the difference over its standard error, `freedom` is ν, the degrees of freedom of
     that error, and `units` is n, the number of independent rounds that the error is worth.
     """
     nu = np.asarray(freedom, dtype=float)[..., None]
     square = np.square(np.asarray(t, dtype=float))[..., None] / nu
     a = 1 + np.asarray(units, dtype=float)[..., None] * _SCALES
-    terms = 0.5 * (nu + 1) * (np.log1p(square) - np.log1p(square / a)) - 0.5 * np.log(a)
+    terms = 0.5 * (nu + 1) * (np.log1p(square) - np.log1p(square / a)) - 0.5 * np.log(a) + _LOG_WEIGHTS
     most = terms.max(axis=-1)
-    return np.asarray(most + np.log(np.exp(terms - most[..., None]).sum(axis=-1)) + _LOG_WEIGHT)
+    return np.asarray(most + np.log(np.exp(terms - most[..., None]).sum(axis=-1)))
 
 
 def critical_t(threshold: float, freedom: ArrayLike, units: ArrayLike) -> Array:
@@ -51,14 +54,14 @@ def critical_t(threshold: float, freedom: ArrayLike, units: ArrayLike) -> Array:
     nu, n = np.broadcast_arrays(np.asarray(freedom, dtype=float), np.asarray(units, dtype=float))
     nu, a = nu[..., None], 1 + n[..., None] * _SCALES
     wanted = math.log(threshold)
-    k = np.exp(np.minimum(2 * (wanted - _LOG_WEIGHT + 0.5 * np.log(a)) / (nu + 1), _FARTHEST))
+    k = np.exp(np.minimum(2 * (wanted - _LOG_WEIGHTS + 0.5 * np.log(a)) / (nu + 1), _FARTHEST))
     start = np.where(k < a, (k - 1) / np.maximum(1 - k / a, 1e-300), np.inf).min(axis=-1)
     x = np.log1p(np.where(np.isinf(start), 1.0, start))[..., None]
     for _ in range(_NEWTON_STEPS):
-        terms = 0.5 * (nu + 1) * (x - np.log1p(np.expm1(x) / a)) - 0.5 * np.log(a)
+        terms = 0.5 * (nu + 1) * (x - np.log1p(np.expm1(x) / a)) - 0.5 * np.log(a) + _LOG_WEIGHTS
         shares = np.exp(terms - terms.max(axis=-1, keepdims=True))
         total = shares.sum(axis=-1, keepdims=True)
-        value = terms.max(axis=-1, keepdims=True) + np.log(total) + _LOG_WEIGHT
+        value = terms.max(axis=-1, keepdims=True) + np.log(total)
         rise = (shares * 0.5 * (nu + 1) * (a - 1) / (a + np.expm1(x))).sum(axis=-1, keepdims=True) / total
         x = np.clip(x - (value - wanted) / rise, 1e-9, _FARTHEST)
     return np.where(np.isinf(start), np.inf, np.sqrt(nu[..., 0] * np.expm1(x[..., 0])))

@@ -8,6 +8,7 @@ from msgspec import Struct
 from whichworker.design import evidence
 from whichworker.design.contrasts import Array
 from whichworker.design.generations import (
+    FREEDOM_PER_GENERATION,
     LAUNCH_FREEDOM,
     LAUNCH_PSEUDO,
     LAUNCH_SD,
@@ -25,8 +26,8 @@ class Outlook(Struct, frozen=True):
 
     `noise` is the standard deviation of one round's difference, `launches` the number of launches
     in it (0 if each round has its own, as its noise contains them), `launch_sd` what launches seem
-    to differ by as far as generations tell, `arms` how many arms tell it, and `birge` how much
-    more this pair's generations differ than that (at least 1).
+    to differ by as far as generations tell, and `birge` how much more this pair's generations
+    differ than that (at least 1).
     """
 
     mean: float
@@ -35,7 +36,6 @@ class Outlook(Struct, frozen=True):
     generations: int
     launches: float
     launch_sd: float
-    arms: int
     birge: float
 
 
@@ -59,12 +59,12 @@ def _precision(outlook: Outlook, rounds: Array) -> tuple[Array, Array, Array]:
     if outlook.generations == 1:
         per_generation = max(per_generation, USUAL_GENERATION)
     generations = np.maximum(rounds / per_generation, 1.0)
-    told = (outlook.arms - 1) * (generations - 1)
+    told = generations - 1
     variance = (LAUNCH_PSEUDO * LAUNCH_SD**2 + told * outlook.launch_sd**2) / (LAUNCH_PSEUDO + told)
     from_noise = outlook.noise**2 / rounds
     from_launches = outlook.launches * variance / generations
     plain = from_noise + from_launches
     noise_freedom = ROUND_PSEUDO + np.maximum(rounds - generations, 1.0)
-    parts = from_noise**2 / noise_freedom + from_launches**2 / (LAUNCH_FREEDOM + told)
+    parts = from_noise**2 / noise_freedom + from_launches**2 / (LAUNCH_FREEDOM + FREEDOM_PER_GENERATION * told)
     error = np.sqrt(plain * outlook.birge)
     return error, plain**2 / parts, np.clip(outlook.noise**2 / error**2, 1.0, rounds)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import combinations
 from typing import Literal
 
 import numpy as np
 
 from whichworker.design import evidence, forecast, pairs
+from whichworker.design.bridges import bridged
 from whichworker.design.contrasts import weigh
 from whichworker.design.elimination import FIRST_DECISION
 from whichworker.design.generations import Generations, Known
@@ -168,7 +168,6 @@ class Race:
             generations=int(known.generations[a, b]),
             launches=float(known.launches[a, b]),
             launch_sd=known.launch.seen_sd,
-            arms=known.launch.arms,
             birge=float(known.birge[a, b]),
         )
         return forecast.rounds_to_decide(outlook, limit=self._limit, gap=math.log1p(self.delta))
@@ -195,17 +194,19 @@ class Race:
 
     def _now(self) -> Known | None:
         if self._known is None and self._generations.stretches:
-            self._known = self._generations.known()
+            met = np.flatnonzero(self._generations.counts[: len(self.arms)])
+            self._known = bridged(self._generations.known(), met)
         return self._known
 
     def _look(self, places: list[int]) -> None:
-        """Narrow the running intervals of the pairs that met in the last round."""
+        """Narrow the running intervals of all pairs with an arm that ran in the last round."""
         known = self._now()
         if known is None or self.rounds < FIRST_DECISION:
             return
         self._look_at_twins(known)
-        first, second = np.array([*combinations(places, 2)], dtype=np.int64).reshape(-1, 2).T
-        met = known.rounds[first, second] >= FIRST_DECISION
+        first, second = np.triu_indices(len(self.arms), 1)
+        ran = np.isin(np.arange(len(self.arms)), places)
+        met = (known.rounds[first, second] >= FIRST_DECISION) & (ran[first] | ran[second])
         first, second = first[met], second[met]
         mean, error = known.mean[first, second], known.error[first, second]
         radius = error * evidence.critical_t(self._limit, known.freedom[first, second], known.units[first, second])

@@ -22,17 +22,16 @@ on the first turn counts, too: a server that mostly waits has nothing to warm up
 MOST_SKIPPED_TURNS = 12
 SETTLED = 0.1
 """A turn belongs to the beginning while its rate is more than a tenth from that of the second half."""
-SATURATED = 0.97
-"""The smallest rung that no higher one beats by more than this saturates. Too few connections bias an arm (granian-wsgi: 20-25 % at 4
-connections), too many only make its slices longer: so a rung must show that it is enough."""
-LEAST_CONNECTIONS, MOST_CONNECTIONS = 4, 32
-MOST_TURN_SECONDS = 0.016
-"""More connections than this allows would make slices longer than 150 ms; an arm that computes for milliseconds needs no more than 8."""
-CERTAIN_CONNECTIONS = 8
-RUNG_SKIPPED, RUNG_COUNTED = 2, 3
-"""Turns of a rung: it only has to show whether more connections bring more."""
-PASSES = 3
-"""How often each rung is measured, up, down and up again, so that a drift of the core cancels out."""
+LEAST_CONNECTIONS, MOST_CONNECTIONS, MOST_TRIED = 8, 16, 256
+MOST_TURN_SECONDS = 0.008
+"""An arm begins with 16 connections, or with 8 if a turn of more would take longer than this: such an arm computes for half a millisecond
+and more. With four connections granian-wsgi, which computes for 0.2 ms, lost a quarter of its rate; 32 brought nothing over 16."""
+BUSY = 0.85
+"""A server that uses this share of its cores is limited by them, and more connections bring it nothing."""
+STILL_RISING = 1.08
+"""Twice the connections must bring more than this to be worth another doubling; a rung's own noise is about 5 %."""
+ALIKE = 2.0
+"""Arms within a factor of two of the next slower one are loaded with the same number: the choice must not tell apart what is alike."""
 SLOW_RESPONSE_SECONDS, SLOW_CONNECTIONS = 0.1, 32
 """Responses that take longer alone are waited for, not computed: such an arm has as many connections as it has slots."""
 
@@ -48,20 +47,11 @@ class Size(Struct, frozen=True):
 def size(connections: int, per_second: float, skipped_turns: int = SKIPPED_TURNS) -> Size:
     """The slice of an arm that does so many responses a second on so many connections."""
     turn = connections / per_second
-    return _size(connections, turn, skipped_turns, COUNTED_TURNS)
-
-
-def rung(connections: int, per_second: float) -> Size:
-    """A slice to climb with: shorter, as it only has to show whether more connections bring more."""
-    turn = connections / per_second
-    return _size(connections, turn, RUNG_SKIPPED, RUNG_COUNTED)
-
-
-def _size(connections: int, turn: float, skipped: int, counted: int) -> Size:
     if turn > SLOW_TURN_SECONDS:
         skipped, counted = 0 if turn > WAITING_TURN_SECONDS else SLOW_SKIPPED, SLOW_COUNTED
     else:
-        skipped, counted = max(skipped, math.ceil(SKIPPED_SECONDS / turn)), max(counted, math.ceil(COUNTED_SECONDS / turn))
+        skipped = max(skipped_turns, math.ceil(SKIPPED_SECONDS / turn))
+        counted = max(COUNTED_TURNS, math.ceil(COUNTED_SECONDS / turn))
     return Size(connections * skipped, connections * counted, (skipped + counted + 1) * turn)
 
 
@@ -90,17 +80,39 @@ def skipped_turns(rates: Sequence[float]) -> int:
     return SKIPPED_TURNS if len(rates) < 2 * SKIPPED_TURNS else min(MOST_SKIPPED_TURNS, len(rates) - SKIPPED_TURNS)
 
 
-def rungs(per_second: float, most: int | None = None) -> tuple[int, ...]:
-    """The numbers of connections to try, by about how fast an arm is; never more than `most`."""
-    top = MOST_CONNECTIONS
-    while top > CERTAIN_CONNECTIONS and top / per_second > MOST_TURN_SECONDS:
-        top //= 2
-    if most is not None and most <= LEAST_CONNECTIONS:
-        return (most,)
-    top = min(top, most or top)
-    return tuple(LEAST_CONNECTIONS * 2**at for at in range(8) if LEAST_CONNECTIONS * 2**at <= top)
+def first_rung(per_second: float, most: int | None = None) -> int:
+    """How many connections to begin with, by about how fast an arm is; `most` is what it can have at all."""
+    rung = MOST_CONNECTIONS
+    while rung > LEAST_CONNECTIONS and rung / per_second > MOST_TURN_SECONDS:
+        rung //= 2
+    return min(rung, most or rung)
 
 
-def saturating(ladder: Mapping[int, float]) -> int:
-    """The smallest number of connections that no larger one beats by more than 3 %."""
-    return next(rung for rung in sorted(ladder) if all(rate * SATURATED <= ladder[rung] for above, rate in ladder.items() if above > rung))
+def next_rung(ladder: Mapping[int, float], busy: float | None, most: int | None = None) -> int | None:
+    """The next number of connections to try; None if the top one saturates.
+
+    It does where the server keeps its cores `busy` (the share of them; None: unknown), or where it brought hardly more than the rung below.
+    """
+    *_, below, top = (0, *sorted(ladder))
+    if busy is not None and busy >= BUSY:
+        return None
+    if len(ladder) > 1 and below and ladder[top] <= STILL_RISING * ladder[below]:
+        return None
+    return 2 * top if 2 * top <= min(MOST_TRIED, most or MOST_TRIED) else None
+
+
+def together(wanted: Mapping[str, int], rates: Mapping[str, float], most: Mapping[str, int | None]) -> dict[str, int]:
+    """One number of connections for arms that are about as fast: the largest that one of them wants, up to what each can have.
+
+    Identical arms may want different numbers by chance, and five times the connections can be worth 5 %: they would be told apart.
+    """
+    chosen: dict[str, int] = {}
+    group: list[str] = []
+    order = sorted(wanted, key=lambda name: -rates[name])
+    for name, following in zip(order, [*order[1:], ""], strict=True):
+        group.append(name)
+        if not following or rates[name] > ALIKE * rates[following]:
+            number = max(wanted[one] for one in group)
+            chosen |= {one: min(number, most.get(one) or number) for one in group}
+            group = []
+    return chosen

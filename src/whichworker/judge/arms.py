@@ -15,7 +15,7 @@ from whichworker.load.histogram import Histogram
 from whichworker.model import Arm, Environment, Reading
 from whichworker.result import ArmResult, ArmState, Estimate, Ratio, SaturationLatency
 from whichworker.store.journal import Journal
-from whichworker.store.records import Failed, Prepared
+from whichworker.store.records import Failed, Prepared, Settled
 
 INTERVAL = 0.05
 """Every `low` and `high` of a rate is a 95 % interval, whatever the alpha of the claims."""
@@ -73,7 +73,7 @@ def _arm(
         memory_bytes=_whole(middle_of(reading.probes.memory_bytes for reading in shown)),
         cold_start_seconds=prepared.cold_start_seconds if prepared and state != "failed" else None,
         latency_at_saturation_seconds=_latency(shown),
-        connections=(prepared.connections if prepared else None) or (shown[0].connections if shown else None),
+        connections=_connections(journal, arm.name) or (shown[0].connections if shown else None),
         windows=measured,
         launches=sliced.launches.get(arm.name, 0),
         repeats=sliced.refused.get(arm.name, 0),
@@ -99,6 +99,12 @@ def _state(journal: Journal, name: str, race: Race | None) -> ArmState:
     if failed:
         return "refused" if any(record.refused for record in failed) else "failed"
     return "ranked" if race is not None and name in race.listed else "invalid"
+
+
+def _connections(journal: Journal, name: str) -> int | None:
+    settled = next(journal.of(Settled), None)
+    part = settled.parts.get(name) if settled else None
+    return part.connections if part else None
 
 
 def _ratio(logs: tuple[float, float, float] | None) -> Ratio | None:

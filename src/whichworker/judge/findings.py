@@ -31,7 +31,7 @@ def run_findings(journal: Journal, twin: Twin | None, validity: Validity, sliced
             yield _failure(record, failure)
         if not record.alone and not header.question.app.name.startswith(builtin.PREFIX):
             yield from diagnose(header.question, record)
-    yield from _launch_findings(journal, sliced)
+    yield from _launch_findings(journal, sliced, twin.arm if twin is not None else "")
     if twin is not None and twin.blocks < FIRST_DECISION and validity.state == "valid":
         text = f"the twin of {twin.arm} had {twin.blocks} rounds only, too few to show that this machine is even-handed"
         yield Finding(code="twin-short", severity="warning", text=text)
@@ -42,16 +42,16 @@ def run_findings(journal: Journal, twin: Twin | None, validity: Validity, sliced
     yield from _settled_findings(journal)
 
 
-def _launch_findings(journal: Journal, sliced: Sliced) -> Iterator[Finding]:
-    """What was found out about launches, once for each arm, with how many of its launches it is true of."""
+def _launch_findings(journal: Journal, sliced: Sliced, twin_of: str) -> Iterator[Finding]:
+    """What was found out about launches, once for each arm, with how many of its launches (and of its twin's) it is true of."""
     found: dict[tuple[str, str], list[Finding]] = {}
     for record in journal.records:
         told = record.reading.findings if isinstance(record, Window) else record.findings if isinstance(record, Left) else ()
         for finding in told:
             assert isinstance(record, Window | Left)
-            found.setdefault((record.arm, finding.code), []).append(finding)
+            found.setdefault((twin_of if record.arm == TWIN else record.arm, finding.code), []).append(finding)
     for (name, _), findings in found.items():
-        if name != TWIN:
+        if name:
             text = f"{name}: {findings[-1].text} (in {len(findings)} of {max(len(findings), sliced.launches.get(name, 0))} launches)"
             yield msgspec.structs.replace(findings[-1], arm=name, text=text)
 

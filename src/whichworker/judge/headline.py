@@ -49,7 +49,8 @@ def verdict_of(race: Race | None, sliced: Sliced, validity: Validity) -> RaceVer
             seconds_to_decide=seconds,
         )
     if tied:
-        text = f"Tied: {_listed(tied)} {'is' if len(tied) == 1 else 'are'} within {race.delta:.0%} of {leader}, which leads. Take the cheaper one."
+        verb = "is" if len(tied) == 1 else "are"
+        text = f"Tied: {_listed(tied)} {verb} within {race.delta:.0%} of {leader}, which leads. Take the cheapest."
         return RaceVerdict(state="tied", headline=text, leader=leader, tied_with=tuple(tied))
     return RaceVerdict(state="clear", headline=_clear(leader, behind), leader=leader)
 

@@ -28,9 +28,10 @@ class Stretch(Struct, frozen=True):
 
 
 class Sliced:
-    """The slices of whole rounds, by arm, the twin's among those of its arm; of an older journal the windows of whole blocks.
+    """The slices of whole rounds by arm, the twin's among those of its arm; of an older journal the windows of whole blocks.
 
-    `twin_rounds` counts the twin's own. `lost` counts the slices that stayed refused however often they were taken, of all that were `planned`.
+    `twin_rounds` counts the twin's own. `lost` counts the slices that stayed refused however often they were taken, of all
+    that were `planned`.
     """
 
     def __init__(self, journal: Journal, twin_of: str = "") -> None:

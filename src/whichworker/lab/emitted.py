@@ -11,8 +11,10 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
+from whichworker.advise.emit import TABLE, emit
 from whichworker.errors import UsageError
 from whichworker.model import Address
+from whichworker.model.deployments import Deployment
 
 COMMENT = re.compile(r"(^\s*|\s)[#;].*$")
 PLACE = re.compile(r"(?:127\.0\.0\.1|0\.0\.0\.0|localhost|\[::1?\]|\*)?:(?:8000|\$PORT|\$\{PORT\})")
@@ -73,6 +75,22 @@ def differences(name: str, was: dict[str, str], now: dict[str, str]) -> Iterator
             said = f"{now[key] or 'set'} now" if key in now else "gone"
             raced = f"{was[key] or 'set'} was raced" if key in was else "which was not raced"
             yield f"{name}: {key} is {said}, {raced}"
+
+
+def edits(name: str, kind: str, folder: Path, what: Deployment, start: Start) -> Iterator[str]:
+    """What a file says otherwise than it was written: what was promised was promised of that."""
+    files = {file.name: file for file in emit((kind if kind in TABLE else "server",), what)}
+    if name not in files:
+        return
+    written = start_in(files[name].text, folder / name, kind, what.directory, what.promise.command)
+    was, now = ({str(at): word for at, word in enumerate(one.argv)} for one in (written, start))
+    if was != now:
+        yield f"{name}: it starts {shlex.join(start.argv)}, and not what was raced"
+    yield from differences(name, written.environment, start.environment)
+    for own in files.values():
+        path = folder / own.name
+        if own.kind in ("config", "shim") and path.is_file() and (own.kind == "shim" or str(path) in start.argv or own.name in start.argv):
+            yield from differences(own.name, settings_in(own.text), settings_in(path.read_text(encoding="utf-8")))
 
 
 def _script(text: str, path: Path, directory: str) -> Start:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-import shlex
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal
@@ -15,13 +14,14 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from whichworker.advise.emit import TABLE, emit
 from whichworker.apps import checkup
 from whichworker.bench import overlays, services
 from whichworker.bench.lineup import Contender, Lineup, most_connections
 from whichworker.bench.running import Bench, Running, order_of, running
 from whichworker.bench.slices import Court
 from whichworker.bench.window import ArmFailed
+from whichworker.design import evidence, slice_sizes
+from whichworker.design.pairs import Pair
 from whichworker.design.race import Race
 from whichworker.design.rounds import TWIN, Heard, random_round
 from whichworker.errors import ServerFailed, UsageError
@@ -33,7 +33,7 @@ from whichworker.lab.login import Proof, log_in, relearnt, renewed
 from whichworker.load.generator import Generator
 from whichworker.load.http1 import FramingError, fetch, judge_answer
 from whichworker.model import Address, Answer, Arm, Request, SliceOrder, Workload
-from whichworker.model.deployments import Deployment, Promise
+from whichworker.model.deployments import Promise
 from whichworker.probes.thermometer import Thermometer
 from whichworker.process.launch import Launch
 from whichworker.process.sockets import free_port
@@ -45,16 +45,23 @@ ANY = Answer(status=None)
 ALLOWED = 0.05
 """A deployment may be slower by this share than what was raced: a comment, a port or a folder costs nothing."""
 ALPHA = 0.05
-"""The chance that a verdict is wrong, whenever it is made: the interval is valid at any time."""
+"""The chance that "kept" is wrong, or that "not kept" is: half of it for a verdict at any time, half for those at the planned looks."""
+LOOKS = (0.5, 1.0)
+"""When plain intervals are looked at, too, in parts of the time: these tell in half a minute what one that is valid at any time tells in
+one (simulation: tests/lab/test_emitted.py)."""
+LOOK_ROUNDS, LOOK_FREEDOM = 7, 12.0
+"""From so many rounds on the error of a ratio has at least so many degrees of freedom (design/generations.py)."""
 RACED, DEPLOYED = "raced", "deployed"
 GENERATION_SECONDS = 0.4
 """Load on each launch before both are replaced: launches differ by about 1.5 %, half a second of slices by 2-3 %."""
 MOST_SECONDS = 25.0
 """Time for one start: with its preparation it stays below half a minute."""
-LEAST_ROUNDS = 6
-"""Slow responses make rounds of several seconds: so many are run, however long they take, since four decide at the earliest."""
+LEAST_ROUNDS = LOOK_ROUNDS
+"""Slow responses make rounds of several seconds: so many are run, however long they take."""
 SLICE_PATIENCE, LEAST_PATIENCE_SECONDS = 5.0, 0.5
 """A slice is ended after so many times what the raced server takes for it: a deployment may be that much slower, and is measured."""
+MOST_LOG_RATIO = 700.0
+"""The largest logarithm whose exponential a float holds."""
 MOST_TRIES = 3
 """Times that a slice is measured before its round goes on without it, because others use the cores."""
 
@@ -62,7 +69,7 @@ MOST_TRIES = 3
 class Checked(Struct, frozen=True, kw_only=True):
     """What came of one file: whether it keeps the promise, and what was seen; `ratio` is its throughput over that of the raced arm.
 
-    `low` and `high` are the ends of its 95 % interval, valid whenever it is looked at. With `undetermined`, the time was too short to
+    `low` and `high` are the ends of its interval, of 95 % over all looks. With `undetermined`, the time was too short to
     tell whether the promise is kept: then it is not shown to be kept, and the file has not failed either.
     """
 
@@ -126,7 +133,7 @@ def verify(folder: Path, told: Told, proof: Proof, cache: Path, place: Path, not
                 if key not in known:
                     note(f"{name}: beside what was raced, {MOST_SECONDS:.0f} s at most")
                     known[key] = _measured(court, arm, folder, start, prepared)
-                checked.append(_of_file(known[key], name, kind, tuple(_edited(name, kind, folder, what, start))))
+                checked.append(_of_file(known[key], name, kind, tuple(emitted.edits(name, kind, folder, what, start))))
     if not checked:
         raise UsageError(f"no file in {folder} starts anything", hint="emit them again")
     return checked
@@ -211,68 +218,99 @@ def _measured(court: Court, arm: Arm, folder: Path, start: Start, prepared: Prep
     return duel.checked()
 
 
-class Duel:
-    """What was raced and a deployment, alive together and loaded in turn, both launched anew again and again.
+class Decision:
+    """What the rounds say of the deployment's throughput over that of what was raced; `low` and `high` on the logarithms.
 
     Without a twin: here the raced server *is* the copy that the deployment is compared with. A second copy would take a third of the time
     and leave one contrast in two generations where there could be three; a machine that disturbs slices is met by their gate and by the
     spread of the generations.
     """
 
+    def __init__(self, seed: int) -> None:
+        self.race = Race((DEPLOYED, RACED), twin_of=RACED, delta=ALLOWED, alpha=ALPHA, seed=seed)
+        self.race.fail(TWIN)
+        self.low, self.high = -math.inf, math.inf
+
+    @property
+    def pair(self) -> Pair | None:
+        """The ratio and its error; None before the fourth round."""
+        return next(iter(self.race.pairs()), None)
+
+    def enter(self, number: int, slices: Sequence[Heard]) -> None:
+        """Take in a round: the interval that is valid at any time."""
+        self.race.enter(number, slices)
+        if self.pair is not None:
+            self._narrow(self.pair.low, self.pair.high)
+
+    def look(self) -> None:
+        """Take the plain interval, too, at one of the planned moments."""
+        if self.pair is not None and self.pair.rounds >= LOOK_ROUNDS:
+            half = evidence.student_quantile(1 - ALPHA / 2 / len(LOOKS), LOOK_FREEDOM) * self.pair.standard_error
+            self._narrow(self.pair.mean - half, self.pair.mean + half)
+
+    @property
+    def verdict(self) -> Literal["kept", "not kept", "undetermined"]:
+        """Kept if the whole interval is above what is allowed, not kept if all of it is below."""
+        if self.low > math.log1p(-ALLOWED):
+            return "kept"
+        return "not kept" if self.high < math.log1p(-ALLOWED) else "undetermined"
+
+    def _narrow(self, low: float, high: float) -> None:
+        if max(low, self.low) <= min(high, self.high):  # an interval that contradicts those before it is left out
+            self.low, self.high = max(low, self.low), min(high, self.high)
+
+
+class Duel:
+    """What was raced and a deployment, alive together and loaded in turn, both launched anew again and again."""
+
     def __init__(self, lineup: Lineup, court: Court, arm: Arm, deployed: tuple[Path, Start], prepared: Prepared) -> None:
         self.lineup, self.court, self.arm, self.prepared = lineup, court, arm, prepared
         self.folder, self.start = deployed
-        self.connections = prepared.connections or 1
-        self.race = Race((DEPLOYED, RACED), twin_of=RACED, delta=ALLOWED, alpha=ALPHA, seed=court.bench.question.seed)
-        self.race.fail(TWIN)
+        self.connections = prepared.connections or max(prepared.ladder)
+        skipped = slice_sizes.skipped_turns(prepared.profile)
+        self.part = slice_sizes.size(self.connections, prepared.ladder[self.connections], skipped)
+        self.decision = Decision(court.bench.question.seed)
         self.rounds = self.generation = 0
         self.lost: list[str] = []
 
     def run(self) -> None:
         """Measure until it is decided, or the time is over; raises ServerFailed or ArmFailed of the deployment."""
         began = time.monotonic()
+        looks = [part * MOST_SECONDS for part in LOOKS]
         while self._goes_on(began):
             self._launch()
             while self._goes_on(began) and min(one.loaded_seconds for one in self.lineup.alive.values()) < GENERATION_SECONDS:
                 self._round()
             self.lineup.leave(*self.lineup.alive)
+            if looks and time.monotonic() - began >= looks[0]:
+                looks = [moment for moment in looks[1:] if moment > time.monotonic() - began]
+                self.decision.look()
 
     def checked(self) -> Checked:
         """The verdict, and the ratio that it rests on."""
-        pair = next(iter(self.race.pairs()), None)
-        if pair is None:
-            return Checked(file="", kind="", kept=False, undetermined=True, said=(self._undecided(),))
-        ratio, low, high = (math.exp(min(end, 700.0)) for end in (pair.mean, pair.low, pair.high))
+        decision = self.decision
+        verdict, pair = decision.verdict, decision.pair
+        low, high = (math.exp(min(end, MOST_LOG_RATIO)) for end in (decision.low, decision.high))
+        ratio = math.exp(pair.mean) if pair is not None else None
         said: tuple[str, ...] = ()
-        if self.verdict == "not kept":
+        if verdict == "not kept":
             said = (f"it does {ratio:.0%} of what was raced ({low:.0%} to {high:.0%})",)
-        elif self.verdict == "undetermined":
-            said = (self._undecided(),)
+        elif verdict == "undetermined":
+            why = f"; {self.lost[-1]} in one of {len(self.lost)} refused slices" if self.lost else ""
+            said = (f"undetermined: {self.rounds} rounds could not tell whether it loses more than {ALLOWED:.0%}{why}; verify again",)
         return Checked(
             file="",
             kind="",
-            kept=self.verdict == "kept",
-            undetermined=self.verdict == "undetermined",
+            kept=verdict == "kept",
+            undetermined=verdict == "undetermined",
             said=said,
             ratio=ratio,
             low=low,
             high=high,
         )
 
-    @property
-    def verdict(self) -> Literal["kept", "not kept", "undetermined"]:
-        """Kept if the whole interval is above what is allowed, not kept if all of it is below."""
-        pair = next(iter(self.race.pairs()), None)
-        if pair is not None and pair.low > math.log1p(-ALLOWED):
-            return "kept"
-        return "not kept" if pair is not None and pair.high < math.log1p(-ALLOWED) else "undetermined"
-
-    def _undecided(self) -> str:
-        why = f"; {self.lost[-1]} in {len(self.lost)} slices" if self.lost else ""
-        return f"undetermined: {self.rounds} rounds could not tell whether it loses more than {ALLOWED:.0%}{why}; verify again"
-
     def _goes_on(self, began: float) -> bool:
-        return self.verdict == "undetermined" and (self.rounds < LEAST_ROUNDS or time.monotonic() - began < MOST_SECONDS)
+        return self.decision.verdict == "undetermined" and (self.rounds < LEAST_ROUNDS or time.monotonic() - began < MOST_SECONDS)
 
     def _launch(self) -> None:
         """A new generation of both, each asked everything once and warmed."""
@@ -286,25 +324,24 @@ class Duel:
 
     def _warm(self, contender: Contender) -> None:
         ask_each(self.court, contender.run)
-        warm(self.lineup, self.court, contender, self.connections, self.prepared.response_seconds)
+        self.lineup.sit(contender, self.connections, self.prepared.response_seconds)
+        warm(self.court, contender, self.prepared.response_seconds)
         contender.loaded_seconds = 0.0
 
     def _round(self) -> None:
         self.rounds += 1
         order = random_round(self.rounds, (DEPLOYED, RACED), self.court.bench.question.seed).order
         slices = [self._slice(name, place) for place, name in enumerate(order)]
-        self.race.enter(self.rounds, [one for one in slices if one is not None])
+        self.decision.enter(self.rounds, [one for one in slices if one is not None])
 
     def _slice(self, name: str, place: int) -> Heard | None:
         """One slice; None if others used the cores each time that it was tried."""
-        known = self.prepared
-        rate = known.ladder.get(self.connections) or max(known.ladder.values())
         order = SliceOrder(
             seat=self.lineup.alive[name].seat,
-            uncounted=known.uncounted,
-            counted=known.counted,
-            most_seconds=max(LEAST_PATIENCE_SECONDS, SLICE_PATIENCE * (known.uncounted + known.counted + self.connections) / rate),
-            start=self.rounds * known.counted,
+            uncounted=self.part.uncounted,
+            counted=self.part.counted,
+            most_seconds=max(LEAST_PATIENCE_SECONDS, SLICE_PATIENCE * self.part.seconds),
+            start=self.rounds * self.part.counted,
         )
         for _ in range(MOST_TRIES):
             if name == RACED:
@@ -351,19 +388,3 @@ def _ready(bench: Bench, address: Address) -> str:
         return f"{type(error).__name__}: {error}"
     complaint = judge_answer(request.answer, response)
     return complaint[1] if complaint else ""
-
-
-def _edited(name: str, kind: str, folder: Path, what: Deployment, start: Start) -> Iterator[str]:
-    """What a file says otherwise than it was written: what was promised was promised of that."""
-    files = {file.name: file for file in emit((kind if kind in TABLE else "server",), what)}
-    if name not in files:
-        return
-    written = emitted.start_in(files[name].text, folder / name, kind, what.directory, what.promise.command)
-    was, now = ({str(at): word for at, word in enumerate(one.argv)} for one in (written, start))
-    if was != now:
-        yield f"{name}: it starts {shlex.join(start.argv)}, and not what was raced"
-    yield from emitted.differences(name, written.environment, start.environment)
-    for own in files.values():
-        path = folder / own.name
-        if own.kind in ("config", "shim") and path.is_file() and (own.kind == "shim" or str(path) in start.argv or own.name in start.argv):
-            yield from emitted.differences(own.name, emitted.settings_in(own.text), emitted.settings_in(path.read_text(encoding="utf-8")))

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 
 import psutil
 
-from whichworker.bench.lineup import Lineup
+from whichworker.bench.lineup import Lineup, most_connections
 from whichworker.bench.slices import Court
 from whichworker.bench.window import ArmFailed, failed
 from whichworker.design.heats import MOST_IDLE_SHARE, heats
-from whichworker.design.slice_sizes import size
+from whichworker.design.slice_sizes import size, skipped_turns, together
 from whichworker.errors import ServerFailed
 from whichworker.judge.replay import PORTRAIT
 from whichworker.model import Arm, Question
@@ -20,7 +20,7 @@ from whichworker.race.watch import Watch
 from whichworker.servers import table
 from whichworker.services import postgres
 from whichworker.store.journal import Journal
-from whichworker.store.records import Failed, Launched, Left, Prepared, Settled, Window
+from whichworker.store.records import Failed, Launched, Left, Part, Prepared, Settled, Window
 
 USUAL_CONNECTIONS, SPARE_CONNECTIONS = 100, 10
 """What PostgreSQL (100) and MySQL (151) allow unless told otherwise, and what is left for others."""
@@ -51,16 +51,14 @@ def preflight(lineup: Lineup, court: Court, journal: Journal, watch: Watch, left
 
 def _prepare(lineup: Lineup, court: Court, journal: Journal, watch: Watch, arm: Arm) -> None:
     watch.note(f"starting {arm.name}")
-    alone = True
     try:
         contender = lineup.enter(arm.name, arm, _generations(journal, arm.name) + 1)
         journal.append(Launched(arm=arm.name, generation=contender.generation, cold_start_seconds=contender.run.cold_start_seconds))
-        alone = False
         record, portrait = ready(lineup, court, contender)
     except (ServerFailed, ArmFailed) as error:
         lineup.leave(arm.name)
         failures = error.failures if isinstance(error, ArmFailed) else failed(error).failures
-        journal.append(Failed(arm=arm.name, failures=failures, alone=alone))
+        journal.append(Failed(arm=arm.name, failures=failures, alone=isinstance(error, ServerFailed)))
         watch.failed(arm.name, failures)
         return
     journal.append(Window(block=PORTRAIT, arm=arm.name, reading=portrait))
@@ -73,35 +71,52 @@ def _prepare(lineup: Lineup, court: Court, journal: Journal, watch: Watch, arm: 
 
 
 def settle(court: Court, journal: Journal, every: Mapping[str, Prepared], race_seconds: float) -> Settled:
-    """Who races, in which heats, and whose twin runs along: the fastest arm's, which is likely to stay."""
-    rates = {name: record.ladder.get(record.connections or 0) or max(record.ladder.values()) for name, record in every.items()}
+    """Who races, loaded how, in which heats, and whose twin runs along: the fastest arm's, which is likely to stay."""
+    question = court.bench.question
+    rates = {name: record.ladder[max(record.ladder)] for name, record in every.items()}
+    parts = parts_of(question, every, rates)
     memory = {record.arm: record.reading.probes.memory_bytes for record in journal.of(Window)}
-    lead = max(sorted(every), key=lambda name: rates[name])
+    quiet = [name for name, record in every.items() if (record.idle_share or 0.0) <= MOST_IDLE_SHARE]
+    lead = max(sorted(quiet or every), key=lambda name: rates[name])  # it is alive in every heat
     groups, reason = heats(
         list(every),
         lead=lead,
         idle_share={name: record.idle_share for name, record in every.items()},
         memory_bytes=memory,
-        seconds={name: size(record.connections or 1, rates[name]).seconds for name, record in every.items()},
+        seconds={name: part.seconds for name, part in parts.items()},
         free_bytes=psutil.virtual_memory().available + sum(filter(None, memory.values())),
         race_seconds=race_seconds,
-        slots={name: _slots(court.bench.question.arm(name), record) for name, record in every.items()},
-        most_slots=_database_connections(court.bench.question),
+        slots={name: _slots(question.arm(name), part.connections) for name, part in parts.items()},
+        most_slots=_database_connections(question),
     )
     return Settled(
         contenders=tuple(every),
-        connections=max(record.connections or 1 for record in every.values()),
+        connections=max(part.connections for part in parts.values()),
         window_seconds={},
         twin_of=lead,
+        parts=parts,
         heats=groups if len(groups) > 1 else (),
         reason=reason,
     )
 
 
-def _slots(arm: Arm, record: Prepared) -> int:
+def parts_of(question: Question, every: Mapping[str, Prepared], rates: Mapping[str, float]) -> dict[str, Part]:
+    """What a slice of each arm is: on the same number of connections for arms that are about as fast."""
+    arms = {name: question.arm(name) for name in every}
+    wanted = {name: record.connections or 1 for name, record in every.items()}
+    most = {name: most_connections(arm.server, arm.settings) for name, arm in arms.items()}
+    chosen = dict.fromkeys(every, question.connections) if question.connections else together(wanted, rates, most)
+    found = {}
+    for name, record in every.items():
+        connections = chosen[name] or 1
+        whole = size(connections, rates[name], skipped_turns(record.profile))
+        found[name] = Part(connections, whole.uncounted, whole.counted, whole.seconds)
+    return found
+
+
+def _slots(arm: Arm, connections: int) -> int:
     """How many requests it works on at once here: no more than it has connections."""
-    asked = record.connections or 1
-    return min(asked, table.load(arm.server).in_flight_limit(arm.settings) or asked)
+    return min(connections, table.load(arm.server).in_flight_limit(arm.settings) or connections)
 
 
 def _database_connections(question: Question) -> int | None:

@@ -8,7 +8,7 @@ from whichworker.apps import builtin
 from whichworker.bench.lineup import Contender, Lineup, most_connections
 from whichworker.bench.running import Running
 from whichworker.bench.slices import Court
-from whichworker.bench.window import check, load_and_probe, load_of
+from whichworker.bench.window import check, died, load_and_probe, load_of
 from whichworker.design import slice_sizes
 from whichworker.design.slice_sizes import Size
 from whichworker.load.http1 import FramingError, fetch, judge_answer
@@ -38,15 +38,15 @@ def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared,
     response_seconds = ask_each(court, run)
     if not question.app.name.startswith(builtin.PREFIX):
         _crowd(court, contender, response_seconds)
-    warmed = warm(lineup, court, contender, WARM_UP_CONNECTIONS, response_seconds)
-    ladder = _climb(lineup, court, contender, response_seconds, 1e9 * warmed.responses / (warmed.ended_ns - warmed.began_ns))
-    tried = {rung: rate for rung, rate in ladder.items() if rung > 1} or ladder
-    connections = question.connections or slice_sizes.saturating(tried)
+    most = question.connections or most_connections(contender.arm.server, contender.arm.settings)
+    lineup.sit(contender, min(WARM_UP_CONNECTIONS, most or WARM_UP_CONNECTIONS), response_seconds)
+    warmed = warm(court, contender, response_seconds)
+    about = 1e9 * warmed.responses / (warmed.ended_ns - warmed.began_ns)
+    ladder = _climb(lineup, court, contender, response_seconds, about)
+    connections = max(ladder)
     lineup.sit(contender, connections, response_seconds)
-    rate = ladder.get(connections) or max(ladder.values())
-    profile = _profile(court, contender, rate)
-    chosen = slice_sizes.size(connections, rate, slice_sizes.skipped_turns(profile))
-    portrait = _portrait(court, contender, chosen)
+    profile = _profile(court, contender, ladder[connections])
+    portrait = _portrait(court, contender, connections / ladder[connections])
     lineup.sit(contender, connections, response_seconds)
     return (
         Prepared(
@@ -56,8 +56,6 @@ def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared,
             cold_start_seconds=run.cold_start_seconds,
             command=run.command,
             connections=connections,
-            uncounted=chosen.uncounted,
-            counted=chosen.counted,
             profile=profile,
             idle_share=idle_share(contender),
         ),
@@ -73,6 +71,7 @@ def ask_each(court: Court, run: Running) -> float:
         try:
             complaint = judge_answer(request.answer, fetch(run.address, request, court.bench.question.app.host, ASK_SECONDS))
         except (OSError, FramingError) as error:
+            died(run.launch)  # then the failure says why
             raise run.launch.failure("reset", f"{request.title}: {type(error).__name__}: {error}") from error
         if complaint is not None:
             raise run.launch.failure(complaint[0], f"{request.title}: {complaint[1]}")
@@ -80,10 +79,8 @@ def ask_each(court: Court, run: Running) -> float:
     return longest
 
 
-def warm(lineup: Lineup, court: Court, contender: Contender, connections: int, response_seconds: float) -> SliceTally:
+def warm(court: Court, contender: Contender, response_seconds: float) -> SliceTally:
     """Load a fresh launch for a moment: caches fill, code is specialised, threads start."""
-    most = most_connections(contender.arm.server, contender.arm.settings)
-    lineup.sit(contender, min(connections, most) if most else connections, response_seconds)
     return _for(court, contender, max(WARM_UP_SECONDS, 2 * response_seconds))
 
 
@@ -102,35 +99,33 @@ def _for(court: Court, contender: Contender, seconds: float, *, profile: bool = 
 
 
 def _climb(lineup: Lineup, court: Court, contender: Contender, response_seconds: float, per_second: float) -> dict[int, float]:
-    """Responses per second by number of connections: of one alone, and of as many as may saturate it."""
+    """Responses per second by number of connections: of one alone, then of more until they saturate it."""
     fixed = court.bench.question.connections
-    if response_seconds > slice_sizes.SLOW_RESPONSE_SECONDS:
-        slots = fixed or min(slice_sizes.SLOW_CONNECTIONS, slots_of(contender) or slice_sizes.SLOW_CONNECTIONS)
-        return {
-            rung: _rung(lineup, court, contender, rung, rung / response_seconds, response_seconds) for rung in dict.fromkeys((1, slots))
-        }
-    most = most_connections(contender.arm.server, contender.arm.settings)
-    rungs = [fixed] if fixed else list(slice_sizes.rungs(per_second, most))
-    alone = _rung(lineup, court, contender, 1, min(per_second, 1 / response_seconds), response_seconds)
-    found: dict[int, list[float]] = {rung: [] for rung in rungs}
-    for turn in range(slice_sizes.PASSES):
-        for rung in rungs if turn % 2 == 0 else reversed(rungs):
-            found[rung].append(_rung(lineup, court, contender, rung, per_second, response_seconds))
-    return {1: alone, **{rung: sum(rates) / len(rates) for rung, rates in found.items()}}
+    most = fixed or most_connections(contender.arm.server, contender.arm.settings)
+    slow = response_seconds > slice_sizes.SLOW_RESPONSE_SECONDS
+    rung: int | None = fixed or slice_sizes.first_rung(per_second, most)
+    if slow and not fixed:
+        rung = min(slice_sizes.SLOW_CONNECTIONS, slots_of(contender) or slice_sizes.SLOW_CONNECTIONS)
+    alone, _ = _rung(lineup, court, contender, 1, 1 / response_seconds, response_seconds)
+    ladder: dict[int, float] = {}
+    while rung is not None:
+        expected = rung / response_seconds if slow else max([per_second, *ladder.values()])
+        ladder[rung], busy = _rung(lineup, court, contender, rung, expected, response_seconds)
+        rung = None if slow else slice_sizes.next_rung(ladder, busy, most)
+    return {1: alone, **ladder}
 
 
-def _rung(lineup: Lineup, court: Court, contender: Contender, connections: int, per_second: float, response_seconds: float) -> float:
-    """Responses per second with so many connections, by one short slice; `per_second` is what to expect."""
+def _rung(
+    lineup: Lineup, court: Court, contender: Contender, connections: int, per_second: float, response_seconds: float
+) -> tuple[float, float | None]:
+    """Responses per second with so many connections, and the share of its cores that the server used; `per_second` is what to expect."""
     lineup.sit(contender, connections, response_seconds)
-    part = slice_sizes.rung(connections, per_second)
+    part = slice_sizes.size(connections, per_second)
     patience = _patience(part, response_seconds)
     order = SliceOrder(seat=contender.seat, uncounted=part.uncounted, counted=part.counted, most_seconds=patience)
-    return _rate(court, contender, order)
-
-
-def _rate(court: Court, contender: Contender, order: SliceOrder) -> float:
     record, _ = court.slice_of(contender, order)
-    return record.requests / record.seconds
+    used, cores = record.server_cpu_seconds, len(court.server_cores)
+    return record.requests / record.seconds, None if used is None else used / record.whole_seconds / cores
 
 
 def _patience(part: Size, response_seconds: float) -> float:
@@ -152,10 +147,9 @@ def _profile(court: Court, contender: Contender, rate: float) -> tuple[float, ..
     return slice_sizes.profile([slice_sizes.turns(tally.times, contender.connections) for tally in seen])
 
 
-def _portrait(court: Court, contender: Contender, chosen: Size) -> Reading:
+def _portrait(court: Court, contender: Contender, turn: float) -> Reading:
     """A window at saturation on the launch that will be raced; its own connections are closed, as they may hold all of its threads."""
     court.generator.unseat(contender.seat)
-    turn = chosen.seconds * contender.connections / (chosen.uncounted + chosen.counted + contender.connections)
     seconds = max(PORTRAIT_SECONDS, PORTRAIT_TURNS * turn)
     load = load_of(court.bench, contender.run, contender.connections, seconds, settle=max(PORTRAIT_SETTLE_SECONDS, turn))
     tally, probes = load_and_probe(court.bench, court.generator, contender.run, load)

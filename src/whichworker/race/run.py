@@ -35,4 +35,5 @@ def race(bench: Bench, generator: Generator, journal: Journal, watch: Watch, lef
                 slices = [track.slice(arm, round_, place) for place, arm in enumerate(round_.order)]
                 track.enter(round_, slices, time.monotonic() - began)
                 track.relaunch(track.due())
+        track.end()
         return track.race

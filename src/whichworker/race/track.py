@@ -7,19 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from whichworker.bench.lineup import Lineup
+from whichworker.bench.lineup import Contender, Lineup
 from whichworker.bench.slices import Court
 from whichworker.bench.window import ArmFailed, failed
 from whichworker.design.race import Race
 from whichworker.design.rounds import TWIN, Heard, Round
-from whichworker.design.slice_sizes import Size, size
 from whichworker.errors import ServerFailed
 from whichworker.judge.replay import heard, replay
 from whichworker.model import Arm, Finding, SliceOrder
 from whichworker.race.ready import warm
 from whichworker.race.watch import Progress, Watch
 from whichworker.store.journal import Journal
-from whichworker.store.records import Failed, Launched, Left, Noted, Prepared, RoundEnd, Settled, Slice
+from whichworker.store.records import Failed, Launched, Left, Noted, Part, Prepared, RoundEnd, Settled, Slice
 
 GENERATION_SECONDS = 1.0
 """Load on each launch before it is replaced: from then on another launch says more than another second of this one."""
@@ -59,7 +58,12 @@ class Track:
         every = self.settled.heats or (self.settled.contenders,)
         for number, heat in enumerate(every):
             self.heat_ends = self.whole_left() * (len(every) - number - 1) / (len(every) - number)
-            yield heat
+            yield self._led(heat)
+
+    def _led(self, heat: tuple[str, ...]) -> tuple[str, ...]:
+        """The heat; a leader of the preflight that is out by now has the place taken by who leads, as nobody would be left to race."""
+        leader = self.race.leader()
+        return heat if leader is None or leader in heat or heat[0] in self.race.alive else (leader, *heat[1:])
 
     def left(self) -> float:
         """Seconds that this heat still has, less what it takes to stop the launches."""
@@ -89,6 +93,8 @@ class Track:
         if self.settled.twin_of in wanted and TWIN not in self.race.failed and len(wanted) > 1:
             wanted.append(TWIN)
         self._leave([name for name in self.lineup.alive if name not in wanted])
+        for contender in self.lineup.alive.values():
+            self._seat(contender)
         self._enter([name for name in wanted if name not in self.lineup.alive])
         self.generation_began = time.monotonic()
 
@@ -109,6 +115,10 @@ class Track:
             self._enter(due)
             self.generation_began = time.monotonic()
 
+    def end(self) -> None:
+        """Stop everybody; what there is to report of the last launches is in the journal, too."""
+        self._leave(list(self.lineup.alive))
+
     def _enter(self, names: Sequence[str]) -> None:
         for name in names:
             began = time.monotonic()
@@ -117,8 +127,8 @@ class Track:
                 self.journal.append(
                     Launched(arm=name, generation=contender.generation, cold_start_seconds=contender.run.cold_start_seconds)
                 )
-                known = self.prepared(name)
-                warm(self.lineup, self.court, contender, known.connections or 1, known.response_seconds)
+                self._seat(contender)
+                warm(self.court, contender, self.prepared(name).response_seconds)
                 contender.loaded_seconds = 0.0
             except ServerFailed as error:
                 self._broken(name, failed(error))
@@ -172,27 +182,29 @@ class Track:
         self.race.enter(round_.number, [one for one in slices if one is not None])
         self.costs = [*self.costs[-9:], seconds / len(round_.order)]
 
+    def _seat(self, contender: Contender) -> None:
+        """Give a contender the connections of the race."""
+        wanted = self.part(contender.name).connections
+        if contender.connections != wanted:
+            self.lineup.sit(contender, wanted, self.prepared(contender.name).response_seconds)
+
+    def part(self, name: str) -> Part:
+        """The slice of an arm, or of the twin."""
+        return self.settled.parts[self.settled.twin_of if name == TWIN else name]
+
     def _order(self, name: str, round_: Round) -> SliceOrder:
-        known = self.prepared(name)
-        part = self._size(name)
+        part = self.part(name)
         return SliceOrder(
             seat=self.lineup.alive[name].seat,
-            uncounted=known.uncounted,
-            counted=known.counted,
+            uncounted=part.uncounted,
+            counted=part.counted,
             most_seconds=max(0.5, SLICE_PATIENCE * part.seconds),
-            start=round_.number * known.counted,
+            start=round_.number * part.counted,
         )
-
-    def _size(self, name: str) -> Size:
-        known = self.prepared(name)
-        assert known.connections is not None
-        rate = known.ladder.get(known.connections) or max(known.ladder.values())
-        whole = (known.uncounted + known.counted + known.connections) / rate
-        return msgspec.structs.replace(size(known.connections, rate), seconds=whole)
 
     def _cost(self, order: Sequence[str]) -> float:
         """What a round takes, by what slices have taken here, or by the preflight before there are any."""
-        planned = sum(self._size(name).seconds for name in order)
+        planned = sum(self.part(name).seconds for name in order)
         return max(planned, sum(self.costs) / len(self.costs) * len(order) if self.costs else planned)
 
     def _broken(self, name: str, error: ArmFailed, round_: int | None = None) -> None:

@@ -47,8 +47,10 @@ def render_markdown(result: StudyResult, picture: str = "") -> str:
         f"servers on core {_cores(asked.server_cores)}, generator and backing services on core {_cores(asked.generator_cores)};",
         f"{asked.database}, cache in {asked.cache}; whichworker {result.run.version}, seed {asked.seed}.",
         "",
-        "Values are ours ± half of their 95 % interval over launches, the published ones in brackets. `=` is at its ceiling: users or",
-        "slots ÷ service time, so it says nothing more about the server.",
+        "Values are ours ± half of their 95 % interval over launches, the published ones in brackets. The variance of launches is pooled",
+        "over the servers of a workload. Rates of quick workloads were measured side by side, in slices of tens of milliseconds: their",
+        "intervals tell the servers apart, and the speed of the core on that day, which all share, is not in them. `=` is at its ceiling:",
+        "users or slots ÷ service time, so it says nothing more about the server.",
         "",
         *([f"![{result.title}: ours and the published values]({picture})", ""] if picture else []),
     ]

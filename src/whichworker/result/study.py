@@ -14,7 +14,10 @@ Note = Literal["", "not applicable", "not installable", "wrong answers", "at its
 
 
 class Cell(Struct, frozen=True, kw_only=True):
-    """One number of a table, ours beside theirs; `low` and `high` are null below three launches."""
+    """One number of a table, ours beside theirs.
+
+    `low` and `high` are of 95 %, with a variance that is pooled over the cells of the workload; null where these have too few launches.
+    """
 
     arm: str
     metric: str
@@ -28,6 +31,10 @@ class Cell(Struct, frozen=True, kw_only=True):
     note: Note = ""
     evidence: str = ""
     launches: int = 0
+    interval: Annotated[
+        Literal["launches", "side by side"],
+        Meta(description="side by side: it tells the cells of a row apart; the level that all of them share is not in it"),
+    ] = "launches"
 
 
 class StudyRow(Struct, frozen=True, kw_only=True):

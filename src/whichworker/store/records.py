@@ -27,9 +27,9 @@ class Header(Struct, frozen=True, kw_only=True, tag="header", tag_field="record"
 class Prepared(Struct, frozen=True, kw_only=True, tag="prepared", tag_field="record"):
     """What is known of an arm before it is raced: its start, how many connections saturate it, and what a slice of it must be.
 
-    `ladder` is responses per second by number of connections. A slice leaves out its first `uncounted` responses and counts the next
-    `counted`; `profile` is the rate turn by turn since a slice began, relative to its second half: it says why. `idle_share` is the part of
-    a core that it uses while nobody asks anything. `warm_up_seconds` and `steady` are of journals that are older than slices.
+    `ladder` is responses per second by number of connections, of which `connections` saturate it. `profile` is the rate turn by turn since
+    a slice began, relative to its second half: it says how much of a slice must not count. `idle_share` is the part of a core that it
+    uses while nobody asks anything. `warm_up_seconds` and `steady` are of journals that are older than slices.
     """
 
     arm: str
@@ -40,8 +40,6 @@ class Prepared(Struct, frozen=True, kw_only=True, tag="prepared", tag_field="rec
     warm_up_seconds: float | None = None
     steady: bool = True
     connections: int | None = None
-    uncounted: int = 0
-    counted: int = 0
     profile: tuple[float, ...] = ()
     idle_share: float | None = None
 
@@ -56,10 +54,20 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed", tag_field="record"
     block: int | None = None
 
 
+class Part(Struct, frozen=True):
+    """How an arm is loaded in a slice: on so many connections, so many responses that do not count, then so many that do."""
+
+    connections: int
+    uncounted: int
+    counted: int
+    seconds: float
+
+
 class Settled(Struct, frozen=True, kw_only=True, tag="settled", tag_field="record"):
     """What was decided before the race: contenders, whose twin runs along, and who is alive together.
 
-    `heats` are those alive together (none: all at once), `reason` says why there are several. `connections` are the most of any arm.
+    `heats` are those alive together (none: all at once), `reason` says why there are several. `parts` are the slices of each arm, and
+    `connections` the most of any.
     `window_seconds` and `too_slow` are of journals that are older than slices.
     """
 
@@ -68,6 +76,7 @@ class Settled(Struct, frozen=True, kw_only=True, tag="settled", tag_field="recor
     window_seconds: dict[str, float]
     twin_of: str
     too_slow: tuple[str, ...] = ()
+    parts: dict[str, Part] = {}
     heats: tuple[tuple[str, ...], ...] = ()
     reason: str = ""
 

@@ -1,35 +1,38 @@
-"""The measuring of a study: blocks of fresh launches in random order, each launch asked everything; journalled, resumable."""
+"""The measuring of a study: blocks of fresh launches, each asked everything; what is quick side by side; journalled, resumable."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+import msgspec
 from msgspec import Struct
 
 from whichworker.bench.running import Bench, Running, running
 from whichworker.bench.window import ArmFailed, failed, load_and_probe
+from whichworker.design.rounds import random_round
 from whichworker.design.validity import MOST_TRIES, refusal
 from whichworker.errors import ServerFailed
 from whichworker.load.generator import Generator
-from whichworker.model import Failure, Load, Reading
-from whichworker.servers import table
+from whichworker.model import Failure, Reading
+from whichworker.race.track import close_torn_round
 from whichworker.store.journal import Journal
-from whichworker.store.records import Session, StandFailed, StandWindow
-from whichworker.studies.plan import Ask, Plan, Stand
+from whichworker.store.records import Prepared, RoundEnd, Session, StandFailed, StandWindow
+from whichworker.studies.heats import Calibrated, Heat, rounds_of, times_of
+from whichworker.studies.loads import PILOT_USERS, SLOW_SECONDS, WAITING, Size, cost, is_quick, lasting, load_of, settle_of, users_of
+from whichworker.studies.plan import Ask, Plan, Stand, cell_name
 
 FEWEST_ANSWERS = 30
 PILOT_SECONDS = 0.4
-PILOT_USERS = 16
-WAITING = 0.7
-"""A pilot that reaches this share of users ÷ service time shows a server that mostly waits: only then more users are worth asking."""
-SLOTS_ASKED = 4
-"""An arm with a bound on what it works on is asked by no more than so many users a slot: more would only wait in line."""
-SLOW_SECONDS = 1.0
 SECOND_CHANCES = 1
-SPARE_SECONDS = 1.0
+SLICES_SHARE = 0.6
+"""Of the time of a window that a cell measured in slices has for them: the rest is for a portrait, which shows latency and memory."""
+LEAST_PORTRAIT_SECONDS, PORTRAIT_SETTLE_SECONDS = 0.3, 0.05
+"""A portrait comes after slices of the same ask, so there is little to settle."""
+LEAST_ROUNDS, MOST_ROUNDS = 2, 12
+"""A launch counts once, however many rounds it has: after a dozen, launches differ by more than rounds."""
 
 
 class StudyProgress(Struct, frozen=True, kw_only=True):
@@ -40,13 +43,6 @@ class StudyProgress(Struct, frozen=True, kw_only=True):
     cells: int
     spent_seconds: float
     budget_seconds: float
-
-
-class Size(Struct, frozen=True):
-    """How a cell is asked: by how many users, for how long."""
-
-    users: int
-    seconds: float
 
 
 class StudyWatch(Protocol):
@@ -66,6 +62,7 @@ def measure_study(planned: Plan, journal: Journal, watch: StudyWatch, clock: Cal
     """Measure blocks until every cell has its launches or time is spent; KeyboardInterrupt passes through, nothing measured is lost."""
     began, spent = clock(), sum(session.seconds for session in journal.of(Session))
     ended = "interrupted"
+    close_torn_round(journal)
     try:
         with Generator() as generator:
             generator.start(next(iter(planned.benches.values())).question.budget.generator_cores)
@@ -84,11 +81,17 @@ class Campaign:
         self.launches: dict[tuple[str, str], int] = {}
         self.sizes: dict[tuple[str, str], Size] = {}
         self.failed: dict[tuple[str, str], int] = {}
+        self.restless: set[str] = set()
+        self.calibrated: dict[tuple[str, str], Calibrated] = {}
         self.block = 0
+        self.round = max((record.number for record in journal.of(RoundEnd)), default=0)
+        cells = {cell_name(stand.key, ask.key): (stand.key, ask.key) for stand in planned.stands for ask in stand.asks}
         for record in journal.records:
             if isinstance(record, StandWindow):
                 self._remember(record)
                 self.block = max(self.block, record.block - 1)  # the block that was cut short goes on
+            elif isinstance(record, Prepared) and record.arm in cells:
+                self.calibrated[cells[record.arm]] = Calibrated.read(record)
             elif isinstance(record, StandFailed):
                 self.failed[record.stand, record.ask] = self.failed.get((record.stand, record.ask), 0) + 1
 
@@ -98,7 +101,7 @@ class Campaign:
         progress = True
         while self.left() > 0 and (progress or self.block < last):
             self.block += 1
-            progress = False
+            progress = self._side_by_side()
             for stand in self._ordered():
                 pending = self._pending(stand)
                 if pending and self.left() > min(cost(ask) for ask in pending):
@@ -124,6 +127,124 @@ class Campaign:
     def _is_out(self, stand: Stand, ask: str) -> bool:
         return self.failed.get((stand.key, ask), 0) > SECOND_CHANCES
 
+    def _side_by_side(self) -> bool:
+        """The quick asks on launches that are alive together, heat after heat; each is then asked the rest. False if nothing began."""
+        waiting = [] if self.planned.fixed_order else [stand for stand in self._ordered() if self._quick(stand)]
+        if len(waiting) < 2:
+            return False
+        began = False
+        while waiting and self.left() > min(cost(ask) for ask in self._quick(waiting[0])):
+            began = True
+            with Heat(self.planned, self.generator) as heat:
+                while waiting and not heat.full:
+                    self._enter(heat, waiting.pop(0))
+                for key in heat.restless():
+                    self.restless.add(key)
+                    heat.leave(key)
+                asks = dict.fromkeys(ask.key for stand in heat.stands.values() for ask in self._quick(stand))
+                for key in random_round(self.block, list(asks), self.planned.seed).order:
+                    self._compare(heat, key)
+                for stand in list(heat.stands.values()):
+                    self._ask_rest(heat, stand)
+        return began
+
+    def _quick(self, stand: Stand) -> list[Ask]:
+        """What is still asked of a stand in slices."""
+        return [ask for ask in self._pending(stand) if is_quick(ask)] if stand.key not in self.restless else []
+
+    def _enter(self, heat: Heat, stand: Stand) -> None:
+        try:
+            heat.enter(stand, self.block)
+        except ServerFailed as error:
+            self._give_up(stand, "", failed(error).failures)
+
+    def _compare(self, heat: Heat, key: str) -> None:
+        """One ask of every stand of a heat: rounds of slices, then a portrait of each; a window of those whose slices would be as long."""
+        asks = {stand.key: ask for stand in heat.stands.values() for ask in self._quick(stand) if ask.key == key}
+        if len(asks) < 2 or self.left() <= sum(settle_of(ask) + ask.window_seconds for ask in asks.values()):
+            return
+        self.watch.note(f"{key}: {len(asks)} launches side by side")
+        cells: dict[str, Calibrated] = {}
+        for name, ask in asks.items():
+            try:
+                cells[name] = self._calibrated(heat, heat.stands[name], ask)
+            except (ServerFailed, ArmFailed) as error:
+                self._replace(heat, name, ask, error)
+        in_slices = {name: cell for name, cell in cells.items() if cell.part.seconds <= asks[name].window_seconds}
+        broken = self._rounds(heat, asks, in_slices) if len(in_slices) > 1 else set()
+        heat.stand_up(cells)
+        for name in random_round(self.block, [name for name in cells if name not in broken], self.planned.seed).order:
+            self._portrait(heat, heat.stands[name], asks[name], shorter=name in in_slices and len(in_slices) > 1)
+
+    def _calibrated(self, heat: Heat, stand: Stand, ask: Ask) -> Calibrated:
+        """What a slice of a cell is, its launch warmed for it."""
+        known = self.calibrated.get((stand.key, ask.key))
+        if known is not None:
+            heat.sit(stand, ask, known.users)
+            return known
+        known = self.calibrated[stand.key, ask.key] = heat.calibrate(stand, ask)
+        self.journal.append(heat.record(stand, ask, known))
+        return known
+
+    def _rounds(self, heat: Heat, asks: Mapping[str, Ask], cells: dict[str, Calibrated]) -> set[str]:
+        """Rounds of slices of these cells; the stands whose launch broke."""
+        share = SLICES_SHARE * min(asks[name].window_seconds for name in cells)
+        broken: set[str] = set()
+        times = times_of(cells)
+        for _ in range(rounds_of(cells, share, LEAST_ROUNDS, MOST_ROUNDS)):
+            names = [name for name in cells if name not in broken]
+            if len(names) < 2 or self.left() <= 0:
+                break
+            self.round += 1
+            began = time.monotonic()
+            slices = [name for name in names for _ in range(times[name])]
+            for place, name in enumerate(random_round(self.round, slices, self.planned.seed).order):
+                if name in broken:
+                    continue
+                try:
+                    for record in heat.slice(name, asks[name].key, cells[name], self.round, place):
+                        self.journal.append(record)
+                except (ServerFailed, ArmFailed) as error:
+                    broken.add(name)
+                    self._replace(heat, name, asks[name], error)
+            self.journal.append(RoundEnd(number=self.round, seconds=time.monotonic() - began))
+        return broken
+
+    def _portrait(self, heat: Heat, stand: Stand, ask: Ask, *, shorter: bool) -> None:
+        """A window of one launch of the heat; a shorter one if its rate is known from slices."""
+        cell = self.calibrated[stand.key, ask.key]
+        least = max(LEAST_PORTRAIT_SECONDS, (1 - SLICES_SHARE) * ask.window_seconds) if shorter else ask.window_seconds
+        self.sizes[stand.key, ask.key] = Size(cell.users, min(ask.longest_seconds, max(least, FEWEST_ANSWERS / cell.per_second)))
+        settled = msgspec.structs.replace(ask, settle_seconds=PORTRAIT_SETTLE_SECONDS) if shorter else ask
+        try:
+            reading = self._window(heat.bench(stand), heat.contender(stand.key).run, stand, settled)
+        except (ServerFailed, ArmFailed) as error:
+            self._replace(heat, stand.key, ask, error)
+            return
+        self._keep(StandWindow(block=self.block, stand=stand.key, ask=ask.key, reading=reading))
+
+    def _replace(self, heat: Heat, key: str, ask: Ask, error: ServerFailed | ArmFailed) -> None:
+        """A failure ends its ask, and the launch: the other asks go on with another."""
+        stand = heat.stands[key]
+        heat.leave(key)
+        self._give_up(stand, ask.key, (error if isinstance(error, ArmFailed) else failed(error)).failures)
+        if not self._is_out(stand, ""):
+            self._enter(heat, stand)
+
+    def _ask_rest(self, heat: Heat, stand: Stand) -> None:
+        """The windows that this launch is asked; then it is stopped, with what they left in it."""
+        left = self._pending(stand)
+        try:
+            for record in self._ask_all(heat.bench(stand), heat.contender(stand.key).run, stand, left):
+                self._keep(record)
+        finally:
+            heat.leave(stand.key)
+
+    def _keep(self, record: StandWindow) -> None:
+        self.journal.append(record)
+        self._remember(record)
+        self.watch.asked(record.stand, record.ask, record.reading, self._progress())
+
     def _visit(self, stand: Stand, pending: Sequence[Ask]) -> None:
         """One launch; one that breaks is followed by another for what was not asked yet."""
         bench = self.planned.benches[stand.app]
@@ -132,9 +253,7 @@ class Campaign:
             try:
                 with running(bench, stand.arm) as run:
                     for record in self._ask_all(bench, run, stand, left):
-                        self.journal.append(record)
-                        self._remember(record)
-                        self.watch.asked(stand.key, record.ask, record.reading, self._progress())
+                        self._keep(record)
             except ServerFailed as error:
                 self._give_up(stand, "", failed(error).failures)
 
@@ -215,57 +334,3 @@ class Campaign:
             spent_seconds=self.planned.seconds - self.left(),
             budget_seconds=self.planned.seconds,
         )
-
-
-def lasting(ask: Ask) -> float:
-    """What leaves requests in the server comes last, the most settling at the very end: that is over when the others' rest has gone."""
-    return 0.0 if ask.drain else ask.settle_seconds
-
-
-def users_of(stand: Stand, ask: Ask) -> int:
-    """As many as were meant, or what fills the slots of the arm several times over, where it has fewer."""
-    limit = limit_of(stand)
-    return ask.users if limit is None or ask.overfull or not ask.service_seconds else min(ask.users, max(1, SLOTS_ASKED * limit))
-
-
-def limit_of(stand: Stand) -> int | None:
-    """How many requests the arm works on at once, at most."""
-    return table.load(stand.arm.server).in_flight_limit(stand.arm.settings)
-
-
-def cost(ask: Ask) -> float:
-    """About how long a window of it takes, settling included."""
-    return settle_of(ask) + ask.window_seconds + SPARE_SECONDS
-
-
-def settle_of(ask: Ask) -> float:
-    """Until the flow is even: the first answers of a slow workload arrive a whole service time after the last user has begun."""
-    return ask.settle_seconds + ask.service_seconds * (1.1 if ask.service_seconds >= SLOW_SECONDS else 2.0)
-
-
-def load_of(bench: Bench, run: Running, stand: Stand, ask: Ask, size: Size, seed: int) -> Load:
-    """A closed loop whose users begin evenly; slow work in flight at its end is not waited for."""
-    slow = ask.service_seconds >= SLOW_SECONDS
-    return Load(
-        address=run.address,
-        host=bench.question.app.host,
-        requests=() if ask.sessions else ask.workload.requests,
-        sessions=ask.sessions,
-        connections=size.users,
-        settle_seconds=settle_of(ask),
-        window_seconds=size.seconds,
-        stagger_seconds=stagger_of(stand, ask, size.users),
-        deadline_seconds=ask.deadline_seconds,
-        seed=seed,
-        engine="epoll" if slow else "auto",
-        drain=ask.drain and not slow,
-        keep_alive=ask.keep_alive,
-    )
-
-
-def stagger_of(stand: Stand, ask: Ask, users: int) -> float:
-    """Over how long the users begin: slots filled evenly over one service time are freed evenly, and no wave ever comes of it."""
-    if not ask.service_seconds:
-        return ask.settle_seconds / 2
-    slots = limit_of(stand)
-    return ask.service_seconds * (1.0 if ask.overfull or slots is None else max(1.0, users / slots))

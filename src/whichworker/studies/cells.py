@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import get_args
 
 import numpy as np
 
-from whichworker.design import evidence
 from whichworker.load.histogram import Histogram
 from whichworker.model import Failure, Reading
 from whichworker.result.run import Estimate
 from whichworker.result.study import Cell, Note
 from whichworker.servers import names, table
 from whichworker.store.journal import Journal
-from whichworker.store.records import StandFailed, StandWindow
-from whichworker.studies.campaign import SECOND_CHANCES, limit_of
-from whichworker.studies.plan import Absent, Ask, Plan, Stand
+from whichworker.store.records import Slice, StandFailed, StandWindow
+from whichworker.studies import pooled
+from whichworker.studies.campaign import SECOND_CHANCES
+from whichworker.studies.loads import limit_of
+from whichworker.studies.plan import Absent, Ask, Plan, Stand, cell_name
+from whichworker.studies.pooled import Cells
+from whichworker.studies.rates import rates_of
 
-INTERVAL = 0.05
 AT_CEILING, MOST_OF_CEILING = 0.95, 1.05
 WRONG = ("status", "header", "body", "check", "capture", "framing", "start", "died", "reset", "timeout", "connect")
 FULL = ("overflow", "generator", "upstream")
@@ -31,7 +33,7 @@ Measure = Callable[[Reading], float | None]
 
 
 class Table:
-    """The readings of a study by stand and ask, and why others have none."""
+    """The readings of a study by stand and ask, their rates in slices, and why others have none."""
 
     def __init__(self, planned: Plan, journal: Journal) -> None:
         self.stands = {stand.key: stand for stand in planned.stands}
@@ -40,10 +42,18 @@ class Table:
         self._readings: dict[tuple[str, str], list[Reading]] = {}
         self._failures: dict[tuple[str, str], list[Failure]] = {}
         self._times_failed: Counter[tuple[str, str]] = Counter()
+        self._users: dict[tuple[str, str], int] = {}
+        self._pools: dict[tuple[str, bool], dict[str, Cells]] = {}
+        names = {cell_name(stand.key, ask.key): (stand.key, ask.key) for stand in planned.stands for ask in stand.asks}
+        self._rates = rates_of(journal.records, names)
         for record in journal.records:
             if isinstance(record, StandWindow):
+                self._users.setdefault((record.stand, record.ask), record.reading.connections)
                 self.refused += record.reading.repeats + bool(record.reading.refused)
                 self.tried += record.reading.repeats + 1
+            elif isinstance(record, Slice):
+                self.refused += record.lost
+                self.tried += record.lost or not record.refused
             if isinstance(record, StandWindow) and not record.reading.refused:
                 self._readings.setdefault((record.stand, record.ask), []).append(record.reading)
             elif isinstance(record, StandFailed):
@@ -70,11 +80,16 @@ class Table:
         if asked is None:
             return Cell(arm=name, metric=metric, unit=unit, published=published, state="absent", note="not applicable")
         readings = self.readings(stand, ask)
-        values = [value for reading in readings if (value := measure(reading)) is not None]
-        if not values:
+        in_slices = measure is rate and not self.is_out(stand, ask) and stand in self._rates.get(ask, {})
+        values = [] if in_slices else [value for reading in readings if (value := measure(reading)) is not None]
+        if not (values or in_slices):
             return self._failed(found, ask, metric, unit, published)
-        estimate = mean_of(values)
-        users = readings[0].connections
+        launches = len(self._rates[ask][stand]) if in_slices else len(values)
+        if in_slices or min(values) > 0:
+            estimate = self._estimate(stand, ask, measure, metric, in_slices)
+        else:
+            estimate = Estimate(value=float(np.mean(values)))
+        users = self._users.get((stand, ask), asked.users)
         ceiling = ceiling_of(found, asked, users) if metric == RATE else None
         if ceiling is not None and estimate.value > MOST_OF_CEILING * ceiling:
             return self._impossible(found, metric, unit, published, estimate.value, ceiling)
@@ -91,8 +106,40 @@ class Table:
             state="ceiling" if full else "measured",
             note="at its ceiling" if full else "",
             evidence=_explain_ceiling(found, asked, users) if full else "",
-            launches=len(values),
+            launches=launches,
+            interval="side by side" if in_slices and len(self._pool(metric, measure, in_slices)[ask].means) > 1 else "launches",
         )
+
+    def _estimate(self, stand: str, ask: str, measure: Measure, metric: str, in_slices: bool) -> Estimate:
+        """The geometric mean over launches; its interval has the variance of all cells of the workload."""
+        pool = self._pool(metric, measure, in_slices)
+        cells = pool[ask]
+        alike = [other for other in pool.values() if (len(other.means) > 1) == (len(cells.means) > 1)]
+        usual = pooled.usual_variance(alike) if len(alike) > 1 else None
+        return estimate_of(cells, stand, usual)
+
+    def _pool(self, metric: str, measure: Measure, in_slices: bool) -> dict[str, Cells]:
+        """Of each ask, the cells of a metric that were measured in this manner."""
+        known = self._pools.get((metric, in_slices))
+        if known is None:
+            asks = dict.fromkeys(ask.key for stand in self.stands.values() for ask in stand.asks)
+            logs = {ask: self._logs(ask, measure, in_slices) for ask in asks}
+            known = {ask: pooled.gather(values, side_by_side=in_slices) for ask, values in logs.items() if values}
+            self._pools[metric, in_slices] = known
+        return known
+
+    def _logs(self, ask: str, measure: Measure, in_slices: bool) -> dict[str, dict[int, float]]:
+        rates = self._rates.get(ask, {})
+        if in_slices:
+            return {stand: launches for stand, launches in rates.items() if not self.is_out(stand, ask)}
+        found: dict[str, dict[int, float]] = {}
+        for stand in self.stands:
+            if measure is rate and stand in rates:
+                continue
+            values = [value for reading in self.readings(stand, ask) if (value := measure(reading)) is not None]
+            if values and min(values) > 0:
+                found[stand] = {number: math.log(value) for number, value in enumerate(values)}
+        return found
 
     @staticmethod
     def _impossible(stand: Stand, metric: str, unit: str, published: float | None, value: float, ceiling: float) -> Cell:
@@ -148,14 +195,12 @@ def interface_of(arm: str) -> str:
     return table.load(names.parse(arm).server).interface
 
 
-def mean_of(values: Sequence[float]) -> Estimate:
-    """The geometric mean over launches with Student's interval on the log scale, where there are three of them."""
-    if min(values) <= 0:
-        return Estimate(value=float(np.mean(values)))
-    logs = [math.log(value) for value in values]
-    interval = evidence.fixed_interval(logs, INTERVAL) if len(logs) > 2 else None
-    low, high = (math.exp(end) for end in interval) if interval else (None, None)
-    return Estimate(value=math.exp(float(np.mean(logs))), low=low, high=high)
+def estimate_of(cells: Cells, name: str, usual: float | None) -> Estimate:
+    """A cell's geometric mean over launches with its interval, which is None where the launches of all cells are too few for one."""
+    mean, half = cells.means[name], pooled.half_width(cells, name, usual)
+    if half is None:
+        return Estimate(value=math.exp(mean))
+    return Estimate(value=math.exp(mean), low=math.exp(mean - half), high=math.exp(mean + half))
 
 
 def ceiling_of(stand: Stand, ask: Ask, users: int) -> float | None:

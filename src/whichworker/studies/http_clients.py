@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import random
 import subprocess
 import time
@@ -28,10 +29,12 @@ from whichworker.model import App
 from whichworker.result.study import Cell, StudyResult, StudyRow
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import ClientRun, Session
+from whichworker.studies import pooled
 from whichworker.studies.assembly import app_of, begin, conclude
 from whichworker.studies.campaign import StudyWatch
-from whichworker.studies.cells import mean_of
+from whichworker.studies.cells import estimate_of
 from whichworker.studies.options import StudyRun
+from whichworker.studies.pooled import Cells
 from whichworker.workloads import answers
 
 TITLE = "HTTP clients: one site many times, and twenty sites once"
@@ -155,15 +158,23 @@ def _fetch(app: App, cores: tuple[int, ...], client: str, manner: str, column: C
     return ClientRun(client=client, manner=manner, column=column.name, seconds=told.seconds, answers=told.answers)
 
 
+def _pools(journal: Journal) -> dict[str, Cells]:
+    """Of each column, its cells: a client in a manner, with the logarithms of its seconds."""
+    logs: dict[str, dict[str, dict[int, float]]] = {}
+    for one in journal.of(ClientRun):
+        launches = logs.setdefault(one.column, {}).setdefault(f"{one.client}, {one.manner}", {})
+        launches[len(launches)] = math.log(one.seconds)
+    return {column: pooled.gather(values, side_by_side=False) for column, values in logs.items()}
+
+
 def _rows(journal: Journal) -> tuple[StudyRow, ...]:
-    runs = list(journal.of(ClientRun))
+    pools = _pools(journal)
     rows = []
     for client, manner in product(CLIENTS, MANNERS):
         found = []
         for column in ("one site", "twenty sites"):
-            seconds = [one.seconds for one in runs if (one.client, one.manner, one.column) == (client, manner, column)]
             published = PUBLISHED[client, column] if AS_PUBLISHED[client] == manner else None
-            found.append(_cell(client, column, seconds, published))
+            found.append(_cell((client, manner), column, pools.get(column), published))
         variant = "a client for each request" if manner == "each" else "one client"
         rows.append(StudyRow(workload=client, variant=variant, cells=tuple(found), remark=_remark(client, manner)))
     return tuple(rows)
@@ -173,11 +184,12 @@ def _remark(client: str, manner: str) -> str:
     return REMARKS.get(client, "") if AS_PUBLISHED[client] == manner else ""
 
 
-def _cell(client: str, column: str, seconds: Sequence[float], published: float | None) -> Cell:
+def _cell(who: tuple[str, str], column: str, pool: Cells | None, published: float | None) -> Cell:
+    client, name = who[0], ", ".join(who)
     metric = "1000 requests to one site" if column == "one site" else f"{SITES} sites once"
-    if not seconds:
+    if pool is None or name not in pool.means:
         return Cell(arm=client, metric=metric, unit="s", published=published, state="absent", note="not reached")
-    estimate = mean_of(seconds)
+    estimate = estimate_of(pool, name, None)
     return Cell(
         arm=client,
         metric=metric,
@@ -186,20 +198,16 @@ def _cell(client: str, column: str, seconds: Sequence[float], published: float |
         value=estimate.value,
         low=estimate.low,
         high=estimate.high,
-        launches=len(seconds),
+        launches=pool.launches[name],
     )
 
 
 def _conclusions(journal: Journal) -> list[str]:
     """What reuse is worth for each client."""
-    runs = list(journal.of(ClientRun))
+    pool = _pools(journal).get("one site")
     said = []
     for client in CLIENTS:
-        each, reused = (
-            [one.seconds for one in runs if (one.client, one.manner, one.column) == (client, manner, "one site")] for manner in MANNERS
-        )
-        if each and reused:
-            said.append(
-                f"{client}: a client for each request takes {mean_of(each).value / mean_of(reused).value:.1f} times as long as one client"
-            )
+        each, reused = (pool.means.get(f"{client}, {manner}") if pool is not None else None for manner in MANNERS)
+        if each is not None and reused is not None:
+            said.append(f"{client}: a client for each request takes {math.exp(each - reused):.1f} times as long as one client")
     return said

@@ -41,6 +41,11 @@ class Ask(Struct, frozen=True, kw_only=True):
         return self.users / self.service_seconds if self.service_seconds else None
 
 
+def cell_name(stand: str, ask: str) -> str:
+    """What a cell is called in a journal, where slices have no place for an ask of its own."""
+    return f"{stand}: {ask}"
+
+
 class Stand(Struct, frozen=True, kw_only=True):
     """An arm on an app: one launch of it in each block is asked everything in `asks`."""
 

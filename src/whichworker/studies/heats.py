@@ -1,0 +1,197 @@
+"""A heat of a study: stands whose launches are alive together, so that what they do with one ask is measured within milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import psutil
+from msgspec import Struct
+
+from whichworker.bench.lineup import Contender, Lineup, deadline_of
+from whichworker.bench.running import Bench, running
+from whichworker.bench.slices import Court
+from whichworker.design import slice_sizes
+from whichworker.design.heats import MOST_IDLE_SHARE, MOST_MEMORY_SHARE
+from whichworker.design.slice_sizes import Size as SliceSize
+from whichworker.load.generator import Generator
+from whichworker.model import SliceOrder
+from whichworker.probes.thermometer import Thermometer
+from whichworker.race.ready import idle_share
+from whichworker.store.records import Prepared, Slice
+from whichworker.studies.loads import PILOT_USERS, WAITING, Size, load_of, users_in_slices, users_of
+from whichworker.studies.plan import Ask, Plan, Stand, cell_name
+
+MOST_ALIVE = 12
+"""Stands that are alive together, whatever memory there is: with more, what is compared lies over a second apart."""
+WARM_SECONDS = 0.1
+"""Load on a launch before its first slice of an ask: code is specialised, caches fill."""
+PROFILE_SECONDS, PROFILE_TURNS, MOST_PROFILE_SECONDS = 0.15, 12, 1.0
+"""How long a slice is watched turn by turn to see where its beginning ends: twelve turns; slower cells are not measured in slices."""
+MANY = 1_000_000
+"""More responses than any slice has that its time ends."""
+PATIENCE, LEAST_PATIENCE_SECONDS = 4.0, 0.5
+"""A slice is ended after so many times the time that it should take."""
+MOST_TIMES = 3
+"""Slices of a fast cell in one round: of two rounds, six of 50 ms tell as much as the two of half a second that a slow one has."""
+MOST_TRIES = 3
+"""Times that a slice is measured before its round goes on without it, because others use the cores."""
+
+
+class Calibrated(Struct, frozen=True):
+    """How a cell is asked in slices: by how many users, about how fast it is, and its rate turn by turn since a slice began."""
+
+    users: int
+    per_second: float
+    profile: tuple[float, ...] = ()
+
+    @classmethod
+    def read(cls, record: Prepared) -> Self:
+        """From a journal."""
+        users = record.connections or max(record.ladder)
+        return cls(users, record.ladder[users], record.profile)
+
+    @property
+    def part(self) -> SliceSize:
+        """What a slice leaves out and counts."""
+        return slice_sizes.size(self.users, self.per_second, slice_sizes.skipped_turns(self.profile))
+
+
+class Heat:
+    """The launches of a heat, from `enter` to the end of the block; nothing of it outlives that."""
+
+    def __init__(self, planned: Plan, generator: Generator) -> None:
+        bench = next(iter(planned.benches.values()))
+        self.planned = planned
+        self.generator = generator
+        self.thermometer = Thermometer(bench.question.budget.server_cores)
+        self.court = Court(bench, generator, self.thermometer)
+        self.lineup = Lineup(bench, generator)
+        self.stands: dict[str, Stand] = {}
+        self._free_bytes = psutil.virtual_memory().available
+
+    def __enter__(self) -> Self:
+        self.thermometer.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            self.lineup.leave(*self.lineup.alive)
+        finally:
+            self.thermometer.stop()
+
+    @property
+    def full(self) -> bool:
+        """Whether no other launch should join."""
+        used = self._free_bytes - psutil.virtual_memory().available
+        return len(self.stands) >= MOST_ALIVE or used > MOST_MEMORY_SHARE * self._free_bytes
+
+    def enter(self, stand: Stand, block: int) -> None:
+        """Launch a stand and wait for its first correct response; raises ServerFailed."""
+        stack = ExitStack()
+        run = stack.enter_context(running(self.bench(stand), stand.arm))
+        self.lineup.alive[stand.key] = Contender(stand.key, stand.arm, block, run, stack)
+        self.stands[stand.key] = stand
+
+    def leave(self, key: str) -> None:
+        """Stop a launch."""
+        self.stands.pop(key, None)
+        self.lineup.leave(key)
+
+    def restless(self) -> list[str]:
+        """The stands that use a part of a core while nobody asks anything: they would slow the others down."""
+        return [key for key, contender in self.lineup.alive.items() if (idle_share(contender) or 0.0) > MOST_IDLE_SHARE]
+
+    def bench(self, stand: Stand) -> Bench:
+        """Where it is run."""
+        return self.planned.benches[stand.app]
+
+    def contender(self, key: str) -> Contender:
+        """Its launch."""
+        return self.lineup.alive[key]
+
+    def sit(self, stand: Stand, ask: Ask, users: int) -> float:
+        """Give a launch the connections of an ask and load it for a moment: responses a second; raises ServerFailed or ArmFailed."""
+        contender = self.contender(stand.key)
+        load = load_of(self.bench(stand), contender.run, stand, ask, Size(users, 1.0), self.planned.seed)
+        patient = msgspec.structs.replace(load, deadline_seconds=deadline_of(users * ask.service_seconds))
+        self.generator.seat(contender.seat, patient)
+        contender.connections = users
+        turn = SliceOrder(seat=contender.seat, uncounted=0, counted=users, most_seconds=patient.deadline_seconds)
+        record, _ = self.court.slice_of(contender, turn)
+        if record.seconds >= WARM_SECONDS:
+            return record.requests / record.seconds
+        return self._watch(contender, WARM_SECONDS + record.seconds)[0]
+
+    def stand_up(self, keys: Iterable[str]) -> None:
+        """Close the connections of these launches, as they may occupy all of a server's threads."""
+        for key in keys:
+            if key in self.lineup.alive:
+                self.generator.unseat(self.contender(key).seat)
+
+    def calibrate(self, stand: Stand, ask: Ask) -> Calibrated:
+        """How many users, and what a slice leaves out and counts: from its profile, turn by turn; raises ServerFailed or ArmFailed."""
+        most = users_in_slices(stand, users_of(stand, ask))
+        users = min(most, PILOT_USERS)
+        rate = self.sit(stand, ask, users)
+        if users < most and ask.service_seconds and rate >= WAITING * users / ask.service_seconds:
+            users = most
+            rate = self.sit(stand, ask, users)
+        seconds = max(PROFILE_SECONDS, PROFILE_TURNS * users / rate)
+        profile: tuple[float, ...] = ()
+        if seconds <= MOST_PROFILE_SECONDS:
+            rate, profile = self._watch(self.contender(stand.key), seconds)
+        return Calibrated(users, rate, profile)
+
+    def record(self, stand: Stand, ask: Ask, calibrated: Calibrated) -> Prepared:
+        """What a journal keeps of a calibration."""
+        run = self.contender(stand.key).run
+        return Prepared(
+            arm=cell_name(stand.key, ask.key),
+            ladder={calibrated.users: calibrated.per_second},
+            response_seconds=calibrated.users / calibrated.per_second,
+            cold_start_seconds=run.cold_start_seconds,
+            command=run.command,
+            connections=calibrated.users,
+            profile=calibrated.profile,
+        )
+
+    def slice(self, key: str, ask: str, calibrated: Calibrated, round_: int, place: int) -> list[Slice]:
+        """One slice, after those that were refused before it; raises ServerFailed or ArmFailed."""
+        part = calibrated.part
+        order = SliceOrder(
+            seat=self.contender(key).seat,
+            uncounted=part.uncounted,
+            counted=part.counted,
+            most_seconds=max(LEAST_PATIENCE_SECONDS, PATIENCE * part.seconds),
+            start=round_,
+        )
+        tried: list[Slice] = []
+        while not tried or (tried[-1].refused and len(tried) < MOST_TRIES):
+            record, _ = self.court.slice_of(self.contender(key), order)
+            last = len(tried) == MOST_TRIES - 1
+            place_of_it = {"arm": cell_name(key, ask), "round": round_, "place": place, "repeats": len(tried)}
+            tried.append(msgspec.structs.replace(record, lost=last and bool(record.refused), **place_of_it))
+        return tried
+
+    def _watch(self, contender: Contender, seconds: float) -> tuple[float, tuple[float, ...]]:
+        """Responses a second in a slice that its time ends, and its profile."""
+        order = SliceOrder(seat=contender.seat, uncounted=0, counted=MANY, most_seconds=seconds, profile=True)
+        record, tally = self.court.slice_of(contender, order)
+        return record.requests / record.seconds, slice_sizes.profile([slice_sizes.turns(tally.times, contender.connections)])
+
+
+def times_of(cells: Mapping[str, Calibrated]) -> dict[str, int]:
+    """How often each cell has a slice in a round: a fast one several times while the slowest has its only one."""
+    longest = max((cell.part.seconds for cell in cells.values()), default=0.0)
+    return {name: max(1, min(MOST_TIMES, int(longest / cell.part.seconds))) for name, cell in cells.items()}
+
+
+def rounds_of(cells: Mapping[str, Calibrated], seconds: float, least: int, most: int) -> int:
+    """How many rounds of these cells fit into so many seconds a cell."""
+    times = times_of(cells)
+    round_seconds = sum(times[name] * cell.part.seconds for name, cell in cells.items())
+    return min(most, max(least, int(seconds * len(cells) / round_seconds))) if cells else 0

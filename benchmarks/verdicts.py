@@ -40,9 +40,7 @@ def main() -> None:
     ]
     for place in PLACES:
         lines += [*_described(place), "", *_table(place), ""]
-    lines += [
-        "Blocks of windows were replayed from launches recorded on 2026-11-22, on the same kind of machine; their preflight (80 s) is not in."
-    ]
+    lines += ["Blocks of windows were replayed from launches recorded on 2026-11-22; their preflight (80 s) is not in."]
     kept = PAGE.read_text(encoding="utf-8").partition(MARK)[2] if PAGE.exists() else ""
     PAGE.write_text("\n".join(lines) + f"\n\n{MARK}{kept}", encoding="utf-8")
 
@@ -61,8 +59,7 @@ def _described(place: Place) -> list[str]:
 def _table(place: Place) -> list[str]:
     seen, rng = recorded(place), np.random.default_rng(20261128)
     lines = [
-        "| gap | wrong pick | no pick in time | any false claim | s to the pick "
-        "| wrong, 22 s each | s, 22 s each | wrong, blocks | s, blocks |",
+        "| gap | wrong pick | no pick | any false claim | s to the pick | wrong, 22 s each | s, 22 s each | wrong, blocks | s, blocks |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for gap in GAPS:

@@ -30,11 +30,11 @@ ARMS = [("waitress", ""), ("waitress", ""), ("gunicorn-sync", "")]
         ("pyuwsgi", {"workers": 1, "threads": 2}, 2),
         ("gunicorn-sync", {"workers": 1}, None),
         ("gunicorn-gthread", {"workers": 1, "threads": 4}, None),
-        ("waitress", {"threads": 4}, None),
+        ("waitress", {"threads": 4}, 96),
         ("uvicorn", {"workers": 1}, None),
     ],
 )
-def test_only_who_starves_connections_has_a_most(server: str, settings: dict[str, SettingValue], most: int | None) -> None:
+def test_only_who_leaves_connections_waiting_has_a_most(server: str, settings: dict[str, SettingValue], most: int | None) -> None:
     assert most_connections(server, settings) == most
 
 
@@ -84,6 +84,20 @@ def test_nothing_outlives_a_lineup(error: BaseException | None, bench: Bench, ge
     assert not alive(bench)
     assert not lineup.alive
     assert not list((bench.folder / "launches").glob("*.tmp"))
+
+
+@pytest.mark.servers
+def test_as_many_connections_as_waitress_accepts_are_answered(tmp_path: Path, generator: Generator) -> None:
+    """Of 128 connections 30 were once left to time out, and the arm was out of the race."""
+    bench = faulty_bench([("waitress", "")], tmp_path)
+    arm = bench.question.arms[0]
+    with Lineup(bench, generator) as lineup:
+        contender = lineup.enter("waitress", arm, 1)
+        most = most_connections("waitress", arm.settings)
+        assert most is not None
+        lineup.sit(contender, most, 0.001)
+        tally = generator.slice(SliceOrder(seat=contender.seat, uncounted=0, counted=2 * most, most_seconds=20.0))
+    assert (tally.failures, tally.requests) == ((), 2 * most)
 
 
 @pytest.mark.servers

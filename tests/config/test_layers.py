@@ -36,11 +36,11 @@ def test_nothing_said_is_the_default(tmp_path: Path) -> None:
         ({}, {"WHICHWORKER_TIME": "20s"}, 'time = "30s"', 20.0, "WHICHWORKER_TIME"),
         ({"time": None}, {}, 'time = "30s"', 30.0, FILE),
         ({"time": None}, {}, "time = 45", 45.0, FILE),
-        ({}, {}, "", 360.0, "default"),
+        ({}, {}, "", None, "default"),
     ],
 )
 def test_command_line_before_environment_before_file_before_default(
-    given: dict[str, Any], environment: dict[str, str], file: str, seconds: float, origin: str, tmp_path: Path
+    given: dict[str, Any], environment: dict[str, str], file: str, seconds: float | None, origin: str, tmp_path: Path
 ) -> None:
     found, origins = options(tmp_path, given=given, environment=environment, file=file)
     assert found.time == seconds

@@ -29,6 +29,7 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "seed": ("7", 7),
     "slo": ("p99<7s", "p99<7s"),
     "rate": ("7/s", 7.0),
+    "capacity": ("true", True),
     "profile": ("true", True),
     "url": ("/x", ("/x",)),
     "from_log": ("x.log", "x.log"),
@@ -96,7 +97,7 @@ def test_where_results_go_is_not_for_the_file(name: str) -> None:
 
 def test_defaults_are_shown_where_there_is_something_to_show() -> None:
     shown = {name: flag.help or "" for name, flag in FLAGS.items()}
-    assert shown["time"].endswith("[360s]")
+    assert shown["time"].endswith("[default: 2m; 5m with --slo, --rate or --capacity]")
     assert shown["delta"].endswith("[3%]")
     assert shown["alpha"].endswith("[5%]")
     assert shown["claims"].endswith("[leader]")

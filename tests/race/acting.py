@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -54,6 +54,7 @@ class Lineup:
         self.alive: dict[str, Contender] = {}
         self.entered: list[tuple[str, int]] = []
         self.findings: dict[str, list[Finding]] = {}
+        self.pauses: list[tuple[str, ...]] = []
 
     def enter(self, name: str, arm: Arm, generation: int) -> Contender:
         self.clock.now += LAUNCH_SECONDS
@@ -65,6 +66,10 @@ class Lineup:
 
     def sit(self, contender: Contender, connections: int, response_seconds: float) -> None:
         contender.connections = connections
+
+    def paused(self, *names: str) -> AbstractContextManager[None]:
+        self.pauses.append(names)
+        return nullcontext()
 
     def leave(self, *names: str) -> list[Contender]:
         return [self.alive.pop(name) for name in names if name in self.alive]

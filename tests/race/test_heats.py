@@ -100,7 +100,6 @@ def test_one_arm_is_a_heat() -> None:
     assert heats(("a",), **changed) == ((("a",),), "")
 
 
-@pytest.mark.xfail(reason="the leader has a second heat with itself; reported for design/heats.py")
 def test_two_of_which_one_is_restless_are_one_heat() -> None:
     """There is nobody whom it would disturb but the leader, whom it must meet."""
     changed = {**QUIET, "lead": "a", "idle_share": {"b": 0.5}}

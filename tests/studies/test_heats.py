@@ -81,7 +81,7 @@ def plan(tmp_path: Path) -> Plan:
     names = [one.name for one in bench.question.arms]
     assert len(set(names)) == len(ARMS)
     stands = tuple(Stand(key=f"{one.name} on faults", app="faults", arm=one, asks=(QUICK,)) for one in bench.question.arms)
-    return Plan(study="any", stands=stands, benches={"faults": bench}, absent=(), folder=tmp_path, seed=1, seconds=90.0)
+    return Plan(study="any", stands=stands, benches={"faults": bench}, absent=(), folder=tmp_path, seed=1, seconds=40.0)
 
 
 def cells_of(plan: Plan, journal: Journal) -> list[Cell]:
@@ -125,7 +125,7 @@ def test_quick_cells_are_measured_side_by_side_and_a_cut_study_goes_on(plan: Pla
 def test_a_stand_that_answers_wrongly_is_out_and_the_others_are_not(tmp_path: Path) -> None:
     bench = faulty_bench([("waitress", ""), ("waitress", "late-body"), ("gunicorn-sync", "")], tmp_path)
     stands = tuple(Stand(key=f"{one.name} on faults", app="faults", arm=one, asks=(QUICK,)) for one in bench.question.arms)
-    plan = Plan(study="any", stands=stands, benches={"faults": bench}, absent=(), folder=tmp_path, seed=1, seconds=90.0)
+    plan = Plan(study="any", stands=stands, benches={"faults": bench}, absent=(), folder=tmp_path, seed=1, seconds=40.0)
     with Journal(tmp_path / FILE) as journal:
         measure_study(plan, journal, Quiet())
         assert {record.stand for record in journal.of(StandFailed)} == {stands[1].key}

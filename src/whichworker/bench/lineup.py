@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +23,8 @@ PATIENCE_SECONDS = 5.0
 """A response that takes longer than this, and longer than ten turns, is a failure."""
 MOST_TURNS = 10
 STARVES = "keep-alive-starves"
+ACCEPTED = {"waitress": 96}
+"""waitress accepts nobody any more at its connection limit of 100, in which it counts two descriptors of its own; two are for others."""
 
 
 class Contender(Struct, eq=False):
@@ -76,6 +79,16 @@ class Lineup:
         self.generator.seat(contender.seat, _patient(load, response_seconds * connections))
         contender.connections = connections
 
+    @contextmanager
+    def paused(self, *names: str) -> Iterator[None]:
+        """Stop the processes of these launches for a while: one that works while nobody asks it would be measured with the others."""
+        pids = [pid for name in names if name in self.alive for pid in self.alive[name].run.launch.pids()]
+        _signal(pids, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            _signal(pids, signal.SIGCONT)
+
     def leave(self, *names: str) -> list[Contender]:
         """Stop these launches, all at the same time: each takes as long as its server needs for a graceful stop."""
         going = [self.alive.pop(name) for name in names if name in self.alive]
@@ -95,6 +108,12 @@ def _stop(going: Sequence[Contender]) -> None:
                 future.result()
 
 
+def _signal(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
 def _patient(load: Load, turn_seconds: float) -> Load:
     return Load(**{**{name: getattr(load, name) for name in load.__struct_fields__}, "deadline_seconds": deadline_of(turn_seconds)})
 
@@ -105,10 +124,13 @@ def deadline_of(turn_seconds: float) -> float:
 
 
 def most_connections(server: str, settings: Settings) -> int | None:
-    """How many connections an arm can have at all: uWSGI's HTTP/1.1 socket leaves those above its threads waiting for ever."""
+    """How many connections an arm can have at all; None for any number. Those beyond it wait until they time out.
+
+    uWSGI's HTTP/1.1 socket leaves those above its threads waiting for ever.
+    """
     adapter = table.load(server)
     starves = any(finding.code == STARVES for finding in adapter.known)
-    return adapter.in_flight_limit(settings) if starves else None
+    return adapter.in_flight_limit(settings) if starves else ACCEPTED.get(server)
 
 
 def own_cpu_seconds(*pids: int) -> float:

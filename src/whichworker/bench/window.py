@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import msgspec
 
-from whichworker.bench.running import Bench, Running, running
+from whichworker.bench.running import Bench, Running
 from whichworker.bench.services import Look, with_services
-from whichworker.design.validity import MOST_TRIES, arm_fault, refusal, too_fast
+from whichworker.design.validity import arm_fault, too_fast
 from whichworker.errors import ServerFailed, WhichworkerError
 from whichworker.load.generator import Generator
 from whichworker.load.histogram import Histogram
-from whichworker.model import Arm, Failure, Load, Probes, Reading, Tally
+from whichworker.model import Failure, Load, Probes, Tally
 from whichworker.probes import snapshot
 from whichworker.process.launch import Launch
 
@@ -40,54 +39,6 @@ def failed(error: ServerFailed) -> ArmFailed:
     """The same failure, with the server's log as its sample."""
     sample = f"{error.fact}\n{error.seen}".rstrip()
     return ArmFailed((Failure(kind=error.kind, count=1, sample=sample),))
-
-
-def measure(
-    bench: Bench,
-    generator: Generator,
-    arm: Arm,
-    *,
-    connections: int,
-    seconds: float,
-    repeated: Callable[[str], None],
-    left: Callable[[], float],
-    whole: bool = True,
-    warm_up: float = 0.0,
-) -> Reading:
-    """Measure one window; one that outside signals refuse is measured again on another launch, at most six times, while time is left.
-
-    It opens when `warm_up` seconds of load are over, or more. Unless `whole`, what is dear to read of a large process tree is left out: its
-    memory, and what its threads waited.
-
-    The last refused reading is returned with its reason: it counts for nothing but the validity of the session.
-    """
-    repeats = 0
-    while True:
-        reading = _once(bench, generator, arm, connections, seconds, repeats, whole, warm_up)
-        if not reading.refused or repeats == MOST_TRIES - 1 or left() <= 0:
-            return reading
-        repeats += 1
-        repeated(reading.refused)
-
-
-def _once(
-    bench: Bench, generator: Generator, arm: Arm, connections: int, seconds: float, repeats: int, whole: bool, warm_up: float
-) -> Reading:
-    try:
-        with running(bench, arm) as run:
-            load = load_of(bench, run, connections, seconds, settle=max(WARM_UP_SECONDS, seconds / 5, warm_up))
-            tally, probes = load_and_probe(bench, generator, run, load, whole=whole)
-    except ServerFailed as error:
-        raise failed(error) from error
-    return Reading(
-        tally=tally,
-        probes=probes,
-        cold_start_seconds=run.cold_start_seconds,
-        connections=connections,
-        repeats=repeats,
-        refused=refusal(probes, tally, shared=bench.question.budget.shared),
-        findings=tuple(run.findings),
-    )
 
 
 def load_and_probe(bench: Bench, generator: Generator, run: Running, load: Load, *, whole: bool = True) -> tuple[Tally, Probes]:

@@ -34,7 +34,9 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
         option("of a built-in app, memory without it; redis is that of REDIS_URL, or a private one of what is installed"),
     ] = None
     python: Annotated[tuple[str, ...], option("interpreter of the app, as a version or a path; repeatable", "X")] = ()
-    connections: Annotated[int | None, option("connections for every server setup [default: for each the smallest number that saturates it]", "N")] = None
+    connections: Annotated[
+        int | None, option("connections for every server setup [default: for each the number that saturates it]", "N")
+    ] = None
     time: Annotated[
         Positive | None,
         option(

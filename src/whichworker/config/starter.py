@@ -13,6 +13,7 @@ from whichworker.config.options import RaceOptions
 SHOWN = ("servers", "time", "slo", "rate", "url", "from_log", "login", "header", "env_file", "cpus", "memory", "delta", "search")
 EXAMPLES = {
     "servers": "gunicorn-gthread, uvicorn, granian-wsgi",
+    "time": "120s",
     "slo": "p99<300ms,errors<0.1%",
     "rate": "50/s",
     "from_log": "access.log",

@@ -45,7 +45,8 @@ def heats(
         else:
             group.append(name)
     alone = [[lead, name] for name in restless]  # first: what they leave of their part of the time is for the others
-    return tuple(map(tuple, [*alone, *groups])), "; ".join(dict.fromkeys(reasons))
+    together = groups if len(groups[0]) > 1 or not alone else []
+    return tuple(map(tuple, [*alone, *together])), "; ".join(dict.fromkeys(reasons))
 
 
 def _crowded(

@@ -10,6 +10,7 @@ from whichworker.bench.running import Running
 from whichworker.bench.slices import Court
 from whichworker.bench.window import check, died, load_and_probe, load_of
 from whichworker.design import slice_sizes
+from whichworker.design.heats import MOST_IDLE_SHARE
 from whichworker.design.slice_sizes import Size
 from whichworker.load.http1 import FramingError, fetch, judge_answer
 from whichworker.model import Reading, SliceOrder, SliceTally
@@ -19,11 +20,12 @@ from whichworker.store.records import Prepared
 
 ASK_SECONDS = 30.0
 WARM_UP_SECONDS, WARM_UP_CONNECTIONS = 0.2, 8
-PROFILE_SECONDS, PROFILES = 0.15, 2
-PORTRAIT_SECONDS, PORTRAIT_TURNS, PORTRAIT_SETTLE_SECONDS = 0.3, 5, 0.05
+PROFILES = 2
+PORTRAIT_SECONDS, PORTRAIT_TURNS, PORTRAIT_SETTLE_SECONDS = 0.25, 5, 0.05
 """What slices are too short to show is read in a stretch of this length: latency at saturation, memory, threads, switches."""
 MOST_RUNG_SECONDS = 2.0
-IDLE_SECONDS = 0.1
+IDLE_SECONDS, SECOND_IDLE_SECONDS = 0.1, 0.3
+"""A server that was asked a moment ago may still tidy up: one that seems busy is looked at again, for longer."""
 LEAST_CROWD, MOST_CROWD, MOST_CROWD_SECONDS = 8, 64, 5.0
 MANY = 200_000
 """More responses than any slice of a calibration has: it is ended by its time."""
@@ -44,8 +46,7 @@ def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared,
     about = 1e9 * warmed.responses / (warmed.ended_ns - warmed.began_ns)
     ladder = _climb(lineup, court, contender, response_seconds, about)
     connections = max(ladder)
-    lineup.sit(contender, connections, response_seconds)
-    profile = _profile(court, contender, ladder[connections])
+    profile = _profile(court, contender, ladder[connections], response_seconds)
     portrait = _portrait(court, contender, connections / ladder[connections])
     lineup.sit(contender, connections, response_seconds)
     return (
@@ -86,15 +87,20 @@ def warm(court: Court, contender: Contender, response_seconds: float) -> SliceTa
 
 def idle_share(contender: Contender) -> float | None:
     """The part of a core that it uses while nobody asks anything."""
+    share = _idle_share(contender, IDLE_SECONDS)
+    return share if share is None or share <= MOST_IDLE_SHARE else _idle_share(contender, SECOND_IDLE_SECONDS)
+
+
+def _idle_share(contender: Contender, seconds: float) -> float | None:
     before, began = contender.cpu_seconds(), time.monotonic()
-    time.sleep(IDLE_SECONDS)
+    time.sleep(seconds)
     spent = cpu.spent(before, contender.cpu_seconds())
     return None if spent is None else spent / (time.monotonic() - began)
 
 
-def _for(court: Court, contender: Contender, seconds: float, *, profile: bool = False) -> SliceTally:
+def _for(court: Court, contender: Contender, seconds: float) -> SliceTally:
     """A slice that its time ends; nothing is left out."""
-    order = SliceOrder(seat=contender.seat, uncounted=0, counted=MANY, most_seconds=seconds, profile=profile)
+    order = SliceOrder(seat=contender.seat, uncounted=0, counted=MANY, most_seconds=seconds)
     return court.slice_of(contender, order)[1]
 
 
@@ -120,12 +126,20 @@ def _rung(
 ) -> tuple[float, float | None]:
     """Responses per second with so many connections, and the share of its cores that the server used; `per_second` is what to expect."""
     lineup.sit(contender, connections, response_seconds)
-    part = slice_sizes.size(connections, per_second)
-    patience = _patience(part, response_seconds)
-    order = SliceOrder(seat=contender.seat, uncounted=part.uncounted, counted=part.counted, most_seconds=patience)
-    record, _ = court.slice_of(contender, order)
+    record, _ = court.slice_of(contender, _rung_order(contender, per_second, response_seconds))
     used, cores = record.server_cpu_seconds, len(court.server_cores)
     return record.requests / record.seconds, None if used is None else used / record.whole_seconds / cores
+
+
+def _rung_order(contender: Contender, per_second: float, response_seconds: float) -> SliceOrder:
+    part = slice_sizes.size(contender.connections, per_second)
+    return SliceOrder(
+        seat=contender.seat,
+        uncounted=part.uncounted,
+        counted=part.counted,
+        most_seconds=_patience(part, response_seconds),
+        profile=True,
+    )
 
 
 def _patience(part: Size, response_seconds: float) -> float:
@@ -138,12 +152,12 @@ def slots_of(contender: Contender) -> int | None:
     return table.load(contender.arm.server).in_flight_limit(contender.arm.settings)
 
 
-def _profile(court: Court, contender: Contender, rate: float) -> tuple[float, ...]:
-    """The rate turn by turn since the beginning of a slice."""
-    turn = contender.connections / rate
-    if turn > slice_sizes.SLOW_TURN_SECONDS:
+def _profile(court: Court, contender: Contender, rate: float, response_seconds: float) -> tuple[float, ...]:
+    """The rate turn by turn since the beginning of a slice, on the connections of the top rung."""
+    if contender.connections / rate > slice_sizes.SLOW_TURN_SECONDS:
         return ()
-    seen = [_for(court, contender, max(PROFILE_SECONDS, 10 * turn), profile=True) for _ in range(PROFILES)]
+    order = _rung_order(contender, rate, response_seconds)
+    seen = [court.slice_of(contender, order)[1] for _ in range(PROFILES)]
     return slice_sizes.profile([slice_sizes.turns(tally.times, contender.connections) for tally in seen])
 
 

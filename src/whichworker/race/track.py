@@ -10,6 +10,7 @@ import msgspec
 from whichworker.bench.lineup import Contender, Lineup
 from whichworker.bench.slices import Court
 from whichworker.bench.window import ArmFailed, failed
+from whichworker.design.heats import MOST_IDLE_SHARE
 from whichworker.design.race import Race
 from whichworker.design.rounds import TWIN, Heard, Round
 from whichworker.errors import ServerFailed
@@ -92,11 +93,19 @@ class Track:
         wanted = [name for name in heat if name not in self.race.failed and name not in self.race.dropped]
         if self.settled.twin_of in wanted and TWIN not in self.race.failed and len(wanted) > 1:
             wanted.append(TWIN)
-        self._leave([name for name in self.lineup.alive if name not in wanted])
+        self._leave([name for name in self.lineup.alive if name not in wanted and (self._crowded or self._restless(name))])
         for contender in self.lineup.alive.values():
             self._seat(contender)
         self._enter([name for name in wanted if name not in self.lineup.alive])
         self.generation_began = time.monotonic()
+
+    @property
+    def _crowded(self) -> bool:
+        """Whether there are several heats because not all fit: then whoever is not of this one is stopped."""
+        return len(self.settled.heats) > 1 + sum(map(self._restless, self.settled.contenders))
+
+    def _restless(self, name: str) -> bool:
+        return name != self.settled.twin_of and (self.prepared(name).idle_share or 0.0) > MOST_IDLE_SHARE
 
     def due(self) -> list[str]:
         """Who must be launched anew: everyone in the running, once each has had its second and it was worth the launches."""
@@ -158,7 +167,8 @@ class Track:
         repeats = 0
         while name in self.lineup.alive:
             try:
-                seen, _ = self.court.slice_of(self.lineup.alive[name], self._order(name, round_))
+                with self.lineup.paused(*(one for one in self.lineup.alive if one != name and self._restless(one))):
+                    seen, _ = self.court.slice_of(self.lineup.alive[name], self._order(name, round_))
             except ServerFailed as error:
                 self._broken(name, failed(error), round_.number)
                 return None
@@ -199,7 +209,7 @@ class Track:
             uncounted=part.uncounted,
             counted=part.counted,
             most_seconds=max(0.5, SLICE_PATIENCE * part.seconds),
-            start=round_.number * part.counted,
+            start=round_.number * max(one.counted for one in self.settled.parts.values()),
         )
 
     def _cost(self, order: Sequence[str]) -> float:

@@ -133,7 +133,7 @@ def ceiling_caption(result: Result) -> str:
     own = "each setup with its own connections"
     load = f"{forced} connections each" if forced else own
     sought = any(arm.capacity_per_second for arm in result.arms)
-    where = "below" if sought else "(--slo)"
+    where = "below" if sought else "(--capacity)"
     return f"Requests/s is the ceiling under full load, {load}. Plan with the validated rate {where}."
 
 

@@ -35,7 +35,7 @@ def starter(found: Iterable[tuple[str, str, str]], values: Mapping[str, object])
     fields = {field.name: field for field in msgspec.structs.fields(RaceOptions)}
     for name in SHOWN:
         field = fields[name]
-        default = values.get(name, EXAMPLES.get(name, _default(field)))
+        default = values[name] if name in values else EXAMPLES[name] if name in EXAMPLES else _default(field)
         mark = "" if name in values else "# "
         lines += [f"# {extra_of(field)['description']}", f"{mark}{name_in_file(name)} = {json.dumps(default, ensure_ascii=False)}", ""]
     return "\n".join(lines)

@@ -11,7 +11,7 @@ import numpy as np
 from whichworker.design import evidence, forecast, pairs
 from whichworker.design.bridges import bridged
 from whichworker.design.contrasts import weigh
-from whichworker.design.elimination import FIRST_DECISION
+from whichworker.design.elimination import FIRST_DECISION, is_behind, rounds_needed
 from whichworker.design.generations import Generations, Known
 from whichworker.design.pairs import Pair, Verdict
 from whichworker.design.rounds import TWIN, Heard, Round, random_round
@@ -28,8 +28,9 @@ class Race:
     """Rounds in, decisions out.
 
     Every arm alive runs in each round. An arm leaves when it is claimed worse than one that is
-    alive. The race of the leader ends when the arms left are tied with it, or none is left; with
-    `claims="all"` it ends when all pairs are settled. When an arm alive fails, the arms that only
+    alive, or is not the best by more than δ. Then the pick is known; the leader goes on with those
+    that have left without a claim. The race of the leader ends when all are claimed slower than
+    it, or tied with it; with `claims="all"` it ends when all pairs are settled. When an arm alive fails, the arms that only
     it had driven out compete again. Claims are valid whenever you look.
     """
 
@@ -172,6 +173,19 @@ class Race:
         )
         return forecast.rounds_to_decide(outlook, limit=self._limit, gap=math.log1p(self.delta))
 
+    def rounds_to_pick(self, first: str, second: str) -> int | None:
+        """How many more rounds until one of two arms that are alive leaves by the boundary alone.
+
+        None if one has left already, or if it would take more than a thousand.
+        """
+        known, a, b = self._now(), self._places[first], self._places[second]
+        if known is None or not {first, second} <= set(self.alive) or not known.rounds[a, b]:
+            return None
+        behind = abs(float(known.mean[a, b]))
+        whole = rounds_needed(behind, *self._seen(a, b), contenders=len(self.arms), delta=self.delta, alpha=self.alpha)
+        more = max(1, math.ceil(whole - known.rounds[a, b]))
+        return more if more <= forecast.FARTHEST_FORECAST else None
+
     def _running(self) -> list[str]:
         working = [name for name in self.arms if name not in self.failed]
         if not working or (len(working) > 1 and self.rounds < FIRST_DECISION):
@@ -185,7 +199,14 @@ class Race:
                 for name in working
                 if name not in listed or any(self._verdict(name, other) == "undetermined" for other in working if other != name)
             ]
-        return [] if self.picked else self.alive
+        return self.alive if not self.picked else self._unplaced()
+
+    def _unplaced(self) -> list[str]:
+        """The leader and those that have left without a claim: the pick is known, but not whether they are slower or tied."""
+        leader = self.leader()
+        open_ = [name for name in self.dropped if name not in self.failed and leader and self._verdict(leader, name) == "undetermined"]
+        open_ = [name for name in open_ if not any(self._verdict(name, other) == "worse" for other in self.arms if other != name)]
+        return [leader, *open_] if leader and open_ else []
 
     def _count_alone(self, heard: Iterable[Heard]) -> None:
         """A round of one arm compares nothing; it counts towards listing that arm."""
@@ -225,12 +246,28 @@ class Race:
             self._twin_evidence = max(self._twin_evidence, math.exp(min(700.0, seen)))
 
     def _drop(self) -> None:
-        """Take out the arms that are claimed worse than one that is alive."""
+        """Take out the arms that are claimed worse than one that is alive, or are not the best by more than δ."""
         if self.claims == "all":
             return
+        for name in [name for name in self.dropped if any(self._verdict(name, other) == "better" for other in self.alive)]:
+            self.dropped.remove(name)
         for name in self.alive:
-            if any(self._verdict(name, other) == "worse" for other in self.alive if other != name):
+            if any(self._verdict(name, other) == "worse" or self._behind(name, other) for other in self.alive if other != name):
                 self.dropped.append(name)
+
+    def _behind(self, name: str, other: str) -> bool:
+        """Whether an arm is not the best by more than δ, as that one is ahead of it."""
+        known, a, b = self._now(), self._places[name], self._places[other]
+        if known is None:
+            return False
+        ahead = float(known.mean[b, a])
+        return is_behind(ahead, *self._seen(a, b), contenders=len(self.arms), delta=self.delta, alpha=self.alpha)
+
+    def _seen(self, a: int, b: int) -> tuple[float, int, float]:
+        """The standard error of a pair, its rounds and its degrees of freedom."""
+        known = self._now()
+        assert known is not None
+        return float(known.error[a, b]), int(known.rounds[a, b]), float(known.freedom[a, b])
 
     def _verdict(self, first: str, second: str) -> Verdict:
         a, b = self._places[first], self._places[second]

@@ -28,15 +28,23 @@ def verdict_of(race: Race | None, sliced: Sliced, validity: Validity) -> RaceVer
     tied: list[str] = []
     open_: list[str] = []
     behind: list[str] = []
+    passed: list[str] = []
+    slower = {pair.second if pair.verdict == "better" else pair.first for pair in race.pairs() if pair.verdict in ("better", "worse")}
     for pair in race.pairs():
         if leader in (pair.first, pair.second):
             other = pair.second if pair.first == leader else pair.first
-            out = other in race.dropped  # claimed worse than an arm that is still in the race, if not than the leader itself
-            (behind if out else tied if pair.verdict == "tie" else open_ if pair.verdict == "undetermined" else behind).append(other)
+            if pair.verdict == "tie":
+                tied.append(other)
+            elif pair.verdict != "undetermined" or (other in race.dropped and other in slower):
+                behind.append(other)  # claimed worse than the leader, or than another arm that was ahead of it
+            else:
+                (passed if other in race.dropped else open_).append(other)
     if short := [name for name in race.alive if name not in race.listed]:
         text = f"Not decided: the time ended before {_listed(short)} had {FIRST_DECISION} rounds; give it more with --time"
         others = (*open_, *(name for name in short if name != leader))
-        return RaceVerdict(state="undecided", headline=text, leader=leader, tied_with=tuple(tied), undecided_against=others)
+        return RaceVerdict(
+            state="undecided", headline=text, leader=leader, tied_with=tuple(tied), undecided_against=others, not_better=tuple(passed)
+        )
     if open_:
         rounds = rounds_to_decide(race)
         seconds = rounds * seconds_of_a_round(sliced) if rounds is not None else None
@@ -46,13 +54,15 @@ def verdict_of(race: Race | None, sliced: Sliced, validity: Validity) -> RaceVer
             leader=leader,
             tied_with=tuple(tied),
             undecided_against=tuple(open_),
+            not_better=tuple(passed),
             seconds_to_decide=seconds,
         )
     if tied:
         verb = "is" if len(tied) == 1 else "are"
         text = f"Tied: {_listed(tied)} {verb} within {race.delta:.0%} of {leader}, which leads. Take the cheapest."
-        return RaceVerdict(state="tied", headline=text, leader=leader, tied_with=tuple(tied))
-    return RaceVerdict(state="clear", headline=_clear(leader, behind), leader=leader)
+        return RaceVerdict(state="tied", headline=text, leader=leader, tied_with=tuple(tied), not_better=tuple(passed))
+    text = _leads(leader, behind, passed, race.delta) if passed else _clear(leader, behind)
+    return RaceVerdict(state="clear", headline=text, leader=leader, not_better=tuple(passed))
 
 
 def _too_short(race: Race | None, sliced: Sliced) -> RaceVerdict:
@@ -65,13 +75,14 @@ def _too_short(race: Race | None, sliced: Sliced) -> RaceVerdict:
 
 
 def rounds_to_decide(race: Race) -> int | None:
-    """How many more rounds would likely settle every open pair of the leader; None if that is too many, or none is open."""
+    """How many more rounds would likely decide the leader against everyone that is alive; None if that is too many, or nobody is open."""
     leader = race.leader()
-    waits = [
-        race.rounds_to_decide(pair.first, pair.second)
-        for pair in race.pairs()
-        if pair.verdict == "undetermined" and leader in (pair.first, pair.second) and not {pair.first, pair.second} & {*race.dropped}
-    ]
+    waits = []
+    for pair in race.pairs():
+        names = {pair.first, pair.second}
+        if pair.verdict == "undetermined" and leader in names and not names & {*race.dropped}:
+            either = race.rounds_to_decide(pair.first, pair.second), race.rounds_to_pick(pair.first, pair.second)
+            waits.append(min((wait for wait in either if wait is not None), default=None))
     known = [wait for wait in waits if wait is not None]
     return max(known) if known and len(known) == len(waits) else None
 
@@ -87,6 +98,13 @@ def _clear(leader: str, behind: Sequence[str]) -> str:
         return f"{leader} is the only server setup that could be measured"
     others = "the other server setup" if len(behind) == 1 else f"all {len(behind)} other server setups"
     return f"Clear winner: {leader} is faster than {others}"
+
+
+def _leads(leader: str, behind: Sequence[str], passed: Sequence[str], delta: float) -> str:
+    """Nobody is better by more than δ, but not everybody is claimed to be slower."""
+    verb = "is" if len(passed) == 1 else "are"
+    faster = f"is faster than {len(behind)} of the others, and " if behind else "leads: "
+    return f"Deploy {leader}: it {faster}{_listed(passed)} {verb} not better by more than {delta:.0%}".replace("it leads: ", "")
 
 
 def _undecided(leader: str, others: Sequence[str], seconds: float | None) -> str:

@@ -22,6 +22,7 @@ MARKS: dict[Relation, str] = {
     "faster": "M0-6 5.5 4.5h-11z",
     "slower": "M0 6 5.5-4.5h-11z",
     "undetermined": "M-4.5-4.5h9v9h-9z",
+    "not-better": "M-6-3h12v6h-12z",
     "dropped": "M-4.5-4.5 4.5 4.5M-4.5 4.5 4.5-4.5",
     "open": "M-4 0a4 4 0 1 1 8 0a4 4 0 1 1-8 0z",
 }

@@ -11,7 +11,7 @@ from typing import Literal
 
 from whichworker.result import ArmResult, Claim, RaceVerdict, Ratio, Result
 
-Relation = Literal["leader", "tie", "faster", "slower", "undetermined", "dropped", "open"]
+Relation = Literal["leader", "tie", "faster", "slower", "undetermined", "not-better", "dropped", "open"]
 Other = tuple[str, Relation]
 Decided = Literal["clear", "tied", "undecided"]
 
@@ -21,6 +21,7 @@ WORDS: dict[Relation, str] = {
     "faster": "faster",
     "slower": "slower",
     "undetermined": "not decided",
+    "not-better": "not better",
     "dropped": "left early",
     "open": "no verdict",
 }
@@ -30,6 +31,7 @@ MEANINGS: dict[Relation, str] = {
     "faster": "faster than the leader",
     "slower": "slower than the leader",
     "undetermined": "not decided against the leader",
+    "not-better": "not better than the leader by more than the difference that matters",
     "dropped": "left early, nothing claimed",
     "open": "no verdict against the leader",
 }
@@ -100,9 +102,11 @@ def _standing(result: Result, arm: ArmResult) -> Standing:
 
 
 def _of_those_that_left(verdict: RaceVerdict | None, name: str) -> Relation:
-    """Whoever leaves is claimed slower than someone; before verdicts, nothing was claimed."""
+    """Whoever leaves is claimed slower than someone, or not better than the leader; before verdicts, nothing was claimed."""
     if verdict is None:
         return "dropped"
+    if name in verdict.not_better:
+        return "not-better"
     return "undetermined" if name in verdict.undecided_against else "slower"
 
 

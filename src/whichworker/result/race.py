@@ -102,8 +102,9 @@ class Claim(Struct, frozen=True, kw_only=True):
 class RaceVerdict(Struct, frozen=True, kw_only=True):
     """How sure the answer is.
 
-    `clear`: the leader is faster than every other arm. `tied`: whoever is left is within delta of it. `undecided`: the time ended before
-    the leader was told apart from somebody; `seconds_to_decide` is about how much more it takes, null if that is more than is sensible.
+    `clear`: deploy the leader, as every other arm is slower, or `not_better`: not faster than the leader by more than delta, without a
+    claim that it is slower. `tied`: whoever is left is within delta of it. `undecided`: the time ended before the leader was told apart
+    from somebody; `seconds_to_decide` is about how much more it takes, null if that is more than is sensible.
     """
 
     state: Literal["clear", "tied", "undecided", "invalid"]
@@ -111,6 +112,7 @@ class RaceVerdict(Struct, frozen=True, kw_only=True):
     leader: str | None = None
     tied_with: tuple[str, ...] = ()
     undecided_against: tuple[str, ...] = ()
+    not_better: Annotated[tuple[str, ...], Meta(description="left early: not faster than the leader by more than delta")] = ()
     seconds_to_decide: float | None = None
 
 

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +98,12 @@ def test_an_asgi_server_is_refused_for_a_wsgi_app(tmp_path: Path) -> None:
 def test_a_dry_run_measures_nothing(tmp_path: Path) -> None:
     done = run("race", "faults:application", "--servers", "waitress", "--dry-run", state=tmp_path)
     assert done.returncode == 0
-    assert "at most 6 min 00 s" in done.stderr
+    assert "at most 2 min 00 s" in done.stderr
     assert not tmp_path.joinpath("runs").exists()
 
 
 def test_ctrl_c_keeps_everything_and_resume_goes_on(tmp_path: Path) -> None:
-    begun = interrupted_after_a_block(tmp_path, signal.SIGINT)
+    begun = interrupted_in_a_round(tmp_path, signal.SIGINT)
     assert begun.returncode == 130, begun.stderr
     assert "--resume" in begun.stderr
     assert not processes_with(f"TMPDIR={tmp_path}")
@@ -112,13 +111,13 @@ def test_ctrl_c_keeps_everything_and_resume_goes_on(tmp_path: Path) -> None:
     assert before[-1] == {**before[-1], "record": "session", "ended": "interrupted"}
     done = resumed(tmp_path)
     assert done["run"]["finished"]
-    whole = [record["number"] for record in journal(tmp_path) if record["record"] == "block" and not record.get("abandoned")]
-    assert whole == [1, 2, 3, 4], "no whole block is measured twice"
-    assert Counter(window["arm"] for window in done["windows"]) == {"waitress": 4}
+    whole = whole_rounds(tmp_path)
+    assert whole == list(range(1, done["blocks"] + 1)), "no whole round is measured twice"
+    assert done["blocks"] >= 4
 
 
 def test_a_killed_run_leaves_nothing_running_and_can_be_resumed(tmp_path: Path) -> None:
-    begun = interrupted_after_a_block(tmp_path, signal.SIGKILL)
+    begun = interrupted_in_a_round(tmp_path, signal.SIGKILL)
     assert begun.returncode == -signal.SIGKILL
     deadline = time.monotonic() + 2
     while processes_with(f"TMPDIR={tmp_path}") and time.monotonic() < deadline:
@@ -126,47 +125,52 @@ def test_a_killed_run_leaves_nothing_running_and_can_be_resumed(tmp_path: Path) 
     assert not processes_with(f"TMPDIR={tmp_path}")
     done = resumed(tmp_path)
     assert done["run"]["finished"]
-    records = journal(tmp_path)
-    torn = [record["number"] for record in records if record["record"] == "block" and record.get("abandoned")]
-    assert torn == [2], "the block that the kill tore is abandoned, then run again whole"
-    assert done["blocks"] == 4
+    torn = [record["number"] for record in journal(tmp_path) if record["record"] == "round" and record.get("abandoned")]
+    whole = whole_rounds(tmp_path)
+    assert len(torn) <= 1 and set(torn) <= set(whole), "the round that the kill tore is abandoned, then run again whole"
+    assert whole == list(range(1, done["blocks"] + 1))
 
 
-def interrupted_after_a_block(state: Path, number: signal.Signals) -> subprocess.CompletedProcess[str]:
-    """Begin a race and interrupt it in the middle of its second block."""
-    argv = [*TOOL, "race", "faults:application", "--servers", "waitress", "--connections", "2", "--time", "60s", "--seed", "7"]
+def interrupted_in_a_round(state: Path, number: signal.Signals) -> subprocess.CompletedProcess[str]:
+    """Begin a race of two copies and interrupt it in the middle of its second round, or a little later."""
+    argv = [*TOOL, "race", "faults:application", "--servers", "waitress,waitress", "--connections", "2", "--time", "20s", "--seed", "7"]
     environment = {**os.environ, "WHICHWORKER_STATE": str(state)}
     with subprocess.Popen(argv, cwd=PROJECTS, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tool:
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and not (list(state.glob("runs/*/*/journal.jsonl")) and in_second_block(journal(state))):
+        while time.monotonic() < deadline and not (list(state.glob("runs/*/*/journal.jsonl")) and in_second_round(journal(state))):
             time.sleep(0.02)
         tool.send_signal(number)
         out, err = tool.communicate(timeout=30)
     return subprocess.CompletedProcess(argv, tool.returncode, out, err)
 
 
-def in_second_block(records: list[dict[str, Any]]) -> bool:
-    """Whether one window of the second block is measured."""
-    return any(record["record"] == "window" and record["block"] == 2 for record in records)
+def in_second_round(records: list[dict[str, Any]]) -> bool:
+    """Whether one slice of the second round is measured."""
+    return any(record["record"] == "slice" and record["round"] == 2 for record in records)
+
+
+def whole_rounds(state: Path) -> list[int]:
+    """The numbers of the rounds that were measured whole."""
+    return [record["number"] for record in journal(state) if record["record"] == "round" and not record.get("abandoned")]
 
 
 def resumed(state: Path) -> dict[str, Any]:
     """Resume the newest run to its end. One run in twenty may be called invalid by its own twin, as is promised."""
     done = run("race", "--resume", "latest", "--json", "-", state=state)
-    assert done.returncode == 0 or "two copies of" in done.stderr, done.stderr
+    assert done.returncode == 0 or any(words in done.stdout for words in ("identical copies of", "too busy")), done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 
 
 def test_a_resumed_run_takes_no_other_question(tmp_path: Path) -> None:
-    interrupted_after_a_block(tmp_path, signal.SIGTERM)
+    interrupted_in_a_round(tmp_path, signal.SIGTERM)
     done = run("race", "--resume", "latest", "--delta", "9%", state=tmp_path)
     assert done.returncode == 2
     assert "--delta cannot be changed" in done.stderr
 
 
 def test_a_full_disk_stops_the_run_with_a_message_and_no_server_left(tmp_path: Path) -> None:
-    argv = [*TOOL, "race", "faults:application", "--servers", "waitress", "--connections", "2", "--time", "60s"]
+    argv = [*TOOL, "race", "faults:application", "--servers", "waitress,waitress", "--connections", "2", "--time", "60s"]
     done = subprocess.run(
         argv,
         cwd=PROJECTS,

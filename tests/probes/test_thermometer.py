@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from whichworker.probes.cpu import process_cpu_seconds
-from whichworker.probes.thermometer import LEAST_READINGS, ROOM, SLOWEST, Thermometer, calibrated, trimmed, turn
+from whichworker.probes.thermometer import KEPT, LEAST_READINGS, SLOWEST, Thermometer, calibrated, trimmed, turn
 
 CORE = min(os.sched_getaffinity(0))
 PATIENCE_SECONDS = 20.0
@@ -79,13 +79,16 @@ def test_readings_are_of_the_time_between_two_moments() -> None:
         assert thermometer.seconds(began, ended) == seen, "what was once is not changed by what comes"
 
 
-def test_a_moment_that_is_longer_ago_than_there_is_room_for_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ROOM * 0.004 > 30, "half a minute at a reading every 4 ms"
+def test_what_nobody_asks_for_is_kept_for_half_a_minute_and_then_forgotten() -> None:
+    assert KEPT * 0.004 > 30, "half a minute at a reading every 4 ms"
     with Thermometer([CORE]) as thermometer:
         began = time.monotonic_ns()
         assert until(lambda: thermometer.seconds(began, time.monotonic_ns()) is not None)
-        monkeypatch.setattr("whichworker.probes.thermometer.ROOM", 1)
-        assert thermometer.seconds(began, time.monotonic_ns()) is None
+        (reader,) = thermometer._readers
+        for at_ns in range(KEPT):
+            reader._readings.append((time.monotonic_ns() + at_ns, 100_000))
+        assert len(reader._readings) == KEPT
+        assert thermometer.seconds(began - 10**9, began) is None
 
 
 def test_there_is_one_for_each_core_and_each_on_its_own() -> None:
@@ -167,10 +170,8 @@ def test_it_ends_with_its_parent() -> None:
 
 
 def test_one_whose_parent_is_gone_before_it_looks_does_not_begin() -> None:
-    fd = os.memfd_create("thermometer")
-    argv = [sys.executable, "-m", "whichworker.probes.thermometer", str(os.getppid()), str(CORE), str(fd)]
-    run = subprocess.run(argv, pass_fds=(fd,), capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
-    os.close(fd)
+    argv = [sys.executable, "-m", "whichworker.probes.thermometer", str(os.getppid()), str(CORE)]
+    run = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert run.returncode == 1 and "is gone" in run.stderr
 
 

@@ -3,7 +3,7 @@
 The speed of a virtual core changes by 10-30 % within a second while nobody else uses it. The loop does what the servers do (json.dumps,
 dict, str): a loop in C explains next to nothing of their rates (docs/decisions/0017).
 
-Run as `python -m whichworker.probes.thermometer PARENT CORE FD`.
+Run as `python -m whichworker.probes.thermometer PARENT CORE`; it writes its readings to standard output.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import contextlib
 import ctypes
 import json
 import math
-import mmap
 import os
 import signal
 import struct
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -28,12 +28,51 @@ PERIOD_SECONDS, TURN_SECONDS = 0.004, 0.0001
 SLOWEST = 0.2
 """This share of the readings is left out: a turn that an interrupt fell into says nothing about the core."""
 LEAST_READINGS = 3
-ROOM = 8192
-"""Readings that are kept: 32 s of them."""
-_COUNT, _ENTRY = struct.Struct("q"), struct.Struct("qq")
-_SIZE = _COUNT.size + ROOM * _ENTRY.size
+KEPT = 8192
+"""Readings that are kept: 32 s of them. A pipe holds 16 s; a reading that finds it full is lost."""
+READ_BYTES = 65536
+_ENTRY = struct.Struct("qq")
 _PR_SET_PDEATHSIG = 1
 _DOCUMENT = {"answer": 42, "birds": ["kiwi", "kea", "weka"], "counts": {"kiwi": 3, "kea": 5.5}, "here": True, "none": None}
+
+
+class Reader:
+    """The readings of one process: when (CLOCK_MONOTONIC) and how long, in nanoseconds."""
+
+    def __init__(self, core: int) -> None:
+        argv = [sys.executable, "-P", "-m", "whichworker.probes.thermometer", str(os.getpid()), str(core)]
+        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
+        assert self.process.stdout is not None
+        self._pipe = self.process.stdout
+        os.set_blocking(self._pipe.fileno(), False)
+        self._readings: deque[tuple[int, int]] = deque(maxlen=KEPT)
+        self._torn = b""
+
+    def between(self, opened_ns: int, closed_ns: int) -> list[int]:
+        """The turns that ended between two moments, newest first."""
+        self._listen()
+        found: list[int] = []
+        for at_ns, spent_ns in reversed(self._readings):
+            if at_ns < opened_ns:
+                break
+            if at_ns <= closed_ns:
+                found.append(spent_ns)
+        return found
+
+    def stop(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.wait()
+        self._pipe.close()
+
+    def _listen(self) -> None:
+        """Take in what has been written since."""
+        with contextlib.suppress(BlockingIOError):
+            while piece := os.read(self._pipe.fileno(), READ_BYTES):
+                text = self._torn + piece
+                whole = len(text) - len(text) % _ENTRY.size
+                self._readings.extend(_ENTRY.iter_unpack(text[:whole]))
+                self._torn = text[whole:]
 
 
 class Thermometer:
@@ -41,13 +80,12 @@ class Thermometer:
 
     def __init__(self, cores: Sequence[int]) -> None:
         self.cores = tuple(cores)
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._maps: list[mmap.mmap] = []
+        self._readers: list[Reader] = []
 
     def __enter__(self) -> Self:
         try:
             for core in self.cores:
-                self._start(core)
+                self._readers.append(Reader(core))
         except BaseException:
             self.stop()
             raise
@@ -59,32 +97,18 @@ class Thermometer:
     @property
     def pids(self) -> tuple[int, ...]:
         """The processes, whose CPU time is nobody else's."""
-        return tuple(process.pid for process in self._processes)
+        return tuple(reader.process.pid for reader in self._readers)
 
     def stop(self) -> None:
         """End the processes."""
-        for process in self._processes:
-            process.kill()
-            process.wait()
-        for shared in self._maps:
-            shared.close()
-        self._processes, self._maps = [], []
+        while self._readers:
+            self._readers.pop().stop()
 
     def seconds(self, opened_ns: int, closed_ns: int) -> float | None:
         """CPU seconds of one turn between two moments of CLOCK_MONOTONIC, the mean of the cores; None with too few readings on one."""
-        found = [trimmed(_between(shared, opened_ns, closed_ns)) for shared in self._maps]
+        found = [trimmed(reader.between(opened_ns, closed_ns)) for reader in self._readers]
         known = [value for value in found if value is not None]
         return sum(known) / len(known) if known and len(known) == len(found) else None
-
-    def _start(self, core: int) -> None:
-        fd = os.memfd_create("thermometer")
-        try:
-            os.ftruncate(fd, _SIZE)
-            argv = [sys.executable, "-P", "-m", "whichworker.probes.thermometer", str(os.getpid()), str(core), str(fd)]
-            self._processes.append(subprocess.Popen(argv, pass_fds=(fd,), stdin=subprocess.DEVNULL, start_new_session=True))
-            self._maps.append(mmap.mmap(fd, _SIZE))
-        finally:
-            os.close(fd)
 
 
 def trimmed(values: Sequence[int]) -> float | None:
@@ -93,19 +117,6 @@ def trimmed(values: Sequence[int]) -> float | None:
         return None
     kept = sorted(values)[: max(1, math.ceil((1 - SLOWEST) * len(values)))]
     return sum(kept) / len(kept) / 1e9
-
-
-def _between(shared: mmap.mmap, opened_ns: int, closed_ns: int) -> list[int]:
-    """The turns that ended between two moments, newest first."""
-    (count,) = _COUNT.unpack_from(shared, 0)
-    found: list[int] = []
-    for number in range(count - 1, max(-1, count - ROOM), -1):
-        at_ns, spent_ns = _ENTRY.unpack_from(shared, _COUNT.size + number % ROOM * _ENTRY.size)
-        if at_ns < opened_ns:
-            break
-        if at_ns <= closed_ns:
-            found.append(spent_ns)
-    return found
 
 
 def turn(times: int) -> None:
@@ -127,9 +138,10 @@ def calibrated() -> int:
     return max(1, round(TURN_SECONDS * 1e9 / best))
 
 
-def run(shared: mmap.mmap) -> None:
-    """Take a reading each period until killed."""
-    times, count = calibrated(), 0
+def run(out: int) -> None:
+    """Take a reading each period until killed; nobody waits for a reader that is slow."""
+    times = calibrated()
+    os.set_blocking(out, False)
     due = time.monotonic()
     while True:
         due = max(due + PERIOD_SECONDS, time.monotonic())
@@ -137,20 +149,19 @@ def run(shared: mmap.mmap) -> None:
         began = time.thread_time_ns()
         turn(times)
         spent = time.thread_time_ns() - began
-        _ENTRY.pack_into(shared, _COUNT.size + count % ROOM * _ENTRY.size, time.monotonic_ns(), spent)
-        count += 1
-        _COUNT.pack_into(shared, 0, count)
+        with contextlib.suppress(BlockingIOError):
+            os.write(out, _ENTRY.pack(time.monotonic_ns(), spent))
 
 
-def main(parent: int, core: int, fd: int) -> None:
+def main(parent: int, core: int) -> None:
     """Measure on a core until the parent ends."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         raise SystemExit("the process that started this one is gone")
     os.sched_setaffinity(0, {core})
-    with contextlib.suppress(KeyboardInterrupt):
-        run(mmap.mmap(fd, _SIZE))
+    with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
+        run(sys.stdout.fileno())
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:4]))
+    main(*map(int, sys.argv[1:3]))

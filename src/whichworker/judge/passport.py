@@ -96,7 +96,7 @@ class Passports:
                 text = f"{name} had not become steady {after}: its numbers hold for such a launch only"
                 yield Finding(code="no-steady-state", severity="warning", arm=name, text=text)
         for name in self.prepared:
-            yield from _drift(name, [math.log(one.throughput_per_second) for one in self.sliced.stretches(name)])
+            yield from _drift(name, self.sliced.at_one_speed(name))
             limited = self.attribution(self.question.arm(name))
             if limited is not None and limited.cause == "load-limited":
                 text = f"{name} did all that the load asked for: {limited.evidence[0]}"

@@ -95,7 +95,7 @@ class SecondStage:
 
     def _unasked(self) -> Iterator[Finding]:
         """Nothing was sought, though it was asked for."""
-        if self.question.slo is None and self.question.rate is None:
+        if not self.question.capacity and self.question.slo is None and self.question.rate is None:
             return
         why = "no arm was ranked in time"
         if self.question.budget.shared:

@@ -20,11 +20,15 @@ MOST_STRETCHES = 40
 
 
 class Stretch(Struct, frozen=True):
-    """One measurement of an arm in a round: responses per second, and CPU seconds of the server for each (None: unknown)."""
+    """One measurement of an arm in a round: responses per second, CPU seconds of the server for each, and the thermometer's turn.
+
+    None is for what could not be known.
+    """
 
     round: int
     rate: float
     cpu_seconds_per_request: float | None
+    turn_seconds: float | None = None
 
 
 class Sliced:
@@ -74,9 +78,7 @@ class Sliced:
 
     def stretches(self, name: str) -> Iterator[WindowResult]:
         """At most forty stretches of rounds of an arm: the geometric mean of the rate and of the CPU per request in each."""
-        width = max(1, -(-self.rounds // MOST_STRETCHES))
-        for number in range(-(-self.rounds // width)):
-            inside = [one for one in self.of(name) if (one.round - 1) // width == number]
+        for number, inside in self._grouped(name):
             if inside:
                 spent = [one.cpu_seconds_per_request for one in inside if one.cpu_seconds_per_request is not None]
                 yield WindowResult(
@@ -85,6 +87,20 @@ class Sliced:
                     throughput_per_second=_geometric([one.rate for one in inside]),
                     cpu_seconds_per_request=_geometric(spent) if spent else None,
                 )
+
+    def at_one_speed(self, name: str) -> list[float]:
+        """Log rates of the same stretches as if the core had always had the same speed; of an older journal as they were."""
+        found = []
+        for _, inside in self._grouped(name):
+            known = [math.log(one.rate * (one.turn_seconds or 1.0)) for one in inside]
+            if known and len({one.turn_seconds is None for one in inside}) == 1:
+                found.append(sum(known) / len(known))
+        return found
+
+    def _grouped(self, name: str) -> Iterator[tuple[int, list[Stretch]]]:
+        width = max(1, -(-self.rounds // MOST_STRETCHES))
+        for number in range(-(-self.rounds // width)):
+            yield number, [one for one in self.of(name) if (one.round - 1) // width == number]
 
     def _take(self, record: Slice | Window, twin_of: str) -> Iterator[Stretch]:
         name = self._of(record.arm, twin_of)
@@ -102,7 +118,7 @@ class Sliced:
             return
         if isinstance(record, Slice):
             spent = record.server_cpu_seconds / record.responses if record.server_cpu_seconds is not None and record.responses else None
-            yield Stretch(record.round, record.requests / record.seconds, spent)
+            yield Stretch(record.round, record.requests / record.seconds, spent, record.turn_seconds)
         else:
             self.launches[name] = self.launches.get(name, 0) + 1
             yield Stretch(record.block, record.reading.throughput_per_second, record.reading.cpu_seconds_per_request)

@@ -90,7 +90,7 @@ def print_checked(console: Console, promise: Promise, checked: Sequence[Check]) 
     rate = units.show_rate(promise.throughput_per_second)
     console.print(Text(f"promised   {promise.arm} at {rate}/s, run {promise.run}; each file in turn with what was raced", "dim"))
     for one in checked:
-        mark, style = MARKS["passed" if one.kept else "failed"]
+        mark, style = MARKS["passed" if one.kept else "failed"] if not one.undetermined else ("?", "yellow")
         seen = f"{one.ratio:.0%} of it ({one.low:.0%} to {one.high:.0%})" if one.ratio and one.low and one.high else ""
         console.print(Text.assemble((f"{mark:<3}", style), f"{one.file:<24} {seen}"))
         for text in one.said:

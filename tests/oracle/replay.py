@@ -85,8 +85,9 @@ def replay(
     launch_sd: float = 0.012,
     most_seconds: float = 300.0,
     delta: float = 0.03,
+    to_the_end: bool = False,
 ) -> Ending:
-    """One race of arms whose log rates differ by `gaps`, with launches that differ by `launch_sd`, until its pick is known."""
+    """One race of arms whose log rates differ by `gaps`, with launches that differ by `launch_sd`, until its pick is known, or `to_the_end`."""
     names = [f"arm-{place:02d}" for place in range(len(gaps))]
     by_name = dict(zip(names, gaps, strict=True))
     by_name[TWIN] = gaps[0]
@@ -99,6 +100,8 @@ def replay(
             at, log, turn = stream.next()
             slices.append(Heard(name, place, generation, log + by_name[name] + launches[name], at, turn))
         race.enter(planned.number, slices)
+        if race.picked and race.listed and not to_the_end:
+            break
         loaded += float(np.median(seen.taken))
         if loaded >= LOAD_SECONDS:
             stream.skip(seen.launch * len(set(planned.order)))

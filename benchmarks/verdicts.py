@@ -33,8 +33,8 @@ def main() -> None:
         f"Recorded {about['date']} on {about['machine']}: slices of {about['copies']} identical launches of `{about['server']}`",
         "that were alive together, launched anew every ten seconds. Any slice may stand for a slice of any arm, so the gap of",
         "the first arm is planted, and so are launches that differ by 1.2 %.",
-        f"{RACES} replays a row, {ARMS} arms, δ = 3 %; made by `python -m benchmarks.verdicts`. The pick is known when the",
-        "leader is claimed faster than, or tied with, every arm. Seconds are wall time with the preflight (1.6 s an arm),",
+        f"{RACES} replays a row, {ARMS} arms, δ = 3 %; made by `python -m benchmarks.verdicts`. The pick is known when",
+        "every other arm is slower, tied, or not better by more than δ. Seconds are wall time with the preflight (1.6 s an arm),",
         "medians; a race that has no pick after 300 s of measuring is counted with that time.",
         "",
     ]

@@ -87,7 +87,10 @@ def replay(
     delta: float = 0.03,
     to_the_end: bool = False,
 ) -> Ending:
-    """One race of arms whose log rates differ by `gaps`, with launches that differ by `launch_sd`, until its pick is known, or `to_the_end`."""
+    """One race of arms whose log rates differ by `gaps`, with launches that differ by `launch_sd`.
+
+    It ends when its pick is known, or `to_the_end`.
+    """
     names = [f"arm-{place:02d}" for place in range(len(gaps))]
     by_name = dict(zip(names, gaps, strict=True))
     by_name[TWIN] = gaps[0]

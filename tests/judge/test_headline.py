@@ -10,6 +10,7 @@ import pytest
 from tests.judge.stories import END, OldStory, Story, rate_of
 
 from whichworker.design.rounds import TWIN
+from whichworker.judge import headline
 from whichworker.judge.headline import LAUNCHES, rounds_to_decide, seconds_of_a_round, verdict_of
 from whichworker.judge.slices import Sliced
 from whichworker.result import RaceVerdict, Validity
@@ -129,3 +130,14 @@ def test_a_leader_of_too_few_rounds_is_no_winner(tmp_path: Path) -> None:
 def test_rounds_of_old_journals_have_no_seconds(tmp_path: Path) -> None:
     story = OldStory(tmp_path).blocks(2).add(END)
     assert seconds_of_a_round(Sliced(story.journal())) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("behind", "passed", "words"),
+    [
+        (("a", "b"), ("c",), "Deploy x: it is faster than 2 of the others, and c is not better by more than 3%"),
+        ((), ("c", "d"), "Deploy x: c and d are not better by more than 3%"),
+    ],
+)
+def test_who_left_without_a_claim_is_not_called_slower(behind: tuple[str, ...], passed: tuple[str, ...], words: str) -> None:
+    assert headline._leads("x", behind, passed, 0.03) == words

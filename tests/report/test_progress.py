@@ -174,3 +174,13 @@ def test_names_are_not_markup() -> None:
     printer.failed(hostile, (Failure(kind="start", count=1, sample=hostile),))
     printer.slice(hostile, seen(1000.0), replace(BASE, leader=hostile))
     assert text_of(printer).count(hostile) == 4
+
+
+def test_when_the_pick_is_known_nobody_reads_that_one_is_still_in_the_race() -> None:
+    printer = printer_of(live=False)
+    printer.settled(settled())
+    before = len(text_of(printer))
+    slices(printer, rounds=1, round_seconds=2.0, alive=1)
+    line = text_of(printer)[before:]
+    assert "nobody else can be better" in line
+    assert "1 of 3" not in line

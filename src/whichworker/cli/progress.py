@@ -123,6 +123,8 @@ class Printer(Lines):
         return f"round {progress.round}: {leads}{self._in_race(progress)}, {_left(progress)}"
 
     def _in_race(self, progress: Progress) -> str:
+        if progress.alive == 1 < self._contenders:
+            return "nobody else can be better, the close ones are compared on"
         of_all = f" of {self._contenders}" if self._contenders else ""
         return f"{progress.alive}{of_all} still in the race"
 

@@ -103,8 +103,8 @@ def _clear(leader: str, behind: Sequence[str]) -> str:
 def _leads(leader: str, behind: Sequence[str], passed: Sequence[str], delta: float) -> str:
     """Nobody is better by more than δ, but not everybody is claimed to be slower."""
     verb = "is" if len(passed) == 1 else "are"
-    faster = f"is faster than {len(behind)} of the others, and " if behind else "leads: "
-    return f"Deploy {leader}: it {faster}{_listed(passed)} {verb} not better by more than {delta:.0%}".replace("it leads: ", "")
+    faster = f"it is faster than {len(behind)} of the others, and " if behind else ""
+    return f"Deploy {leader}: {faster}{_listed(passed)} {verb} not better by more than {delta:.0%}"
 
 
 def _undecided(leader: str, others: Sequence[str], seconds: float | None) -> str:

@@ -25,7 +25,9 @@ class BuildMaybe(build_ext):
         try:
             super().build_extension(ext)
         except Exception:
-            sys.stderr.write("whichworker: the native load engine was not built; the slower one in Python will be used\n")
+            sys.stderr.write(
+                "whichworker: the native load engine was not built; the slower one in Python will be used\n"
+            )
             # One that an earlier build left would not be of these sources.
             Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
             raise

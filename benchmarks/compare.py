@@ -38,11 +38,15 @@ def main() -> None:
     # Away from the generators' core; the server's is busier than this process by far.
     os.sched_setaffinity(0, {server_core})
     with cheap_server(server_core) as server:
-        for tool in tools:  # what is loaded from disk or installed for the first time is not measured
+        for (
+            tool
+        ) in tools:  # what is loaded from disk or installed for the first time is not measured
             run_tool(tool, server.url, 16, REHEARSAL_SECONDS, core)
         trials = []
         for connections in asked.connections:
-            trials += run_rounds(tools, server.url, connections, asked.rounds, asked.seconds, core, _tell)
+            trials += run_rounds(
+                tools, server.url, connections, asked.rounds, asked.seconds, core, _tell
+            )
         counts = (1, max(asked.connections)) if asked.memory and max(asked.connections) > 1 else ()
         memory = measure_memory(tools, server.url, counts, core)
     versions = {tool.name: tool.version() for tool in tools}
@@ -73,18 +77,41 @@ def _installable(tool: Tool) -> bool:
 def _allow_many_sockets() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most != resource.RLIM_INFINITY and most < FEWEST_FDS:
-        sys.exit(f"at most {most} open files are allowed, {FEWEST_FDS} are needed; hint: ulimit -Hn")
+        sys.exit(
+            f"at most {most} open files are allowed, {FEWEST_FDS} are needed; hint: ulimit -Hn"
+        )
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description=__doc__)
-    parser.add_argument("--tools", type=_tools, default=",".join(TOOLS), help="some of %(default)s; wrk is always run")
-    parser.add_argument("--connections", type=_connections, default=CONNECTIONS, help="default %(default)s")
-    parser.add_argument("--rounds", type=_bounded(1, MOST_ROUNDS), default=7, help="default %(default)s")
-    parser.add_argument("--seconds", type=_bounded(1, MOST_SECONDS), default=2, help="of each run, default %(default)s")
-    parser.add_argument("--no-memory", dest="memory", action="store_false", help="leave the memory runs out")
-    parser.add_argument("--output", type=Path, default=HERE, help="folder of the results, default the one of the benchmarks")
+    parser.add_argument(
+        "--tools",
+        type=_tools,
+        default=",".join(TOOLS),
+        help="some of %(default)s; wrk is always run",
+    )
+    parser.add_argument(
+        "--connections", type=_connections, default=CONNECTIONS, help="default %(default)s"
+    )
+    parser.add_argument(
+        "--rounds", type=_bounded(1, MOST_ROUNDS), default=7, help="default %(default)s"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=_bounded(1, MOST_SECONDS),
+        default=2,
+        help="of each run, default %(default)s",
+    )
+    parser.add_argument(
+        "--no-memory", dest="memory", action="store_false", help="leave the memory runs out"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=HERE,
+        help="folder of the results, default the one of the benchmarks",
+    )
     return parser.parse_args()
 
 
@@ -104,7 +131,9 @@ def _connections(text: str) -> list[int]:
 def _bounded(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not text.isdecimal() or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"not a whole number between {least} and {most}: {text!r}")
+            raise argparse.ArgumentTypeError(
+                f"not a whole number between {least} and {most}: {text!r}"
+            )
         return int(text)
 
     return read

@@ -44,10 +44,16 @@ def planted(*arms: dict[str, object]) -> Callable[[float, int], Question]:
     def question(seconds: float, seed: int) -> Question:
         asked = faulty_question([(SERVER, "")] * len(arms), seconds=seconds, connections=None)
         with_work = tuple(
-            msgspec.structs.replace(arm, environment={"WORK": str(WORK), **{name: str(value) for name, value in of.items()}})
+            msgspec.structs.replace(
+                arm,
+                environment={"WORK": str(WORK), **{name: str(value) for name, value in of.items()}},
+            )
             for arm, of in zip(asked.arms, arms, strict=True)
         )
-        apps = {label: msgspec.structs.replace(app, wsgi="planted:application") for label, app in asked.apps.items()}
+        apps = {
+            label: msgspec.structs.replace(app, wsgi="planted:application")
+            for label, app in asked.apps.items()
+        }
         return msgspec.structs.replace(asked, arms=with_work, apps=apps, seed=seed)
 
     return question
@@ -60,7 +66,9 @@ def slower(share: float) -> dict[str, object]:
 
 def usual(seconds: float, seed: int) -> Question:
     """The twelve usual arms on the built-in Django project."""
-    question, _ = ask("builtin:django", RaceOptions(time=seconds, seed=seed), Path.cwd(), places.cache_folder())
+    question, _ = ask(
+        "builtin:django", RaceOptions(time=seconds, seed=seed), Path.cwd(), places.cache_folder()
+    )
     return question
 
 
@@ -88,7 +96,13 @@ def run(name: str, seconds: float, seed: int) -> dict[str, Any]:
         planned = investigation.plan(question, [], Path(folder), places.cache_folder(), Silent())
         began = time.monotonic()
         result = investigation.carry_out(planned, Silent(), "whichworker race")
-        return {"scenario": name, "time": seconds, "seed": seed, "wall": time.monotonic() - began, **seen(result)}
+        return {
+            "scenario": name,
+            "time": seconds,
+            "seed": seed,
+            "wall": time.monotonic() - began,
+            **seen(result),
+        }
 
 
 def seen(result: Result) -> dict[str, Any]:
@@ -106,19 +120,33 @@ def seen(result: Result) -> dict[str, Any]:
         "rounds": result.blocks,
         "launches": sum(arm.launches for arm in result.arms),
         "refused": sum(arm.repeats for arm in result.arms),
-        "findings": sorted({finding.code for finding in result.findings if finding.severity != "info"}),
+        "findings": sorted(
+            {finding.code for finding in result.findings if finding.severity != "info"}
+        ),
     }
 
 
 def neighbour(share: float, seconds: float, seed: int) -> subprocess.Popen[bytes]:
     """Somebody else on the same cores."""
-    argv = [sys.executable, "-m", "benchmarks.neighbour", "--share", str(share), "--seconds", str(seconds), "--seed", str(seed)]
+    argv = [
+        sys.executable,
+        "-m",
+        "benchmarks.neighbour",
+        "--share",
+        str(share),
+        "--seconds",
+        str(seconds),
+        "--seed",
+        str(seed),
+    ]
     return subprocess.Popen(argv)
 
 
 def main(words: Sequence[str]) -> None:
     """Run a scenario several times, or print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("scenario", nargs="*", choices=[[], *SCENARIOS])
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--time", type=float, default=60.0)
@@ -139,11 +167,30 @@ def main(words: Sequence[str]) -> None:
                 file.write(json.dumps(row) + "\n")
             print(
                 json.dumps(
-                    {name: row[name] for name in ("scenario", "seed", "wall", "valid", "state", "leader", "claims", "rounds", "findings")}
+                    {
+                        name: row[name]
+                        for name in (
+                            "scenario",
+                            "seed",
+                            "wall",
+                            "valid",
+                            "state",
+                            "leader",
+                            "claims",
+                            "rounds",
+                            "findings",
+                        )
+                    }
                 )
             )
     if asked.table:
-        say("\n".join(table([json.loads(line) for line in RECORD.read_text(encoding="utf-8").splitlines()])))
+        say(
+            "\n".join(
+                table(
+                    [json.loads(line) for line in RECORD.read_text(encoding="utf-8").splitlines()]
+                )
+            )
+        )
 
 
 def say(text: str) -> None:
@@ -162,10 +209,18 @@ def table(rows: Sequence[dict[str, Any]]) -> list[str]:
     for row in rows:
         groups.setdefault((row["scenario"], row["time"], row["neighbour"]), []).append(row)
     for (name, seconds, share), found in groups.items():
-        states = ", ".join(f"{sum(row['state'] == state for row in found)} {state}" for state in sorted({row["state"] for row in found}))
-        claimed, valid = sum(bool(row["claims"]) for row in found), sum(row["valid"] == "valid" for row in found)
+        states = ", ".join(
+            f"{sum(row['state'] == state for row in found)} {state}"
+            for state in sorted({row["state"] for row in found})
+        )
+        claimed, valid = (
+            sum(bool(row["claims"]) for row in found),
+            sum(row["valid"] == "valid" for row in found),
+        )
         wall = statistics.median(row["wall"] for row in found)
-        lines.append(f"| {name} | {seconds:g} s | {share:.0%} | {len(found)} | {valid} | {states} | {claimed} | {wall:.0f} |")
+        lines.append(
+            f"| {name} | {seconds:g} s | {share:.0%} | {len(found)} | {valid} | {states} | {claimed} | {wall:.0f} |"
+        )
     return lines
 
 

@@ -22,7 +22,11 @@ from whichworker.race.ready import PORTRAIT_SECONDS
 
 SLICE_SECONDS = 0.05
 LIMIT_SHARE = 0.01
-SLICE, WHOLE, CHEAP = "a slice: clocks of the tree and the cores, twice", "a portrait", "a window in which memory and threads are not read"
+SLICE, WHOLE, CHEAP = (
+    "a slice: clocks of the tree and the cores, twice",
+    "a portrait",
+    "a window in which memory and threads are not read",
+)
 
 TREE = """
 import asyncio, email, http.server, json, os, sys, threading, unittest
@@ -54,24 +58,32 @@ def measure(launch: Launch, windows: int) -> dict[str, float]:
     pids = launch.pids()
     before = snapshot.open_window(pids, own, cores)
     return {
-        SLICE: 2 * cost_of(lambda: (cpu.tree_cpu_seconds(pids), cpu.core_idle_seconds(cores)), windows),
+        SLICE: 2
+        * cost_of(lambda: (cpu.tree_cpu_seconds(pids), cpu.core_idle_seconds(cores)), windows),
         WHOLE: cost_of(lambda: window(launch, own, cores, whole=True), windows),
         CHEAP: cost_of(lambda: window(launch, own, cores, whole=False), windows),
-        "  in the window itself: clocks, twice": 2 * cost_of(lambda: snapshot.read_clocks(pids, own, cores), windows),
+        "  in the window itself: clocks, twice": 2
+        * cost_of(lambda: snapshot.read_clocks(pids, own, cores), windows),
         "  before and after it: the list of processes, twice": 2 * cost_of(launch.pids, windows),
         "    user and system time, twice": 2 * cost_of(lambda: cpu.tree_ticks(pids), windows),
         "    counters of TCP, twice": 2 * cost_of(lambda: network.tcp_counters(pids[0]), windows),
         "    threads before": cost_of(lambda: threads.threads(pids), windows),
-        "    threads after": cost_of(lambda: threads.threads(pids, before.counters.threads), windows),
+        "    threads after": cost_of(
+            lambda: threads.threads(pids, before.counters.threads), windows
+        ),
         "    memory after": cost_of(lambda: memory.tree_memory(pids), windows),
-        "    open files and number of threads after": cost_of(lambda: (memory.open_files(pids), threads.count(pids)), windows),
+        "    open files and number of threads after": cost_of(
+            lambda: (memory.open_files(pids), threads.count(pids)), windows
+        ),
     }
 
 
 def window(launch: Launch, generator: int, cores: list[int], *, whole: bool) -> None:
     """What is done for one window."""
     before = snapshot.open_window(launch.pids(), generator, cores, whole=whole)
-    snapshot.compare(before, snapshot.close_window(launch.pids(), generator, cores, before, whole=whole), cores)
+    snapshot.compare(
+        before, snapshot.close_window(launch.pids(), generator, cores, before, whole=whole), cores
+    )
 
 
 def watch_share(launch: Launch, seconds: float = 5.0) -> float:
@@ -79,12 +91,16 @@ def watch_share(launch: Launch, seconds: float = 5.0) -> float:
     assert launch._warden is not None
     before, began = cpu.process_cpu_seconds(launch._warden.pid) or 0.0, time.monotonic()
     time.sleep(seconds)
-    return ((cpu.process_cpu_seconds(launch._warden.pid) or 0.0) - before) / (time.monotonic() - began)
+    return ((cpu.process_cpu_seconds(launch._warden.pid) or 0.0) - before) / (
+        time.monotonic() - began
+    )
 
 
 def main() -> int:
     """Print the table; status 1 where the snapshots cost more than they may."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     for name, default in (("processes", 20), ("threads", 4), ("windows", 40)):
         parser.add_argument(f"--{name}", type=int, default=default)
     asked = parser.parse_args()
@@ -98,7 +114,14 @@ def main() -> int:
             memory_bytes=2**40,
         )
         with Launch(order) as launch:
-            launch.wait_ready(lambda: "" if launch.log_tail(10**6).count("ready") == asked.processes else "not all are up", 60)
+            launch.wait_ready(
+                lambda: (
+                    ""
+                    if launch.log_tail(10**6).count("ready") == asked.processes
+                    else "not all are up"
+                ),
+                60,
+            )
             found, watching = measure(launch, asked.windows), watch_share(launch)
             shape = f"{len(launch.pids())} processes with {threads.count(launch.pids())} threads, contained by {launch.mode}"
     print(f"{shape}, slices of {SLICE_SECONDS:g} s, portraits of {PORTRAIT_SECONDS:g} s")

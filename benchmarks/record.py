@@ -54,13 +54,19 @@ def main() -> None:
 
 def _record(seconds: float, share: float) -> dict[str, Any]:
     """Slices: when (s), which launch, requests per second, the thermometer's turn (µs), and whether others used the cores."""
-    question, _ = ask("builtin:django", RaceOptions(servers=SERVER, seed=1), Path.cwd(), places.cache_folder())
+    question, _ = ask(
+        "builtin:django", RaceOptions(servers=SERVER, seed=1), Path.cwd(), places.cache_folder()
+    )
     environments, without = overlays.build(question, places.cache_folder(), print)
     assert not without, without
     company = neighbour(share, seconds + 60, 1) if share else None
     found: dict[str, Any] = {"launch_seconds": [], "slices": []}
     try:
-        with tempfile.TemporaryDirectory() as folder, Generator() as generator, Thermometer(question.budget.server_cores) as warmth:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Generator() as generator,
+            Thermometer(question.budget.server_cores) as warmth,
+        ):
             generator.start(question.budget.generator_cores)
             bench = Bench(question, environments, Path(folder), places.cache_folder())
             with Lineup(bench, generator) as lineup:
@@ -88,11 +94,24 @@ def _rounds(lineup: Lineup, court: Court, seconds: float, found: dict[str, Any])
             order = list(lineup.alive.values())
             drawn.shuffle(order)
             for contender in order:
-                asked = SliceOrder(seat=contender.seat, uncounted=part.uncounted, counted=part.counted, most_seconds=1.0)
+                asked = SliceOrder(
+                    seat=contender.seat,
+                    uncounted=part.uncounted,
+                    counted=part.counted,
+                    most_seconds=1.0,
+                )
                 seen, _ = court.slice_of(contender, asked)
                 turn = round(seen.turn_seconds * 1e6, 2) if seen.turn_seconds else None
                 rate = round(seen.requests / seen.seconds, 1)
-                found["slices"].append([round(seen.at - began, 4), contender.generation, rate, turn, bool(seen.refused)])
+                found["slices"].append(
+                    [
+                        round(seen.at - began, 4),
+                        contender.generation,
+                        rate,
+                        turn,
+                        bool(seen.refused),
+                    ]
+                )
     print(f"{len(found['slices'])} slices of {launch} launches", flush=True)
 
 

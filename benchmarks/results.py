@@ -41,7 +41,9 @@ class Record(Struct, frozen=True, kw_only=True):
     trials: list[Trial]
 
 
-def describe(versions: dict[str, str], server_core: int, generator_core: int, rounds: int, seconds: int) -> Setting:
+def describe(
+    versions: dict[str, str], server_core: int, generator_core: int, rounds: int, seconds: int
+) -> Setting:
     """What this machine is, for the reader of the results."""
     return Setting(
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -65,7 +67,9 @@ def _cpu_model() -> str:
 
 def write(record: Record, folder: Path) -> None:
     """Write both files."""
-    (folder / RECORD).write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
+    (folder / RECORD).write_bytes(
+        msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
+    )
     (folder / PAGE).write_text(render(record), encoding="utf-8")
 
 
@@ -110,7 +114,12 @@ def _speed(connections: int, rows: Sequence[Row]) -> list[str]:
         "throughput",
         "CPU per request",
     )
-    lines = [f"## {connections} connections", "", _line(head), _line(["---"] + ["---:"] * (len(head) - 1))]
+    lines = [
+        f"## {connections} connections",
+        "",
+        _line(head),
+        _line(["---"] + ["---:"] * (len(head) - 1)),
+    ]
     for row in rows:
         cost = row.added_cpu_seconds_per_request or row.cpu_seconds_per_request
         lines.append(
@@ -134,27 +143,51 @@ def _checks(rows: Sequence[Row]) -> list[str]:
     if not told:
         return []
     head = ("", "connections", "CPU of the start", "own CPU per request ÷ seen from outside")
-    lines = ["## What whichworker says of itself", "", _line(head), _line(("---", "---:", "---:", "---:"))]
+    lines = [
+        "## What whichworker says of itself",
+        "",
+        _line(head),
+        _line(("---", "---:", "---:", "---:")),
+    ]
     for row in told:
         assert row.start_cpu_seconds is not None
-        lines.append(_line((row.tool, str(row.connections), f"{row.start_cpu_seconds.median:.2f} s", _spread(row.self_report))))
+        lines.append(
+            _line(
+                (
+                    row.tool,
+                    str(row.connections),
+                    f"{row.start_cpu_seconds.median:.2f} s",
+                    _spread(row.self_report),
+                )
+            )
+        )
     return [*lines, ""]
 
 
 def _memory(memory: Sequence[Memory]) -> list[str]:
     if not memory:
         return []
-    few, many = min(entry.connections for entry in memory), max(entry.connections for entry in memory)
+    few, many = (
+        min(entry.connections for entry in memory),
+        max(entry.connections for entry in memory),
+    )
     sizes = {(entry.tool, entry.connections): entry for entry in memory}
     head = ("", f"{few} connection", f"{many} connections", "more", "generator alone: more")
-    lines = ["## Peak resident memory, the whole process tree", "", _line(head), _line(["---"] + ["---:"] * (len(head) - 1))]
+    lines = [
+        "## Peak resident memory, the whole process tree",
+        "",
+        _line(head),
+        _line(["---"] + ["---:"] * (len(head) - 1)),
+    ]
     for tool in dict.fromkeys(entry.tool for entry in memory):
         small, large = sizes[tool, few], sizes[tool, many]
         own = "–"
         if small.generator_bytes is not None and large.generator_bytes is not None:
             own = _megabytes(large.generator_bytes - small.generator_bytes)
         more = _megabytes(large.peak_bytes - small.peak_bytes)
-        lines.append(_line((tool, _megabytes(small.peak_bytes), _megabytes(large.peak_bytes), more, own)))
+        lines.append(
+            _line((tool, _megabytes(small.peak_bytes), _megabytes(large.peak_bytes), more, own))
+        )
     return [*lines, ""]
 
 

@@ -86,7 +86,9 @@ class Memory(Struct, frozen=True, kw_only=True):
 Tell = Callable[[str], None]
 
 
-def run_tool(tool: Tool, url: str, connections: int, seconds: int, core: int, *, watch_memory: bool = False) -> tuple[Usage, Count]:
+def run_tool(
+    tool: Tool, url: str, connections: int, seconds: int, core: int, *, watch_memory: bool = False
+) -> tuple[Usage, Count]:
     """Run a tool once in a folder of its own; raises RuntimeError when it saw an error."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -115,7 +117,15 @@ def run_trial(tool: Tool, url: str, connections: int, at: int, seconds: int, cor
     )
 
 
-def run_rounds(tools: Sequence[Tool], url: str, connections: int, rounds: int, seconds: int, core: int, tell: Tell) -> list[Trial]:
+def run_rounds(
+    tools: Sequence[Tool],
+    url: str,
+    connections: int,
+    rounds: int,
+    seconds: int,
+    core: int,
+    tell: Tell,
+) -> list[Trial]:
     """ABCABC…: neighbours in time are compared, so a machine that drifts does not decide."""
     trials = []
     for at in range(rounds):
@@ -132,16 +142,25 @@ def run_rounds(tools: Sequence[Tool], url: str, connections: int, rounds: int, s
     return trials
 
 
-def measure_memory(tools: Sequence[Tool], url: str, counts: Iterable[int], core: int) -> list[Memory]:
+def measure_memory(
+    tools: Sequence[Tool], url: str, counts: Iterable[int], core: int
+) -> list[Memory]:
     """Peak memory of each tool at each number of connections; never in the runs that are timed."""
     found = []
     for connections in counts:
         for tool in tools:
             if not tool.at:
-                usage, count = run_tool(tool, url, connections, MEMORY_SECONDS, core, watch_memory=True)
+                usage, count = run_tool(
+                    tool, url, connections, MEMORY_SECONDS, core, watch_memory=True
+                )
                 assert usage.peak_bytes is not None
                 found.append(
-                    Memory(tool=tool.name, connections=connections, peak_bytes=usage.peak_bytes, generator_bytes=count.memory_bytes)
+                    Memory(
+                        tool=tool.name,
+                        connections=connections,
+                        peak_bytes=usage.peak_bytes,
+                        generator_bytes=count.memory_bytes,
+                    )
                 )
     return found
 
@@ -167,9 +186,13 @@ def _row(tool: str, connections: int, trials: Sequence[Trial]) -> Row:
         tool=tool,
         connections=connections,
         rate_per_second=Spread.of([run.rate_per_second for run in short]),
-        rate_ratio=Spread.of([run.rate_per_second / other.rate_per_second for run, other in beside]),
+        rate_ratio=Spread.of(
+            [run.rate_per_second / other.rate_per_second for run, other in beside]
+        ),
         cpu_seconds_per_request=Spread.of([1 / run.requests_per_cpu_second for run in short]),
-        requests_per_cpu_ratio=Spread.of([run.requests_per_cpu_second / other.requests_per_cpu_second for run, other in beside]),
+        requests_per_cpu_ratio=Spread.of(
+            [run.requests_per_cpu_second / other.requests_per_cpu_second for run, other in beside]
+        ),
         told_requests_per_cpu_ratio=Spread.of(
             [
                 1 / run.reported_cpu_seconds_per_request / yard[run.round].requests_per_cpu_second
@@ -180,9 +203,18 @@ def _row(tool: str, connections: int, trials: Sequence[Trial]) -> Row:
         ),
         added_cpu_seconds_per_request=Spread.of(costs),
         added_requests_per_cpu_ratio=Spread.of(
-            [1 / cost / yard[run.round].requests_per_cpu_second for cost, (run, _) in zip(costs, pairs, strict=True) if run.round in yard]
+            [
+                1 / cost / yard[run.round].requests_per_cpu_second
+                for cost, (run, _) in zip(costs, pairs, strict=True)
+                if run.round in yard
+            ]
         ),
-        start_cpu_seconds=Spread.of([run.cpu_seconds - run.requests * cost for cost, (run, _) in zip(costs, pairs, strict=True)]),
+        start_cpu_seconds=Spread.of(
+            [
+                run.cpu_seconds - run.requests * cost
+                for cost, (run, _) in zip(costs, pairs, strict=True)
+            ]
+        ),
         self_report=Spread.of(
             [
                 run.reported_cpu_seconds_per_request / cost

@@ -32,7 +32,9 @@ class Usage(Struct, frozen=True, kw_only=True):
     peak_bytes: int | None
 
 
-def run_pinned(argv: Sequence[str], core: int, most_seconds: float, folder: Path, *, watch_memory: bool = False) -> Usage:
+def run_pinned(
+    argv: Sequence[str], core: int, most_seconds: float, folder: Path, *, watch_memory: bool = False
+) -> Usage:
     """Run a command on one core to its end; raises TimeoutError, with the command killed, when it takes too long.
 
     CPU is what wait4 says of the command and of every descendant that was waited for.
@@ -76,7 +78,9 @@ def _ended(pid: int, ends: float, watch: Callable[[], None] | None) -> bool:
         while (left := ends - time.monotonic()) > 0:
             if watch is not None:
                 watch()
-            if select.select([pidfd], [], [], min(left, SAMPLE_SECONDS) if watch is not None else left)[0]:
+            if select.select(
+                [pidfd], [], [], min(left, SAMPLE_SECONDS) if watch is not None else left
+            )[0]:
                 return True
         return False
     finally:
@@ -88,7 +92,9 @@ def core_ticks(core: int) -> int:
     for line in Path("/proc/stat").read_text().splitlines():
         words = line.split()
         if words[0] == f"cpu{core}":
-            user, nice, system, _idle, _wait, interrupts, soft_interrupts, steal = map(int, words[1:9])
+            user, nice, system, _idle, _wait, interrupts, soft_interrupts, steal = map(
+                int, words[1:9]
+            )
             return user + nice + system + interrupts + soft_interrupts + steal
     raise LookupError(f"no core {core} in /proc/stat")
 
@@ -110,7 +116,9 @@ def _tree(root: int) -> list[int]:
     for pid in pids:  # grows while it is read: children of children
         try:
             tasks = list(Path(f"/proc/{pid}/task").iterdir())
-            pids += [int(child) for task in tasks for child in (task / "children").read_text().split()]
+            pids += [
+                int(child) for task in tasks for child in (task / "children").read_text().split()
+            ]
         except (FileNotFoundError, ProcessLookupError):
             continue
     return pids

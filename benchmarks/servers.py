@@ -44,7 +44,9 @@ def built(name: str) -> Path:
     newest = max(source.stat().st_mtime for source in (SOURCES / f"{name}.c", SOURCES / "common.h"))
     if not program.exists() or program.stat().st_mtime < newest:
         BUILD.mkdir(exist_ok=True)
-        fresh = BUILD / f"{name}.{os.getpid()}"  # renamed when whole: another process may build or run it now
+        fresh = (
+            BUILD / f"{name}.{os.getpid()}"
+        )  # renamed when whole: another process may build or run it now
         argv = ["gcc", *_FLAGS, "-o", str(fresh), str(SOURCES / f"{name}.c"), "-lm"]
         subprocess.run(argv, check=True, timeout=BUILD_SECONDS)
         fresh.replace(program)
@@ -61,7 +63,9 @@ def cheap_server(core: int) -> Iterator[Server]:
 @contextlib.contextmanager
 def truth_server(mode: str, core: int, log: Path, seed: int = 1) -> Iterator[Server]:
     """A server of known delays; its log is there when the context has ended."""
-    with _serving([str(built("truth")), "-m", mode, "-c", str(core), "-s", str(seed), "-l", str(log)]) as server:
+    with _serving(
+        [str(built("truth")), "-m", mode, "-c", str(core), "-s", str(seed), "-l", str(log)]
+    ) as server:
         yield server
 
 

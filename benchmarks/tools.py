@@ -49,12 +49,16 @@ class Tool(Struct, frozen=True, kw_only=True):
 def _match(pattern: str, usage: Usage) -> float:
     found = re.search(pattern, usage.output)
     if usage.code != 0 or found is None:
-        raise RuntimeError(f"exit status {usage.code}, and nothing like {pattern!r} in:\n{usage.output[-2000:]}")
+        raise RuntimeError(
+            f"exit status {usage.code}, and nothing like {pattern!r} in:\n{usage.output[-2000:]}"
+        )
     return float(found[1])
 
 
 def _said_by(argv: list[str], pattern: str) -> str:
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=VERSION_SECONDS, check=False)
+    done = subprocess.run(
+        argv, capture_output=True, text=True, timeout=VERSION_SECONDS, check=False
+    )
     found = re.search(pattern, done.stdout + done.stderr)
     return found[1] if found else "unknown"
 
@@ -69,7 +73,10 @@ def _wrk(url: str, connections: int, seconds: int) -> list[str]:
 def _read_wrk(usage: Usage, _: Path) -> Count:
     if "Non-2xx" in usage.output or "Socket errors" in usage.output:
         raise RuntimeError(f"wrk saw errors:\n{usage.output}")
-    return Count(requests=int(_match(r"(\d+) requests in", usage)), rate_per_second=_match(r"Requests/sec:\s+([\d.]+)", usage))
+    return Count(
+        requests=int(_match(r"(\d+) requests in", usage)),
+        rate_per_second=_match(r"Requests/sec:\s+([\d.]+)", usage),
+    )
 
 
 # h2load, in its HTTP/1.1 manner.
@@ -82,7 +89,10 @@ def _h2load(url: str, connections: int, seconds: int) -> list[str]:
 def _read_h2load(usage: Usage, _: Path) -> Count:
     if _match(r"(\d+) failed", usage):
         raise RuntimeError(f"h2load saw errors:\n{usage.output[-2000:]}")
-    return Count(requests=int(_match(r"(\d+) succeeded", usage)), rate_per_second=_match(r"([\d.]+) req/s", usage))
+    return Count(
+        requests=int(_match(r"(\d+) succeeded", usage)),
+        rate_per_second=_match(r"([\d.]+) req/s", usage),
+    )
 
 
 # hey: sees how many cores it may use by its affinity.
@@ -93,30 +103,54 @@ def _hey(url: str, connections: int, seconds: int) -> list[str]:
 
 
 def _read_hey(usage: Usage, _: Path) -> Count:
-    return Count(requests=int(_match(r"\[200\]\s+(\d+) responses", usage)), rate_per_second=_match(r"Requests/sec:\s+([\d.]+)", usage))
+    return Count(
+        requests=int(_match(r"\[200\]\s+(\d+) responses", usage)),
+        rate_per_second=_match(r"Requests/sec:\s+([\d.]+)", usage),
+    )
 
 
 # locust, in an environment of its own.
 
 
 def _locust(url: str, connections: int, seconds: int) -> list[str]:
-    users = ["--users", str(connections), "--spawn-rate", str(connections), "--run-time", f"{seconds}s"]
+    users = [
+        "--users",
+        str(connections),
+        "--spawn-rate",
+        str(connections),
+        "--run-time",
+        f"{seconds}s",
+    ]
     quiet = ["--headless", "--json", "--loglevel", "ERROR", "--stop-timeout", "0", "--skip-log"]
-    return [str(_locust_program()), "-f", str(HERE / "locustfile.py"), "--host", url.rstrip("/"), *users, *quiet]
+    return [
+        str(_locust_program()),
+        "-f",
+        str(HERE / "locustfile.py"),
+        "--host",
+        url.rstrip("/"),
+        *users,
+        *quiet,
+    ]
 
 
 def _locust_program() -> Path:
     """locust, installed into the benchmarks' own environment the first time."""
     program = OWN_VENV / "bin" / "locust"
     if not program.exists():
-        uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+        uv = shutil.which(
+            "uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        )
         if uv is None:
-            raise RuntimeError("locust cannot be installed: there is no uv; hint: make setup, or --tools without locust")
+            raise RuntimeError(
+                "locust cannot be installed: there is no uv; hint: make setup, or --tools without locust"
+            )
         shutil.rmtree(OWN_VENV, ignore_errors=True)  # what an interrupted installation left
         venv = [uv, "venv", "--quiet", "--python", sys.executable, str(OWN_VENV)]
         subprocess.run(venv, check=True, timeout=INSTALL_SECONDS)
         into = ["--python", str(OWN_VENV / "bin" / "python")]
-        subprocess.run([uv, "pip", "install", "--quiet", *into, LOCUST], check=True, timeout=INSTALL_SECONDS)
+        subprocess.run(
+            [uv, "pip", "install", "--quiet", *into, LOCUST], check=True, timeout=INSTALL_SECONDS
+        )
     return program
 
 
@@ -139,7 +173,16 @@ def _whichworker(engine: str) -> Callable[[str, int, int], list[str]]:
 
     def argv(url: str, connections: int, seconds: int) -> list[str]:
         shape = ["--connections", str(connections), "--time", f"{seconds}s", "--engine", engine]
-        return [str(program), "load", url, *shape, "--expect", f"body={BODY}", "--json", "result.json"]
+        return [
+            str(program),
+            "load",
+            url,
+            *shape,
+            "--expect",
+            f"body={BODY}",
+            "--json",
+            "result.json",
+        ]
 
     return argv
 
@@ -150,7 +193,9 @@ def _read_whichworker(usage: Usage, folder: Path) -> Count:
         raise RuntimeError(f"whichworker ended with status {usage.code}:\n{usage.output[-2000:]}")
     result = json.loads((folder / "result.json").read_text())
     if result["errors"] or result["statuses"].keys() != {"200"}:
-        raise RuntimeError(f"whichworker saw errors: {result['errors']}, statuses {result['statuses']}")
+        raise RuntimeError(
+            f"whichworker saw errors: {result['errors']}, statuses {result['statuses']}"
+        )
     return Count(
         requests=result["requests"],
         rate_per_second=result["rate_per_second"],
@@ -174,7 +219,12 @@ YARDSTICK = "wrk"
 TOOLS = {
     tool.name: tool
     for tool in (
-        Tool(name="wrk", argv=_wrk, read=_read_wrk, version=lambda: _said_by(["wrk", "-v"], r"wrk (\S+)")),
+        Tool(
+            name="wrk",
+            argv=_wrk,
+            read=_read_wrk,
+            version=lambda: _said_by(["wrk", "-v"], r"wrk (\S+)"),
+        ),
         Tool(
             name="whichworker-native",
             argv=_whichworker("native"),
@@ -189,7 +239,12 @@ TOOLS = {
             version=_whichworker_version,
             starts_slowly=True,
         ),
-        Tool(name="h2load", argv=_h2load, read=_read_h2load, version=lambda: _said_by(["h2load", "--version"], r"(\S+)\s*$")),
+        Tool(
+            name="h2load",
+            argv=_h2load,
+            read=_read_h2load,
+            version=lambda: _said_by(["h2load", "--version"], r"(\S+)\s*$"),
+        ),
         Tool(name="hey", argv=_hey, read=_read_hey, version=lambda: _packaged("hey"), at=(64,)),
         Tool(
             name="locust",

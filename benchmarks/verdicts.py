@@ -20,7 +20,13 @@ GAPS = (0.0, 0.01, 0.03, 0.05, 0.10)
 PLACES: tuple[Place, ...] = ("quiet", "neighbour")
 PAGE = Path(__file__).parent / "RESULTS-verdicts.md"
 MARK = "<!-- what follows is kept -->"
-BEFORE = {0.0: ("–", 361), 0.01: ("58.0%", 373), 0.03: ("3.5%", 283), 0.05: ("0.0%", 213), 0.10: ("0.0%", 151)}
+BEFORE = {
+    0.0: ("–", 361),
+    0.01: ("58.0%", 373),
+    0.03: ("3.5%", 283),
+    0.05: ("0.0%", 213),
+    0.10: ("0.0%", 151),
+}
 """Wrong picks, and seconds to the pick without the preflight (80 s), of the blocks of windows that this race replaced."""
 
 
@@ -40,7 +46,9 @@ def main() -> None:
     ]
     for place in PLACES:
         lines += [*_described(place), "", *_table(place), ""]
-    lines += ["Blocks of windows were replayed from launches recorded on 2026-11-22; their preflight (80 s) is not in."]
+    lines += [
+        "Blocks of windows were replayed from launches recorded on 2026-11-22; their preflight (80 s) is not in."
+    ]
     kept = PAGE.read_text(encoding="utf-8").partition(MARK)[2] if PAGE.exists() else ""
     PAGE.write_text("\n".join(lines) + f"\n\n{MARK}{kept}", encoding="utf-8")
 
@@ -48,7 +56,11 @@ def main() -> None:
 def _described(place: Place) -> list[str]:
     seen = recorded(place)
     near = float(np.diff(seen.logs).std(ddof=1))
-    title = "Quiet" if place == "quiet" else "Beside a neighbour that takes 30 % of both cores in bursts of 5-500 ms"
+    title = (
+        "Quiet"
+        if place == "quiet"
+        else "Beside a neighbour that takes 30 % of both cores in bursts of 5-500 ms"
+    )
     return [
         f"## {title}",
         "",
@@ -68,9 +80,13 @@ def _table(place: Place) -> list[str]:
         usual = [fixed(seen, gaps, rng) for _ in range(RACES)]
         before = BEFORE[gap] if place == "quiet" else ("–", "–")
         open_, false = (
-            _share([flag(ending) for ending in ours]) for flag in (lambda one: not one.picked, lambda one: one.false_claims > 0)
+            _share([flag(ending) for ending in ours])
+            for flag in (lambda one: not one.picked, lambda one: one.false_claims > 0)
         )
-        seconds = statistics.median(ending.seconds for ending in ours), statistics.median(ending.seconds for ending in usual)
+        seconds = (
+            statistics.median(ending.seconds for ending in ours),
+            statistics.median(ending.seconds for ending in usual),
+        )
         row = [
             f"{gap:.0%}",
             _wrong(ours, gap),

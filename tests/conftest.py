@@ -42,7 +42,10 @@ def nobody_waits_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     leave = subprocess.Popen.__exit__
 
     def kill_and_leave(
-        self: subprocess.Popen[bytes], kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self: subprocess.Popen[bytes],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if kind is not None:
             self.kill()
@@ -73,17 +76,32 @@ def generator() -> Iterator[Generator]:
         yield started
 
 
-def faulty_question(faults: Sequence[tuple[str, str]], *, seconds: float = 20.0, connections: int | None = 4) -> Question:
+def faulty_question(
+    faults: Sequence[tuple[str, str]], *, seconds: float = 20.0, connections: int | None = 4
+) -> Question:
     """A race of (server, fault) arms on tests/projects/faults.py."""
     python = own_base()
     label = inspect(python).short_version
     arms = []
     for server, fault in faults:
         arm = names.contender(names.parse(server), label, cores=1)
-        arms.append(Arm(**{**{name: getattr(arm, name) for name in arm.__struct_fields__}, "environment": {"FAULT": fault}}))
+        arms.append(
+            Arm(
+                **{
+                    **{name: getattr(arm, name) for name in arm.__struct_fields__},
+                    "environment": {"FAULT": fault},
+                }
+            )
+        )
     return Question(
-        apps={label: App(name="faults", directory=str(PROJECTS), python=python, wsgi="faults:application")},
-        workload=Workload(name="answer", title="the answer", requests=(Request(path="/", answer=RIGHT),)),
+        apps={
+            label: App(
+                name="faults", directory=str(PROJECTS), python=python, wsgi="faults:application"
+            )
+        },
+        workload=Workload(
+            name="answer", title="the answer", requests=(Request(path="/", answer=RIGHT),)
+        ),
         arms=names.number_copies(arms),
         budget=budget_of(seconds),
         connections=connections,
@@ -102,9 +120,17 @@ def faulty_bench(faults: Sequence[tuple[str, str]], folder: Path) -> Bench:
 def preflight_of(bench: Bench, generator: Generator) -> dict[str, Prepared | Failed]:
     """What the preflight of a race finds out about each arm; all launches have ended afterwards."""
     cores = bench.question.budget.server_cores
-    with Journal(bench.folder / FILE) as journal, Thermometer(cores) as thermometer, Lineup(bench, generator) as lineup:
+    with (
+        Journal(bench.folder / FILE) as journal,
+        Thermometer(cores) as thermometer,
+        Lineup(bench, generator) as lineup,
+    ):
         preflight(lineup, Court(bench, generator, thermometer), journal, Silent(), lambda: 60.0)
-        return {record.arm: record for record in journal.records if isinstance(record, Prepared | Failed)}
+        return {
+            record.arm: record
+            for record in journal.records
+            if isinstance(record, Prepared | Failed)
+        }
 
 
 def planned(bench: Bench, *, seconds: float = 20.0) -> Plan:

@@ -27,7 +27,15 @@ from whichworker.process.sockets import is_listening
 from whichworker.servers import table
 from whichworker.store import places
 
-ENDS = ("stop", "term-master", "kill-master", "kill-worker", "kill-warden", "kill-tool", "term-tool")
+ENDS = (
+    "stop",
+    "term-master",
+    "kill-master",
+    "kill-worker",
+    "kill-warden",
+    "kill-tool",
+    "term-tool",
+)
 GONE_SECONDS = 5.0
 IN_FLIGHT = b"GET /conformance/slow?seconds=2 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -87,13 +95,21 @@ def shelter(folder: Path) -> Bench:
 def blow(bench: Bench, gust: Gust, weather: random.Random) -> list[str]:
     """Launch, ask, end it, and say all that is not as it should be afterwards."""
     plan, temporary = bench.folder / "plan.json", bench.folder / "tmp"
-    plan.write_bytes(msgspec.json.encode((bench.question, bench.environments, str(bench.folder), str(bench.cache))))
+    plan.write_bytes(
+        msgspec.json.encode(
+            (bench.question, bench.environments, str(bench.folder), str(bench.cache))
+        )
+    )
     temporary.mkdir(exist_ok=True)
     with tool_running(plan, gust.server, temporary) as (tool, seen):
         if not seen:
             return ["it did not start"]
         marked = processes_with(f"{LAUNCH_VARIABLE}={seen['token']}")
-        everyone = {known for pid in (seen["warden"], seen["root"], *seen["pids"], *marked) if (known := process(pid))}
+        everyone = {
+            known
+            for pid in (seen["warden"], seen["root"], *seen["pids"], *marked)
+            if (known := process(pid))
+        }
         with socket.create_connection(("127.0.0.1", seen["port"])) as client:
             client.sendall(IN_FLIGHT)
             time.sleep(weather.uniform(0, 0.2))  # it ends at any moment of the request
@@ -104,7 +120,9 @@ def blow(bench: Bench, gust: Gust, weather: random.Random) -> list[str]:
 
 
 @contextmanager
-def tool_running(plan: Path, server: str, temporary: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+def tool_running(
+    plan: Path, server: str, temporary: Path
+) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     """A tool of its own that holds one launch, and what it says of it; nothing where it does not start."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(plan), server],
@@ -121,11 +139,18 @@ def tool_running(plan: Path, server: str, temporary: Path) -> Iterator[tuple[sub
             tool.kill()
 
 
-def strike(end: str, tool: subprocess.Popen[str], seen: dict[str, Any], weather: random.Random) -> None:
+def strike(
+    end: str, tool: subprocess.Popen[str], seen: dict[str, Any], weather: random.Random
+) -> None:
     """Send the signal of this end; `stop` sends none."""
     what, _, whom = end.partition("-")
     master, *workers = seen["pids"]
-    victims = {"tool": tool.pid, "warden": seen["warden"], "master": master, "worker": weather.choice(workers or [master])}
+    victims = {
+        "tool": tool.pid,
+        "warden": seen["warden"],
+        "master": master,
+        "worker": weather.choice(workers or [master]),
+    }
     if whom:
         os.kill(victims[whom], signal.SIGTERM if what == "term" else signal.SIGKILL)
 
@@ -141,7 +166,9 @@ def finish(tool: subprocess.Popen[str], gust: Gust) -> list[str]:
         return [f"the tool ended with status {tool.wait(30)}"]
     last = json.loads(line)
     complaints = [f"finding {code}" for code in last["findings"] if code == "port-kept"]
-    return complaints + ([f"the tool still has children: {last['children']}"] if last["children"] else [])
+    return complaints + (
+        [f"the tool still has children: {last['children']}"] if last["children"] else []
+    )
 
 
 def aftermath(seen: dict[str, Any], everyone: set[Process], temporary: Path) -> list[str]:
@@ -157,7 +184,11 @@ def aftermath(seen: dict[str, Any], everyone: set[Process], temporary: Path) -> 
 
 def remains(mark: str, everyone: set[Process], folder: Path) -> list[str]:
     """Processes and folders that should not be any more."""
-    found = [f"process {known.pid} is left, {state_of(known.pid)}" for known in everyone if process(known.pid) == known]
+    found = [
+        f"process {known.pid} is left, {state_of(known.pid)}"
+        for known in everyone
+        if process(known.pid) == known
+    ]
     found += [f"process {pid} is left with the mark" for pid in processes_with(mark)]
     return found + ([f"{folder.name} is left"] if folder.exists() else [])
 
@@ -165,7 +196,9 @@ def remains(mark: str, everyone: set[Process], folder: Path) -> list[str]:
 def process(pid: int) -> Process | None:
     """A process, alive or dead but not reaped; None when it is gone."""
     try:
-        return Process(pid, int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19]))
+        return Process(
+            pid, int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19])
+        )
     except OSError:
         return None
 

@@ -17,7 +17,9 @@ LONGEST_MODULE, MEDIAN_MODULE = 400, 150
 LONGEST_FUNCTION, MOST_FUNCTIONS = 60, 25
 NAMES_THAT_SAY_NOTHING = {"manager", "helper", "helpers", "utils", "util", "data", "common", "misc"}
 SPEAKING_ROOMS = {"report", "cli"}
-every_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+every_module = pytest.mark.parametrize(
+    "path", MODULES, ids=lambda path: str(path.relative_to(SOURCE))
+)
 
 
 def lines_of(path: Path) -> int:
@@ -42,7 +44,10 @@ def test_no_module_is_too_long(path: Path) -> None:
 
 
 def test_most_modules_are_short() -> None:
-    assert statistics.median(lines_of(path) for path in MODULES if path.name != "__init__.py") <= MEDIAN_MODULE
+    assert (
+        statistics.median(lines_of(path) for path in MODULES if path.name != "__init__.py")
+        <= MEDIAN_MODULE
+    )
 
 
 @every_module
@@ -57,7 +62,9 @@ def test_most_functions_are_short() -> None:
 
 @every_module
 def test_modules_are_called_what_they_are(path: Path) -> None:
-    words = {word for part in path.relative_to(SOURCE).with_suffix("").parts for word in part.split("_")}
+    words = {
+        word for part in path.relative_to(SOURCE).with_suffix("").parts for word in part.split("_")
+    }
     assert not words & NAMES_THAT_SAY_NOTHING
 
 
@@ -66,9 +73,22 @@ def test_only_reports_and_the_command_line_print(path: Path) -> None:
     if path.relative_to(SOURCE).parts[0] in SPEAKING_ROOMS:
         return
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-    imported = {alias.name.partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    imported |= {(node.module or "").partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    called = {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    imported = {
+        alias.name.partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    imported |= {
+        (node.module or "").partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+    }
     assert "print" not in called
     assert not imported & {"rich", "click", "logging"}
 

@@ -26,7 +26,12 @@ def nothing_known() -> Iterator[None]:
 
 @pytest.mark.parametrize(
     "written",
-    [SECRET, json.dumps({"x": SECRET}), f"<td>{html.escape(SECRET)}</td>", urllib.parse.quote(SECRET, safe="")],
+    [
+        SECRET,
+        json.dumps({"x": SECRET}),
+        f"<td>{html.escape(SECRET)}</td>",
+        urllib.parse.quote(SECRET, safe=""),
+    ],
 )
 def test_a_secret_is_taken_out_however_it_is_written(written: str) -> None:
     redaction.remember("TOKEN", SECRET)
@@ -44,7 +49,9 @@ def test_a_secret_is_taken_out_however_it_is_written(written: str) -> None:
         ("API_TOKEN", "abcdef123456", "abcdef123456"),
     ],
 )
-def test_variables_that_hold_secrets_are_known_by_name_or_form(name: str, value: str, secret: str) -> None:
+def test_variables_that_hold_secrets_are_known_by_name_or_form(
+    name: str, value: str, secret: str
+) -> None:
     redaction.remember_environment({name: value})
     assert secret not in redaction.clean(f"before {secret} after")
 

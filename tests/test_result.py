@@ -17,10 +17,26 @@ from whichworker.result import AnyResult, LoadResult
 from .report import load_samples, samples
 
 PUBLISHED = Path(__file__).parents[1] / "docs" / "reference" / "result.schema.json"
-SAMPLES = (samples.race, samples.invalid, samples.interrupted, samples.single, samples.unanswered, samples.sparse, samples.hostile)
-LOADS = (load_samples.opened, load_samples.closed, load_samples.failing, load_samples.invalid, load_samples.unanswered)
+SAMPLES = (
+    samples.race,
+    samples.invalid,
+    samples.interrupted,
+    samples.single,
+    samples.unanswered,
+    samples.sparse,
+    samples.hostile,
+)
+LOADS = (
+    load_samples.opened,
+    load_samples.closed,
+    load_samples.failing,
+    load_samples.invalid,
+    load_samples.unanswered,
+)
 EVERY: list[AnyResult] = [*(sample() for sample in SAMPLES), *(sample() for sample in LOADS)]
-every_sample = pytest.mark.parametrize("found", EVERY, ids=[f"{found.kind}-{place}" for place, found in enumerate(EVERY)])
+every_sample = pytest.mark.parametrize(
+    "found", EVERY, ids=[f"{found.kind}-{place}" for place, found in enumerate(EVERY)]
+)
 
 
 def no_constant(text: str) -> Any:
@@ -34,7 +50,9 @@ def test_what_is_written_is_read_again(found: AnyResult) -> None:
 
 @every_sample
 def test_what_is_written_is_of_the_published_schema(found: AnyResult) -> None:
-    Draft202012Validator(result.schema()).validate(json.loads(result.encode(found), parse_constant=no_constant))
+    Draft202012Validator(result.schema()).validate(
+        json.loads(result.encode(found), parse_constant=no_constant)
+    )
 
 
 def test_the_schema_is_a_schema() -> None:
@@ -83,9 +101,25 @@ def test_a_load_is_described_as_strictly_as_a_race(broken: dict[str, Any]) -> No
 
 def test_a_distribution_has_the_fields_of_the_contract() -> None:
     found = json.loads(result.encode(load_samples.closed()))
-    assert list(found["service_seconds"]) == ["count", "min", "mean", "stdev", "p50", "p90", "p95", "p99", "p99_9", "max"]
+    assert list(found["service_seconds"]) == [
+        "count",
+        "min",
+        "mean",
+        "stdev",
+        "p50",
+        "p90",
+        "p95",
+        "p99",
+        "p99_9",
+        "max",
+    ]
     assert found["service_seconds"]["p99"] is None
-    assert found["response_seconds"] is found["send_lag_seconds"] is found["response_intervals"] is None
+    assert (
+        found["response_seconds"]
+        is found["send_lag_seconds"]
+        is found["response_intervals"]
+        is None
+    )
 
 
 def test_a_load_says_of_what_kind_it_is() -> None:
@@ -102,7 +136,13 @@ def test_the_text_is_for_people_too() -> None:
 
 def test_what_is_absent_is_null_and_never_zero() -> None:
     arm = json.loads(result.encode(samples.sparse()))["arms"][0]
-    measured = ("throughput_per_second", "cpu_seconds_per_request", "memory_bytes", "cold_start_seconds", "latency_at_saturation_seconds")
+    measured = (
+        "throughput_per_second",
+        "cpu_seconds_per_request",
+        "memory_bytes",
+        "cold_start_seconds",
+        "latency_at_saturation_seconds",
+    )
     assert {name: arm[name] for name in measured} == dict.fromkeys(measured)
 
 
@@ -122,7 +162,9 @@ def test_units_are_seconds_bytes_and_per_second() -> None:
     """Never milliseconds and never percent."""
     names = set(_properties(result.schema()))
     assert len(names) > 60
-    assert not [name for name in names if name.endswith(("_ms", "_milliseconds", "_percent", "_mb", "_us"))]
+    assert not [
+        name for name in names if name.endswith(("_ms", "_milliseconds", "_percent", "_mb", "_us"))
+    ]
 
 
 def _properties(schema: Any) -> list[str]:
@@ -130,12 +172,19 @@ def _properties(schema: Any) -> list[str]:
         return [name for part in schema for name in _properties(part)]
     if not isinstance(schema, dict):
         return []
-    return [*schema.get("properties", {}), *(name for part in schema.values() for name in _properties(part))]
+    return [
+        *schema.get("properties", {}),
+        *(name for part in schema.values() for name in _properties(part)),
+    ]
 
 
-@pytest.mark.skipif(not PUBLISHED.exists(), reason="the reference has not been generated: make docs")
+@pytest.mark.skipif(
+    not PUBLISHED.exists(), reason="the reference has not been generated: make docs"
+)
 def test_the_published_schema_is_that_of_the_code() -> None:
-    assert json.loads(PUBLISHED.read_text(encoding="utf-8")) == json.loads(msgspec.json.encode(result.schema()))
+    assert json.loads(PUBLISHED.read_text(encoding="utf-8")) == json.loads(
+        msgspec.json.encode(result.schema())
+    )
 
 
 def test_a_result_is_not_changed_by_its_report() -> None:

@@ -44,13 +44,19 @@ def test_reading(read: Callable[[str], float], text: str, value: float) -> None:
 @pytest.mark.parametrize(
     ("read", "texts", "hint"),
     [
-        (units.parse_duration, ["", "10", "s", "0s", "-5s", "10 parsecs", "1s!", "1e3s", "10s ago", "ten s"], "90s, 250ms or 2m"),
+        (
+            units.parse_duration,
+            ["", "10", "s", "0s", "-5s", "10 parsecs", "1s!", "1e3s", "10s ago", "ten s"],
+            "90s, 250ms or 2m",
+        ),
         (units.parse_size, ["", "MB", "5 bananas", "-5MB", "1,5GB"], "512MB or 1GiB"),
         (units.parse_share, ["", "0", "0%", "1", "100%", "3", "-3%", "3 percent"], "3%"),
         (units.parse_rate, ["", "50", "0/s", "-1/s", "50/day", "/s"], "50/s"),
     ],
 )
-def test_what_cannot_be_read_says_how_to_write_it(read: Callable[[str], float], texts: list[str], hint: str) -> None:
+def test_what_cannot_be_read_says_how_to_write_it(
+    read: Callable[[str], float], texts: list[str], hint: str
+) -> None:
     for text in texts:
         with pytest.raises(UsageError) as caught:
             read(text)
@@ -96,7 +102,10 @@ def test_what_is_written_can_be_read_again(seconds: float) -> None:
     [
         (WhichworkerError("it broke"), "it broke"),
         (WhichworkerError("it broke", hint="mend it"), "it broke\nhint: mend it"),
-        (WhichworkerError("it broke", seen="one\ntwo\n\n", hint="mend it"), "it broke\n  | one\n  | two\nhint: mend it"),
+        (
+            WhichworkerError("it broke", seen="one\ntwo\n\n", hint="mend it"),
+            "it broke\n  | one\n  | two\nhint: mend it",
+        ),
         (ServerFailed("start", "it ended", seen="log"), "it ended\n  | log"),
     ],
 )

@@ -5,4 +5,14 @@ from whichworker.model import App, Arm, Budget, Finding, Question, Workload
 from whichworker.result import Result
 
 __version__ = "0.1.0.dev0"
-__all__ = ["App", "Arm", "Budget", "Finding", "Question", "Result", "WhichworkerError", "Workload", "__version__"]
+__all__ = [
+    "App",
+    "Arm",
+    "Budget",
+    "Finding",
+    "Question",
+    "Result",
+    "WhichworkerError",
+    "Workload",
+    "__version__",
+]

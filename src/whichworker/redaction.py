@@ -13,13 +13,29 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 LEAST = 6
 """Shorter values occur by chance, and taking them out would make a report unreadable."""
-NAMED = re.compile(r"KEY|SECRET|TOKEN|PASS|PWD|CREDENTIAL|PRIVATE|AUTH|DSN|SALT|SIGNATURE", re.IGNORECASE)
+NAMED = re.compile(
+    r"KEY|SECRET|TOKEN|PASS|PWD|CREDENTIAL|PRIVATE|AUTH|DSN|SALT|SIGNATURE", re.IGNORECASE
+)
 SENT = ("cookie ", "header ", "login ")
 MARK = re.compile(r"\[(cookie|header|login) [^\]]*\]")
 """What stands in the place of a secret that was sent."""
-NO_SECRETS = ("postgres", "postgresql", "password", "secret", "django", "mysql", "redis", "guest", "insecure", "changeme", "development")
+NO_SECRETS = (
+    "postgres",
+    "postgresql",
+    "password",
+    "secret",
+    "django",
+    "mysql",
+    "redis",
+    "guest",
+    "insecure",
+    "changeme",
+    "development",
+)
 """Words that everybody would guess, and that a report needs."""
-NOT_SECRET = re.compile(r"(true|false|none|null|\d{1,7}|/[\w./-]*|[A-Za-z_]\w*(\.\w+)+:[A-Za-z_]\w*)", re.IGNORECASE)
+NOT_SECRET = re.compile(
+    r"(true|false|none|null|\d{1,7}|/[\w./-]*|[A-Za-z_]\w*(\.\w+)+:[A-Za-z_]\w*)", re.IGNORECASE
+)
 """Switches, numbers, paths and `module:attribute`, whatever their variable is called."""
 
 _secrets: dict[str, str] = {}
@@ -86,7 +102,11 @@ def _of_url(name: str, value: str) -> list[str]:
         return []
     try:
         parts = urlsplit(value)
-        named = [parts.username or "", *(one for _, one in parse_qsl(parts.query))] if NAMED.search(name) else []
+        named = (
+            [parts.username or "", *(one for _, one in parse_qsl(parts.query))]
+            if NAMED.search(name)
+            else []
+        )
         return [part for part in (parts.password or "", *named) if part]
     except ValueError:
         return []

@@ -9,8 +9,27 @@ import re
 
 from whichworker.errors import UsageError
 
-SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+SECONDS = {
+    "ns": 1e-9,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "ms": 1e-3,
+    "s": 1.0,
+    "m": 60.0,
+    "min": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+}
+BYTES = {
+    "": 1,
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KIB": 2**10,
+    "MIB": 2**20,
+    "GIB": 2**30,
+}
 RATES = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
@@ -22,7 +41,9 @@ def parse_duration(text: str) -> float:
     seconds = sum(float(number) * SECONDS[unit] for number, unit in parts)
     whole = "".join(number + unit for number, unit in parts) == re.sub(r"\s", "", text)
     if not parts or not whole or seconds <= 0:
-        raise UsageError(f"not a duration: {text!r}", hint="write a number with a unit, such as 90s, 250ms or 2m")
+        raise UsageError(
+            f"not a duration: {text!r}", hint="write a number with a unit, such as 90s, 250ms or 2m"
+        )
     return seconds
 
 
@@ -30,7 +51,9 @@ def parse_size(text: str) -> int:
     """Read `512MB` or `1.5GiB` as bytes."""
     match = re.fullmatch(_NUMBER + r"\s*([A-Za-z]*)", text.strip())
     if not match or match[2].upper() not in BYTES:
-        raise UsageError(f"not a size: {text!r}", hint="write a number with a unit, such as 512MB or 1GiB")
+        raise UsageError(
+            f"not a size: {text!r}", hint="write a number with a unit, such as 512MB or 1GiB"
+        )
     return int(float(match[1]) * BYTES[match[2].upper()])
 
 
@@ -39,7 +62,9 @@ def parse_share(text: str) -> float:
     match = re.fullmatch(_NUMBER + r"\s*(%?)", text.strip())
     share = float(match[1]) / (100 if match[2] else 1) if match else 0.0
     if not 0 < share < 1:
-        raise UsageError(f"not a share between 0 and 100 %: {text!r}", hint="write a percentage, such as 3%")
+        raise UsageError(
+            f"not a share between 0 and 100 %: {text!r}", hint="write a percentage, such as 3%"
+        )
     return share
 
 

@@ -14,7 +14,9 @@ from whichworker.advise.flips import cost_of, flips_when
 from whichworker.model import Finding
 from whichworker.result import ArmResult, Attribution, Claim, Found, Result
 
-RESULT: Result = msgspec.structs.replace(sought(), findings=(), app={"framework": Found(value="django", origin="its class")})
+RESULT: Result = msgspec.structs.replace(
+    sought(), findings=(), app={"framework": Found(value="django", origin="its class")}
+)
 BEST = next(arm for arm in RESULT.arms if arm.name == RESULT.leader)
 
 
@@ -26,7 +28,12 @@ def state(name: str, changed: Result, best: ArmResult = BEST) -> str:
 
 
 def told(code: str, arm: str | None = None) -> Result:
-    return msgspec.structs.replace(RESULT, findings=(Finding(code=code, severity="warning", text="so it is", hint="mend it", arm=arm),))
+    return msgspec.structs.replace(
+        RESULT,
+        findings=(
+            Finding(code=code, severity="warning", text="so it is", hint="mend it", arm=arm),
+        ),
+    )
 
 
 def with_settings(**settings: Any) -> ArmResult:
@@ -50,12 +57,29 @@ def test_findings_fail_their_audit(name: str, code: str) -> None:
 
 def test_a_shared_cache_matters_to_several_workers() -> None:
     assert state("shared_cache", told("cache-in-process"), with_settings(workers=2)) == "failed"
-    assert state("shared_cache", told("cache-in-process"), with_settings(workers=1)) == "not applicable"
+    assert (
+        state("shared_cache", told("cache-in-process"), with_settings(workers=1))
+        == "not applicable"
+    )
 
 
 def test_middleware_matters_under_asgi() -> None:
-    assert state("async_middleware", told("sync-middleware"), msgspec.structs.replace(BEST, interface="asgi")) == "failed"
-    assert state("async_middleware", told("sync-middleware"), msgspec.structs.replace(BEST, interface="wsgi")) == "not applicable"
+    assert (
+        state(
+            "async_middleware",
+            told("sync-middleware"),
+            msgspec.structs.replace(BEST, interface="asgi"),
+        )
+        == "failed"
+    )
+    assert (
+        state(
+            "async_middleware",
+            told("sync-middleware"),
+            msgspec.structs.replace(BEST, interface="wsgi"),
+        )
+        == "not applicable"
+    )
 
 
 def test_a_leak_of_another_arm_is_not_that_of_the_best() -> None:
@@ -68,14 +92,18 @@ def test_a_leak_of_another_arm_is_not_that_of_the_best() -> None:
 
 def test_a_blocked_loop_is_found_in_any_async_arm() -> None:
     arms = tuple(
-        msgspec.structs.replace(arm, attribution=Attribution(cause="blocked event loop", evidence=("one at a time",)))
+        msgspec.structs.replace(
+            arm, attribution=Attribution(cause="blocked event loop", evidence=("one at a time",))
+        )
         if arm.interface == "asgi"
         else arm
         for arm in RESULT.arms
     )
     assert state("blocked_loop", msgspec.structs.replace(RESULT, arms=arms)) == "failed"
     only_wsgi = tuple(arm for arm in RESULT.arms if arm.interface == "wsgi")
-    assert state("blocked_loop", msgspec.structs.replace(RESULT, arms=only_wsgi)) == "not applicable"
+    assert (
+        state("blocked_loop", msgspec.structs.replace(RESULT, arms=only_wsgi)) == "not applicable"
+    )
 
 
 def test_the_usual_formula_is_held_against_what_was_measured() -> None:
@@ -83,7 +111,10 @@ def test_the_usual_formula_is_held_against_what_was_measured() -> None:
     other = msgspec.structs.replace(BEST, name="usual", settings={"workers": usual})
     best = with_settings(workers=1)
     both = msgspec.structs.replace(RESULT, arms=(best, other), claims=())
-    assert state("usual_formula", msgspec.structs.replace(RESULT, arms=(best,)), best) == "not applicable"
+    assert (
+        state("usual_formula", msgspec.structs.replace(RESULT, arms=(best,)), best)
+        == "not applicable"
+    )
     assert state("usual_formula", both, best) == "passed"
     better = Claim(better="usual", worse=best.name, ratio=1.2, low=1.1, high=1.3)
     assert state("usual_formula", msgspec.structs.replace(both, claims=(better,)), best) == "failed"
@@ -114,13 +145,29 @@ def test_the_memory_of_a_worker_is_the_difference_that_one_makes() -> None:
 
 @pytest.mark.parametrize(
     ("memory", "slower", "expected"),
-    [(None, False, "not applicable"), (60, False, "failed"), (60, True, "passed"), (99, False, "passed")],
+    [
+        (None, False, "not applicable"),
+        (60, False, "failed"),
+        (60, True, "passed"),
+        (99, False, "passed"),
+    ],
 )
-def test_preload_is_advised_where_it_was_seen_to_save_memory(memory: int | None, slower: bool, expected: str) -> None:
-    own = msgspec.structs.replace(BEST, server="gunicorn", kind="sync", settings={"workers": 2}, memory_bytes=100)
-    twin = msgspec.structs.replace(own, name="loaded once", settings={"workers": 2, "preload": "yes"}, memory_bytes=memory)
-    claims = (Claim(better=own.name, worse=twin.name, ratio=1.2, low=1.1, high=1.3),) if slower else ()
+def test_preload_is_advised_where_it_was_seen_to_save_memory(
+    memory: int | None, slower: bool, expected: str
+) -> None:
+    own = msgspec.structs.replace(
+        BEST, server="gunicorn", kind="sync", settings={"workers": 2}, memory_bytes=100
+    )
+    twin = msgspec.structs.replace(
+        own, name="loaded once", settings={"workers": 2, "preload": "yes"}, memory_bytes=memory
+    )
+    claims = (
+        (Claim(better=own.name, worse=twin.name, ratio=1.2, low=1.1, high=1.3),) if slower else ()
+    )
     result = msgspec.structs.replace(RESULT, arms=(own, twin), claims=claims)
     assert state("preload_app", result, own) == expected
     assert state("preload_app", result, twin) == "passed"
-    assert state("preload_app", result, msgspec.structs.replace(own, settings={"workers": 1})) == "not applicable"
+    assert (
+        state("preload_app", result, msgspec.structs.replace(own, settings={"workers": 1}))
+        == "not applicable"
+    )

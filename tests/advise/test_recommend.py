@@ -70,7 +70,14 @@ def result_of(
             server_cores=(0,),
             generator_cores=(1,),
         ),
-        machine=Machine(fingerprint="f", system="Linux", cpu="c", cores=2, usable_cores=(0, 1), memory_bytes=10**9),
+        machine=Machine(
+            fingerprint="f",
+            system="Linux",
+            cpu="c",
+            cores=2,
+            usable_cores=(0, 1),
+            memory_bytes=10**9,
+        ),
         run=Run(id="r", started="s", command="c", version="v", seconds=1.0, finished=True),
         validity=Validity(state="valid"),
         arms=tuple(arms),
@@ -88,8 +95,18 @@ A, B, C = arm("a", 300), arm("b", 200, 50), arm("c", 100, 20)
     ("found", "advised", "because", "runner_up"),
     [
         (result_of([A]), "a", "it is the only server setup that could be measured", None),
-        (result_of([A, arm("b", 1, state="failed")]), "a", "it is the only server setup that could be measured", None),
-        (result_of([A, B, C], claims=[claim("a", "b"), claim("a", "c")]), "a", "it is faster than all 2 others", "b"),
+        (
+            result_of([A, arm("b", 1, state="failed")]),
+            "a",
+            "it is the only server setup that could be measured",
+            None,
+        ),
+        (
+            result_of([A, B, C], claims=[claim("a", "b"), claim("a", "c")]),
+            "a",
+            "it is faster than all 2 others",
+            "b",
+        ),
         (
             result_of([A, B, C], claims=[claim("a", "c")], undetermined=[("a", "b")]),
             "a",
@@ -138,13 +155,23 @@ A, B, C = arm("a", 300), arm("b", 200, 50), arm("c", 100, 20)
             "it leads; not decided against b and c",
             "b",
         ),
-        (result_of([C, B], leader="b", claims=[claim("b", "c")]), "b", "it is faster than the other", "c"),
+        (
+            result_of([C, B], leader="b", claims=[claim("b", "c")]),
+            "b",
+            "it is faster than the other",
+            "c",
+        ),
     ],
 )
 def test_advice(found: Result, advised: str, because: str, runner_up: str | None) -> None:
     advice = recommend(found).advice
     assert advice is not None
-    assert (advice.arm, advice.runner_up, advice.command, advice.settings) == (advised, runner_up, (advised, "--serve"), {"workers": 2})
+    assert (advice.arm, advice.runner_up, advice.command, advice.settings) == (
+        advised,
+        runner_up,
+        (advised, "--serve"),
+        {"workers": 2},
+    )
     assert advice.because == because
 
 
@@ -175,7 +202,9 @@ def test_who_left_early_is_not_called_undecided_if_the_verdict_does_not() -> Non
 
 def test_the_conditions_of_the_advice_are_sentences() -> None:
     light = replace(arm("b", 200, 20), cpu_seconds_per_request=1e-4)
-    heavy = replace(A, cpu_seconds_per_request=3e-4, attribution=Attribution(cause="worker slots", evidence=()))
+    heavy = replace(
+        A, cpu_seconds_per_request=3e-4, attribution=Attribution(cause="worker slots", evidence=())
+    )
     advice = recommend(result_of([heavy, light], undetermined=[("a", "b")])).advice
     assert advice is not None
     assert advice.flips_when == (
@@ -209,11 +238,18 @@ def test_no_advice(found: Result) -> None:
 def test_the_cheapest_that_holds_the_users_own_rate_is_deployed() -> None:
     whole = samples.sought()
     holds = AtRate(rate_per_second=500.0, holds=True, headroom=4.0)
-    arms = (replace(whole.arms[0], at_rate=holds), replace(whole.arms[1], at_rate=holds), *whole.arms[2:])
+    arms = (
+        replace(whole.arms[0], at_rate=holds),
+        replace(whole.arms[1], at_rate=holds),
+        *whole.arms[2:],
+    )
     found = recommend(replace(whole, arms=arms, advice=None)).advice
     assert found is not None
     cheapest = min(arms[:2], key=lambda arm: arm.cpu_seconds_per_request or 0)
-    assert (found.arm, found.runner_up) == (cheapest.name, next(arm.name for arm in arms[:2] if arm is not cheapest))
+    assert (found.arm, found.runner_up) == (
+        cheapest.name,
+        next(arm.name for arm in arms[:2] if arm is not cheapest),
+    )
     keeps = "it keeps p99<50ms,errors<0.1% at 500/s with the least CPU per request of the 2 setups that keep it"
     assert found.because == f"{keeps}; its capacity is 4.0 times that rate"
 
@@ -221,13 +257,22 @@ def test_the_cheapest_that_holds_the_users_own_rate_is_deployed() -> None:
 def test_the_only_one_that_holds_the_users_own_rate_is_deployed() -> None:
     whole = samples.sought()
     holds = AtRate(rate_per_second=500.0, holds=True, headroom=None)
-    arms = (replace(whole.arms[0], at_rate=holds), *(replace(arm, at_rate=None) for arm in whole.arms[1:]))
+    arms = (
+        replace(whole.arms[0], at_rate=holds),
+        *(replace(arm, at_rate=None) for arm in whole.arms[1:]),
+    )
     found = recommend(replace(whole, arms=arms, advice=None)).advice
     assert found is not None
-    assert found.because == "it keeps p99<50ms,errors<0.1% at 500/s, and no other setup was shown to keep it"
+    assert (
+        found.because
+        == "it keeps p99<50ms,errors<0.1% at 500/s, and no other setup was shown to keep it"
+    )
 
 
 def test_no_arm_is_advised_for_a_rate_that_none_was_seen_to_hold() -> None:
     whole = samples.sought()
-    arms = tuple(replace(arm, at_rate=replace(arm.at_rate, holds=None) if arm.at_rate else None) for arm in whole.arms)
+    arms = tuple(
+        replace(arm, at_rate=replace(arm.at_rate, holds=None) if arm.at_rate else None)
+        for arm in whole.arms
+    )
     assert recommend(replace(whole, arms=arms, advice=None)).advice is None

@@ -20,7 +20,16 @@ from whichworker.store import places
 
 with as_file(files("whichworker.apps.samples")) as found:
     SAMPLES = Path(found)
-STUDIED_PACKAGES = {"brotli", "requests", "httpx", "h2", "aiohttp", "psycopg", "psycopg-pool", "redis"}
+STUDIED_PACKAGES = {
+    "brotli",
+    "requests",
+    "httpx",
+    "h2",
+    "aiohttp",
+    "psycopg",
+    "psycopg-pool",
+    "redis",
+}
 OLDEST = (3, 6)
 NEVER_ON_THE_OLDEST = ("async_views.py",)
 
@@ -54,7 +63,9 @@ def test_an_app_has_its_files(name: str) -> None:
 
 
 def test_databases_are_told_apart_by_their_rows(tmp_path: Path) -> None:
-    digests = {name: builtin.digest_of_rows(SAMPLES, sample) for name, sample in builtin.BUILTIN.items()}
+    digests = {
+        name: builtin.digest_of_rows(SAMPLES, sample) for name, sample in builtin.BUILTIN.items()
+    }
     assert digests["django"] == digests["fastapi-django"] != digests["fastapi"]
     assert builtin.digest_of_rows(tmp_path, builtin.BUILTIN["django"]) not in digests.values()
 
@@ -76,7 +87,9 @@ def test_the_small_environment_stays_small(name: str) -> None:
 
 @pytest.mark.servers
 @pytest.mark.parametrize("name", builtin.BUILTIN)
-def test_services_that_the_shell_names_are_not_used(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_services_that_the_shell_names_are_not_used(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgres://nobody@/nothing?host=/nowhere")
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
     app = built(f"builtin:{name}")
@@ -108,37 +121,70 @@ def test_settings_follow_the_urls(extras: bool, options: dict[str, Any]) -> None
     caches = ["", "redis://127.0.0.1:6379/1", "unix:///run/redis.sock?db=0"]
     app = built("builtin:django", extras=extras)
     run = subprocess.run(
-        [app.python, "-B", "-c", PARSE, json.dumps([databases, caches])], cwd=app.directory, capture_output=True, text=True, check=True
+        [app.python, "-B", "-c", PARSE, json.dumps([databases, caches])],
+        cwd=app.directory,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     sqlite, socket, tcp, memory, redis, unix, schema = json.loads(run.stdout)
     options = {"options": f"-c search_path={schema}", **options}
-    assert re.fullmatch(r"aviary_\d+_\d+", schema), "each Django has its own users: it rehashes the passwords of another"
+    assert re.fullmatch(r"aviary_\d+_\d+", schema), (
+        "each Django has its own users: it rehashes the passwords of another"
+    )
     assert sqlite == {"ENGINE": "django.db.backends.sqlite3", "NAME": "rows.sqlite3"}
     common = {"ENGINE": ENGINE, "NAME": "birds", "USER": "keeper"}
-    assert socket == {**common, "PASSWORD": "p@ss", "HOST": "/run/some where", "PORT": "", "OPTIONS": options}
-    assert tcp == {**common, "PASSWORD": "", "HOST": "127.0.0.1", "PORT": "5433", "OPTIONS": {"sslmode": "disable", **options}}
+    assert socket == {
+        **common,
+        "PASSWORD": "p@ss",
+        "HOST": "/run/some where",
+        "PORT": "",
+        "OPTIONS": options,
+    }
+    assert tcp == {
+        **common,
+        "PASSWORD": "",
+        "HOST": "127.0.0.1",
+        "PORT": "5433",
+        "OPTIONS": {"sslmode": "disable", **options},
+    }
     assert memory == {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-    assert redis == {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": caches[1]}
+    assert redis == {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": caches[1],
+    }
     assert unix["LOCATION"] == caches[2]
 
 
 @pytest.mark.servers
-@pytest.mark.parametrize("call", ["backing.database('mysql://x/y', 'f')", "backing.cache('memcached://x')"])
+@pytest.mark.parametrize(
+    "call", ["backing.database('mysql://x/y', 'f')", "backing.cache('memcached://x')"]
+)
 def test_other_services_are_refused(call: str) -> None:
     app = built("builtin:django")
     run = subprocess.run(
-        [app.python, "-B", "-c", f"from aviary import backing; {call}"], cwd=app.directory, capture_output=True, text=True, check=False
+        [app.python, "-B", "-c", f"from aviary import backing; {call}"],
+        cwd=app.directory,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert "ImproperlyConfigured" in run.stderr and "must begin with" in run.stderr
 
 
-DECOMPRESS = "import brotli, sys; sys.stdout.buffer.write(brotli.decompress(open(sys.argv[1], 'rb').read()))"
+DECOMPRESS = (
+    "import brotli, sys; sys.stdout.buffer.write(brotli.decompress(open(sys.argv[1], 'rb').read()))"
+)
 
 
 @pytest.mark.servers
 def test_the_compressed_page_is_the_page() -> None:
     with as_file(files("whichworker.workloads") / "page.html.br") as path:
-        run = subprocess.run([built("builtin:django", extras=True).python, "-c", DECOMPRESS, str(path)], capture_output=True, check=True)
+        run = subprocess.run(
+            [built("builtin:django", extras=True).python, "-c", DECOMPRESS, str(path)],
+            capture_output=True,
+            check=True,
+        )
     assert run.stdout == (SAMPLES / "calls/page.html").read_bytes()
 
 
@@ -146,7 +192,9 @@ def old_files() -> list[Path]:
     """What Django 2.2 imports under Python 3.6."""
     project = SAMPLES / "django_project"
     files = [path for folder in ("aviary", "circus") for path in (project / folder).rglob("*.py")]
-    return sorted(path for path in [*files, project / "manage.py"] if path.name not in NEVER_ON_THE_OLDEST)
+    return sorted(
+        path for path in [*files, project / "manage.py"] if path.name not in NEVER_ON_THE_OLDEST
+    )
 
 
 @pytest.mark.parametrize("path", old_files(), ids=lambda path: path.relative_to(SAMPLES).as_posix())

@@ -28,18 +28,44 @@ def written(folder: Path, files: dict[str, str]) -> Path:
         ({"src/shop/__init__.py": "", "src/shop/web.py": FASTAPI}, "shop.web:app", "src", False),
         ({"flaskr/__init__.py": FACTORY}, "flaskr:create_app", "", True),
         ({"main.py": FASTAPI, "flaskr/__init__.py": FACTORY}, "main:app", "", False),
-        ({"main.py": FASTAPI, "tests/test_it.py": FASTAPI, ".venv/lib/x.py": FASTAPI}, "main:app", "", False),
-        ({"main.py": FASTAPI, "sub/other.py": "import flask\nthing = flask.Flask('x')\n"}, "main:app", "", False),
-        ({"wsgi.py": "def application(environ, start_response): ...\n"}, "wsgi:application", "", False),
-        ({"wsgi.py": "from thing import make\napplication = make()\n"}, "wsgi:application", "", False),
+        (
+            {"main.py": FASTAPI, "tests/test_it.py": FASTAPI, ".venv/lib/x.py": FASTAPI},
+            "main:app",
+            "",
+            False,
+        ),
+        (
+            {"main.py": FASTAPI, "sub/other.py": "import flask\nthing = flask.Flask('x')\n"},
+            "main:app",
+            "",
+            False,
+        ),
+        (
+            {"wsgi.py": "def application(environ, start_response): ...\n"},
+            "wsgi:application",
+            "",
+            False,
+        ),
+        (
+            {"wsgi.py": "from thing import make\napplication = make()\n"},
+            "wsgi:application",
+            "",
+            False,
+        ),
         ({"main.py": "app: object = Starlette(routes=[])\n"}, "main:app", "", False),
         ({"broken.py": "def (", "main.py": FASTAPI}, "main:app", "", False),
     ],
 )
-def test_the_app_of_a_folder(files: dict[str, str], target: str, root: str, factory: bool, tmp_path: Path) -> None:
+def test_the_app_of_a_folder(
+    files: dict[str, str], target: str, root: str, factory: bool, tmp_path: Path
+) -> None:
     found = clearest(candidates(written(tmp_path, files)))
     assert found is not None
-    assert (found.target, found.root, found.factory) == (target, str(tmp_path / root) if root else str(tmp_path), factory)
+    assert (found.target, found.root, found.factory) == (
+        target,
+        str(tmp_path / root) if root else str(tmp_path),
+        factory,
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,5 +78,7 @@ def test_the_app_of_a_folder(files: dict[str, str], target: str, root: str, fact
         {"main.py": "def create_app(*, name): ...\n"},
     ],
 )
-def test_where_nothing_or_more_than_one_thing_is_meant(files: dict[str, str], tmp_path: Path) -> None:
+def test_where_nothing_or_more_than_one_thing_is_meant(
+    files: dict[str, str], tmp_path: Path
+) -> None:
     assert clearest(candidates(written(tmp_path, files))) is None

@@ -27,7 +27,13 @@ DJANGO = Django(
     ssl_redirect=False,
     proxy_ssl_header=None,
 )
-APP = App(name="site", directory="/nowhere", python="python3", wsgi="site.wsgi:application", asgi="site.asgi:application")
+APP = App(
+    name="site",
+    directory="/nowhere",
+    python="python3",
+    wsgi="site.wsgi:application",
+    asgi="site.asgi:application",
+)
 
 
 def database(host: str, engine: str = "django.db.backends.postgresql") -> Database:
@@ -40,7 +46,14 @@ def database(host: str, engine: str = "django.db.backends.postgresql") -> Databa
         ({"installed": ("debug_toolbar",)}, "debug-toolbar"),
         ({"middleware": ("silk.middleware.SilkyMiddleware",)}, "debug-toolbar"),
         ({"caches": ()}, "cache-in-process"),
-        ({"caches": (Cache(alias="default", backend="django.core.cache.backends.locmem.LocMemCache"),)}, "cache-in-process"),
+        (
+            {
+                "caches": (
+                    Cache(alias="default", backend="django.core.cache.backends.locmem.LocMemCache"),
+                )
+            },
+            "cache-in-process",
+        ),
         ({"sync_middleware": ("a.Slow",)}, "sync-middleware"),
         ({"installed": ("django.contrib.staticfiles",)}, "static-unserved"),
         ({"ssl_redirect": True}, "ssl-redirect"),
@@ -48,7 +61,9 @@ def database(host: str, engine: str = "django.db.backends.postgresql") -> Databa
 )
 def test_each_setting_has_its_finding_and_no_other(changes: dict[str, Any], code: str) -> None:
     assert not list(_findings(APP, Look(framework="django", django=DJANGO)))
-    found = list(_findings(APP, Look(framework="django", django=msgspec.structs.replace(DJANGO, **changes))))
+    found = list(
+        _findings(APP, Look(framework="django", django=msgspec.structs.replace(DJANGO, **changes)))
+    )
     assert [finding.code for finding in found] == [code]
 
 
@@ -81,7 +96,9 @@ def test_a_project_that_accepts_no_host_is_refused() -> None:
         host_of(msgspec.structs.replace(DJANGO, hosts=()))
 
 
-@pytest.mark.parametrize("host", ["", "localhost", "127.0.0.1", "127.1.2.3", "::1", "/run/postgresql"])
+@pytest.mark.parametrize(
+    "host", ["", "localhost", "127.0.0.1", "127.1.2.3", "::1", "/run/postgresql"]
+)
 def test_what_is_this_machine(host: str) -> None:
     assert is_local(host)
     refuse_remote(Look(databases=(database(host),)), {})
@@ -94,7 +111,9 @@ def test_a_database_elsewhere_is_refused(host: str) -> None:
     assert "--allow-remote-database" in caught.value.hint
 
 
-def test_a_variable_that_leads_elsewhere_is_refused_unless_the_app_is_known_to_use_another() -> None:
+def test_a_variable_that_leads_elsewhere_is_refused_unless_the_app_is_known_to_use_another() -> (
+    None
+):
     told = {"DATABASE_URL": "postgresql+asyncpg://ann:secret@db.example.com:5432/shop"}
     with pytest.raises(UsageError, match=r"DATABASE_URL leads to db\.example\.com") as caught:
         refuse_remote(Look(), told)

@@ -25,7 +25,9 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "mysite").mkdir()
     (tmp_path / "mysite/wsgi.py").write_text("def application(environ, start_response): ...\n")
     (tmp_path / "mysite/asgi.py").write_text("async def application(scope, receive, send): ...\n")
-    (tmp_path / "main.py").write_text("class App:\n    async def __call__(self, scope, receive, send): ...\n\napp = App()\n")
+    (tmp_path / "main.py").write_text(
+        "class App:\n    async def __call__(self, scope, receive, send): ...\n\napp = App()\n"
+    )
     return tmp_path
 
 
@@ -56,12 +58,17 @@ def test_its_own_environment_is_found(project: Path, monkeypatch: pytest.MonkeyP
         ("main:app", None, "main:app"),
     ],
 )
-def test_a_target_is_what_it_is_and_has_its_twin(target: str, wsgi: str | None, asgi: str | None, project: Path) -> None:
+def test_a_target_is_what_it_is_and_has_its_twin(
+    target: str, wsgi: str | None, asgi: str | None, project: Path
+) -> None:
     app, _ = discover.discover(target, None, project, Examiner(places.cache_folder()))
     assert (app.wsgi, app.asgi) == (wsgi, asgi)
 
 
-@pytest.mark.parametrize(("target", "fact"), [("nothing:app", "No module named 'nothing'"), ("main:nothing", "no attribute 'nothing'")])
+@pytest.mark.parametrize(
+    ("target", "fact"),
+    [("nothing:app", "No module named 'nothing'"), ("main:nothing", "no attribute 'nothing'")],
+)
 def test_a_target_that_cannot_be_imported(target: str, fact: str, project: Path) -> None:
     with pytest.raises(UsageError, match=fact) as caught:
         discover.discover(target, None, project, Examiner(places.cache_folder()))
@@ -78,7 +85,11 @@ def test_an_empty_folder_gets_the_built_in_app_and_says_so_first(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("write", "fact"),
-    [("", "no manage.py"), ("print('hello')", "names no settings module"), (MANAGE, "neither wsgi.py nor asgi.py")],
+    [
+        ("", "no manage.py"),
+        ("print('hello')", "names no settings module"),
+        (MANAGE, "neither wsgi.py nor asgi.py"),
+    ],
 )
 def test_a_folder_that_is_no_project(write: str, fact: str, tmp_path: Path) -> None:
     if write:
@@ -89,20 +100,32 @@ def test_a_folder_that_is_no_project(write: str, fact: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("swallowed", [True, False])
-def test_an_app_that_looks_beyond_this_machine_when_imported_is_stopped(swallowed: bool, project: Path) -> None:
+def test_an_app_that_looks_beyond_this_machine_when_imported_is_stopped(
+    swallowed: bool, project: Path
+) -> None:
     call = "socket.getaddrinfo('192.0.2.7', 80)"
     lines = ("try:", f"    {call}", "except OSError:", "    pass") if swallowed else (call,)
-    (project / "far.py").write_text("\n".join(("import socket", *lines, "def app(environ, start_response): ...", "")))
-    with pytest.raises(UsageError, match=r"importing far:app connects to 192\.0\.2\.7:80") as caught:
+    (project / "far.py").write_text(
+        "\n".join(("import socket", *lines, "def app(environ, start_response): ...", ""))
+    )
+    with pytest.raises(
+        UsageError, match=r"importing far:app connects to 192\.0\.2\.7:80"
+    ) as caught:
         discover.discover("far:app", None, project, Examiner(places.cache_folder()))
     assert "--allow-outbound" in caught.value.hint
-    app, _ = discover.discover("far:app", None, project, Examiner(places.cache_folder(), outbound=True))
+    app, _ = discover.discover(
+        "far:app", None, project, Examiner(places.cache_folder(), outbound=True)
+    )
     assert app.wsgi == "far:app"
 
 
-def test_the_entry_point_of_fastapi_is_followed_where_reading_the_code_finds_none(tmp_path: Path) -> None:
+def test_the_entry_point_of_fastapi_is_followed_where_reading_the_code_finds_none(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.fastapi]\nentrypoint = "shop:api"\n')
-    (tmp_path / "shop.py").write_text("class App:\n    async def __call__(self, scope, receive, send): ...\n\napi = App()\n")
+    (tmp_path / "shop.py").write_text(
+        "class App:\n    async def __call__(self, scope, receive, send): ...\n\napi = App()\n"
+    )
     for named in (None, str(tmp_path)):
         app, findings = discover.discover(named, None, tmp_path, Examiner(places.cache_folder()))
         assert (app.asgi, app.wsgi) == ("shop:api", None)

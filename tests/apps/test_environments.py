@@ -106,17 +106,41 @@ error: Failed to fetch: http://index.invalid/simple/waitress/
         (NO_HEADERS, "fatal error: Python.h: No such file or directory", "python3-dev"),
         (NO_COMMAND, "error: [Errno 2] No such file or directory: 'cc'", "apt-get install gcc"),
         (COMMAND_FAILED, "error: /usr/bin/ld ended with exit status 1.", ""),
-        (NO_SOLUTION_BEFORE, "it cannot be installed: you require click==7.0 and uvicorn==0.54.0 depends on click>=8.0", "never changed"),
-        (NO_SOLUTION, "it cannot be installed: you require gunicorn==27.0.1 and gunicorn==21.2.0", "never changed"),
-        (NO_VERSION, "it cannot be installed: there is no version of granian==99.0 and you require granian==99.0", "a version that"),
-        (NO_PACKAGE, "it cannot be installed: gunicron was not found in the package registry and you require gunicron", "a version that"),
+        (
+            NO_SOLUTION_BEFORE,
+            "it cannot be installed: you require click==7.0 and uvicorn==0.54.0 depends on click>=8.0",
+            "never changed",
+        ),
+        (
+            NO_SOLUTION,
+            "it cannot be installed: you require gunicorn==27.0.1 and gunicorn==21.2.0",
+            "never changed",
+        ),
+        (
+            NO_VERSION,
+            "it cannot be installed: there is no version of granian==99.0 and you require granian==99.0",
+            "a version that",
+        ),
+        (
+            NO_PACKAGE,
+            "it cannot be installed: gunicron was not found in the package registry and you require gunicron",
+            "a version that",
+        ),
         (
             OTHER_PYTHON,
             "it cannot be installed: the current Python version (3.11) does not satisfy Python>=3.12 and x==6 depends on Python>=3.12",
             "--python 3.12",
         ),
-        (OFFLINE, "it cannot be installed: waitress was not found in the cache and you require waitress", "needs the package index"),
-        (REFUSED, "the package index could not be reached: tcp connect error", "needs the package index"),
+        (
+            OFFLINE,
+            "it cannot be installed: waitress was not found in the cache and you require waitress",
+            "needs the package index",
+        ),
+        (
+            REFUSED,
+            "the package index could not be reached: tcp connect error",
+            "needs the package index",
+        ),
         (NO_NAME, "the package index could not be reached: dns error", "needs the package index"),
         ("", "uv failed without a word", ""),
     ],
@@ -129,7 +153,12 @@ def test_a_failure_is_one_line_with_a_cure(stderr: str, said: str, cured: str) -
 
 @pytest.mark.parametrize(
     ("requirement", "name"),
-    [("gunicorn>=25", "gunicorn"), ("gunicorn[gevent]>=25", "gunicorn"), ("uWSGI==2.0.31", "uwsgi"), ("zope.event", "zope-event")],
+    [
+        ("gunicorn>=25", "gunicorn"),
+        ("gunicorn[gevent]>=25", "gunicorn"),
+        ("uWSGI==2.0.31", "uwsgi"),
+        ("zope.event", "zope-event"),
+    ],
 )
 def test_the_distribution_of_a_requirement(requirement: str, name: str) -> None:
     assert distribution(requirement) == name
@@ -186,7 +215,10 @@ place = Path(sys.argv[1])
 locks.once(place, place.mkdir)
 os._exit(9)
 """
-    assert subprocess.run([sys.executable, "-c", code, str(place)], check=False, timeout=30).returncode == 9
+    assert (
+        subprocess.run([sys.executable, "-c", code, str(place)], check=False, timeout=30).returncode
+        == 9
+    )
     assert not locks.in_use(place)
     with locks.alone(place) as mine:
         assert mine
@@ -204,13 +236,17 @@ def build():
     time.sleep(0.2)
 locks.once(place, build)
 """
-    runs = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "place")]) for _ in range(4)]
+    runs = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "place")]) for _ in range(4)
+    ]
     assert [run.wait(30) for run in runs] == [0] * 4
     assert (tmp_path / "built").read_text() == "x"
 
 
 @pytest.mark.servers
-def test_the_second_use_of_an_overlay_asks_uv_for_nothing(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_the_second_use_of_an_overlay_asks_uv_for_nothing(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     first = environments.overlay(tmp_path, interpreter(), ("waitress",))
     request.getfixturevalue("no_uv")
     assert environments.overlay(tmp_path, interpreter(), ("waitress",)) == first
@@ -218,7 +254,9 @@ def test_the_second_use_of_an_overlay_asks_uv_for_nothing(tmp_path: Path, reques
 
 
 @pytest.mark.servers
-def test_the_second_use_of_a_built_in_app_asks_uv_for_nothing(request: pytest.FixtureRequest) -> None:
+def test_the_second_use_of_a_built_in_app_asks_uv_for_nothing(
+    request: pytest.FixtureRequest,
+) -> None:
     cache = places.cache_folder()
     places.make_cache(cache)
     first = builtin.app("builtin:django", own_base(), cache)
@@ -236,7 +274,9 @@ def test_what_uv_has_seen_is_built_offline(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.servers
-def test_a_first_build_without_network_says_so_in_one_line_with_the_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_first_build_without_network_says_so_in_one_line_with_the_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
     with pytest.raises(EnvironmentFailed) as caught:

@@ -49,12 +49,18 @@ def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "app.py").write_text(APP)
-    environments.run_uv(tmp_path, "venv", "--quiet", "--no-project", "--python", own_base(), str(folder / ".venv"))
+    environments.run_uv(
+        tmp_path, "venv", "--quiet", "--no-project", "--python", own_base(), str(folder / ".venv")
+    )
     python = str(folder / ".venv/bin/python")
-    environments.run_uv(tmp_path, "pip", "install", "--quiet", "--python", python, "click", "a2wsgi")
+    environments.run_uv(
+        tmp_path, "pip", "install", "--quiet", "--python", python, "click", "a2wsgi"
+    )
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     subprocess.run([python, "-c", f"import {', '.join(BUILD_MODULES)}"], env=clean, check=True)
-    assert list((folder / ".venv").rglob("click/__pycache__/*.pyc")), "there is byte code that could be changed"
+    assert list((folder / ".venv").rglob("click/__pycache__/*.pyc")), (
+        "there is byte code that could be changed"
+    )
     return folder
 
 
@@ -62,25 +68,41 @@ def fingerprint(folder: Path) -> dict[str, str]:
     """Every file, folder and link below, with what is in it and when it was last changed."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        content = str(path.readlink()) if path.is_symlink() else hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-        found[str(path.relative_to(folder))] = f"{content} {path.lstat().st_mtime_ns} {path.lstat().st_mode}"
+        content = (
+            str(path.readlink())
+            if path.is_symlink()
+            else hashlib.sha256(path.read_bytes()).hexdigest()
+            if path.is_file()
+            else ""
+        )
+        found[str(path.relative_to(folder))] = (
+            f"{content} {path.lstat().st_mtime_ns} {path.lstat().st_mode}"
+        )
     return found
 
 
 def test_a_race_leaves_project_and_environment_as_they_were(
-    project: Path, tmp_path: Path, state: Path, generator: Generator, monkeypatch: pytest.MonkeyPatch
+    project: Path,
+    tmp_path: Path,
+    state: Path,
+    generator: Generator,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "VIRTUAL_ENV"):
         monkeypatch.delenv(name, raising=False)
     cache, before = tmp_path / "cache", fingerprint(project)
-    question, findings = ask("app:application", RaceOptions(servers="waitress,gunicorn-sync", time=10), project, cache)
+    question, findings = ask(
+        "app:application", RaceOptions(servers="waitress,gunicorn-sync", time=10), project, cache
+    )
     planned = investigation.plan(question, findings, project, cache, Silent())
     bench = Bench(planned.question, planned.environments, tmp_path / "run", cache)
     bench.folder.mkdir()
     found = preflight_of(bench, generator)
     assert [type(found[arm.name]) for arm in question.arms] == [Prepared, Prepared], found
     assert fingerprint(project) == before
-    assert list(cache.rglob("shell_completion*.pyc")), "byte code of the environment's modules was written, but elsewhere"
+    assert list(cache.rglob("shell_completion*.pyc")), (
+        "byte code of the environment's modules was written, but elsewhere"
+    )
 
 
 def building(place: Path) -> bool:
@@ -89,19 +111,28 @@ def building(place: Path) -> bool:
 
 
 @pytest.mark.parametrize("moment", range(3))
-def test_a_build_that_is_killed_harms_nothing_and_is_begun_again(moment: int, project: Path, tmp_path: Path) -> None:
+def test_a_build_that_is_killed_harms_nothing_and_is_begun_again(
+    moment: int, project: Path, tmp_path: Path
+) -> None:
     cache, python = tmp_path / "cache", str(project / ".venv/bin/python")
     cache.mkdir()
     before = fingerprint(project)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with subprocess.Popen([sys.executable, "-c", BUILD, str(cache), python], env=clean) as tool:
-        while not any(building(place) for place in (cache / "overlays").glob("waitress-????????????????")):
+        while not any(
+            building(place) for place in (cache / "overlays").glob("waitress-????????????????")
+        ):
             assert tool.poll() is None, "the build ended before it could be killed"
             time.sleep(0.002)
         time.sleep(0.03 * moment)  # while it resolves, or installs
         tool.send_signal(signal.SIGKILL)
     assert not list((cache / "overlays").glob(f"*/{locks.COMPLETE}"))
     environment = environments.overlay(cache, inspect(python), ("waitress>=3",))
-    run = subprocess.run([environment.python, "-c", "import waitress, click"], capture_output=True, check=False, env=clean)
+    run = subprocess.run(
+        [environment.python, "-c", "import waitress, click"],
+        capture_output=True,
+        check=False,
+        env=clean,
+    )
     assert run.returncode == 0, run.stderr
     assert fingerprint(project) == before

@@ -41,7 +41,9 @@ def one(fault: str, folder: Path, server: str = "waitress") -> Bench:
     """A bench with one arm of this fault, and little memory."""
     bench = faulty_bench([(server, fault)], folder)
     budget = msgspec.structs.replace(bench.question.budget, memory_bytes=MEMORY_BYTES)
-    return msgspec.structs.replace(bench, question=msgspec.structs.replace(bench.question, budget=budget))
+    return msgspec.structs.replace(
+        bench, question=msgspec.structs.replace(bench.question, budget=budget)
+    )
 
 
 def codes(findings: tuple[Finding, ...] | list[Finding]) -> set[str]:
@@ -64,7 +66,9 @@ def assert_gone(folder: Path) -> None:
         ("double-fork", "gunicorn-sync", {"left-running"}),
     ],
 )
-def test_how_a_launch_ends_is_told_with_it(fault: str, server: str, found: set[str], tmp_path: Path, generator: Generator) -> None:
+def test_how_a_launch_ends_is_told_with_it(
+    fault: str, server: str, found: set[str], tmp_path: Path, generator: Generator
+) -> None:
     bench = one(fault, tmp_path, server)
     with running.running(bench, bench.question.arms[0]) as run:
         tally, _ = load_and_probe(bench, generator, run, load_of(bench, run, 4, 0.3, 0.1))
@@ -102,7 +106,9 @@ def test_a_flooded_log_stays_small_and_its_end_is_kept(tmp_path: Path) -> None:
     assert not log.exists(), "a launch that went well leaves no file"
 
 
-def test_a_server_that_eats_memory_is_killed_and_says_why(tmp_path: Path, generator: Generator) -> None:
+def test_a_server_that_eats_memory_is_killed_and_says_why(
+    tmp_path: Path, generator: Generator
+) -> None:
     bench = one("memory", tmp_path)
     record = preflight_of(bench, generator)["waitress"]
     assert isinstance(record, Failed)
@@ -113,9 +119,17 @@ def test_a_server_that_eats_memory_is_killed_and_says_why(tmp_path: Path, genera
 
 
 def test_a_race_tells_of_all_of_them_and_ranks_who_is_well(tmp_path: Path, state: Path) -> None:
-    question = faulty_question([("waitress", ""), ("waitress", "ignore-term"), ("gunicorn-sync", "memory")], seconds=20)
+    question = faulty_question(
+        [("waitress", ""), ("waitress", "ignore-term"), ("gunicorn-sync", "memory")], seconds=20
+    )
     budget = msgspec.structs.replace(question.budget, memory_bytes=MEMORY_BYTES)
-    planned = investigation.plan(msgspec.structs.replace(question, budget=budget), [], tmp_path, places.cache_folder(), Silent())
+    planned = investigation.plan(
+        msgspec.structs.replace(question, budget=budget),
+        [],
+        tmp_path,
+        places.cache_folder(),
+        Silent(),
+    )
     result = investigation.carry_out(planned, Silent(), "whichworker race")
     arms = {arm.name: arm for arm in result.arms}
     assert arms["gunicorn-sync"].state == "failed"
@@ -138,5 +152,9 @@ def test_nothing_is_left_of_a_dozen_launches_ended_in_every_way(tmp_path: Path) 
     bench, weather = storm.shelter(tmp_path), random.Random(SEED)
     gusts = storm.forecast(SEED, LAUNCHES)
     assert {gust.end for gust in gusts} == set(storm.ENDS)
-    complaints = {(place, *gust): found for place, gust in enumerate(gusts) if (found := storm.blow(bench, gust, weather))}
+    complaints = {
+        (place, *gust): found
+        for place, gust in enumerate(gusts)
+        if (found := storm.blow(bench, gust, weather))
+    }
     assert not complaints

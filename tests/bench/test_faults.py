@@ -27,7 +27,9 @@ from whichworker.store.records import Failed, Launched, Left, Noted, Prepared, S
 pytestmark = pytest.mark.servers
 
 
-def failures_of(fault: str, folder: Path, generator: Generator, server: str = "waitress") -> tuple[Failure, ...]:
+def failures_of(
+    fault: str, folder: Path, generator: Generator, server: str = "waitress"
+) -> tuple[Failure, ...]:
     """How the preflight of an arm with this fault fails."""
     bench = faulty_bench([(server, fault)], folder)
     record = preflight_of(bench, generator)[server]
@@ -47,13 +49,17 @@ def failures_of(fault: str, folder: Path, generator: Generator, server: str = "w
         ("late-hang", "timeout", ""),
     ],
 )
-def test_each_fault_has_its_kind_and_its_sample(fault: str, kind: str, sample: str, tmp_path: Path, generator: Generator) -> None:
+def test_each_fault_has_its_kind_and_its_sample(
+    fault: str, kind: str, sample: str, tmp_path: Path, generator: Generator
+) -> None:
     failures = failures_of(fault, tmp_path, generator)
     assert kind in {failure.kind for failure in failures}, failures
     assert any(sample in failure.sample for failure in failures), failures
 
 
-def test_a_server_that_never_answers_is_given_up(tmp_path: Path, generator: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_never_answers_is_given_up(
+    tmp_path: Path, generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(running, "READY_SECONDS", 1.0)
     (failure,) = failures_of("hang", tmp_path, generator)
     assert failure.kind == "start"
@@ -67,7 +73,9 @@ def test_a_child_that_forks_away_ends_with_its_launch(tmp_path: Path, generator:
     assert not processes_with(f"{LAUNCH_VARIABLE}={os.getpid()}-")
 
 
-def test_a_port_taken_once_is_met_by_another(tmp_path: Path, generator: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_taken_once_is_met_by_another(
+    tmp_path: Path, generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench = faulty_bench([("gunicorn-sync", "")], tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports = iter([taken.getsockname()[1], free_port(), free_port()])
@@ -90,7 +98,9 @@ def test_a_port_that_stays_taken_is_a_failure_that_says_so(
 
 def test_a_server_that_dies_under_load_keeps_its_log(tmp_path: Path, generator: Generator) -> None:
     failures_of("dies", tmp_path, generator)
-    assert list((tmp_path / "launches").glob("*.log")), "the log of a launch that went wrong is kept"
+    assert list((tmp_path / "launches").glob("*.log")), (
+        "the log of a launch that went wrong is kept"
+    )
 
 
 class Director(Silent):
@@ -138,11 +148,17 @@ def assert_unharmed(result: Result, *names: str) -> None:
     arms = {arm.name: arm for arm in result.arms}
     for name in names:
         assert (arms[name].state == "failed", arms[name].failures) == (False, ())
-        assert arms[name].windows + arms[name].repeats >= 4, "a busy machine may have had all of them refused"
+        assert arms[name].windows + arms[name].repeats >= 4, (
+            "a busy machine may have had all of them refused"
+        )
 
 
-def test_a_server_that_dies_in_mid_slice_has_a_second_launch_and_is_out_if_that_dies_too(tmp_path: Path, mark: Path) -> None:
-    result, journal = raced([("waitress", ""), ("gunicorn-sync", "dies-when"), ("waitress", "slow")], tmp_path, mark)
+def test_a_server_that_dies_in_mid_slice_has_a_second_launch_and_is_out_if_that_dies_too(
+    tmp_path: Path, mark: Path
+) -> None:
+    result, journal = raced(
+        [("waitress", ""), ("gunicorn-sync", "dies-when"), ("waitress", "slow")], tmp_path, mark
+    )
     out = next(arm for arm in result.arms if arm.name == "gunicorn-sync")
     assert (out.state, out.throughput_per_second, out.rank_low) == ("failed", None, None)
     (failed,) = journal.of(Failed)
@@ -161,12 +177,16 @@ def test_a_server_that_dies_once_goes_on_with_another_launch(tmp_path: Path, mar
     assert generations(journal, "gunicorn-sync")[:2] == [1, 2]
     (noted,) = [record.finding for record in journal.of(Noted)]
     assert (noted.code, noted.arm) == ("second-chance", "gunicorn-sync")
-    assert {record.generation for record in journal.of(Slice) if record.arm == "gunicorn-sync"} >= {2}
+    assert {record.generation for record in journal.of(Slice) if record.arm == "gunicorn-sync"} >= {
+        2
+    }
     assert_unharmed(result, "waitress", "gunicorn-sync")
 
 
 def test_a_wrong_response_in_a_slice_ends_an_arm_at_once(tmp_path: Path, mark: Path) -> None:
-    result, journal = raced([("waitress", ""), ("gunicorn-sync", "wrong-when"), ("waitress", "slow")], tmp_path, mark)
+    result, journal = raced(
+        [("waitress", ""), ("gunicorn-sync", "wrong-when"), ("waitress", "slow")], tmp_path, mark
+    )
     (failed,) = journal.of(Failed)
     assert (failed.arm, failed.failures[0].kind, failed.alone) == ("gunicorn-sync", "body", False)
     assert failed.block in (1, 2), "it may have had its first slice before the mark came"
@@ -176,34 +196,52 @@ def test_a_wrong_response_in_a_slice_ends_an_arm_at_once(tmp_path: Path, mark: P
     assert_unharmed(result, "waitress", "waitress#2")
 
 
-def test_an_arm_that_is_wrong_alone_is_not_said_to_be_wrong_under_load_only(tmp_path: Path, generator: Generator) -> None:
+def test_an_arm_that_is_wrong_alone_is_not_said_to_be_wrong_under_load_only(
+    tmp_path: Path, generator: Generator
+) -> None:
     """Its second request is asked before there is any load."""
     bench = faulty_bench([("waitress", "")], tmp_path)
     other = Request(path="/other", answer=Answer(status=200, body=b"other"))
-    what = msgspec.structs.replace(bench.question.workload, requests=(*bench.question.workload.requests, other))
-    bench = msgspec.structs.replace(bench, question=msgspec.structs.replace(bench.question, workload=what))
+    what = msgspec.structs.replace(
+        bench.question.workload, requests=(*bench.question.workload.requests, other)
+    )
+    bench = msgspec.structs.replace(
+        bench, question=msgspec.structs.replace(bench.question, workload=what)
+    )
     record = preflight_of(bench, generator)["waitress"]
     assert isinstance(record, Failed)
     assert (record.failures[0].kind, record.alone) == ("body", True)
 
 
 def test_the_other_arms_are_unharmed(tmp_path: Path, state: Path) -> None:
-    faults = [("waitress", ""), ("gunicorn-sync", "dies"), ("gunicorn-gthread", "late-body"), ("uwsgi", "import")]
+    faults = [
+        ("waitress", ""),
+        ("gunicorn-sync", "dies"),
+        ("gunicorn-gthread", "late-body"),
+        ("uwsgi", "import"),
+    ]
     question = faulty_question(faults, seconds=15)
     plan = investigation.plan(question, [], tmp_path, places.cache_folder(), Silent())
     result = investigation.carry_out(plan, Director(lambda: None), "whichworker race")
     arms = {arm.name: arm for arm in result.arms}
     assert arms["waitress"].windows + arms["waitress"].repeats >= 4
-    assert {name: arms[name].state for name in ("gunicorn-sync", "gunicorn-gthread", "uwsgi")} == dict.fromkeys(
-        ("gunicorn-sync", "gunicorn-gthread", "uwsgi"), "failed"
+    assert {
+        name: arms[name].state for name in ("gunicorn-sync", "gunicorn-gthread", "uwsgi")
+    } == dict.fromkeys(("gunicorn-sync", "gunicorn-gthread", "uwsgi"), "failed")
+    assert all(
+        arms[name].throughput_per_second is None
+        for name in ("gunicorn-sync", "gunicorn-gthread", "uwsgi")
     )
-    assert all(arms[name].throughput_per_second is None for name in ("gunicorn-sync", "gunicorn-gthread", "uwsgi"))
     assert {"arm-start", "arm-body"} <= {finding.code for finding in result.findings}
 
 
 def test_an_arm_that_keeps_a_core_busy_while_idle_runs_in_a_heat_of_its_own(tmp_path: Path) -> None:
-    bench = faulty_bench([("waitress", ""), ("gunicorn-sync", "slow"), ("waitress", "spins")], tmp_path)
-    result = investigation.carry_out(planned(bench, seconds=30), Director(lambda: None, rounds=1), "whichworker race")
+    bench = faulty_bench(
+        [("waitress", ""), ("gunicorn-sync", "slow"), ("waitress", "spins")], tmp_path
+    )
+    result = investigation.carry_out(
+        planned(bench, seconds=30), Director(lambda: None, rounds=1), "whichworker race"
+    )
     with Journal(tmp_path / FILE) as journal:
         (settled,) = journal.of(Settled)
         shares = {record.arm: record.idle_share for record in journal.of(Prepared)}
@@ -213,6 +251,8 @@ def test_an_arm_that_keeps_a_core_busy_while_idle_runs_in_a_heat_of_its_own(tmp_
     assert set(settled.heats) == {("waitress", "gunicorn-sync"), ("waitress", "waitress#2")}
     assert (shares["waitress#2"] or 0) > MOST_IDLE_SHARE >= (shares["waitress"] or 0)
     gone = next(place for place, record in enumerate(before) if isinstance(record, Left))
-    assert before[gone] == Left(arm="waitress#2", generation=1) and gone < before.index(settled), "it is stopped in the preflight"
+    assert before[gone] == Left(arm="waitress#2", generation=1) and gone < before.index(settled), (
+        "it is stopped in the preflight"
+    )
     assert codes_of(result, "waitress#2") == ["busy-while-idle"]
     assert "heats" in [finding.code for finding in result.findings]

@@ -47,7 +47,10 @@ investigation.carry_out(plan_of(Path(sys.argv[1])), Loud(), "whichworker race")
 def plan_of(folder: Path) -> Plan:
     """A race that would last far longer than its test; of a built-in app, whose preflight is short."""
     plan = planned(faulty_bench(ARMS, folder), seconds=90)
-    apps = {label: msgspec.structs.replace(app, name="builtin:faults") for label, app in plan.question.apps.items()}
+    apps = {
+        label: msgspec.structs.replace(app, name="builtin:faults")
+        for label, app in plan.question.apps.items()
+    }
     return msgspec.structs.replace(plan, question=msgspec.structs.replace(plan.question, apps=apps))
 
 
@@ -89,7 +92,9 @@ def ends(journal: Journal) -> list[tuple[int, bool]]:
     return [(record.number, record.abandoned) for record in journal.of(RoundEnd)]
 
 
-def test_ctrl_c_keeps_whole_rounds_and_a_resumed_run_repeats_the_torn_one(plan: Plan, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_whole_rounds_and_a_resumed_run_repeats_the_torn_one(
+    plan: Plan, tmp_path: Path
+) -> None:
     watch = At(tmp_path, 3, 2, interrupt)
     result = investigation.carry_out(plan, watch, "whichworker race")
     assert watch.alive >= ALIVE
@@ -101,14 +106,26 @@ def test_ctrl_c_keeps_whole_rounds_and_a_resumed_run_repeats_the_torn_one(plan: 
     torn = {(record.place, record.arm) for record in first.of(Slice) if record.round == 3}
     assert isinstance(first.records[-1], Session) and first.records[-1].ended == "interrupted"
 
-    resumed = investigation.carry_out(msgspec.structs.replace(plan, resumed=True), At(tmp_path, 5, 1, interrupt), "whichworker race")
+    resumed = investigation.carry_out(
+        msgspec.structs.replace(plan, resumed=True),
+        At(tmp_path, 5, 1, interrupt),
+        "whichworker race",
+    )
     assert not processes_with(f"{MARK}={tmp_path}")
     both = journal_of(tmp_path)
-    assert ends(both) == [(1, False), (2, False), (3, True), (3, False), (4, False)], "no whole round is measured twice"
+    assert ends(both) == [(1, False), (2, False), (3, True), (3, False), (4, False)], (
+        "no whole round is measured twice"
+    )
     assert resumed.blocks == 4
-    again = {(one.place, one.arm) for one in both.records[len(first.records) :] if isinstance(one, Slice) and one.round == 3}
+    again = {
+        (one.place, one.arm)
+        for one in both.records[len(first.records) :]
+        if isinstance(one, Slice) and one.round == 3
+    }
     assert len(torn) == 2 and torn < again, "in the same order"
-    assert len(list(both.of(Settled))) == 1 and len(list(both.of(Prepared))) == len(ARMS), "the preflight is not repeated"
+    assert len(list(both.of(Settled))) == 1 and len(list(both.of(Prepared))) == len(ARMS), (
+        "the preflight is not repeated"
+    )
     generations = [record.generation for record in both.of(Launched) if record.arm == "waitress"]
     assert generations == sorted(set(generations)), "each launch has a number of its own"
 
@@ -117,7 +134,11 @@ def test_a_kill_leaves_no_process_though_all_contenders_are_alive(tmp_path: Path
     environment = {**os.environ, MARK: str(tmp_path)}
     root = Path(__file__).parents[2]
     with subprocess.Popen(
-        [sys.executable, "-c", TOOL, str(tmp_path)], stdout=subprocess.PIPE, text=True, env=environment, cwd=root
+        [sys.executable, "-c", TOOL, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=root,
     ) as tool:
         assert tool.stdout is not None
         assert any(line == "2 2\n" for line in tool.stdout), "the race ended too soon"
@@ -126,7 +147,9 @@ def test_a_kill_leaves_no_process_though_all_contenders_are_alive(tmp_path: Path
     deadline = time.monotonic() + GONE_SECONDS
     while processes_with(f"{MARK}={tmp_path}") and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not processes_with(f"{MARK}={tmp_path}"), "wardens, generator and thermometer end with it, too"
+    assert not processes_with(f"{MARK}={tmp_path}"), (
+        "wardens, generator and thermometer end with it, too"
+    )
     assert ends(journal_of(tmp_path)) == [(1, False)]
 
 

@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 from tests.conftest import faulty_bench, processes_with
 
-from whichworker.bench.lineup import MOST_TURNS, PATIENCE_SECONDS, Lineup, deadline_of, most_connections
+from whichworker.bench.lineup import (
+    MOST_TURNS,
+    PATIENCE_SECONDS,
+    Lineup,
+    deadline_of,
+    most_connections,
+)
 from whichworker.bench.running import Bench
 from whichworker.errors import GeneratorFailed, ServerFailed, UsageError
 from whichworker.load.generator import Generator
@@ -34,12 +40,20 @@ ARMS = [("waitress", ""), ("waitress", ""), ("gunicorn-sync", "")]
         ("uvicorn", {"workers": 1}, None),
     ],
 )
-def test_only_who_leaves_connections_waiting_has_a_most(server: str, settings: dict[str, SettingValue], most: int | None) -> None:
+def test_only_who_leaves_connections_waiting_has_a_most(
+    server: str, settings: dict[str, SettingValue], most: int | None
+) -> None:
     assert most_connections(server, settings) == most
 
 
 @pytest.mark.parametrize(
-    ("turn", "seconds"), [(0.001, PATIENCE_SECONDS), (0.5, PATIENCE_SECONDS), (2.0, MOST_TURNS * 2.0), (30.0, MOST_TURNS * 30.0)]
+    ("turn", "seconds"),
+    [
+        (0.001, PATIENCE_SECONDS),
+        (0.5, PATIENCE_SECONDS),
+        (2.0, MOST_TURNS * 2.0),
+        (30.0, MOST_TURNS * 30.0),
+    ],
 )
 def test_a_response_is_waited_for_ten_turns(turn: float, seconds: float) -> None:
     assert deadline_of(turn) == seconds
@@ -73,7 +87,9 @@ def loaded(lineup: Lineup, generator: Generator, name: str) -> int:
 
 @pytest.mark.servers
 @pytest.mark.parametrize("error", [None, RuntimeError(), KeyboardInterrupt()])
-def test_nothing_outlives_a_lineup(error: BaseException | None, bench: Bench, generator: Generator) -> None:
+def test_nothing_outlives_a_lineup(
+    error: BaseException | None, bench: Bench, generator: Generator
+) -> None:
     lineup = Lineup(bench, generator)
     with contextlib.suppress(RuntimeError, KeyboardInterrupt), lineup:
         for arm in bench.question.arms:
@@ -87,7 +103,9 @@ def test_nothing_outlives_a_lineup(error: BaseException | None, bench: Bench, ge
 
 
 @pytest.mark.servers
-def test_as_many_connections_as_waitress_accepts_are_answered(tmp_path: Path, generator: Generator) -> None:
+def test_as_many_connections_as_waitress_accepts_are_answered(
+    tmp_path: Path, generator: Generator
+) -> None:
     """Of 128 connections 30 were once left to time out, and the arm was out of the race."""
     bench = faulty_bench([("waitress", "")], tmp_path)
     arm = bench.question.arms[0]
@@ -96,12 +114,16 @@ def test_as_many_connections_as_waitress_accepts_are_answered(tmp_path: Path, ge
         most = most_connections("waitress", arm.settings)
         assert most is not None
         lineup.sit(contender, most, 0.001)
-        tally = generator.slice(SliceOrder(seat=contender.seat, uncounted=0, counted=2 * most, most_seconds=20.0))
+        tally = generator.slice(
+            SliceOrder(seat=contender.seat, uncounted=0, counted=2 * most, most_seconds=20.0)
+        )
     assert (tally.failures, tally.requests) == ((), 2 * most)
 
 
 @pytest.mark.servers
-def test_who_leaves_is_gone_and_the_others_go_on(lineup: Lineup, bench: Bench, generator: Generator) -> None:
+def test_who_leaves_is_gone_and_the_others_go_on(
+    lineup: Lineup, bench: Bench, generator: Generator
+) -> None:
     seat = lineup.alive["waitress"].seat
     assert [loaded(lineup, generator, name) for name in lineup.alive] == [20, 20, 20]
     before = set(alive(bench))
@@ -115,12 +137,18 @@ def test_who_leaves_is_gone_and_the_others_go_on(lineup: Lineup, bench: Bench, g
 
 
 @pytest.mark.servers
-def test_a_later_generation_stands_beside_nobody_of_its_name(lineup: Lineup, bench: Bench, generator: Generator) -> None:
+def test_a_later_generation_stands_beside_nobody_of_its_name(
+    lineup: Lineup, bench: Bench, generator: Generator
+) -> None:
     old = lineup.alive["waitress"]
     lineup.leave("waitress")
     new = lineup.enter("waitress", bench.question.arms[0], 2)
     lineup.sit(new, 2, 0.001)
-    assert (new.seat, new.connections, new.loaded_seconds) == ("waitress/2", 2, 0.0) != (old.seat, old.connections, old.loaded_seconds)
+    assert (
+        (new.seat, new.connections, new.loaded_seconds)
+        == ("waitress/2", 2, 0.0)
+        != (old.seat, old.connections, old.loaded_seconds)
+    )
     assert loaded(lineup, generator, "waitress") == 20
 
 
@@ -135,7 +163,9 @@ def test_an_arm_that_does_not_start_is_no_contender(tmp_path: Path, generator: G
 
 
 @pytest.mark.servers
-def test_launches_end_though_the_generator_is_gone(lineup: Lineup, bench: Bench, generator: Generator) -> None:
+def test_launches_end_though_the_generator_is_gone(
+    lineup: Lineup, bench: Bench, generator: Generator
+) -> None:
     assert generator.pid is not None
     os.kill(generator.pid, signal.SIGKILL)
     with pytest.raises(GeneratorFailed):
@@ -157,7 +187,10 @@ def test_without_namespaces_one_that_leaves_takes_nobody_with_it(
         for name in ("waitress", "gunicorn-sync"):
             run = lineup.alive[name].run
             assert not run.launch.ended()
-            assert fetch(run.address, bench.question.workload.requests[0], "localhost", 5.0).status == 200
+            assert (
+                fetch(run.address, bench.question.workload.requests[0], "localhost", 5.0).status
+                == 200
+            )
     assert not alive(bench)
 
 

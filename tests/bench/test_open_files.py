@@ -37,7 +37,9 @@ def origin() -> Iterator[Origin]:
         yield server
 
 
-def limited(argv: list[str], soft: int, hard: int, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+def limited(
+    argv: list[str], soft: int, hard: int, folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run with these limits of open files."""
     return subprocess.run(
         argv,
@@ -65,7 +67,10 @@ def test_a_soft_limit_that_is_enough_stays() -> None:
     assert allow(100, 700, 1000)[:2] == ["700 1000", "700"]
 
 
-@pytest.mark.parametrize(("hard", "hint"), [(600, "--connections 472, or raise the hard limit"), (120, "refused raise the hard limit")])
+@pytest.mark.parametrize(
+    ("hard", "hint"),
+    [(600, "--connections 472, or raise the hard limit"), (120, "refused raise the hard limit")],
+)
 def test_beyond_the_hard_limit_is_refused(hard: int, hint: str) -> None:
     (line, *_) = allow(500, 100, hard)
     assert line.startswith("refused") and hint in line
@@ -81,23 +86,50 @@ def test_no_limit_is_no_reason_to_refuse(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_load_of_more_connections_than_the_soft_limit_works(origin: Origin) -> None:
-    done = limited([*TOOL, "load", f"{origin.url}/", "--requests", "600", "--connections", "150", "--json", "-"], 64, 4096)
-    assert done.returncode in (0, 3), done.stderr  # a busy machine makes it invalid, which is another matter
+    done = limited(
+        [
+            *TOOL,
+            "load",
+            f"{origin.url}/",
+            "--requests",
+            "600",
+            "--connections",
+            "150",
+            "--json",
+            "-",
+        ],
+        64,
+        4096,
+    )
+    assert done.returncode in (0, 3), (
+        done.stderr
+    )  # a busy machine makes it invalid, which is another matter
     result = json.loads(done.stdout)
     assert result["requests"] == 600 and not result["errors"]
 
 
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])
-def test_a_load_of_more_connections_than_the_hard_limit_is_exit_2_before_anything_is_sent(origin: Origin, more: list[str]) -> None:
-    done = limited([*TOOL, "load", f"{origin.url}/", "--requests", "600", "--connections", "400", *more], 300, 300)
+def test_a_load_of_more_connections_than_the_hard_limit_is_exit_2_before_anything_is_sent(
+    origin: Origin, more: list[str]
+) -> None:
+    done = limited(
+        [*TOOL, "load", f"{origin.url}/", "--requests", "600", "--connections", "400", *more],
+        300,
+        300,
+    )
     assert done.returncode == 2
     assert "400 connections need 528 open files; a process may open 300 at most here" in done.stderr
     assert "hint: --connections 172, or raise the hard limit" in done.stderr
     assert origin.handler.asked == 0
 
 
-@pytest.mark.parametrize(("more", "fact"), [(["--connections", "400"], "400 connections need 528"), ([], "256 connections need 384")])
-def test_a_race_of_more_connections_than_the_hard_limit_is_exit_2(more: list[str], fact: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("more", "fact"),
+    [(["--connections", "400"], "400 connections need 528"), ([], "256 connections need 384")],
+)
+def test_a_race_of_more_connections_than_the_hard_limit_is_exit_2(
+    more: list[str], fact: str, tmp_path: Path
+) -> None:
     done = limited([*TOOL, "race", "builtin:django", "--dry-run", *more], 300, 300, tmp_path)
     assert done.returncode == 2
     assert fact in done.stderr and "hint: --connections 172" in done.stderr

@@ -92,12 +92,17 @@ def redis_says(variables: dict[str, str], *words: str) -> str:
         return client.recv(4096).decode()
 
 
-def test_three_services_at_once_run_without_privileges_and_are_gone_afterwards(tmp_path: Path, installed: None) -> None:
+def test_three_services_at_once_run_without_privileges_and_are_gone_afterwards(
+    tmp_path: Path, installed: None
+) -> None:
     before = shared_segments()
     with backing(BOTH, (), cores=CORES, folder=tmp_path, cache=tmp_path) as found:
         assert set(found.variables) >= {"DATABASE_URL", "REDIS_URL", "WHICHWORKER_UPSTREAM"}
         pids = {name: launch.pids() for name, launch in found.launches.items()}
-        folders = [folder_of(found.variables), Path(urlsplit(found.variables["REDIS_URL"]).path).parent]
+        folders = [
+            folder_of(found.variables),
+            Path(urlsplit(found.variables["REDIS_URL"]).path).parent,
+        ]
         assert all(folder.is_dir() for folder in folders)
         for pid in (*pids["postgres"], *pids["redis"]):
             status = Path(f"/proc/{pid}/status").read_text()
@@ -109,7 +114,9 @@ def test_three_services_at_once_run_without_privileges_and_are_gone_afterwards(t
     assert not [pid for tree in pids.values() for pid in tree if is_alive(pid)]
     assert not [folder for folder in folders if folder.exists()]
     assert shared_segments() == before
-    assert not list((tmp_path / "services").iterdir()), "logs are kept only where something went wrong"
+    assert not list((tmp_path / "services").iterdir()), (
+        "logs are kept only where something went wrong"
+    )
 
 
 def gone(folder: str) -> bool:
@@ -132,7 +139,9 @@ with backing(Needs(database="postgres", cache="redis", upstream=True), (), cores
 
 def test_a_killed_tool_leaves_nothing(tmp_path: Path, installed: None) -> None:
     before = shared_segments()
-    with subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path), str(CORES[0])], stdout=subprocess.PIPE) as holder:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path), str(CORES[0])], stdout=subprocess.PIPE
+    ) as holder:
         assert holder.stdout is not None
         held = json.loads(holder.stdout.readline())
         assert all(is_alive(pid) for pid in held["pids"])
@@ -151,8 +160,12 @@ def test_a_given_service_is_used_and_its_cpu_time_is_known(tmp_path: Path, insta
     with backing(wanted, (), cores=CORES, folder=tmp_path, cache=tmp_path) as private:
         environ = {**os.environ, **private.variables}
         described = describe(wanted, environ)
-        assert described["postgres"].endswith("(DATABASE_URL)") and described["redis"].endswith("(REDIS_URL)")
-        with backing(wanted, (), cores=CORES, folder=tmp_path, cache=tmp_path, environ=environ) as found:
+        assert described["postgres"].endswith("(DATABASE_URL)") and described["redis"].endswith(
+            "(REDIS_URL)"
+        )
+        with backing(
+            wanted, (), cores=CORES, folder=tmp_path, cache=tmp_path, environ=environ
+        ) as found:
             assert not found.launches and not found.findings
             assert found.variables["DATABASE_URL"] == private.variables["DATABASE_URL"]
             assert set(found.others) == {launch.pids()[0] for launch in private.launches.values()}
@@ -163,7 +176,9 @@ def test_a_given_service_is_used_and_its_cpu_time_is_known(tmp_path: Path, insta
 
 def test_a_given_service_that_is_not_seen_is_told(tmp_path: Path) -> None:
     environ = {"REDIS_URL": f"unix://{tmp_path}/nothing.sock"}
-    with backing(Needs(cache="redis"), (), cores=CORES, folder=tmp_path, cache=tmp_path, environ=environ) as found:
+    with backing(
+        Needs(cache="redis"), (), cores=CORES, folder=tmp_path, cache=tmp_path, environ=environ
+    ) as found:
         assert [finding.code for finding in found.findings] == ["service-unseen"]
 
 
@@ -174,13 +189,21 @@ def test_a_service_that_ends_is_no_arms_fault(tmp_path: Path, installed: None) -
         with pytest.raises(EnvironmentFailed, match="redis ended while servers were measured"):
             found.look()
         question = faulty_question([("waitress", "")])
-        with pytest.raises(EnvironmentFailed), running(Bench(question, {}, tmp_path, tmp_path, found), question.arms[0]):
+        with (
+            pytest.raises(EnvironmentFailed),
+            running(Bench(question, {}, tmp_path, tmp_path, found), question.arms[0]),
+        ):
             pass
 
 
-def test_a_service_that_does_not_start_shows_its_log(tmp_path: Path, installed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_that_does_not_start_shows_its_log(
+    tmp_path: Path, installed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(postgres.SETTINGS, "max_connections", "many")
-    with pytest.raises(EnvironmentFailed, match=r"PostgreSQL .* did not start") as caught, _postgres(tmp_path):
+    with (
+        pytest.raises(EnvironmentFailed, match=r"PostgreSQL .* did not start") as caught,
+        _postgres(tmp_path),
+    ):
         pass
     assert "max_connections" in caught.value.seen
     assert list((tmp_path / "services").iterdir())
@@ -191,16 +214,27 @@ def _postgres(folder: Path, *apps: App) -> AbstractContextManager[services.Backi
 
 
 def test_a_database_that_cannot_be_seeded_shows_why(tmp_path: Path, installed: None) -> None:
-    step = (sys.executable, "-c", "import os, sys; sys.exit('no table in ' + os.environ['DATABASE_URL'])")
+    step = (
+        sys.executable,
+        "-c",
+        "import os, sys; sys.exit('no table in ' + os.environ['DATABASE_URL'])",
+    )
     app = App(name="broken", directory=str(tmp_path), python=sys.executable, setup=(step,))
-    with pytest.raises(EnvironmentFailed, match="could not be seeded") as caught, _postgres(tmp_path, app):
+    with (
+        pytest.raises(EnvironmentFailed, match="could not be seeded") as caught,
+        _postgres(tmp_path, app),
+    ):
         pass
     assert "no table in postgres://" in caught.value.seen
 
 
-def test_the_built_in_apps_follow_the_options_not_what_happens_to_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_built_in_apps_follow_the_options_not_what_happens_to_be_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgres://me@db.example/birds")
-    with backing(Needs(database="sqlite", cache="memory"), (), cores=CORES, folder=tmp_path, cache=tmp_path) as found:
+    with backing(
+        Needs(database="sqlite", cache="memory"), (), cores=CORES, folder=tmp_path, cache=tmp_path
+    ) as found:
         assert found.variables == {"DATABASE_URL": "", "REDIS_URL": ""}
         assert found.look() is None
     with backing(Needs(), (), cores=CORES, folder=tmp_path, cache=tmp_path) as found:
@@ -209,11 +243,15 @@ def test_the_built_in_apps_follow_the_options_not_what_happens_to_be_set(tmp_pat
 
 def test_an_app_of_ones_own_has_its_own_services() -> None:
     for option in ("--database=postgres", "--cache=redis"):
-        done = CliRunner().invoke(cli, ["race", str(PROJECTS), option, "--dry-run"], standalone_mode=False)
+        done = CliRunner().invoke(
+            cli, ["race", str(PROJECTS), option, "--dry-run"], standalone_mode=False
+        )
         assert isinstance(done.exception, UsageError)
 
 
-def test_without_the_programs_the_plan_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_programs_the_plan_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(postgres, "PLACES", ())
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UsageError, match="no PostgreSQL") as caught:
@@ -237,13 +275,20 @@ TALLY = Tally(engine="native", seconds=2.0, requests=10, statuses={}, failures=(
 
 def look(at: float, cpu: float, upstream_cpu: float, *lags: int) -> Look:
     stats = Stats(
-        requests=0, seconds=at, cpu_seconds=upstream_cpu, lag_edges_seconds=(0.002, 0.02), lag_counts=lags, lag_maximum_seconds=0.1
+        requests=0,
+        seconds=at,
+        cpu_seconds=upstream_cpu,
+        lag_edges_seconds=(0.002, 0.02),
+        lag_counts=lags,
+        lag_maximum_seconds=0.1,
     )
     return Look(at_ns=int(at * 1e9), cpu_seconds=cpu, stats=stats)
 
 
 def test_what_services_use_is_not_foreign() -> None:
-    found = with_services(PROBES, look(1.0, 5.0, 1.0, 0, 0, 0), look(3.0, 5.8, 1.2, 100, 0, 0), cores=2)
+    found = with_services(
+        PROBES, look(1.0, 5.0, 1.0, 0, 0, 0), look(3.0, 5.8, 1.2, 100, 0, 0), cores=2
+    )
     assert found.foreign_share == pytest.approx(0.10)
     assert found.services_cpu_seconds == pytest.approx(0.8)
     assert found.upstream_cpu_share == pytest.approx(0.1)
@@ -253,9 +298,13 @@ def test_what_services_use_is_not_foreign() -> None:
 
 
 def test_an_upstream_that_was_late_refuses_the_window_and_one_that_was_full_fails_the_arm() -> None:
-    late = with_services(PROBES, look(1.0, 5.0, 1.0, 0, 0, 0), look(3.0, 5.8, 1.2, 90, 10, 0), cores=2)
+    late = with_services(
+        PROBES, look(1.0, 5.0, 1.0, 0, 0, 0), look(3.0, 5.8, 1.2, 90, 10, 0), cores=2
+    )
     assert "late" in refusal(late, TALLY, shared=False)
-    full = with_services(PROBES, look(1.0, 5.0, 1.0, 0, 0, 0), look(3.0, 6.0, 2.2, 100, 0, 0), cores=2)
+    full = with_services(
+        PROBES, look(1.0, 5.0, 1.0, 0, 0, 0), look(3.0, 6.0, 2.2, 100, 0, 0), cores=2
+    )
     fault = arm_fault(full, TALLY, shared=False)
     assert fault is not None and fault[0] == "upstream"
 
@@ -264,7 +313,9 @@ def test_an_upstream_that_was_late_refuses_the_window_and_one_that_was_full_fail
 def bench(request: pytest.FixtureRequest, tmp_path: Path, installed: None) -> Iterator[Bench]:
     """The built-in project on PostgreSQL and Redis, one server of each interface."""
     cache = places.cache_folder()
-    options = RaceOptions(servers=request.param, workload="query-json", database="postgres", cache="redis")
+    options = RaceOptions(
+        servers=request.param, workload="query-json", database="postgres", cache="redis"
+    )
     question, _ = ask("builtin:django", options, tmp_path, cache)
     assert set(question.services) == {"postgres", "redis"}
     environments, without = overlays.build(question, cache, lambda _: None)
@@ -273,16 +324,31 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path, installed: None) -> It
         yield Bench(question, environments, tmp_path, cache, found)
 
 
-COUNT = "from circus.models import Troupe; from aviary.models import Bird; from django.db import connection; \
+COUNT = (
+    "from circus.models import Troupe; from aviary.models import Bird; from django.db import connection; \
 print(connection.vendor, Bird.objects.count() > 0, Troupe.objects.count() > 0)"
+)
 
 
 @pytest.mark.servers
 def test_the_built_in_project_answers_from_postgres(bench: Bench) -> None:
     app = bench.question.app
-    environment = {**os.environ, **app.environment, **bench.services.variables, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {
+        **os.environ,
+        **app.environment,
+        **bench.services.variables,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     shell = [app.python, "manage.py", "shell", "--no-startup", "-c", COUNT]
-    seen = subprocess.run(shell, cwd=app.directory, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    seen = subprocess.run(
+        shell,
+        cwd=app.directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     assert "postgresql True True" in seen.stdout
     with running(bench, bench.question.arms[0]) as run:  # ready means: the right rows
         assert not run.launch.ended()
@@ -291,16 +357,33 @@ def test_the_built_in_project_answers_from_postgres(bench: Bench) -> None:
 @pytest.mark.servers
 def test_the_built_in_project_keeps_its_cache_in_redis(bench: Bench) -> None:
     what = workload("real-cache-set")
-    asked = msgspec.structs.replace(bench, question=msgspec.structs.replace(bench.question, workload=what))
+    asked = msgspec.structs.replace(
+        bench, question=msgspec.structs.replace(bench.question, workload=what)
+    )
     with running(asked, asked.question.arms[0]):
         assert redis_says(bench.services.variables, "DBSIZE").strip() != ":0"
 
 
 @pytest.mark.servers
-def test_a_race_on_postgres_says_so(state: Path, tmp_path: Path, installed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_race_on_postgres_says_so(
+    state: Path, tmp_path: Path, installed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    words = ["race", "builtin:django", "--servers", "gunicorn-gthread", "--workload", "query-json", "--database", "postgres"]
-    done = CliRunner().invoke(cli, [*words, "--time", "12s", "--json", str(tmp_path / "result.json")], standalone_mode=False)
+    words = [
+        "race",
+        "builtin:django",
+        "--servers",
+        "gunicorn-gthread",
+        "--workload",
+        "query-json",
+        "--database",
+        "postgres",
+    ]
+    done = CliRunner().invoke(
+        cli,
+        [*words, "--time", "12s", "--json", str(tmp_path / "result.json")],
+        standalone_mode=False,
+    )
     assert done.exception is None, done.output
     found = json.loads((tmp_path / "result.json").read_text())
     assert found["question"]["database"] == "postgres" and found["question"]["cache"] == "memory"
@@ -314,8 +397,12 @@ GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "services.md"
 
 
 @pytest.mark.servers
-@pytest.mark.parametrize("line", re.findall(r"^\$ (whichworker .*)$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE))
-def test_a_command_of_the_guide_is_one_the_tool_takes(line: str, tmp_path: Path, installed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "line", re.findall(r"^\$ (whichworker .*)$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
+)
+def test_a_command_of_the_guide_is_one_the_tool_takes(
+    line: str, tmp_path: Path, installed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(cli, [*line.split()[1:], "--dry-run"])
     assert done.exit_code == 0, done.output + repr(done.exception)
@@ -325,4 +412,8 @@ def test_a_command_of_the_guide_is_one_the_tool_takes(line: str, tmp_path: Path,
 def test_the_guide_shows_the_settings_there_are() -> None:
     text = GUIDE.read_text(encoding="utf-8")
     shown = dict(re.findall(r"^\| `([a-z_]+)` \| (\S+) \|", text, re.MULTILINE))
-    assert shown == {name: value or "empty" for name, value in postgres.SETTINGS.items() if name != "unix_socket_permissions"}
+    assert shown == {
+        name: value or "empty"
+        for name, value in postgres.SETTINGS.items()
+        if name != "unix_socket_permissions"
+    }

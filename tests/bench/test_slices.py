@@ -42,7 +42,9 @@ BURN = "import os, sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\nprint(flush
         (1.0, 0.04, True),
     ],
 )
-def test_a_slice_is_refused_by_what_others_used_and_half_a_tick(foreign: float | None, seconds: float, refused: bool) -> None:
+def test_a_slice_is_refused_by_what_others_used_and_half_a_tick(
+    foreign: float | None, seconds: float, refused: bool
+) -> None:
     """Half a tick of 10 ms is an eighth of a slice of 40 ms."""
     assert bool(refusal(foreign, 0.0, seconds)) is refused
     if refused:
@@ -60,7 +62,14 @@ class Clocks:
 
     SERVER, GENERATOR, THERMOMETER = 11, 22, 33
 
-    def __init__(self, seconds: float, server: float | None, generator: float, thermometer: float, idle: dict[int, float]) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        server: float | None,
+        generator: float,
+        thermometer: float,
+        idle: dict[int, float],
+    ) -> None:
         self.now = 0.0
         self.ended = False
         self.seconds, self.idle = seconds, idle
@@ -79,7 +88,11 @@ class Clocks:
         return {pid: 100.0 + (self.used.get(pid) or 0.0 if self.ended else 0.0) for pid in pids}
 
     def core_idle_seconds(self, cores: set[int]) -> dict[int, float]:
-        return {core: 50.0 + (self.idle[core] if self.ended else 0.0) for core in cores if core in self.idle}
+        return {
+            core: 50.0 + (self.idle[core] if self.ended else 0.0)
+            for core in cores
+            if core in self.idle
+        }
 
 
 class Scripted:
@@ -132,7 +145,12 @@ def tally(requests: int = 100, *failures: Failure) -> SliceTally:
 
 @contextmanager
 def court(
-    clocks: Clocks, seen: SliceTally, monkeypatch: pytest.MonkeyPatch, *, shared: bool = False, ended: bool = False
+    clocks: Clocks,
+    seen: SliceTally,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    shared: bool = False,
+    ended: bool = False,
 ) -> Iterator[tuple[Court, Contender]]:
     """A court whose clocks are scripted: servers on core 0, the generator on core 1 (or both on core 0)."""
     monkeypatch.setattr(cpu, "core_idle_seconds", clocks.core_idle_seconds)
@@ -140,11 +158,19 @@ def court(
     monkeypatch.setattr(slices, "own_cpu_seconds", lambda *pids: sum(clocks.of(pids).values()))
     monkeypatch.setattr(slices, "time", clocks)
     question = faulty_question([("waitress", "")])
-    budget = Budget(seconds=10.0, server_cores=(0,), generator_cores=(0,) if shared else (1,), shared=shared)
+    budget = Budget(
+        seconds=10.0, server_cores=(0,), generator_cores=(0,) if shared else (1,), shared=shared
+    )
     bench = Bench(msgspec.structs.replace(question, budget=budget), {}, Path(), Path())
     warm = SimpleNamespace(pids=(Clocks.THERMOMETER,), seconds=lambda opened, closed: 0.0001)
     run = SimpleNamespace(launch=Launched(ended))
-    contender = SimpleNamespace(name="waitress", generation=3, run=run, loaded_seconds=0.5, cpu_seconds=lambda: clocks.of((Clocks.SERVER,)))
+    contender = SimpleNamespace(
+        name="waitress",
+        generation=3,
+        run=run,
+        loaded_seconds=0.5,
+        cpu_seconds=lambda: clocks.of((Clocks.SERVER,)),
+    )
     yield Court(bench, cast(Any, Scripted(clocks, seen)), cast(Any, warm)), cast(Any, contender)
 
 
@@ -160,19 +186,31 @@ def court(
     ],
 )
 def test_foreign_cpu_is_what_nobody_here_used_of_the_servers_core(
-    server: float | None, thermometer: float, idle: float, foreign: float | None, monkeypatch: pytest.MonkeyPatch
+    server: float | None,
+    thermometer: float,
+    idle: float,
+    foreign: float | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nobody: the server and the thermometer. The generator has a core of its own."""
-    with court(Clocks(1.0, server, 0.3, thermometer, {0: idle, 1: 0.0}), tally(), monkeypatch) as (found, contender):
+    with court(Clocks(1.0, server, 0.3, thermometer, {0: idle, 1: 0.0}), tally(), monkeypatch) as (
+        found,
+        contender,
+    ):
         record, _ = found.slice_of(contender, ORDER)
     assert record.foreign_share == (None if foreign is None else pytest.approx(foreign))
     assert bool(record.refused) is ((foreign or 0.0) > MOST_FOREIGN)
     assert record.server_cpu_seconds == (None if server is None else pytest.approx(server))
 
 
-def test_where_all_share_a_core_all_of_them_are_subtracted_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_all_share_a_core_all_of_them_are_subtracted_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """And the generator cannot be blamed for waiting."""
-    clocks, seen = Clocks(1.0, 0.5, 0.2, 0.02, {0: 0.1}), msgspec.structs.replace(tally(), run_delay_seconds=0.9)
+    clocks, seen = (
+        Clocks(1.0, 0.5, 0.2, 0.02, {0: 0.1}),
+        msgspec.structs.replace(tally(), run_delay_seconds=0.9),
+    )
     with court(clocks, seen, monkeypatch, shared=True) as (found, contender):
         record, _ = found.slice_of(contender, ORDER)
     assert record.foreign_share == pytest.approx(0.18)
@@ -187,10 +225,14 @@ def test_a_generator_on_a_core_of_its_own_can(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("server", [0.9, 0.4])
-def test_whether_a_slice_is_refused_does_not_depend_on_its_rate(server: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whether_a_slice_is_refused_does_not_depend_on_its_rate(
+    server: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reasons = set()
     for requests in (1, 100, 100_000):
-        with court(Clocks(1.0, server, 0.3, 0.02, {0: 0.08, 1: 0.7}), tally(requests), monkeypatch) as (found, contender):
+        with court(
+            Clocks(1.0, server, 0.3, 0.02, {0: 0.08, 1: 0.7}), tally(requests), monkeypatch
+        ) as (found, contender):
             reasons.add(found.slice_of(contender, ORDER)[0].refused)
     assert len(reasons) == 1
     assert bool(reasons.pop()) is (server == 0.4)
@@ -213,11 +255,17 @@ def test_the_record_is_the_tally_and_the_clocks(monkeypatch: pytest.MonkeyPatch)
     ("seen", "kind", "sample"),
     [
         (tally(100, Failure(kind="body", count=2, sample="got '1}'")), "body", "got '1}'"),
-        (tally(100, Failure(kind="status", count=1, sample="expected status 200, got 500")), "status", "the end of the log"),
+        (
+            tally(100, Failure(kind="status", count=1, sample="expected status 200, got 500")),
+            "status",
+            "the end of the log",
+        ),
         (tally(0), "timeout", "not one response"),
     ],
 )
-def test_a_failure_in_a_slice_is_no_number(seen: SliceTally, kind: str, sample: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_in_a_slice_is_no_number(
+    seen: SliceTally, kind: str, sample: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clocks = Clocks(1.0, 0.9, 0.3, 0.02, {0: 0.08, 1: 0.7})
     with court(clocks, seen, monkeypatch) as (found, contender), pytest.raises(ArmFailed) as caught:
         found.slice_of(contender, ORDER)
@@ -225,9 +273,14 @@ def test_a_failure_in_a_slice_is_no_number(seen: SliceTally, kind: str, sample: 
     assert sample in caught.value.failures[0].sample
 
 
-def test_a_server_that_ended_in_a_slice_died_whatever_was_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_ended_in_a_slice_died_whatever_was_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     clocks = Clocks(1.0, 0.9, 0.3, 0.02, {0: 0.08, 1: 0.7})
-    with court(clocks, tally(), monkeypatch, ended=True) as (found, contender), pytest.raises(ServerFailed) as caught:
+    with (
+        court(clocks, tally(), monkeypatch, ended=True) as (found, contender),
+        pytest.raises(ServerFailed) as caught,
+    ):
         found.slice_of(contender, ORDER)
     assert caught.value.kind == "died"
 
@@ -258,6 +311,9 @@ def test_somebody_on_the_servers_core_is_seen(tmp_path: Path, generator: Generat
         assert alone.server_cpu_seconds and alone.turn_seconds
         with burning(budget.server_cores[0]):
             beside, _ = found.slice_of(contender, order)
-    assert beside.foreign_share is not None and beside.foreign_share > MOST_FOREIGN + TICK_SECONDS / SECONDS
+    assert (
+        beside.foreign_share is not None
+        and beside.foreign_share > MOST_FOREIGN + TICK_SECONDS / SECONDS
+    )
     assert f"{beside.foreign_share:.0%}" in beside.refused or "generator" in beside.refused
     assert contender.loaded_seconds >= 2 * SECONDS

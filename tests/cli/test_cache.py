@@ -59,7 +59,9 @@ def folder(tmp_path: Path) -> Path:
     cache = tmp_path / "cache"
     overlay = make(cache / "overlays/granian-1", days=40)
     packages = {"granian": "2.8.7", "uvloop": "0.22.1", "click": "8.3.0"}
-    environment = Environment(python="p", bin="b", version="2.8.7", python_version="3.12.9", packages=packages)
+    environment = Environment(
+        python="p", bin="b", version="2.8.7", python_version="3.12.9", packages=packages
+    )
     (overlay / DESCRIPTION).write_bytes(msgspec.json.encode(environment))
     (overlay / REQUIREMENTS).write_text("granian==2.8.7\nuvloop\n")
     app = make(cache / "apps/django-2", days=10)
@@ -101,9 +103,15 @@ def test_looking_changes_nothing(folder: Path) -> None:
 
 def test_only_the_old_is_cleared(folder: Path) -> None:
     planned = entries("clear", "--older-than", "5d", "--dry-run", folder=folder)
-    assert {name for name, entry in planned.items() if entry["outcome"] == "would be removed"} == {"granian-1", "django-2"}
+    assert {name for name, entry in planned.items() if entry["outcome"] == "would be removed"} == {
+        "granian-1",
+        "django-2",
+    }
     done = entries("clear", "--older-than", "5d", folder=folder)
-    assert {name for name, entry in done.items() if entry["outcome"] == "removed"} == {"granian-1", "django-2"}
+    assert {name for name, entry in done.items() if entry["outcome"] == "removed"} == {
+        "granian-1",
+        "django-2",
+    }
     assert set(entries(folder=folder)) == {"waitress-3", "django-6.1.3-4", "pycache"}
 
 
@@ -131,7 +139,9 @@ def test_a_folder_that_is_used_has_a_new_date_and_stays(folder: Path) -> None:
     found = entries(folder=folder)["granian-1"]
     assert found["in_use"]
     assert time.time() - found["last_used"] < 60
-    assert {entry.name for entry in inventory.clear(folder) if entry.outcome == "in use"} == {"granian-1"}
+    assert {entry.name for entry in inventory.clear(folder) if entry.outcome == "in use"} == {
+        "granian-1"
+    }
 
 
 def test_the_byte_code_of_what_is_removed_goes_with_it(folder: Path) -> None:
@@ -174,7 +184,11 @@ def test_an_empty_cache(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "fact"),
-    [(["clear", "--older-than", "soon"], "not a duration"), (["--dry-run"], "goes with clear"), (["burn"], "burn")],
+    [
+        (["clear", "--older-than", "soon"], "not a duration"),
+        (["--dry-run"], "goes with clear"),
+        (["burn"], "burn"),
+    ],
 )
 def test_bad_input_is_a_usage_error(arguments: list[str], fact: str, folder: Path) -> None:
     done = run(*arguments, folder=folder)

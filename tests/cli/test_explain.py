@@ -25,7 +25,13 @@ def environment(folder: Path) -> dict[str, str]:
 
 def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*TOOL, *arguments], capture_output=True, text=True, timeout=SECONDS, check=False, cwd=folder, env=environment(folder)
+        [*TOOL, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+        cwd=folder,
+        env=environment(folder),
     )
 
 
@@ -40,7 +46,9 @@ def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
         (("sync", "--html", "-"), "not standard output"),
     ],
 )
-def test_wrong_words_are_told_before_anything_is_started(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
+def test_wrong_words_are_told_before_anything_is_started(
+    arguments: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
     done = run(*arguments, folder=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
     assert said in done.stderr
@@ -57,14 +65,26 @@ def test_a_plan_says_the_settings_and_how_long_it_takes(tmp_path: Path) -> None:
 
 @pytest.mark.servers
 def test_a_quick_run_is_written_in_every_form(tmp_path: Path) -> None:
-    done = run("waitress", "--quick", "--json", "e.json", "--html", "e.html", "--markdown", "e.md", folder=tmp_path)
+    done = run(
+        "waitress",
+        "--quick",
+        "--json",
+        "e.json",
+        "--html",
+        "e.html",
+        "--markdown",
+        "e.md",
+        folder=tmp_path,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     found = decode((tmp_path / "e.json").read_bytes())
     assert isinstance(found, ExplainResult)
     (arm,) = found.arms
     assert (arm.state, arm.limit_configured, arm.limit_found) == ("measured", 4, 4)
     assert len(arm.sentences) == 3
-    assert arm.blocking is not None and all(situation.p95 is not None for situation in arm.blocking.situations)
+    assert arm.blocking is not None and all(
+        situation.p95 is not None for situation in arm.blocking.situations
+    )
     assert arm.patched == () and arm.per_worker is not None and arm.failures == ()
     assert "at once, found" in done.stdout and "wrote" in done.stderr
     assert "<svg" in (tmp_path / "e.html").read_text(encoding="utf-8")
@@ -76,7 +96,12 @@ def test_a_quick_run_is_written_in_every_form(tmp_path: Path) -> None:
 def test_ctrl_c_ends_it_and_leaves_nothing(tmp_path: Path) -> None:
     mark = f"WHICHWORKER_STATE={tmp_path / 'state'}"
     with subprocess.Popen(
-        [*TOOL, "waitress", "--quick"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment(tmp_path)
+        [*TOOL, "waitress", "--quick"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=environment(tmp_path),
     ) as process:
         ends = time.monotonic() + SECONDS / 2
         while not list(tmp_path.glob("state/runs/*/*/launches/*.log")) and time.monotonic() < ends:

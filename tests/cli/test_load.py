@@ -34,9 +34,17 @@ def origin() -> Iterator[Origin]:
         yield server
 
 
-def run(*arguments: str, folder: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, folder: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*TOOL, *arguments], capture_output=True, text=True, timeout=60, check=False, cwd=folder, env={**os.environ, **environment}
+        [*TOOL, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=folder,
+        env={**os.environ, **environment},
     )
 
 
@@ -49,7 +57,19 @@ def measured(code: int, done: subprocess.CompletedProcess[str]) -> dict[str, Any
 
 
 def test_a_load_at_a_rate_as_json(origin: Origin) -> None:
-    done = run(f"{origin.url}/", "--rate", "100/s", "--time", "1500ms", "--connections", "4", "--seed", "3", "--json", "-")
+    done = run(
+        f"{origin.url}/",
+        "--rate",
+        "100/s",
+        "--time",
+        "1500ms",
+        "--connections",
+        "4",
+        "--seed",
+        "3",
+        "--json",
+        "-",
+    )
     result = measured(0, done)
     assert (result["kind"], result["requests"], result["scheduled"]) == ("load", 150, 150)
     assert result["question"]["rate_per_second"] == 100
@@ -57,7 +77,9 @@ def test_a_load_at_a_rate_as_json(origin: Origin) -> None:
     assert result["response_seconds"]["count"] == 150
     assert result["response_seconds"]["p99"] is None
     assert isinstance(decode(done.stdout.encode()), LoadResult)
-    assert "right answers" in done.stderr, "progress, and the summary where standard output is taken"
+    assert "right answers" in done.stderr, (
+        "progress, and the summary where standard output is taken"
+    )
     assert "open loop at 100/s" in done.stderr
 
 
@@ -95,7 +117,11 @@ def test_nothing_but_wrong_answers_is_invalid(origin: Origin) -> None:
         (["http://192.0.2.1/"], "not on this machine", "--i-own-this-target"),
         (["http://127.0.0.1:1/", "--arrivals", "poisson"], "--arrivals needs a rate", "--rate"),
         (["http://127.0.0.1:1/", "--rate", "5"], "not a rate", "50/s"),
-        (["http://127.0.0.1:1/", "--rate", "5/s", "--stage", "1s@5/s"], "a rate and stages", "--stage"),
+        (
+            ["http://127.0.0.1:1/", "--rate", "5/s", "--stage", "1s@5/s"],
+            "a rate and stages",
+            "--stage",
+        ),
         (["http://127.0.0.1:1/", "--requests", "0"], "between 1 and", ""),
         (["http://127.0.0.1:1/", "--header", ""], "not a header", "NAME: VALUE"),
         (["http://127.0.0.1:1/", "--json", "/no/such/folder/x.json"], "no folder", "mkdir"),
@@ -121,7 +147,16 @@ def test_a_dry_run_sends_nothing(origin: Origin) -> None:
 
 
 def test_the_files_hold_what_was_measured(origin: Origin, tmp_path: Path) -> None:
-    done = run(f"{origin.url}/", "--requests", "50", "--json", "load.json", "--hdr", "load.hlog", folder=tmp_path)
+    done = run(
+        f"{origin.url}/",
+        "--requests",
+        "50",
+        "--json",
+        "load.json",
+        "--hdr",
+        "load.hlog",
+        folder=tmp_path,
+    )
     assert done.returncode in (0, INVALID), done.stderr
     result = decode((tmp_path / "load.json").read_bytes())
     assert isinstance(result, LoadResult) and result.requests == 50
@@ -148,7 +183,18 @@ def test_a_file_and_the_configuration_are_read(origin: Origin, tmp_path: Path) -
 @pytest.mark.parametrize("engine", ["epoll", "native"])
 def test_ctrl_c_keeps_what_was_counted(origin: Origin, engine: str, tmp_path: Path) -> None:
     path = tmp_path / "result.json"
-    argv = [*TOOL, f"{origin.url}/", "--rate", "40/s", "--time", "60s", "--engine", engine, "--json", str(path)]
+    argv = [
+        *TOOL,
+        f"{origin.url}/",
+        "--rate",
+        "40/s",
+        "--time",
+        "60s",
+        "--engine",
+        engine,
+        "--json",
+        str(path),
+    ]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tool:
         assert tool.stderr is not None
         first = next(line for line in tool.stderr if "right answers" in line)
@@ -167,7 +213,9 @@ def test_ctrl_c_keeps_what_was_counted(origin: Origin, engine: str, tmp_path: Pa
 
 def test_progress_changes_a_line_on_a_terminal_and_adds_lines_elsewhere() -> None:
     for live in (True, False):
-        console = Console(file=io.StringIO(), width=100, force_terminal=live, color_system=None, _environ={})
+        console = Console(
+            file=io.StringIO(), width=100, force_terminal=live, color_system=None, _environ={}
+        )
         printer = LoadPrinter(console, 10.0)
         printer.progress(1.0, 100, 0)
         printer.progress(2.0, 300, 4)

@@ -15,7 +15,9 @@ TOOL = [sys.executable, "-m", "whichworker"]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*TOOL, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [*TOOL, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def test_servers_as_json_names_every_arm_with_its_knobs() -> None:
@@ -25,7 +27,10 @@ def test_servers_as_json_names_every_arm_with_its_knobs() -> None:
     for entry in entries:
         knobs = {knob["name"]: knob for knob in entry["knobs"]}
         assert set(entry["settings"]) <= set(knobs)
-        assert all(knobs[name]["default"] in knobs[name]["choices"] for name in set(knobs) - set(entry["settings"]))
+        assert all(
+            knobs[name]["default"] in knobs[name]["choices"]
+            for name in set(knobs) - set(entry["settings"])
+        )
         assert entry["interface"] in ("wsgi", "asgi")
 
 
@@ -46,7 +51,12 @@ def test_doctor_looks_and_changes_nothing() -> None:
 def test_doctor_measures_how_still_the_machine_is() -> None:
     done = run("doctor", "--time", "6s")
     assert done.returncode == 0, done.stderr
-    for word in ("wakes up", "can certify objectives of", "windows of one server differ by", "a race of 12 arms to ±3% takes"):
+    for word in (
+        "wakes up",
+        "can certify objectives of",
+        "windows of one server differ by",
+        "a race of 12 arms to ±3% takes",
+    ):
         assert word in " ".join(done.stdout.split())
 
 
@@ -64,7 +74,10 @@ def test_version_and_help() -> None:
     assert all(name in done.stdout for name in ("race", "servers", "doctor"))
 
 
-@pytest.mark.parametrize("arguments", [["rase"], ["race", "--tim", "3s"], ["race", "--claims", "some"], ["servers", "--jsn"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["rase"], ["race", "--tim", "3s"], ["race", "--claims", "some"], ["servers", "--jsn"]],
+)
 def test_what_the_command_line_does_not_know_is_a_usage_error(arguments: list[str]) -> None:
     done = run(*arguments)
     assert done.returncode == 2

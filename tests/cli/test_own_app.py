@@ -30,7 +30,15 @@ def application(environ, start_response):
 def run(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "WHICHWORKER_STATE": str(folder.parent / "state"), **variables}
     environment.pop("VIRTUAL_ENV", None)
-    return subprocess.run([*TOOL, *arguments], cwd=folder, capture_output=True, text=True, timeout=300, check=False, env=environment)
+    return subprocess.run(
+        [*TOOL, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=environment,
+    )
 
 
 @pytest.fixture
@@ -54,18 +62,29 @@ def test_from_a_folder_to_files_that_keep_their_promise(folder: Path) -> None:
     before = sorted(folder.rglob("*"))
     result = raced(folder)
     assert sorted(folder.rglob("*")) == before, "nothing is written into the project"
-    assert result["app"]["wsgi"] == {"value": "wsgi:application", "origin": result["app"]["wsgi"]["origin"]}
+    assert result["app"]["wsgi"] == {
+        "value": "wsgi:application",
+        "origin": result["app"]["wsgi"]["origin"],
+    }
     if result["validity"]["state"] == "invalid":
         return  # by its own twin, as one run in twenty may be, or on a busy machine: then nothing is advised
     assert {arm["state"] for arm in result["arms"]} == {"ranked"}
     assert result["advice"]["cost"]["memory_bytes"]
-    assert {audit["state"] for audit in result["advice"]["audits"]} <= {"passed", "failed", "not applicable"}
+    assert {audit["state"] for audit in result["advice"]["audits"]} <= {
+        "passed",
+        "failed",
+        "not applicable",
+    }
     shown = run(folder, "advise")
     assert shown.returncode == 0
     assert f"deploy     {result['advice']['arm']}" in shown.stdout
     emitted = run(folder, "advise", "--emit", "gunicorn", "--emit", "systemd", "--out", "out")
     assert emitted.returncode == 0, emitted.stderr
-    assert {path.name for path in (folder / "out").iterdir()} >= {"gunicorn.conf.py", "shop.service", "whichworker-promise.json"}
+    assert {path.name for path in (folder / "out").iterdir()} >= {
+        "gunicorn.conf.py",
+        "shop.service",
+        "whichworker-promise.json",
+    }
     kept = run(folder, "advise", "--verify", "--out", "out")
     assert kept.returncode == 0, kept.stdout + kept.stderr
     config = folder / "out/gunicorn.conf.py"
@@ -76,16 +95,32 @@ def test_from_a_folder_to_files_that_keep_their_promise(folder: Path) -> None:
 
 
 def test_secrets_are_nowhere(folder: Path) -> None:
-    planted = {"SHOP_SECRET_KEY": "tops3cret-one", "SHOP_DATABASE": "postgres://ann:tops3cret-two@127.0.0.1/shop"}
+    planted = {
+        "SHOP_SECRET_KEY": "tops3cret-one",
+        "SHOP_DATABASE": "postgres://ann:tops3cret-two@127.0.0.1/shop",
+    }
     (folder / ".env").write_text("API_TOKEN=tops3cret-three\n")
     (folder / "wsgi.py").write_text(
-        APP.replace("    body", "    print(os.environ['SHOP_SECRET_KEY'], os.environ['API_TOKEN'])\n    body", 1)
+        APP.replace(
+            "    body",
+            "    print(os.environ['SHOP_SECRET_KEY'], os.environ['API_TOKEN'])\n    body",
+            1,
+        )
     )
-    options = ("--env-file", ".env", "--header", "Authorization: Bearer tops3cret-four", "--html", str(folder.parent / "a.html"))
+    options = (
+        "--env-file",
+        ".env",
+        "--header",
+        "Authorization: Bearer tops3cret-four",
+        "--html",
+        str(folder.parent / "a.html"),
+    )
     result = raced(folder, *options, seconds=8, **planted)
     assert result["question"]["workload"]
     found = [
-        path for path in folder.parent.rglob("*") if path.is_file() and path.name not in (".env",) and b"tops3cret" in path.read_bytes()
+        path
+        for path in folder.parent.rglob("*")
+        if path.is_file() and path.name not in (".env",) and b"tops3cret" in path.read_bytes()
     ]
     assert not found
     assert "tops3cret" not in json.dumps(result)
@@ -97,8 +132,21 @@ def test_secrets_are_nowhere(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "arguments", "said"),
     [
-        ({"wsgi.py": "import nothing_of_that_name\ndef application(e, s): ...\napplication = application\n"}, (), "cannot be imported"),
-        ({"one.py": "import flask\napp = flask.Flask('a')\n", "two.py": "import flask\napp = flask.Flask('b')\n"}, (), "name one"),
+        (
+            {
+                "wsgi.py": "import nothing_of_that_name\ndef application(e, s): ...\napplication = application\n"
+            },
+            (),
+            "cannot be imported",
+        ),
+        (
+            {
+                "one.py": "import flask\napp = flask.Flask('a')\n",
+                "two.py": "import flask\napp = flask.Flask('b')\n",
+            },
+            (),
+            "name one",
+        ),
         ({"wsgi.py": APP}, ("--url", "nothing"), "not a path of the app"),
         ({"wsgi.py": APP}, ("--url", "/", "--from-log", "x.log"), "both say what is asked"),
         ({"wsgi.py": APP}, ("--from-log", "x.log"), "cannot be read"),
@@ -121,7 +169,11 @@ def test_what_cannot_be_raced_says_why_and_writes_nothing(
     assert said in done.stderr
     assert "hint:" in done.stderr
     assert sorted(path.name for path in place.iterdir()) == sorted(files)
-    assert not list((tmp_path / "state").rglob("journal.jsonl")) if (tmp_path / "state").exists() else True
+    assert (
+        not list((tmp_path / "state").rglob("journal.jsonl"))
+        if (tmp_path / "state").exists()
+        else True
+    )
 
 
 def test_a_remote_database_is_refused(folder: Path) -> None:
@@ -133,16 +185,33 @@ def test_a_remote_database_is_refused(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "code", "audit"),
-    [("global", "wrong-under-load", "thread-safety"), ("limit", "connections-refused", "connection-limit")],
+    [
+        ("global", "wrong-under-load", "thread-safety"),
+        ("limit", "connections-refused", "connection-limit"),
+    ],
 )
-def test_what_breaks_under_load_alone_is_told_and_not_advised(wrong: str, code: str, audit: str, tmp_path: Path) -> None:
+def test_what_breaks_under_load_alone_is_told_and_not_advised(
+    wrong: str, code: str, audit: str, tmp_path: Path
+) -> None:
     place = tmp_path / "shop"
     place.mkdir()
     (place / "wsgi.py").write_text((PROJECTS / "own.py").read_text())
-    options = ("--servers", "gunicorn-gthread[threads=12],gunicorn-sync", "--url", "/a", "--url", "/b", "--time", "22s", "--no-search")
+    options = (
+        "--servers",
+        "gunicorn-gthread[threads=12],gunicorn-sync",
+        "--url",
+        "/a",
+        "--url",
+        "/b",
+        "--time",
+        "22s",
+        "--no-search",
+    )
     done = run(place, "race", *options, "--json", "-", WRONG=wrong)
     result = json.loads(done.stdout)
-    assert [finding["arm"] for finding in result["findings"] if finding["code"] == code] == ["gunicorn-gthread[threads=12]"]
+    assert [finding["arm"] for finding in result["findings"] if finding["code"] == code] == [
+        "gunicorn-gthread[threads=12]"
+    ]
     states = {arm["name"]: arm["state"] for arm in result["arms"]}
     assert states["gunicorn-gthread[threads=12]"] == "failed"
     if result["validity"]["state"] == "valid":

@@ -24,7 +24,9 @@ TOLD = Outcome(case="stop", state="failed", kind="reset", note="drops", evidence
 NEVER = Outcome(case="keep-alive", state="not applicable")
 
 
-def arm_report(name: str, state: ArmState, *outcomes: Outcome, failures: tuple[Failure, ...] = ()) -> ArmReport:
+def arm_report(
+    name: str, state: ArmState, *outcomes: Outcome, failures: tuple[Failure, ...] = ()
+) -> ArmReport:
     return ArmReport(
         name=name,
         server=name,
@@ -67,7 +69,9 @@ def test_names_are_written_downwards() -> None:
 
 
 def test_every_case_has_its_mark_and_its_evidence(arms: Arms, tmp_path: Path) -> None:
-    refused = arm_report("uvicorn", "refused", failures=(Failure(kind="refused", count=1, sample="it speaks asgi"),))
+    refused = arm_report(
+        "uvicorn", "refused", failures=(Failure(kind="refused", count=1, sample="it speaks asgi"),)
+    )
     arms(arm_report("waitress", "failed", Outcome(case="answers"), WRONG, NEVER, TOLD), refused)
     done = CliRunner().invoke(cli, ["preflight", "mine", "--json", str(tmp_path / "out.json")])
     assert "waitress 1.0  ✓ ! – !" in done.output
@@ -82,9 +86,17 @@ def test_every_case_has_its_mark_and_its_evidence(arms: Arms, tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("states", "passed"),
-    [(["passed"], True), (["passed", "refused"], True), (["passed", "failed"], False), (["refused"], False), ([], False)],
+    [
+        (["passed"], True),
+        (["passed", "refused"], True),
+        (["passed", "failed"], False),
+        (["refused"], False),
+        ([], False),
+    ],
 )
-def test_a_preflight_passes_where_an_arm_was_asked_and_none_failed(states: list[ArmState], passed: bool) -> None:
+def test_a_preflight_passes_where_an_arm_was_asked_and_none_failed(
+    states: list[ArmState], passed: bool
+) -> None:
     found = tuple(arm_report(f"arm{number}", state) for number, state in enumerate(states))
     assert preflight.Report(app={}, workload="json", cases=(), arms=found).passed is passed
 
@@ -103,13 +115,23 @@ def test_json_on_standard_output_is_nothing_but_json(arms: Arms) -> None:
 
 
 def test_the_plan_names_arms_and_cases() -> None:
-    done = CliRunner().invoke(cli, ["preflight", "builtin:django", "--servers", "waitress", "--dry-run"])
+    done = CliRunner().invoke(
+        cli, ["preflight", "builtin:django", "--servers", "waitress", "--dry-run"]
+    )
     assert done.exit_code == 0, done.output
     assert "waitress" in done.output
     assert all(case.title in " ".join(done.output.split()) for case in CASES)
 
 
-@pytest.mark.parametrize("arguments", [["--servers", "waitres"], ["--json", "/nowhere/out.json"], ["--workload", "jsn"], ["/nowhere"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--servers", "waitres"],
+        ["--json", "/nowhere/out.json"],
+        ["--workload", "jsn"],
+        ["/nowhere"],
+    ],
+)
 def test_usage_errors(arguments: list[str]) -> None:
     done = CliRunner().invoke(cli, ["preflight", *arguments])
     assert done.exception is not None
@@ -117,8 +139,14 @@ def test_usage_errors(arguments: list[str]) -> None:
 
 
 def test_a_long_table_is_not_cut(arms: Arms) -> None:
-    found = [arm_report("gunicorn-uvicorn-uvloop", "passed", *(Outcome(case=case.name) for case in CASES))]
-    titles = tuple(preflight.CaseTitle(case.name, case.title, case.right, case.gate) for case in CASES)
+    found = [
+        arm_report(
+            "gunicorn-uvicorn-uvloop", "passed", *(Outcome(case=case.name) for case in CASES)
+        )
+    ]
+    titles = tuple(
+        preflight.CaseTitle(case.name, case.title, case.right, case.gate) for case in CASES
+    )
     out = io.StringIO()
     report = preflight.Report(app={"3.12": "x"}, workload="json", cases=titles, arms=tuple(found))
     command.print_report(Console(file=out, width=100), report)

@@ -20,7 +20,9 @@ pytestmark = pytest.mark.servers
 TOOL = [sys.executable, "-m", "whichworker"]
 
 
-def run(*arguments: str, state: Path, timeout: float = 100, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, state: Path, timeout: float = 100, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run the tool in the folder of the faulty app."""
     return subprocess.run(
         [*TOOL, *arguments],
@@ -42,7 +44,11 @@ def journal(state: Path) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("arguments", "fact", "hint"),
     [
-        (["--servers", "gunicorn-gtread"], "no server is called 'gunicorn-gtread'", "gunicorn-gthread"),
+        (
+            ["--servers", "gunicorn-gtread"],
+            "no server is called 'gunicorn-gtread'",
+            "gunicorn-gthread",
+        ),
         (["--servers", "granian"], "not unique", "full name"),
         (["--servers", "waitress[threads=0]"], "at least 1", ""),
         (["--servers", "waitress[workers=2]"], "no setting 'workers'", "threads"),
@@ -50,7 +56,11 @@ def journal(state: Path) -> list[dict[str, Any]]:
         (["--delta", "300%"], "not a share", "3%"),
         (["--workload", "jsn"], "no workload is called 'jsn'", "json"),
         (["--connections", "0"], "between 1 and", ""),
-        (["--slo", "p99>300ms"], "not a clause of an objective: 'p99>300ms'", "p99<300ms,errors<0.1%"),
+        (
+            ["--slo", "p99>300ms"],
+            "not a clause of an objective: 'p99>300ms'",
+            "p99<300ms,errors<0.1%",
+        ),
         (["--slo", "p99<2h"], "more than a minute", "p99<300ms"),
         (["--rate", "fast"], "not a rate", "50/s"),
         (["--json", "/no/such/folder/x.json"], "no folder /no/such/folder", "mkdir"),
@@ -60,8 +70,15 @@ def journal(state: Path) -> list[dict[str, Any]]:
         (["builtin:rails"], "no built-in app", "builtin:django"),
     ],
 )
-def test_bad_input_is_a_usage_error_with_a_hint(arguments: list[str], fact: str, hint: str, tmp_path: Path) -> None:
-    done = run("race", *([] if "/" in arguments[0] or ":" in arguments[0] else ["faults:application"]), *arguments, state=tmp_path)
+def test_bad_input_is_a_usage_error_with_a_hint(
+    arguments: list[str], fact: str, hint: str, tmp_path: Path
+) -> None:
+    done = run(
+        "race",
+        *([] if "/" in arguments[0] or ":" in arguments[0] else ["faults:application"]),
+        *arguments,
+        state=tmp_path,
+    )
     assert done.returncode == 2, done.stderr
     assert fact in done.stderr
     assert hint in done.stderr
@@ -70,15 +87,38 @@ def test_bad_input_is_a_usage_error_with_a_hint(arguments: list[str], fact: str,
 
 
 def test_an_app_that_cannot_be_imported_is_refused_before_anything_runs(tmp_path: Path) -> None:
-    done = run("race", "faults:application", "--servers", "waitress,gunicorn-sync", "--time", "10s", state=tmp_path, FAULT="import")
+    done = run(
+        "race",
+        "faults:application",
+        "--servers",
+        "waitress,gunicorn-sync",
+        "--time",
+        "10s",
+        state=tmp_path,
+        FAULT="import",
+    )
     assert done.returncode == 2
-    assert "the app faults:application cannot be imported: RuntimeError: the app refuses to be imported" in done.stderr
+    assert (
+        "the app faults:application cannot be imported: RuntimeError: the app refuses to be imported"
+        in done.stderr
+    )
     assert "hint:" in done.stderr
     assert not tmp_path.joinpath("runs").exists()
 
 
-def test_an_app_that_never_answers_rightly_is_refused_before_anything_is_raced(tmp_path: Path) -> None:
-    done = run("race", "faults:application", "--servers", "waitress,gunicorn-sync", "--time", "20s", state=tmp_path, FAULT="status")
+def test_an_app_that_never_answers_rightly_is_refused_before_anything_is_raced(
+    tmp_path: Path,
+) -> None:
+    done = run(
+        "race",
+        "faults:application",
+        "--servers",
+        "waitress,gunicorn-sync",
+        "--time",
+        "20s",
+        state=tmp_path,
+        FAULT="status",
+    )
     assert done.returncode == 2
     assert "none of the app's own routes can be asked" in done.stderr
     assert "/: the app itself answers 500" in done.stderr
@@ -88,7 +128,17 @@ def test_an_app_that_never_answers_rightly_is_refused_before_anything_is_raced(t
 
 
 def test_an_asgi_server_is_refused_for_a_wsgi_app(tmp_path: Path) -> None:
-    done = run("race", "faults:application", "--servers", "uvicorn", "--time", "5s", "--json", "-", state=tmp_path)
+    done = run(
+        "race",
+        "faults:application",
+        "--servers",
+        "uvicorn",
+        "--time",
+        "5s",
+        "--json",
+        "-",
+        state=tmp_path,
+    )
     result = json.loads(done.stdout)
     assert done.returncode == 3
     assert result["arms"][0]["state"] == "refused"
@@ -125,19 +175,46 @@ def test_a_killed_run_leaves_nothing_running_and_can_be_resumed(tmp_path: Path) 
     assert not processes_with(f"TMPDIR={tmp_path}")
     done = resumed(tmp_path)
     assert done["run"]["finished"]
-    torn = [record["number"] for record in journal(tmp_path) if record["record"] == "round" and record.get("abandoned")]
+    torn = [
+        record["number"]
+        for record in journal(tmp_path)
+        if record["record"] == "round" and record.get("abandoned")
+    ]
     whole = whole_rounds(tmp_path)
-    assert len(torn) <= 1 and set(torn) <= set(whole), "the round that the kill tore is abandoned, then run again whole"
+    assert len(torn) <= 1 and set(torn) <= set(whole), (
+        "the round that the kill tore is abandoned, then run again whole"
+    )
     assert whole == list(range(1, done["blocks"] + 1))
 
 
 def interrupted_in_a_round(state: Path, number: signal.Signals) -> subprocess.CompletedProcess[str]:
     """Begin a race of two copies and interrupt it in the middle of its second round, or a little later."""
-    argv = [*TOOL, "race", "faults:application", "--servers", "waitress,waitress", "--connections", "2", "--time", "20s", "--seed", "7"]
+    argv = [
+        *TOOL,
+        "race",
+        "faults:application",
+        "--servers",
+        "waitress,waitress",
+        "--connections",
+        "2",
+        "--time",
+        "20s",
+        "--seed",
+        "7",
+    ]
     environment = {**os.environ, "WHICHWORKER_STATE": str(state)}
-    with subprocess.Popen(argv, cwd=PROJECTS, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tool:
+    with subprocess.Popen(
+        argv,
+        cwd=PROJECTS,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as tool:
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and not (list(state.glob("runs/*/*/journal.jsonl")) and in_second_round(journal(state))):
+        while time.monotonic() < deadline and not (
+            list(state.glob("runs/*/*/journal.jsonl")) and in_second_round(journal(state))
+        ):
             time.sleep(0.02)
         tool.send_signal(number)
         out, err = tool.communicate(timeout=30)
@@ -151,13 +228,19 @@ def in_second_round(records: list[dict[str, Any]]) -> bool:
 
 def whole_rounds(state: Path) -> list[int]:
     """The numbers of the rounds that were measured whole."""
-    return [record["number"] for record in journal(state) if record["record"] == "round" and not record.get("abandoned")]
+    return [
+        record["number"]
+        for record in journal(state)
+        if record["record"] == "round" and not record.get("abandoned")
+    ]
 
 
 def resumed(state: Path) -> dict[str, Any]:
     """Resume the newest run to its end. One run in twenty may be called invalid by its own twin, as is promised."""
     done = run("race", "--resume", "latest", "--json", "-", state=state)
-    assert done.returncode == 0 or any(words in done.stdout for words in ("identical copies of", "too busy")), done.stderr
+    assert done.returncode == 0 or any(
+        words in done.stdout for words in ("identical copies of", "too busy")
+    ), done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 
@@ -170,7 +253,17 @@ def test_a_resumed_run_takes_no_other_question(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_stops_the_run_with_a_message_and_no_server_left(tmp_path: Path) -> None:
-    argv = [*TOOL, "race", "faults:application", "--servers", "waitress,waitress", "--connections", "2", "--time", "60s"]
+    argv = [
+        *TOOL,
+        "race",
+        "faults:application",
+        "--servers",
+        "waitress,waitress",
+        "--connections",
+        "2",
+        "--time",
+        "60s",
+    ]
     done = subprocess.run(
         argv,
         cwd=PROJECTS,

@@ -27,7 +27,9 @@ TOOL = [sys.executable, "-m", "whichworker"]
 APP = ["--app", "faults:application"]
 
 
-def run(*arguments: str, state: Path, folder: Path = PROJECTS, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, state: Path, folder: Path = PROJECTS, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run the tool in the folder of the faulty app."""
     return subprocess.run(
         [*TOOL, *arguments],
@@ -50,7 +52,8 @@ class Served:
         assert process.stdout is not None
         assert process.stderr is not None
         self._threads = [
-            threading.Thread(target=self._take, args=pair) for pair in ((process.stdout, self.out), (process.stderr, self.err))
+            threading.Thread(target=self._take, args=pair)
+            for pair in ((process.stdout, self.out), (process.stderr, self.err))
         ]
         for thread in self._threads:
             thread.start()
@@ -79,7 +82,9 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(*arguments: str, state: Path, folder: Path = PROJECTS, **environment: str) -> Iterator[Served]:
+def served(
+    *arguments: str, state: Path, folder: Path = PROJECTS, **environment: str
+) -> Iterator[Served]:
     """The tool, serving; ended with the block."""
     with subprocess.Popen(
         [*TOOL, "serve", *arguments],
@@ -102,7 +107,9 @@ def ask(url: str) -> int:
 
 
 def nothing_is_left(state: Path) -> bool:
-    return not processes_with(f"TMPDIR={state}") and not [path for path in state.rglob("*") if path.is_file()]
+    return not processes_with(f"TMPDIR={state}") and not [
+        path for path in state.rglob("*") if path.is_file()
+    ]
 
 
 @pytest.mark.parametrize(
@@ -118,10 +125,16 @@ def nothing_is_left(state: Path) -> bool:
         (["waitress", "--once", "--json", "/no/such/folder/x"], "no folder", "mkdir"),
         (["waitress", "--python", "2.1"], "no Python 2.1", ""),
         (["waitress[threads=0]"], "at least 1", ""),
-        (["uvicorn"], "uvicorn cannot be served: it speaks asgi, and the app has no asgi callable", ""),
+        (
+            ["uvicorn"],
+            "uvicorn cannot be served: it speaks asgi, and the app has no asgi callable",
+            "",
+        ),
     ],
 )
-def test_bad_input_is_a_usage_error_with_a_hint(arguments: list[str], fact: str, hint: str, tmp_path: Path) -> None:
+def test_bad_input_is_a_usage_error_with_a_hint(
+    arguments: list[str], fact: str, hint: str, tmp_path: Path
+) -> None:
     done = run("serve", *APP, *arguments, state=tmp_path)
     assert done.returncode == 2, done.stderr
     assert fact in done.stderr
@@ -138,7 +151,16 @@ def test_an_address_that_is_taken_is_an_error_only_where_it_was_asked_for(tmp_pa
 
 
 def test_a_dry_run_shows_the_commands_and_starts_nothing(tmp_path: Path) -> None:
-    done = run("serve", *APP, "--dry-run", "waitress", "gunicorn-sync", "--bind", "127.0.0.1:8123", state=tmp_path)
+    done = run(
+        "serve",
+        *APP,
+        "--dry-run",
+        "waitress",
+        "gunicorn-sync",
+        "--bind",
+        "127.0.0.1:8123",
+        state=tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     assert "http://127.0.0.1:8123/" in done.stdout
     assert "http://127.0.0.1:8124/" in done.stdout
@@ -151,7 +173,9 @@ def test_one_arm_serves_until_it_is_told_to_stop(number: signal.Signals, tmp_pat
     with served(*APP, "waitress", "--bind", "127.0.0.1:0", state=tmp_path) as tool:
         url = tool.until(r"address +(http://127\.0\.0\.1:\d+/)\n")[1]
         tool.until(r"up +in .+ status 200")
-        assert re.search(r"command +\S*/overlays/waitress-\S*/bin/python .*faults:application", "".join(tool.out))
+        assert re.search(
+            r"command +\S*/overlays/waitress-\S*/bin/python .*faults:application", "".join(tool.out)
+        )
         assert re.search(r"deploy +waitress-serve .*faults:application", "".join(tool.out))
         assert [ask(url) for _ in range(3)] == [200] * 3
         assert tool.end(number) == 0
@@ -193,7 +217,14 @@ def application(environ, start_response):
 
 def test_a_server_that_does_not_start_is_a_failure_with_its_log(tmp_path: Path) -> None:
     (tmp_path / "talking.py").write_text(TALKING)
-    done = run("serve", "gunicorn-sync", "--app", "talking:application", state=tmp_path / "state", folder=tmp_path)
+    done = run(
+        "serve",
+        "gunicorn-sync",
+        "--app",
+        "talking:application",
+        state=tmp_path / "state",
+        folder=tmp_path,
+    )
     assert done.returncode == 2
     assert "RuntimeError: not by this server" in done.stderr
     assert "its log, above, may say why" in done.stderr
@@ -235,12 +266,28 @@ def test_a_killed_tool_leaves_nothing_running(tmp_path: Path) -> None:
 
 
 def test_one_status_of_several_as_json(tmp_path: Path) -> None:
-    done = run("serve", *APP, "waitress", "gunicorn-sync", "uvicorn", "--bind", "127.0.0.1:0", "--once", "--json", "-", state=tmp_path)
+    done = run(
+        "serve",
+        *APP,
+        "waitress",
+        "gunicorn-sync",
+        "uvicorn",
+        "--bind",
+        "127.0.0.1:0",
+        "--once",
+        "--json",
+        "-",
+        state=tmp_path,
+    )
     assert done.returncode == 2, "one of them failed"
     status = json.loads(done.stdout)
     assert status["schema"] == "urn:whichworker:status:1"
     services = {service["name"]: service for service in status["services"]}
-    assert {name: service["state"] for name, service in services.items()} == {"waitress": "up", "gunicorn-sync": "up", "uvicorn": "failed"}
+    assert {name: service["state"] for name, service in services.items()} == {
+        "waitress": "up",
+        "gunicorn-sync": "up",
+        "uvicorn": "failed",
+    }
     assert services["waitress"]["processes"] == 1
     assert services["waitress"]["memory_bytes"] > 1e6
     assert services["waitress"]["segments_per_second"] in (0, None)
@@ -251,7 +298,9 @@ def test_one_status_of_several_as_json(tmp_path: Path) -> None:
 
 def test_several_are_shown_as_lines_where_there_is_no_terminal(tmp_path: Path) -> None:
     with served(*APP, "waitress", "gunicorn-sync", "--bind", "127.0.0.1:0", state=tmp_path) as tool:
-        line = tool.until(r"(?m)^waitress (127\.0\.0\.1:\d+) up, processes 1, threads \d+, .*memory [\d.]+ MB")
+        line = tool.until(
+            r"(?m)^waitress (127\.0\.0\.1:\d+) up, processes 1, threads \d+, .*memory [\d.]+ MB"
+        )
         tool.until(r"(?m)^gunicorn-sync 127\.0\.0\.1:\d+ up, ")
         assert ask(f"http://{line[1]}/") == 200
         assert tool.end(signal.SIGINT) == 0

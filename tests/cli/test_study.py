@@ -20,7 +20,15 @@ SECONDS = 100
 
 def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "WHICHWORKER_STATE": str(folder / "state")}
-    return subprocess.run([*TOOL, *arguments], capture_output=True, text=True, timeout=SECONDS, check=False, cwd=folder, env=environment)
+    return subprocess.run(
+        [*TOOL, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+        cwd=folder,
+        env=environment,
+    )
 
 
 def test_without_a_name_the_studies_are_listed(tmp_path: Path) -> None:
@@ -39,14 +47,19 @@ def test_without_a_name_the_studies_are_listed(tmp_path: Path) -> None:
     [
         (("better-django",), "did you mean better-django-worker?"),
         (("sync-or-async", "--resume", "latest"), "no run 'latest'"),
-        (("sync-or-async", "--resume", "latest", "--quick"), "cannot be changed in a run that is resumed"),
+        (
+            ("sync-or-async", "--resume", "latest", "--quick"),
+            "cannot be changed in a run that is resumed",
+        ),
         (("sync-or-async", "--servers", "unicorn"), "unicorn"),
         (("sync-or-async", "--json", "nowhere/at/all.json"), "there is no folder"),
         (("sync-or-async", "--time", "-5s"), "--time"),
         (("http-clients", "--servers", "uvicorn"), "leave --servers"),
     ],
 )
-def test_wrong_words_are_told_before_anything_is_measured(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
+def test_wrong_words_are_told_before_anything_is_measured(
+    arguments: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
     done = run(*arguments, folder=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
     assert said in done.stderr
@@ -56,16 +69,33 @@ def test_wrong_words_are_told_before_anything_is_measured(arguments: tuple[str, 
 @pytest.mark.servers
 def test_a_short_run_has_every_row_with_what_was_published(tmp_path: Path) -> None:
     files = ("--json", "a.json", "--html", "a.html", "--markdown", "a.md")
-    done = run("better-django-worker", "--quick", "--servers", "gunicorn-gevent", "--time", "12s", *files, folder=tmp_path)
-    assert done.returncode in (0, 3), done.stderr  # 3 on a machine that was busy with something else
+    done = run(
+        "better-django-worker",
+        "--quick",
+        "--servers",
+        "gunicorn-gevent",
+        "--time",
+        "12s",
+        *files,
+        folder=tmp_path,
+    )
+    assert done.returncode in (0, 3), (
+        done.stderr
+    )  # 3 on a machine that was busy with something else
     result = decode((tmp_path / "a.json").read_bytes())
     assert isinstance(result, StudyResult)
     assert len(result.rows) == 27
     first = result.rows[0].cells[0]
     assert (first.arm, first.published) == ("gunicorn-gevent", 30913.89)
     if result.validity.state == "valid":
-        assert any(row.cells[0].value for row in result.rows), "which of them are reached in the time depends on their order"
-        assert any(cell.metric == "latency stdev" and cell.value for row in result.rows for cell in row.cells)
+        assert any(row.cells[0].value for row in result.rows), (
+            "which of them are reached in the time depends on their order"
+        )
+        assert any(
+            cell.metric == "latency stdev" and cell.value
+            for row in result.rows
+            for cell in row.cells
+        )
     page = (tmp_path / "a.html").read_text()
     assert "Better Django worker" in page
     assert "<script" not in page
@@ -75,8 +105,25 @@ def test_a_short_run_has_every_row_with_what_was_published(tmp_path: Path) -> No
 @pytest.mark.servers
 def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
     environment = {**os.environ, "WHICHWORKER_STATE": str(tmp_path / "state")}
-    command = [*TOOL, "sync-or-async", "--quick", "--servers", "gunicorn-gthread", "--time", "60s", "--json", "a.json"]
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command = [
+        *TOOL,
+        "sync-or-async",
+        "--quick",
+        "--servers",
+        "gunicorn-gthread",
+        "--time",
+        "60s",
+        "--json",
+        "a.json",
+    ]
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         wait_for_launch(tmp_path / "state", process)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=SECONDS)
@@ -84,7 +131,9 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
     assert "continue with: whichworker study sync-or-async --resume" in said
     partial = json.loads((tmp_path / "a.json").read_text())
     assert partial["run"]["finished"] is False
-    done = run("sync-or-async", "--resume", "latest", "--time", "8s", "--json", "b.json", folder=tmp_path)
+    done = run(
+        "sync-or-async", "--resume", "latest", "--time", "8s", "--json", "b.json", folder=tmp_path
+    )
     assert done.returncode in (0, 3), done.stderr
     result = json.loads((tmp_path / "b.json").read_text())
     assert result["run"]["id"] == partial["run"]["id"]

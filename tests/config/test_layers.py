@@ -15,7 +15,11 @@ FILE = "whichworker.toml"
 
 
 def options(
-    folder: Path, *, given: dict[str, Any] | None = None, environment: dict[str, str] | None = None, file: str = ""
+    folder: Path,
+    *,
+    given: dict[str, Any] | None = None,
+    environment: dict[str, str] | None = None,
+    file: str = "",
 ) -> tuple[RaceOptions, dict[str, str]]:
     """The options with these layers."""
     if file:
@@ -40,7 +44,12 @@ def test_nothing_said_is_the_default(tmp_path: Path) -> None:
     ],
 )
 def test_command_line_before_environment_before_file_before_default(
-    given: dict[str, Any], environment: dict[str, str], file: str, seconds: float | None, origin: str, tmp_path: Path
+    given: dict[str, Any],
+    environment: dict[str, str],
+    file: str,
+    seconds: float | None,
+    origin: str,
+    tmp_path: Path,
 ) -> None:
     found, origins = options(tmp_path, given=given, environment=environment, file=file)
     assert found.time == seconds
@@ -55,10 +64,18 @@ def test_each_value_comes_from_its_own_layer(tmp_path: Path) -> None:
         file='servers = ["gunicorn-sync", "granian-wsgi[workers=2,threads=4]"]\nclaims = "all"\nseed = 0',
     )
     assert found == RaceOptions(
-        servers="gunicorn-sync,granian-wsgi[workers=2,threads=4]", python=("3.12", "3.13"), connections=8, delta=0.05, claims="all", seed=0
+        servers="gunicorn-sync,granian-wsgi[workers=2,threads=4]",
+        python=("3.12", "3.13"),
+        connections=8,
+        delta=0.05,
+        claims="all",
+        seed=0,
     )
     file = str(tmp_path / FILE)
-    assert {name: origins[name] for name in ("connections", "delta", "python", "servers", "seed", "alpha")} == {
+    assert {
+        name: origins[name]
+        for name in ("connections", "delta", "python", "servers", "seed", "alpha")
+    } == {
         "connections": "--connections",
         "delta": "WHICHWORKER_DELTA",
         "python": "WHICHWORKER_PYTHON",
@@ -80,13 +97,18 @@ def test_each_value_comes_from_its_own_layer(tmp_path: Path) -> None:
         ("claims", "all", "all"),
     ],
 )
-def test_values_of_the_command_line(name: str, value: object, expected: object, tmp_path: Path) -> None:
+def test_values_of_the_command_line(
+    name: str, value: object, expected: object, tmp_path: Path
+) -> None:
     found, origins = options(tmp_path, given={name: value})
     assert getattr(found, name) == expected
     assert origins[name] == f"--{name}"
 
 
-@pytest.mark.parametrize(("key", "hint"), [("sever", "did you mean servers?"), ("tme", "did you mean time?"), ("zzz", "docs/reference")])
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [("sever", "did you mean servers?"), ("tme", "did you mean time?"), ("zzz", "docs/reference")],
+)
 def test_an_unknown_key_is_an_error_with_a_suggestion(key: str, hint: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"unknown key '{key}'") as caught:
         options(tmp_path, file=f'{key} = "x"')
@@ -118,7 +140,9 @@ def test_an_unknown_key_is_an_error_with_a_suggestion(key: str, hint: str, tmp_p
         ({"file": 'python = [["3.12"]]'}, FILE),
     ],
 )
-def test_a_bad_value_names_where_it_came_from(layer: dict[str, Any], origin: str, tmp_path: Path) -> None:
+def test_a_bad_value_names_where_it_came_from(
+    layer: dict[str, Any], origin: str, tmp_path: Path
+) -> None:
     with pytest.raises(UsageError) as caught:
         options(tmp_path, **layer)
     assert origin in caught.value.fact

@@ -15,7 +15,9 @@ from whichworker.config.options import LoadOptions, LoadRunOptions, RaceOptions
 from whichworker.errors import UsageError
 
 FIELDS = [*msgspec.structs.fields(LoadOptions), *msgspec.structs.fields(LoadRunOptions)]
-FLAGS = {parameter.name: parameter for parameter in load.params if isinstance(parameter, click.Option)}
+FLAGS = {
+    parameter.name: parameter for parameter in load.params if isinstance(parameter, click.Option)
+}
 TEXTS: dict[str, tuple[str, Any]] = {
     "connections": ("7", 7),
     "rate": ("420/min", 7.0),
@@ -78,7 +80,9 @@ def test_the_table_of_texts_is_complete() -> None:
 def test_every_option_is_an_environment_variable_of_the_command(name: str, tmp_path: Path) -> None:
     text, value = TEXTS[name]
     assert value != getattr(LoadOptions(), name)
-    found, origins = gather(LoadOptions, {}, {f"WHICHWORKER_LOAD_{name.upper()}": text}, tmp_path, "load")
+    found, origins = gather(
+        LoadOptions, {}, {f"WHICHWORKER_LOAD_{name.upper()}": text}, tmp_path, "load"
+    )
     assert getattr(found, name) == value
     assert origins[name] == variable_of(name, "load") == f"WHICHWORKER_LOAD_{name.upper()}"
 

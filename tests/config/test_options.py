@@ -14,7 +14,9 @@ from whichworker.config.layers import READERS, extra_of, gather, name_in_file, u
 from whichworker.config.options import OutputOptions, RaceOptions
 
 RACE, OUTPUT = msgspec.structs.fields(RaceOptions), msgspec.structs.fields(OutputOptions)
-FLAGS = {parameter.name: parameter for parameter in race.params if isinstance(parameter, click.Option)}
+FLAGS = {
+    parameter.name: parameter for parameter in race.params if isinstance(parameter, click.Option)
+}
 TEXTS: dict[str, tuple[str, Any]] = {
     "servers": ("daphne", "daphne"),
     "workload": ("/x", "/x"),
@@ -76,7 +78,9 @@ def test_the_table_of_texts_is_complete() -> None:
 
 
 @pytest.mark.parametrize("name", RaceOptions.__struct_fields__)
-def test_every_field_is_an_environment_variable_and_a_key_in_the_file(name: str, tmp_path: Path) -> None:
+def test_every_field_is_an_environment_variable_and_a_key_in_the_file(
+    name: str, tmp_path: Path
+) -> None:
     text, value = TEXTS[name]
     assert value != getattr(RaceOptions(), name)
     variable = f"WHICHWORKER_{name.upper()}" if name != "cache" else "WHICHWORKER_RACE_CACHE"
@@ -111,6 +115,11 @@ def test_the_configuration_has_a_json_schema() -> None:
 
 
 def test_the_folder_of_the_cache_is_not_taken_for_an_option(tmp_path: Path) -> None:
-    options, _ = gather(RaceOptions, {}, {"WHICHWORKER_CACHE": "/somewhere", "WHICHWORKER_RACE_CACHE": "redis"}, tmp_path)
+    options, _ = gather(
+        RaceOptions,
+        {},
+        {"WHICHWORKER_CACHE": "/somewhere", "WHICHWORKER_RACE_CACHE": "redis"},
+        tmp_path,
+    )
     assert options.cache == "redis"
     assert gather(RaceOptions, {}, {"WHICHWORKER_CACHE": "/somewhere"}, tmp_path)[0].cache is None

@@ -28,7 +28,13 @@ CELL_SECONDS = 60.0
 LONGEST_CASE_SECONDS = 12.0
 
 Platform = tuple[str, str]
-PLATFORMS: tuple[Platform, ...] = (("5.2", "3.11"), ("5.2", "3.12"), ("5.2", "3.13"), ("6.1", "3.12"), ("6.1", "3.13"))
+PLATFORMS: tuple[Platform, ...] = (
+    ("5.2", "3.11"),
+    ("5.2", "3.12"),
+    ("5.2", "3.13"),
+    ("6.1", "3.12"),
+    ("6.1", "3.13"),
+)
 """Django and Python. Django 6.1 needs 3.12."""
 
 
@@ -66,12 +72,21 @@ def app_of(django: str) -> str:
 def question_of(arm: str, platform: Platform, cache: Path) -> Question:
     """One arm with two workers where it has workers, on every core; raises UsageError."""
     django, python = platform
-    question, _ = ask(app_of(django), RaceOptions(servers=arm, workload="json", python=(python,), seed=1), Path.cwd(), cache)
+    question, _ = ask(
+        app_of(django),
+        RaceOptions(servers=arm, workload="json", python=(python,), seed=1),
+        Path.cwd(),
+        cache,
+    )
     (asked,) = question.arms
     settings = names.contender(names.parse(arm), asked.python, cores=WORKERS).settings
     cores = tuple(sorted(os.sched_getaffinity(0)))
-    budget = Budget(seconds=CELL_SECONDS, server_cores=cores, generator_cores=cores[-1:], shared=True)
-    return msgspec.structs.replace(question, arms=(msgspec.structs.replace(asked, settings=settings),), budget=budget)
+    budget = Budget(
+        seconds=CELL_SECONDS, server_cores=cores, generator_cores=cores[-1:], shared=True
+    )
+    return msgspec.structs.replace(
+        question, arms=(msgspec.structs.replace(asked, settings=settings),), budget=budget
+    )
 
 
 def measure(arm: str, platform: Platform, cache: Path) -> Cell:
@@ -85,9 +100,13 @@ def measure(arm: str, platform: Platform, cache: Path) -> Cell:
     except WhichworkerError as error:
         return msgspec.structs.replace(cell, reason=error.fact)
     if without:
-        return msgspec.structs.replace(cell, reason=without[0].failures[0].sample.partition("\n")[0])
+        return msgspec.structs.replace(
+            cell, reason=without[0].failures[0].sample.partition("\n")[0]
+        )
     (environment,) = found.values()
-    digest = environments.digest(msgspec.json.encode((CASES, question.arms, sorted(environment.packages.items()))).decode())
+    digest = environments.digest(
+        msgspec.json.encode((CASES, question.arms, sorted(environment.packages.items()))).decode()
+    )
     kept = kept_cell(arm, platform)
     if kept is not None and kept.digest == digest:
         return kept
@@ -102,10 +121,17 @@ def measure(arm: str, platform: Platform, cache: Path) -> Cell:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="whichworker-") as folder:
         try:
-            outcomes = examine(Bench(question, found, Path(folder), cache), question.arms[0], CASES, CELL_SECONDS - LONGEST_CASE_SECONDS)
+            outcomes = examine(
+                Bench(question, found, Path(folder), cache),
+                question.arms[0],
+                CASES,
+                CELL_SECONDS - LONGEST_CASE_SECONDS,
+            )
         except ServerFailed as error:
             seen = error.seen.strip().splitlines()[-1:]
-            cell = msgspec.structs.replace(cell, reason=": ".join([f"does not start: {error.fact}", *seen])[:300])
+            cell = msgspec.structs.replace(
+                cell, reason=": ".join([f"does not start: {error.fact}", *seen])[:300]
+            )
         else:
             cell = msgspec.structs.replace(cell, outcomes=tuple(outcomes))
     cell = msgspec.structs.replace(cell, seconds=round(time.monotonic() - began, 1))

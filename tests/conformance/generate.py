@@ -28,16 +28,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     shown = [name for name in table.SERVERS if not table.load(name).opt_in]
     everyone = [*table.CONTENDERS, *(name for name in shown if name not in table.CONTENDERS)]
     arms = [names.resolve(arm) for arm in names.split(given.arms)] or everyone
-    wanted = [place for place in PLATFORMS if not given.pythons or place[1] in given.pythons.split(",")]
+    wanted = [
+        place for place in PLATFORMS if not given.pythons or place[1] in given.pythons.split(",")
+    ]
     cache, ends, found = places.cache_folder(), time.monotonic() + given.seconds, list[Cell]()
     places.make_cache(cache)
     for arm in arms:
         for platform in wanted:
-            cell = cells.measure(arm, platform, cache) if time.monotonic() < ends else cells.kept_cell(arm, platform)
+            cell = (
+                cells.measure(arm, platform, cache)
+                if time.monotonic() < ends
+                else cells.kept_cell(arm, platform)
+            )
             if cell is not None:
                 found.append(cell)
                 print(_line(cell), flush=True)
-    text = page(found, arms if given.arms else list(table.SERVERS), datetime.datetime.now(datetime.UTC).date().isoformat())
+    text = page(
+        found,
+        arms if given.arms else list(table.SERVERS),
+        datetime.datetime.now(datetime.UTC).date().isoformat(),
+    )
     if given.arms or given.pythons:
         print(text)
     else:
@@ -46,7 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _line(cell: Cell) -> str:
-    wrong = [f"{outcome.case}: {outcome.note or outcome.kind}" for outcome in cell.outcomes if outcome.state in ("failed", "timeout")]
+    wrong = [
+        f"{outcome.case}: {outcome.note or outcome.kind}"
+        for outcome in cell.outcomes
+        if outcome.state in ("failed", "timeout")
+    ]
     what = cell.reason or ", ".join(wrong) or "all right"
     return f"Django {cell.django} Python {cell.python} {cell.arm} {cell.version} {cell.seconds:g} s: {what}"
 

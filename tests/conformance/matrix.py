@@ -35,18 +35,31 @@ def _introduction(date: str) -> str:
 
 def _cases() -> str:
     rows = ["| case | what is asked | what is right | wrong |", "|---|---|---|---|"]
-    rows += [f"| {case.name} | {case.title} | {case.right} | {'keeps it out of a race' if case.gate else 'is told'} |" for case in CASES]
+    rows += [
+        f"| {case.name} | {case.title} | {case.right} | {'keeps it out of a race' if case.gate else 'is told'} |"
+        for case in CASES
+    ]
     return "\n".join(rows) + f"\n\n{LEGEND}\n"
 
 
-def _matrix(platform: Platform, arms: Sequence[str], found: Mapping[tuple[str, Platform], Cell]) -> str:
+def _matrix(
+    platform: Platform, arms: Sequence[str], found: Mapping[tuple[str, Platform], Cell]
+) -> str:
     here = [cell for arm in arms if (cell := found.get((arm, platform))) and cell.outcomes]
     title = f"## Django {platform[0]}, Python {platform[1]}\n"
     if not here:
         return f"{title}\nNothing was asked.\n"
     exact = f"Django {here[0].exact_django}, Python {here[0].exact_python}; the cells took {sum(cell.seconds for cell in here):.0f} s.\n"
-    rows = ["| server | version | " + " | ".join(case.name for case in CASES) + " |", "|---" * (len(CASES) + 2) + "|"]
-    rows += [f"| {cell.arm} | {cell.version} | " + " | ".join(mark(cell, case.name) for case in CASES) + " |" for cell in here]
+    rows = [
+        "| server | version | " + " | ".join(case.name for case in CASES) + " |",
+        "|---" * (len(CASES) + 2) + "|",
+    ]
+    rows += [
+        f"| {cell.arm} | {cell.version} | "
+        + " | ".join(mark(cell, case.name) for case in CASES)
+        + " |"
+        for cell in here
+    ]
     return "\n".join([title, exact, *rows, ""])
 
 
@@ -70,10 +83,20 @@ def _timeouts(cells: Sequence[Cell]) -> str:
     for cell in cells:
         late = [outcome.case for outcome in cell.outcomes if outcome.state == "timeout"]
         if late:
-            rows.append(f"| {cell.arm} | {cell.django} | {cell.python} | {', '.join(late)} | {cell.seconds:g} |")
+            rows.append(
+                f"| {cell.arm} | {cell.django} | {cell.python} | {', '.join(late)} | {cell.seconds:g} |"
+            )
     if not rows:
         return "## Timeouts\n\nNone.\n"
-    return "\n".join(["## Timeouts\n", "| server | Django | Python | cases | seconds of the cell |", "|---|---|---|---|---|", *rows, ""])
+    return "\n".join(
+        [
+            "## Timeouts\n",
+            "| server | Django | Python | cases | seconds of the cell |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
 
 
 def _evidence(cells: Sequence[Cell]) -> str:
@@ -107,12 +130,22 @@ def _absent(arms: Sequence[str], found: Mapping[tuple[str, Platform], Cell]) -> 
         for platform in PLATFORMS:
             cell = found.get((arm, platform))
             if cell is None or not cell.outcomes:
-                reason = cell.reason if cell else f"not reached; {opt_in}" if (opt_in := table.load(arm).opt_in) else "not reached"
+                reason = (
+                    cell.reason
+                    if cell
+                    else f"not reached; {opt_in}"
+                    if (opt_in := table.load(arm).opt_in)
+                    else "not reached"
+                )
                 reasons.setdefault((arm, _one_line(reason)), []).append("/".join(platform))
     if not reasons:
         return "## Not asked\n\nEvery server was asked everywhere.\n"
-    rows = [f"| {arm} | {', '.join(places)} | {reason} |" for (arm, reason), places in reasons.items()]
-    return "\n".join(["## Not asked\n", "| server | Django/Python | why |", "|---|---|---|", *rows, ""])
+    rows = [
+        f"| {arm} | {', '.join(places)} | {reason} |" for (arm, reason), places in reasons.items()
+    ]
+    return "\n".join(
+        ["## Not asked\n", "| server | Django/Python | why |", "|---|---|---|", *rows, ""]
+    )
 
 
 WHY = """Why, as far as it is known:
@@ -134,10 +167,23 @@ def _differences(cells: Sequence[Cell]) -> str:
     for cell in cells:
         for case, wanted, got in differences(cell):
             seen.setdefault((cell.arm, case, wanted, got), []).append(cell)
-    rows = [f"| {arm} | {case} | {wanted} | {got} | {_where(where)} |" for (arm, case, wanted, got), where in seen.items()]
+    rows = [
+        f"| {arm} | {case} | {wanted} | {got} | {_where(where)} |"
+        for (arm, case, wanted, got), where in seen.items()
+    ]
     if not rows:
         return f"{title}\n{said}\nNowhere.\n"
-    return "\n".join([title, said, "| server | case | expected | seen | on |", "|---|---|---|---|---|", *rows, "", WHY])
+    return "\n".join(
+        [
+            title,
+            said,
+            "| server | case | expected | seen | on |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+            WHY,
+        ]
+    )
 
 
 def differences(cell: Cell) -> Iterator[tuple[str, str, str]]:

@@ -19,12 +19,29 @@ NOTES = {"stop": "drains", "reload": "rolls", "chunked": "reads", "keep-alive": 
 def cell(arm: str, *changed: Outcome, python: str = "3.12") -> Cell:
     """A cell in which everything is right but for some outcomes."""
     found = {outcome.case: outcome for outcome in changed}
-    outcomes = tuple(found.get(case.name, Outcome(case=case.name, note=NOTES.get(case.name, ""))) for case in CASES)
-    return Cell(arm=arm, django="6.1", python=python, date="2000-01-01", version="1.0", exact_django="6.1.9", outcomes=outcomes)
+    outcomes = tuple(
+        found.get(case.name, Outcome(case=case.name, note=NOTES.get(case.name, "")))
+        for case in CASES
+    )
+    return Cell(
+        arm=arm,
+        django="6.1",
+        python=python,
+        date="2000-01-01",
+        version="1.0",
+        exact_django="6.1.9",
+        outcomes=outcomes,
+    )
 
 
 def failed(case: str, kind: str, note: str = "") -> Outcome:
-    return Outcome(case=case, state="timeout" if kind == "timeout" else "failed", kind=kind, evidence="seen | this", note=note)
+    return Outcome(
+        case=case,
+        state="timeout" if kind == "timeout" else "failed",
+        kind=kind,
+        evidence="seen | this",
+        note=note,
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,14 +64,23 @@ def test_marks(arm: str, outcome: Outcome, shown: str) -> None:
 def test_disagreement_is_printed_in_both_directions() -> None:
     assert list(differences(cell("gunicorn-asgi"))) == []
     assert list(differences(cell("gunicorn-gthread"))) == [("chunked", "0 bytes", "reads")]
-    assert list(differences(cell("gunicorn-asgi", failed("stop", "reset", "drops")))) == [("stop", "drains", "drops")]
-    assert list(differences(cell("gunicorn-asgi", failed("post", "body")))) == [("post", "right", "body")]
+    assert list(differences(cell("gunicorn-asgi", failed("stop", "reset", "drops")))) == [
+        ("stop", "drains", "drops")
+    ]
+    assert list(differences(cell("gunicorn-asgi", failed("post", "body")))) == [
+        ("post", "right", "body")
+    ]
     assert ("slow-async", "fails", "right") in list(differences(cell("gunicorn-gevent")))
-    assert "slow-async" not in {case for case, *_ in differences(cell("gunicorn-gevent", failed("slow-async", "status")))}
+    assert "slow-async" not in {
+        case for case, *_ in differences(cell("gunicorn-gevent", failed("slow-async", "status")))
+    }
 
 
 def test_the_page_has_everything() -> None:
-    late, dropping = cell("waitress", failed("post", "timeout")), cell("uvicorn", failed("stop", "reset", "drops"))
+    late, dropping = (
+        cell("waitress", failed("post", "timeout")),
+        cell("uvicorn", failed("stop", "reset", "drops")),
+    )
     cells = [late, cell("waitress", python="3.13"), dropping]
     absent = Cell(arm="uwsgi", django="6.1", python="3.12", date="2000-01-01", reason="no compiler")
     text = page([*cells, absent], ["waitress", "uvicorn", "uwsgi"], "2000-01-02")
@@ -69,10 +95,14 @@ def test_the_page_has_everything() -> None:
 
 def test_what_was_expected_is_of_servers_and_cases_that_are_there() -> None:
     assert set(EXPECTED) <= set(table.SERVERS)
-    assert {case for wanted in EXPECTED.values() for case in wanted} <= {case.name for case in CASES}
+    assert {case for wanted in EXPECTED.values() for case in wanted} <= {
+        case.name for case in CASES
+    }
 
 
 def test_the_committed_page_shows_the_contenders_and_every_case() -> None:
     text = Path(PAGE).read_text(encoding="utf-8")
     assert all(f"| {name} |" in text for name in table.CONTENDERS)
-    assert all(f"| {case.name} | {case.title} |" in text for case in CASES), "run `make conformance`"
+    assert all(f"| {case.name} | {case.title} |" in text for case in CASES), (
+        "run `make conformance`"
+    )

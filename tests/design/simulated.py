@@ -50,7 +50,9 @@ class Case(Struct, frozen=True):
 class Core:
     """The speed of a core as time goes on: log speed that the thermometer sees, and the rest."""
 
-    def __init__(self, rng: np.random.Generator, *, quiet: float = 1.0, bursts: bool = False) -> None:
+    def __init__(
+        self, rng: np.random.Generator, *, quiet: float = 1.0, bursts: bool = False
+    ) -> None:
         self.rng, self.bursts = rng, bursts
         variances = np.sqrt(TIMES)
         scale = 1 / float((2 * variances * (1 - np.exp(-1 / TIMES))).sum())
@@ -76,7 +78,9 @@ class Core:
             return 0.0
         while seconds > self.burst_ends:
             self.burst_begins = self.burst_ends + self.rng.exponential(0.5)
-            self.burst_ends = self.burst_begins + math.exp(self.rng.uniform(math.log(0.005), math.log(0.5)))
+            self.burst_ends = self.burst_begins + math.exp(
+                self.rng.uniform(math.log(0.005), math.log(0.5))
+            )
         return math.log(0.7) if seconds >= self.burst_begins else 0.0
 
 
@@ -103,7 +107,11 @@ class Virtual:
     def run(self, planned: Round) -> list[Heard]:
         """One round; survivors are launched again after a second of load each."""
         names = sorted(set(planned.order))
-        if not self.effects or self.case.fresh or np.mean([self.load[name] for name in names]) >= LOAD_SECONDS:
+        if (
+            not self.effects
+            or self.case.fresh
+            or np.mean([self.load[name] for name in names]) >= LOAD_SECONDS
+        ):
             self._relaunch(names)
         return [self._slice(place, name) for place, name in enumerate(planned.order)]
 
@@ -128,9 +136,22 @@ class Virtual:
         self.load[name] += length - 0.01
         seen, rest = self.core.at(at)
         noise = self._draw(case.noise[self.place(name) % len(case.noise)])
-        rate = math.log(1000 * case.ratios[self.place(name)] * (case.twin_ratio if name == TWIN else 1.0))
-        reading = seen / SLOPE + READING_SD * self.rng.normal() if case.thermometer and not case.fresh else None
-        return Heard(name, place, self.generation, rate + self.effects[name] + seen + rest + noise, at, reading)
+        rate = math.log(
+            1000 * case.ratios[self.place(name)] * (case.twin_ratio if name == TWIN else 1.0)
+        )
+        reading = (
+            seen / SLOPE + READING_SD * self.rng.normal()
+            if case.thermometer and not case.fresh
+            else None
+        )
+        return Heard(
+            name,
+            place,
+            self.generation,
+            rate + self.effects[name] + seen + rest + noise,
+            at,
+            reading,
+        )
 
 
 class Ending(Struct, frozen=True):
@@ -156,13 +177,23 @@ def simulate(
 ) -> Ending:
     """Run one race until it is decided, or for so long."""
     virtual = Virtual(case, seed)
-    race = Race(virtual.names, twin_of=virtual.names[0], delta=delta, alpha=0.05, claims=claims, seed=seed)
+    race = Race(
+        virtual.names, twin_of=virtual.names[0], delta=delta, alpha=0.05, claims=claims, seed=seed
+    )
     left: dict[str, float] = {}
     while race.rounds < rounds and virtual.seconds < seconds and (planned := race.next_round()):
         race.enter(planned.number, virtual.run(planned))
         for name in race.dropped:
             left.setdefault(name, virtual.seconds)
-    return Ending(race, virtual.seconds, race.rounds, virtual.generation, false_claims(race, case), race.twin_evidence()[0], left)
+    return Ending(
+        race,
+        virtual.seconds,
+        race.rounds,
+        virtual.generation,
+        false_claims(race, case),
+        race.twin_evidence()[0],
+        left,
+    )
 
 
 def false_claims(race: Race, case: Case) -> int:

@@ -9,7 +9,12 @@ import pytest
 
 from tests.oracle.queues import Queue, capacity, late, simulate
 from whichworker.design.capacity import Posterior, Search, Seen, planned_seconds
-from whichworker.design.confirmation import Confirmation, design_effect, least_requests, log_beta_below
+from whichworker.design.confirmation import (
+    Confirmation,
+    design_effect,
+    least_requests,
+    log_beta_below,
+)
 from whichworker.design.hunt import Hunt, Shot, recovery_seconds
 from whichworker.model import Clause, Slo
 
@@ -65,7 +70,9 @@ def test_the_capacity_is_found_and_what_is_certified_is_seldom_too_high(name: st
     assert len(found) == len(hunts)
     assert statistics.median(found) == pytest.approx(1, abs=0.06)
     assert sum(abs(one - 1) <= 0.10 for one in found) >= 8
-    assert all(hunt.spent["search"] <= 1.35 * planned_seconds(exact) for hunt in hunts), "planned by what is known on the way"
+    assert all(hunt.spent["search"] <= 1.35 * planned_seconds(exact) for hunt in hunts), (
+        "planned by what is known on the way"
+    )
     certified = [hunt.certified for hunt in hunts if hunt.certified]
     assert len(certified) >= 7
     assert sum(one > 1.001 * exact for one in certified) <= 2
@@ -74,7 +81,11 @@ def test_the_capacity_is_found_and_what_is_certified_is_seldom_too_high(name: st
 
 def test_of_a_hundred_certified_rates_at_most_five_are_too_high() -> None:
     exact = {name: capacity(queue, SECONDS, 0.01) for name, queue in QUEUES.items()}
-    certified = [(hunted(queue, seed).certified or 0.0) / exact[name] for name, queue in QUEUES.items() for seed in range(100, 125)]
+    certified = [
+        (hunted(queue, seed).certified or 0.0) / exact[name]
+        for name, queue in QUEUES.items()
+        for seed in range(100, 125)
+    ]
     assert sum(one > 1 for one in certified) <= 5
     assert sum(one > 0 for one in certified) >= 75
 
@@ -105,7 +116,12 @@ def test_an_empty_probe_changes_nothing() -> None:
 
 
 def test_the_clause_that_is_missed_first_binds() -> None:
-    slo = Slo(clauses=(Clause(text="p99<1s", share=0.01, seconds=1.0), Clause(text="errors<0.1%", share=0.001)))
+    slo = Slo(
+        clauses=(
+            Clause(text="p99<1s", share=0.01, seconds=1.0),
+            Clause(text="errors<0.1%", share=0.001),
+        )
+    )
     search = Search(slo, 1000, seed=1)
     for rate in (300.0, 500.0, 600.0, 700.0):
         search.observe(Seen(rate=rate, count=1000, missed=(0, 30 if rate > 400 else 0)))
@@ -120,7 +136,9 @@ def test_the_first_probe_is_below_the_throughput_and_the_next_follow_what_is_kno
     assert search.next_rate() < 700
 
 
-@pytest.mark.parametrize(("a", "b"), [(0.5, 40.0), (3.5, 1000.0), (40.5, 200_000.0), (900.5, 2000.0)])
+@pytest.mark.parametrize(
+    ("a", "b"), [(0.5, 40.0), (3.5, 1000.0), (40.5, 200_000.0), (900.5, 2000.0)]
+)
 def test_the_incomplete_beta_is_continuous_where_the_series_takes_over(a: float, b: float) -> None:
     found = [log_beta_below(x, a, b) for x in (0.002, 0.004, 0.006, 0.008, 0.01)]
     assert found == sorted(found)
@@ -167,7 +185,9 @@ def test_a_slow_arm_is_tested_at_a_rate_that_there_is_time_for() -> None:
         assert hunt.confirmation is not None
         rates[patience] = hunt.confirmation.rate
         left = min(patience - hunt.spent["search"], 1000)
-        assert least_requests(hunt.confirmation.rate, queue.saturation) / hunt.confirmation.rate < left
+        assert (
+            least_requests(hunt.confirmation.rate, queue.saturation) / hunt.confirmation.rate < left
+        )
     assert rates[80.0] <= rates[math.inf]
 
 
@@ -199,19 +219,30 @@ def test_false_certificates_are_fewer_than_promised() -> None:
         for _ in range(60):
             if test.certified is not None:
                 break
-            test.observe(Seen(rate=test.rate, count=200, missed=(int(source.binomial(200, 0.0105)),)))
+            test.observe(
+                Seen(rate=test.rate, count=200, missed=(int(source.binomial(200, 0.0105)),))
+            )
         passed += test.certified is not None
     assert passed <= 0.05 * 400
 
 
 def test_clusters_count_as_fewer() -> None:
-    assert design_effect([10, 11, 9, 10, 10, 9], [1000] * 6, 0.01, before=1.0) == pytest.approx(1, abs=0.01)
+    assert design_effect([10, 11, 9, 10, 10, 9], [1000] * 6, 0.01, before=1.0) == pytest.approx(
+        1, abs=0.01
+    )
     assert design_effect([60, 0, 0, 0, 0, 0], [1000] * 6, 0.01, before=1.0) > 20
 
 
-@pytest.mark.parametrize(("missed", "expected"), [([0] * 20, 0.0), ([5] * 10 + [0] * 10, 1.0), ([5] * 5 + [0] * 15, 0.0), ([5] * 20, None)])
-def test_recovery_ends_with_the_last_slice_that_missed(missed: list[int], expected: float | None) -> None:
-    assert recovery_seconds(missed, [20] * 20, 0.2, 0.01) == (None if expected is None else pytest.approx(expected))
+@pytest.mark.parametrize(
+    ("missed", "expected"),
+    [([0] * 20, 0.0), ([5] * 10 + [0] * 10, 1.0), ([5] * 5 + [0] * 15, 0.0), ([5] * 20, None)],
+)
+def test_recovery_ends_with_the_last_slice_that_missed(
+    missed: list[int], expected: float | None
+) -> None:
+    assert recovery_seconds(missed, [20] * 20, 0.2, 0.01) == (
+        None if expected is None else pytest.approx(expected)
+    )
 
 
 def asked_about(rate: float, capacity_of_it: float) -> Hunt:
@@ -240,7 +271,9 @@ def test_a_rate_in_between_is_tested_by_itself() -> None:
     assert hunt.certified is not None
     assert hunt.certified < 660
     assert hunt.spent["holds"] > 0
-    assert hunt.holds is not False, "it is kept, if only just: that is held or unknown, and never denied"
+    assert hunt.holds is not False, (
+        "it is kept, if only just: that is held or unknown, and never denied"
+    )
 
 
 def test_before_anything_is_known_nothing_is_said_of_the_rate() -> None:
@@ -266,7 +299,10 @@ def test_a_patient_objective_does_not_make_a_server_faster(seconds: float) -> No
     while (shot := hunt.next_shot()) is not None:
         at += 1
         times = simulate(queue, shot.rate, shot.settle_seconds, shot.window_seconds, at)
-        hunt.take(shot, Seen(rate=shot.rate, count=len(times), missed=(sum(one > seconds for one in times),)))
+        hunt.take(
+            shot,
+            Seen(rate=shot.rate, count=len(times), missed=(sum(one > seconds for one in times),)),
+        )
     assert hunt.found is not None
     assert hunt.found.high <= queue.saturation
     assert hunt.certified is not None
@@ -284,7 +320,12 @@ def test_an_objective_that_is_always_missed_has_no_capacity() -> None:
 
 
 def test_failures_that_were_never_seen_are_no_clusters() -> None:
-    slo = Slo(clauses=(Clause(text="p99<1s", share=0.01, seconds=1.0), Clause(text="errors<0.1%", share=0.001)))
+    slo = Slo(
+        clauses=(
+            Clause(text="p99<1s", share=0.01, seconds=1.0),
+            Clause(text="errors<0.1%", share=0.001),
+        )
+    )
     search = Search(slo, 1000, seed=1)
     for rate in (500.0, 600.0, 700.0):
         search.observe(Seen(rate=rate, count=1000, missed=(20, 0)))
@@ -295,7 +336,12 @@ def test_failures_that_were_never_seen_are_no_clusters() -> None:
 
 
 def test_a_clause_that_has_passed_waits_for_the_others() -> None:
-    slo = Slo(clauses=(Clause(text="p99<1s", share=0.01, seconds=1.0), Clause(text="errors<1%", share=0.01)))
+    slo = Slo(
+        clauses=(
+            Clause(text="p99<1s", share=0.01, seconds=1.0),
+            Clause(text="errors<1%", share=0.01),
+        )
+    )
     test = Confirmation(slo, 100, [8.0, 1.0])
     test.observe(Seen(rate=100, count=3000, missed=(2, 0)))
     assert (test.rate, test.attempt, test.certified) == (100, 1, None)

@@ -10,13 +10,20 @@ from numpy.typing import NDArray
 
 from whichworker.design.contrasts import Array, Weighed, precision, weigh
 
-MOMENTS = st.lists(st.integers(1, 400), min_size=2, max_size=14).map(lambda gaps: np.cumsum(gaps) / 1000.0)
+MOMENTS = st.lists(st.integers(1, 400), min_size=2, max_size=14).map(
+    lambda gaps: np.cumsum(gaps) / 1000.0
+)
 
 
 def slices(seed: int, count: int, arms: int) -> tuple[NDArray[np.int64], Array, Array, Array]:
     rng = np.random.default_rng(seed)
     places = np.arange(count, dtype=np.int64) % arms
-    return places, np.cumsum(rng.uniform(0.03, 0.15, count)), rng.normal(7, 0.2, count), rng.normal(-9, 0.1, count)
+    return (
+        places,
+        np.cumsum(rng.uniform(0.03, 0.15, count)),
+        rng.normal(7, 0.2, count),
+        rng.normal(-9, 0.1, count),
+    )
 
 
 def weighed(seed: int, count: int = 9, arms: int = 5) -> Weighed:
@@ -46,7 +53,9 @@ def test_the_estimate_is_that_of_generalised_least_squares() -> None:
 
 
 def test_two_slices_are_compared_by_their_difference() -> None:
-    found = weigh(np.array([0, 1]), 2, np.array([1.0, 3.0]), np.array([7.0, 6.8]), np.array([np.nan] * 2))
+    found = weigh(
+        np.array([0, 1]), 2, np.array([1.0, 3.0]), np.array([7.0, 6.8]), np.array([np.nan] * 2)
+    )
     effects = np.linalg.pinv(found.information, rtol=1e-9) @ found.response
     assert effects[0] - effects[1] == pytest.approx(0.2)
 
@@ -61,8 +70,12 @@ def test_neighbours_weigh_more_than_the_rest() -> None:
 
 
 @settings(max_examples=40)
-@given(level=st.floats(-5, 5), core=st.floats(-5, 5), later=st.floats(0, 1e5), seed=st.integers(0, 50))
-def test_levels_and_the_hour_change_nothing(level: float, core: float, later: float, seed: int) -> None:
+@given(
+    level=st.floats(-5, 5), core=st.floats(-5, 5), later=st.floats(0, 1e5), seed=st.integers(0, 50)
+)
+def test_levels_and_the_hour_change_nothing(
+    level: float, core: float, later: float, seed: int
+) -> None:
     places, moments, rates, cores = slices(seed, 9, 5)
     here = weigh(places, 5, moments, rates, cores)
     there = weigh(places, 5, moments + later, rates + level, cores + core)
@@ -84,7 +97,9 @@ def test_a_missing_reading_is_the_mean_of_the_others() -> None:
     places, moments, rates, cores = slices(5, 6, 3)
     cores[2] = np.nan
     filled = np.where(np.isnan(cores), np.nanmean(cores), cores)
-    assert np.allclose(weigh(places, 3, moments, rates, cores).core, weigh(places, 3, moments, rates, filled).core)
+    assert np.allclose(
+        weigh(places, 3, moments, rates, cores).core, weigh(places, 3, moments, rates, filled).core
+    )
 
 
 def test_no_reading_is_no_covariate() -> None:
@@ -95,7 +110,9 @@ def test_no_reading_is_no_covariate() -> None:
 
 
 def test_an_arm_may_be_absent_or_come_twice() -> None:
-    found = weigh(np.array([2, 0, 2]), 4, np.array([0.0, 0.1, 0.2]), np.zeros(3), np.full(3, np.nan))
+    found = weigh(
+        np.array([2, 0, 2]), 4, np.array([0.0, 0.1, 0.2]), np.zeros(3), np.full(3, np.nan)
+    )
     assert found.present.tolist() == [1, 0, 2, 0]
     assert not found.information[[1, 3]].any()
     assert np.allclose(found.information.sum(axis=0), 0)

@@ -14,9 +14,9 @@ from whichworker.design import evidence
 from whichworker.design.evidence import SCALES, WEIGHTS
 
 LIMITS = (20.0, 120.0, 1320.0)
-SAMPLES = st.lists(st.floats(-1, 1).map(lambda value: round(value, 6)), min_size=2, max_size=30).filter(
-    lambda values: np.std(values) > 1e-4
-)
+SAMPLES = st.lists(
+    st.floats(-1, 1).map(lambda value: round(value, 6)), min_size=2, max_size=30
+).filter(lambda values: np.std(values) > 1e-4)
 
 
 def log_evidence(t: float, freedom: float, units: float) -> float:
@@ -39,22 +39,35 @@ def integrated(t: float, freedom: float, units: float) -> float:
         reach = 8 * math.sqrt(scale)
         centre = min(reach, max(-reach, t / math.sqrt(units)))
         points = sorted({0.0, centre})
-        total += share * integrate.quad(weighted, -reach, reach, args=(scale,), points=points, limit=300, epsabs=1e-13)[0]
+        total += (
+            share
+            * integrate.quad(
+                weighted, -reach, reach, args=(scale,), points=points, limit=300, epsabs=1e-13
+            )[0]
+        )
     return total / float(stats.t.pdf(t, freedom))
 
 
 @pytest.mark.parametrize(("freedom", "units"), [(1, 2), (9, 4), (7, 8), (30, 20)])
 @pytest.mark.parametrize("t", [0.0, 0.7, -2.0, 4.5])
-def test_the_closed_formula_is_the_integral_of_its_definition(t: float, freedom: float, units: float) -> None:
-    assert math.exp(log_evidence(t, freedom, units)) == pytest.approx(integrated(t, freedom, units), rel=1e-5)
+def test_the_closed_formula_is_the_integral_of_its_definition(
+    t: float, freedom: float, units: float
+) -> None:
+    assert math.exp(log_evidence(t, freedom, units)) == pytest.approx(
+        integrated(t, freedom, units), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize(("freedom", "units"), [(1, 2), (10, 4), (11.5, 7.3), (60, 12), (400, 400)])
 @pytest.mark.parametrize("t", [0.0, 0.1, 1.0, -3.0, 12.0, 40.0])
-def test_the_closed_formula_is_a_ratio_of_two_students(t: float, freedom: float, units: float) -> None:
+def test_the_closed_formula_is_a_ratio_of_two_students(
+    t: float, freedom: float, units: float
+) -> None:
     """With an effect of N(0, g) round deviations, t is √(1+n·g) times Student's."""
     scales = [math.sqrt(1 + units * g) for g in SCALES]
-    ratios = [stats.t.logpdf(t, freedom, scale=scale) - stats.t.logpdf(t, freedom) for scale in scales]
+    ratios = [
+        stats.t.logpdf(t, freedom, scale=scale) - stats.t.logpdf(t, freedom) for scale in scales
+    ]
     expected = float(np.logaddexp.reduce(np.array(ratios) + np.log(WEIGHTS)))
     assert log_evidence(t, freedom, units) == pytest.approx(expected, abs=1e-9)
 
@@ -79,7 +92,9 @@ def test_the_shares_are_of_one() -> None:
 
 
 @pytest.mark.parametrize(("freedom", "units"), [(3, 4), (10, 4), (29, 30)])
-def test_expected_evidence_is_one_where_there_is_no_difference(freedom: float, units: float) -> None:
+def test_expected_evidence_is_one_where_there_is_no_difference(
+    freedom: float, units: float
+) -> None:
     """That makes it an e-value: its mean under the null is 1."""
 
     def weighted(t: float) -> float:
@@ -94,7 +109,10 @@ def test_expected_evidence_is_one_where_there_is_no_difference(freedom: float, u
 def test_critical_t_inverts_the_evidence(limit: float, freedom: float, units: float) -> None:
     t = critical_t(limit, freedom, units)
     if math.isinf(t):
-        assert all(share * (1 + units * g) ** (freedom / 2) <= limit for g, share in zip(SCALES, WEIGHTS, strict=True))
+        assert all(
+            share * (1 + units * g) ** (freedom / 2) <= limit
+            for g, share in zip(SCALES, WEIGHTS, strict=True)
+        )
     else:
         assert math.exp(log_evidence(t, freedom, units)) == pytest.approx(limit, rel=1e-6)
 
@@ -118,12 +136,16 @@ def test_more_freedom_needs_less_evidence(limit: float) -> None:
 @pytest.mark.parametrize("probability", [0.9, 0.975, 0.995])
 def test_the_quantile_is_students(freedom: float, probability: float) -> None:
     expected = float(stats.t.ppf(probability, freedom))
-    assert evidence.student_quantile(probability, freedom) == pytest.approx(expected, rel=0.05 if freedom < 5 else 0.01)
+    assert evidence.student_quantile(probability, freedom) == pytest.approx(
+        expected, rel=0.05 if freedom < 5 else 0.01
+    )
 
 
 @given(values=SAMPLES, alpha=st.sampled_from([0.01, 0.05, 0.2]))
 def test_the_fixed_interval_is_that_of_scipy(values: list[float], alpha: float) -> None:
-    low, high = stats.t.interval(1 - alpha, len(values) - 1, loc=np.mean(values), scale=stats.sem(values))
+    low, high = stats.t.interval(
+        1 - alpha, len(values) - 1, loc=np.mean(values), scale=stats.sem(values)
+    )
     found = evidence.fixed_interval(values, alpha)
     assert found is not None
     assert list(found) == pytest.approx([low, high])
@@ -138,7 +160,10 @@ def test_false_alarms_at_any_time_are_fewer_than_promised() -> None:
     """The chance that E ever reaches 20 is at most 1/20, however often you look."""
     rng, looks = np.random.default_rng(20), np.arange(4, 41)
     values = rng.normal(0, 0.06, (2000, 40))
-    sums, squares = np.cumsum(values, axis=1)[:, looks - 1], np.cumsum(values**2, axis=1)[:, looks - 1]
+    sums, squares = (
+        np.cumsum(values, axis=1)[:, looks - 1],
+        np.cumsum(values**2, axis=1)[:, looks - 1],
+    )
     variance = (squares - sums**2 / looks) / (looks - 1)
     t = sums / looks / np.sqrt(variance / looks)
     alarms = (evidence.log_evidence(t, looks - 1, looks) >= math.log(20)).any(axis=1)

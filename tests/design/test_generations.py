@@ -26,7 +26,13 @@ def gathered(
     for at, (row, number) in enumerate(zip(rows, numbers, strict=True)):
         here = np.flatnonzero(~np.isnan(row))
         readings = np.full(len(row), np.nan) if cores is None else cores[at]
-        weighed = weigh(here, len(row), np.asarray(at + 0.05 * here, dtype=np.float64), row[here], readings[here])
+        weighed = weigh(
+            here,
+            len(row),
+            np.asarray(at + 0.05 * here, dtype=np.float64),
+            row[here],
+            readings[here],
+        )
         found.add(weighed, dict.fromkeys(here.tolist(), number))
     return found
 
@@ -34,7 +40,9 @@ def gathered(
 def drawn(seed: int, rounds: int, arms: int, sd: float = 0.05) -> Array:
     """Independent noise of arms and a twin, on a level that wanders."""
     rng = np.random.default_rng(seed)
-    return rng.normal(0, sd, (rounds, arms + 1)) + np.cumsum(rng.normal(0, 0.1, (rounds, 1)), axis=0)
+    return rng.normal(0, sd, (rounds, arms + 1)) + np.cumsum(
+        rng.normal(0, 0.1, (rounds, 1)), axis=0
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,14 +56,18 @@ def drawn(seed: int, rounds: int, arms: int, sd: float = 0.05) -> Array:
         ([5, 5, 9, 9], 2),
     ],
 )
-def test_a_relaunch_begins_a_stretch_unless_every_round_has_its_own(numbers: list[int], stretches: int) -> None:
+def test_a_relaunch_begins_a_stretch_unless_every_round_has_its_own(
+    numbers: list[int], stretches: int
+) -> None:
     assert len(gathered(drawn(1, len(numbers), 3), numbers).stretches) == stretches
 
 
 def test_an_arm_launched_again_alone_begins_nothing() -> None:
     found = Generations(5, 0)
     for number in range(6):
-        weighed = weigh(np.arange(5), 5, np.arange(5, dtype=np.float64), np.zeros(5), np.full(5, np.nan))
+        weighed = weigh(
+            np.arange(5), 5, np.arange(5, dtype=np.float64), np.zeros(5), np.full(5, np.nan)
+        )
         found.add(weighed, {arm: 1 + (arm == 2 and number > 3) for arm in range(5)})
     assert len(found.stretches) == 1
 
@@ -76,7 +88,9 @@ def test_variances_are_moderated_towards_the_upper_quartile() -> None:
     sds = np.array([0.01, 0.01, 0.05, 0.1, 0.01])
     table = np.random.default_rng(3).normal(0, 1, (24, 5)) * sds
     known = gathered(table, range(1, 25), twin_of=3).known()
-    plain = np.array([[np.var(table[:, a] - table[:, b], ddof=1) for b in range(3)] for a in range(3)])
+    plain = np.array(
+        [[np.var(table[:, a] - table[:, b], ddof=1) for b in range(3)] for a in range(3)]
+    )
     assert known.noise[0, 1] ** 2 > 1.2 * plain[0, 1]
     assert known.noise[0, 2] ** 2 > known.noise[0, 1] ** 2
 
@@ -89,8 +103,12 @@ def test_one_generation_has_the_launch_variance_that_is_taken() -> None:
     assert known.freedom[1, 2] == pytest.approx(generations.LAUNCH_FREEDOM, rel=0.1)
 
 
-@pytest.mark.parametrize(("planted", "least", "most"), [(0.0, 0.0, 0.015), (0.015, 0.01, 0.022), (0.05, 0.035, 0.065)])
-def test_generations_tell_how_much_launches_differ(planted: float, least: float, most: float) -> None:
+@pytest.mark.parametrize(
+    ("planted", "least", "most"), [(0.0, 0.0, 0.015), (0.015, 0.01, 0.022), (0.05, 0.035, 0.065)]
+)
+def test_generations_tell_how_much_launches_differ(
+    planted: float, least: float, most: float
+) -> None:
     table, numbers = drawn(5, 240, 5, 0.03), np.repeat(np.arange(12), 20)
     table += np.random.default_rng(6).normal(0, planted, (12, 6))[numbers]
     known = gathered(table, numbers.tolist()).known()
@@ -123,7 +141,9 @@ def test_without_a_twin_the_arm_stands_alone() -> None:
 def thermometric(slope: float, rounds: int, seed: int = 11) -> tuple[Array, Array]:
     rng = np.random.default_rng(seed)
     core = rng.normal(-9, 0.1, (rounds, 5))
-    return slope * core + rng.normal(0, 0.02, (rounds, 5)) + np.array([0.0, -0.3, 0.1, -2.0, 0.0]), core
+    return slope * core + rng.normal(0, 0.02, (rounds, 5)) + np.array(
+        [0.0, -0.3, 0.1, -2.0, 0.0]
+    ), core
 
 
 @pytest.mark.parametrize("slope", [-1.4, -0.5, 0.0])

@@ -57,7 +57,9 @@ def alike(case: Case, races: int, rounds: int) -> tuple[float, float]:
 
     All pairs stay in the race, and δ is too small for a tie, so that everything is looked at to the end.
     """
-    endings = [simulate(case, seed, rounds=rounds, claims="all", delta=1e-4) for seed in range(races)]
+    endings = [
+        simulate(case, seed, rounds=rounds, claims="all", delta=1e-4) for seed in range(races)
+    ]
     claimed = sum(ending.false > 0 for ending in endings) / races
     return claimed, sum(ending.twin >= TWIN_LIMIT for ending in endings) / races
 
@@ -86,7 +88,9 @@ def test_any_claim_about_identical_arms_is_rarer_than_promised(name: str) -> Non
 
 def left_by(endings: list[Ending], place: int, seconds: float) -> float:
     """The share of races that the arm had left, claimed worse, by then."""
-    return float(np.mean([ending.left.get(f"arm-{place:02d}", math.inf) <= seconds for ending in endings]))
+    return float(
+        np.mean([ending.left.get(f"arm-{place:02d}", math.inf) <= seconds for ending in endings])
+    )
 
 
 @pytest.mark.parametrize("thermometer", [True, False])
@@ -102,11 +106,16 @@ def test_twelve_usual_arms(thermometer: bool) -> None:
 def test_hopeless_arms_leave_in_six_rounds_of_one_launch() -> None:
     endings = [simulate(Case(FIELD), seed, rounds=6) for seed in range(12)]
     assert all(ending.generations == 1 for ending in endings)
-    assert all({f"arm-{place:02d}" for place in range(6, 12)} <= set(ending.race.dropped) for ending in endings)
+    assert all(
+        {f"arm-{place:02d}" for place in range(6, 12)} <= set(ending.race.dropped)
+        for ending in endings
+    )
 
 
 def test_five_percent_of_four_arms() -> None:
-    endings = [simulate(Case((1.0, 1.0, 1.0, 0.95)), seed, seconds=50, rounds=1000) for seed in range(24)]
+    endings = [
+        simulate(Case((1.0, 1.0, 1.0, 0.95)), seed, seconds=50, rounds=1000) for seed in range(24)
+    ]
     assert not any(ending.false for ending in endings)
     assert left_by(endings, 3, 50) >= 0.9
 
@@ -153,7 +162,10 @@ def test_thirteen_arms_are_judged_in_five_milliseconds() -> None:
 
 def test_twins_that_differ_by_ten_percent_are_found_out() -> None:
     """The alarm must be able to ring."""
-    endings = [simulate(Case(FOUR, twin_ratio=0.9), seed, rounds=100, claims="all", delta=1e-4) for seed in range(10)]
+    endings = [
+        simulate(Case(FOUR, twin_ratio=0.9), seed, rounds=100, claims="all", delta=1e-4)
+        for seed in range(10)
+    ]
     assert np.mean([ending.twin >= TWIN_LIMIT for ending in endings]) >= 0.9
 
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from whichworker.design.ladder import LONGEST_WINDOW, MOST, flattened, knee, next_rung, rung_seconds, together, window_seconds
+from whichworker.design.ladder import (
+    LONGEST_WINDOW,
+    MOST,
+    flattened,
+    knee,
+    next_rung,
+    rung_seconds,
+    together,
+    window_seconds,
+)
 
 
 @pytest.mark.parametrize(
@@ -59,17 +68,31 @@ def test_windows(response: float, cold_start: float, expected: float) -> None:
     assert window_seconds(response, cold_start) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("before", "seconds"), [(None, 0.25), (5000.0, 0.25), (160.0, 0.25), (50.0, 0.8), (3.0, 2.0)])
+@pytest.mark.parametrize(
+    ("before", "seconds"), [(None, 0.25), (5000.0, 0.25), (160.0, 0.25), (50.0, 0.8), (3.0, 2.0)]
+)
 def test_rungs_of_slow_servers_are_longer(before: float | None, seconds: float) -> None:
     assert rung_seconds(before) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
     ("seen", "saturating"),
-    [({1: 50.0, 2: 52.0, 4: 51.0}, 1), ({1: 50.0, 2: 53.0, 4: 51.0}, 2), ({1: 5.0, 2: 5.9, 4: 5.5}, 1), ({1: 5.0, 2: 6.5, 4: 6.0}, 2)],
+    [
+        ({1: 50.0, 2: 52.0, 4: 51.0}, 1),
+        ({1: 50.0, 2: 53.0, 4: 51.0}, 2),
+        ({1: 5.0, 2: 5.9, 4: 5.5}, 1),
+        ({1: 5.0, 2: 6.5, 4: 6.0}, 2),
+    ],
 )
 def test_an_answer_more_is_no_gain(seen: dict[int, float], saturating: int) -> None:
-    assert knee({**seen, 8: 50.0, 16: 50.0} if saturating == 2 and seen[1] > 10 else {**seen, 8: seen[4], 16: seen[4]}) == saturating
+    assert (
+        knee(
+            {**seen, 8: 50.0, 16: 50.0}
+            if saturating == 2 and seen[1] > 10
+            else {**seen, 8: seen[4], 16: seen[4]}
+        )
+        == saturating
+    )
 
 
 def test_whether_more_connections_would_bring_more() -> None:
@@ -78,14 +101,26 @@ def test_whether_more_connections_would_bring_more() -> None:
     assert not flattened({1: 100.0, 64: 150.0}), "a number that was asked for says nothing of more"
 
 
-FAST = {1: 3000.0, 2: 4000.0, 4: 5000.0, 8: 5100.0, 16: 5300.0, 32: 5480.0, 64: 5660.0, 128: 5850.0, 256: 5800.0}
+FAST = {
+    1: 3000.0,
+    2: 4000.0,
+    4: 5000.0,
+    8: 5100.0,
+    16: 5300.0,
+    32: 5480.0,
+    64: 5660.0,
+    128: 5850.0,
+    256: 5800.0,
+}
 SLOW = {1: 300.0, 2: 400.0, 4: 410.0, 8: 405.0}
 
 
 def test_one_rung_that_chance_made_fast_shuts_nobody_out() -> None:
     assert knee(FAST) == 128
     assert together([FAST]) == 128
-    assert together([FAST, SLOW]) == 64, "128 would need windows of more than five seconds of the slow one"
+    assert together([FAST, SLOW]) == 64, (
+        "128 would need windows of more than five seconds of the slow one"
+    )
 
 
 def test_an_arm_that_needs_many_connections_has_them() -> None:

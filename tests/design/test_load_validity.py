@@ -42,8 +42,16 @@ def test_a_sound_load_is_valid(seen: Seen) -> None:
     [
         ("unanswered", {"requests": 0}, ("no right answer at all",)),
         ("unsent", {"attempts": 19_799}, ("99.0% of 20,000", "99% are needed", "--connections")),
-        ("overflowed", {"dropped": 3}, ("3 requests were dropped", "100,000 already waited", "fewer requests/s")),
-        ("late", {"send_lag_seconds": 0.00101}, ("1.01 ms late at p99", "1 ms is allowed", "native engine")),
+        (
+            "overflowed",
+            {"dropped": 3},
+            ("3 requests were dropped", "100,000 already waited", "fewer requests/s"),
+        ),
+        (
+            "late",
+            {"send_lag_seconds": 0.00101},
+            ("1.01 ms late at p99", "1 ms is allowed", "native engine"),
+        ),
         ("full", {"cpu_seconds": 8.1}, ("81% of its core", "80% is allowed", "--threads")),
         ("full", {"cpu_seconds": 17.0, "threads": 2}, ("85% of its 2 cores",)),
         ("waiting", {"run_delay_seconds": 2.6}, ("26% of the time", "25% is allowed")),
@@ -51,7 +59,9 @@ def test_a_sound_load_is_valid(seen: Seen) -> None:
         ("unlawful", {"mean_in_flight": 1.8}, ("1.8 requests",)),
     ],
 )
-def test_each_gate_sees_its_own_fault(gate: str, broken: dict[str, Any], words: tuple[str, ...]) -> None:
+def test_each_gate_sees_its_own_fault(
+    gate: str, broken: dict[str, Any], words: tuple[str, ...]
+) -> None:
     seen = replace(SOUND, **broken)
     reason = getattr(load_validity, gate)(seen)
     assert reason in reasons(seen)
@@ -84,7 +94,14 @@ def test_what_is_within_the_limit_passes(allowed: dict[str, Any]) -> None:
 
 def test_what_the_edges_of_a_window_cut_through_is_no_breach_of_little_s_law() -> None:
     """64 connections, answers after one second, a window of ten: 640 are begun in it, but only 576 of those end in it."""
-    slow = replace(CLOSED, requests=5760, attempts=6400, mean_in_flight=640.0, most_in_flight=640, mean_service_seconds=1.0)
+    slow = replace(
+        CLOSED,
+        requests=5760,
+        attempts=6400,
+        mean_in_flight=640.0,
+        most_in_flight=640,
+        mean_service_seconds=1.0,
+    )
     assert reasons(replace(slow, service_p99_seconds=1.0)) == ()
     assert reasons(replace(slow, service_p99_seconds=1e-6)) != ()
 

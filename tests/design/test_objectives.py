@@ -26,7 +26,20 @@ def test_clauses(text: str, clauses: list[tuple[float, float | None]]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "p99", "p99<", "p99>300ms", "p99<300", "p100<1s", "p99<2h", "errors<0", "errors<100%", "mean<1s", "p99<1s,p99<2s", "p99.999<1s"],
+    [
+        "",
+        "p99",
+        "p99<",
+        "p99>300ms",
+        "p99<300",
+        "p100<1s",
+        "p99<2h",
+        "errors<0",
+        "errors<100%",
+        "mean<1s",
+        "p99<1s,p99<2s",
+        "p99.999<1s",
+    ],
 )
 def test_what_is_none_is_refused_with_a_hint(text: str) -> None:
     with pytest.raises(UsageError) as refused:
@@ -35,7 +48,14 @@ def test_what_is_none_is_refused_with_a_hint(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unloaded", "expected"), [(0.0001, "p99<50ms"), (0.006, "p99<100ms"), (0.011, "p99<200ms"), (0.3, "p99<5s"), (9.0, "p99<60s")]
+    ("unloaded", "expected"),
+    [
+        (0.0001, "p99<50ms"),
+        (0.006, "p99<100ms"),
+        (0.011, "p99<200ms"),
+        (0.3, "p99<5s"),
+        (9.0, "p99<60s"),
+    ],
 )
 def test_one_is_derived_from_what_one_user_waits(unloaded: float, expected: str) -> None:
     found = derive(unloaded)

@@ -17,8 +17,13 @@ def pair(first: str, second: str, verdict: Verdict) -> Pair:
     return Pair(first, second, 8, 0.0, -math.inf, math.inf, verdict)
 
 
-@pytest.mark.parametrize(("contenders", "alpha", "limit"), [(2, 0.05, 20), (5, 0.05, 200), (12, 0.05, 1320), (12, 0.1, 660)])
-def test_the_threshold_is_bonferroni_over_all_pairs(contenders: int, alpha: float, limit: float) -> None:
+@pytest.mark.parametrize(
+    ("contenders", "alpha", "limit"),
+    [(2, 0.05, 20), (5, 0.05, 200), (12, 0.05, 1320), (12, 0.1, 660)],
+)
+def test_the_threshold_is_bonferroni_over_all_pairs(
+    contenders: int, alpha: float, limit: float
+) -> None:
     assert threshold(contenders, alpha) == pytest.approx(limit)
 
 
@@ -55,23 +60,35 @@ def test_turning_a_pair_round_turns_its_verdict_round(low: float, width: float) 
         ([], {"a": (1, 4), "b": (1, 4), "c": (1, 4), "d": (1, 4)}),
         ([("a", "b", "better")], {"a": (1, 3), "b": (2, 4), "c": (1, 4), "d": (1, 4)}),
         ([("a", "b", "worse")], {"a": (2, 4), "b": (1, 3), "c": (1, 4), "d": (1, 4)}),
-        ([("a", "b", "tie"), ("c", "d", "undetermined")], {"a": (1, 4), "b": (1, 4), "c": (1, 4), "d": (1, 4)}),
-        ([("a", "b", "better"), ("b", "c", "better")], {"a": (1, 2), "b": (2, 3), "c": (3, 4), "d": (1, 4)}),
+        (
+            [("a", "b", "tie"), ("c", "d", "undetermined")],
+            {"a": (1, 4), "b": (1, 4), "c": (1, 4), "d": (1, 4)},
+        ),
+        (
+            [("a", "b", "better"), ("b", "c", "better")],
+            {"a": (1, 2), "b": (2, 3), "c": (3, 4), "d": (1, 4)},
+        ),
         (
             [("c", "d", "better"), ("b", "c", "better"), ("a", "b", "better")],
             {"a": (1, 1), "b": (2, 2), "c": (3, 3), "d": (4, 4)},
         ),
     ],
 )
-def test_ranks(claims: list[tuple[str, str, Verdict]], expected: dict[str, tuple[int, int]]) -> None:
+def test_ranks(
+    claims: list[tuple[str, str, Verdict]], expected: dict[str, tuple[int, int]]
+) -> None:
     assert ranks("abcd", [pair(*claim) for claim in claims]) == expected
 
 
-ORDERED = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)).filter(lambda two: two[0] < two[1]), max_size=15)
+ORDERED = st.lists(
+    st.tuples(st.integers(0, 5), st.integers(0, 5)).filter(lambda two: two[0] < two[1]), max_size=15
+)
 
 
 @given(edges=ORDERED, order=st.permutations(NAMES))
-def test_ranks_imply_no_more_than_the_claims(edges: list[tuple[int, int]], order: list[str]) -> None:
+def test_ranks_imply_no_more_than_the_claims(
+    edges: list[tuple[int, int]], order: list[str]
+) -> None:
     """One arm ranks wholly above another exactly if a chain of claims says that it is better."""
     beats = {(order[low], order[high]) for low, high in edges}
     for middle in order:

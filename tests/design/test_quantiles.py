@@ -33,7 +33,10 @@ def test_a_design_effect_makes_the_sample_smaller() -> None:
     assert rank_shares(10_000, 0.9, 10.5) == rank_shares(952, 0.9, 1.0)
 
 
-@pytest.mark.parametrize(("count", "q", "phi"), [(0, 0.5, 1.0), (3, 0.5, 1.0), (100, 0.99, 1.0), (10_000, 0.99, 100.0), (10, 0.5, 20.0)])
+@pytest.mark.parametrize(
+    ("count", "q", "phi"),
+    [(0, 0.5, 1.0), (3, 0.5, 1.0), (100, 0.99, 1.0), (10_000, 0.99, 100.0), (10, 0.5, 20.0)],
+)
 def test_too_small_a_sample_has_no_interval(count: int, q: float, phi: float) -> None:
     assert rank_shares(count, q, phi) is None
 
@@ -65,7 +68,9 @@ def test_the_design_effect_is_the_ratio_of_variances() -> None:
 
 
 def test_few_slices_widen_more() -> None:
-    assert widened(2.0, 5) == pytest.approx(2 * (stats.t.ppf(0.975, 4) / stats.norm.ppf(0.975)) ** 2)
+    assert widened(2.0, 5) == pytest.approx(
+        2 * (stats.t.ppf(0.975, 4) / stats.norm.ppf(0.975)) ** 2
+    )
     assert widened(1.0, 5) > widened(1.0, 20) > widened(1.0, 10_000) == pytest.approx(1.0, abs=1e-3)
 
 
@@ -74,7 +79,9 @@ def stalls(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
     times = rng.exponential(1.0, n)
     for start in rng.integers(0, n, rng.poisson(n / 600)):
         length = int(rng.geometric(1 / 16))
-        times[start : start + length] = rng.exponential(20.0) + rng.exponential(1.0, times[start : start + length].size)
+        times[start : start + length] = rng.exponential(20.0) + rng.exponential(
+            1.0, times[start : start + length].size
+        )
     return times
 
 
@@ -83,7 +90,9 @@ def covers(times: NDArray[np.float64], q: float, truth: float, *, clustered: boo
     ordered = np.sort(times)
     at = ordered[int(np.ceil(q * times.size)) - 1]
     pieces = np.array_split(times, SLICES)
-    phi = design_effect([int((piece > at).sum()) for piece in pieces], [piece.size for piece in pieces])
+    phi = design_effect(
+        [int((piece > at).sum()) for piece in pieces], [piece.size for piece in pieces]
+    )
     assert phi is not None
     shares = rank_shares(times.size, q, widened(phi, SLICES) if clustered else 1.0)
     if shares is None:
@@ -97,7 +106,9 @@ def test_clustered_times_are_covered_where_independence_would_promise_too_much(q
     rng = np.random.default_rng(11)
     truth = float(np.quantile(stalls(rng, 3_000_000), q))
     runs = [stalls(rng, 40_000) for _ in range(150)]
-    honest = [covered for run in runs if (covered := covers(run, q, truth, clustered=True)) is not None]
+    honest = [
+        covered for run in runs if (covered := covers(run, q, truth, clustered=True)) is not None
+    ]
     naive = [covers(run, q, truth, clustered=False) for run in runs]
     assert len(honest) >= 0.9 * len(runs)
     assert np.mean(honest) >= 0.85

@@ -23,19 +23,33 @@ GENERATION_ROUNDS = 6
 SLICE_SECONDS = 0.05
 
 
-def race_of(names: Sequence[str], *, claims: Claims = "leader", seed: int = 1, delta: float = 0.03, twin_of: str = "") -> Race:
-    return Race(names, twin_of=twin_of or names[0], delta=delta, alpha=0.05, claims=claims, seed=seed)
+def race_of(
+    names: Sequence[str],
+    *,
+    claims: Claims = "leader",
+    seed: int = 1,
+    delta: float = 0.03,
+    twin_of: str = "",
+) -> Race:
+    return Race(
+        names, twin_of=twin_of or names[0], delta=delta, alpha=0.05, claims=claims, seed=seed
+    )
 
 
 def slices(race: Race, planned: Round, rates: Rates, noise: float = 0.01) -> list[Heard]:
     """Slices whose noise depends on nothing but arm and round, on the level of the round."""
-    rates, level = {**rates, TWIN: rates[race.twin_of]}, random.Random(f"round {planned.number}").gauss(0, 0.1)
+    rates, level = (
+        {**rates, TWIN: rates[race.twin_of]},
+        random.Random(f"round {planned.number}").gauss(0, 0.1),
+    )
     generation = 1 + (planned.number - 1) // GENERATION_ROUNDS
     found = []
     for place, name in enumerate(planned.order):
         deviation = random.Random(f"{planned.number} {name}").gauss(0, noise)
         at = planned.number + SLICE_SECONDS * place
-        found.append(Heard(name, place, generation, math.log(rates[name]) + level + deviation, at, None))
+        found.append(
+            Heard(name, place, generation, math.log(rates[name]) + level + deviation, at, None)
+        )
     return found
 
 
@@ -127,7 +141,11 @@ def test_a_bad_slice_leaves_its_arm_alone_for_that_round(bad: float | None) -> N
     assert race.listed == ["a", "c"]
     run(race, rates, most=1)
     assert race.listed == ["a", "b", "c"]
-    assert {(pair.first, pair.second): pair.rounds for pair in race.pairs()} == {("a", "b"): 4, ("a", "c"): 5, ("b", "c"): 4}
+    assert {(pair.first, pair.second): pair.rounds for pair in race.pairs()} == {
+        ("a", "b"): 4,
+        ("a", "c"): 5,
+        ("b", "c"): 4,
+    }
 
 
 @pytest.mark.parametrize("at", [1, 3, 6])
@@ -145,7 +163,10 @@ def test_an_arm_that_failed_never_runs_again(at: int) -> None:
 
 def test_when_the_winner_fails_those_that_only_it_drove_out_compete_again() -> None:
     names = [f"arm-{place:02d}" for place in range(6)]
-    race, rates = race_of(names, twin_of="arm-03"), {name: 1000 * 0.5**place for place, name in enumerate(names)}
+    race, rates = (
+        race_of(names, twin_of="arm-03"),
+        {name: 1000 * 0.5**place for place, name in enumerate(names)},
+    )
     rates["arm-02"] = 495.0
     run(race, rates, most=6)
     assert race.alive == ["arm-00"]
@@ -202,7 +223,14 @@ def test_twins_run_as_long_as_their_arm() -> None:
 def test_the_twin_is_no_contender() -> None:
     race = race_of(["a", "b"])
     run(race, {"a": 100, "b": 100})
-    assert TWIN not in (*race.arms, *race.listed, *race.alive, *race.dropped, *race.estimates(), race.leader())
+    assert TWIN not in (
+        *race.arms,
+        *race.listed,
+        *race.alive,
+        *race.dropped,
+        *race.estimates(),
+        race.leader(),
+    )
     assert all(TWIN not in (pair.first, pair.second) for pair in race.pairs())
 
 
@@ -211,7 +239,10 @@ def test_twins_that_differ_raise_the_alarm_and_it_stays_raised() -> None:
     for number in range(1, 61):
         shift = 0.2 if number <= 30 else -0.2
         heard = slices(race, random_round(number, ["a", "b", TWIN], 1), rates)
-        moved = [msgspec.structs.replace(one, log_rate=one.log_rate + shift * (one.arm == TWIN)) for one in heard]
+        moved = [
+            msgspec.structs.replace(one, log_rate=one.log_rate + shift * (one.arm == TWIN))
+            for one in heard
+        ]
         race.enter(number, moved)
     evidence, mean = race.twin_evidence()
     assert evidence >= TWIN_LIMIT
@@ -276,7 +307,9 @@ def _lossy(number: int, heard: list[Heard]) -> list[Heard]:
 
 @pytest.mark.parametrize("claims", ["leader", "all"])
 @pytest.mark.parametrize("event", [_uneventful, _lossy])
-def test_a_race_entered_again_is_in_the_identical_state(claims: Claims, event: Callable[[int, list[Heard]], list[Heard]]) -> None:
+def test_a_race_entered_again_is_in_the_identical_state(
+    claims: Claims, event: Callable[[int, list[Heard]], list[Heard]]
+) -> None:
     rates = {"a": 100.0, "b": 101.0, "c": 98.0, "d": 79.0, "e": 30.0}
     race = race_of(list(rates), claims=claims, seed=11)
     entered: Entered = []
@@ -351,7 +384,9 @@ def test_whatever_happens_the_books_agree(drawn: dict[str, object]) -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(drawn=RACES, order=st.permutations(range(7)))
-def test_the_order_in_which_slices_are_entered_does_not_matter(drawn: dict[str, object], order: list[int]) -> None:
+def test_the_order_in_which_slices_are_entered_does_not_matter(
+    drawn: dict[str, object], order: list[int]
+) -> None:
     race, rates, entered = whole({**drawn, "fails": -1}, 12)
     again = race_of(list(rates), claims=race.claims, seed=race.seed)
     for number, heard in entered:
@@ -369,7 +404,9 @@ def test_arms_of_different_heats_are_compared_through_the_one_they_share() -> No
         race.enter(number, slices(race, random_round(number, names, 1), rates))
     found = {(pair.first, pair.second): pair for pair in race.pairs()}
     assert found["b", "c"].mean == pytest.approx(math.log(1.5), abs=0.03)
-    assert found["b", "c"].standard_error > max(found["a", "b"].standard_error, found["a", "c"].standard_error)
+    assert found["b", "c"].standard_error > max(
+        found["a", "b"].standard_error, found["a", "c"].standard_error
+    )
     assert found["b", "c"].verdict == "better"
     assert (race.leader(), race.alive) == ("a", ["a"])
 

@@ -24,7 +24,9 @@ def test_there_are_enough_recorded_slices(place: Place) -> None:
 @pytest.mark.parametrize("place", ["quiet", "neighbour"])
 def test_identical_arms_are_seldom_claimed_to_differ(place: Place) -> None:
     seen, rng = recorded(place), np.random.default_rng(1)
-    endings = [replay(seen, [0.0] * 12, rng, most_seconds=40, to_the_end=True) for _ in range(RACES)]
+    endings = [
+        replay(seen, [0.0] * 12, rng, most_seconds=40, to_the_end=True) for _ in range(RACES)
+    ]
     assert sum(ending.false_claims > 0 for ending in endings) <= 0.05 * RACES
     assert sum(not ending.valid for ending in endings) <= 0.1 * RACES
 
@@ -42,5 +44,8 @@ def test_the_usual_protocol_picks_wrong_more_often() -> None:
     seen, rng = recorded(), np.random.default_rng(3)
     gaps = [0.05, *[0.0] * 5]
     usual = sum(fixed(seen, gaps, rng).pick != "arm-00" for _ in range(4 * RACES)) / (4 * RACES)
-    ours = sum(replay(seen, gaps, rng, most_seconds=100).pick != "arm-00" for _ in range(RACES)) / RACES
+    ours = (
+        sum(replay(seen, gaps, rng, most_seconds=100).pick != "arm-00" for _ in range(RACES))
+        / RACES
+    )
     assert usual > max(0.05, 3 * ours)

@@ -24,5 +24,7 @@ def test_the_order_never_changes_between_versions() -> None:
 
 
 def test_every_arm_comes_first_about_equally_often() -> None:
-    first = [random_round(number, ["a", "b", "c", "d"], seed=9).order[0] for number in range(1, 401)]
+    first = [
+        random_round(number, ["a", "b", "c", "d"], seed=9).order[0] for number in range(1, 401)
+    ]
     assert all(70 <= first.count(name) <= 130 for name in "abcd")

@@ -22,7 +22,10 @@ def test_variants_are_settings_that_the_server_takes(name: str, cores: int) -> N
     knobs = {knob.name: knob for knob in server.knobs}
     for settings in found:
         assert set(settings) - set(usual) <= {"preload"}
-        assert all(value in knobs[key].choices if isinstance(value, str) else value >= knobs[key].least for key, value in settings.items())
+        assert all(
+            value in knobs[key].choices if isinstance(value, str) else value >= knobs[key].least
+            for key, value in settings.items()
+        )
 
 
 def test_what_everybody_copies_is_among_them() -> None:
@@ -36,7 +39,9 @@ def test_settings_that_do_not_fit_into_the_memory_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(("cores", "preloaded"), [(1, False), (2, True)])
-def test_an_app_is_loaded_once_where_several_workers_would_share_it(cores: int, preloaded: bool) -> None:
+def test_an_app_is_loaded_once_where_several_workers_would_share_it(
+    cores: int, preloaded: bool
+) -> None:
     server = table.load("gunicorn-sync")
     found = variants(server.knobs, server.settings(cores), cores, None)
     assert ({"workers": cores, "preload": "yes"} in found) == preloaded

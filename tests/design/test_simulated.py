@@ -22,7 +22,9 @@ def test_the_variogram_is_the_measured_one() -> None:
     rates = speeds.sum(axis=1) + rng.normal(0, SLICE_SD, count)
     readings = speeds[:, 0] / SLOPE + rng.normal(0, READING_SD, count)
     assert variogram(rates, seconds, DISTANCES) == pytest.approx(RAW, rel=0.12)
-    assert variogram(rates - BEST_SLOPE * readings, seconds, DISTANCES) == pytest.approx(WITH_THERMOMETER, rel=0.15)
+    assert variogram(rates - BEST_SLOPE * readings, seconds, DISTANCES) == pytest.approx(
+        WITH_THERMOMETER, rel=0.15
+    )
     assert np.corrcoef(rates, readings)[0, 1] < -0.9
 
 

@@ -19,7 +19,9 @@ QUIET = Probes(
     listen_overflows=0,
     retransmits=0,
 )
-TALLY = Tally(engine="epoll", seconds=2.0, requests=4000, statuses={"200": 4000}, failures=(), service="")
+TALLY = Tally(
+    engine="epoll", seconds=2.0, requests=4000, statuses={"200": 4000}, failures=(), service=""
+)
 
 
 @pytest.mark.parametrize(
@@ -43,17 +45,25 @@ def test_refusal(probes: dict[str, float], tally: dict[str, float], words: str) 
     [
         ({}, {}, None),
         ({}, {"cpu_seconds": 1.6}, None),
-        ({}, {"cpu_seconds": 1.7}, ("generator", "the generator used 85% of its core: it was measured, not the server")),
+        (
+            {},
+            {"cpu_seconds": 1.7},
+            ("generator", "the generator used 85% of its core: it was measured, not the server"),
+        ),
         ({"listen_overflows": 3}, {}, ("overflow", "3 connections overflowed the listen queue")),
     ],
 )
-def test_what_is_the_arms_own_fault(probes: dict[str, float], tally: dict[str, float], fault: tuple[str, str] | None) -> None:
+def test_what_is_the_arms_own_fault(
+    probes: dict[str, float], tally: dict[str, float], fault: tuple[str, str] | None
+) -> None:
     assert arm_fault(replace(QUIET, **probes), replace(TALLY, **tally), shared=False) == fault
     assert fault is None or fault[0] in FAILURE_KINDS
 
 
 @pytest.mark.parametrize("tally", [{"run_delay_seconds": 1.9}, {"cpu_seconds": 1.9}])
-def test_where_a_core_is_shared_the_generator_has_no_core_of_its_own(tally: dict[str, float]) -> None:
+def test_where_a_core_is_shared_the_generator_has_no_core_of_its_own(
+    tally: dict[str, float],
+) -> None:
     assert refusal(QUIET, replace(TALLY, **tally), shared=True) == ""
     assert arm_fault(QUIET, replace(TALLY, **tally), shared=True) is None
     assert refusal(replace(QUIET, foreign_share=0.9), TALLY, shared=True)
@@ -63,10 +73,15 @@ def test_where_a_core_is_shared_the_generator_has_no_core_of_its_own(tally: dict
 @pytest.mark.parametrize("foreign", [0.1, 0.4])
 def test_the_outcome_decides_nothing(requests: int, foreign: float) -> None:
     probes = replace(QUIET, foreign_share=foreign)
-    assert refusal(probes, replace(TALLY, requests=requests), shared=False) == refusal(probes, TALLY, shared=False)
+    assert refusal(probes, replace(TALLY, requests=requests), shared=False) == refusal(
+        probes, TALLY, shared=False
+    )
 
 
-@pytest.mark.parametrize(("refused", "windows", "believed"), [(0, 0, True), (0, 10, True), (5, 10, True), (6, 10, False), (1, 1, False)])
+@pytest.mark.parametrize(
+    ("refused", "windows", "believed"),
+    [(0, 0, True), (0, 10, True), (5, 10, True), (6, 10, False), (1, 1, False)],
+)
 def test_session(refused: int, windows: int, believed: bool) -> None:
     found = session_refusal(refused, windows)
     assert (found == "") == believed

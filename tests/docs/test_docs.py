@@ -22,8 +22,14 @@ def test_the_reference_is_what_the_code_says(page: str) -> None:
 
 def readme_commands() -> list[str]:
     """Each whichworker command in a shell block of README."""
-    blocks = re.findall(r"```(?:console|sh)\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    lines = [line.removeprefix("$ ").split("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    blocks = re.findall(
+        r"```(?:console|sh)\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    lines = [
+        line.removeprefix("$ ").split("  #")[0].strip()
+        for block in blocks
+        for line in block.splitlines()
+    ]
     return [line for line in lines if line.startswith("whichworker ")]
 
 
@@ -33,12 +39,18 @@ def test_readme_shows_every_command() -> None:
 
 
 @pytest.mark.parametrize("line", readme_commands())
-def test_a_readme_command_is_one_the_tool_takes(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_readme_command_is_one_the_tool_takes(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WHICHWORKER_STATE", str(tmp_path))
     words = shlex.split(line)[1:]
     if words[0] == "serve":
-        words = [word if word != "mysite" else "builtin:django" for word in words if not word.startswith("--cpus")]
+        words = [
+            word if word != "mysite" else "builtin:django"
+            for word in words
+            if not word.startswith("--cpus")
+        ]
         words = [*(word for word in words if word != "0-1"), "--dry-run"]
     if words[0] == "load":
         (tmp_path / "shop.toml").write_text('[[request]]\npath = "/"\n', encoding="utf-8")
@@ -58,5 +70,7 @@ def test_a_readme_command_is_one_the_tool_takes(line: str, tmp_path: Path, monke
 
 def test_make_targets_that_readme_names_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in set(re.findall(r"`make (\w+)`", (ROOT / "README.md").read_text(encoding="utf-8"))):
+    for target in set(
+        re.findall(r"`make (\w+)`", (ROOT / "README.md").read_text(encoding="utf-8"))
+    ):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target

@@ -20,7 +20,9 @@ CHECKED = (COMPARED, "exports.md")
 
 
 def blocks(guide: str, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", (GUIDES / guide).read_text(encoding="utf-8"), re.DOTALL)
+    return re.findall(
+        rf"```{language}\n(.*?)```", (GUIDES / guide).read_text(encoding="utf-8"), re.DOTALL
+    )
 
 
 FILES = [(guide, text) for guide in CHECKED for text in blocks(guide, "toml")]
@@ -39,10 +41,24 @@ def test_a_load_file_of_a_guide_is_one(guide: str, text: str) -> None:
 
 
 def test_the_load_files_say_what_the_scripts_beside_them_say() -> None:
-    stages, login, weights, sessions = (parse_definition(text, GUIDES / COMPARED) for text in blocks(COMPARED, "toml"))
-    assert [(stage.seconds, stage.end_rate) for stage in stages.stages] == [(10.0, 200.0), (30.0, 200.0), (5.0, 0.0)]
-    assert [check.name for check in stages.requests[0].checks] == ["status is 200", "a page is full"]
-    assert [step.request.method for step in login.sessions[0].steps] == ["GET", "POST", "GET", "GET"]
+    stages, login, weights, sessions = (
+        parse_definition(text, GUIDES / COMPARED) for text in blocks(COMPARED, "toml")
+    )
+    assert [(stage.seconds, stage.end_rate) for stage in stages.stages] == [
+        (10.0, 200.0),
+        (30.0, 200.0),
+        (5.0, 0.0),
+    ]
+    assert [check.name for check in stages.requests[0].checks] == [
+        "status is 200",
+        "a page is full",
+    ]
+    assert [step.request.method for step in login.sessions[0].steps] == [
+        "GET",
+        "POST",
+        "GET",
+        "GET",
+    ]
     assert shares(weights) == [3, 1] and [session.weight for session in sessions.sessions] == [3, 1]
 
 
@@ -57,9 +73,13 @@ def test_what_the_guide_calls_without_counterpart_has_none() -> None:
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_a_command_of_a_guide_is_one_the_tool_takes(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_of_a_guide_is_one_the_tool_takes(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "shop.toml").write_text('url = "http://127.0.0.1:8000"\n[[request]]\npath = "/"\n', encoding="utf-8")
+    (tmp_path / "shop.toml").write_text(
+        'url = "http://127.0.0.1:8000"\n[[request]]\npath = "/"\n', encoding="utf-8"
+    )
     done = CliRunner().invoke(cli, [*shlex.split(line)[1:], "--dry-run"])
     assert done.exit_code == 0, done.output + repr(done.exception)
 

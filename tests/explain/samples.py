@@ -39,10 +39,19 @@ def climbed(view: View, limit: int | None, most: int) -> tuple[Stair, ...]:
     )
 
 
-def latency(name: SituationName, view: View | None, p95: float | None, p99: float | None = None) -> Situation:
+def latency(
+    name: SituationName, view: View | None, p95: float | None, p99: float | None = None
+) -> Situation:
     beside = name != "alone"
     return Situation(
-        name=name, view=view, requests=300, p50=0.002, p95=p95, p99=p99, calls=5 * beside, call_seconds=0.3 if beside else None
+        name=name,
+        view=view,
+        requests=300,
+        p50=0.002,
+        p95=p95,
+        p99=p99,
+        calls=5 * beside,
+        call_seconds=0.3 if beside else None,
     )
 
 
@@ -66,8 +75,12 @@ def one_at_a_time() -> ExplainedArm:
         limit_found=1,
         overlapped_most=1,
         staircase=climbed("sync", 1, 4),
-        blocking=Blocking(fast_view="sync", rate_per_second=100.0, connections=1, situations=situations),
-        overlap=InsideRequest(waits=3, wait_seconds=0.1, by_threads_seconds=0.102, by_gather_seconds=0.101),
+        blocking=Blocking(
+            fast_view="sync", rate_per_second=100.0, connections=1, situations=situations
+        ),
+        overlap=InsideRequest(
+            waits=3, wait_seconds=0.1, by_threads_seconds=0.102, by_gather_seconds=0.101
+        ),
         patched=(),
         knobs=(KnobEffect(knob="--worker-connections 2", effect="none", text="no effect"),),
         per_worker=PerWorker(workers=1, threads=1.0, pss_bytes=35e6, uss_bytes=31e6),
@@ -96,7 +109,9 @@ def looping() -> ExplainedArm:
         overlapped_most=256,
         overlapped_most_async=256,
         staircase=(*climbed("sync", None, 256), *climbed("async", None, 256)),
-        blocking=Blocking(fast_view="async", rate_per_second=100.0, connections=8, situations=situations),
+        blocking=Blocking(
+            fast_view="async", rate_per_second=100.0, connections=8, situations=situations
+        ),
         per_request=PerRequest(low=1, high=64, threads=1.0, uss_bytes=88e3),
         per_request_async=PerRequest(low=1, high=64, threads=0.0, uss_bytes=-100.0),
     )
@@ -133,11 +148,31 @@ def out() -> ExplainedArm:
 def result(*arms: ExplainedArm) -> ExplainResult:
     return ExplainResult(
         question=AskedExplain(
-            workers=tuple(arm.name for arm in arms), app="builtin:django", quick=True, server_cores=(0,), generator_cores=(1,)
+            workers=tuple(arm.name for arm in arms),
+            app="builtin:django",
+            quick=True,
+            server_cores=(0,),
+            generator_cores=(1,),
         ),
-        machine=Machine(fingerprint="f", system="Linux", cpu="a processor", cores=2, usable_cores=(0, 1), memory_bytes=2**33),
-        run=Run(id="1", started="2026-01-02T03:04:05+00:00", command="whichworker explain", version="0", seconds=60.0, finished=True),
+        machine=Machine(
+            fingerprint="f",
+            system="Linux",
+            cpu="a processor",
+            cores=2,
+            usable_cores=(0, 1),
+            memory_bytes=2**33,
+        ),
+        run=Run(
+            id="1",
+            started="2026-01-02T03:04:05+00:00",
+            command="whichworker explain",
+            version="0",
+            seconds=60.0,
+            finished=True,
+        ),
         validity=Validity(state="valid"),
-        findings=(Finding(code="name-taken", severity="info", text="asgi is taken for gunicorn-asgi"),),
+        findings=(
+            Finding(code="name-taken", severity="info", text="asgi is taken for gunicorn-asgi"),
+        ),
         arms=arms,
     )

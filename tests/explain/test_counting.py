@@ -8,13 +8,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whichworker.explain.counting import MOST_AT_ONCE, limit_in, most_in, most_overlapping, stairs_for, wait_for
+from whichworker.explain.counting import (
+    MOST_AT_ONCE,
+    limit_in,
+    most_in,
+    most_overlapping,
+    stairs_for,
+    wait_for,
+)
 from whichworker.result.explain import Stair
 
 
 def stairs(*counts: tuple[int, int]) -> list[Stair]:
     return [
-        Stair(view="sync", at_once=at_once, overlapped=overlapped, answered=at_once, wait_seconds=0.2, seconds=0.2, threads=1)
+        Stair(
+            view="sync",
+            at_once=at_once,
+            overlapped=overlapped,
+            answered=at_once,
+            wait_seconds=0.2,
+            seconds=0.2,
+            threads=1,
+        )
         for at_once, overlapped in counts
     ]
 
@@ -36,7 +51,9 @@ def test_stays_overlap_while_both_last(stays: list[tuple[float, float]], most: i
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)), max_size=30))
 def test_the_most_is_what_counting_at_every_begin_finds(drawn: list[tuple[int, int]]) -> None:
     stays = [(float(began), float(began + lasted)) for began, lasted in drawn]
-    counted = max((sum(began <= at < ended for began, ended in stays) for at, _ in stays), default=0)
+    counted = max(
+        (sum(began <= at < ended for began, ended in stays) for at, _ in stays), default=0
+    )
     assert most_overlapping(stays) == counted
 
 

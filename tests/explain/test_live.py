@@ -66,12 +66,18 @@ BOUNDED = [
     ("gevent", 20),
     ("granian-wsgi", 4),
     ("waitress", 4),
-    pytest.param("uwsgi", 4, marks=pytest.mark.skipif(not shutil.which("cc"), reason="uWSGI is built from its sources")),
+    pytest.param(
+        "uwsgi",
+        4,
+        marks=pytest.mark.skipif(not shutil.which("cc"), reason="uWSGI is built from its sources"),
+    ),
 ]
 
 
 @pytest.mark.parametrize(("worker", "limit"), BOUNDED)
-def test_the_limit_that_is_found_is_the_one_that_is_configured(worker: str, limit: int, tmp_path: Path) -> None:
+def test_the_limit_that_is_found_is_the_one_that_is_configured(
+    worker: str, limit: int, tmp_path: Path
+) -> None:
     with scene_of(worker, tmp_path) as scene:
         assert scene.limit == limit
         stairs = climb(scene, "sync", scene.limit)
@@ -82,7 +88,9 @@ def test_the_limit_that_is_found_is_the_one_that_is_configured(worker: str, limi
 
 
 @pytest.mark.parametrize("worker", ["asgi", "uvicorn"])
-def test_under_asgi_sync_views_take_a_thread_each_without_bound(worker: str, tmp_path: Path) -> None:
+def test_under_asgi_sync_views_take_a_thread_each_without_bound(
+    worker: str, tmp_path: Path
+) -> None:
     with scene_of(worker, tmp_path) as scene:
         few, many = stair(scene, "sync", 2), stair(scene, "sync", 64)
         weights = weigh(scene, None)
@@ -99,8 +107,12 @@ def test_gevent_patches_the_standard_library_and_others_do_not(tmp_path: Path) -
         weights = weigh(scene, scene.limit)
     assert {"socket", "ssl", "select", "time", "threading"} <= set(patched)
     assert all(origin.startswith("gevent") for origin in patched.values())
-    assert inside.by_threads_seconds is not None and inside.by_threads_seconds < WAITS * WAIT_SECONDS
-    assert weights.request is not None and abs(weights.request.threads) < 0.5, "a greenlet is no thread"
+    assert (
+        inside.by_threads_seconds is not None and inside.by_threads_seconds < WAITS * WAIT_SECONDS
+    )
+    assert weights.request is not None and abs(weights.request.threads) < 0.5, (
+        "a greenlet is no thread"
+    )
     with scene_of("gthread", tmp_path) as scene:
         assert patched_in(scene) == ()
 
@@ -110,7 +122,10 @@ def test_threads_beside_one_sync_worker_make_it_another_class(tmp_path: Path) ->
     (arm,) = bench.question.arms
     with running(bench, arm) as run:
         plain = stair(Scene(bench, arm, run), "sync", 4)
-    found = {change.knob: knobs.turn(bench, arm, change, plain) for change in knobs.TURNED["gunicorn-sync"]}
+    found = {
+        change.knob: knobs.turn(bench, arm, change, plain)
+        for change in knobs.TURNED["gunicorn-sync"]
+    }
     assert (found["--threads 4"].effect, found["--threads 4"].overlapped_with) == ("more", 4)
     assert found["--worker-connections 2"].effect == "none"
 
@@ -126,7 +141,9 @@ def test_blocking_calls_go_on_while_the_block_lasts(how: str, tmp_path: Path) ->
     assert calls and all(isinstance(call, Stay) for call in calls), calls
 
 
-def test_a_server_that_ends_is_a_failure_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_ends_is_a_failure_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(MARK, str(tmp_path))
     with pytest.raises(ServerFailed, match="ended"), scene_of("sync", tmp_path) as scene:
         scene.run.launch.kill()

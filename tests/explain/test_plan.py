@@ -29,10 +29,18 @@ def test_a_class_of_several_servers_is_gunicorns(worker: str, server: str) -> No
 
 def test_settings_and_versions_are_kept_where_gunicorn_is_meant() -> None:
     found = wanted("asgi@27.0.1/3.12[workers=2]")
-    assert (found.server, found.version, found.python, found.settings) == ("gunicorn-asgi", "27.0.1", "3.12", {"workers": "2"})
+    assert (found.server, found.version, found.python, found.settings) == (
+        "gunicorn-asgi",
+        "27.0.1",
+        "3.12",
+        {"workers": "2"},
+    )
 
 
-@pytest.mark.parametrize(("worker", "said"), [("unicorn", "did you mean"), ("wsgi-asgi", "no server"), ("sync[threads=2]", "no setting")])
+@pytest.mark.parametrize(
+    ("worker", "said"),
+    [("unicorn", "did you mean"), ("wsgi-asgi", "no server"), ("sync[threads=2]", "no setting")],
+)
 def test_unknown_workers_and_settings_are_refused_as_everywhere(worker: str, said: str) -> None:
     with pytest.raises(UsageError) as refused:
         small_arm(wanted(worker), "3.13")
@@ -54,13 +62,27 @@ def test_settings_are_small_unless_said(worker: str, settings: dict[str, Setting
 
 
 def stair(overlapped: int, threads: int = 2) -> Stair:
-    return Stair(view="sync", at_once=8, overlapped=overlapped, answered=8, wait_seconds=0.2, seconds=0.4, threads=threads)
+    return Stair(
+        view="sync",
+        at_once=8,
+        overlapped=overlapped,
+        answered=8,
+        wait_seconds=0.2,
+        seconds=0.4,
+        threads=threads,
+    )
 
 
-@pytest.mark.parametrize(("without", "found", "effect"), [(4, 4, "none"), (4, 2, "fewer"), (1, 4, "more")])
+@pytest.mark.parametrize(
+    ("without", "found", "effect"), [(4, 4, "none"), (4, 2, "fewer"), (1, 4, "more")]
+)
 def test_a_knob_does_what_the_same_stair_shows(without: int, found: int, effect: str) -> None:
     judged = knobs.judge("--threads 4", stair(without), stair(found, threads=9))
-    assert (judged.effect, judged.overlapped_without, judged.overlapped_with) == (effect, without, found)
+    assert (judged.effect, judged.overlapped_without, judged.overlapped_with) == (
+        effect,
+        without,
+        found,
+    )
     assert (judged.threads_without, judged.threads_with) == (2, 9)
 
 

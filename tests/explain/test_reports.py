@@ -16,7 +16,9 @@ from whichworker.report.explain_page import render, render_markdown
 from . import samples
 
 WIDTH = 100
-WHOLE = samples.result(samples.one_at_a_time(), samples.looping(), samples.greenlets(), samples.out())
+WHOLE = samples.result(
+    samples.one_at_a_time(), samples.looping(), samples.greenlets(), samples.out()
+)
 
 
 def printed() -> str:
@@ -29,7 +31,14 @@ def test_the_terminal_shows_staircases_and_the_table_side_by_side() -> None:
     text = printed()
     assert max(map(len, text.splitlines())) <= WIDTH
     assert "█████████ 256" in text
-    for words in ("at once, configured", "at once, found", "none up to 256", "310 ms", "patched modules", "--worker-connections"):
+    for words in (
+        "at once, configured",
+        "at once, found",
+        "none up to 256",
+        "310 ms",
+        "patched modules",
+        "--worker-connections",
+    ):
         assert words in text
     assert "uwsgi could not be measured: no C compiler" in text
 

@@ -49,5 +49,7 @@ def test_one_input(data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    atheris.Setup(sys.argv[1:], test_one_input)  # the first is the name by which atheris starts itself again
+    atheris.Setup(
+        sys.argv[1:], test_one_input
+    )  # the first is the name by which atheris starts itself again
     atheris.Fuzz()

@@ -49,7 +49,16 @@ def build_native(name: str, *flags: str) -> list[str]:
     """Compile the harness in C; raises CalledProcessError where clang is missing or fails."""
     target = BUILD / name
     sanitize = "-fsanitize=fuzzer,address,undefined"
-    argv = ["clang", "-g", "-O1", "-D_GNU_SOURCE", sanitize, "-fno-sanitize-recover=all", *flags, f"-I{ROOT / 'src/native'}"]
+    argv = [
+        "clang",
+        "-g",
+        "-O1",
+        "-D_GNU_SOURCE",
+        sanitize,
+        "-fno-sanitize-recover=all",
+        *flags,
+        f"-I{ROOT / 'src/native'}",
+    ]
     subprocess.run([*argv, str(HERE / "fuzz_parser.c"), *NATIVE, "-o", str(target)], check=True)
     return [str(target)]
 
@@ -59,16 +68,34 @@ def build_python() -> list[str]:
     python = BUILD / "venv/bin/python"
     if not python.exists():
         uv = str(Path(sys.executable).parent / "uv")
-        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(BUILD / "venv")], check=True)
-        subprocess.run([uv, "pip", "install", "--quiet", "--python", str(python), "atheris>=2.3", "msgspec>=0.19"], check=True)
+        subprocess.run(
+            [uv, "venv", "--quiet", "--python", sys.executable, str(BUILD / "venv")], check=True
+        )
+        subprocess.run(
+            [
+                uv,
+                "pip",
+                "install",
+                "--quiet",
+                "--python",
+                str(python),
+                "atheris>=2.3",
+                "msgspec>=0.19",
+            ],
+            check=True,
+        )
     # To minimise a corpus, atheris starts itself again by the name in argv[0], so that has to be something that can be started.
     starter = BUILD / "framing"
-    starter.write_text(f'#!/bin/sh\nexec {python} {HERE / "fuzz_framing.py"} {starter} "$@"\n', encoding="utf-8")
+    starter.write_text(
+        f'#!/bin/sh\nexec {python} {HERE / "fuzz_framing.py"} {starter} "$@"\n', encoding="utf-8"
+    )
     starter.chmod(0o755)
     return [str(starter)]
 
 
-def fuzz(argv: list[str], corpus: Path, seconds: int, environment: dict[str, str]) -> tuple[int, bool]:
+def fuzz(
+    argv: list[str], corpus: Path, seconds: int, environment: dict[str, str]
+) -> tuple[int, bool]:
     """Run a fuzzer on a corpus: how many inputs it executed, and whether it found anything."""
     flags = [
         f"-max_total_time={seconds}",
@@ -79,7 +106,14 @@ def fuzz(argv: list[str], corpus: Path, seconds: int, environment: dict[str, str
         f"-artifact_prefix={BUILD}/",
     ]
     variables = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **environment}
-    done = subprocess.run([*argv, *flags, str(corpus)], capture_output=True, text=True, env=variables, check=False, errors="replace")
+    done = subprocess.run(
+        [*argv, *flags, str(corpus)],
+        capture_output=True,
+        text=True,
+        env=variables,
+        check=False,
+        errors="replace",
+    )
     counts = re.findall(r"number_of_executed_units:\s+(\d+)|^#(\d+)", done.stderr, re.MULTILINE)
     if done.returncode:
         print(done.stderr[-3000:], file=sys.stderr)
@@ -90,7 +124,12 @@ def minimise(argv: list[str], corpus: Path) -> None:
     """Keep the smallest inputs that reach everything the corpus reaches."""
     with tempfile.TemporaryDirectory() as small:
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-        subprocess.run([*argv, "-merge=1", small, str(corpus)], check=True, capture_output=True, env=environment)
+        subprocess.run(
+            [*argv, "-merge=1", small, str(corpus)],
+            check=True,
+            capture_output=True,
+            env=environment,
+        )
         shutil.rmtree(corpus)
         shutil.copytree(small, corpus)
 
@@ -100,7 +139,9 @@ def note(parser: str, fuzzer: str, seconds: int, executions: int, findings: str)
     if not RESULTS.exists():
         RESULTS.write_text(HEAD, encoding="utf-8")
     with RESULTS.open("a", encoding="utf-8") as lines:
-        lines.write(f"| {datetime.now(UTC):%Y-%m-%d} | {parser} | {fuzzer} | {seconds} | {executions} | {findings} |\n")
+        lines.write(
+            f"| {datetime.now(UTC):%Y-%m-%d} | {parser} | {fuzzer} | {seconds} | {executions} | {findings} |\n"
+        )
 
 
 def campaign(parser: str, fuzzer: str, sound: list[str], planted: list[str], seconds: int) -> bool:
@@ -113,7 +154,13 @@ def campaign(parser: str, fuzzer: str, sound: list[str], planted: list[str], sec
     with tempfile.TemporaryDirectory() as empty:
         (Path(empty) / "plain").write_bytes(b"\0HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
         executions, found = fuzz(planted, Path(empty), PLANT_SECONDS, {"PLANTED_BUG": "1"})
-    note(parser, fuzzer, PLANT_SECONDS, executions, "planted: found" if found else "planted: NOT found")
+    note(
+        parser,
+        fuzzer,
+        PLANT_SECONDS,
+        executions,
+        "planted: found" if found else "planted: NOT found",
+    )
     executions, broken = fuzz(sound, corpus, seconds, {})
     note(parser, fuzzer, seconds, executions, "FOUND, see build/fuzz" if broken else "none")
     if not broken:
@@ -127,7 +174,13 @@ def main(seconds: int) -> int:
     if shutil.which("clang") is None:
         print("clang is not there; hint: apt install clang libclang-rt-dev", file=sys.stderr)
         return 2
-    good = campaign("native", "libFuzzer", build_native("sound"), build_native("planted", "-DPLANTED_BUG"), seconds)
+    good = campaign(
+        "native",
+        "libFuzzer",
+        build_native("sound"),
+        build_native("planted", "-DPLANTED_BUG"),
+        seconds,
+    )
     python = build_python()
     return 0 if campaign("python", "atheris", python, python, seconds) and good else 1
 

@@ -62,10 +62,21 @@ Rate = Callable[[str, int], float]
 
 def question(servers: Sequence[str] = SERVERS) -> Question:
     """A race of these servers on an app of a user's own."""
-    arms = names.number_copies([names.contender(names.parse(server), "3.12", cores=1) for server in servers])
+    arms = names.number_copies(
+        [names.contender(names.parse(server), "3.12", cores=1) for server in servers]
+    )
     return Question(
-        apps={"3.12": App(name="shop", directory="/srv/shop", python="/usr/bin/python3.12", wsgi="shop.wsgi:application")},
-        workload=Workload(name="/", title="GET /", requests=(Request(answer=Answer(body=b"hello")),)),
+        apps={
+            "3.12": App(
+                name="shop",
+                directory="/srv/shop",
+                python="/usr/bin/python3.12",
+                wsgi="shop.wsgi:application",
+            )
+        },
+        workload=Workload(
+            name="/", title="GET /", requests=(Request(answer=Answer(body=b"hello")),)
+        ),
         arms=arms,
         budget=Budget(seconds=60.0, server_cores=(0,), generator_cores=(1,)),
         seed=3,
@@ -84,7 +95,14 @@ def header(asked: Question) -> Header:
         )
         for arm in asked.arms
     }
-    machine = Machine(fingerprint="f00", system="Linux", cpu="a CPU", cores=2, usable_cores=(0, 1), memory_bytes=8 * 10**9)
+    machine = Machine(
+        fingerprint="f00",
+        system="Linux",
+        cpu="a CPU",
+        cores=2,
+        usable_cores=(0, 1),
+        memory_bytes=8 * 10**9,
+    )
     return Header(
         run="run-1",
         started="2025-01-01T12:00:00+00:00",
@@ -109,11 +127,20 @@ def rate_of(name: str, number: int) -> float:
     return RATES[server] * math.exp(shared + random.Random(f"{number} {name}").gauss(0, 0.02))
 
 
-def reading(rate: float, server: str, *, repeats: int = 0, refused: str = "", seconds: float = 0.5) -> Reading:
+def reading(
+    rate: float, server: str, *, repeats: int = 0, refused: str = "", seconds: float = 0.5
+) -> Reading:
     """A window at this rate."""
     requests = round(rate * seconds)
     return Reading(
-        tally=Tally(engine="epoll", seconds=seconds, requests=requests, statuses={"200": requests}, failures=(), service=SERVICE_TEXT),
+        tally=Tally(
+            engine="epoll",
+            seconds=seconds,
+            requests=requests,
+            statuses={"200": requests},
+            failures=(),
+            service=SERVICE_TEXT,
+        ),
         probes=Probes(
             seconds=seconds,
             server_cpu_seconds=0.9 * seconds,
@@ -151,7 +178,11 @@ class Story:
         ready = [arm for arm in self.asked.arms if arm.name not in without]
         for arm in ready:
             self.records += self.before(arm, idle_share)
-        twin_of = "granian-wsgi" if "granian-wsgi" in [arm.name for arm in ready] else (ready[0].name if ready else "")
+        twin_of = (
+            "granian-wsgi"
+            if "granian-wsgi" in [arm.name for arm in ready]
+            else (ready[0].name if ready else "")
+        )
         self.settled = Settled(
             contenders=tuple(arm.name for arm in ready),
             connections=2,
@@ -180,7 +211,11 @@ class Story:
             idle_share=idle_share,
         )
         launched = Launched(arm=arm.name, generation=1, cold_start_seconds=0.4)
-        return [launched, Window(block=PORTRAIT, arm=arm.name, reading=reading(rate, arm.server)), ready]
+        return [
+            launched,
+            Window(block=PORTRAIT, arm=arm.name, reading=reading(rate, arm.server)),
+            ready,
+        ]
 
     def window_seconds(self, ready: Sequence[Arm]) -> dict[str, float]:
         """Only journals of windows have it."""
@@ -188,7 +223,10 @@ class Story:
 
     def parts(self, ready: Sequence[Arm]) -> dict[str, Part]:
         """The slices of each arm."""
-        return {arm.name: Part(connections=2, uncounted=20, counted=40, seconds=WHOLE_SECONDS) for arm in ready}
+        return {
+            arm.name: Part(connections=2, uncounted=20, counted=40, seconds=WHOLE_SECONDS)
+            for arm in ready
+        }
 
     def begin(self) -> None:
         """The twin is launched when the race begins."""
@@ -206,10 +244,23 @@ class Story:
         names_of = planned.order if planned else ()
         self.records += [Left(arm=name, generation=self.generation) for name in names_of]
         self.generation += 1
-        self.records += [Launched(arm=name, generation=self.generation, cold_start_seconds=0.4) for name in names_of]
+        self.records += [
+            Launched(arm=name, generation=self.generation, cold_start_seconds=0.4)
+            for name in names_of
+        ]
         return self
 
-    def slice(self, name: str, number: int, place: int, rate: float, *, repeats: int = 0, refused: str = "", lost: bool = False) -> Slice:
+    def slice(
+        self,
+        name: str,
+        number: int,
+        place: int,
+        rate: float,
+        *,
+        repeats: int = 0,
+        refused: str = "",
+        lost: bool = False,
+    ) -> Slice:
         """A slice at this rate; time goes on."""
         self.seconds += WHOLE_SECONDS
         requests = max(1, round(rate * SLICE_SECONDS))
@@ -229,7 +280,15 @@ class Story:
             lost=lost,
         )
 
-    def rounds(self, most: int = 200, rate: Rate = rate_of, *, fail: str = "", refusals: int = 0, lost: bool = False) -> Self:
+    def rounds(
+        self,
+        most: int = 200,
+        rate: Rate = rate_of,
+        *,
+        fail: str = "",
+        refusals: int = 0,
+        lost: bool = False,
+    ) -> Self:
         """Run rounds as the race plans them; `fail` breaks in the first of them.
 
         Each slice is refused so many times before it is taken, or is lost after that.
@@ -238,11 +297,22 @@ class Story:
             planned = self.race.next_round()
             if planned is None:
                 break
-            self.one_round(planned.number, planned.order, rate, fail=fail, refusals=refusals, lost=lost)
+            self.one_round(
+                planned.number, planned.order, rate, fail=fail, refusals=refusals, lost=lost
+            )
             fail = ""
         return self
 
-    def one_round(self, number: int, order: Sequence[str], rate: Rate, *, fail: str = "", refusals: int = 0, lost: bool = False) -> Self:
+    def one_round(
+        self,
+        number: int,
+        order: Sequence[str],
+        rate: Rate,
+        *,
+        fail: str = "",
+        refusals: int = 0,
+        lost: bool = False,
+    ) -> Self:
         """One round in this order, such as that of a heat."""
         taken: list[Slice] = []
         for place, name in enumerate(order):
@@ -252,7 +322,9 @@ class Story:
                 continue
             for again in range(refusals):
                 last = lost and again == refusals - 1
-                self.records.append(self.slice(name, number, place, 7.0, repeats=again, refused=BUSY, lost=last))
+                self.records.append(
+                    self.slice(name, number, place, 7.0, repeats=again, refused=BUSY, lost=last)
+                )
             if not lost:
                 taken.append(self.slice(name, number, place, rate(name, number), repeats=refusals))
                 self.records.append(taken[-1])
@@ -284,7 +356,15 @@ class OldStory(Story):
     def before(self, arm: Arm, idle_share: float) -> list[Record]:
         """There was neither a portrait nor a calibration."""
         ladder = {1: 100.0, 2: RATES[arm.server]}
-        return [Prepared(arm=arm.name, ladder=ladder, response_seconds=0.002, cold_start_seconds=0.4, command=(arm.family, "--go"))]
+        return [
+            Prepared(
+                arm=arm.name,
+                ladder=ladder,
+                response_seconds=0.002,
+                cold_start_seconds=0.4,
+                command=(arm.family, "--go"),
+            )
+        ]
 
     def window_seconds(self, ready: Sequence[Arm]) -> dict[str, float]:
         """Half a second each."""
@@ -297,7 +377,9 @@ class OldStory(Story):
     def begin(self) -> None:
         """Every window had a launch of its own."""
 
-    def blocks(self, most: int = 200, rate: Rate = rate_of, *, fail: str = "", repeats: int = 0) -> Self:
+    def blocks(
+        self, most: int = 200, rate: Rate = rate_of, *, fail: str = "", repeats: int = 0
+    ) -> Self:
         """Run blocks; `fail` breaks in the first of them."""
         for _ in range(most):
             planned = replay(self.asked, self.settled, self.journal()).next_round()

@@ -40,14 +40,24 @@ ERROR = "expected status 200, got 500; body starts 'oops'"
     ],
 )
 def test_each_failure_has_its_meaning(kind: str, sample: str, code: str, evidence: str) -> None:
-    (found,) = diagnose(QUESTION, Failed(arm=NAME, failures=(Failure(kind=kind, count=3, sample=sample),)))
+    (found,) = diagnose(
+        QUESTION, Failed(arm=NAME, failures=(Failure(kind=kind, count=3, sample=sample),))
+    )
     assert (found.code, found.evidence, found.arm) == (code, evidence, NAME)
     assert found.hint
     assert "8" in found.text, "how many were worked on at once"
 
 
 @pytest.mark.parametrize(
-    ("kind", "sample"), [("status", "expected status 200, got 404"), ("timeout", "late"), ("died", "gone"), ("install", "no")]
+    ("kind", "sample"),
+    [
+        ("status", "expected status 200, got 404"),
+        ("timeout", "late"),
+        ("died", "gone"),
+        ("install", "no"),
+    ],
 )
 def test_what_says_nothing_of_the_app_is_not_explained(kind: str, sample: str) -> None:
-    assert not list(diagnose(QUESTION, Failed(arm=NAME, failures=(Failure(kind=kind, count=1, sample=sample),))))
+    assert not list(
+        diagnose(QUESTION, Failed(arm=NAME, failures=(Failure(kind=kind, count=1, sample=sample),)))
+    )

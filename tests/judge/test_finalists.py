@@ -22,7 +22,9 @@ def noisy(name: str, number: int) -> float:
 
 def asked(story: Story, seconds: float, rate: float | None = None) -> Question:
     """The same question with a capacity, and so much time."""
-    return replace(story.asked, capacity=True, rate=rate, budget=replace(story.asked.budget, seconds=seconds))
+    return replace(
+        story.asked, capacity=True, rate=rate, budget=replace(story.asked.budget, seconds=seconds)
+    )
 
 
 def test_a_clear_winner_stands_alone(tmp_path: Path) -> None:
@@ -33,7 +35,9 @@ def test_a_clear_winner_stands_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "places"), [(100, 1), (220, 2), (300, 3), (900, 3)])
-def test_whoever_may_be_as_fast_has_a_place_while_there_is_time(seconds: float, places: int, tmp_path: Path) -> None:
+def test_whoever_may_be_as_fast_has_a_place_while_there_is_time(
+    seconds: float, places: int, tmp_path: Path
+) -> None:
     story = Story(tmp_path, COPIES).rounds(10, noisy)
     assert len(story.race.alive) == 4
     found = finalists(asked(story, seconds), story.race, story.journal())
@@ -43,8 +47,13 @@ def test_whoever_may_be_as_fast_has_a_place_while_there_is_time(seconds: float, 
 
 def test_with_a_rate_the_cheapest_that_do_more_than_it(tmp_path: Path) -> None:
     story = Story(tmp_path).rounds()
-    assert list(finalists(asked(story, 900, 500.0), story.race, story.journal())) == ["granian-wsgi", "gunicorn-gthread"]
-    assert list(finalists(asked(story, 900, 1500.0), story.race, story.journal())) == ["granian-wsgi"]
+    assert list(finalists(asked(story, 900, 500.0), story.race, story.journal())) == [
+        "granian-wsgi",
+        "gunicorn-gthread",
+    ]
+    assert list(finalists(asked(story, 900, 1500.0), story.race, story.journal())) == [
+        "granian-wsgi"
+    ]
     assert finalists(asked(story, 900, 9000.0), story.race, story.journal()) == {}
 
 

@@ -30,34 +30,61 @@ def test_a_run_in_which_all_went_well_has_none(tmp_path: Path) -> None:
     assert found(Story(tmp_path).rounds().add(END)) == []
 
 
-@pytest.mark.parametrize(("share", "codes"), [(0.0, []), (0.01, []), (0.02, ["busy-while-idle"] * 3)])
-def test_an_arm_that_is_busy_while_idle_is_named_with_its_share(share: float, codes: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("share", "codes"), [(0.0, []), (0.01, []), (0.02, ["busy-while-idle"] * 3)]
+)
+def test_an_arm_that_is_busy_while_idle_is_named_with_its_share(
+    share: float, codes: list[str], tmp_path: Path
+) -> None:
     seen = found(Story(tmp_path, idle_share=share).rounds())
     assert [finding.code for finding in seen] == codes
-    assert all(finding.severity == "warning" and "2%" in finding.text and finding.arm in finding.text for finding in seen if finding.arm)
+    assert all(
+        finding.severity == "warning" and "2%" in finding.text and finding.arm in finding.text
+        for finding in seen
+        if finding.arm
+    )
 
 
 def test_an_idle_share_that_is_not_known_is_no_finding(tmp_path: Path) -> None:
     story = Story(tmp_path)
-    story.records = [replace(record, idle_share=None) if isinstance(record, Prepared) else record for record in story.records]
+    story.records = [
+        replace(record, idle_share=None) if isinstance(record, Prepared) else record
+        for record in story.records
+    ]
     assert found(story.rounds()) == []
 
 
 def test_heats_are_explained_once(tmp_path: Path) -> None:
-    (finding,) = found(Story(tmp_path, heats=HEATS, reason="the database does not have connections for all").rounds())
+    (finding,) = found(
+        Story(
+            tmp_path, heats=HEATS, reason="the database does not have connections for all"
+        ).rounds()
+    )
     assert (finding.code, finding.severity) == ("heats", "info")
-    assert "2 groups" in finding.text and "the database does not have connections for all" in finding.text
+    assert (
+        "2 groups" in finding.text
+        and "the database does not have connections for all" in finding.text
+    )
 
 
 def test_a_twin_that_failed_is_its_arms_and_no_failure_of_it(tmp_path: Path) -> None:
     seen = found(Story(tmp_path).rounds(1, fail=TWIN).rounds())
-    assert [(finding.code, finding.arm, finding.evidence) for finding in seen] == [("twin-failed", "granian-wsgi", DIED.sample)]
+    assert [(finding.code, finding.arm, finding.evidence) for finding in seen] == [
+        ("twin-failed", "granian-wsgi", DIED.sample)
+    ]
 
 
-@pytest.mark.parametrize(("rounds", "state", "short"), [(3, "valid", True), (4, "valid", False), (3, "invalid", False)])
-def test_a_twin_of_few_rounds_shows_little(rounds: int, state: str, short: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("rounds", "state", "short"), [(3, "valid", True), (4, "valid", False), (3, "invalid", False)]
+)
+def test_a_twin_of_few_rounds_shows_little(
+    rounds: int, state: str, short: bool, tmp_path: Path
+) -> None:
     validity = Validity(state=state)  # type: ignore[arg-type]
-    codes = [finding.code for finding in found(Story(tmp_path).rounds(), twin_rounds=rounds, validity=validity)]
+    codes = [
+        finding.code
+        for finding in found(Story(tmp_path).rounds(), twin_rounds=rounds, validity=validity)
+    ]
     assert ("twin-short" in codes) is short
 
 
@@ -78,8 +105,17 @@ def test_what_a_launch_showed_is_told_wherever_it_was_noticed(tmp_path: Path) ->
     """At the end of a launch, and with a window of an old journal; the twin's launches are its arm's."""
     told = Finding(code="log-flooded", severity="warning", text="it wrote 30 MB to its log")
     story = Story(tmp_path).rounds(2)
-    story.add(*(Left(arm=name, generation=1, findings=(told,)) for name in ("waitress", TWIN, "gunicorn-gthread")))
-    windows = [at for at, record in enumerate(story.records) if isinstance(record, Window) and record.arm == "waitress"]
+    story.add(
+        *(
+            Left(arm=name, generation=1, findings=(told,))
+            for name in ("waitress", TWIN, "gunicorn-gthread")
+        )
+    )
+    windows = [
+        at
+        for at, record in enumerate(story.records)
+        if isinstance(record, Window) and record.arm == "waitress"
+    ]
     window = story.records[windows[0]]
     assert isinstance(window, Window)
     story.records[windows[0]] = replace(window, reading=replace(window.reading, findings=(told,)))
@@ -92,6 +128,12 @@ def test_what_a_launch_showed_is_told_wherever_it_was_noticed(tmp_path: Path) ->
 
 
 def test_what_was_noted_on_the_way_comes_before_failures(tmp_path: Path) -> None:
-    noted = Finding(code="second-chance", severity="warning", arm="waitress", text="waitress broke once")
-    story = Story(tmp_path).rounds(2).add(Failed(arm="waitress", failures=(DIED,), block=3), Noted(finding=noted))
+    noted = Finding(
+        code="second-chance", severity="warning", arm="waitress", text="waitress broke once"
+    )
+    story = (
+        Story(tmp_path)
+        .rounds(2)
+        .add(Failed(arm="waitress", failures=(DIED,), block=3), Noted(finding=noted))
+    )
     assert [finding.code for finding in found(story)] == ["second-chance", "arm-died"]

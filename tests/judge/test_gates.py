@@ -16,7 +16,9 @@ from whichworker.store.records import Prepared, Shot
 
 TIMES = Histogram()
 TIMES.record_all([20_000_000] * 1000)
-WORKLOAD = Workload(name="w", title="w", requests=(Request(answer=Answer(body=b"")),), minimum_service_seconds=0.019)
+WORKLOAD = Workload(
+    name="w", title="w", requests=(Request(answer=Answer(body=b"")),), minimum_service_seconds=0.019
+)
 TALLY = Tally(
     engine="epoll",
     seconds=1.0,
@@ -40,7 +42,9 @@ PROBES = Probes(
     listen_overflows=0,
     retransmits=0,
 )
-READY = Prepared(arm="waitress", ladder={1: 100.0}, response_seconds=0.01, cold_start_seconds=0.1, command=())
+READY = Prepared(
+    arm="waitress", ladder={1: 100.0}, response_seconds=0.01, cold_start_seconds=0.1, command=()
+)
 CONFIRMED = shot("confirm", 300, 900, (2, 0), lag_seconds=0.0002)
 
 
@@ -60,7 +64,10 @@ def gates(
         connections=connections,
     )
     shots: list[Shot] = [msgspec.structs.replace(CONFIRMED, **(confirmed or {}))]
-    return {gate.name: gate.passed for gate in gates_of(WORKLOAD, READY, [reading], tried, sought(stall=stall), shots)}
+    return {
+        gate.name: gate.passed
+        for gate in gates_of(WORKLOAD, READY, [reading], tried, sought(stall=stall), shots)
+    }
 
 
 def test_a_clean_arm_passes_every_gate() -> None:
@@ -111,12 +118,18 @@ def test_an_arm_without_a_window_has_no_gates() -> None:
         ("generator", "generator CPU", None),
     ],
 )
-def test_a_window_that_was_thrown_out_is_a_gate_not_passed(kind: str, gate: str, seen: int | None) -> None:
+def test_a_window_that_was_thrown_out_is_a_gate_not_passed(
+    kind: str, gate: str, seen: int | None
+) -> None:
     failures = (Failure(kind=kind, count=3, sample=""),)
     (found,) = gates_of(WORKLOAD, READY, [], (0, 0), None, [], failures=failures)
     assert (found.name, found.seen, found.passed) == (gate, seen, False)
     reading = Reading(tally=TALLY, probes=PROBES, cold_start_seconds=0.1, connections=64)
-    beside = [one for one in gates_of(WORKLOAD, READY, [reading], (0, 4), None, [], failures=failures) if one.name == gate]
+    beside = [
+        one
+        for one in gates_of(WORKLOAD, READY, [reading], (0, 4), None, [], failures=failures)
+        if one.name == gate
+    ]
     assert [one.passed for one in beside] == [False], "told once"
 
 
@@ -131,9 +144,16 @@ def test_an_answer_sooner_than_the_work_is_impossible() -> None:
 
 @pytest.mark.parametrize(
     ("lag", "tally", "said"),
-    [(0.0005, {}, ""), (0.02, {}, "late"), (0.009, {}, ""), (0.0005, {"cpu_seconds": 0.95}, "of its core")],
+    [
+        (0.0005, {}, ""),
+        (0.02, {}, "late"),
+        (0.009, {}, ""),
+        (0.0005, {"cpu_seconds": 0.95}, "of its core"),
+    ],
 )
-def test_a_late_or_full_generator_refuses_a_shot(lag: float, tally: dict[str, Any], said: str) -> None:
+def test_a_late_or_full_generator_refuses_a_shot(
+    lag: float, tally: dict[str, Any], said: str
+) -> None:
     found = shot_refusal(PROBES, msgspec.structs.replace(TALLY, **tally), lag, 0.2, shared=False)
     assert (said in found) if said else not found
 

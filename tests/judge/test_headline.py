@@ -35,7 +35,12 @@ def verdict(story: Story, validity: Validity = VALID) -> RaceVerdict:
 
 def test_a_clear_winner_is_faster_than_each_of_the_others(tmp_path: Path) -> None:
     found = verdict(Story(tmp_path).rounds())
-    assert (found.state, found.leader, found.tied_with, found.undecided_against) == ("clear", "granian-wsgi", (), ())
+    assert (found.state, found.leader, found.tied_with, found.undecided_against) == (
+        "clear",
+        "granian-wsgi",
+        (),
+        (),
+    )
     assert found.seconds_to_decide is None
     assert "granian-wsgi" in found.headline and "2 other" in found.headline
 
@@ -48,18 +53,26 @@ def test_whoever_is_within_delta_is_tied(tmp_path: Path) -> None:
     assert found.state == "tied", story.race.pairs()
     assert {found.leader, *found.tied_with} == set(story.settled.contenders)
     assert found.undecided_against == () and found.seconds_to_decide is None
-    assert all(name in found.headline for name in story.settled.contenders) and "3%" in found.headline
+    assert (
+        all(name in found.headline for name in story.settled.contenders) and "3%" in found.headline
+    )
 
 
 def test_what_is_open_has_the_seconds_that_it_takes(tmp_path: Path) -> None:
     story = Story(tmp_path, COPIES).rounds(12, noisy).relaunch().rounds(12, noisy)
     found, sliced = verdict(story), Sliced(story.journal(), story.settled.twin_of)
     assert found.state == "undecided" and found.leader is not None
-    assert set(found.undecided_against) | set(found.tied_with) == set(story.settled.contenders) - {found.leader}
+    assert set(found.undecided_against) | set(found.tied_with) == set(story.settled.contenders) - {
+        found.leader
+    }
     assert found.undecided_against
     rounds = rounds_to_decide(story.race)
-    assert rounds is not None and found.seconds_to_decide == pytest.approx(rounds * seconds_of_a_round(sliced))
-    assert found.leader in found.headline and all(name in found.headline for name in found.undecided_against)
+    assert rounds is not None and found.seconds_to_decide == pytest.approx(
+        rounds * seconds_of_a_round(sliced)
+    )
+    assert found.leader in found.headline and all(
+        name in found.headline for name in found.undecided_against
+    )
 
 
 def test_names_beyond_the_third_are_counted(tmp_path: Path) -> None:
@@ -72,11 +85,18 @@ def test_names_beyond_the_third_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rounds", [0, 3, 12])
 def test_an_invalid_run_names_no_leader(rounds: int, tmp_path: Path) -> None:
     found = verdict(Story(tmp_path).rounds(rounds), INVALID)
-    assert (found.state, found.leader, found.tied_with, found.undecided_against) == ("invalid", None, (), ())
+    assert (found.state, found.leader, found.tied_with, found.undecided_against) == (
+        "invalid",
+        None,
+        (),
+        (),
+    )
 
 
 @pytest.mark.parametrize(("rounds", "missing"), [(1, 3), (3, 1)])
-def test_too_few_rounds_are_undecided_and_the_rest_is_told_in_seconds(rounds: int, missing: int, tmp_path: Path) -> None:
+def test_too_few_rounds_are_undecided_and_the_rest_is_told_in_seconds(
+    rounds: int, missing: int, tmp_path: Path
+) -> None:
     story = Story(tmp_path).rounds(rounds)
     found = verdict(story)
     assert (found.state, found.leader) == ("undecided", None)
@@ -105,7 +125,9 @@ def test_an_arm_that_failed_stands_in_nobodys_way(tmp_path: Path) -> None:
 
 def test_arms_whose_heat_had_no_time_are_not_beaten(tmp_path: Path) -> None:
     """Two of three were raced, the third was to be raced after them."""
-    story = Story(tmp_path, heats=(("granian-wsgi", "gunicorn-gthread"), ("granian-wsgi", "waitress")))
+    story = Story(
+        tmp_path, heats=(("granian-wsgi", "gunicorn-gthread"), ("granian-wsgi", "waitress"))
+    )
     for number in range(1, 11):
         order = ("granian-wsgi", "gunicorn-gthread", TWIN)
         story.one_round(number, order, rate_of)
@@ -117,7 +139,9 @@ def test_arms_whose_heat_had_no_time_are_not_beaten(tmp_path: Path) -> None:
 
 def test_a_leader_of_too_few_rounds_is_no_winner(tmp_path: Path) -> None:
     """The last heat had begun, and its arm looked twice as fast in two rounds."""
-    story = Story(tmp_path, heats=(("gunicorn-gthread", "waitress"), ("gunicorn-gthread", "granian-wsgi")))
+    story = Story(
+        tmp_path, heats=(("gunicorn-gthread", "waitress"), ("gunicorn-gthread", "granian-wsgi"))
+    )
     for number in range(1, 11):
         story.one_round(number, ("gunicorn-gthread", "waitress"), rate_of)
     for number in (11, 12):
@@ -135,9 +159,15 @@ def test_rounds_of_old_journals_have_no_seconds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("behind", "passed", "words"),
     [
-        (("a", "b"), ("c",), "Deploy x: it is faster than 2 of the others, and c is not better by more than 3%"),
+        (
+            ("a", "b"),
+            ("c",),
+            "Deploy x: it is faster than 2 of the others, and c is not better by more than 3%",
+        ),
         ((), ("c", "d"), "Deploy x: c and d are not better by more than 3%"),
     ],
 )
-def test_who_left_without_a_claim_is_not_called_slower(behind: tuple[str, ...], passed: tuple[str, ...], words: str) -> None:
+def test_who_left_without_a_claim_is_not_called_slower(
+    behind: tuple[str, ...], passed: tuple[str, ...], words: str
+) -> None:
     assert headline._leads("x", behind, passed, 0.03) == words

@@ -31,7 +31,11 @@ def long(folder: Path, rounds: int) -> Story:
 def test_the_twins_slices_are_its_arms(tmp_path: Path) -> None:
     story = Story(tmp_path).rounds(4)
     seen = sliced(story)
-    assert {name: len(seen.of(name)) for name in story.settled.contenders} == {"gunicorn-gthread": 4, "granian-wsgi": 8, "waitress": 4}
+    assert {name: len(seen.of(name)) for name in story.settled.contenders} == {
+        "gunicorn-gthread": 4,
+        "granian-wsgi": 8,
+        "waitress": 4,
+    }
     assert (seen.twin_rounds, seen.rounds, seen.of(TWIN)) == (4, 4, [])
     assert seen.launches == {"gunicorn-gthread": 1, "granian-wsgi": 2, "waitress": 1}
     apart = Sliced(story.journal())
@@ -40,8 +44,17 @@ def test_the_twins_slices_are_its_arms(tmp_path: Path) -> None:
 
 def test_throughput_is_the_geometric_mean_and_cpu_the_median(tmp_path: Path) -> None:
     story = Story(tmp_path, ONE)
-    story.add(*(story.slice("granian-wsgi", number, 0, rate) for number, rate in ((1, 500.0), (2, 2000.0))))
-    story.add(RoundEnd(number=1), story.slice("granian-wsgi", 2, 0, 1000.0), RoundEnd(number=2, seconds=0.5))
+    story.add(
+        *(
+            story.slice("granian-wsgi", number, 0, rate)
+            for number, rate in ((1, 500.0), (2, 2000.0))
+        )
+    )
+    story.add(
+        RoundEnd(number=1),
+        story.slice("granian-wsgi", 2, 0, 1000.0),
+        RoundEnd(number=2, seconds=0.5),
+    )
     seen = sliced(story)
     assert seen.throughput("granian-wsgi") == pytest.approx(1000.0)
     assert seen.cpu_seconds_per_request("granian-wsgi") == pytest.approx(0.9 / 1000)
@@ -49,8 +62,13 @@ def test_throughput_is_the_geometric_mean_and_cpu_the_median(tmp_path: Path) -> 
     assert (seen.throughput("waitress"), seen.cpu_seconds_per_request("waitress")) == (None, None)
 
 
-@pytest.mark.parametrize(("rounds", "stretches", "width"), [(1, 1, 1), (40, 40, 1), (41, 21, 2), (80, 40, 2), (81, 27, 3), (400, 40, 10)])
-def test_a_long_race_has_no_more_than_forty_stretches(rounds: int, stretches: int, width: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("rounds", "stretches", "width"),
+    [(1, 1, 1), (40, 40, 1), (41, 21, 2), (80, 40, 2), (81, 27, 3), (400, 40, 10)],
+)
+def test_a_long_race_has_no_more_than_forty_stretches(
+    rounds: int, stretches: int, width: int, tmp_path: Path
+) -> None:
     story = long(tmp_path, rounds)
     found = list(sliced(story).stretches("waitress"))
     assert len(found) == stretches <= MOST_STRETCHES
@@ -70,7 +88,10 @@ def test_an_arm_that_left_early_has_no_later_stretches(tmp_path: Path) -> None:
 
 
 def test_a_slice_that_was_refused_counts_for_nothing_but_its_repeat(tmp_path: Path) -> None:
-    plain, refused = sliced(Story(tmp_path / "a").rounds(3)), sliced(Story(tmp_path / "b").rounds(3, refusals=2))
+    plain, refused = (
+        sliced(Story(tmp_path / "a").rounds(3)),
+        sliced(Story(tmp_path / "b").rounds(3, refusals=2)),
+    )
     assert refused.throughput("waitress") == pytest.approx(plain.throughput("waitress") or 0)
     assert refused.refused == {"gunicorn-gthread": 6, "granian-wsgi": 12, "waitress": 6}
     assert refused.tried == {"gunicorn-gthread": 9, "granian-wsgi": 18, "waitress": 9}
@@ -92,13 +113,19 @@ def test_a_torn_round_counts_for_nothing(end: list[RoundEnd], tmp_path: Path) ->
     story.add(story.slice("waitress", 2, 0, 7.0), story.slice(TWIN, 2, 1, 7.0), *end)
     after = sliced(story)
     assert after.throughput("waitress") == before.throughput("waitress")
-    assert (after.rounds, after.twin_rounds, after.round_seconds) == (before.rounds, before.twin_rounds, before.round_seconds)
+    assert (after.rounds, after.twin_rounds, after.round_seconds) == (
+        before.rounds,
+        before.twin_rounds,
+        before.round_seconds,
+    )
 
 
 def test_a_slice_whose_cpu_is_unknown_has_a_rate(tmp_path: Path) -> None:
     story = Story(tmp_path, ONE)
     known = story.slice("granian-wsgi", 1, 0, 1000.0)
-    changed = {name: getattr(known, name) for name in known.__struct_fields__} | {"server_cpu_seconds": None}
+    changed = {name: getattr(known, name) for name in known.__struct_fields__} | {
+        "server_cpu_seconds": None
+    }
     story.add(type(known)(**changed), RoundEnd(number=1))
     seen = sliced(story)
     assert seen.throughput("granian-wsgi") == pytest.approx(1000.0)
@@ -108,16 +135,30 @@ def test_a_slice_whose_cpu_is_unknown_has_a_rate(tmp_path: Path) -> None:
 
 def test_a_portrait_is_no_measurement_of_the_race(tmp_path: Path) -> None:
     seen = sliced(Story(tmp_path))
-    assert {name: len(readings) for name, readings in seen.portraits.items()} == dict.fromkeys(("gunicorn-gthread", *ONE, "waitress"), 1)
+    assert {name: len(readings) for name, readings in seen.portraits.items()} == dict.fromkeys(
+        ("gunicorn-gthread", *ONE, "waitress"), 1
+    )
     assert (seen.tried, seen.planned, seen.throughput("waitress")) == ({}, 0, None)
 
 
-def test_windows_of_old_journals_are_measurements_and_portraits_and_launches(tmp_path: Path) -> None:
+def test_windows_of_old_journals_are_measurements_and_portraits_and_launches(
+    tmp_path: Path,
+) -> None:
     story = OldStory(tmp_path).blocks(3)
-    lost = Window(block=4, arm="waitress", reading=reading(7.0, "waitress", repeats=5, refused=BUSY))
+    lost = Window(
+        block=4, arm="waitress", reading=reading(7.0, "waitress", repeats=5, refused=BUSY)
+    )
     seen = sliced(story.add(lost, BlockEnd(number=4, abandoned=True)))
-    assert {name: len(seen.of(name)) for name in story.settled.contenders} == {"gunicorn-gthread": 3, "granian-wsgi": 6, "waitress": 3}
-    assert {name: len(readings) for name, readings in seen.portraits.items()} == {"gunicorn-gthread": 3, "granian-wsgi": 6, "waitress": 3}
+    assert {name: len(seen.of(name)) for name in story.settled.contenders} == {
+        "gunicorn-gthread": 3,
+        "granian-wsgi": 6,
+        "waitress": 3,
+    }
+    assert {name: len(readings) for name, readings in seen.portraits.items()} == {
+        "gunicorn-gthread": 3,
+        "granian-wsgi": 6,
+        "waitress": 3,
+    }
     assert seen.launches == {"gunicorn-gthread": 3, "granian-wsgi": 6, "waitress": 3}
     assert (seen.lost, seen.planned, seen.refused["waitress"]) == (6, 18, 6)
     assert (seen.rounds, seen.round_seconds) == (3, [])

@@ -37,7 +37,9 @@ class Handler(BaseHTTPRequestHandler):
 class Upstream(ThreadingHTTPServer):
     """Listens on a free port of 127.0.0.1; `parties` calls have to be here at once before any of them is answered."""
 
-    daemon_threads = True  # a client that is reused keeps its connection for as long as its server runs
+    daemon_threads = (
+        True  # a client that is reused keeps its connection for as long as its server runs
+    )
 
     def __init__(self, parties: int, patience_seconds: float) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

@@ -64,9 +64,13 @@ def test_a_refused_login_is_loud(served: Running, generator: Generator) -> None:
     (session,) = circus()
     steps = list(session.steps)
     body = steps[1].request.body.replace(b"password=keeper", b"password=wrong")
-    steps[1] = msgspec.structs.replace(steps[1], request=msgspec.structs.replace(steps[1].request, body=body))
+    steps[1] = msgspec.structs.replace(
+        steps[1], request=msgspec.structs.replace(steps[1].request, body=body)
+    )
     tally = visit(served, generator, (msgspec.structs.replace(session, steps=tuple(steps)),))
     assert tally.iterations == 0
     assert [(failure.kind, failure.count) for failure in tally.failures] == [("status", 4)]
     assert "log in: expected status 302, got 200" in tally.failures[0].sample
-    assert {check.name: (check.passes, check.fails) for check in tally.checks}["login is accepted"] == (0, 4)
+    assert {check.name: (check.passes, check.fails) for check in tally.checks}[
+        "login is accepted"
+    ] == (0, 4)

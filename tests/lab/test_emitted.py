@@ -16,7 +16,15 @@ from whichworker.bench.slices import Court
 from whichworker.bench.window import ArmFailed
 from whichworker.design.rounds import Heard
 from whichworker.errors import ServerFailed, UsageError
-from whichworker.lab.emitted import Start, differences, moved, moved_text, settings_in, start_in, start_of
+from whichworker.lab.emitted import (
+    Start,
+    differences,
+    moved,
+    moved_text,
+    settings_in,
+    start_in,
+    start_of,
+)
 from whichworker.lab.verify import DEPLOYED, RACED, Checked, Decision, Duel
 from whichworker.load.generator import Generator
 from whichworker.model import Address, App
@@ -26,10 +34,23 @@ from whichworker.race.ready import ready
 from whichworker.servers import table
 
 APP = App(
-    name="shop", directory="/srv/shop", python="/srv/shop/.venv/bin/python", wsgi="shop.wsgi:application", asgi="shop.asgi:application"
+    name="shop",
+    directory="/srv/shop",
+    python="/srv/shop/.venv/bin/python",
+    wsgi="shop.wsgi:application",
+    asgi="shop.asgi:application",
 )
 SHOWN, ELSEWHERE = Address("127.0.0.1", 8000), Address("127.0.0.1", 43210)
-PROMISE = Promise(run="r", arm="a", server="s", settings={}, throughput_per_second=100.0, low=95.0, high=105.0, connections=4)
+PROMISE = Promise(
+    run="r",
+    arm="a",
+    server="s",
+    settings={},
+    throughput_per_second=100.0,
+    low=95.0,
+    high=105.0,
+    connections=4,
+)
 KINDS = ("systemd", "docker", "procfile", "supervisor", "kubernetes")
 
 
@@ -68,7 +89,9 @@ def deployment(name: str, shim: str = "", folder: str = "/srv/shop/deploy") -> D
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", [name for name in table.SERVERS if not table.load(name).opt_in])
-def test_every_file_of_every_server_starts_it_at_another_port(name: str, kind: str, tmp_path: Path) -> None:
+def test_every_file_of_every_server_starts_it_at_another_port(
+    name: str, kind: str, tmp_path: Path
+) -> None:
     what = deployment(name, folder=str(tmp_path))
     files = {file.kind: file for file in emit((kind,), what)}
     for file in files.values():
@@ -103,7 +126,10 @@ def test_files_name_the_run_and_hold_no_placeholder(kind: str) -> None:
 
 
 def test_a_module_that_was_made_goes_along() -> None:
-    files = {file.name: file for file in emit(("systemd",), deployment("uvicorn", shim="application = 1\n"))}
+    files = {
+        file.name: file
+        for file in emit(("systemd",), deployment("uvicorn", shim="application = 1\n"))
+    }
     assert files["whichworker_app.py"].text == "application = 1\n"
     assert "PYTHONPATH" in files["shop.service"].text
 
@@ -127,7 +153,16 @@ def test_a_file_that_starts_nothing_is_told(kind: str, text: str, tmp_path: Path
 
 
 def test_every_kind_has_its_module() -> None:
-    assert set(TABLE) == {"server", "gunicorn", "systemd", "docker", "procfile", "supervisor", "kubernetes", "nginx"}
+    assert set(TABLE) == {
+        "server",
+        "gunicorn",
+        "systemd",
+        "docker",
+        "procfile",
+        "supervisor",
+        "kubernetes",
+        "nginx",
+    }
 
 
 CONFIG = 'bind = "127.0.0.1:8000"  # loopback\nthreads = 4  # 4 did 100/s; 16: 90/s\nworkers = 2\n'
@@ -151,8 +186,12 @@ def test_what_was_edited_is_told(text: str, said: list[str]) -> None:
 @pytest.mark.parametrize("kind", ["systemd", "supervisor", "script"])
 def test_odd_folders_survive_the_way_out_and_back(kind: str) -> None:
     odd = "/srv/my 50% $hop/deploy"
-    what = msgspec.structs.replace(deployment("uvicorn", shim="application = 1\n", folder=odd), directory="/srv/my 50% $hop")
-    file = next(file for file in emit((kind if kind != "script" else "server",), what) if file.kind == kind)
+    what = msgspec.structs.replace(
+        deployment("uvicorn", shim="application = 1\n", folder=odd), directory="/srv/my 50% $hop"
+    )
+    file = next(
+        file for file in emit((kind if kind != "script" else "server",), what) if file.kind == kind
+    )
     start = start_in(file.text, Path(odd) / file.name, kind, what.directory)
     assert start.environment["PYTHONPATH"] == f"{odd}:/srv/my 50% $hop"
     assert start.folder == "/srv/my 50% $hop"
@@ -167,12 +206,22 @@ def decided(ratio: float, random: Random) -> str:
     decision = Decision(1)
     number = 0
     for generation in range(1, GENERATIONS + 1):
-        levels = {DEPLOYED: math.log(ratio) + random.gauss(0, LAUNCH_SD), RACED: random.gauss(0, LAUNCH_SD)}
+        levels = {
+            DEPLOYED: math.log(ratio) + random.gauss(0, LAUNCH_SD),
+            RACED: random.gauss(0, LAUNCH_SD),
+        }
         for _ in range(ROUNDS):
             number += 1
             drift = random.gauss(0, DRIFT_SD)
             heard = [
-                Heard(name, at, generation, drift + level + random.gauss(0, ROUND_SD / math.sqrt(2)), number + at / 20, None)
+                Heard(
+                    name,
+                    at,
+                    generation,
+                    drift + level + random.gauss(0, ROUND_SD / math.sqrt(2)),
+                    number + at / 20,
+                    None,
+                )
                 for at, (name, level) in enumerate(levels.items())
             ]
             decision.enter(number, heard)
@@ -185,7 +234,12 @@ def decided(ratio: float, random: Random) -> str:
 
 @pytest.mark.parametrize(
     ("ratio", "usual", "never"),
-    [(1.0, "kept", "not kept"), (0.85, "not kept", "kept"), (0.5, "not kept", "kept"), (1.2, "kept", "not kept")],
+    [
+        (1.0, "kept", "not kept"),
+        (0.85, "not kept", "kept"),
+        (0.5, "not kept", "kept"),
+        (1.2, "kept", "not kept"),
+    ],
 )
 def test_a_planted_ratio_is_found(ratio: float, usual: str, never: str) -> None:
     verdicts = [decided(ratio, Random(seed)) for seed in range(12)]
@@ -203,7 +257,10 @@ def test_at_what_is_allowed_a_verdict_is_rare() -> None:
 def test_nothing_is_claimed_before_four_rounds() -> None:
     decision = Decision(1)
     for number in range(1, 4):
-        decision.enter(number, [Heard(DEPLOYED, 0, 1, 0.0, number, None), Heard(RACED, 1, 1, 3.0, number, None)])
+        decision.enter(
+            number,
+            [Heard(DEPLOYED, 0, 1, 0.0, number, None), Heard(RACED, 1, 1, 3.0, number, None)],
+        )
         decision.look()
     assert (decision.verdict, decision.pair) == ("undetermined", None)
 
@@ -212,12 +269,19 @@ def duelled(environment: dict[str, str], folder: Path, generator: Generator) -> 
     """A deployment of a raced waitress that differs in its environment, measured beside it by real servers."""
     bench = faulty_bench([("waitress", "")], folder)
     arm = bench.question.arms[0]
-    with Thermometer(bench.question.budget.server_cores) as thermometer, Lineup(bench, generator) as lineup:
+    with (
+        Thermometer(bench.question.budget.server_cores) as thermometer,
+        Lineup(bench, generator) as lineup,
+    ):
         court = Court(bench, generator, thermometer)
         prepared, _ = ready(lineup, court, lineup.enter(RACED, arm, 0))
         lineup.leave(RACED)
-        command = table.load(arm.server).command(bench.question.apps[arm.python], SHOWN, arm.settings)
-        start = Start(argv=command.deploy or command.argv, folder=str(PROJECTS), environment=environment)
+        command = table.load(arm.server).command(
+            bench.question.apps[arm.python], SHOWN, arm.settings
+        )
+        start = Start(
+            argv=command.deploy or command.argv, folder=str(PROJECTS), environment=environment
+        )
         duel = Duel(lineup, court, arm, (folder, start), prepared)
         try:
             duel.run()
@@ -227,14 +291,18 @@ def duelled(environment: dict[str, str], folder: Path, generator: Generator) -> 
 
 
 @pytest.mark.servers
-def test_a_deployment_that_is_what_was_raced_does_not_fail(tmp_path: Path, generator: Generator) -> None:
+def test_a_deployment_that_is_what_was_raced_does_not_fail(
+    tmp_path: Path, generator: Generator
+) -> None:
     checked = duelled({}, tmp_path, generator)
     assert checked.kept or checked.undetermined, checked
     assert checked.kept != checked.undetermined
 
 
 @pytest.mark.servers
-def test_a_deployment_that_is_slower_does_not_keep_the_promise(tmp_path: Path, generator: Generator) -> None:
+def test_a_deployment_that_is_slower_does_not_keep_the_promise(
+    tmp_path: Path, generator: Generator
+) -> None:
     checked = duelled({"FAULT": "slow"}, tmp_path, generator)
     assert (checked.kept, checked.undetermined) == (False, False)
     assert checked.ratio is not None
@@ -244,7 +312,9 @@ def test_a_deployment_that_is_slower_does_not_keep_the_promise(tmp_path: Path, g
 
 @pytest.mark.servers
 @pytest.mark.parametrize("fault", ["late-body", "import"])
-def test_a_deployment_that_breaks_does_not_keep_the_promise(fault: str, tmp_path: Path, generator: Generator) -> None:
+def test_a_deployment_that_breaks_does_not_keep_the_promise(
+    fault: str, tmp_path: Path, generator: Generator
+) -> None:
     checked = duelled({"FAULT": fault}, tmp_path, generator)
     assert (checked.kept, checked.undetermined, checked.ratio) == (False, False, None)
     assert checked.said

@@ -48,9 +48,14 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 3})
 
 
-def planned(text: str = URL, *, owned: bool = False, origin: str = "--", **options: Any) -> LoadPlan:
+def planned(
+    text: str = URL, *, owned: bool = False, origin: str = "--", **options: Any
+) -> LoadPlan:
     """The plan of options that were all given on the command line (or where `origin` says)."""
-    origins = {name: f"{origin}{name}" if name in options else "default" for name in LoadOptions.__struct_fields__}
+    origins = {
+        name: f"{origin}{name}" if name in options else "default"
+        for name in LoadOptions.__struct_fields__
+    }
     return plan(text, LoadOptions(**options), origins, owned=owned)
 
 
@@ -64,8 +69,17 @@ def test_a_url_and_nothing_else(two_cores: None) -> None:
     found = planned("http://localhost:8000/a?b=c")
     load = found.load
     assert load.host == "localhost:8000"
-    assert (load.requests[0].method, load.requests[0].path, load.requests[0].body) == ("GET", "/a?b=c", b"")
-    assert (load.connections, load.window_seconds, load.settle_seconds, load.stagger_seconds) == (64, 10.0, 0.0, 0.0)
+    assert (load.requests[0].method, load.requests[0].path, load.requests[0].body) == (
+        "GET",
+        "/a?b=c",
+        b"",
+    )
+    assert (load.connections, load.window_seconds, load.settle_seconds, load.stagger_seconds) == (
+        64,
+        10.0,
+        0.0,
+        0.0,
+    )
     assert load.pace is None and load.tls is None and load.flood is None
     assert load.limit == load_question.MOST_REQUESTS, "a count is always bounded"
     assert found.cores == found.asked.generator_cores == (3,)
@@ -74,9 +88,17 @@ def test_a_url_and_nothing_else(two_cores: None) -> None:
 
 def test_a_request_is_what_the_options_say(tmp_path: Path, two_cores: None) -> None:
     (tmp_path / "body").write_bytes(b"\x00\xff")
-    found = planned(header=("Accept: text/html", "X-A:b: c"), body=f"@{tmp_path / 'body'}", expect=("status=201", "contains=made"))
+    found = planned(
+        header=("Accept: text/html", "X-A:b: c"),
+        body=f"@{tmp_path / 'body'}",
+        expect=("status=201", "contains=made"),
+    )
     request = found.load.requests[0]
-    assert (request.method, request.headers, request.body) == ("POST", (("Accept", "text/html"), ("X-A", "b: c")), b"\x00\xff")
+    assert (request.method, request.headers, request.body) == (
+        "POST",
+        (("Accept", "text/html"), ("X-A", "b: c")),
+        b"\x00\xff",
+    )
     assert request.answer.status == 201 and request.answer.contains == (b"made",)
     assert found.findings == ()
     assert planned(body="x", method="put").load.requests[0].method == "PUT"
@@ -113,21 +135,34 @@ def test_seeds_are_drawn_and_recorded() -> None:
         ({"arrivals": "poisson"}, "--arrivals needs a rate"),
     ],
 )
-def test_what_cannot_be_asked_is_a_usage_error_with_a_hint(options: dict[str, Any], fact: str) -> None:
+def test_what_cannot_be_asked_is_a_usage_error_with_a_hint(
+    options: dict[str, Any], fact: str
+) -> None:
     with pytest.raises(UsageError) as caught:
         planned(**options)
     assert fact in caught.value.fact
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("text", ["localhost:8000/x", "ftp://localhost/", "http://", "no-such-file.toml", "http://name.invalid/"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "localhost:8000/x",
+        "ftp://localhost/",
+        "http://",
+        "no-such-file.toml",
+        "http://name.invalid/",
+    ],
+)
 def test_what_is_no_target_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         planned(text)
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("url", ["http://192.0.2.1/", "http://[2001:db8::1]:80/", "http://10.0.0.1:8000/x"])
+@pytest.mark.parametrize(
+    "url", ["http://192.0.2.1/", "http://[2001:db8::1]:80/", "http://10.0.0.1:8000/x"]
+)
 def test_a_target_elsewhere_must_be_one_s_own(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         planned(url)
@@ -137,13 +172,17 @@ def test_a_target_elsewhere_must_be_one_s_own(url: str) -> None:
 
 
 def test_one_foreign_address_of_a_name_is_enough_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load_question, "resolve", lambda target: [Address("127.0.0.1", 9), Address("192.0.2.1", 9)])
+    monkeypatch.setattr(
+        load_question, "resolve", lambda target: [Address("127.0.0.1", 9), Address("192.0.2.1", 9)]
+    )
     with pytest.raises(UsageError, match="not on this machine"):
         planned()
     assert len(planned(owned=True).addresses) == 2
 
 
-@pytest.mark.parametrize("url", [URL, "http://[::1]:9/", "http://127.9.9.9/", "unix:/run/app.sock:/x"])
+@pytest.mark.parametrize(
+    "url", [URL, "http://[::1]:9/", "http://127.9.9.9/", "unix:/run/app.sock:/x"]
+)
 def test_this_machine_needs_no_word(url: str) -> None:
     assert planned(url).addresses
 
@@ -152,7 +191,11 @@ def test_https_is_checked_unless_told_otherwise(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").touch()
     trusting = planned("https://localhost:9/", ca=str(tmp_path / "ca.pem")).load.tls
     assert trusting is not None
-    assert (trusting.server_name, trusting.ca_file, trusting.verify) == ("localhost", str(tmp_path / "ca.pem"), True)
+    assert (trusting.server_name, trusting.ca_file, trusting.verify) == (
+        "localhost",
+        str(tmp_path / "ca.pem"),
+        True,
+    )
     careless = planned("https://localhost:9/", insecure=True).load.tls
     assert careless is not None and not careless.verify
     with pytest.raises(UsageError, match="no file"):
@@ -161,7 +204,13 @@ def test_https_is_checked_unless_told_otherwise(tmp_path: Path) -> None:
 
 def test_what_is_configured_for_other_loads_is_no_reason_to_refuse_this_one(tmp_path: Path) -> None:
     general = str(tmp_path / "whichworker.toml")
-    options: dict[str, Any] = {"ca": "x.pem", "url": "http://localhost:7/", "arrivals": "poisson", "spin": True, "backlog": 7}
+    options: dict[str, Any] = {
+        "ca": "x.pem",
+        "url": "http://localhost:7/",
+        "arrivals": "poisson",
+        "spin": True,
+        "backlog": 7,
+    }
     found = planned(origin=general, **options)
     assert (found.asked.url, found.load.tls, found.load.pace) == (URL, None, None)
     both = LoadOptions(rate=5.0, stage=("2s@9/s",))
@@ -169,7 +218,10 @@ def test_what_is_configured_for_other_loads_is_no_reason_to_refuse_this_one(tmp_
     said_rate = plan(URL, both, {**origins, "rate": "--rate", "stage": general}, owned=False)
     said_stage = plan(URL, both, {**origins, "rate": general, "stage": "--stage"}, owned=False)
     assert (said_rate.asked.rate_per_second, said_rate.asked.stages) == (5.0, ())
-    assert (said_stage.asked.rate_per_second, said_stage.asked.stages) == (None, (Stage(2.0, 9.0, 9.0),))
+    assert (said_stage.asked.rate_per_second, said_stage.asked.stages) == (
+        None,
+        (Stage(2.0, 9.0, 9.0),),
+    )
 
 
 def test_all_cores_for_the_generator_is_worth_saying(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,22 +252,37 @@ def test_a_file_says_what_the_options_do_not(tmp_path: Path) -> None:
     file = written(tmp_path, FILE)
     found = planned(file)
     assert [request.path for request in found.load.requests] == ["/a", "/b"]
-    assert (found.load.connections, found.load.window_seconds, found.asked.rate_per_second) == (5, 3.0, 50.0)
+    assert (found.load.connections, found.load.window_seconds, found.asked.rate_per_second) == (
+        5,
+        3.0,
+        50.0,
+    )
     assert found.load.deadline_seconds == 2.0
     assert found.asked.file == file and found.asked.url == "http://127.0.0.1:9"
     stronger = planned(file, connections=6, rate=70.0, url="http://127.0.0.1:10")
-    assert (stronger.load.connections, stronger.asked.rate_per_second, stronger.load.address.port) == (6, 70.0, 10)
+    assert (
+        stronger.load.connections,
+        stronger.asked.rate_per_second,
+        stronger.load.address.port,
+    ) == (6, 70.0, 10)
     assert planned(file, connections=6, origin="WHICHWORKER_LOAD_").load.connections == 6
     assert planned(file, connections=6, origin="/some/whichworker.toml").load.connections == 5
 
 
 def test_stages_on_the_command_line_replace_the_rate_of_a_file(tmp_path: Path) -> None:
     text = FILE.replace('time = "3s"', "")
-    assert planned(written(tmp_path, text), stage=("2s@9/s",)).asked.stages == (Stage(2.0, 9.0, 9.0),)
+    assert planned(written(tmp_path, text), stage=("2s@9/s",)).asked.stages == (
+        Stage(2.0, 9.0, 9.0),
+    )
 
 
-@pytest.mark.parametrize("options", [{"method": "PUT"}, {"header": ("A: b",)}, {"body": "x"}, {"expect": ("status=200",)}])
-def test_requests_of_a_file_are_changed_in_the_file(options: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [{"method": "PUT"}, {"header": ("A: b",)}, {"body": "x"}, {"expect": ("status=200",)}],
+)
+def test_requests_of_a_file_are_changed_in_the_file(
+    options: dict[str, Any], tmp_path: Path
+) -> None:
     with pytest.raises(UsageError, match="cannot change the requests"):
         planned(written(tmp_path, FILE), **options)
 
@@ -264,7 +331,9 @@ def carried_out(text: str, **options: Any) -> tuple[LoadResult, Watcher]:
 
 @pytest.mark.parametrize("engine", ["epoll", "auto"])
 def test_an_open_loop_counts_what_was_due(engine: str, origin: Origin) -> None:
-    result, watcher = carried_out(f"{origin.url}/", engine=engine, rate=200.0, time=1.2, expect=(f"body={GREETING.decode()}",))
+    result, watcher = carried_out(
+        f"{origin.url}/", engine=engine, rate=200.0, time=1.2, expect=(f"body={GREETING.decode()}",)
+    )
     assert (result.requests, result.scheduled, result.errors) == (240, 240, {})
     assert origin.handler.asked == 241, "the load, and one to look"
     assert result.statuses == {"200": 240}

@@ -20,7 +20,10 @@ RAMP = (Stage(2.0, 0.0, 100.0),)
         ((), ()),
         (("10s:200/s",), (Stage(10.0, 0.0, 200.0),)),
         (("10s@200/s",), (Stage(10.0, 200.0, 200.0),)),
-        (("10s:200/s", "1m@200/s", "5s:0/s"), (Stage(10.0, 0.0, 200.0), Stage(60.0, 200.0, 200.0), Stage(5.0, 200.0, 0.0))),
+        (
+            ("10s:200/s", "1m@200/s", "5s:0/s"),
+            (Stage(10.0, 0.0, 200.0), Stage(60.0, 200.0, 200.0), Stage(5.0, 200.0, 0.0)),
+        ),
         ((" 500ms : 600/min ", "1s@5/s"), (Stage(0.5, 0.0, 10.0), Stage(1.0, 5.0, 5.0))),
     ],
 )
@@ -28,7 +31,21 @@ def test_stages(texts: tuple[str, ...], stages: tuple[Stage, ...]) -> None:
     assert parse_stages(texts) == stages
 
 
-@pytest.mark.parametrize("text", ["", "10s", "200/s", "10s=200/s", "10:200/s", "10s:200", ":200/s", "10s:", "10s:-5/s", "0s:5/s"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "10s",
+        "200/s",
+        "10s=200/s",
+        "10:200/s",
+        "10s:200",
+        ":200/s",
+        "10s:",
+        "10s:-5/s",
+        "0s:5/s",
+    ],
+)
 def test_what_is_no_stage_has_a_hint(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_stages([text])
@@ -46,12 +63,30 @@ def test_what_is_no_stage_has_a_hint(text: str) -> None:
         ({"rate": 50.0, "warmup": 2.0, "time": 4.0}, 4.0, 2.0, 0.0, (Stage(6.0, 50.0, 50.0),)),
         ({"rate": 50.0, "requests": 100}, 2.0, 0.0, 0.0, (Stage(2.0, 50.0, 50.0),)),
         ({"rate": 50.0, "requests": 100, "time": 1.0}, 1.0, 0.0, 0.0, (Stage(1.0, 50.0, 50.0),)),
-        ({"rate": 50.0, "requests": 100, "arrivals": "poisson"}, 600.0, 0.0, 0.0, (Stage(600.0, 50.0, 50.0),)),
+        (
+            {"rate": 50.0, "requests": 100, "arrivals": "poisson"},
+            600.0,
+            0.0,
+            0.0,
+            (Stage(600.0, 50.0, 50.0),),
+        ),
         ({"stage": ("2s:100/s",)}, 2.0, 0.0, 0.0, RAMP),
-        ({"stage": ("2s@9/s",), "warmup": 1.0}, 2.0, 1.0, 0.0, (Stage(1.0, 9.0, 9.0), Stage(2.0, 9.0, 9.0))),
+        (
+            {"stage": ("2s@9/s",), "warmup": 1.0},
+            2.0,
+            1.0,
+            0.0,
+            (Stage(1.0, 9.0, 9.0), Stage(2.0, 9.0, 9.0)),
+        ),
     ],
 )
-def test_timing(options: dict[str, Any], seconds: float, warmup: float, ramp: float, stages: tuple[Stage, ...] | None) -> None:
+def test_timing(
+    options: dict[str, Any],
+    seconds: float,
+    warmup: float,
+    ramp: float,
+    stages: tuple[Stage, ...] | None,
+) -> None:
     found = timing_of(LoadOptions(**options), set(options), ())
     assert (found.seconds, found.warmup_seconds, found.ramp_seconds) == (seconds, warmup, ramp)
     assert (found.pace.stages if found.pace else None) == stages
@@ -67,7 +102,9 @@ def test_how_an_open_loop_goes_on_is_kept() -> None:
 def test_stages_of_a_file_give_way_to_a_rate() -> None:
     assert timing_of(LoadOptions(), set(), RAMP).stages == RAMP
     assert timing_of(LoadOptions(rate=5.0), {"rate"}, RAMP).stages == ()
-    assert timing_of(LoadOptions(stage=("1s@5/s",)), {"stage"}, RAMP).stages == (Stage(1.0, 5.0, 5.0),)
+    assert timing_of(LoadOptions(stage=("1s@5/s",)), {"stage"}, RAMP).stages == (
+        Stage(1.0, 5.0, 5.0),
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,7 +127,9 @@ def test_stages_of_a_file_give_way_to_a_rate() -> None:
         ({"stage": ("25h@1/s",)}, "more than a day"),
     ],
 )
-def test_what_contradicts_itself_is_a_usage_error_with_a_hint(options: dict[str, Any], fact: str) -> None:
+def test_what_contradicts_itself_is_a_usage_error_with_a_hint(
+    options: dict[str, Any], fact: str
+) -> None:
     with pytest.raises(UsageError) as caught:
         timing_of(LoadOptions(**options), set(options), ())
     assert fact in caught.value.fact

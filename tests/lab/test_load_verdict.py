@@ -13,13 +13,34 @@ from whichworker.lab.load_question import LoadPlan
 from whichworker.lab.load_verdict import distribution, intervals_of, judge, per_second, send_lag
 from whichworker.load import native
 from whichworker.load.histogram import Histogram
-from whichworker.model import PHASES, Address, CheckCount, Failure, Finding, Load, Machine, Pace, Request, Stage, Tally
+from whichworker.model import (
+    PHASES,
+    Address,
+    CheckCount,
+    Failure,
+    Finding,
+    Load,
+    Machine,
+    Pace,
+    Request,
+    Stage,
+    Tally,
+)
 from whichworker.result import PERCENTILES, AskedLoad, LoadResult, Run
 
 REQUESTS = 20_000
 MS = 1_000_000
-MACHINE = Machine(fingerprint="f", system="Linux", cpu="c", cores=2, usable_cores=(0, 1), memory_bytes=1)
-RUN = Run(id="r", started="2025-03-04T12:30:05+00:00", command="c", version="0", seconds=1.0, finished=True)
+MACHINE = Machine(
+    fingerprint="f", system="Linux", cpu="c", cores=2, usable_cores=(0, 1), memory_bytes=1
+)
+RUN = Run(
+    id="r",
+    started="2025-03-04T12:30:05+00:00",
+    command="c",
+    version="0",
+    seconds=1.0,
+    finished=True,
+)
 ADDRESS = Address("127.0.0.1", 8000)
 PACE = Pace(stages=(Stage(10.0, 2000.0, 2000.0),))
 
@@ -37,7 +58,13 @@ def times(count: int = REQUESTS, scale: float = 1.0) -> list[int]:
 
 def plan_of(*, pace: Pace | None = PACE, **changes: Any) -> LoadPlan:
     load = Load(
-        address=ADDRESS, host="localhost", requests=(Request(),), connections=64, settle_seconds=0.0, window_seconds=10.0, pace=pace
+        address=ADDRESS,
+        host="localhost",
+        requests=(Request(),),
+        connections=64,
+        settle_seconds=0.0,
+        window_seconds=10.0,
+        pace=pace,
     )
     asked = AskedLoad(
         url="http://localhost:8000/",
@@ -55,7 +82,14 @@ def plan_of(*, pace: Pace | None = PACE, **changes: Any) -> LoadPlan:
         warmup_seconds=0.0,
         ramp_seconds=0.0,
     )
-    plan = LoadPlan(load=load, asked=asked, addresses=(ADDRESS,), engine="epoll", engine_reason="asked for", cores=(1,))
+    plan = LoadPlan(
+        load=load,
+        asked=asked,
+        addresses=(ADDRESS,),
+        engine="epoll",
+        engine_reason="asked for",
+        cores=(1,),
+    )
     return replace(plan, **changes)
 
 
@@ -112,7 +146,11 @@ def test_a_sound_open_loop() -> None:
     assert found.memory_bytes == 30_000_000
     assert found.per_second == (2000.0,) * 10
     assert set(found.phases) == set(PHASES)
-    assert found.phases["waiting"] is not None and found.phases["tls"] is None and found.phases["blocked"] is None
+    assert (
+        found.phases["waiting"] is not None
+        and found.phases["tls"] is None
+        and found.phases["blocked"] is None
+    )
     assert set(found.histograms) == {"service", "response", "send_lag", "waiting", "tls"}
     assert codes(found) == set()
 
@@ -128,8 +166,13 @@ def test_percentiles_have_intervals_around_them() -> None:
 
 def test_slices_that_differ_make_intervals_wide() -> None:
     calm, busy = times(), [value * 3 for value in times(1000)]
-    together = intervals_of(histogram(calm + busy), [*(histogram(calm[start::19]) for start in range(19)), histogram(busy)])
-    apart = intervals_of(histogram(calm + busy), [histogram((calm + busy)[start::20]) for start in range(20)])
+    together = intervals_of(
+        histogram(calm + busy),
+        [*(histogram(calm[start::19]) for start in range(19)), histogram(busy)],
+    )
+    apart = intervals_of(
+        histogram(calm + busy), [histogram((calm + busy)[start::20]) for start in range(20)]
+    )
     assert together["p95"] is not None and apart["p95"] is not None
     wide, narrow = together["p95"], apart["p95"]
     assert wide.low is None or (narrow.low is not None and wide.low < narrow.low)
@@ -143,7 +186,12 @@ def test_without_slices_there_is_a_value_but_no_interval() -> None:
 
 def test_a_closed_loop_has_no_response_time_and_says_why() -> None:
     found = closed()
-    absent = (found.response_seconds, found.send_lag_seconds, found.response_intervals, found.intended_rate_per_second)
+    absent = (
+        found.response_seconds,
+        found.send_lag_seconds,
+        found.response_intervals,
+        found.intended_rate_per_second,
+    )
     assert absent == (None,) * 4
     assert found.service_intervals is not None
     assert codes(found) == {"closed-loop"}
@@ -177,23 +225,43 @@ def test_an_invalid_load_keeps_its_numbers(changes: dict[str, Any], words: str) 
 
 @pytest.mark.parametrize(
     ("spin", "rate", "threads", "valid"),
-    [(True, 100.0, 1, True), (None, 10_001.0, 1, True), (None, 15_000.0, 2, False), (False, 20_000.0, 1, False)],
+    [
+        (True, 100.0, 1, True),
+        (None, 10_001.0, 1, True),
+        (None, 15_000.0, 2, False),
+        (False, 20_000.0, 1, False),
+    ],
 )
-def test_a_generator_that_spins_on_purpose_is_not_full(spin: bool | None, rate: float, threads: int, valid: bool) -> None:
+def test_a_generator_that_spins_on_purpose_is_not_full(
+    spin: bool | None, rate: float, threads: int, valid: bool
+) -> None:
     plan = plan_of(pace=Pace(stages=(Stage(10.0, rate, rate),), spin=spin))
     plan = replace(plan, load=replace(plan.load, threads=threads))
     due = round(10.0 * rate)
-    assert (judged(plan, cpu_seconds=9.9 * threads, scheduled=due, attempts=due).validity.state == "valid") == valid
+    assert (
+        judged(plan, cpu_seconds=9.9 * threads, scheduled=due, attempts=due).validity.state
+        == "valid"
+    ) == valid
 
 
 def test_what_the_engine_never_knew_of_is_unsent_all_the_same() -> None:
     plan = plan_of(pace=Pace(stages=(Stage(10.0, 2500.0, 2500.0),)))
-    assert "only 80.0% of 25,000 scheduled requests were sent" in judged(plan, scheduled=20_000).validity.reasons[0]
+    assert (
+        "only 80.0% of 25,000 scheduled requests were sent"
+        in judged(plan, scheduled=20_000).validity.reasons[0]
+    )
 
 
 def test_failures_are_told_and_leave_the_load_valid() -> None:
-    failures = (Failure(kind="status", count=3, sample="expected status 200, got 500"), Failure(kind="timeout", count=1, sample="x"))
-    found = judged(failures=failures, mean_in_flight=3.0, checks=(CheckCount(name="c", passes=1, fails=2, sample="s"),))
+    failures = (
+        Failure(kind="status", count=3, sample="expected status 200, got 500"),
+        Failure(kind="timeout", count=1, sample="x"),
+    )
+    found = judged(
+        failures=failures,
+        mean_in_flight=3.0,
+        checks=(CheckCount(name="c", passes=1, fails=2, sample="s"),),
+    )
     assert found.validity.state == "valid"
     assert found.errors == {"status": 3, "timeout": 1}
     assert found.failures == failures
@@ -202,9 +270,23 @@ def test_failures_are_told_and_leave_the_load_valid() -> None:
 
 def test_nothing_answered_leaves_no_number_behind() -> None:
     empty = Histogram().to_hdr()
-    found = judged(requests=0, statuses={}, service=empty, response=empty, send_lag=empty, slices=(), total_requests=0, memory_bytes=0)
+    found = judged(
+        requests=0,
+        statuses={},
+        service=empty,
+        response=empty,
+        send_lag=empty,
+        slices=(),
+        total_requests=0,
+        memory_bytes=0,
+    )
     assert found.validity.state == "invalid"
-    absent = (found.response_seconds, found.service_seconds, found.cpu_seconds_per_request, found.memory_bytes)
+    absent = (
+        found.response_seconds,
+        found.service_seconds,
+        found.cpu_seconds_per_request,
+        found.memory_bytes,
+    )
     assert absent == (None,) * 4
     assert found.response_intervals == dict.fromkeys(PERCENTILES)
 
@@ -213,11 +295,23 @@ def test_nothing_answered_leaves_no_number_behind() -> None:
     ("changes", "code", "words"),
     [
         ({"reconnects": 2000}, "reconnects", "2,000 were opened again, 10 % of the requests"),
-        ({"slices": (histogram(times()).to_hdr(), *[Histogram().to_hdr()] * 19)}, "intervals-unsupported", "in 1 of 20 stretches"),
+        (
+            {"slices": (histogram(times()).to_hdr(), *[Histogram().to_hdr()] * 19)},
+            "intervals-unsupported",
+            "in 1 of 20 stretches",
+        ),
         ({"seconds": 0.15}, "window-short", "150 ms only"),
         ({"service": histogram([*times(), 200]).to_hdr()}, "answers-too-fast", "200 ns"),
-        ({"receive_delay": histogram([MS // 4] * REQUESTS).to_hdr()}, "receive-delay", "of the median response time"),
-        ({"response": histogram(times(500)).to_hdr()}, "percentiles-unsupported", "500 answers are too few for p99, p99.9"),
+        (
+            {"receive_delay": histogram([MS // 4] * REQUESTS).to_hdr()},
+            "receive-delay",
+            "of the median response time",
+        ),
+        (
+            {"response": histogram(times(500)).to_hdr()},
+            "percentiles-unsupported",
+            "500 answers are too few for p99, p99.9",
+        ),
     ],
 )
 def test_what_is_odd_is_found(changes: dict[str, Any], code: str, words: str) -> None:
@@ -251,7 +345,9 @@ def test_a_few_reconnects_are_normal() -> None:
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_missing_native_engine_is_said_with_the_cure(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_native_engine_is_said_with_the_cure(
+    there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(native, "available", lambda: there)
     monkeypatch.setattr(native, "missing_reason", lambda: "it was not built; build it")
     found = [finding for finding in judged().findings if finding.code == "engine-native-missing"]
@@ -265,12 +361,19 @@ def test_findings_of_the_plan_come_first() -> None:
 
 
 def closed_with(noted: Finding) -> LoadResult:
-    return judged(plan_of(pace=None, findings=(noted,)), response=None, send_lag=None, scheduled=None)
+    return judged(
+        plan_of(pace=None, findings=(noted,)), response=None, send_lag=None, scheduled=None
+    )
 
 
 @pytest.mark.parametrize(
     ("buckets", "seconds"),
-    [((), ()), ((5,) * 20, (100.0,)), ((5,) * 30, (100.0, 100.0)), ((1,) * 20 + (3,) * 5, (20.0, 60.0))],
+    [
+        ((), ()),
+        ((5,) * 20, (100.0,)),
+        ((5,) * 30, (100.0, 100.0)),
+        ((1,) * 20 + (3,) * 5, (20.0, 60.0)),
+    ],
 )
 def test_right_answers_per_second(buckets: tuple[int, ...], seconds: tuple[float, ...]) -> None:
     assert per_second(buckets) == seconds
@@ -281,7 +384,9 @@ def test_a_distribution_of_nothing_is_none() -> None:
     assert distribution(Histogram()) is None
 
 
-@pytest.mark.parametrize(("count", "at"), [(1000, 0.99), (999, 0.95), (150, 0.9), (20, 0.5), (19, None)])
+@pytest.mark.parametrize(
+    ("count", "at"), [(1000, 0.99), (999, 0.95), (150, 0.9), (20, 0.5), (19, None)]
+)
 def test_the_send_lag_is_judged_where_the_sample_supports_it(count: int, at: float | None) -> None:
     lag, q = send_lag(histogram([1000] * count))
     assert (lag is None) == (at is None)

@@ -20,10 +20,14 @@ def taken_out() -> str:
 
 def test_what_was_taken_out_is_put_in_again(taken_out: str) -> None:
     plain = Request(path="/", headers=(("Accept", "text/html"),))
-    logged_in = Request(path="/me", headers=(("Cookie", f"session={taken_out}"), ("Accept", "text/html")))
+    logged_in = Request(
+        path="/me", headers=(("Cookie", f"session={taken_out}"), ("Accept", "text/html"))
+    )
     by_header = Request(path="/api", headers=(("Authorization", taken_out),))
     assert renewed((plain, logged_in, by_header), {}, ()) == (plain,)
-    found = renewed((plain, logged_in, by_header), {"session": "new"}, (("authorization", "Bearer new"),))
+    found = renewed(
+        (plain, logged_in, by_header), {"session": "new"}, (("authorization", "Bearer new"),)
+    )
     assert [dict(request.headers) for request in found] == [
         {"Accept": "text/html"},
         {"Cookie": "session=new", "Accept": "text/html"},
@@ -33,7 +37,9 @@ def test_what_was_taken_out_is_put_in_again(taken_out: str) -> None:
 
 def test_a_proof_is_made_of_options_and_a_login_needs_leave() -> None:
     assert proof_of("", (), writes=False) == Proof()
-    assert proof_of("/login a=b", ("X-Api-Key: an0ther-s3cret",), writes=True).headers == (("X-Api-Key", "an0ther-s3cret"),)
+    assert proof_of("/login a=b", ("X-Api-Key: an0ther-s3cret",), writes=True).headers == (
+        ("X-Api-Key", "an0ther-s3cret"),
+    )
     assert "an0ther-s3cret" not in redaction.clean("it was an0ther-s3cret")
     with pytest.raises(UsageError, match="a login writes"):
         proof_of("/login a=b", (), writes=False)

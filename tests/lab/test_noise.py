@@ -9,7 +9,10 @@ from whichworker.lab.noise import Noise, race_seconds, verdicts
 from whichworker.probes import stalls
 
 STILL = Noise(
-    stalls={0: stalls.Stalls(900, 60e-6, 0.0004, 0.003), 1: stalls.Stalls(900, 60e-6, 0.002, 0.009)},
+    stalls={
+        0: stalls.Stalls(900, 60e-6, 0.0004, 0.003),
+        1: stalls.Stalls(900, 60e-6, 0.002, 0.009),
+    },
     windows=(1000.0, 1010.0, 995.0, 1005.0, 1000.0, 1008.0, 997.0),
     stolen=0.001,
     foreign=0.01,
@@ -27,11 +30,15 @@ def test_the_worst_core_decides_what_can_be_certified() -> None:
 
 
 def test_a_noisier_machine_needs_longer_races() -> None:
-    loud = msgspec.structs.replace(STILL, windows=(1000.0, 1200.0, 900.0, 1150.0, 880.0, 1100.0, 950.0))
+    loud = msgspec.structs.replace(
+        STILL, windows=(1000.0, 1200.0, 900.0, 1150.0, 880.0, 1100.0, 950.0)
+    )
     assert STILL.spread is not None
     assert loud.spread is not None
     assert race_seconds(loud.spread) > 5 * race_seconds(STILL.spread)
-    assert {finding.code: finding.severity for finding in verdicts(loud)}["race-length"] == "warning"
+    assert {finding.code: finding.severity for finding in verdicts(loud)}[
+        "race-length"
+    ] == "warning"
 
 
 def test_company_is_told_with_the_cure() -> None:

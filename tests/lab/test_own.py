@@ -31,7 +31,9 @@ def asked(options: RaceOptions, here: Path) -> dict[str, Request]:
 
 
 def test_a_status_that_a_load_file_says_is_kept_and_any_other_is_learnt(tmp_path: Path) -> None:
-    (tmp_path / "load.toml").write_text('[[request]]\npath = "/old"\nexpect = "status=301"\n[[request]]\npath = "/"\n')
+    (tmp_path / "load.toml").write_text(
+        '[[request]]\npath = "/old"\nexpect = "status=301"\n[[request]]\npath = "/"\n'
+    )
     found = asked(RaceOptions(requests="load.toml"), tmp_path)
     assert (found["/old"].answer.status, found["/"].answer.status) == (301, None)
 

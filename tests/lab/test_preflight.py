@@ -174,7 +174,9 @@ def test_nothing_listens() -> None:
     with scripted(WHOLE) as scene, socket.create_server(("127.0.0.1", 0)) as closed:
         address = Address("127.0.0.1", closed.getsockname()[1])
         closed.close()
-        elsewhere = Scene(msgspec.structs.replace(scene.run, address=address), scene.server, scene.arm, scene.host)
+        elsewhere = Scene(
+            msgspec.structs.replace(scene.run, address=address), scene.server, scene.arm, scene.host
+        )
         assert attempt(elsewhere, BY_NAME["json"]).kind == "connect"
 
 
@@ -183,10 +185,24 @@ def builtin_bench(folder: Path, *servers: str, what: str = "json") -> Bench:
     directory = folder / "app"
     directory.mkdir(exist_ok=True)
     (directory / "views.py").write_text("")
-    app = App(name="builtin:django", directory=str(directory), python=own_base(), wsgi=builtin.WSGI, asgi=builtin.ASGI)
+    app = App(
+        name="builtin:django",
+        directory=str(directory),
+        python=own_base(),
+        wsgi=builtin.WSGI,
+        asgi=builtin.ASGI,
+    )
     arms = tuple(names.contender(names.parse(server), "3.12", cores=1) for server in servers)
-    question = Question(apps={"3.12": app}, workload=workload(what), arms=arms, budget=budget_of(1.0))
-    made = Environment(python="python", bin="bin", version="1.0", python_version="3.12.1", packages={"django": "6.1"})
+    question = Question(
+        apps={"3.12": app}, workload=workload(what), arms=arms, budget=budget_of(1.0)
+    )
+    made = Environment(
+        python="python",
+        bin="bin",
+        version="1.0",
+        python_version="3.12.1",
+        packages={"django": "6.1"},
+    )
     return Bench(question, {arm.name: made for arm in arms}, folder, folder)
 
 
@@ -203,18 +219,29 @@ def examined(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         if arm.server == "uvicorn":
             raise ServerFailed("start", "it does not start")
         wrong = {
-            "gunicorn-gevent": Outcome(case="slow-async", state="failed", kind="status", evidence="500"),
+            "gunicorn-gevent": Outcome(
+                case="slow-async", state="failed", kind="status", evidence="500"
+            ),
             "waitress": Outcome(case="post", state="failed", kind="body", evidence="199 999 bytes"),
-            "hypercorn": Outcome(case="stream", state="timeout", kind="timeout", evidence="nothing"),
+            "hypercorn": Outcome(
+                case="stream", state="timeout", kind="timeout", evidence="nothing"
+            ),
         }.get(arm.server)
-        return [wrong if wrong and wrong.case == case.name else Outcome(case=case.name) for case in cases]
+        return [
+            wrong if wrong and wrong.case == case.name else Outcome(case=case.name)
+            for case in cases
+        ]
 
     monkeypatch.setattr(preflight, "examine", examine)
     yield asked
 
 
-def test_what_was_asked_is_remembered_unless_the_machine_may_have_made_it(tmp_path: Path, examined: list[str]) -> None:
-    bench = builtin_bench(tmp_path, "waitress", "gunicorn-gevent", "hypercorn", "uvicorn", "gunicorn-sync")
+def test_what_was_asked_is_remembered_unless_the_machine_may_have_made_it(
+    tmp_path: Path, examined: list[str]
+) -> None:
+    bench = builtin_bench(
+        tmp_path, "waitress", "gunicorn-gevent", "hypercorn", "uvicorn", "gunicorn-sync"
+    )
     out, told = preflight.admit(bench, lambda _: None)
     assert [record.arm for record in out] == ["waitress", "hypercorn"]
     assert {failure.kind for record in out for failure in record.failures} == {"conformance"}
@@ -229,27 +256,39 @@ def test_what_was_asked_is_remembered_unless_the_machine_may_have_made_it(tmp_pa
     assert examined == ["hypercorn", "uvicorn"]
 
 
-def test_other_versions_and_other_sources_are_asked_anew(tmp_path: Path, examined: list[str]) -> None:
+def test_other_versions_and_other_sources_are_asked_anew(
+    tmp_path: Path, examined: list[str]
+) -> None:
     bench = builtin_bench(tmp_path, "gunicorn-sync")
     preflight.admit(bench, lambda _: None)
     newer = msgspec.structs.replace(bench.environments["gunicorn-sync"], packages={"django": "6.2"})
-    preflight.admit(msgspec.structs.replace(bench, environments={"gunicorn-sync": newer}), lambda _: None)
+    preflight.admit(
+        msgspec.structs.replace(bench, environments={"gunicorn-sync": newer}), lambda _: None
+    )
     Path(bench.question.app.directory, "views.py").write_text("changed = True\n")
     preflight.admit(bench, lambda _: None)
     preflight.admit(bench, lambda _: None)
     assert examined == ["gunicorn-sync"] * 3
 
 
-def test_async_views_keep_an_arm_out_where_they_are_raced(tmp_path: Path, examined: list[str]) -> None:
-    out, _ = preflight.admit(builtin_bench(tmp_path, "gunicorn-gevent", what="json-async"), lambda _: None)
+def test_async_views_keep_an_arm_out_where_they_are_raced(
+    tmp_path: Path, examined: list[str]
+) -> None:
+    out, _ = preflight.admit(
+        builtin_bench(tmp_path, "gunicorn-gevent", what="json-async"), lambda _: None
+    )
     assert [record.arm for record in out] == ["gunicorn-gevent"]
 
 
 def test_an_own_app_is_asked_nothing_before_a_race(tmp_path: Path, examined: list[str]) -> None:
     bench = builtin_bench(tmp_path, "waitress")
     for changed in ({"name": "mine"}, {"wsgi": "other:application"}):
-        question = msgspec.structs.replace(bench.question, apps={"3.12": msgspec.structs.replace(bench.question.app, **changed)})
-        assert preflight.admit(msgspec.structs.replace(bench, question=question), lambda _: None) == ([], [])
+        question = msgspec.structs.replace(
+            bench.question, apps={"3.12": msgspec.structs.replace(bench.question.app, **changed)}
+        )
+        assert preflight.admit(
+            msgspec.structs.replace(bench, question=question), lambda _: None
+        ) == ([], [])
     assert not examined
 
 
@@ -271,7 +310,9 @@ def test_an_own_app_with_its_server(tmp_path: Path) -> None:
     bench = faulty_bench([("gunicorn-gthread", ""), ("gunicorn-sync", "status")], tmp_path)
     arms = list(preflight.inspect(bench.question, tmp_path, bench.cache, lambda _: None))
     assert [arm.state for arm in arms] == ["passed", "failed"]
-    assert [outcome.case for outcome in arms[0].outcomes] == [case.name for case in own_cases(bench.question.workload)]
+    assert [outcome.case for outcome in arms[0].outcomes] == [
+        case.name for case in own_cases(bench.question.workload)
+    ]
     assert arms[1].failures[0].kind in ("status", "start")
 
 
@@ -286,4 +327,6 @@ def test_a_wrong_answer_is_a_failure_of_its_case(tmp_path: Path) -> None:
     assert arm.state == "failed"
     report = preflight.report(question, [arm], [])
     assert not report.passed
-    assert [finding.code for finding in report.findings if finding.severity == "error"] == ["conformance-answers"]
+    assert [finding.code for finding in report.findings if finding.severity == "error"] == [
+        "conformance-answers"
+    ]

@@ -34,11 +34,16 @@ def test_a_real_server_is_sampled(tmp_path: Path, generator: Generator) -> None:
     bench = faulty_bench([("waitress", "")], tmp_path)
     found = profile(bench, generator, "waitress", 4)
     if not isinstance(found, Profiled):
-        assert os.geteuid(), found.finding.text  # root may look; others only where the kernel lets them
+        assert os.geteuid(), (
+            found.finding.text
+        )  # root may look; others only where the kernel lets them
         return
     assert found.samples > 10
     assert sum(found.functions.values()) <= 1.001
-    assert any("task.py" in function or "channel.py" in function or "faults.py" in function for function in found.functions)
+    assert any(
+        "task.py" in function or "channel.py" in function or "faults.py" in function
+        for function in found.functions
+    )
 
 
 @pytest.mark.servers
@@ -46,12 +51,19 @@ def test_a_loop_that_is_blocked_is_late(tmp_path: Path, generator: Generator) ->
     question = faulty_question([("uvicorn", "")])
     blocked = {"directory": str(PROJECTS), "wsgi": None, "asgi": "bottlenecks:asgi"}
     environment = {"BOTTLENECK": "blocking", "SECONDS": "0.02"}
-    apps = {label: msgspec.structs.replace(app, **blocked, environment=environment) for label, app in question.apps.items()}
-    ok = Workload(name="ok", title="ok", requests=(Request(path="/", answer=Answer(status=200, body=b"ok")),))
+    apps = {
+        label: msgspec.structs.replace(app, **blocked, environment=environment)
+        for label, app in question.apps.items()
+    }
+    ok = Workload(
+        name="ok", title="ok", requests=(Request(path="/", answer=Answer(status=200, body=b"ok")),)
+    )
     question = msgspec.structs.replace(question, apps=apps, workload=ok)
     environments, without = overlays.build(question, places.cache_folder(), lambda _: None)
     assert not without
-    found = profile(Bench(question, environments, tmp_path, places.cache_folder()), generator, "uvicorn", 4)
+    found = profile(
+        Bench(question, environments, tmp_path, places.cache_folder()), generator, "uvicorn", 4
+    )
     if not isinstance(found, Profiled):
         assert os.geteuid(), found.finding.text
         return

@@ -24,11 +24,18 @@ pytestmark = pytest.mark.servers
 
 def question_of(wrong: str = "", *paths: str, learning: Any = "named", **app: Any) -> Question:
     python = own_base()
-    requests = tuple(Request(path=path, answer=Answer(status=None)) for path in paths or ("/a", "/b"))
+    requests = tuple(
+        Request(path=path, answer=Answer(status=None)) for path in paths or ("/a", "/b")
+    )
     return Question(
         apps={
             inspect(python).short_version: App(
-                name="own", directory=str(PROJECTS), python=python, wsgi="own:application", environment={"WRONG": wrong}, **app
+                name="own",
+                directory=str(PROJECTS),
+                python=python,
+                wsgi="own:application",
+                environment={"WRONG": wrong},
+                **app,
             )
         },
         workload=Workload(name="own", title="own", requests=requests, learn=learning),
@@ -43,10 +50,15 @@ def learnt(question: Question, folder: Path, permits: Permits | None = None) -> 
 
 def test_answers_are_learnt_whole(tmp_path: Path) -> None:
     found = learnt(question_of(), tmp_path)
-    assert [one.answer.body for one in found.question.workload.requests] == [b"<p>/a</p>", b"<p>/b</p>"]
+    assert [one.answer.body for one in found.question.workload.requests] == [
+        b"<p>/a</p>",
+        b"<p>/b</p>",
+    ]
     assert not found.findings
     assert not found.question.workload.learn
-    assert learnt(found.question, tmp_path).question is found.question, "what is known is not asked again"
+    assert learnt(found.question, tmp_path).question is found.question, (
+        "what is known is not asked again"
+    )
 
 
 def test_what_changes_is_masked_and_told(tmp_path: Path) -> None:
@@ -78,7 +90,9 @@ def test_an_app_that_connects_elsewhere_is_stopped_and_refused(tmp_path: Path) -
     with pytest.raises(UsageError, match=r"connects to 192\.0\.2\.1:9") as caught:
         learnt(question_of("outbound"), tmp_path)
     assert "--allow-outbound" in caught.value.hint
-    assert learnt(question_of("outbound"), tmp_path, Permits(outbound=True)).question.workload.requests
+    assert learnt(
+        question_of("outbound"), tmp_path, Permits(outbound=True)
+    ).question.workload.requests
 
 
 def test_a_database_that_changes_is_refused(tmp_path: Path) -> None:
@@ -95,7 +109,9 @@ def test_a_database_that_changes_is_refused(tmp_path: Path) -> None:
 
 def test_what_may_write_is_not_sent_without_leave(tmp_path: Path) -> None:
     question = question_of()
-    asked = msgspec.structs.replace(question.workload, requests=(Request(method="POST", path="/a"),))
+    asked = msgspec.structs.replace(
+        question.workload, requests=(Request(method="POST", path="/a"),)
+    )
     with pytest.raises(UsageError, match="may write: nothing was started"):
         learnt(msgspec.structs.replace(question, workload=asked), tmp_path)
 
@@ -104,7 +120,9 @@ def test_an_app_that_does_not_start(tmp_path: Path) -> None:
     question = question_of()
     broken = msgspec.structs.replace(question.app, wsgi="own:nothing")
     with pytest.raises(UsageError, match="does not start") as caught:
-        learnt(msgspec.structs.replace(question, apps={next(iter(question.apps)): broken}), tmp_path)
+        learnt(
+            msgspec.structs.replace(question, apps={next(iter(question.apps)): broken}), tmp_path
+        )
     assert "AttributeError" in caught.value.seen
 
 
@@ -130,8 +148,12 @@ path = "/orders"
 """
 
 
-@pytest.mark.parametrize(("name", "fact"), [("ann", ""), ("bob", "cannot be carried out: POST /login: .*400")])
-def test_a_session_is_carried_out_once_and_what_it_reads_is_asked_with_its_cookies(name: str, fact: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "fact"), [("ann", ""), ("bob", "cannot be carried out: POST /login: .*400")]
+)
+def test_a_session_is_carried_out_once_and_what_it_reads_is_asked_with_its_cookies(
+    name: str, fact: str, tmp_path: Path
+) -> None:
     file = tmp_path / "login.toml"
     file.write_text(LOGIN.replace("NAME", name))
     question = question_of("private", "/orders")
@@ -150,4 +172,8 @@ def test_a_session_that_sends_something_is_not_carried_out_without_leave(tmp_pat
     file = tmp_path / "login.toml"
     file.write_text(LOGIN)
     with pytest.raises(UsageError, match="POST /login may write"):
-        learnt(question_of("private", "/orders"), tmp_path, permits_of(RaceOptions(requests=str(file)), tmp_path))
+        learnt(
+            question_of("private", "/orders"),
+            tmp_path,
+            permits_of(RaceOptions(requests=str(file)), tmp_path),
+        )

@@ -33,19 +33,30 @@ THREADED = "gunicorn-gthread[workers=1,threads=64]"
 
 @contextmanager
 def serving(
-    folder: Path, app: str, server: str, *, beside: bool = True, environment: dict[str, str] | None = None, **options: str
+    folder: Path,
+    app: str,
+    server: str,
+    *,
+    beside: bool = True,
+    environment: dict[str, str] | None = None,
+    **options: str,
 ) -> Iterator[Running]:
     """One server on a built-in app in its larger environment; with its services `beside` it, or the upstream of the test's environment."""
     cache = places.cache_folder()
     asked = RaceOptions(servers=server, **{"workload": "brotli", **options})  # type: ignore[arg-type]
     question, _ = ask(app, asked, folder, cache)
-    arms = tuple(msgspec.structs.replace(arm, environment={**arm.environment, **(environment or {})}) for arm in question.arms)
+    arms = tuple(
+        msgspec.structs.replace(arm, environment={**arm.environment, **(environment or {})})
+        for arm in question.arms
+    )
     question = msgspec.structs.replace(question, arms=arms)
     environments, without = overlays.build(question, cache, lambda _: None)
     assert not without, without
     needs = msgspec.structs.replace(services.needs_of(question), upstream=beside)
     cores = services.cores_of(question.budget)
-    with services.backing(needs, question.apps.values(), cores=cores, folder=folder, cache=cache) as backing:
+    with services.backing(
+        needs, question.apps.values(), cores=cores, folder=folder, cache=cache
+    ) as backing:
         bench = Bench(question, environments, folder, cache, backing)
         with running(bench, question.arms[0]) as run:
             yield run
@@ -59,7 +70,9 @@ def ask_once(run: Running, request: Request) -> tuple[Response, float]:
 
 def known_to(app: str) -> list[Workload]:
     """Every workload of the table that an app has."""
-    return [workload(name, app) for name, row in {**WORKLOADS, **STUDIED}.items() if app in row.apps]
+    return [
+        workload(name, app) for name, row in {**WORKLOADS, **STUDIED}.items() if app in row.apps
+    ]
 
 
 @pytest.mark.parametrize(
@@ -71,14 +84,29 @@ def known_to(app: str) -> list[Workload]:
         (MIXED, "uvicorn", {"WHICHWORKER_MOUNT": "asgi"}),
         (MIXED, "uvicorn", {"WHICHWORKER_MOUNT": "wsgi"}),
     ],
-    ids=["django-gthread", "django-uvicorn", "fastapi-uvicorn", "django-in-fastapi", "wsgi-in-fastapi"],
+    ids=[
+        "django-gthread",
+        "django-uvicorn",
+        "fastapi-uvicorn",
+        "django-in-fastapi",
+        "wsgi-in-fastapi",
+    ],
 )
-def test_every_workload_is_answered_rightly_and_not_too_soon(app: str, server: str, environment: dict[str, str], tmp_path: Path) -> None:
+def test_every_workload_is_answered_rightly_and_not_too_soon(
+    app: str, server: str, environment: dict[str, str], tmp_path: Path
+) -> None:
     asked = [(what, request) for what in known_to(app) for request in what.requests]
     slow = [each for each in asked if each[0].minimum_service_seconds >= 1]
-    with serving(tmp_path, app, server, environment=environment) as run, ThreadPoolExecutor(len(slow)) as pool:
+    with (
+        serving(tmp_path, app, server, environment=environment) as run,
+        ThreadPoolExecutor(len(slow)) as pool,
+    ):
         waiting = [(what, request, pool.submit(ask_once, run, request)) for what, request in slow]
-        quick = [(what, request, ask_once(run, request)) for what, request in asked if (what, request) not in slow]
+        quick = [
+            (what, request, ask_once(run, request))
+            for what, request in asked
+            if (what, request) not in slow
+        ]
         found = [*quick, *((what, request, answer.result()) for what, request, answer in waiting)]
     assert len(found) > 40
     for what, request, (response, seconds) in found:
@@ -86,12 +114,18 @@ def test_every_workload_is_answered_rightly_and_not_too_soon(app: str, server: s
         assert seconds >= what.minimum_service_seconds, what.name
         if (name := what.name.removesuffix("-async")) in GATEWAYS:
             assert msgspec.json.decode(response.body) == {"slept": GATEWAYS[name]}
-            assert seconds >= GATEWAYS[name], "a route takes as long as it says, in its sync and in its async form"
+            assert seconds >= GATEWAYS[name], (
+                "a route takes as long as it says, in its sync and in its async form"
+            )
 
 
-@pytest.mark.parametrize("path", ["/gateway/31", "/gateway-async/31", "/gateway/nan", "/gateway/-1", "/gateway-async/x"])
+@pytest.mark.parametrize(
+    "path", ["/gateway/31", "/gateway-async/31", "/gateway/nan", "/gateway/-1", "/gateway-async/x"]
+)
 @pytest.mark.parametrize("app", [DJANGO, FASTAPI])
-def test_no_route_sleeps_longer_than_half_a_minute(app: str, path: str, served: dict[str, Running]) -> None:
+def test_no_route_sleeps_longer_than_half_a_minute(
+    app: str, path: str, served: dict[str, Running]
+) -> None:
     assert ask_once(served[app], Request(path=path))[0].status in (404, 422)
 
 
@@ -99,7 +133,10 @@ def test_no_route_sleeps_longer_than_half_a_minute(app: str, path: str, served: 
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Running]]:
     """The Django project and the FastAPI app, both by uvicorn."""
     folder = tmp_path_factory.mktemp("served")
-    with serving(folder, DJANGO, "uvicorn", beside=False) as django, serving(folder, FASTAPI, "uvicorn", beside=False) as fastapi:
+    with (
+        serving(folder, DJANGO, "uvicorn", beside=False) as django,
+        serving(folder, FASTAPI, "uvicorn", beside=False) as fastapi,
+    ):
         yield {DJANGO: django, FASTAPI: fastapi}
 
 
@@ -111,7 +148,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Runni
         ("uvicorn", ["fanout", "fanout-reused", "fanout-async", "fanout-async-reused"]),
     ],
 )
-def test_three_calls_are_made_at_once(server: str, names: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_three_calls_are_made_at_once(
+    server: str, names: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with upstream(parties=3) as above:
         monkeypatch.setenv("WHICHWORKER_UPSTREAM", above.url)
         with serving(tmp_path, DJANGO, server, beside=False) as run:
@@ -121,16 +160,31 @@ def test_three_calls_are_made_at_once(server: str, names: list[str], tmp_path: P
                     assert judge_answer(request.answer, response) is None, (name, response)
 
 
-def test_requests_stops_its_loop_and_the_others_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_stops_its_loop_and_the_others_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def two_at_once(name: str, patience_seconds: float) -> list[int]:
         with upstream(parties=2, patience_seconds=patience_seconds) as above:
             monkeypatch.setenv("WHICHWORKER_UPSTREAM", above.url)
-            with serving(tmp_path, DJANGO, "uvicorn[workers=1]", beside=False) as run, ThreadPoolExecutor(2) as pool:
+            with (
+                serving(tmp_path, DJANGO, "uvicorn[workers=1]", beside=False) as run,
+                ThreadPoolExecutor(2) as pool,
+            ):
                 request = workload(name).requests[0]
-                return [found.result()[0].status for found in [pool.submit(ask_once, run, request) for _ in range(2)]]
+                return [
+                    found.result()[0].status
+                    for found in [pool.submit(ask_once, run, request) for _ in range(2)]
+                ]
 
-    assert two_at_once("http-requests-async", 1.0) == [500, 500], "two calls never meet: the second begins when the first has ended"
-    for name in ("http-httpx-async", "http-httpx-async-reused", "http-aiohttp-async", "http-aiohttp-async-reused"):
+    assert two_at_once("http-requests-async", 1.0) == [500, 500], (
+        "two calls never meet: the second begins when the first has ended"
+    )
+    for name in (
+        "http-httpx-async",
+        "http-httpx-async-reused",
+        "http-aiohttp-async",
+        "http-aiohttp-async-reused",
+    ):
         assert two_at_once(name, 20.0) == [200, 200], name
 
 
@@ -146,7 +200,9 @@ def test_requests_stops_its_loop_and_the_others_do_not(tmp_path: Path, monkeypat
         (FASTAPI, "uvicorn", "http-aiohttp-async"),
     ],
 )
-def test_a_reused_client_keeps_its_connection(app: str, server: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reused_client_keeps_its_connection(
+    app: str, server: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened = {}
     with upstream() as above:
         monkeypatch.setenv("WHICHWORKER_UPSTREAM", above.url)
@@ -181,10 +237,27 @@ def test_the_circus_behind_fastapi(tmp_path: Path, generator: Generator) -> None
     assert all((check.passes, check.fails) == (4, 0) for check in tally.checks)
 
 
-@pytest.mark.parametrize(("app", "server"), [(DJANGO, THREADED), (DJANGO, "uvicorn"), (FASTAPI, "uvicorn")])
+@pytest.mark.parametrize(
+    ("app", "server"), [(DJANGO, THREADED), (DJANGO, "uvicorn"), (FASTAPI, "uvicorn")]
+)
 def test_rows_from_postgres_and_values_from_redis(app: str, server: str, tmp_path: Path) -> None:
-    names = ["query-json", "query-html", "troupe", "clowncollege", "real-cache-hit", "real-cache-set"]
-    with serving(tmp_path, app, server, beside=False, database="postgres", cache="redis", workload="troupe-async") as run:
+    names = [
+        "query-json",
+        "query-html",
+        "troupe",
+        "clowncollege",
+        "real-cache-hit",
+        "real-cache-set",
+    ]
+    with serving(
+        tmp_path,
+        app,
+        server,
+        beside=False,
+        database="postgres",
+        cache="redis",
+        workload="troupe-async",
+    ) as run:
         for what in known_to(app):
             if any(what.name.startswith(name) for name in names):
                 for request in what.requests * 2:

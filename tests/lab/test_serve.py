@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from whichworker.errors import UsageError
-from whichworker.lab.serve import ANCHOR_BYTES, Follower, choose_addresses, is_free, parse_bind, parse_cores
+from whichworker.lab.serve import (
+    ANCHOR_BYTES,
+    Follower,
+    choose_addresses,
+    is_free,
+    parse_bind,
+    parse_cores,
+)
 from whichworker.model import Address
 
 
@@ -48,12 +55,17 @@ def test_any_other_address_is_refused_with_a_hint(text: str, fact: str, hint: st
     assert hint in caught.value.hint
 
 
-@pytest.mark.parametrize(("text", "cores"), [("0", (0,)), ("2,0", (0, 2)), ("0-2", (0, 1, 2)), ("0,1-2,2", (0, 1, 2))])
+@pytest.mark.parametrize(
+    ("text", "cores"), [("0", (0,)), ("2,0", (0, 2)), ("0-2", (0, 1, 2)), ("0,1-2,2", (0, 1, 2))]
+)
 def test_a_list_of_cores(text: str, cores: tuple[int, ...]) -> None:
     assert parse_cores(text, {0, 1, 2}) == cores
 
 
-@pytest.mark.parametrize(("text", "fact"), [("4", "core 4 cannot"), ("two", "not a list"), ("2-0", "not a list"), ("0,", "not a list")])
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [("4", "core 4 cannot"), ("two", "not a list"), ("2-0", "not a list"), ("0,", "not a list")],
+)
 def test_other_cores_are_refused(text: str, fact: str) -> None:
     with pytest.raises(UsageError, match=fact) as caught:
         parse_cores(text, {0, 1, 2})
@@ -73,7 +85,9 @@ def free_but(*taken: int) -> Callable[[Address], bool]:
         (2, Address("127.0.0.1", 9000), (8000,), [9000, 9001]),
     ],
 )
-def test_the_ports_that_are_chosen(count: int, bound: Address | None, taken: tuple[int, ...], ports: list[int]) -> None:
+def test_the_ports_that_are_chosen(
+    count: int, bound: Address | None, taken: tuple[int, ...], ports: list[int]
+) -> None:
     assert [address.port for address in choose_addresses(count, bound, free_but(*taken))] == ports
 
 

@@ -46,7 +46,12 @@ def until(supervisor: Supervisor, name: str, state: str, *, restarts: int = 0) -
 
 
 def ask(supervisor: Supervisor, name: str) -> int:
-    return fetch(supervisor.addresses[name], supervisor.bench.question.workload.requests[0], "localhost", timeout=5).status
+    return fetch(
+        supervisor.addresses[name],
+        supervisor.bench.question.workload.requests[0],
+        "localhost",
+        timeout=5,
+    ).status
 
 
 def master_of(supervisor: Supervisor, name: str) -> int:
@@ -58,7 +63,9 @@ def master_of(supervisor: Supervisor, name: str) -> int:
 def nothing_is_left(supervisor: Supervisor, folder: Path) -> bool:
     ports = [address.port for address in supervisor.addresses.values()]
     files = [path for path in folder.rglob("*") if path.is_file()]
-    return not processes_with(f"TMPDIR={folder}") and not any(map(is_listening, ports)) and not files
+    return (
+        not processes_with(f"TMPDIR={folder}") and not any(map(is_listening, ports)) and not files
+    )
 
 
 def test_each_serves_at_its_own_address_and_nothing_is_left(tmp_path: Path) -> None:
@@ -68,7 +75,14 @@ def test_each_serves_at_its_own_address_and_nothing_is_left(tmp_path: Path) -> N
             until(supervisor, arm.name, "up")
             assert [ask(supervisor, arm.name) for _ in range(3)] == [200] * 3
         # One worker may answer before the other has been started.
-        wait_for(lambda: {service.name: service.processes for service in supervisor.status().services}["gunicorn-sync[workers=2]"] == 3)
+        wait_for(
+            lambda: (
+                {service.name: service.processes for service in supervisor.status().services}[
+                    "gunicorn-sync[workers=2]"
+                ]
+                == 3
+            )
+        )
         services = {service.name: service for service in supervisor.status().services}
         assert services["waitress"].processes == 1
         assert services["gunicorn-sync[workers=2]"].processes == 3
@@ -141,14 +155,18 @@ def test_stopping_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
 def test_an_arm_without_an_environment_is_shown_as_failed(tmp_path: Path) -> None:
     bench = faulty_bench([("waitress", ""), ("gunicorn-sync", "")], tmp_path)
     addresses = {arm.name: Address("127.0.0.1", free_port()) for arm in bench.question.arms}
-    with Supervisor(bench, addresses, {"gunicorn-sync": "no such version\nhint: another"}) as supervisor:
+    with Supervisor(
+        bench, addresses, {"gunicorn-sync": "no such version\nhint: another"}
+    ) as supervisor:
         until(supervisor, "waitress", "up")
         services = supervisor.status().services
     assert [service.state for service in services] == ["up", "failed"]
     assert services[1].failure.startswith("no such version")
 
 
-def test_a_fault_of_the_tool_is_no_fault_of_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_the_tool_is_no_fault_of_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench = faulty_bench([("waitress", "")], tmp_path)
     monkeypatch.setattr(supervise, "serving", broken)
     supervisor = supervisor_of(bench)
@@ -157,7 +175,9 @@ def test_a_fault_of_the_tool_is_no_fault_of_a_server(tmp_path: Path, monkeypatch
 
 
 def segments(supervisor: Supervisor, name: str) -> int | None:
-    (traffic,) = [service.traffic for service in supervisor.status().services if service.name == name]
+    (traffic,) = [
+        service.traffic for service in supervisor.status().services if service.name == name
+    ]
     return traffic.segments_received if traffic else None
 
 

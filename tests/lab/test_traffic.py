@@ -15,7 +15,9 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-def exchange(server: socket.socket, requests: int, *, close: bool) -> tuple[socket.socket, socket.socket]:
+def exchange(
+    server: socket.socket, requests: int, *, close: bool
+) -> tuple[socket.socket, socket.socket]:
     """One connection with some requests, each answered before the next."""
     client = socket.create_connection(server.getsockname())
     accepted, _ = server.accept()
@@ -52,8 +54,12 @@ def test_open_and_ended_connections_are_both_counted() -> None:
                 assert found.connections == 6
                 assert found.segments_received == 5 * 3 + 4
                 received, sent = (5 * 3 + 4) * len(REQUEST), (5 * 3 + 4) * len(ANSWER)
-                assert received <= found.bytes_received <= received + 6, "the end of a connection is a byte to TCP"
-                assert sent - len(ANSWER) <= found.bytes_sent <= sent + 6, "the last answer may not be acknowledged yet"
+                assert received <= found.bytes_received <= received + 6, (
+                    "the end of a connection is a byte to TCP"
+                )
+                assert sent - len(ANSWER) <= found.bytes_sent <= sent + 6, (
+                    "the last answer may not be acknowledged yet"
+                )
                 assert found.complete
 
 
@@ -72,11 +78,20 @@ def test_counts_never_shrink() -> None:
 
 
 def test_other_ports_do_not_count() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_server(("127.0.0.1", 0)) as other:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_server(("127.0.0.1", 0)) as other,
+    ):
         port = server.getsockname()[1]
         with Counter([port]) as counter:
             exchange(other, 1, close=True)
-            assert counter.read()[port] == Traffic(connections_open=0, connections=0, segments_received=0, bytes_received=0, bytes_sent=0)
+            assert counter.read()[port] == Traffic(
+                connections_open=0,
+                connections=0,
+                segments_received=0,
+                bytes_received=0,
+                bytes_sent=0,
+            )
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 71, b"\0" * 72, b"\1" * 72, b"\1" * 74])

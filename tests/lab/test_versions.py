@@ -35,7 +35,9 @@ def versions_that_answered(bench: Bench) -> Mapping[str, str]:
     for arm in bench.question.arms:
         with running(bench, arm) as run:
             program = Path(f"/proc/{run.launch.pids()[-1]}/exe").readlink()
-        out = subprocess.run([program, "-V"], capture_output=True, text=True, check=True, timeout=30).stdout
+        out = subprocess.run(
+            [program, "-V"], capture_output=True, text=True, check=True, timeout=30
+        ).stdout
         found[arm.name] = out.split()[1]
     return found
 
@@ -63,4 +65,9 @@ def test_two_versions_of_one_server(tmp_path: Path) -> None:
         assert environment.version == version
         program = shutil.which("granian", path=environment.bin)
         assert program is not None
-        assert version in subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=30).stdout
+        assert (
+            version
+            in subprocess.run(
+                [program, "--version"], capture_output=True, text=True, check=True, timeout=30
+            ).stdout
+        )

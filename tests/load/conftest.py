@@ -26,7 +26,9 @@ class Listener:
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
         name = self._sock.getsockname()
-        self.address = Address("", 0, name) if isinstance(name, str) else Address("127.0.0.1", name[1])
+        self.address = (
+            Address("", 0, name) if isinstance(name, str) else Address("127.0.0.1", name[1])
+        )
 
     def _accept(self) -> None:
         while True:

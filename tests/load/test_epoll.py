@@ -38,7 +38,12 @@ def replying(*pieces: bytes, close: bool = False) -> Callable[[socket.socket], N
 
 
 def ask(
-    address: Address, *requests: Request, connections: int = 3, window: float = 0.2, deadline: float = 5.0, settle: float = 0.02
+    address: Address,
+    *requests: Request,
+    connections: int = 3,
+    window: float = 0.2,
+    deadline: float = 5.0,
+    settle: float = 0.02,
 ) -> Tally:
     load = Load(
         address=address,
@@ -80,7 +85,9 @@ def test_right_answers_are_counted(start: Start) -> None:
     assert tally.cpu_seconds > 0
     assert tally.run_delay_seconds >= 0
     assert histogram.mean is not None
-    assert tally.mean_in_flight == pytest.approx(tally.requests * histogram.mean / 1e9 / tally.seconds, rel=0.25)
+    assert tally.mean_in_flight == pytest.approx(
+        tally.requests * histogram.mean / 1e9 / tally.seconds, rel=0.25
+    )
 
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -88,18 +95,32 @@ ODD_BUT_RIGHT = {
     "in two pieces": (replying(HELLO[:30], HELLO[30:]), Request(answer=RIGHT)),
     "body apart": (replying(HELLO[:-5], HELLO[-5:]), Request(answer=RIGHT)),
     "chunked": (replying(CHUNKED + b"5\r\nhello\r\n0\r\n\r\n"), Request(answer=RIGHT)),
-    "chunked in pieces": (replying(CHUNKED, b"2\r\nhe\r\n", b"3\r\nllo\r\n", b"0\r\n\r\n"), Request(answer=RIGHT)),
+    "chunked in pieces": (
+        replying(CHUNKED, b"2\r\nhe\r\n", b"3\r\nllo\r\n", b"0\r\n\r\n"),
+        Request(answer=RIGHT),
+    ),
     "interim": (replying(b"HTTP/1.1 100 Continue\r\n\r\n" + HELLO), Request(answer=RIGHT)),
-    "big": (replying(b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + BIG), Request(answer=Answer(body=BIG))),
+    "big": (
+        replying(b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + BIG),
+        Request(answer=Answer(body=BIG)),
+    ),
     "any body": (replying(HELLO), Request()),
     "head": (replying(HELLO[:-5]), Request(method="HEAD")),
-    "no content": (replying(b"HTTP/1.1 204 No Content\r\n\r\n"), Request(answer=Answer(status=204, body=b""))),
-    "expected error": (replying(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"), Request(answer=Answer(status=404))),
+    "no content": (
+        replying(b"HTTP/1.1 204 No Content\r\n\r\n"),
+        Request(answer=Answer(status=204, body=b"")),
+    ),
+    "expected error": (
+        replying(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"),
+        Request(answer=Answer(status=404)),
+    ),
 }
 
 
 @pytest.mark.parametrize(("handler", "request_"), ODD_BUT_RIGHT.values(), ids=ODD_BUT_RIGHT)
-def test_odd_but_right(start: Start, handler: Callable[[socket.socket], None], request_: Request) -> None:
+def test_odd_but_right(
+    start: Start, handler: Callable[[socket.socket], None], request_: Request
+) -> None:
     tally = ask(start(handler), request_)
     assert tally.failures == ()
     assert tally.requests == sum(tally.per_bucket) > 0
@@ -110,13 +131,17 @@ def test_odd_but_right(start: Start, handler: Callable[[socket.socket], None], r
 ENDING = {
     "said": replying(HELLO.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), close=True),
     "not said": replying(HELLO, close=True),
-    "close-delimited": replying(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n", b"hello", close=True),
+    "close-delimited": replying(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n", b"hello", close=True
+    ),
     "HTTP/1.0": replying(HELLO.replace(b"HTTP/1.1", b"HTTP/1.0"), close=True),
 }
 
 
 @pytest.mark.parametrize("handler", ENDING.values(), ids=ENDING)
-def test_a_connection_for_each_request(start: Start, handler: Callable[[socket.socket], None]) -> None:
+def test_a_connection_for_each_request(
+    start: Start, handler: Callable[[socket.socket], None]
+) -> None:
     tally = ask(start(handler))
     assert tally.failures == ()
     assert tally.requests > 0
@@ -151,20 +176,38 @@ FAILING = {
         "body",
         "GET /hi: expected a body of 5 bytes, got 5; from byte 1 on expected 'ello', got 'allo'",
     ),
-    "garbage": (replying(b"SSH-2.0-OpenSSH\r\n"), "framing", "GET /hi: not a status line: 'SSH-2.0-OpenSSH\\r\\n'"),
+    "garbage": (
+        replying(b"SSH-2.0-OpenSSH\r\n"),
+        "framing",
+        "GET /hi: not a status line: 'SSH-2.0-OpenSSH\\r\\n'",
+    ),
     "both framings": (
         replying(CHUNKED.replace(b"\r\n\r\n", b"\r\nContent-Length: 5\r\n\r\n")),
         "framing",
         "GET /hi: both a transfer-encoding and a content-length",
     ),
-    "too much": (replying(HELLO + b"!"), "framing", "GET /hi: bytes after the end of the answer: b'!'"),
-    "half": (replying(HELLO[:-2], close=True), "reset", "GET /hi: connection closed after a part of the answer"),
-    "nothing": (replying(close=True), "reset", "GET /hi: connection closed before any byte of the answer"),
+    "too much": (
+        replying(HELLO + b"!"),
+        "framing",
+        "GET /hi: bytes after the end of the answer: b'!'",
+    ),
+    "half": (
+        replying(HELLO[:-2], close=True),
+        "reset",
+        "GET /hi: connection closed after a part of the answer",
+    ),
+    "nothing": (
+        replying(close=True),
+        "reset",
+        "GET /hi: connection closed before any byte of the answer",
+    ),
 }
 
 
 @pytest.mark.parametrize(("handler", "kind", "sample"), FAILING.values(), ids=FAILING)
-def test_a_flood_of_failures_ends_the_run(start: Start, handler: Callable[[socket.socket], None], kind: str, sample: str) -> None:
+def test_a_flood_of_failures_ends_the_run(
+    start: Start, handler: Callable[[socket.socket], None], kind: str, sample: str
+) -> None:
     tally = ask(start(handler), window=600.0)
     assert [(failure.kind, failure.sample) for failure in tally.failures] == [(kind, sample)]
     assert tally.failures[0].count >= 100
@@ -249,7 +292,9 @@ def test_a_large_request_is_sent_in_parts(start: Start) -> None:
             seen.append(total)
             sock.sendall(HELLO)
 
-    tally = ask(start(handler), Request(method="POST", body=body, answer=RIGHT), connections=2, window=0.4)
+    tally = ask(
+        start(handler), Request(method="POST", body=body, answer=RIGHT), connections=2, window=0.4
+    )
     assert tally.failures == ()
     assert set(seen) == {len(body)}
 
@@ -264,7 +309,8 @@ def test_the_mix_is_the_declared_one(start: Start) -> None:
             sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + path)
 
     requests = tuple(
-        Request(path=path, weight=weight, answer=Answer(body=path.encode())) for path, weight in (("/a", 3), ("/b", 1), ("/c", 0))
+        Request(path=path, weight=weight, answer=Answer(body=path.encode()))
+        for path, weight in (("/a", 3), ("/b", 1), ("/c", 0))
     )
     tally = ask(start(handler), *requests, connections=1)
     assert tally.failures == ()
@@ -302,16 +348,30 @@ def test_a_limit_is_kept_exactly_and_ends_the_run(start: Start, close: bool, sev
     def handler(sock: socket.socket) -> None:
         while sock.recv(65536):
             seen.append(1)
-            sock.sendall(HELLO.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") if close else HELLO)
+            sock.sendall(
+                HELLO.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") if close else HELLO
+            )
             if close:
                 return
 
     requests = (Request(path="/a", answer=RIGHT), Request(path="/b", answer=RIGHT))[: 1 + several]
     load = Load(
-        address=start(handler), host="localhost", requests=requests, connections=7, settle_seconds=0.0, window_seconds=60.0, limit=200
+        address=start(handler),
+        host="localhost",
+        requests=requests,
+        connections=7,
+        settle_seconds=0.0,
+        window_seconds=60.0,
+        limit=200,
     )
     tally = run(load, lambda opens, closes: None)
-    assert tally.requests == tally.total_requests == len(seen) == sum(tally.per_request.values()) == 200
+    assert (
+        tally.requests
+        == tally.total_requests
+        == len(seen)
+        == sum(tally.per_request.values())
+        == 200
+    )
     assert tally.attempts == 200
     assert tally.seconds < 30
     assert sum(tally.per_bucket) == 200

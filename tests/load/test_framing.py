@@ -8,16 +8,55 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whichworker.load.framing import HEAD_LIMIT_BYTES, FramingError, Response, ResponseParser, TruncatedError, parse_head
+from whichworker.load.framing import (
+    HEAD_LIMIT_BYTES,
+    FramingError,
+    Response,
+    ResponseParser,
+    TruncatedError,
+    parse_head,
+)
 
 OK = b"HTTP/1.1 200 OK\r\n"
 GIVEN = [  # name, method, bytes, status, body, framing, keep alive
     ("length", "GET", OK + b"Content-Length: 5\r\n\r\nhello", 200, b"hello", "length", True),
     ("length zero", "GET", OK + b"Content-Length: 0\r\n\r\n", 200, b"", "length", True),
-    ("same length twice", "GET", OK + b"Content-Length: 2\r\ncontent-length: 2\r\n\r\nhi", 200, b"hi", "length", True),
-    ("no reason", "GET", b"HTTP/1.1 404\r\nContent-Length: 2\r\n\r\nno", 404, b"no", "length", True),
-    ("close", "GET", OK + b"Connection: close\r\nContent-Length: 2\r\n\r\nhi", 200, b"hi", "length", False),
-    ("close among tokens", "GET", OK + b"Connection: a, Close\r\nContent-Length: 2\r\n\r\nhi", 200, b"hi", "length", False),
+    (
+        "same length twice",
+        "GET",
+        OK + b"Content-Length: 2\r\ncontent-length: 2\r\n\r\nhi",
+        200,
+        b"hi",
+        "length",
+        True,
+    ),
+    (
+        "no reason",
+        "GET",
+        b"HTTP/1.1 404\r\nContent-Length: 2\r\n\r\nno",
+        404,
+        b"no",
+        "length",
+        True,
+    ),
+    (
+        "close",
+        "GET",
+        OK + b"Connection: close\r\nContent-Length: 2\r\n\r\nhi",
+        200,
+        b"hi",
+        "length",
+        False,
+    ),
+    (
+        "close among tokens",
+        "GET",
+        OK + b"Connection: a, Close\r\nContent-Length: 2\r\n\r\nhi",
+        200,
+        b"hi",
+        "length",
+        False,
+    ),
     ("1.0", "GET", b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", 200, b"hi", "length", False),
     (
         "1.0 kept alive",
@@ -28,11 +67,20 @@ GIVEN = [  # name, method, bytes, status, body, framing, keep alive
         "length",
         True,
     ),
-    ("chunked", "GET", OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 200, b"hello", "chunked", True),
+    (
+        "chunked",
+        "GET",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        200,
+        b"hello",
+        "chunked",
+        True,
+    ),
     (
         "chunks, extension, trailer",
         "GET",
-        OK + b"Transfer-Encoding: Chunked\r\n\r\n3;a=b\r\nhel\r\n02 \r\nlo\r\n0\r\nX-Sum: 1\r\n\r\n",
+        OK
+        + b"Transfer-Encoding: Chunked\r\n\r\n3;a=b\r\nhel\r\n02 \r\nlo\r\n0\r\nX-Sum: 1\r\n\r\n",
         200,
         b"hello",
         "chunked",
@@ -49,11 +97,21 @@ GIVEN = [  # name, method, bytes, status, body, framing, keep alive
     ),
     ("head", "HEAD", OK + b"Content-Length: 5\r\n\r\n", 200, b"", "none", True),
     ("204", "GET", b"HTTP/1.1 204 No Content\r\n\r\n", 204, b"", "none", True),
-    ("304", "GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", 304, b"", "none", True),
+    (
+        "304",
+        "GET",
+        b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n",
+        304,
+        b"",
+        "none",
+        True,
+    ),
     (
         "interim",
         "GET",
-        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK + b"Content-Length: 2\r\n\r\nhi",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+        + OK
+        + b"Content-Length: 2\r\n\r\nhi",
         200,
         b"hi",
         "length",
@@ -79,11 +137,17 @@ REFUSED = [
     ("negative length", OK + b"Content-Length: -5\r\n\r\nhello"),
     ("signed length", OK + b"Content-Length: +5\r\n\r\nhello"),
     ("empty length", OK + b"Content-Length:\r\n\r\nhello"),
-    ("length with digits of another script", OK + "Content-Length: \u00b2\r\n\r\nhi".encode("latin-1")),
+    (
+        "length with digits of another script",
+        OK + "Content-Length: \u00b2\r\n\r\nhi".encode("latin-1"),
+    ),
     ("length above the limit", OK + b"Content-Length: 999999999999\r\n\r\n"),
     ("length of twenty digits", OK + b"Content-Length: 99999999999999999999\r\n\r\n"),
     ("unknown coding", OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
-    ("chunked twice", OK + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    (
+        "chunked twice",
+        OK + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ),
     ("chunked in 1.0", b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
     ("chunk size is no number", OK + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n"),
     ("chunk size with a prefix", OK + b"Transfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n"),
@@ -100,19 +164,32 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("method", "data", "status", "body", "framing", "keep_alive"), [c[1:] for c in GIVEN], ids=[c[0] for c in GIVEN])
-def test_answers_at_every_split(method: str, data: bytes, status: int, body: bytes, framing: str, keep_alive: bool) -> None:
+@pytest.mark.parametrize(
+    ("method", "data", "status", "body", "framing", "keep_alive"),
+    [c[1:] for c in GIVEN],
+    ids=[c[0] for c in GIVEN],
+)
+def test_answers_at_every_split(
+    method: str, data: bytes, status: int, body: bytes, framing: str, keep_alive: bool
+) -> None:
     for at in range(1, len(data)):
         parser = ResponseParser(method)
         assert parser.feed(data[:at]) is None, data[:at]
         response = parser.feed(data[at:])
         assert response is not None
-        assert (response.status, response.body, response.framing, response.keep_alive) == (status, body, framing, keep_alive)
+        assert (response.status, response.body, response.framing, response.keep_alive) == (
+            status,
+            body,
+            framing,
+            keep_alive,
+        )
         assert parser.leftover == b""
         assert parser.finish() is response
 
 
-@pytest.mark.parametrize(("method", "data"), [(case[1], case[2]) for case in GIVEN], ids=[case[0] for case in GIVEN])
+@pytest.mark.parametrize(
+    ("method", "data"), [(case[1], case[2]) for case in GIVEN], ids=[case[0] for case in GIVEN]
+)
 def test_byte_by_byte_and_left_over(method: str, data: bytes) -> None:
     parser = ResponseParser(method)
     seen = [parser.feed(data[at : at + 1]) for at in range(len(data))]
@@ -142,7 +219,13 @@ def test_close_delimited() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"HTTP/1.1 2", OK + b"Content-Length: 5\r\n\r\nhel", OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nh"]
+    "data",
+    [
+        b"",
+        b"HTTP/1.1 2",
+        OK + b"Content-Length: 5\r\n\r\nhel",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nh",
+    ],
 )
 def test_truncated(data: bytes) -> None:
     parser = ResponseParser("GET")
@@ -151,7 +234,14 @@ def test_truncated(data: bytes) -> None:
         parser.finish()
 
 
-@pytest.mark.parametrize("data", [b"Content-Length: 6\r\n\r\n", b"\r\nsixsix", b"Transfer-Encoding: chunked\r\n\r\n3\r\nsix\r\n3\r\n"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"Content-Length: 6\r\n\r\n",
+        b"\r\nsixsix",
+        b"Transfer-Encoding: chunked\r\n\r\n3\r\nsix\r\n3\r\n",
+    ],
+)
 def test_body_limit(data: bytes) -> None:
     with pytest.raises(FramingError, match="body above 5 bytes"):
         ResponseParser("GET", body_limit=5).feed(OK + data)
@@ -183,12 +273,25 @@ def feed_in_pieces(parser: ResponseParser, data: bytes, cuts: list[int]) -> Resp
     chunked=st.booleans(),
     cuts=st.lists(st.integers(0, 400), max_size=6),
 )
-def test_round_trip(status: int, headers: list[tuple[str, str]], pieces: list[bytes], chunked: bool, cuts: list[int]) -> None:
+def test_round_trip(
+    status: int, headers: list[tuple[str, str]], pieces: list[bytes], chunked: bool, cuts: list[int]
+) -> None:
     body = b"".join(pieces)
     framing = ("Transfer-Encoding", "chunked") if chunked else ("Content-Length", str(len(body)))
-    lines = [f"HTTP/1.1 {status} Because", *(f"{name}: {value}" for name, value in [*headers, framing]), "", ""]
-    wire = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n" if chunked else body
-    response = feed_in_pieces(ResponseParser("GET"), "\r\n".join(lines).encode("latin-1") + wire, cuts)
+    lines = [
+        f"HTTP/1.1 {status} Because",
+        *(f"{name}: {value}" for name, value in [*headers, framing]),
+        "",
+        "",
+    ]
+    wire = (
+        b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+        if chunked
+        else body
+    )
+    response = feed_in_pieces(
+        ResponseParser("GET"), "\r\n".join(lines).encode("latin-1") + wire, cuts
+    )
     assert response is not None
     assert (response.status, response.body, response.keep_alive) == (status, body, True)
     assert response.headers[:-1] == tuple((name.lower(), value) for name, value in headers)
@@ -202,7 +305,9 @@ def test_round_trip(status: int, headers: list[tuple[str, str]], pieces: list[by
     method=st.sampled_from(["GET", "HEAD"]),
     cuts=st.lists(st.integers(0, 260), max_size=5),
 )
-def test_any_bytes_raise_framing_errors_only(base: bytes, at: int, noise: bytes, gone: int, method: str, cuts: list[int]) -> None:
+def test_any_bytes_raise_framing_errors_only(
+    base: bytes, at: int, noise: bytes, gone: int, method: str, cuts: list[int]
+) -> None:
     data = base[:at] + noise + base[at + gone :]
     parser = ResponseParser(method)
     try:

@@ -31,9 +31,19 @@ def hello(sock: socket.socket) -> None:
         sock.sendall(HELLO)
 
 
-def load_of(address: Address, window: float = 0.1, engine: Literal["auto", "epoll"] = "auto") -> Load:
+def load_of(
+    address: Address, window: float = 0.1, engine: Literal["auto", "epoll"] = "auto"
+) -> Load:
     request = Request(answer=Answer(body=b"hello"))
-    return Load(address=address, host="h", requests=(request,), connections=2, settle_seconds=0.02, window_seconds=window, engine=engine)
+    return Load(
+        address=address,
+        host="h",
+        requests=(request,),
+        connections=2,
+        settle_seconds=0.02,
+        window_seconds=window,
+        engine=engine,
+    )
 
 
 def is_gone(pid: int) -> bool:
@@ -54,7 +64,9 @@ def test_two_loads_one_process(start: Start) -> None:
         assert os.sched_getaffinity(pid) == set(CORES)
         assert os.getsid(pid) == pid
         for _ in range(2):
-            tally = running.run(load_of(address), lambda opens, closes: windows.append((opens, closes)))
+            tally = running.run(
+                load_of(address), lambda opens, closes: windows.append((opens, closes))
+            )
             assert tally.requests > 0
             assert tally.failures == ()
     assert [closes - opens for opens, closes in windows] == [100_000_000] * 2
@@ -68,7 +80,10 @@ def test_a_killed_process_is_a_failure(start: Start) -> None:
         running.start(CORES)
         pid = pid_of(running)
         with pytest.raises(GeneratorFailed, match=r"ended \(exit status -9\)"):
-            running.run(load_of(start(hello), window=600), lambda opens, closes: os.kill(pid, signal.SIGKILL))
+            running.run(
+                load_of(start(hello), window=600),
+                lambda opens, closes: os.kill(pid, signal.SIGKILL),
+            )
         assert is_gone(pid)
         with pytest.raises(GeneratorFailed, match="not running"):
             running.run(load_of(start(hello)), lambda opens, closes: None)
@@ -89,7 +104,9 @@ def test_a_crash_shows_its_trace() -> None:
     with Generator() as running:
         running.start(CORES)
         with pytest.raises(GeneratorFailed, match="exit status 1") as caught:
-            running.run(load_of(Address("no such address", 1), engine="epoll"), lambda opens, closes: None)
+            running.run(
+                load_of(Address("no such address", 1), engine="epoll"), lambda opens, closes: None
+            )
     assert "Traceback" in caught.value.seen
 
 
@@ -133,12 +150,16 @@ def test_cores_that_are_not_there() -> None:
 def test_serving_ends_with_stdin(start: Start) -> None:
     words = io.BytesIO()
     child.serve(io.BytesIO(msgspec.json.encode(child.Whole(load_of(start(hello)))) + b"\n"), words)
-    said = [type(msgspec.json.decode(line, type=child.Word)) for line in words.getvalue().splitlines()]
+    said = [
+        type(msgspec.json.decode(line, type=child.Word)) for line in words.getvalue().splitlines()
+    ]
     assert said == [child.Ready, child.Opens, child.Done]
 
 
 def test_another_parent_is_refused() -> None:
     # In a process of its own, as the request to be killed with the parent cannot be taken back.
     code = "from whichworker.load.child import main; main(1, (0,))"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
     assert (ended.returncode, ended.stderr) == (1, "the process that started this one is gone\n")

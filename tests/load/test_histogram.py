@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from whichworker.load.histogram import HIGHEST_NS, Histogram
 
-VALUES = st.lists(st.one_of(st.integers(0, 5000), st.integers(0, HIGHEST_NS)), min_size=1, max_size=60)
+VALUES = st.lists(
+    st.one_of(st.integers(0, 5000), st.integers(0, HIGHEST_NS)), min_size=1, max_size=60
+)
 SHARES = (0.0, 0.5, 0.9, 0.99, 0.999, 1.0)
 
 
@@ -34,9 +36,15 @@ def test_percentile_is_the_nearest_rank_within_a_thousandth(values: list[int], q
 @given(VALUES)
 def test_extremes_mean_and_stdev(values: list[int]) -> None:
     histogram = histogram_of(values)
-    assert (histogram.count, histogram.min, histogram.max) == (len(values), min(values), max(values))
+    assert (histogram.count, histogram.min, histogram.max) == (
+        len(values),
+        min(values),
+        max(values),
+    )
     assert histogram.mean == pytest.approx(statistics.fmean(values), rel=1e-3)
-    assert histogram.stdev == pytest.approx(statistics.pstdev(values), rel=1e-2, abs=max(values) * 1e-3)
+    assert histogram.stdev == pytest.approx(
+        statistics.pstdev(values), rel=1e-2, abs=max(values) * 1e-3
+    )
 
 
 @given(VALUES, VALUES)
@@ -76,7 +84,13 @@ def test_exchange_loses_nothing(values: list[int]) -> None:
 
 def test_nothing_recorded() -> None:
     histogram = Histogram()
-    assert (histogram.min, histogram.max, histogram.mean, histogram.stdev, histogram.percentile(0.5)) == (None,) * 5
+    assert (
+        histogram.min,
+        histogram.max,
+        histogram.mean,
+        histogram.stdev,
+        histogram.percentile(0.5),
+    ) == (None,) * 5
     assert histogram.supported_percentile(0.5) is None
     assert Histogram.from_hdr(histogram.to_hdr()).count == 0
 

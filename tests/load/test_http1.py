@@ -16,7 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whichworker.errors import UsageError
-from whichworker.load.http1 import FramingError, Response, encode_request, family_of, fetch, find_json, judge_answer, judge_request
+from whichworker.load.http1 import (
+    FramingError,
+    Response,
+    encode_request,
+    family_of,
+    fetch,
+    find_json,
+    judge_answer,
+    judge_request,
+)
 from whichworker.load.tls import tls_context
 from whichworker.model import Address, Answer, Check, Request, Tls
 
@@ -120,12 +129,16 @@ def test_fetch_over_a_unix_socket(tmp_path: Path) -> None:
         def serve() -> None:
             accepted, _ = listening.accept()
             with accepted:
-                accepted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" + accepted.recv(1000)[4:8])
+                accepted.sendall(
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" + accepted.recv(1000)[4:8]
+                )
 
         thread = threading.Thread(target=serve)
         thread.start()
         try:
-            assert fetch(Address("", 0, path), Request(path="/abc"), "localhost", 10).body == b"/abc"
+            assert (
+                fetch(Address("", 0, path), Request(path="/abc"), "localhost", 10).body == b"/abc"
+            )
         finally:
             thread.join()
 
@@ -173,11 +186,22 @@ def test_fetch_over_tls(encrypted: Encrypted, certificate: tuple[Path, Path], na
 
 
 def test_fetch_of_anyone_when_told_so(encrypted: Encrypted) -> None:
-    assert fetch(encrypted.address, Request(), "h", 10, Tls(server_name="elsewhere.example", verify=False)).status == 200
+    assert (
+        fetch(
+            encrypted.address,
+            Request(),
+            "h",
+            10,
+            Tls(server_name="elsewhere.example", verify=False),
+        ).status
+        == 200
+    )
 
 
 @pytest.mark.parametrize(("name", "own"), [("shop.example", False), ("elsewhere.example", True)])
-def test_fetch_of_a_stranger(encrypted: Encrypted, certificate: tuple[Path, Path], name: str, *, own: bool) -> None:
+def test_fetch_of_a_stranger(
+    encrypted: Encrypted, certificate: tuple[Path, Path], name: str, *, own: bool
+) -> None:
     tls = Tls(server_name=name, ca_file=str(certificate[0]) if own else "")
     with pytest.raises(ssl.SSLCertVerificationError):
         fetch(encrypted.address, Request(), name, 10, tls)
@@ -203,7 +227,10 @@ def test_fetch_times_out_in_the_handshake(start: Start) -> None:
 
 
 def test_contexts() -> None:
-    checked, unchecked = tls_context(Tls(server_name="h")), tls_context(Tls(server_name="h", verify=False))
+    checked, unchecked = (
+        tls_context(Tls(server_name="h")),
+        tls_context(Tls(server_name="h", verify=False)),
+    )
     assert (checked.verify_mode, checked.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert (unchecked.verify_mode, unchecked.check_hostname) == (ssl.CERT_NONE, False)
     assert tls_context(Tls(server_name="h")) is checked
@@ -213,14 +240,24 @@ def test_authorities_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read: No such file or directory") as caught:
         tls_context(Tls(server_name="h", ca_file=str(tmp_path / "none.pem")))
     assert "PEM" in caught.value.hint
-    for text in ("", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"):
+    for text in (
+        "",
+        "no certificate",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ):
         (tmp_path / "ca.pem").write_text(text, encoding="ascii")
         with pytest.raises(UsageError, match="no certificate in it"):
             tls_context(Tls(server_name="h", ca_file=str(tmp_path / "ca.pem")))
 
 
 def response(status: int = 200, body: bytes = b"hello") -> Response:
-    return Response(status=status, headers=(("content-type", "text/plain"), ("x", "1")), body=body, framing="length", keep_alive=True)
+    return Response(
+        status=status,
+        headers=(("content-type", "text/plain"), ("x", "1")),
+        body=body,
+        framing="length",
+        keep_alive=True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -228,7 +265,11 @@ def response(status: int = 200, body: bytes = b"hello") -> Response:
     [
         (Answer(), response(), None),
         (Answer(headers=(("Content-Type", "text/plain"),), body=b"hello"), response(), None),
-        (Answer(), response(500, b"Server Error"), ("status", "expected status 200, got 500; body starts 'Server Error'")),
+        (
+            Answer(),
+            response(500, b"Server Error"),
+            ("status", "expected status 200, got 500; body starts 'Server Error'"),
+        ),
         (Answer(headers=(("X", "2"),)), response(), ("header", "expected header X: '2', got '1'")),
         (Answer(headers=(("Y", "2"),)), response(), ("header", "expected header Y: '2', got none")),
         (
@@ -236,7 +277,11 @@ def response(status: int = 200, body: bytes = b"hello") -> Response:
             response(),
             ("body", "expected a body of 4 bytes, got 5; from byte 3 on expected 'p', got 'lo'"),
         ),
-        (Answer(body=b"hello!"), response(), ("body", "expected a body of 6 bytes, got 5; from byte 5 on expected '!', got ''")),
+        (
+            Answer(body=b"hello!"),
+            response(),
+            ("body", "expected a body of 6 bytes, got 5; from byte 5 on expected '!', got ''"),
+        ),
     ],
 )
 def test_judgement(answer: Answer, seen: Response, expected: tuple[str, str] | None) -> None:
@@ -252,11 +297,19 @@ ZEROS = "0" * 64
     ("answer", "body", "text"),
     [
         (Answer(contains=(b"ell", b"o")), b"hello", None),
-        (Answer(contains=(b"ell", b"x")), b"hello", "expected a body that contains 'x', got 5 bytes that start 'hello'"),
+        (
+            Answer(contains=(b"ell", b"x")),
+            b"hello",
+            "expected a body that contains 'x', got 5 bytes that start 'hello'",
+        ),
         (Answer(contains=(b"x",)), b"", "expected a body that contains 'x', got an empty body"),
         (Answer(sha256=DIGEST), b"hello", None),
         (Answer(sha256=DIGEST.upper()), b"hello", None),
-        (Answer(sha256=ZEROS), b"hello", f"expected a body with SHA-256 {ZEROS}, got {DIGEST} of 5 bytes that start 'hello'"),
+        (
+            Answer(sha256=ZEROS),
+            b"hello",
+            f"expected a body with SHA-256 {ZEROS}, got {DIGEST} of 5 bytes that start 'hello'",
+        ),
         (Answer(json=(("count", "3"), ("items.0.name", '"apple"'))), TREE, None),
         (Answer(json=(("count", "3.0"), ("items.0.price", "1.5"))), TREE, None),
         (Answer(json=(("0.yes", "true"), ("0.none", "null"), ("items.1", "[]"))), TREE, None),
@@ -268,12 +321,36 @@ ZEROS = "0" * 64
         (Answer(json=(("a", "[1]"),)), b'{"a": [true]}', "expected [1] at a, got [true]"),
         (Answer(json=(("a", "[]"),)), b'{"a": {}}', "expected [] at a, got {}"),
         (Answer(json=(("0.none.x", "1"),)), TREE, "expected 1 at 0.none.x, got no 'x' in null"),
-        (Answer(json=(("items.2", "1"),)), b'{"items": [1, 2]}', "expected 1 at items.2, got no '2' in [1,2]"),
-        (Answer(json=(("items.-1", "1"),)), b'{"items": [1]}', "expected 1 at items.-1, got no '-1' in [1]"),
-        (Answer(json=(("items.²", "1"),)), b'{"items": [1]}', "expected 1 at items.², got no '²' in [1]"),
-        (Answer(json=(("a", "1"),)), b"<html>", "expected 1 at a, got no JSON but 6 bytes that start '<html>'"),
-        (Answer(json=(("a", "1"),)), b'"\xff"', "expected 1 at a, got no JSON but 3 bytes that start '\"�\"'"),
-        (Answer(json=(("a", "1"),)), b'"' + b"x" * 99 + b'"', f"""expected 1 at a, got no 'a' in "{"x" * 59}…"""),
+        (
+            Answer(json=(("items.2", "1"),)),
+            b'{"items": [1, 2]}',
+            "expected 1 at items.2, got no '2' in [1,2]",
+        ),
+        (
+            Answer(json=(("items.-1", "1"),)),
+            b'{"items": [1]}',
+            "expected 1 at items.-1, got no '-1' in [1]",
+        ),
+        (
+            Answer(json=(("items.²", "1"),)),
+            b'{"items": [1]}',
+            "expected 1 at items.², got no '²' in [1]",
+        ),
+        (
+            Answer(json=(("a", "1"),)),
+            b"<html>",
+            "expected 1 at a, got no JSON but 6 bytes that start '<html>'",
+        ),
+        (
+            Answer(json=(("a", "1"),)),
+            b'"\xff"',
+            "expected 1 at a, got no JSON but 3 bytes that start '\"�\"'",
+        ),
+        (
+            Answer(json=(("a", "1"),)),
+            b'"' + b"x" * 99 + b'"',
+            f"""expected 1 at a, got no 'a' in "{"x" * 59}…""",
+        ),
     ],
 )
 def test_judgement_of_bodies(answer: Answer, body: bytes, text: str | None) -> None:
@@ -320,5 +397,7 @@ NOT_POLITE = "expected a body that contains 'please', got 5 bytes that start 'he
         ),
     ],
 )
-def test_judgement_of_requests(request_: Request, verdict: tuple[str, str] | None, failed: list[tuple[str, str]]) -> None:
+def test_judgement_of_requests(
+    request_: Request, verdict: tuple[str, str] | None, failed: list[tuple[str, str]]
+) -> None:
     assert judge_request(request_, response()) == (verdict, failed)

@@ -23,7 +23,18 @@ from whichworker.errors import UsageError
 from whichworker.load import native, pacer
 from whichworker.load.framing import FramingError, Response, ResponseParser, TruncatedError
 from whichworker.load.histogram import SLOTS, Histogram
-from whichworker.model import Address, Answer, Check, Load, Pace, Request, Session, Stage, Tally, Tls
+from whichworker.model import (
+    Address,
+    Answer,
+    Check,
+    Load,
+    Pace,
+    Request,
+    Session,
+    Stage,
+    Tally,
+    Tls,
+)
 
 Start = Callable[[Callable[[socket.socket], None]], Address]
 
@@ -53,10 +64,24 @@ def numbered(answer: Callable[[int], bytes]) -> Callable[[socket.socket], None]:
 
 
 def ask(
-    address: Address, *requests: Request, window: float = 0.2, announce: Callable[[int, int], None] | None = None, **more: Any
+    address: Address,
+    *requests: Request,
+    window: float = 0.2,
+    announce: Callable[[int, int], None] | None = None,
+    **more: Any,
 ) -> Tally:
-    words: dict[str, Any] = {"connections": 4, "settle_seconds": 0.02, "deadline_seconds": 5.0} | more
-    load = Load(address=address, host="localhost", requests=requests or (RIGHT,), window_seconds=window, **words)
+    words: dict[str, Any] = {
+        "connections": 4,
+        "settle_seconds": 0.02,
+        "deadline_seconds": 5.0,
+    } | more
+    load = Load(
+        address=address,
+        host="localhost",
+        requests=requests or (RIGHT,),
+        window_seconds=window,
+        **words,
+    )
     return native.run(load, announce or (lambda opens, closes: None))
 
 
@@ -74,7 +99,13 @@ def count_of(text: str | None) -> int:
 def test_threads_share_the_work(start: Start, threads: int) -> None:
     tally = ask(start(replying(HELLO)), threads=threads, connections=5)
     assert (tally.engine, tally.failures) == ("native", ())
-    assert tally.requests == sum(tally.per_bucket) == count_of(tally.service) == sum(map(count_of, tally.slices)) > 0
+    assert (
+        tally.requests
+        == sum(tally.per_bucket)
+        == count_of(tally.service)
+        == sum(map(count_of, tally.slices))
+        > 0
+    )
     assert tally.per_request == {"GET /": tally.requests}
     assert tally.statuses == {"200": tally.requests}
     assert tally.total_requests >= tally.requests
@@ -114,7 +145,9 @@ def test_a_full_backlog_drops_and_counts(start: Start) -> None:
             sock.settimeout(None)
             sock.sendall(HELLO)
 
-    tally = ask(start(handler), pace=steady(1000, backlog=5), settle_seconds=0.0, window=0.3, connections=1)
+    tally = ask(
+        start(handler), pace=steady(1000, backlog=5), settle_seconds=0.0, window=0.3, connections=1
+    )
     assert tally.most_backlog == 5
     assert tally.scheduled == 300
     assert tally.dropped + tally.attempts == 300
@@ -123,7 +156,13 @@ def test_a_full_backlog_drops_and_counts(start: Start) -> None:
 
 @built
 def test_a_head_that_changes_is_judged_and_no_failure(start: Start) -> None:
-    tally = ask(start(numbered(lambda number: HELLO.replace(b"\r\n\r\n", b"\r\nDate: %d\r\n\r\n" % (number // 3)))))
+    tally = ask(
+        start(
+            numbered(
+                lambda number: HELLO.replace(b"\r\n\r\n", b"\r\nDate: %d\r\n\r\n" % (number // 3))
+            )
+        )
+    )
     assert tally.failures == ()
     assert tally.requests > 0
 
@@ -138,7 +177,10 @@ def test_what_was_right_once_does_not_excuse_what_is_wrong(start: Start) -> None
 
 @built
 def test_checks_are_counted_by_name(start: Start) -> None:
-    checks = (Check(name="greets", answer=Answer(contains=(b"hell",))), Check(name="low", answer=Answer(json=(("n", "1"),))))
+    checks = (
+        Check(name="greets", answer=Answer(contains=(b"hell",))),
+        Check(name="low", answer=Answer(json=(("n", "1"),))),
+    )
     odd = b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n{"n": %d, "say": "hello"}'
     handler = numbered(lambda number: odd % (24, 1 + (number % 4 == 3)))
     tally = ask(start(handler), Request(answer=Answer(), checks=checks), flood=None)
@@ -155,7 +197,9 @@ def test_checks_are_counted_by_name(start: Start) -> None:
 @built
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("arrivals", ["constant", "poisson"])
-def test_what_was_due_while_nobody_looked_is_still_sent(start: Start, threads: int, arrivals: Literal["constant", "poisson"]) -> None:
+def test_what_was_due_while_nobody_looked_is_still_sent(
+    start: Start, threads: int, arrivals: Literal["constant", "poisson"]
+) -> None:
     pace = steady(200.0, 0.5, arrivals=arrivals)
     due = sum(chunk.size for chunk in pacer.arrivals(pace, 3))
 
@@ -163,7 +207,16 @@ def test_what_was_due_while_nobody_looked_is_still_sent(start: Start, threads: i
         while monotonic_ns() < closes + 300_000_000:
             time.sleep(0.05)
 
-    tally = ask(start(replying(HELLO)), pace=pace, window=0.5, settle_seconds=0.0, connections=4, threads=threads, seed=3, announce=stall)
+    tally = ask(
+        start(replying(HELLO)),
+        pace=pace,
+        window=0.5,
+        settle_seconds=0.0,
+        connections=4,
+        threads=threads,
+        seed=3,
+        announce=stall,
+    )
     assert (tally.scheduled, tally.attempts, tally.requests, tally.dropped) == (due, due, due, 0)
     response = Histogram.from_hdr(tally.response or "")
     assert response.min is not None
@@ -171,9 +224,17 @@ def test_what_was_due_while_nobody_looked_is_still_sent(start: Start, threads: i
 
 
 @built
-def test_a_stall_longer_than_what_was_fed_loses_nothing(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stall_longer_than_what_was_fed_loses_nothing(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(native, "AHEAD_NS", 1_000_000)
-    tally = ask(start(replying(HELLO)), pace=steady(20_000.0, 0.5), window=0.5, settle_seconds=0.0, connections=4)
+    tally = ask(
+        start(replying(HELLO)),
+        pace=steady(20_000.0, 0.5),
+        window=0.5,
+        settle_seconds=0.0,
+        connections=4,
+    )
     assert tally.scheduled == tally.attempts == 10_000
 
 
@@ -194,7 +255,9 @@ def test_an_interrupt_ends_a_turn(start: Start) -> None:
 
 @built
 @pytest.mark.parametrize("threads", [1, 2])
-def test_an_error_in_a_callback_ends_the_run(start: Start, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_a_callback_ends_the_run(
+    start: Start, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def judge_badly(*_: object) -> None:
         raise ZeroDivisionError
 
@@ -214,7 +277,14 @@ def test_a_limit_ends_the_window(start: Start, threads: int) -> None:
 @built
 def test_progress_is_told(start: Start) -> None:
     told: list[tuple[float, int, int]] = []
-    load = Load(address=start(replying(HELLO)), host="localhost", requests=(RIGHT,), connections=1, settle_seconds=0.0, window_seconds=1.3)
+    load = Load(
+        address=start(replying(HELLO)),
+        host="localhost",
+        requests=(RIGHT,),
+        connections=1,
+        settle_seconds=0.0,
+        window_seconds=1.3,
+    )
     native.run(load, lambda opens, closes: None, lambda *words: told.append(words))
     ((seconds, right, failures),) = told
     assert 0.9 < seconds < 1.4
@@ -223,7 +293,9 @@ def test_progress_is_told(start: Start) -> None:
 
 
 @built
-def test_the_fallback_for_kernels_without_fine_timeouts(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fallback_for_kernels_without_fine_timeouts(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from whichworker.load import _native as real
 
     odd = SimpleNamespace(Engine=lambda **words: real.Engine(**{**words, "timerfd": True}))
@@ -261,9 +333,17 @@ def test_buckets_are_those_of_the_histogram() -> None:
 
 
 @built
-@pytest.mark.parametrize("more", [{"tls": Tls(server_name="x")}, {"requests": (), "sessions": (Session(name="s", steps=()),)}])
+@pytest.mark.parametrize(
+    "more",
+    [{"tls": Tls(server_name="x")}, {"requests": (), "sessions": (Session(name="s", steps=()),)}],
+)
 def test_what_it_cannot_do_is_said(more: dict[str, Any]) -> None:
-    words: dict[str, Any] = {"requests": (RIGHT,), "connections": 1, "settle_seconds": 0.0, "window_seconds": 1.0} | more
+    words: dict[str, Any] = {
+        "requests": (RIGHT,),
+        "connections": 1,
+        "settle_seconds": 0.0,
+        "window_seconds": 1.0,
+    } | more
     with pytest.raises(UsageError, match="the native engine cannot do"):
         native.run(Load(address=NOWHERE, host="x", **words), lambda opens, closes: None)
 
@@ -336,17 +416,44 @@ def test_both_parsers_agree_on_every_case(method: str, data: bytes) -> None:
         assert native_outcome(method, pieces) == python_outcome(method, pieces)
 
 
-MUTANTS = [b"", b"\r\n", b"\r\n\r\n", b"\n", b",", b" ", b"\t", b":", b";", b"0", b"5", b"a", b"\0", b"\x7f", b"\xe9", b"chunked", b"close"]
+MUTANTS = [
+    b"",
+    b"\r\n",
+    b"\r\n\r\n",
+    b"\n",
+    b",",
+    b" ",
+    b"\t",
+    b":",
+    b";",
+    b"0",
+    b"5",
+    b"a",
+    b"\0",
+    b"\x7f",
+    b"\xe9",
+    b"chunked",
+    b"close",
+]
 
 
 @built
 @given(
-    base=st.sampled_from([*(case[2] for case in GIVEN), *(case[1][:300] for case in REFUSED), OK + b"\r\nclosed"]),
-    edits=st.lists(st.tuples(st.integers(0, 300), st.integers(0, 4), st.sampled_from(MUTANTS) | st.binary(max_size=8)), max_size=3),
+    base=st.sampled_from(
+        [*(case[2] for case in GIVEN), *(case[1][:300] for case in REFUSED), OK + b"\r\nclosed"]
+    ),
+    edits=st.lists(
+        st.tuples(
+            st.integers(0, 300), st.integers(0, 4), st.sampled_from(MUTANTS) | st.binary(max_size=8)
+        ),
+        max_size=3,
+    ),
     method=st.sampled_from(["GET", "HEAD"]),
     cuts=st.lists(st.integers(0, 300), max_size=5),
 )
-def test_both_parsers_agree_on_anything(base: bytes, edits: list[tuple[int, int, bytes]], method: str, cuts: list[int]) -> None:
+def test_both_parsers_agree_on_anything(
+    base: bytes, edits: list[tuple[int, int, bytes]], method: str, cuts: list[int]
+) -> None:
     for at, gone, fresh in edits:
         base = base[:at] + fresh + base[at + gone :]
     pieces = cut(base, cuts)
@@ -355,17 +462,37 @@ def test_both_parsers_agree_on_anything(base: bytes, edits: list[tuple[int, int,
 
 @built
 @given(
-    codings=st.lists(st.sampled_from(["chunked", "Chunked", "gzip", "", "a, chunked", "chunked,"]), max_size=2),
-    lengths=st.lists(st.sampled_from(["5", "05", "5, 5", "5,6", "", "+5", "9" * 18, "9" * 19, " 5\t"]), max_size=3),
+    codings=st.lists(
+        st.sampled_from(["chunked", "Chunked", "gzip", "", "a, chunked", "chunked,"]), max_size=2
+    ),
+    lengths=st.lists(
+        st.sampled_from(["5", "05", "5, 5", "5,6", "", "+5", "9" * 18, "9" * 19, " 5\t"]),
+        max_size=3,
+    ),
     links=st.lists(st.sampled_from(["close", "keep-alive", "x, Close", "closed"]), max_size=2),
     status=st.sampled_from(["200", "204", "304", "100", "101", "404", "099", "600"]),
     minor=st.sampled_from("01"),
-    rest=st.sampled_from([b"hello", b"5\r\nhello\r\n0\r\n\r\n", b"", b"hel", b"5;x=\xe9\r\nhello\r\n0\r\nA: b\r\n\r\nmore"]),
+    rest=st.sampled_from(
+        [
+            b"hello",
+            b"5\r\nhello\r\n0\r\n\r\n",
+            b"",
+            b"hel",
+            b"5;x=\xe9\r\nhello\r\n0\r\nA: b\r\n\r\nmore",
+        ]
+    ),
     method=st.sampled_from(["GET", "HEAD"]),
     cuts=st.lists(st.integers(0, 200), max_size=3),
 )
 def test_both_parsers_agree_on_framing(
-    codings: list[str], lengths: list[str], links: list[str], status: str, minor: str, rest: bytes, method: str, cuts: list[int]
+    codings: list[str],
+    lengths: list[str],
+    links: list[str],
+    status: str,
+    minor: str,
+    rest: bytes,
+    method: str,
+    cuts: list[int],
 ) -> None:
     fields = [
         *(f"Transfer-Encoding: {x}" for x in codings),
@@ -379,14 +506,18 @@ def test_both_parsers_agree_on_framing(
 
 @built
 @pytest.mark.parametrize(
-    "path", sorted(Path(__file__).parent.parent.glob("fuzz/corpus/*/*")), ids=lambda path: f"{path.parent.name}-{path.name}"
+    "path",
+    sorted(Path(__file__).parent.parent.glob("fuzz/corpus/*/*")),
+    ids=lambda path: f"{path.parent.name}-{path.name}",
 )
 def test_both_parsers_agree_on_what_fuzzing_found(path: Path) -> None:
     data = path.read_bytes()
     for body in (data, data[1:]):
         method = "HEAD" if data[:1] == b"\1" else "GET"
         assert native_outcome(method, [body]) == python_outcome(method, [body])
-        assert native_outcome(method, [body[:7], body[7:]]) == python_outcome(method, [body[:7], body[7:]])
+        assert native_outcome(method, [body[:7], body[7:]]) == python_outcome(
+            method, [body[:7], body[7:]]
+        )
 
 
 def test_sources_keep_the_house_limits() -> None:

@@ -22,7 +22,9 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("sources")
     for part in PARTS:
         if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, target / part, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+            shutil.copytree(
+                ROOT / part, target / part, ignore=shutil.ignore_patterns("*.so", "__pycache__")
+            )
         else:
             shutil.copy(ROOT / part, target / part)
     return target
@@ -62,5 +64,9 @@ def test_with_a_compiler_one_wheel_fits_every_version(sources: Path, tmp_path: P
 
 def test_everything_of_the_package_is_in_the_wheel(sources: Path, tmp_path: Path) -> None:
     _, files, _ = build(sources, tmp_path, "/bin/false")
-    wanted = {str(path.relative_to(sources / "src")) for path in (sources / "src/whichworker").rglob("*") if path.is_file()}
+    wanted = {
+        str(path.relative_to(sources / "src"))
+        for path in (sources / "src/whichworker").rglob("*")
+        if path.is_file()
+    }
     assert {path for path in wanted if not path.endswith((".pyc", ".so"))} <= set(files)

@@ -25,7 +25,9 @@ def steady(rate: float, seconds: float, **more: object) -> Pace:
     return Pace(stages=(Stage(seconds, rate, rate),), **more)  # type: ignore[arg-type]
 
 
-def ask(address: Address, pace: Pace, *, connections: int = 8, window: float = 1.0, **more: object) -> Tally:
+def ask(
+    address: Address, pace: Pace, *, connections: int = 8, window: float = 1.0, **more: object
+) -> Tally:
     load = Load(
         address=address,
         host="localhost",
@@ -77,7 +79,10 @@ def test_waiting_for_a_connection_counts_from_the_intended_time(start: Start) ->
     assert tally.requests == tally.scheduled == 50
     assert tally.response is not None
     response, service = Histogram.from_hdr(tally.response), Histogram.from_hdr(tally.service)
-    blocked, lag = Histogram.from_hdr(tally.phases["blocked"]), Histogram.from_hdr(tally.send_lag or "")
+    blocked, lag = (
+        Histogram.from_hdr(tally.phases["blocked"]),
+        Histogram.from_hdr(tally.send_lag or ""),
+    )
     assert (response.max or 0) > 0.45e9
     assert (service.percentile(0.5) or 0) < 0.1e9
     assert (blocked.max or 0) > 0.4e9
@@ -137,14 +142,22 @@ def test_arrivals_nobody_listens_to_fail_and_none_is_lost() -> None:
 def test_what_is_late_is_still_awaited_and_what_is_too_late_is_a_timeout(start: Start) -> None:
     tally = ask(start(replying(delay=0.3)), steady(20, 0.5), connections=20, window=0.5)
     assert (tally.requests, tally.failures) == (10, ())
-    tally = ask(start(replying(delay=2.0)), steady(20, 0.5), connections=20, window=0.5, deadline_seconds=0.4)
+    tally = ask(
+        start(replying(delay=2.0)),
+        steady(20, 0.5),
+        connections=20,
+        window=0.5,
+        deadline_seconds=0.4,
+    )
     assert [(failure.kind, failure.count) for failure in tally.failures] == [("timeout", 10)]
 
 
 def test_a_poisson_stream_repeats_with_its_seed(start: Start) -> None:
     address = start(replying())
     pace = steady(300, 0.5, arrivals="poisson")
-    first, again, other = (ask(address, pace, window=0.5, seed=seed).scheduled for seed in (1, 1, 2))
+    first, again, other = (
+        ask(address, pace, window=0.5, seed=seed).scheduled for seed in (1, 1, 2)
+    )
     assert first == again != other
 
 

@@ -34,8 +34,12 @@ def test_due_times(stages: tuple[Stage, ...], units: list[float], due: list[floa
     assert due_seconds(stages, np.array(units, dtype=np.float64)) == pytest.approx(due, abs=1e-6)
 
 
-@pytest.mark.parametrize(("stages", "count"), [(STEADY, 1000), (RAMP, 500), (DOWN, 200), (STEPS, 60)])
-def test_a_constant_pace_has_as_many_arrivals_as_its_rate_says(stages: tuple[Stage, ...], count: int) -> None:
+@pytest.mark.parametrize(
+    ("stages", "count"), [(STEADY, 1000), (RAMP, 500), (DOWN, 200), (STEPS, 60)]
+)
+def test_a_constant_pace_has_as_many_arrivals_as_its_rate_says(
+    stages: tuple[Stage, ...], count: int
+) -> None:
     assert expected(stages) == pytest.approx(count)
     assert all_due(Pace(stages=stages)).size == count
 

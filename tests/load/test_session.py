@@ -35,7 +35,10 @@ def iteration(*steps: Step, host: str = "h", secure: bool = False) -> Iteration:
 
 def after(value: str, request: Request) -> Iteration:
     """An iteration that has captured ${v} and is about to send this request."""
-    begun = iteration(Step(request=Request(), captures=(Capture(name="v", source="json", key="v"),)), Step(request=request))
+    begun = iteration(
+        Step(request=Request(), captures=(Capture(name="v", source="json", key="v"),)),
+        Step(request=request),
+    )
     assert begun.take(answer(body=msgspec.json.encode({"v": value}))) is None
     return begun
 
@@ -75,7 +78,9 @@ def test_doubled_dollars_give_any_text(text: str) -> None:
 @given(st.lists(st.text() | st.sampled_from([("a",), ("b",)])), st.text(), st.text())
 def test_values_are_filled_in_once(parts: list[str | tuple[str]], a: str, b: str) -> None:
     values = {"a": a, "b": b}
-    text = "".join(part.replace("$", "$$") if isinstance(part, str) else f"${{{part[0]}}}" for part in parts)
+    text = "".join(
+        part.replace("$", "$$") if isinstance(part, str) else f"${{{part[0]}}}" for part in parts
+    )
     expected = "".join(part if isinstance(part, str) else values[part[0]] for part in parts)
     assert Template(text).fill(values, str) == expected
 
@@ -150,7 +155,9 @@ def test_cookies(lines: list[str], sent: str) -> None:
         ("/a?b/c", "/", True),
     ],
 )
-def test_a_cookie_without_a_path_belongs_to_where_it_was_given(given_at: str, asked: str, *, found: bool) -> None:
+def test_a_cookie_without_a_path_belongs_to_where_it_was_given(
+    given_at: str, asked: str, *, found: bool
+) -> None:
     kept = jar()
     kept.keep("a=1", given_at)
     assert (kept.header(asked) == "a=1") is found
@@ -168,13 +175,26 @@ def test_what_a_cookie_was_last_set_to() -> None:
     assert kept.value("a") == "2"
 
 
-LINE = st.text(st.sampled_from("ab=; /,\"'-:09") | st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"))
-ATTRIBUTES = st.lists(st.sampled_from(["Path=/", "Path=", "Max-Age=", "Max-Age=9", "Expires=", "Secure", "Domain=x"]) | LINE).map(";".join)
+LINE = st.text(
+    st.sampled_from("ab=; /,\"'-:09")
+    | st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f")
+)
+ATTRIBUTES = st.lists(
+    st.sampled_from(["Path=/", "Path=", "Max-Age=", "Max-Age=9", "Expires=", "Secure", "Domain=x"])
+    | LINE
+).map(";".join)
 
 
-@given(st.lists(st.tuples(LINE, ATTRIBUTES).map(";".join)), st.text(st.sampled_from("/ab?"), max_size=9))
-def test_any_set_cookie_leaves_a_cookie_header_that_can_be_sent(lines: list[str], path: str) -> None:
-    begun = iteration(Step(request=Request(path=f"/{path}")), Step(request=Request(path=f"/{path}")))
+@given(
+    st.lists(st.tuples(LINE, ATTRIBUTES).map(";".join)),
+    st.text(st.sampled_from("/ab?"), max_size=9),
+)
+def test_any_set_cookie_leaves_a_cookie_header_that_can_be_sent(
+    lines: list[str], path: str
+) -> None:
+    begun = iteration(
+        Step(request=Request(path=f"/{path}")), Step(request=Request(path=f"/{path}"))
+    )
     assert begun.take(answer(*(("set-cookie", line) for line in lines))) is None
     wire = begun.wire()
     assert wire.count(b"\r\n") == 3 + wire.count(b"\r\nCookie: ")
@@ -183,7 +203,10 @@ def test_any_set_cookie_leaves_a_cookie_header_that_can_be_sent(lines: list[str]
 
 @given(
     st.text(max_size=60)
-    | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{1,3}[ -][A-Z][a-z]{2}[ -][0-9]{1,6} [0-9:]{0,9} [A-Z+0-9]{0,5}", fullmatch=True)
+    | st.from_regex(
+        r"[A-Z][a-z]{2}, [0-9]{1,3}[ -][A-Z][a-z]{2}[ -][0-9]{1,6} [0-9:]{0,9} [A-Z+0-9]{0,5}",
+        fullmatch=True,
+    )
 )
 def test_any_date_is_read_or_passed_over(date: str) -> None:
     kept = jar()
@@ -232,8 +255,14 @@ def test_secure_cookies(host: str, *, secure: bool, sent: bool) -> None:
 
 
 def test_an_iteration_from_begin_to_end() -> None:
-    first = Step(request=Request(path="/a"), captures=(Capture(name="t", source="cookie", key="token"),), think_seconds=2.0)
-    second = Step(request=Request(method="POST", path="/b/${t}", headers=(("X-T", "<${t}>"),), body=b"t=${t}"))
+    first = Step(
+        request=Request(path="/a"),
+        captures=(Capture(name="t", source="cookie", key="token"),),
+        think_seconds=2.0,
+    )
+    second = Step(
+        request=Request(method="POST", path="/b/${t}", headers=(("X-T", "<${t}>"),), body=b"t=${t}")
+    )
     begun = iteration(first, second)
     assert (begun.position, begun.done, begun.step, begun.think_seconds) == (0, False, first, 0.0)
     assert begun.wire() == b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -257,7 +286,10 @@ def test_iterations_share_nothing() -> None:
 
 
 def test_cookies_of_the_step_and_of_the_jar_are_one_header() -> None:
-    plain, own = Step(request=Request()), Step(request=Request(headers=(("Cookie", "own=1"), ("X", "y"))))
+    plain, own = (
+        Step(request=Request()),
+        Step(request=Request(headers=(("Cookie", "own=1"), ("X", "y")))),
+    )
     begun = iteration(own, own, plain)
     assert begun.wire() == b"GET / HTTP/1.1\r\nHost: h\r\nX: y\r\nCookie: own=1\r\n\r\n"
     begun.take(answer(("set-cookie", "a=1"), ("set-cookie", "b=2")))
@@ -278,7 +310,9 @@ def test_cookies_of_the_step_and_of_the_jar_are_one_header() -> None:
         ((), b"$$", "unused", b"$"),
     ],
 )
-def test_values_are_quoted_as_the_body_demands(headers: tuple[tuple[str, str], ...], template: bytes, value: str, body: bytes) -> None:
+def test_values_are_quoted_as_the_body_demands(
+    headers: tuple[tuple[str, str], ...], template: bytes, value: str, body: bytes
+) -> None:
     wire = after(value, Request(method="POST", headers=headers, body=template)).wire()
     head, _, sent = wire.partition(BLANK_LINE)
     assert sent == body
@@ -297,7 +331,9 @@ def test_any_value_can_be_sent_in_a_path(value: str) -> None:
 @given(st.text())
 def test_any_value_is_sent_in_a_header_or_refused(value: str) -> None:
     use = Step(request=Request(headers=(("X", "<${v}>"), ("Cookie", "c=${v}"))))
-    begun = iteration(Step(request=Request(), captures=(Capture(name="v", source="json", key="v"),)), use)
+    begun = iteration(
+        Step(request=Request(), captures=(Capture(name="v", source="json", key="v"),)), use
+    )
     refused = begun.take(answer(body=msgspec.json.encode({"v": value})))
     if refused is None:
         assert f"\r\nX: <{value}>\r\n".encode("latin-1") in begun.wire()
@@ -329,7 +365,10 @@ TREE = b'{"a": {"list": [{"n": 7}, "two"]}, "yes": true, "none": null, "text": "
 )
 def test_captures(source: str, key: str, seen: Response, value: str) -> None:
     capture = msgspec.convert({"name": "v", "source": source, "key": key}, Capture)
-    begun = iteration(Step(request=Request(), captures=(capture,)), Step(request=Request(method="POST", body=b"${v}")))
+    begun = iteration(
+        Step(request=Request(), captures=(capture,)),
+        Step(request=Request(method="POST", body=b"${v}")),
+    )
     assert begun.take(seen) is None
     assert begun.wire().partition(BLANK_LINE)[2] == value.encode()
 
@@ -340,7 +379,12 @@ def test_captures(source: str, key: str, seen: Response, value: str) -> None:
         ("cookie", "c", answer(("set-cookie", "d=1"), status=403), "v: no cookie 'c' (status 403)"),
         ("cookie", "c", answer(("set-cookie", "c=1; Max-Age=0")), "v: no cookie 'c' (status 200)"),
         ("header", "X-T", answer(("x-u", "1")), "v: no header 'X-T' (status 200)"),
-        ("json", "a.b", answer(body=TREE), """v: no 'b' in {"list":[{"n":7},"two"]} (status 200)"""),
+        (
+            "json",
+            "a.b",
+            answer(body=TREE),
+            """v: no 'b' in {"list":[{"n":7},"two"]} (status 200)""",
+        ),
         ("json", "a.list.2", answer(body=TREE), """v: no '2' in [{"n":7},"two"] (status 200)"""),
         ("json", "none", answer(body=TREE), "v: null at none (status 200)"),
         ("json", "a", answer(body=b"<p>"), "v: no JSON but 3 bytes that start '<p>' (status 200)"),
@@ -356,11 +400,21 @@ def test_missing_values(source: str, key: str, seen: Response, text: str) -> Non
     assert (begun.position, begun.done) == (0, False)
 
 
-@given(st.binary() | st.text().map(str.encode) | st.integers(1, 5000).map(lambda depth: b"[" * depth + b"]" * depth))
+@given(
+    st.binary()
+    | st.text().map(str.encode)
+    | st.integers(1, 5000).map(lambda depth: b"[" * depth + b"]" * depth)
+)
 def test_any_answer_is_captured_from_or_refused(body: bytes) -> None:
-    captures = (Capture(name="j", source="json", key="0"), Capture(name="r", source="regex", key="(.)"))
+    captures = (
+        Capture(name="j", source="json", key="0"),
+        Capture(name="r", source="regex", key="(.)"),
+    )
     for capture in captures:
-        begun = iteration(Step(request=Request(), captures=(capture,)), Step(request=Request(path=f"/${{{capture.name}}}")))
+        begun = iteration(
+            Step(request=Request(), captures=(capture,)),
+            Step(request=Request(path=f"/${{{capture.name}}}")),
+        )
         if begun.take(answer(body=body)) is None:
             assert begun.wire()
 
@@ -369,7 +423,15 @@ def test_any_answer_is_captured_from_or_refused(body: bytes) -> None:
     ("steps", "text"),
     [
         ((Step(request=Request(path="/${v}")),), "step 1 of session 's' uses ${v}"),
-        ((Step(request=Request(body=b"${v}"), captures=(Capture(name="v", source="cookie", key="c"),)),), "step 1"),
+        (
+            (
+                Step(
+                    request=Request(body=b"${v}"),
+                    captures=(Capture(name="v", source="cookie", key="c"),),
+                ),
+            ),
+            "step 1",
+        ),
         ((Step(request=Request()), Step(request=Request(headers=(("Cookie", "${v}"),)))), "step 2"),
         ((Step(request=Request(path="no")),), "not a path"),
         ((Step(request=Request(headers=(("Cookie", "a\nb"),))),), "not a value"),

@@ -24,7 +24,19 @@ from whichworker.load import child, engine, native
 from whichworker.load.dial import dial
 from whichworker.load.generator import Generator
 from whichworker.load.seat import Seat
-from whichworker.model import Address, Answer, Load, Pace, Request, Session, SliceOrder, SliceTally, Stage, Step, Tls
+from whichworker.model import (
+    Address,
+    Answer,
+    Load,
+    Pace,
+    Request,
+    Session,
+    SliceOrder,
+    SliceTally,
+    Stage,
+    Step,
+    Tls,
+)
 
 Handler = Callable[[socket.socket], None]
 Start = Callable[[Handler], Address]
@@ -42,7 +54,9 @@ ENGINES = pytest.mark.parametrize("name", ["epoll", pytest.param("native", marks
 class Server:
     """Answers every request with what `reply` makes of its number (from 1), and keeps what it saw; None ends the connection."""
 
-    def __init__(self, reply: Callable[[int], bytes | None] = lambda number: HELLO, *, close: bool = False) -> None:
+    def __init__(
+        self, reply: Callable[[int], bytes | None] = lambda number: HELLO, *, close: bool = False
+    ) -> None:
         self.paths: list[bytes] = []
         self.sockets: list[socket.socket] = []
         self._reply = reply
@@ -79,10 +93,14 @@ class Server:
 
 def load_of(address: Address, *requests: Request, **more: Any) -> Load:
     words: dict[str, Any] = {"connections": 4, "settle_seconds": 0.0, "window_seconds": 1.0} | more
-    return Load(address=address, host="localhost", requests=requests or (Request(answer=RIGHT),), **words)
+    return Load(
+        address=address, host="localhost", requests=requests or (Request(answer=RIGHT),), **words
+    )
 
 
-def order_of(uncounted: int = 10, counted: int = 50, most: float = PATIENCE, **more: Any) -> SliceOrder:
+def order_of(
+    uncounted: int = 10, counted: int = 50, most: float = PATIENCE, **more: Any
+) -> SliceOrder:
     return SliceOrder(seat="one", uncounted=uncounted, counted=counted, most_seconds=most, **more)
 
 
@@ -115,7 +133,9 @@ def test_counts_are_exact(start: Start, take: Take, name: Engine, uncounted: int
         tally = seat.slice(order_of(uncounted))
         assert (tally.engine, tally.failures, tally.reopened, tally.reconnects) == (name, (), 0, 0)
         assert (tally.requests, tally.responses, tally.most_in_flight) == (50, uncounted + 54, 4)
-        assert len(server.paths) == slices * tally.responses  # nothing is sent, or in flight, beside of slices
+        assert (
+            len(server.paths) == slices * tally.responses
+        )  # nothing is sent, or in flight, beside of slices
         assert tally.began_ns <= tally.opened_ns < tally.closed_ns < tally.ended_ns
         assert (tally.opened_ns == tally.began_ns) == (uncounted == 0)
         assert tally.seconds == (tally.closed_ns - tally.opened_ns) / 1e9
@@ -126,7 +146,9 @@ def test_counts_are_exact(start: Start, take: Take, name: Engine, uncounted: int
 
 
 @ENGINES
-def test_every_connection_is_busy_until_the_last_is_counted(start: Start, take: Take, name: Engine) -> None:
+def test_every_connection_is_busy_until_the_last_is_counted(
+    start: Start, take: Take, name: Engine
+) -> None:
     together = threading.Barrier(4, timeout=PATIENCE)  # no response before four requests are there
 
     def reply(number: int) -> bytes:
@@ -145,7 +167,10 @@ def test_times_of_a_profile(start: Start, take: Take, name: Engine) -> None:
     tally = seat.slice(order_of(profile=True))
     assert len(tally.times) == tally.responses == 64
     assert all(before <= after for before, after in pairwise((0, *tally.times)))
-    assert (tally.times[9], tally.times[59]) == (tally.opened_ns - tally.began_ns, tally.closed_ns - tally.began_ns)
+    assert (tally.times[9], tally.times[59]) == (
+        tally.opened_ns - tally.began_ns,
+        tally.closed_ns - tally.began_ns,
+    )
     assert tally.times[-1] <= tally.ended_ns - tally.began_ns
 
 
@@ -161,35 +186,52 @@ def reset(sock: socket.socket) -> None:
 
 @ENGINES
 @pytest.mark.parametrize("end", [fin, reset])
-def test_connections_closed_while_idle_are_opened_again(start: Start, take: Take, name: Engine, end: Handler) -> None:
+def test_connections_closed_while_idle_are_opened_again(
+    start: Start, take: Take, name: Engine, end: Handler
+) -> None:
     server = Server()
     seat = take(name, start(server))
     seat.slice(order_of())
     for sock in server.sockets[:3]:
         end(sock)
     tally = seat.slice(order_of())
-    assert (tally.requests, tally.responses, tally.reopened, tally.reconnects, tally.failures) == (50, 64, 3, 0, ())
+    assert (tally.requests, tally.responses, tally.reopened, tally.reconnects, tally.failures) == (
+        50,
+        64,
+        3,
+        0,
+        (),
+    )
     assert (len(server.paths), len(server.sockets)) == (128, 7)
 
 
 @ENGINES
-def test_bytes_while_idle_are_a_failure_and_cost_the_connection(start: Start, take: Take, name: Engine) -> None:
+def test_bytes_while_idle_are_a_failure_and_cost_the_connection(
+    start: Start, take: Take, name: Engine
+) -> None:
     server = Server()
     seat = take(name, start(server))
     seat.slice(order_of())
-    server.sockets[0].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the last response may not be acknowledged yet
+    server.sockets[0].setsockopt(
+        socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+    )  # the last response may not be acknowledged yet
     server.sockets[0].sendall(b"HTTP/1.1 408 Too Late\r\n\r\n")
     tally = seat.slice(order_of())
     assert (tally.requests, tally.responses, tally.reopened, tally.reconnects) == (50, 64, 0, 0)
     assert kinds(tally) == {"framing": 1}
-    assert tally.failures[0].sample == "GET /: bytes that nobody asked for: b'HTTP/1.1 408 Too Late\\r\\n\\r\\n'"
+    assert (
+        tally.failures[0].sample
+        == "GET /: bytes that nobody asked for: b'HTTP/1.1 408 Too Late\\r\\n\\r\\n'"
+    )
     assert len(server.sockets) == 5
     assert seat.slice(order_of()).failures == ()
 
 
 @ENGINES
 @pytest.mark.parametrize("announced", [True, False])
-def test_a_connection_for_each_response(start: Start, take: Take, name: Engine, announced: bool) -> None:
+def test_a_connection_for_each_response(
+    start: Start, take: Take, name: Engine, announced: bool
+) -> None:
     answer = HELLO.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") if announced else HELLO
     server = Server(lambda number: answer, close=True)
     seat = take(name, start(server))
@@ -229,12 +271,20 @@ def test_a_server_that_dies(start: Start, take: Take, name: Engine, flood: int |
     listener.close()
     tally = seat.slice(order_of())
     assert kinds(tally) == {"connect": 4}
-    assert (tally.began_ns, tally.ended_ns, tally.opened_ns, tally.requests, tally.seconds) == (0, 0, 0, 0, 0.0)
+    assert (tally.began_ns, tally.ended_ns, tally.opened_ns, tally.requests, tally.seconds) == (
+        0,
+        0,
+        0,
+        0,
+        0.0,
+    )
     assert "Connection refused by 127.0.0.1" in tally.failures[0].sample
 
 
 @ENGINES
-def test_too_many_failures_end_a_slice_and_not_the_seat(start: Start, take: Take, name: Engine) -> None:
+def test_too_many_failures_end_a_slice_and_not_the_seat(
+    start: Start, take: Take, name: Engine
+) -> None:
     seat = take(name, start(Server(lambda number: HELLO if number > 20 else None)), flood=8)
     tally = seat.slice(order_of(uncounted=0, counted=1000))
     assert kinds(tally)["reset"] >= 8
@@ -259,7 +309,11 @@ def test_sending_stops_in_time(start: Start, take: Take, name: Engine) -> None:
     timer.start()
     tally = seat.slice(order_of(uncounted=5, counted=1000, most=0.5))
     timer.join()
-    assert (tally.requests, tally.responses, tally.failures) == (15, 24, ())  # those that were late are drained
+    assert (tally.requests, tally.responses, tally.failures) == (
+        15,
+        24,
+        (),
+    )  # those that were late are drained
     assert len(server.paths) == 24
     assert seat.slice(order_of()).requests == 50
 
@@ -284,7 +338,10 @@ def test_no_response_before_the_deadline(start: Start, take: Take, name: Engine)
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_the_same_start_is_the_same_sequence(start: Start, take: Take, kept: bool) -> None:
-    requests = tuple(Request(path=f"/{name}", answer=RIGHT, weight=weight) for name, weight in (("a", 3), ("b", 2), ("c", 0), ("d", 1)))
+    requests = tuple(
+        Request(path=f"/{name}", answer=RIGHT, weight=weight)
+        for name, weight in (("a", 3), ("b", 2), ("c", 0), ("d", 1))
+    )
     size = 6 * -(-16_384 // 6)
     server = Server()
     address = start(server)
@@ -334,7 +391,9 @@ def test_an_interrupt_leaves_a_seat_that_can_go_on(start: Start, take: Take, nam
 
 
 @built
-def test_an_error_in_a_callback_is_raised_once(start: Start, take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_a_callback_is_raised_once(
+    start: Start, take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls = []
 
     def fail_badly(*words: object) -> None:
@@ -343,7 +402,11 @@ def test_an_error_in_a_callback_is_raised_once(start: Start, take: Take, monkeyp
 
     release = threading.Event()
     monkeypatch.setattr("whichworker.load.native_judge.Judge.fail", fail_badly)
-    seat = take("native", start(Server(lambda number: HELLO if release.wait(PATIENCE) else None)), deadline_seconds=0.1)
+    seat = take(
+        "native",
+        start(Server(lambda number: HELLO if release.wait(PATIENCE) else None)),
+        deadline_seconds=0.1,
+    )
     with pytest.raises(ZeroDivisionError):
         seat.slice(order_of())
     release.set()
@@ -444,7 +507,9 @@ def test_seats_of_a_process(start: Start, running: Generator, name: Engine) -> N
     with pytest.raises(UsageError, match="no seat is called 'one'"):
         running.slice(order_of())
     assert running.slice(msgspec.structs.replace(order_of(), seat="two")).failures == ()
-    assert running.seat("two", load_of(first, engine=name, connections=3)) == name  # in the place of the other
+    assert (
+        running.seat("two", load_of(first, engine=name, connections=3)) == name
+    )  # in the place of the other
     two.wait_for_ends(2)
     assert running.slice(msgspec.structs.replace(order_of(), seat="two")).responses == 63
 
@@ -461,7 +526,12 @@ def test_a_whole_run_between_slices(start: Start, running: Generator) -> None:
 
 def test_a_wrong_order_costs_no_process(start: Start, running: Generator) -> None:
     running.seat("one", load_of(start(Server())))
-    for wrong in (order_of(uncounted=-1), order_of(counted=0), order_of(most=0.0), order_of(start=-1)):
+    for wrong in (
+        order_of(uncounted=-1),
+        order_of(counted=0),
+        order_of(most=0.0),
+        order_of(start=-1),
+    ):
         with pytest.raises(UsageError):
             running.slice(wrong)
     with pytest.raises(UsageError):
@@ -517,5 +587,15 @@ def test_tasks_are_carried_out_one_after_another(start: Start) -> None:
     ]
     words = io.BytesIO()
     child.serve(io.BytesIO(b"".join(msgspec.json.encode(task) + b"\n" for task in tasks)), words)
-    kinds_of_words = [type(msgspec.json.decode(line, type=child.Word)) for line in words.getvalue().splitlines()]
-    assert kinds_of_words == [child.Ready, child.Unusable, child.Seated, child.Sliced, child.Seated, child.Left, child.Left]
+    kinds_of_words = [
+        type(msgspec.json.decode(line, type=child.Word)) for line in words.getvalue().splitlines()
+    ]
+    assert kinds_of_words == [
+        child.Ready,
+        child.Unusable,
+        child.Seated,
+        child.Sliced,
+        child.Seated,
+        child.Left,
+        child.Left,
+    ]

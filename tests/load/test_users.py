@@ -15,7 +15,20 @@ import trustme
 
 from whichworker.load.epoll import run
 from whichworker.load.histogram import Histogram
-from whichworker.model import Address, Answer, Capture, Check, Load, Pace, Request, Session, Stage, Step, Tally, Tls
+from whichworker.model import (
+    Address,
+    Answer,
+    Capture,
+    Check,
+    Load,
+    Pace,
+    Request,
+    Session,
+    Stage,
+    Step,
+    Tally,
+    Tls,
+)
 
 Start = Callable[[Callable[[socket.socket], None]], Address]
 
@@ -35,7 +48,14 @@ def read_request(sock: socket.socket, held: bytes = b"") -> bytes:
             return b""
         held += data
     head, _, body = held.partition(b"\r\n\r\n")
-    length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), 0)
+    length = next(
+        (
+            int(line.split(b":")[1])
+            for line in head.split(b"\r\n")
+            if line.lower().startswith(b"content-length")
+        ),
+        0,
+    )
     while len(body) < length:
         body += sock.recv(65536)
     return head + b"\r\n\r\n" + body
@@ -59,7 +79,11 @@ class Site:
     def reply(self, request: bytes) -> bytes:
         if request.startswith(b"GET /login"):
             fresh = f"t{next(self.numbers)}"
-            return answer("200 OK", f'<input name="token" value="{fresh}">'.encode(), f"Set-Cookie: csrf={fresh}; Path=/")
+            return answer(
+                "200 OK",
+                f'<input name="token" value="{fresh}">'.encode(),
+                f"Set-Cookie: csrf={fresh}; Path=/",
+            )
         if request.startswith(b"POST /login"):
             body = request.rpartition(b"\r\n\r\n")[2]
             token = body.partition(b"token=")[2]
@@ -73,13 +97,23 @@ class Site:
 
 def login(think: float = 0.0) -> Session:
     page = Request(path="/login", answer=Answer(contains=(b"token",)), name="login page")
-    post = Request(method="POST", path="/login", headers=FORM, body=b"user=me&token=${token}", answer=Answer(status=302), name="log in")
+    post = Request(
+        method="POST",
+        path="/login",
+        headers=FORM,
+        body=b"user=me&token=${token}",
+        answer=Answer(status=302),
+        name="log in",
+    )
     count = Check(name="three rows", answer=Answer(status=None, json=(("count", "3"),)))
     rows = Request(path="/list", checks=(count,), name="list")
     return Session(
         name="visitor",
         steps=(
-            Step(request=page, captures=(Capture(name="token", source="regex", key='value="([^"]+)"'),)),
+            Step(
+                request=page,
+                captures=(Capture(name="token", source="regex", key='value="([^"]+)"'),),
+            ),
             Step(request=post, think_seconds=think),
             Step(request=rows),
         ),
@@ -87,7 +121,13 @@ def login(think: float = 0.0) -> Session:
 
 
 def visit(
-    address: Address, session: Session, *, limit: int | None = None, window: float = 0.3, pace: Pace | None = None, users: int = 3
+    address: Address,
+    session: Session,
+    *,
+    limit: int | None = None,
+    window: float = 0.3,
+    pace: Pace | None = None,
+    users: int = 3,
 ) -> Tally:
     load = Load(
         address=address,
@@ -112,11 +152,17 @@ def test_users_log_in_with_their_own_tokens_and_cookies(start: Start) -> None:
     assert tally.requests == 60
     assert tally.per_request == {"login page": 20, "log in": 20, "list": 20}
     assert tally.statuses == {"200": 40, "302": 20}
-    assert [(check.name, check.passes, check.fails) for check in tally.checks] == [("three rows", 20, 0)]
+    assert [(check.name, check.passes, check.fails) for check in tally.checks] == [
+        ("three rows", 20, 0)
+    ]
     assert tally.iteration is not None
     assert Histogram.from_hdr(tally.iteration).count == 20
     # Every iteration begins with an empty jar.
-    assert not [request for request in site.seen if request.startswith(b"GET /login") and b"Cookie" in request]
+    assert not [
+        request
+        for request in site.seen
+        if request.startswith(b"GET /login") and b"Cookie" in request
+    ]
 
 
 def test_a_refused_login_fails_loudly_and_ends_the_iteration(start: Start) -> None:
@@ -135,12 +181,17 @@ def test_a_value_that_is_not_there_is_a_failure(start: Start) -> None:
 
     session = login()
     page = Step(request=Request(path="/login"), captures=session.steps[0].captures)
-    tally = visit(start(handler), Session(name="s", steps=(page, *session.steps[1:])), limit=2, window=30)
+    tally = visit(
+        start(handler), Session(name="s", steps=(page, *session.steps[1:])), limit=2, window=30
+    )
     assert [(failure.kind, failure.count) for failure in tally.failures] == [("capture", 2)]
 
 
 def test_failed_checks_are_counted_by_name(start: Start) -> None:
-    checks = tuple(Check(name=name, answer=Answer(contains=(text,))) for name, text in (("greets", b"hello"), ("parts", b"bye")))
+    checks = tuple(
+        Check(name=name, answer=Answer(contains=(text,)))
+        for name, text in (("greets", b"hello"), ("parts", b"bye"))
+    )
     session = Session(name="s", steps=(Step(request=Request(checks=checks)),))
 
     def handler(sock: socket.socket) -> None:
@@ -148,7 +199,10 @@ def test_failed_checks_are_counted_by_name(start: Start) -> None:
             sock.sendall(HELLO)
 
     tally = visit(start(handler), session, limit=4, window=30)
-    assert [(check.name, check.passes, check.fails) for check in tally.checks] == [("greets", 4, 0), ("parts", 0, 4)]
+    assert [(check.name, check.passes, check.fails) for check in tally.checks] == [
+        ("greets", 4, 0),
+        ("parts", 0, 4),
+    ]
     assert [(failure.kind, failure.count) for failure in tally.failures] == [("check", 4)]
     assert "parts" in tally.checks[1].sample or "bye" in tally.checks[1].sample
 
@@ -222,12 +276,18 @@ def test_tls_with_an_authority_of_ones_own(encrypted: Address, ca_file: str, pac
 
 @pytest.mark.parametrize(
     ("name", "trusted", "verify", "kinds"),
-    [("localhost", False, True, ["tls"]), ("other.test", True, True, ["tls"]), ("other.test", False, False, [])],
+    [
+        ("localhost", False, True, ["tls"]),
+        ("other.test", True, True, ["tls"]),
+        ("other.test", False, False, []),
+    ],
 )
 def test_certificates_are_verified_unless_told(
     encrypted: Address, ca_file: str, name: str, trusted: bool, verify: bool, kinds: list[str]
 ) -> None:
-    tally = encrypt(encrypted, Tls(server_name=name, ca_file=ca_file if trusted else "", verify=verify))
+    tally = encrypt(
+        encrypted, Tls(server_name=name, ca_file=ca_file if trusted else "", verify=verify)
+    )
     assert [failure.kind for failure in tally.failures] == kinds
     assert bool(tally.requests) == (not kinds)
 
@@ -242,7 +302,9 @@ def test_no_tls_spoken_there(start: Start) -> None:
 
 
 @contextlib.contextmanager
-def listening(family: socket.AddressFamily, where: str | tuple[str, int]) -> Iterator[socket.socket]:
+def listening(
+    family: socket.AddressFamily, where: str | tuple[str, int]
+) -> Iterator[socket.socket]:
     with socket.socket(family) as listener:
         listener.bind(where)
         listener.listen(16)
@@ -288,5 +350,13 @@ def test_ipv6() -> None:
 
 def local(address: Address, *, paced: bool = False) -> Tally:
     pace = Pace(stages=(Stage(0.2, 200.0, 200.0),)) if paced else None
-    load = Load(address=address, host="localhost", requests=(Request(),), connections=2, settle_seconds=0.0, window_seconds=0.2, pace=pace)
+    load = Load(
+        address=address,
+        host="localhost",
+        requests=(Request(),),
+        connections=2,
+        settle_seconds=0.0,
+        window_seconds=0.2,
+        pace=pace,
+    )
     return run(load, lambda opens, closes: None)

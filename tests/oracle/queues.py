@@ -29,7 +29,11 @@ def late(queue: Queue, rate: float, seconds: float) -> float:
     """The share of requests that take longer than `seconds`, waiting included, in the steady state at this rate of Poisson arrivals."""
     if rate >= queue.saturation:
         return 1.0
-    return late_constant(queue, rate, seconds) if queue.constant else late_exponential(queue, rate, seconds)
+    return (
+        late_constant(queue, rate, seconds)
+        if queue.constant
+        else late_exponential(queue, rate, seconds)
+    )
 
 
 def late_exponential(queue: Queue, rate: float, seconds: float) -> float:
@@ -42,7 +46,9 @@ def late_exponential(queue: Queue, rate: float, seconds: float) -> float:
     theta = c * mu - rate
     if abs(theta - mu) < 1e-9 * mu:
         return math.exp(-mu * seconds) * (1 + wait * mu * seconds)
-    return math.exp(-mu * seconds) + wait * mu / (mu - theta) * (math.exp(-theta * seconds) - math.exp(-mu * seconds))
+    return math.exp(-mu * seconds) + wait * mu / (mu - theta) * (
+        math.exp(-theta * seconds) - math.exp(-mu * seconds)
+    )
 
 
 def late_constant(queue: Queue, rate: float, seconds: float) -> float:
@@ -90,11 +96,15 @@ def capacity(queue: Queue, seconds: float, share: float) -> float:
     return low
 
 
-def simulate(queue: Queue, rate: float, settle_seconds: float, window_seconds: float, seed: int) -> list[float]:
+def simulate(
+    queue: Queue, rate: float, settle_seconds: float, window_seconds: float, seed: int
+) -> list[float]:
     """Response times of the arrivals of a window, from an idle start; seconds."""
     source = random.Random(seed)
     draw: Callable[[], float] = (
-        (lambda: queue.service_seconds) if queue.constant else (lambda: source.expovariate(1 / queue.service_seconds))
+        (lambda: queue.service_seconds)
+        if queue.constant
+        else (lambda: source.expovariate(1 / queue.service_seconds))
     )
     free = [0.0] * queue.slots
     found: list[float] = []

@@ -50,10 +50,24 @@ class Ending(Struct, frozen=True):
 def recorded(place: Place = "quiet") -> Recorded:
     """What benchmarks/record.py has measured."""
     found = json.loads(FILE.read_text(encoding="utf-8"))[place]
-    rows = np.array([[at, rate, np.nan if turn is None else turn] for at, _, rate, turn, refused in found["slices"] if not refused])
+    rows = np.array(
+        [
+            [at, rate, np.nan if turn is None else turn]
+            for at, _, rate, turn, refused in found["slices"]
+            if not refused
+        ]
+    )
     gaps = np.diff(rows[:, 0], prepend=rows[0, 0] - 0.06)
-    taken = np.where(gaps < 1.0, gaps, np.median(gaps))  # a longer gap is a launch of everything, which races have of their own
-    return Recorded(rows[:, 0], np.log(rows[:, 1]), np.log(rows[:, 2]), taken, float(np.mean(found["launch_seconds"])))
+    taken = np.where(
+        gaps < 1.0, gaps, np.median(gaps)
+    )  # a longer gap is a launch of everything, which races have of their own
+    return Recorded(
+        rows[:, 0],
+        np.log(rows[:, 1]),
+        np.log(rows[:, 2]),
+        taken,
+        float(np.mean(found["launch_seconds"])),
+    )
 
 
 class Stream:
@@ -101,7 +115,9 @@ def replay(
         slices = []
         for place, name in enumerate(planned.order):
             at, log, turn = stream.next()
-            slices.append(Heard(name, place, generation, log + by_name[name] + launches[name], at, turn))
+            slices.append(
+                Heard(name, place, generation, log + by_name[name] + launches[name], at, turn)
+            )
         race.enter(planned.number, slices)
         if race.picked and race.listed and not to_the_end:
             break
@@ -113,12 +129,18 @@ def replay(
     wrong = 0
     for pair in race.pairs():
         first, second = by_name[pair.first], by_name[pair.second]
-        wrong += (pair.verdict == "better" and first <= second) or (pair.verdict == "worse" and first >= second)
+        wrong += (pair.verdict == "better" and first <= second) or (
+            pair.verdict == "worse" and first >= second
+        )
     whole = stream.seconds + PREFLIGHT_SECONDS * len(gaps)
-    return Ending(race.leader(), race.picked, whole, wrong, race.rounds, race.twin_evidence()[0] < TWIN_LIMIT)
+    return Ending(
+        race.leader(), race.picked, whole, wrong, race.rounds, race.twin_evidence()[0] < TWIN_LIMIT
+    )
 
 
-def fixed(seen: Recorded, gaps: Sequence[float], rng: np.random.Generator, *, launch_sd: float = 0.012) -> Ending:
+def fixed(
+    seen: Recorded, gaps: Sequence[float], rng: np.random.Generator, *, launch_sd: float = 0.012
+) -> Ending:
     """The usual protocol: each arm once, 22 s, one after the other; the fastest mean is the pick."""
     stream, means = Stream(seen, rng), []
     for gap in gaps:

@@ -29,7 +29,9 @@ sys.stdin.readline()
 @pytest.fixture
 def burner() -> Iterator[subprocess.Popen[str]]:
     """A child that burns 0.3 s of CPU, says how much it used, and waits."""
-    with subprocess.Popen([sys.executable, "-c", BURN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", BURN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         yield process
         process.communicate("\n")
 
@@ -49,7 +51,9 @@ def test_the_clock_counts_threads_that_have_ended() -> None:
         "t = threading.Thread(target=work); t.start(); t.join()\n"
         "print('ready', flush=True); sys.stdin.readline()"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         process.stdout.readline()
         assert (cpu.process_cpu_seconds(process.pid) or 0) >= 0.2
@@ -71,7 +75,9 @@ def test_a_process_that_is_gone_has_no_clock() -> None:
         ({}, {1: 1.0}, None),
     ],
 )
-def test_cpu_spent_is_none_where_it_cannot_be_known(before: dict[int, float], after: dict[int, float], seconds: float | None) -> None:
+def test_cpu_spent_is_none_where_it_cannot_be_known(
+    before: dict[int, float], after: dict[int, float], seconds: float | None
+) -> None:
     assert cpu.spent(before, after) == seconds
 
 
@@ -133,17 +139,31 @@ def test_the_switches_of_threads_are_counted() -> None:
     assert threads.count([NOBODY]) == 0
 
 
-def thread(ran: float, waited: float = 0.0, voluntary: int = 0, involuntary: int = 0) -> threads.Thread:
+def thread(
+    ran: float, waited: float = 0.0, voluntary: int = 0, involuntary: int = 0
+) -> threads.Thread:
     """A thread's counters, in seconds."""
-    return threads.Thread(int(ran * 1e9), int(waited * 1e9), voluntary + involuntary, voluntary, involuntary)
+    return threads.Thread(
+        int(ran * 1e9), int(waited * 1e9), voluntary + involuntary, voluntary, involuntary
+    )
 
 
 @pytest.mark.parametrize(
     ("before", "after", "cpu_seconds", "waiting"),
     [
         ({1: thread(1, 1, 5, 7)}, {1: thread(2, 1.5, 8, 8)}, 1.0, threads.Waiting(0.5, 3, 1)),
-        ({1: thread(1)}, {1: thread(1.5), 2: thread(0.5, 0.25, 2)}, 1.0, threads.Waiting(0.25, 2, 0)),
-        ({1: thread(1), 2: thread(1)}, {1: thread(1.5)}, 1.0, None),  # half of it was a thread's that has ended
+        (
+            {1: thread(1)},
+            {1: thread(1.5), 2: thread(0.5, 0.25, 2)},
+            1.0,
+            threads.Waiting(0.25, 2, 0),
+        ),
+        (
+            {1: thread(1), 2: thread(1)},
+            {1: thread(1.5)},
+            1.0,
+            None,
+        ),  # half of it was a thread's that has ended
         ({1: thread(1)}, {1: thread(2)}, None, None),
         (None, {1: thread(2)}, 1.0, None),
     ],
@@ -166,7 +186,9 @@ def test_waiting_is_none_where_threads_do_not_account_for_the_time(
         ({}, {}, None),
     ],
 )
-def test_the_share_of_the_kernel(before: dict[int, tuple[int, int]], after: dict[int, tuple[int, int]], share: float | None) -> None:
+def test_the_share_of_the_kernel(
+    before: dict[int, tuple[int, int]], after: dict[int, tuple[int, int]], share: float | None
+) -> None:
     assert cpu.system_share(before, after) == share
 
 
@@ -182,7 +204,11 @@ def test_the_counters_are_those_of_the_servers_own_network(tmp_path: Path) -> No
     with subprocess.Popen(["unshare", "--net", "sleep", "60"]) as elsewhere:
         try:
             deadline = time.monotonic() + 5
-            while (apart := is_apart(elsewhere.pid)) is False and elsewhere.poll() is None and time.monotonic() < deadline:
+            while (
+                (apart := is_apart(elsewhere.pid)) is False
+                and elsewhere.poll() is None
+                and time.monotonic() < deadline
+            ):
                 time.sleep(0.01)
             if not apart:
                 pytest.skip("no network namespace can be made here")
@@ -210,7 +236,9 @@ def test_two_ends_of_a_window_make_probes(burner: subprocess.Popen[str]) -> None
     assert 0.1 < probes.server_cpu_seconds <= probes.seconds + 0.02
     assert probes.server_user_seconds is not None
     assert probes.server_system_seconds is not None
-    assert probes.server_user_seconds + probes.server_system_seconds == pytest.approx(probes.server_cpu_seconds)
+    assert probes.server_user_seconds + probes.server_system_seconds == pytest.approx(
+        probes.server_cpu_seconds
+    )
     assert probes.server_system_seconds > 0, "it asks the kernel for the time, over and over"
     assert probes.processes == 1
     assert probes.threads == 1
@@ -228,8 +256,18 @@ def test_what_nobody_can_know_is_none() -> None:
     cores = sorted(os.sched_getaffinity(0))
     before = snapshot.open_window([NOBODY], NOBODY, cores)
     probes = snapshot.compare(before, snapshot.close_window([NOBODY], NOBODY, cores), cores)
-    assert (probes.server_cpu_seconds, probes.server_user_seconds, probes.run_delay_seconds, probes.foreign_share) == (None,) * 4
-    assert (probes.memory_bytes, probes.uss_bytes, probes.open_files, probes.generator_cpu_seconds) == (None,) * 4
+    assert (
+        probes.server_cpu_seconds,
+        probes.server_user_seconds,
+        probes.run_delay_seconds,
+        probes.foreign_share,
+    ) == (None,) * 4
+    assert (
+        probes.memory_bytes,
+        probes.uss_bytes,
+        probes.open_files,
+        probes.generator_cpu_seconds,
+    ) == (None,) * 4
 
 
 def test_the_machine_is_the_same_machine_twice() -> None:

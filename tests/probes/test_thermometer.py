@@ -15,7 +15,15 @@ from typing import Any
 import pytest
 
 from whichworker.probes.cpu import process_cpu_seconds
-from whichworker.probes.thermometer import KEPT, LEAST_READINGS, SLOWEST, Thermometer, calibrated, trimmed, turn
+from whichworker.probes.thermometer import (
+    KEPT,
+    LEAST_READINGS,
+    SLOWEST,
+    Thermometer,
+    calibrated,
+    trimmed,
+    turn,
+)
 
 CORE = min(os.sched_getaffinity(0))
 PATIENCE_SECONDS = 20.0
@@ -72,11 +80,15 @@ def test_readings_are_of_the_time_between_two_moments() -> None:
         seen = thermometer.seconds(began, ended)
         assert seen is not None and 0 < seen < 1
         assert thermometer.seconds(0, began - 60_000_000_000) is None, "before it began"
-        assert thermometer.seconds(ended + 60_000_000_000, ended + 61_000_000_000) is None, "in the future"
+        assert thermometer.seconds(ended + 60_000_000_000, ended + 61_000_000_000) is None, (
+            "in the future"
+        )
         assert thermometer.seconds(began, began) is None
         later = time.monotonic_ns()
         assert until(lambda: thermometer.seconds(later, time.monotonic_ns()) is not None)
-        assert thermometer.seconds(began, ended) == seen, "what was once is not changed by what comes"
+        assert thermometer.seconds(began, ended) == seen, (
+            "what was once is not changed by what comes"
+        )
 
 
 def test_what_nobody_asks_for_is_kept_for_half_a_minute_and_then_forgotten() -> None:
@@ -95,7 +107,12 @@ def test_there_is_one_for_each_core_and_each_on_its_own() -> None:
     cores = sorted(os.sched_getaffinity(0))
     with Thermometer(cores) as thermometer:
         assert len(set(thermometer.pids)) == len(cores)
-        assert until(lambda: [os.sched_getaffinity(pid) for pid in thermometer.pids] == [{core} for core in cores])
+        assert until(
+            lambda: (
+                [os.sched_getaffinity(pid) for pid in thermometer.pids]
+                == [{core} for core in cores]
+            )
+        )
         assert until(lambda: all(process_cpu_seconds(pid) for pid in thermometer.pids))
 
 
@@ -104,7 +121,15 @@ def test_one_core_without_readings_makes_all_unknown() -> None:
         began = time.monotonic_ns()
         assert until(lambda: thermometer.seconds(began, time.monotonic_ns()) is not None)
         os.kill(thermometer.pids[1], signal.SIGSTOP)
-        assert until(lambda: Path(f"/proc/{thermometer.pids[1]}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"T")
+        assert until(
+            lambda: (
+                Path(f"/proc/{thermometer.pids[1]}/stat")
+                .read_bytes()
+                .rpartition(b")")[2]
+                .split()[0]
+                == b"T"
+            )
+        )
         stopped = time.monotonic_ns()
         alone = Thermometer([CORE])
         with alone:
@@ -152,7 +177,10 @@ def test_one_that_cannot_be_started_stops_the_others(monkeypatch: pytest.MonkeyP
 
 def test_it_ends_with_its_parent() -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(CORE), str(CORE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLDER, str(CORE), str(CORE)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as holder:
         assert holder.stdout is not None
         pids = [int(text) for text in holder.stdout.readline().split()]
@@ -171,7 +199,9 @@ def test_it_ends_with_its_parent() -> None:
 
 def test_one_whose_parent_is_gone_before_it_looks_does_not_begin() -> None:
     argv = [sys.executable, "-m", "whichworker.probes.thermometer", str(os.getppid()), str(CORE)]
-    run = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    run = subprocess.run(
+        argv, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     assert run.returncode == 1 and "is gone" in run.stderr
 
 

@@ -43,7 +43,11 @@ def mode(request: pytest.FixtureRequest) -> Containment:
 def order(tmp_path: Path, *argv: str, **environment: str) -> Order:
     """A server that is any program."""
     return Order(
-        argv=argv, directory=str(tmp_path), environment={**os.environ, **environment}, cores=(0,), log=str(tmp_path / "server.log")
+        argv=argv,
+        directory=str(tmp_path),
+        environment={**os.environ, **environment},
+        cores=(0,),
+        log=str(tmp_path / "server.log"),
     )
 
 
@@ -91,7 +95,10 @@ def test_a_server_that_ignores_term_is_killed(tmp_path: Path, mode: Containment)
 
 def test_a_server_that_ends_early_shows_its_log(tmp_path: Path, mode: Containment) -> None:
     code = "import sys; print('no such module: kartoffel', file=sys.stderr); sys.exit(3)"
-    with Launch(order(tmp_path, sys.executable, "-c", code), mode) as launch, pytest.raises(ServerFailed) as caught:
+    with (
+        Launch(order(tmp_path, sys.executable, "-c", code), mode) as launch,
+        pytest.raises(ServerFailed) as caught,
+    ):
         launch.wait_ready(lambda: "no answer", 10)
     assert "status 3" in caught.value.fact
     assert "kartoffel" in caught.value.seen
@@ -99,13 +106,21 @@ def test_a_server_that_ends_early_shows_its_log(tmp_path: Path, mode: Containmen
 
 
 def test_a_program_that_is_not_there_is_a_start_failure(tmp_path: Path, mode: Containment) -> None:
-    with Launch(order(tmp_path, "/no/such/program"), mode) as launch, pytest.raises(ServerFailed, match="status 127") as caught:
+    with (
+        Launch(order(tmp_path, "/no/such/program"), mode) as launch,
+        pytest.raises(ServerFailed, match="status 127") as caught,
+    ):
         launch.wait_ready(lambda: "no answer", 10)
     assert "cannot start /no/such/program" in caught.value.seen
 
 
-def test_no_right_answer_in_time_names_the_last_complaint(tmp_path: Path, mode: Containment) -> None:
-    with Launch(order(tmp_path, "sleep", "3600"), mode) as launch, pytest.raises(ServerFailed, match="connection refused"):
+def test_no_right_answer_in_time_names_the_last_complaint(
+    tmp_path: Path, mode: Containment
+) -> None:
+    with (
+        Launch(order(tmp_path, "sleep", "3600"), mode) as launch,
+        pytest.raises(ServerFailed, match="connection refused"),
+    ):
         launch.wait_ready(lambda: "connection refused", 0.05)
 
 
@@ -129,7 +144,9 @@ while True:
 
 
 def test_a_log_that_floods_keeps_its_begin_and_its_end(tmp_path: Path, mode: Containment) -> None:
-    ordered = msgspec.structs.replace(order(tmp_path, sys.executable, "-c", FLOOD), log_bytes=1_000_000)
+    ordered = msgspec.structs.replace(
+        order(tmp_path, sys.executable, "-c", FLOOD), log_bytes=1_000_000
+    )
     log = tmp_path / "server.log"
     with Launch(ordered, mode) as launch:
         assert wait_until(lambda: log.exists() and b"were cut out here" in log.read_bytes())
@@ -161,10 +178,14 @@ time.sleep(3600)
 
 def hungry(tmp_path: Path, *how: str) -> Order:
     """A server that takes 150 MB, shared by so many children, and may have 200 MB."""
-    return msgspec.structs.replace(order(tmp_path, sys.executable, "-c", EATS, *how), memory_bytes=200_000_000)
+    return msgspec.structs.replace(
+        order(tmp_path, sys.executable, "-c", EATS, *how), memory_bytes=200_000_000
+    )
 
 
-def test_memory_over_the_limit_is_a_failure_of_its_own_kind(tmp_path: Path, mode: Containment) -> None:
+def test_memory_over_the_limit_is_a_failure_of_its_own_kind(
+    tmp_path: Path, mode: Containment
+) -> None:
     ordered = msgspec.structs.replace(hungry(tmp_path, "0", "0"), memory_bytes=100_000_000)
     with Launch(ordered, mode) as launch:
         assert wait_until(launch.ended)
@@ -192,7 +213,9 @@ def test_the_temporary_folder_goes_with_the_launch(tmp_path: Path, mode: Contain
     (folder / "deep/file").touch()
     (outside / "kept").touch()
     (folder / "link").symlink_to(outside)
-    with Launch(msgspec.structs.replace(order(tmp_path, "sleep", "3600"), temporary=str(folder)), mode):
+    with Launch(
+        msgspec.structs.replace(order(tmp_path, "sleep", "3600"), temporary=str(folder)), mode
+    ):
         pass
     assert not folder.exists()
     assert (outside / "kept").exists()
@@ -217,7 +240,9 @@ with Launch(order, sys.argv[2]) as launch:
 
 
 def test_killing_the_tool_kills_the_tree(tmp_path: Path, mode: Containment) -> None:
-    with subprocess.Popen([sys.executable, "-c", HOLDER, FORKS, mode], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as tool:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, FORKS, mode], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as tool:
         assert tool.stdout is not None
         token = tool.stdout.readline().strip()
         try:

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from whichworker.process import limits
-from whichworker.process.limits import Delegation, Group, default_memory_bytes, delegation, group, limits_cpu
+from whichworker.process.limits import (
+    Delegation,
+    Group,
+    default_memory_bytes,
+    delegation,
+    group,
+    limits_cpu,
+)
 
 MEMINFO = "MemTotal:       16000000 kB\nMemAvailable:   10000000 kB\nHugePages_Total:       0\n"
 
@@ -43,13 +50,20 @@ def files(folder: Path, **content: str) -> Path:
         ),
     ],
 )
-def test_a_launch_may_use_four_fifths_of_what_there_is(group_files: dict[str, str], gigabytes: float, tmp_path: Path) -> None:
-    meminfo, root = tmp_path / "meminfo", files(tmp_path / "cgroup", cgroup__controllers="memory", **group_files)
+def test_a_launch_may_use_four_fifths_of_what_there_is(
+    group_files: dict[str, str], gigabytes: float, tmp_path: Path
+) -> None:
+    meminfo, root = (
+        tmp_path / "meminfo",
+        files(tmp_path / "cgroup", cgroup__controllers="memory", **group_files),
+    )
     meminfo.write_text(MEMINFO)
     assert default_memory_bytes(meminfo, root) == pytest.approx(0.8 * gigabytes * 1e9)
 
 
-def test_the_limit_of_a_group_above_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_limit_of_a_group_above_counts_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     meminfo, root = tmp_path / "meminfo", files(tmp_path / "cgroup", cgroup__controllers="memory")
     meminfo.write_text(MEMINFO)
     above = files(root / "above", memory__max="2000000000", memory__current="0")
@@ -59,7 +73,12 @@ def test_the_limit_of_a_group_above_counts_too(tmp_path: Path, monkeypatch: pyte
 
 
 def test_nobody_who_was_not_asked_divides_a_group(tmp_path: Path) -> None:
-    files(tmp_path, cgroup__controllers="memory cpu", cgroup__subtree_control="memory cpu", memory__limit_in_bytes="")
+    files(
+        tmp_path,
+        cgroup__controllers="memory cpu",
+        cgroup__subtree_control="memory cpu",
+        memory__limit_in_bytes="",
+    )
     assert limits._handed_over(tmp_path / "nowhere") is False
     assert delegation(tmp_path / "nowhere") is None
 
@@ -77,7 +96,12 @@ def test_the_second_version_comes_before_the_first(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("handed_over")
 def test_a_group_with_other_processes_is_not_divided(tmp_path: Path) -> None:
-    root = files(tmp_path / "busy", cgroup__controllers="memory", cgroup__subtree_control="", cgroup__procs="1\n2\n")
+    root = files(
+        tmp_path / "busy",
+        cgroup__controllers="memory",
+        cgroup__subtree_control="",
+        cgroup__procs="1\n2\n",
+    )
     assert delegation(root) is None
     assert (root / "cgroup.subtree_control").read_text() == ""
 
@@ -89,7 +113,9 @@ def test_a_group_of_a_launch(tmp_path: Path) -> None:
     assert made == Group(folder=str(tmp_path / "whichworker-7"), settings=settings)
     assert limits_cpu(made)
     first = group("7", 1000, 1.5, Delegation(1, tmp_path))
-    assert first == Group(folder=str(tmp_path / "whichworker-7"), settings=(("memory.limit_in_bytes", "1000"),))
+    assert first == Group(
+        folder=str(tmp_path / "whichworker-7"), settings=(("memory.limit_in_bytes", "1000"),)
+    )
     assert not limits_cpu(first)
     assert group("7", 1000, None, None) is None
     assert not limits_cpu(None)

@@ -30,7 +30,9 @@ def test_loopback(address: str, loopback: bool) -> None:
 def test_own_listeners_are_found_and_no_others() -> None:
     with socket.create_server(("127.0.0.1", 0)) as mine:
         port = mine.getsockname()[1]
-        assert [(found.port, found.loopback) for found in owned([os.getpid()]) if found.port == port] == [(port, True)]
+        assert [
+            (found.port, found.loopback) for found in owned([os.getpid()]) if found.port == port
+        ] == [(port, True)]
         assert not owned([])
 
 
@@ -50,5 +52,8 @@ def test_a_port_is_taken_as_long_as_somebody_listens() -> None:
 
 
 def test_the_port_of_a_client_is_not_taken() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as mine, socket.create_connection(mine.getsockname()) as client:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as mine,
+        socket.create_connection(mine.getsockname()) as client,
+    ):
         assert not is_listening(client.getsockname()[1])

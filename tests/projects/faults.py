@@ -56,7 +56,9 @@ def application(environ, start_response):
         time.sleep(60)  # all the while it eats
     elif FAULT == "frozen" and environ["PATH_INFO"] == "/freeze":
         os.kill(os.getpid(), signal.SIGSTOP)
-    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    start_response(
+        status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    )
     return [body]
 
 

@@ -48,11 +48,15 @@ def application(environ, start_response):
     elif WRONG == "private":
         return private(environ, start_response)
     elif WRONG == "moved" and path == "/a":
-        start_response("302 Found", [("Location", "http://localhost/b?c=d"), ("Content-Length", "0")])
+        start_response(
+            "302 Found", [("Location", "http://localhost/b?c=d"), ("Content-Length", "0")]
+        )
         return [b""]
     elif WRONG == "missing" and path != "/":
         status = "404 Not Found"
-    start_response(status, [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))])
+    start_response(
+        status, [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))]
+    )
     return [body]
 
 
@@ -66,7 +70,11 @@ def private(environ, start_response):
         sent = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         ok = sent == b"token=t0ken-of-the-page&name=ann"
         status, body = ("302 Found", b"") if ok else ("400 Bad Request", b"who?")
-        headers += [("Location", "/"), ("Set-Cookie", "who=ann-s-own-s3cret; HttpOnly; Path=/")] if ok else []
+        headers += (
+            [("Location", "/"), ("Set-Cookie", "who=ann-s-own-s3cret; HttpOnly; Path=/")]
+            if ok
+            else []
+        )
     elif environ.get("HTTP_COOKIE") != "who=ann-s-own-s3cret":
         status, body = "403 Forbidden", b"log in first"
     start_response(status, [*headers, ("Content-Length", str(len(body)))])

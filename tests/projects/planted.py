@@ -56,7 +56,9 @@ def work() -> int:
     return total
 
 
-def application(environ: dict[str, object], start_response: Callable[[str, list[tuple[str, str]]], object]) -> Iterable[bytes]:
+def application(
+    environ: dict[str, object], start_response: Callable[[str, list[tuple[str, str]]], object]
+) -> Iterable[bytes]:
     """The answer, after the work."""
     work()
     start_response("200 OK", HEADERS)

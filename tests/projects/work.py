@@ -11,5 +11,7 @@ def application(environ, start_response):
     digest = b"whichworker"
     for _ in range(ROUNDS):
         digest = hashlib.sha256(digest).digest()
-    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(BODY)))])
+    start_response(
+        "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(BODY)))]
+    )
     return [BODY]

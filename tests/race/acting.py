@@ -60,7 +60,9 @@ class Lineup:
         self.clock.now += LAUNCH_SECONDS
         self.entered.append((name, generation))
         self.starts(name, generation)
-        run = SimpleNamespace(cold_start_seconds=LAUNCH_SECONDS, findings=self.findings.get(name, []))
+        run = SimpleNamespace(
+            cold_start_seconds=LAUNCH_SECONDS, findings=self.findings.get(name, [])
+        )
         contender = self.alive[name] = Contender(name, arm, generation, cast(Any, run), ExitStack())
         return contender
 
@@ -145,11 +147,19 @@ def prepared(name: str, rate: float = 1000.0, **changed: object) -> Prepared:
 class Stage:
     """All that a track needs, the journal on disk; `seconds` is the time of the whole race."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, names: Sequence[str] = ARMS, seconds: float = 60.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        names: Sequence[str] = ARMS,
+        seconds: float = 60.0,
+    ) -> None:
         self.clock = Clock()
         monkeypatch.setattr(track_module, "time", self.clock)
         self.began, self.seconds = self.clock.now, seconds
-        self.question = faulty_question([(name, "") for name in names], seconds=seconds, connections=None)
+        self.question = faulty_question(
+            [(name, "") for name in names], seconds=seconds, connections=None
+        )
         self.names = tuple(arm.name for arm in self.question.arms)
         self.script: Script = lambda name, generation, number: None
         self.starts: Callable[[str, int], None] = lambda name, generation: None
@@ -161,16 +171,32 @@ class Stage:
     def left(self) -> float:
         return self.began + self.seconds - self.clock.now
 
-    def settled(self, heats: tuple[tuple[str, ...], ...] = (), twin_of: str = "waitress") -> Settled:
+    def settled(
+        self, heats: tuple[tuple[str, ...], ...] = (), twin_of: str = "waitress"
+    ) -> Settled:
         for arm in self.question.arms:
             self.journal.append(prepared(arm.name, RATES[arm.server]))
         parts = dict.fromkeys(self.names, PART)
-        found = Settled(contenders=self.names, connections=4, window_seconds={}, twin_of=twin_of, heats=heats, parts=parts)
+        found = Settled(
+            contenders=self.names,
+            connections=4,
+            window_seconds={},
+            twin_of=twin_of,
+            heats=heats,
+            parts=parts,
+        )
         self.journal.append(found)
         return found
 
     def track(self, settled: Settled) -> Track:
-        return Track(cast(Any, self.lineup), cast(Any, self.court), self.journal, self.watch, settled, self.left)
+        return Track(
+            cast(Any, self.lineup),
+            cast(Any, self.court),
+            self.journal,
+            self.watch,
+            settled,
+            self.left,
+        )
 
 
 def run_round(track: Track, heat: Sequence[str]) -> tuple[str, ...] | None:
@@ -178,5 +204,9 @@ def run_round(track: Track, heat: Sequence[str]) -> tuple[str, ...] | None:
     round_ = track.next_round(heat)
     if round_ is None:
         return None
-    track.enter(round_, [track.slice(name, round_, place) for place, name in enumerate(round_.order)], SLICE_SECONDS * len(round_.order))
+    track.enter(
+        round_,
+        [track.slice(name, round_, place) for place, name in enumerate(round_.order)],
+        SLICE_SECONDS * len(round_.order),
+    )
     return round_.order

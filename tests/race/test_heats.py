@@ -47,7 +47,9 @@ def test_what_is_not_known_separates_nobody(unknown: str) -> None:
         ({"b": 0.5}, [set(NAMES)]),
     ],
 )
-def test_who_is_busy_while_idle_meets_the_leader_alone(shares: Mapping[str, float], groups: list[set[str]]) -> None:
+def test_who_is_busy_while_idle_meets_the_leader_alone(
+    shares: Mapping[str, float], groups: list[set[str]]
+) -> None:
     found, reason = of(idle_share={**dict.fromkeys(NAMES, 0.0), **shares})
     assert [set(group) for group in found] == groups
     assert ("idle" in reason) is (len(groups) > 1)
@@ -72,7 +74,9 @@ def test_there_is_room_for_three_arms_and_the_twin(changed: dict[str, object], w
     groups, reason = of(**changed)
     assert [len(group) for group in groups] == [3, 2]
     assert all("b" in group for group in groups), "who leads is in each of them"
-    assert sorted(name for group in groups for name in group if name != "b") == ["a", "c", "d"], "and everybody else in one"
+    assert sorted(name for group in groups for name in group if name != "b") == ["a", "c", "d"], (
+        "and everybody else in one"
+    )
     assert word in reason
 
 

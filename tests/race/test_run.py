@@ -45,7 +45,9 @@ class Listener(Silent):
 def test_a_race_of_two_servers_from_launch_to_verdict(tmp_path: Path) -> None:
     """waitress beside a gunicorn whose app burns 2 ms for each response."""
     watch = Listener()
-    result = investigation.carry_out(planned(faulty_bench(ARMS, tmp_path), seconds=20), watch, "whichworker race")
+    result = investigation.carry_out(
+        planned(faulty_bench(ARMS, tmp_path), seconds=20), watch, "whichworker race"
+    )
     assert not processes_with(f"TMPDIR={tmp_path}")
     with Journal(tmp_path / FILE) as journal:
         slices, ends = list(journal.of(Slice)), list(journal.of(RoundEnd))
@@ -71,33 +73,50 @@ def test_a_race_of_two_servers_from_launch_to_verdict(tmp_path: Path) -> None:
     assert result.blocks == len(ends) == again.rounds
     assert result.twin is not None and result.twin.arm == "waitress"
     measured = [one for one in slices if not one.refused]
-    assert all(one.requests > 0 and one.seconds > 0 and one.responses >= one.requests for one in measured)
+    assert all(
+        one.requests > 0 and one.seconds > 0 and one.responses >= one.requests for one in measured
+    )
     if min(sum(one.arm == name for one in measured) for name in ("waitress", "gunicorn-sync")) < 4:
         pytest.skip("others used this machine in nearly every slice")
     arms = {arm.name: arm for arm in result.arms}
     assert {arm.state for arm in arms.values()} == {"ranked"}
-    assert arms["waitress"].windows == sum(one.arm in ("waitress", TWIN) for one in measured if one.round <= result.blocks)
+    assert arms["waitress"].windows == sum(
+        one.arm in ("waitress", TWIN) for one in measured if one.round <= result.blocks
+    )
     if result.validity.state == "valid":  # by chance, twins differ in one run of twenty
         assert result.leader == "waitress"
-        assert [(claim.better, claim.worse) for claim in result.claims] == [("waitress", "gunicorn-sync")]
+        assert [(claim.better, claim.worse) for claim in result.claims] == [
+            ("waitress", "gunicorn-sync")
+        ]
         assert result.verdict is not None and result.verdict.state == "clear"
 
 
-def test_a_race_ends_in_its_time_and_stops_who_is_alive(tmp_path: Path, generator: Generator) -> None:
+def test_a_race_ends_in_its_time_and_stops_who_is_alive(
+    tmp_path: Path, generator: Generator
+) -> None:
     """Two equal arms, which nothing can tell apart: time is counted by slices here, so that the test needs none of its own."""
     bench = faulty_bench([("waitress", ""), ("waitress", "")], tmp_path)
-    apps = {label: msgspec.structs.replace(app, name="builtin:faults") for label, app in bench.question.apps.items()}
-    bench = msgspec.structs.replace(bench, question=msgspec.structs.replace(bench.question, apps=apps))
+    apps = {
+        label: msgspec.structs.replace(app, name="builtin:faults")
+        for label, app in bench.question.apps.items()
+    }
+    bench = msgspec.structs.replace(
+        bench, question=msgspec.structs.replace(bench.question, apps=apps)
+    )
     watch = Listener()
     with Journal(tmp_path / FILE) as journal:
-        raced = main_path.race(bench, generator, journal, watch, lambda: 30.0 if len(watch.slices) < 30 else 0.0)
+        raced = main_path.race(
+            bench, generator, journal, watch, lambda: 30.0 if len(watch.slices) < 30 else 0.0
+        )
         rounds = [record.number for record in journal.of(RoundEnd)]
     assert raced is not None and raced.rounds == rounds[-1]
     assert 30 <= len(watch.slices) < 30 + 4 * 3, "a round that has begun is ended"
     assert not processes_with(f"TMPDIR={tmp_path}")
 
 
-def test_without_time_or_without_an_arm_there_is_no_race(tmp_path: Path, generator: Generator) -> None:
+def test_without_time_or_without_an_arm_there_is_no_race(
+    tmp_path: Path, generator: Generator
+) -> None:
     bench = faulty_bench([("waitress", "import"), ("gunicorn-sync", "")], tmp_path)
     with Journal(tmp_path / "a" / FILE) as journal:
         assert main_path.race(bench, generator, journal, Silent(), lambda: 0.0) is None

@@ -24,7 +24,15 @@ from whichworker.design.rounds import TWIN
 from whichworker.errors import ServerFailed
 from whichworker.judge.replay import replay
 from whichworker.model import Failure, Finding
-from whichworker.race.track import GENERATION_SECONDS, GENERATION_TIMES, MOST_TRIES, PATIENCE_SLICES, STOP_SECONDS, Track, close_torn_round
+from whichworker.race.track import (
+    GENERATION_SECONDS,
+    GENERATION_TIMES,
+    MOST_TRIES,
+    PATIENCE_SLICES,
+    STOP_SECONDS,
+    Track,
+    close_torn_round,
+)
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Failed, Launched, Left, Noted, Record, RoundEnd, Slice
 
@@ -53,15 +61,30 @@ def generations(stage: Stage, name: str) -> list[int]:
 
 
 def state(race: Race) -> tuple[object, ...]:
-    return (race.rounds, race.failed, race.dropped, race.alive, race.leader(), race.pairs(), race.estimates(), race.twin_evidence())
+    return (
+        race.rounds,
+        race.failed,
+        race.dropped,
+        race.alive,
+        race.leader(),
+        race.pairs(),
+        race.estimates(),
+        race.twin_evidence(),
+    )
 
 
 def test_everybody_is_launched_once_and_the_twin_beside_them(track: Track, stage: Stage) -> None:
     assert set(stage.lineup.alive) == EVERYBODY
-    assert {name: generations(stage, name) for name in EVERYBODY} == {name: [1] for name in EVERYBODY}
-    assert all(contender.loaded_seconds == 0.0 for contender in stage.lineup.alive.values()), "warming up is not counted"
+    assert {name: generations(stage, name) for name in EVERYBODY} == {
+        name: [1] for name in EVERYBODY
+    }
+    assert all(contender.loaded_seconds == 0.0 for contender in stage.lineup.alive.values()), (
+        "warming up is not counted"
+    )
     assert track.arm(TWIN) == track.arm("waitress")
-    assert track.launch_seconds == dict.fromkeys(EVERYBODY, pytest.approx(LAUNCH_SECONDS + SLICE_SECONDS))
+    assert track.launch_seconds == dict.fromkeys(
+        EVERYBODY, pytest.approx(LAUNCH_SECONDS + SLICE_SECONDS)
+    )
 
 
 def test_what_runs_already_is_not_launched_again(stage: Stage) -> None:
@@ -89,11 +112,17 @@ def test_each_slice_is_asked_for_by_what_the_preflight_found(track: Track, stage
     order = run_round(track, ARMS)
     assert order is not None and set(order) == EVERYBODY
     assert [one.seat for one in stage.court.orders] == [f"{name}/1" for name in order]
-    assert {(one.uncounted, one.counted) for one in stage.court.orders} == {(PART.uncounted, PART.counted)}
-    assert {contender.connections for contender in stage.lineup.alive.values()} == {PART.connections}
+    assert {(one.uncounted, one.counted) for one in stage.court.orders} == {
+        (PART.uncounted, PART.counted)
+    }
+    assert {contender.connections for contender in stage.lineup.alive.values()} == {
+        PART.connections
+    }
     assert all(one.most_seconds >= 0.5 for one in stage.court.orders)
     slices = list(stage.journal.of(Slice))
-    assert [(one.round, one.place, one.arm) for one in slices] == [(1, place, name) for place, name in enumerate(order)]
+    assert [(one.round, one.place, one.arm) for one in slices] == [
+        (1, place, name) for place, name in enumerate(order)
+    ]
     assert isinstance(stage.journal.records[-1], RoundEnd)
 
 
@@ -105,7 +134,9 @@ def test_a_round_gets_other_requests_than_the_one_before(track: Track, stage: St
     assert starts == sorted(starts)
 
 
-def test_a_race_ends_when_it_is_decided_and_its_journal_brings_it_back(track: Track, stage: Stage) -> None:
+def test_a_race_ends_when_it_is_decided_and_its_journal_brings_it_back(
+    track: Track, stage: Stage
+) -> None:
     rounds = 0
     while run_round(track, ARMS) is not None and rounds < 300:
         rounds += 1
@@ -148,11 +179,19 @@ def test_a_generation_is_due_after_a_second_each_if_it_was_worth_its_launches(
     assert set(track.due()) == (EVERYBODY if due else set())
 
 
-def test_a_relaunch_stops_everybody_and_starts_the_next_generation_of_these(track: Track, stage: Stage) -> None:
+def test_a_relaunch_stops_everybody_and_starts_the_next_generation_of_these(
+    track: Track, stage: Stage
+) -> None:
     stage.lineup.findings["waitress"] = []
-    stage.lineup.alive["waitress"].run.findings.append(Finding(code="left-running", severity="warning", text="two ran on"))
+    stage.lineup.alive["waitress"].run.findings.append(
+        Finding(code="left-running", severity="warning", text="two ran on")
+    )
     track.relaunch(["waitress", "gunicorn-gthread", TWIN])
-    assert {name: one.generation for name, one in stage.lineup.alive.items()} == {"waitress": 2, "gunicorn-gthread": 2, TWIN: 2}
+    assert {name: one.generation for name, one in stage.lineup.alive.items()} == {
+        "waitress": 2,
+        "gunicorn-gthread": 2,
+        TWIN: 2,
+    }
     left = {record.arm: record for record in stage.journal.of(Left)}
     assert set(left) == EVERYBODY
     assert [finding.code for finding in left["waitress"].findings] == ["left-running"]
@@ -160,7 +199,9 @@ def test_a_relaunch_stops_everybody_and_starts_the_next_generation_of_these(trac
 
 
 def test_what_the_last_launches_showed_is_told_at_the_end(track: Track, stage: Stage) -> None:
-    stage.lineup.alive[TWIN].run.findings.append(Finding(code="stopped-by-force", severity="warning", text="it did not stop"))
+    stage.lineup.alive[TWIN].run.findings.append(
+        Finding(code="stopped-by-force", severity="warning", text="it did not stop")
+    )
     track.end()
     assert stage.lineup.alive == {}
     left = {record.arm: record.findings for record in stage.journal.of(Left)}
@@ -193,7 +234,9 @@ def test_who_was_dropped_has_no_next_generation(track: Track, stage: Stage) -> N
     assert "gunicorn-sync" not in stage.lineup.alive
 
 
-def test_a_dropped_arm_is_back_when_the_only_one_that_beat_it_fails(track: Track, stage: Stage) -> None:
+def test_a_dropped_arm_is_back_when_the_only_one_that_beat_it_fails(
+    track: Track, stage: Stage
+) -> None:
     """Nothing is known of gunicorn-gthread, as others always used the core in its slices."""
     stage.script = lambda name, generation, number: BUSY if name == "gunicorn-gthread" else None
     dropped(track, "gunicorn-sync", stage)
@@ -211,19 +254,27 @@ def test_a_dropped_arm_is_back_when_the_only_one_that_beat_it_fails(track: Track
 
 
 @pytest.mark.parametrize("error", [DIED, RESET])
-def test_a_server_that_broke_once_has_another_launch(error: BaseException, track: Track, stage: Stage) -> None:
-    stage.script = lambda name, generation, number: error if name == "gunicorn-sync" and generation == 1 else None
+def test_a_server_that_broke_once_has_another_launch(
+    error: BaseException, track: Track, stage: Stage
+) -> None:
+    stage.script = lambda name, generation, number: (
+        error if name == "gunicorn-sync" and generation == 1 else None
+    )
     order = run_round(track, ARMS)
     assert order is not None and track.race.failed == set() and stage.watch.out == []
     assert generations(stage, "gunicorn-sync") == [1, 2]
     (noted,) = stage.journal.of(Noted)
     assert (noted.finding.code, noted.finding.arm) == ("second-chance", "gunicorn-sync")
-    assert "gunicorn-sync" not in [one.arm for one in stage.journal.of(Slice)], "the slice it broke in is no measurement"
+    assert "gunicorn-sync" not in [one.arm for one in stage.journal.of(Slice)], (
+        "the slice it broke in is no measurement"
+    )
     assert set(run_round(track, ARMS) or ()) == EVERYBODY
 
 
 @pytest.mark.parametrize("error", [DIED, RESET])
-def test_a_server_that_broke_twice_is_out_and_the_others_go_on(error: BaseException, track: Track, stage: Stage) -> None:
+def test_a_server_that_broke_twice_is_out_and_the_others_go_on(
+    error: BaseException, track: Track, stage: Stage
+) -> None:
     stage.script = lambda name, generation, number: error if name == "gunicorn-sync" else None
     run_round(track, ARMS)
     run_round(track, ARMS)
@@ -288,7 +339,9 @@ def refusing(name: str) -> Callable[[str, int], None]:
 
     def starts(wanted: str, generation: int) -> None:
         if wanted == name:
-            raise ServerFailed("start", "the server ended with status 1 before it answered", seen="cannot bind")
+            raise ServerFailed(
+                "start", "the server ended with status 1 before it answered", seen="cannot bind"
+            )
 
     return starts
 
@@ -297,22 +350,34 @@ def refusing(name: str) -> Callable[[str, int], None]:
 
 
 def test_a_refused_slice_is_taken_again_at_once(track: Track, stage: Stage) -> None:
-    stage.script = lambda name, generation, number: BUSY if name == "gunicorn-sync" and number < MOST_TRIES else None
+    stage.script = lambda name, generation, number: (
+        BUSY if name == "gunicorn-sync" and number < MOST_TRIES else None
+    )
     run_round(track, ARMS)
-    seen = [(one.repeats, bool(one.refused), one.lost) for one in stage.journal.of(Slice) if one.arm == "gunicorn-sync"]
+    seen = [
+        (one.repeats, bool(one.refused), one.lost)
+        for one in stage.journal.of(Slice)
+        if one.arm == "gunicorn-sync"
+    ]
     assert seen == [(0, True, False), (1, True, False), (2, False, False)]
     assert (track.slices, track.lost) == (4, 0)
     assert len({one.place for one in stage.journal.of(Slice) if one.arm == "gunicorn-sync"}) == 1
 
 
-def test_a_slice_that_stays_refused_is_lost_and_spoils_nobody_elses(track: Track, stage: Stage) -> None:
+def test_a_slice_that_stays_refused_is_lost_and_spoils_nobody_elses(
+    track: Track, stage: Stage
+) -> None:
     stage.script = lambda name, generation, number: BUSY if name == "gunicorn-sync" else None
     for _ in range(5):
         run_round(track, ARMS)
-    seen = [(one.repeats, one.lost) for one in stage.journal.of(Slice) if one.arm == "gunicorn-sync"]
+    seen = [
+        (one.repeats, one.lost) for one in stage.journal.of(Slice) if one.arm == "gunicorn-sync"
+    ]
     assert seen == [(0, False), (1, False), (2, True)] * 5
     assert (track.slices, track.lost) == (20, 5)
-    assert "gunicorn-sync" not in track.race.listed and {"waitress", "gunicorn-gthread"} <= set(track.race.listed)
+    assert "gunicorn-sync" not in track.race.listed and {"waitress", "gunicorn-gthread"} <= set(
+        track.race.listed
+    )
     assert not track.hopeless
 
 
@@ -345,7 +410,10 @@ def test_each_heat_has_its_part_of_the_time_and_its_own_launches(stage: Stage) -
     assert ends == [began + stage.seconds / 2, began + stage.seconds]
     assert stage.lineup.entered.count(("waitress", 1)) == 1, "who is in both goes on"
     assert {record.arm for record in stage.journal.of(Left)} == {"gunicorn-sync"}
-    seen = [{one.arm for one in stage.journal.of(Slice) if one.round == number} for number in (1, track.race.rounds)]
+    seen = [
+        {one.arm for one in stage.journal.of(Slice) if one.round == number}
+        for number in (1, track.race.rounds)
+    ]
     assert seen == [{"waitress", "gunicorn-sync", TWIN}, {"waitress", "gunicorn-gthread", TWIN}]
     assert set(track.race.listed) == set(ARMS)
 
@@ -360,7 +428,10 @@ def test_a_later_heat_meets_whoever_leads_then(stage: Stage) -> None:
             pass
     assert "gunicorn-sync" in track.race.dropped
     assert set(track.race.listed) == set(ARMS), "everybody was raced"
-    assert {one.arm for one in stage.journal.of(Slice) if one.round == track.race.rounds} == {"waitress", "gunicorn-gthread"}
+    assert {one.arm for one in stage.journal.of(Slice) if one.round == track.race.rounds} == {
+        "waitress",
+        "gunicorn-gthread",
+    }
 
 
 def test_no_round_is_begun_that_the_time_is_too_short_for(track: Track, stage: Stage) -> None:
@@ -377,12 +448,23 @@ def test_no_round_is_begun_that_the_time_is_too_short_for(track: Track, stage: S
 
 def slice_(round_: int, arm: str, refused: str = "") -> Slice:
     return Slice(
-        round=round_, place=0, arm=arm, generation=1, requests=32, seconds=0.04, responses=44, whole_seconds=0.05, at=1.0, refused=refused
+        round=round_,
+        place=0,
+        arm=arm,
+        generation=1,
+        requests=32,
+        seconds=0.04,
+        responses=44,
+        whole_seconds=0.05,
+        at=1.0,
+        refused=refused,
     )
 
 
 LEFT = Left(arm="waitress", generation=1)
-FAILED = Failed(arm="waitress", failures=(Failure(kind="died", count=1, sample="it died"),), block=1)
+FAILED = Failed(
+    arm="waitress", failures=(Failure(kind="died", count=1, sample="it died"),), block=1
+)
 
 
 @pytest.mark.parametrize(
@@ -398,7 +480,9 @@ FAILED = Failed(arm="waitress", failures=(Failure(kind="died", count=1, sample="
         ([slice_(1, "waitress"), RoundEnd(number=1, abandoned=True)], [1]),
     ],
 )
-def test_a_torn_round_is_closed_once(records: list[Record], closed: list[int], tmp_path: Path) -> None:
+def test_a_torn_round_is_closed_once(
+    records: list[Record], closed: list[int], tmp_path: Path
+) -> None:
     with Journal(tmp_path / FILE) as journal:
         for record in records:
             journal.append(record)
@@ -408,7 +492,9 @@ def test_a_torn_round_is_closed_once(records: list[Record], closed: list[int], t
 
 
 @pytest.mark.parametrize("cut", [1, 2])
-def test_a_resumed_race_repeats_the_torn_round_and_goes_on(cut: int, track: Track, stage: Stage) -> None:
+def test_a_resumed_race_repeats_the_torn_round_and_goes_on(
+    cut: int, track: Track, stage: Stage
+) -> None:
     for _ in range(3):
         run_round(track, ARMS)
     round_ = track.next_round(ARMS)
@@ -420,13 +506,20 @@ def test_a_resumed_race_repeats_the_torn_round_and_goes_on(cut: int, track: Trac
     again = stage.track(track.settled)
     assert state(again.race) == before
     again.launch(ARMS)
-    assert {name: generations(stage, name) for name in EVERYBODY} == {name: [1, 2] for name in EVERYBODY}
+    assert {name: generations(stage, name) for name in EVERYBODY} == {
+        name: [1, 2] for name in EVERYBODY
+    }
     assert again.next_round(ARMS) == round_
     assert run_round(again, ARMS) == round_.order
-    assert [(end.number, end.abandoned) for end in stage.journal.of(RoundEnd)][-2:] == [(4, True), (4, False)]
+    assert [(end.number, end.abandoned) for end in stage.journal.of(RoundEnd)][-2:] == [
+        (4, True),
+        (4, False),
+    ]
 
 
-def test_an_arm_that_failed_before_is_not_launched_when_a_race_is_resumed(track: Track, stage: Stage) -> None:
+def test_an_arm_that_failed_before_is_not_launched_when_a_race_is_resumed(
+    track: Track, stage: Stage
+) -> None:
     stage.script = lambda name, generation, number: WRONG if name == "gunicorn-sync" else None
     run_round(track, ARMS)
     stage.lineup.alive.clear()

@@ -8,7 +8,15 @@ from msgspec.structs import replace
 
 from whichworker.load.histogram import Histogram
 from whichworker.model import PHASES, CheckCount, Failure, Finding, Stage
-from whichworker.result import PERCENTILES, AskedLoad, Distribution, Estimate, LoadResult, Run, Validity
+from whichworker.result import (
+    PERCENTILES,
+    AskedLoad,
+    Distribution,
+    Estimate,
+    LoadResult,
+    Run,
+    Validity,
+)
 
 from . import samples
 
@@ -16,8 +24,13 @@ from . import samples
 def spread(p50: float, *, count: int = 20_000) -> Distribution:
     """A distribution with a tail, in seconds."""
     factors = {"p50": 1.0, "p90": 1.9, "p95": 2.6, "p99": 5.2, "p99_9": 11.0}
-    known = {name: p50 * factor if count * (1 - PERCENTILES[name]) >= 10 else None for name, factor in factors.items()}
-    return Distribution(count=count, min=p50 / 3, mean=p50 * 1.2, stdev=p50 * 0.9, max=p50 * 17, **known)
+    known = {
+        name: p50 * factor if count * (1 - PERCENTILES[name]) >= 10 else None
+        for name, factor in factors.items()
+    }
+    return Distribution(
+        count=count, min=p50 / 3, mean=p50 * 1.2, stdev=p50 * 0.9, max=p50 * 17, **known
+    )
 
 
 def intervals(distribution: Distribution) -> Mapping[str, Estimate | None]:
@@ -25,7 +38,9 @@ def intervals(distribution: Distribution) -> Mapping[str, Estimate | None]:
     found: dict[str, Estimate | None] = {}
     for name in PERCENTILES:
         value = getattr(distribution, name)
-        found[name] = None if value is None else Estimate(value=value, low=value * 0.96, high=value * 1.07)
+        found[name] = (
+            None if value is None else Estimate(value=value, low=value * 0.96, high=value * 1.07)
+        )
     return {**found, "p99_9": Estimate(value=distribution.p99_9)} if distribution.p99_9 else found
 
 
@@ -79,7 +94,10 @@ def opened() -> LoadResult:
         service_seconds=service,
         send_lag_seconds=spread(0.000012),
         receive_delay_seconds=None,
-        phases={name: None if name == "tls" else spread(2e-6 * 5**place) for place, name in enumerate(PHASES)},
+        phases={
+            name: None if name == "tls" else spread(2e-6 * 5**place)
+            for place, name in enumerate(PHASES)
+        },
         response_intervals=dict(intervals(response)),
         per_request={"GET /books?page=2": 20_000},
         scheduled=20_000,
@@ -107,7 +125,15 @@ def encoded(nanoseconds: int) -> str:
 def closed() -> LoadResult:
     """A short closed loop: no response times, some percentiles unsupported."""
     service = spread(0.021, count=640)
-    asked = replace(question(), rate_per_second=None, arrivals=None, backlog=None, requests=640, time_seconds=600.0, warmup_seconds=0.0)
+    asked = replace(
+        question(),
+        rate_per_second=None,
+        arrivals=None,
+        backlog=None,
+        requests=640,
+        time_seconds=600.0,
+        warmup_seconds=0.0,
+    )
     finding = Finding(
         code="closed-loop",
         severity="info",
@@ -137,8 +163,12 @@ def closed() -> LoadResult:
 def failing() -> LoadResult:
     """A valid load of a file with stages in which some answers were wrong."""
     failures = (
-        Failure(kind="status", count=312, sample="expected status 200, got 503; body starts 'busy'"),
-        Failure(kind="timeout", count=2, sample="no complete answer within 5 s\nTraceback of nobody"),
+        Failure(
+            kind="status", count=312, sample="expected status 200, got 503; body starts 'busy'"
+        ),
+        Failure(
+            kind="timeout", count=2, sample="no complete answer within 5 s\nTraceback of nobody"
+        ),
     )
     asked = replace(
         question(),
@@ -159,7 +189,9 @@ def failing() -> LoadResult:
         iteration_seconds=spread(0.0031, count=7343),
         checks=(
             CheckCount(name="list has rows", passes=7343, fails=0),
-            CheckCount(name="cart is empty", passes=7331, fails=12, sample="expected count 0, got 3"),
+            CheckCount(
+                name="cart is empty", passes=7331, fails=12, sample="expected count 0, got 3"
+            ),
         ),
         per_request={"front page": 7343, "cart": 7343},
     )
@@ -179,7 +211,9 @@ def unanswered() -> LoadResult:
     refused = Failure(kind="connect", count=40, sample="Connection refused at 127.0.0.1:8000")
     return replace(
         opened(),
-        validity=Validity(state="invalid", reasons=("there was no right answer at all: look at the failures",)),
+        validity=Validity(
+            state="invalid", reasons=("there was no right answer at all: look at the failures",)
+        ),
         requests=0,
         statuses={},
         errors={"connect": 40},

@@ -58,14 +58,86 @@ class Contender:
 
 
 CONTENDERS = (
-    Contender("granian-wsgi", "granian", "2.5.4", 3120, (1, 3), 312e-6, 61_300_000, 0.71, 8, {"workers": 1, "blocking_threads": 2}),
-    Contender("gunicorn-gthread", "gunicorn", "23.0.0", 3085, (1, 3), 297e-6, 54_900_000, 0.58, 8, {"workers": 1, "threads": 8}, 16),
-    Contender("gunicorn-gevent", "gunicorn", "23.0.0", 3041, (1, 4), 318e-6, 82_100_000, 0.83, 8, {"workers": 1}),
-    Contender("gunicorn-sync", "gunicorn", "23.0.0", 2890, (3, 4), 331e-6, 58_200_000, 0.52, 8, {"workers": 2}),
-    Contender("waitress", "waitress", "3.0.2", 2466, (5, 5), 401e-6, 55_400_000, 0.49, 7, {"threads": 8}),
-    Contender("granian-asgi-uvloop", "granian", "2.5.4", 1914, (6, 7), 518e-6, 66_800_000, 0.94, 5, {"loop": "uvloop"}),
-    Contender("uvicorn[workers=2]", "uvicorn", "0.35.0", 1790, (6, 8), 553e-6, 131_000_000, 1.12, 4, {"workers": 2}, 32),
-    Contender("hypercorn-asyncio", "hypercorn", "0.17.3", 1388, (7, 9), 712e-6, 79_400_000, 0.91, 4),
+    Contender(
+        "granian-wsgi",
+        "granian",
+        "2.5.4",
+        3120,
+        (1, 3),
+        312e-6,
+        61_300_000,
+        0.71,
+        8,
+        {"workers": 1, "blocking_threads": 2},
+    ),
+    Contender(
+        "gunicorn-gthread",
+        "gunicorn",
+        "23.0.0",
+        3085,
+        (1, 3),
+        297e-6,
+        54_900_000,
+        0.58,
+        8,
+        {"workers": 1, "threads": 8},
+        16,
+    ),
+    Contender(
+        "gunicorn-gevent",
+        "gunicorn",
+        "23.0.0",
+        3041,
+        (1, 4),
+        318e-6,
+        82_100_000,
+        0.83,
+        8,
+        {"workers": 1},
+    ),
+    Contender(
+        "gunicorn-sync",
+        "gunicorn",
+        "23.0.0",
+        2890,
+        (3, 4),
+        331e-6,
+        58_200_000,
+        0.52,
+        8,
+        {"workers": 2},
+    ),
+    Contender(
+        "waitress", "waitress", "3.0.2", 2466, (5, 5), 401e-6, 55_400_000, 0.49, 7, {"threads": 8}
+    ),
+    Contender(
+        "granian-asgi-uvloop",
+        "granian",
+        "2.5.4",
+        1914,
+        (6, 7),
+        518e-6,
+        66_800_000,
+        0.94,
+        5,
+        {"loop": "uvloop"},
+    ),
+    Contender(
+        "uvicorn[workers=2]",
+        "uvicorn",
+        "0.35.0",
+        1790,
+        (6, 8),
+        553e-6,
+        131_000_000,
+        1.12,
+        4,
+        {"workers": 2},
+        32,
+    ),
+    Contender(
+        "hypercorn-asyncio", "hypercorn", "0.17.3", 1388, (7, 9), 712e-6, 79_400_000, 0.91, 4
+    ),
     Contender("daphne", "daphne", "4.2.1", 1102, (8, 9), 903e-6, 88_700_000, 1.37, 4),
 )
 ASGI = ("granian-asgi-uvloop", "uvicorn[workers=2]", "hypercorn-asyncio", "daphne")
@@ -117,7 +189,18 @@ def race() -> Result:
             settings={"workers": 1, "threads": 8},
             because="it is tied with granian-wsgi, which leads, within 3% and needs the least memory;"
             " granian-wsgi is not decided against gunicorn-gevent",
-            command=("gunicorn", "-k", "gthread", "-w", "1", "--threads", "8", "-b", "127.0.0.1:8000", "shop.wsgi:application"),
+            command=(
+                "gunicorn",
+                "-k",
+                "gthread",
+                "-w",
+                "1",
+                "--threads",
+                "8",
+                "-b",
+                "127.0.0.1:8000",
+                "shop.wsgi:application",
+            ),
             runner_up=names[0],
         ),
         windows=windows(),
@@ -174,7 +257,10 @@ def tied() -> Result:
         ties=((names[0], names[1]), (names[0], names[2]), (names[1], names[2])),
         undetermined=(),
         blocks_to_decide=None,
-        advice=replace(whole.advice, because="it is tied with granian-wsgi, which leads, within 3% and needs the least memory")
+        advice=replace(
+            whole.advice,
+            because="it is tied with granian-wsgi, which leads, within 3% and needs the least memory",
+        )
         if whole.advice
         else None,
     )
@@ -208,10 +294,21 @@ def old() -> Result:
 def sought() -> Result:
     """The same race with a second stage: three finalists with capacities, curves, causes and gates, one of them uncertified."""
     whole = race()
-    asked = replace(whole.question, slo="p99<50ms,errors<0.1%", slo_derived="nobody asked for one", rate_per_second=500.0)
+    asked = replace(
+        whole.question,
+        slo="p99<50ms,errors<0.1%",
+        slo_derived="nobody asked for one",
+        rate_per_second=500.0,
+    )
     causes = (
         Attribution(cause="cpu", evidence=("it uses 0.98 of 1 core, 312 µs for each request",)),
-        Attribution(cause="worker slots", evidence=("7.9 requests are worked on at once, the settings allow 8", "it uses 0.4 of 1 core")),
+        Attribution(
+            cause="worker slots",
+            evidence=(
+                "7.9 requests are worked on at once, the settings allow 8",
+                "it uses 0.4 of 1 core",
+            ),
+        ),
         None,
     )
     arms = []
@@ -227,14 +324,21 @@ def sought() -> Result:
             seconds=41.0,
             recovery_seconds=None if place == 1 else 0.4,
         )
-        holds = AtRate(rate_per_second=500.0, holds=(True, False, None)[place], headroom=found / 500)
+        holds = AtRate(
+            rate_per_second=500.0, holds=(True, False, None)[place], headroom=found / 500
+        )
         gates = (
             Gate(name="generator CPU", limit=0.8, seen=0.41, passed=True),
             Gate(name="send lag", limit=0.0025, seen=None, passed=False),
         )
         arms.append(
             replace(
-                arm, capacity_per_second=capacity, latency_curve=curve(found), at_rate=holds, attribution=cause, gates=gates[: 1 + place]
+                arm,
+                capacity_per_second=capacity,
+                latency_curve=curve(found),
+                at_rate=holds,
+                attribution=cause,
+                gates=gates[: 1 + place],
             )
         )
     return replace(whole, question=asked, arms=(*arms, *whole.arms[3:]))
@@ -283,7 +387,11 @@ def machine() -> Machine:
         cores=2,
         usable_cores=(0, 1),
         memory_bytes=8_200_000_000,
-        details={"governor": "performance", "virtual": True, "cgroup": {"version": 2, "cpu.max": "max"}},
+        details={
+            "governor": "performance",
+            "virtual": True,
+            "cgroup": {"version": 2, "cpu.max": "max"},
+        },
     )
 
 
@@ -304,15 +412,26 @@ def findings() -> tuple[Finding, ...]:
             text="6 samples were taken again because other processes used the cores",
             evidence="foreign share 0.31 0.27 0.44 0.29 0.26 0.38, limit 0.25",
         ),
-        Finding(code="cold-start-slow", severity="warning", text="took more than a second from start to first response", arm="daphne"),
-        Finding(code="app-found", severity="info", text="no app was named and none found here: the built-in Django project was raced"),
+        Finding(
+            code="cold-start-slow",
+            severity="warning",
+            text="took more than a second from start to first response",
+            arm="daphne",
+        ),
+        Finding(
+            code="app-found",
+            severity="info",
+            text="no app was named and none found here: the built-in Django project was raced",
+        ),
     )
 
 
 def ranked(one: Contender) -> ArmResult:
     """The result of one ranked arm."""
     half = 0.018 + 0.05 / one.blocks
-    interval = Estimate(value=one.rate, low=round(one.rate * (1 - half), 1), high=round(one.rate * (1 + half), 1))
+    interval = Estimate(
+        value=one.rate, low=round(one.rate * (1 - half), 1), high=round(one.rate * (1 + half), 1)
+    )
     quick = 16 / one.rate
     ratio = one.rate / CONTENDERS[0].rate
     near = Ratio(value=ratio, low=ratio * 0.98, high=ratio * 1.02, interval="95 %")
@@ -333,7 +452,9 @@ def ranked(one: Contender) -> ArmResult:
         cold_start_seconds=one.cold,
         against_leader=None if one is CONTENDERS[0] else near,
         idle_share=0.001,
-        latency_at_saturation_seconds=SaturationLatency(p50=quick, p99=quick * 3.2 if one.blocks > 4 else None),
+        latency_at_saturation_seconds=SaturationLatency(
+            p50=quick, p99=quick * 3.2 if one.blocks > 4 else None
+        ),
         connections=one.connections,
         windows=one.blocks * ROUNDS,
         launches=max(1, one.blocks // 4),
@@ -346,10 +467,22 @@ def ranked(one: Contender) -> ArmResult:
 
 def unranked() -> tuple[ArmResult, ...]:
     """An arm that failed to start, one that was refused and one whose answers were wrong."""
-    wrong = Failure(kind="body", count=412, sample="expected 1843 bytes b'<table><tr>…', got 17 bytes b'Too many requests'")
+    wrong = Failure(
+        kind="body",
+        count=412,
+        sample="expected 1843 bytes b'<table><tr>…', got 17 bytes b'Too many requests'",
+    )
     return (
         bare("hypercorn-trio", "failed", Failure(kind="start", count=3, sample=TRACEBACK)),
-        bare("bjoern", "refused", Failure(kind="refused", count=1, sample="bjoern has no wheel for Python 3.12 on this machine")),
+        bare(
+            "bjoern",
+            "refused",
+            Failure(
+                kind="refused",
+                count=1,
+                sample="bjoern has no wheel for Python 3.12 on this machine",
+            ),
+        ),
         bare("cheroot", "invalid", wrong),
     )
 
@@ -377,8 +510,16 @@ def windows(blocks: int = BLOCKS, seed: int = 7) -> tuple[Window, ...]:
         shared = noise.gauss(1, 0.04)
         for one in CONTENDERS:
             if block * BLOCKS < one.blocks * blocks:
-                rate, cpu = one.rate * shared * noise.gauss(1, 0.025), one.cpu * noise.gauss(1, 0.008)
-                window = Window(block=block, arm=one.name, throughput_per_second=round(rate, 2), cpu_seconds_per_request=round(cpu, 9))
+                rate, cpu = (
+                    one.rate * shared * noise.gauss(1, 0.025),
+                    one.cpu * noise.gauss(1, 0.008),
+                )
+                window = Window(
+                    block=block,
+                    arm=one.name,
+                    throughput_per_second=round(rate, 2),
+                    cpu_seconds_per_request=round(cpu, 9),
+                )
                 found.append(window)
     return tuple(found)
 
@@ -421,7 +562,9 @@ def single() -> Result:
     whole, only = race(), CONTENDERS[0]
     headline = f"{only.name} is the only server setup that could be measured"
     because = "it is the only server setup that could be measured"
-    advice = AdvisedArm(arm=only.name, settings={}, because=because, command=("granian", "shop.wsgi"))
+    advice = AdvisedArm(
+        arm=only.name, settings={}, because=because, command=("granian", "shop.wsgi")
+    )
     return replace(
         whole,
         verdict=RaceVerdict(state="clear", headline=headline, leader=only.name),
@@ -515,9 +658,17 @@ def hostile(text: str = "<script>alert('\"&x')</script>") -> Result:
     return replace(
         whole,
         question=replace(whole.question, app=text, workload=text, claims=text),
-        machine=replace(whole.machine, cpu=text, system=text, fingerprint=text, details={text: text, "list": [text]}),
+        machine=replace(
+            whole.machine,
+            cpu=text,
+            system=text,
+            fingerprint=text,
+            details={text: text, "list": [text]},
+        ),
         run=replace(whole.run, id=text, command=text, version=text, started=text),
-        findings=(Finding(code=text, severity="warning", text=text, evidence=text, hint=text, arm=text),),
+        findings=(
+            Finding(code=text, severity="warning", text=text, evidence=text, hint=text, arm=text),
+        ),
         verdict=RaceVerdict(
             state="undecided",
             headline=f"Not decided between {leader} and {arms[3].name}: about 40 s more would decide",
@@ -532,6 +683,8 @@ def hostile(text: str = "<script>alert('\"&x')</script>") -> Result:
         ties=((leader, second),),
         undetermined=((leader, arms[3].name),),
         twin=Twin(arm=text, blocks=1, ratio=None, evidence=0.1, limit=20.0),
-        advice=AdvisedArm(arm=leader, settings={text: text}, because=text, command=(text,), runner_up=text),
+        advice=AdvisedArm(
+            arm=leader, settings={text: text}, because=text, command=(text,), runner_up=text
+        ),
         windows=tuple(replace(window, arm=f"{window.arm}{text}") for window in whole.windows),
     )

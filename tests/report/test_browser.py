@@ -21,7 +21,10 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND",
 )  # fmt: skip
-THEMES = {"light": (1, (0xFB, 0xFA, 0xF7)), "dark": (0, (0x12, 0x16, 0x1B))}  # the browser's number of the theme, and its paper
+THEMES = {
+    "light": (1, (0xFB, 0xFA, 0xF7)),
+    "dark": (0, (0x12, 0x16, 0x1B)),
+}  # the browser's number of the theme, and its paper
 
 
 @pytest.fixture
@@ -56,7 +59,10 @@ def first_pixel(picture: Path) -> tuple[int, ...]:
 
 def test_a_browser_builds_the_whole_page(page: Path) -> None:
     found = browse(page, "--dump-dom")
-    assert "<title>Not decided between granian-wsgi and gunicorn-gevent: about 40 s more would decide · whichworker</title>" in found
+    assert (
+        "<title>Not decided between granian-wsgi and gunicorn-gevent: about 40 s more would decide · whichworker</title>"
+        in found
+    )
     leaderboard = re.search(r'<table class="leaderboard">.*?</table>', found, re.DOTALL)
     assert leaderboard is not None
     assert leaderboard[0].count("<tr") == 1 + len(samples.CONTENDERS)
@@ -68,6 +74,11 @@ def test_a_browser_builds_the_whole_page(page: Path) -> None:
 def test_a_browser_paints_both_themes(page: Path, theme: str) -> None:
     number, paper = THEMES[theme]
     picture = page.with_name(f"{theme}.png")
-    browse(page, f"--blink-settings=preferredColorScheme={number}", "--window-size=1200,1600", f"--screenshot={picture}")
+    browse(
+        page,
+        f"--blink-settings=preferredColorScheme={number}",
+        "--window-size=1200,1600",
+        f"--screenshot={picture}",
+    )
     assert first_pixel(picture) == paper
     assert picture.stat().st_size > 50_000  # a blank page of this size takes less than 10 kB

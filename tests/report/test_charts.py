@@ -19,8 +19,12 @@ DRAWINGS = (charts.speed, charts.cost, charts.steadiness)
 
 
 @pytest.mark.parametrize("draw", DRAWINGS)
-@pytest.mark.parametrize("sample", [samples.race, samples.tied, samples.old, samples.interrupted, samples.hostile])
-def test_a_chart_is_well_formed_and_says_what_it_shows(draw: Callable[[Result], str], sample: Callable[[], Result]) -> None:
+@pytest.mark.parametrize(
+    "sample", [samples.race, samples.tied, samples.old, samples.interrupted, samples.hostile]
+)
+def test_a_chart_is_well_formed_and_says_what_it_shows(
+    draw: Callable[[Result], str], sample: Callable[[], Result]
+) -> None:
     root = ElementTree.fromstring(draw(sample()))
     assert root.get("role") == "img"
     identified = {element.get("id"): element.text for element in root.iter() if element.get("id")}
@@ -30,12 +34,16 @@ def test_a_chart_is_well_formed_and_says_what_it_shows(draw: Callable[[Result], 
 
 @pytest.mark.parametrize("draw", DRAWINGS)
 @pytest.mark.parametrize("sample", [samples.invalid, samples.unanswered, samples.sparse])
-def test_a_chart_without_trustworthy_values_is_empty(draw: Callable[[Result], str], sample: Callable[[], Result]) -> None:
+def test_a_chart_without_trustworthy_values_is_empty(
+    draw: Callable[[Result], str], sample: Callable[[], Result]
+) -> None:
     assert draw(sample()) == ""
 
 
 def test_relations_to_the_leader() -> None:
-    found = {standing.arm.name: standing.relation for standing in standings.standings(samples.race())}
+    found = {
+        standing.arm.name: standing.relation for standing in standings.standings(samples.race())
+    }
     assert found == {
         "granian-wsgi": "leader",
         "gunicorn-gthread": "tie",
@@ -51,7 +59,11 @@ def test_relations_to_the_leader() -> None:
 
 def test_before_verdicts_whoever_left_early_was_not_claimed_slower() -> None:
     found = {one.arm.name: one.relation for one in standings.standings(samples.old())}
-    assert [found[name] for name in ("granian-asgi-uvloop", "uvicorn[workers=2]", "daphne")] == ["slower", "dropped", "dropped"]
+    assert [found[name] for name in ("granian-asgi-uvloop", "uvicorn[workers=2]", "daphne")] == [
+        "slower",
+        "dropped",
+        "dropped",
+    ]
 
 
 def test_an_arm_without_rank_and_rate_leads_nothing() -> None:
@@ -60,16 +72,31 @@ def test_an_arm_without_rank_and_rate_leads_nothing() -> None:
 
 def test_a_setup_without_rank_and_rate_stands_last() -> None:
     whole = samples.old()
-    first = replace(whole.arms[0], state="dropped", rank_low=None, rank_high=None, throughput_per_second=None)
-    ranked = standings.standings(
-        replace(whole, arms=(first, *whole.arms[1:]), claims=(), ties=(), undetermined=(), leader=whole.arms[1].name)
+    first = replace(
+        whole.arms[0], state="dropped", rank_low=None, rank_high=None, throughput_per_second=None
     )
-    assert (ranked[-1].arm.name, ranked[-1].relation, ranked[-1].ranks) == ("granian-wsgi", "dropped", None)
+    ranked = standings.standings(
+        replace(
+            whole,
+            arms=(first, *whole.arms[1:]),
+            claims=(),
+            ties=(),
+            undetermined=(),
+            leader=whole.arms[1].name,
+        )
+    )
+    assert (ranked[-1].arm.name, ranked[-1].relation, ranked[-1].ranks) == (
+        "granian-wsgi",
+        "dropped",
+        None,
+    )
 
 
 def test_a_claim_reads_from_both_sides() -> None:
     claim = Claim(better="a", worse="b", ratio=1.2, low=1.1, high=1.3)
-    result = replace(samples.race(), claims=(claim,), ties=(("a", "c"),), undetermined=(("d", "a"),))
+    result = replace(
+        samples.race(), claims=(claim,), ties=(("a", "c"),), undetermined=(("d", "a"),)
+    )
     assert standings.compare(result, "b", "a") == ("slower", claim)
     assert standings.compare(result, "a", "b") == ("faster", claim)
     assert standings.compare(result, "c", "a") == ("tie", None)
@@ -87,7 +114,9 @@ def test_a_claim_reads_from_both_sides() -> None:
         ((("a", "d"), ("c", "x"), ("b", "b")), [[0, 3]]),
     ],
 )
-def test_every_tied_pair_shares_a_group_and_no_other_pair_does(ties: tuple[tuple[str, str], ...], groups: list[list[int]]) -> None:
+def test_every_tied_pair_shares_a_group_and_no_other_pair_does(
+    ties: tuple[tuple[str, str], ...], groups: list[list[int]]
+) -> None:
     assert charts.tie_groups("abcd", ties) == groups
 
 
@@ -124,15 +153,23 @@ def test_ratios_far_apart_get_a_logarithmic_axis() -> None:
 def test_the_speed_chart_has_the_intervals_of_the_result() -> None:
     whole = samples.race()
     wide = Ratio(value=0.5, low=0.25, high=0.75, interval="95 %")
-    result = replace(whole, arms=(whole.arms[0], replace(whole.arms[4], against_leader=wide)), ties=())
+    result = replace(
+        whole, arms=(whole.arms[0], replace(whole.arms[4], against_leader=wide)), ties=()
+    )
     scale = charts.speed_scale(result)
     assert scale is not None
     root = ElementTree.fromstring(charts.speed(result))
     whiskers = [line for line in root.iter("line") if line.get("class") == "whisker slower"]
     span = next(line for line in whiskers if line.get("x1") != line.get("x2"))
-    assert (span.get("x1"), span.get("x2")) == (f"{scale.position(0.25):.2f}%", f"{scale.position(0.75):.2f}%")
+    assert (span.get("x1"), span.get("x2")) == (
+        f"{scale.position(0.25):.2f}%",
+        f"{scale.position(0.75):.2f}%",
+    )
     assert not [line for line in root.iter("line") if line.get("class") == "whisker leader"]
-    assert "waitress: 0.50× (0.25 to 0.75), 2,466 per second, slower than the leader." in charts.speed(result)
+    assert (
+        "waitress: 0.50× (0.25 to 0.75), 2,466 per second, slower than the leader."
+        in charts.speed(result)
+    )
 
 
 def test_without_intervals_the_speed_is_the_ratio_of_the_rates() -> None:
@@ -146,7 +183,9 @@ def test_without_intervals_the_speed_is_the_ratio_of_the_rates() -> None:
 
 def test_ratios_need_both_in_the_same_stretch() -> None:
     whole = samples.race()
-    without = tuple(window for window in whole.windows if (window.arm, window.block) != ("granian-wsgi", 2))
+    without = tuple(
+        window for window in whole.windows if (window.arm, window.block) != ("granian-wsgi", 2)
+    )
     found = charts.over_time(replace(whole, windows=without))
     assert "granian-wsgi" not in found
     assert sorted(found["gunicorn-gthread"]) == [0, 1, 3, 4, 5, 6, 7]

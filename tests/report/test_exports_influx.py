@@ -32,7 +32,9 @@ def read_line(line: str) -> tuple[str, dict[str, str], dict[str, Any], int]:
     match = LINE.fullmatch(line)
     assert match, line
     tags = re.findall(rf"({WORD})=({WORD})", match[2])
-    fields = {name: read_value(text) for name, text in re.findall(rf"({WORD})=({STRING}|[^,]+)", match[3])}
+    fields = {
+        name: read_value(text) for name, text in re.findall(rf"({WORD})=({STRING}|[^,]+)", match[3])
+    }
     return match[1], {plain(name): plain(text) for name, text in tags}, fields, int(match[4])
 
 
@@ -59,21 +61,35 @@ def of(result: LoadResult, measurement: str) -> list[dict[str, Any]]:
 
 def test_each_second_has_a_point() -> None:
     result = export_samples.full()
-    seconds = [(fields["value"], at) for name, _, fields, at in lines(result) if name == "http_reqs"]
+    seconds = [
+        (fields["value"], at) for name, _, fields, at in lines(result) if name == "http_reqs"
+    ]
     assert [at for _, at in seconds] == [(BEGAN + place) * 10**9 for place in range(10)]
     assert sum(count for count, _ in seconds) == result.requests
 
 
 def test_points_at_the_end_sum_the_window_up() -> None:
     result = export_samples.full()
-    assert {at for name, _, _, at in lines(result) if name not in ("http_reqs", "vus")} == {(BEGAN + 10) * 10**9}
+    assert {at for name, _, _, at in lines(result) if name not in ("http_reqs", "vus")} == {
+        (BEGAN + 10) * 10**9
+    }
     (whole,) = of(result, "whichworker_load")
-    assert (whole["valid"], whole["requests"], whole["rate"], whole["run"]) == (True, 14_686, pytest.approx(1468.6), result.run.id)
+    assert (whole["valid"], whole["requests"], whole["rate"], whole["run"]) == (
+        True,
+        14_686,
+        pytest.approx(1468.6),
+        result.run.id,
+    )
     assert whole["url"] == "http://localhost:8000/books?page=2"
     (failed,) = of(result, "http_req_failed")
     assert (failed["value"], failed["count"]) == (pytest.approx(314 / 15_000), 314)
-    assert {point["kind"]: point["count"] for point in of(result, "failures")} == {"status": 312, "timeout": 2}
-    assert {point["check"]: (point["passes"], point["fails"]) for point in of(result, "checks")} == {
+    assert {point["kind"]: point["count"] for point in of(result, "failures")} == {
+        "status": 312,
+        "timeout": 2,
+    }
+    assert {
+        point["check"]: (point["passes"], point["fails"]) for point in of(result, "checks")
+    } == {
         "list has rows": (7343, 0),
         "cart is empty": (7331, 12),
     }
@@ -94,7 +110,10 @@ def test_times_are_in_milliseconds_and_only_those_that_were_measured() -> None:
 
 
 def test_no_point_takes_the_place_of_another() -> None:
-    every = [(name, tuple(sorted(tags.items())), at) for name, tags, _, at in lines(export_samples.full())]
+    every = [
+        (name, tuple(sorted(tags.items())), at)
+        for name, tags, _, at in lines(export_samples.full())
+    ]
     assert len(every) == len(set(every))
 
 
@@ -103,7 +122,9 @@ def test_an_invalid_run_has_counts_and_reasons() -> None:
     (whole,) = of(result, "whichworker_load")
     assert whole["valid"] is False and "61.2% of 20,000" in whole["reasons"]
     assert "rate" not in whole
-    assert {name for name, *_ in lines(result)}.isdisjoint({"http_reqs", "http_req_duration", "in_flight", "response_duration"})
+    assert {name for name, *_ in lines(result)}.isdisjoint(
+        {"http_reqs", "http_req_duration", "in_flight", "response_duration"}
+    )
     assert of(result, "failures")
 
 
@@ -127,8 +148,12 @@ def test_any_text_is_written_as_one_line(tag: str, field: str) -> None:
 
 DASHBOARD: dict[str, Any] = json.loads(dashboard())
 TARGETS = [(panel["title"], target) for panel in DASHBOARD["panels"] for target in panel["targets"]]
-every_target = pytest.mark.parametrize(("title", "target"), TARGETS, ids=[f"{title}-{target['refId']}" for title, target in TARGETS])
-QUERY = re.compile(r'SELECT (.+) FROM "(\w+)" WHERE "run" =~ /\^\$run\$/ AND \$timeFilter(?: GROUP BY (.+?))?(?: fill\(none\))?')
+every_target = pytest.mark.parametrize(
+    ("title", "target"), TARGETS, ids=[f"{title}-{target['refId']}" for title, target in TARGETS]
+)
+QUERY = re.compile(
+    r'SELECT (.+) FROM "(\w+)" WHERE "run" =~ /\^\$run\$/ AND \$timeFilter(?: GROUP BY (.+?))?(?: fill\(none\))?'
+)
 
 
 @functools.cache
@@ -159,7 +184,16 @@ def test_a_panel_asks_for_what_is_written(title: str, target: dict[str, Any]) ->
 
 def test_the_dashboard_has_the_panels_people_look_for() -> None:
     titles = " ".join(panel["title"].lower() for panel in DASHBOARD["panels"])
-    for word in ("rate", "fail", "duration", "percentiles", "virtual users", "in flight", "checks", "response time"):
+    for word in (
+        "rate",
+        "fail",
+        "duration",
+        "percentiles",
+        "virtual users",
+        "in flight",
+        "checks",
+        "response time",
+    ):
         assert word in titles
 
 
@@ -173,16 +207,24 @@ def test_the_dashboard_is_one_that_grafana_takes() -> None:
         assert panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24
         assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
     places = {(x, y) for panel in panels for x, y in _places(panel["gridPos"])}
-    assert len(places) == sum(panel["gridPos"]["w"] * panel["gridPos"]["h"] for panel in panels), "no panel over another"
+    assert len(places) == sum(panel["gridPos"]["w"] * panel["gridPos"]["h"] for panel in panels), (
+        "no panel over another"
+    )
 
 
 def test_its_variables_are_answered_by_what_is_written() -> None:
     variables = {variable["name"]: variable for variable in DASHBOARD["templating"]["list"]}
     assert set(re.findall(r"\$\{?(run|datasource)\b", dashboard())) == set(variables)
-    match = re.fullmatch(r'SHOW TAG VALUES FROM "(\w+)" WITH KEY = "(\w+)"', variables["run"]["query"])
+    match = re.fullmatch(
+        r'SHOW TAG VALUES FROM "(\w+)" WITH KEY = "(\w+)"', variables["run"]["query"]
+    )
     assert match
     assert any(point.measurement == match[1] and match[2] in point.tags for point in written())
 
 
 def _places(place: dict[str, int]) -> list[tuple[int, int]]:
-    return [(place["x"] + right, place["y"] + down) for right in range(place["w"]) for down in range(place["h"])]
+    return [
+        (place["x"] + right, place["y"] + down)
+        for right in range(place["w"])
+        for down in range(place["h"])
+    ]

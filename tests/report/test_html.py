@@ -63,7 +63,12 @@ class Page(HTMLParser):
 
     def attributes(self, *names: str) -> list[str]:
         """The values of these attributes, wherever they stand."""
-        return [value or "" for _, found in self.elements for name, value in found.items() if name in names]
+        return [
+            value or ""
+            for _, found in self.elements
+            for name, value in found.items()
+            if name in names
+        ]
 
 
 def text_of(page: Page, tag: str) -> list[str]:
@@ -75,11 +80,23 @@ def text_of(page: Page, tag: str) -> list[str]:
 def test_nothing_outside_the_file_is_referred_to(sample: Callable[[], Result]) -> None:
     text = render(sample())
     page = Page(text)
-    references = page.attributes("src", "href", "srcset", "action", "data", "poster", "formaction", "xlink:href", "background")
+    references = page.attributes(
+        "src",
+        "href",
+        "srcset",
+        "action",
+        "data",
+        "poster",
+        "formaction",
+        "xlink:href",
+        "background",
+    )
     assert references
     assert all(reference.startswith(("#", "data:")) for reference in references)
     assert not re.search(r"@import|url\(", text)
-    assert not {"script", "iframe", "object", "embed", "form", "base"} & {tag for tag, _ in page.elements}
+    assert not {"script", "iframe", "object", "embed", "form", "base"} & {
+        tag for tag, _ in page.elements
+    }
     assert not [name for _, found in page.elements for name in found if name.startswith("on")]
 
 
@@ -95,16 +112,26 @@ def test_every_tag_is_closed_and_every_anchor_has_a_target(sample: Callable[[], 
 
 
 @every_sample
-def test_the_content_policy_allows_only_inline_style_and_data_images(sample: Callable[[], Result]) -> None:
+def test_the_content_policy_allows_only_inline_style_and_data_images(
+    sample: Callable[[], Result],
+) -> None:
     page = Page(render(sample()))
-    policies = [found["content"] for tag, found in page.elements if found.get("http-equiv") == "Content-Security-Policy"]
-    assert policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"]
+    policies = [
+        found["content"]
+        for tag, found in page.elements
+        if found.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert policies == [
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    ]
 
 
 @every_sample
 def test_the_embedded_result_is_the_result(sample: Callable[[], Result]) -> None:
     result = sample()
-    links = [found for tag, found in Page(render(result)).elements if tag == "a" and "download" in found]
+    links = [
+        found for tag, found in Page(render(result)).elements if tag == "a" and "download" in found
+    ]
     assert len(links) == 1
     assert re.fullmatch(r"whichworker-[A-Za-z0-9._-]+\.json", links[0]["download"] or "")
     kind, _, encoded = (links[0]["href"] or "").partition(",")
@@ -118,7 +145,10 @@ def test_the_page_is_small(sample: Callable[[], Result]) -> None:
 
 
 def test_as_many_stretches_as_a_result_has_still_fit() -> None:
-    assert len(render(replace(samples.race(), windows=samples.windows(40), blocks=600)).encode()) < 300_000
+    assert (
+        len(render(replace(samples.race(), windows=samples.windows(40), blocks=600)).encode())
+        < 300_000
+    )
 
 
 @every_sample
@@ -143,11 +173,15 @@ def answer_of(text: str) -> str:
         (samples.unanswered, "invalid", "No verdict"),
     ],
 )
-def test_the_verdict_comes_first_and_looks_as_strong_as_it_is(sample: Callable[[], Result], state: str, strength: str) -> None:
+def test_the_verdict_comes_first_and_looks_as_strong_as_it_is(
+    sample: Callable[[], Result], state: str, strength: str
+) -> None:
     text = render(sample())
     assert text_of(Page(text), "h1")[0].startswith(strength)
     assert f'<div class="answer {state}">' in text
-    styles = [rule for rule in ("clear", "tied", "undecided") if f".answer.{rule} h1::before" in text]
+    styles = [
+        rule for rule in ("clear", "tied", "undecided") if f".answer.{rule} h1::before" in text
+    ]
     signs = re.findall(r'\.answer\.\w+ h1::before \{ content: "(.)";', text)
     assert styles == ["clear", "tied", "undecided"] and len(set(signs)) == 3
 
@@ -156,13 +190,19 @@ def test_after_the_verdict_come_the_reason_and_the_command() -> None:
     result = samples.race()
     page = Page(render(result))
     assert result.advice is not None
-    assert text_of(page, "pre")[0] == "gunicorn -k gthread -w 1 --threads 8 -b 127.0.0.1:8000 shop.wsgi:application"
+    assert (
+        text_of(page, "pre")[0]
+        == "gunicorn -k gthread -w 1 --threads 8 -b 127.0.0.1:8000 shop.wsgi:application"
+    )
     assert f"Deploy gunicorn-gthread: {result.advice.because}" in text_of(page, "p")
 
 
 def test_what_is_undecided_has_the_command_that_decides() -> None:
     page = Page(render(samples.race()))
-    assert text_of(page, "pre")[1] == "whichworker race builtin:django --resume 2025-03-04T12-30-05-7f3a --time 60s"
+    assert (
+        text_of(page, "pre")[1]
+        == "whichworker race builtin:django --resume 2025-03-04T12-30-05-7f3a --time 60s"
+    )
     for sample in (samples.clear, samples.tied, samples.old):
         assert "--resume" not in answer_of(render(sample())), sample.__name__
 
@@ -187,7 +227,9 @@ def test_a_result_from_before_verdicts_is_read_from_its_json() -> None:
     rows = text_of(page, "tr")
     assert any("waitress" in row and "0.79× 0.76–0.82 slower" in row for row in rows)
     assert any("daphne" in row and "– left early" in row for row in rows)
-    assert "Left early" in text_of(page, "dt") and "Left early" not in text_of(Page(render(samples.race())), "dt")
+    assert "Left early" in text_of(page, "dt") and "Left early" not in text_of(
+        Page(render(samples.race())), "dt"
+    )
     assert "Each measurement was a launch of its own." in text
     assert "Each measurement was a launch of its own." not in render(samples.race())
 
@@ -195,9 +237,22 @@ def test_a_result_from_before_verdicts_is_read_from_its_json() -> None:
 @every_sample
 def test_no_sentence_speaks_of_blocks_or_arms(sample: Callable[[], Result]) -> None:
     page = Page(render(replace(sample(), validity=samples.race().validity, findings=())))
-    sentences = [text for tag in ("p", "th", "dt", "dd", "figcaption", "summary", "h2", "title", "desc") for text in text_of(page, tag)]
+    sentences = [
+        text
+        for tag in ("p", "th", "dt", "dd", "figcaption", "summary", "h2", "title", "desc")
+        for text in text_of(page, tag)
+    ]
     words = {word.strip(".,:;()").lower() for sentence in sentences for word in sentence.split()}
-    assert not words & {"block", "blocks", "arm", "arms", "window", "windows", "undetermined", "dropped"}
+    assert not words & {
+        "block",
+        "blocks",
+        "arm",
+        "arms",
+        "window",
+        "windows",
+        "undetermined",
+        "dropped",
+    }
 
 
 def test_the_numbers_of_the_table_are_those_of_the_result() -> None:
@@ -227,21 +282,30 @@ def test_every_ranked_arm_has_a_row_and_every_other_its_failure() -> None:
             assert any(arm.name in row and "SGI" in row for row in rows)
         else:
             assert any(
-                arm.name in article and arm.state in article and arm.failures[0].sample.split()[0] in article for article in articles
+                arm.name in article
+                and arm.state in article
+                and arm.failures[0].sample.split()[0] in article
+                for article in articles
             )
 
 
 def test_a_row_says_what_was_measured_and_what_was_claimed() -> None:
     rows = text_of(Page(render(samples.race())), "tr")
     sync = next(row for row in rows if "gunicorn-sync" in row and "WSGI" in row)
-    assert sync == ("gunicorn-sync gunicorn 23.0.0 · WSGI 2,890 0.93× 0.91–0.94 slower 3–4 8 331 µs 58.2 MB 520 ms")
+    assert sync == (
+        "gunicorn-sync gunicorn 23.0.0 · WSGI 2,890 0.93× 0.91–0.94 slower 3–4 8 331 µs 58.2 MB 520 ms"
+    )
     uvicorn = next(row for row in rows if "uvicorn[workers=2]" in row and "ASGI" in row)
     assert "slower 6–8 32 " in uvicorn
 
 
 def test_findings_stand_under_their_severity_with_evidence() -> None:
     page = Page(render(samples.race()))
-    assert [heading for heading in text_of(page, "h3") if heading[-1].isdigit()] == ["Errors 1", "Warnings 2", "Notes 1"]
+    assert [heading for heading in text_of(page, "h3") if heading[-1].isdigit()] == [
+        "Errors 1",
+        "Warnings 2",
+        "Notes 1",
+    ]
     assert any("foreign share 0.31" in details for details in text_of(page, "details"))
 
 
@@ -250,8 +314,12 @@ def test_an_invalid_result_shows_no_ranking() -> None:
     text = render(result)
     page = Page(text)
     assert text_of(page, "h1")[0].startswith("INVALID")
-    assert all(any(reason == item for item in text_of(page, "li")) for reason in result.validity.reasons)
-    assert "leaderboard" not in page.attributes("id") and not [one for one in page.attributes("role") if one == "img"]
+    assert all(
+        any(reason == item for item in text_of(page, "li")) for reason in result.validity.reasons
+    )
+    assert "leaderboard" not in page.attributes("id") and not [
+        one for one in page.attributes("role") if one == "img"
+    ]
     assert "Deploy " not in text and "shop.wsgi" not in text_of(page, "pre")[0]
     names = [row.split()[0] for row in text_of(page, "tr")[1:]]
     assert names == sorted(names)
@@ -261,8 +329,13 @@ def test_an_invalid_result_shows_no_ranking() -> None:
 
 
 def test_an_interrupted_run_says_so() -> None:
-    assert any(words.startswith("Interrupted, partial.") for words in text_of(Page(render(samples.interrupted())), "p"))
-    assert "whichworker race builtin:django --resume 2025-03-04T12-30-05-7f3a" in text_of(Page(render(samples.interrupted())), "code")
+    assert any(
+        words.startswith("Interrupted, partial.")
+        for words in text_of(Page(render(samples.interrupted())), "p")
+    )
+    assert "whichworker race builtin:django --resume 2025-03-04T12-30-05-7f3a" in text_of(
+        Page(render(samples.interrupted())), "code"
+    )
     assert "Interrupted" not in render(samples.race())
 
 
@@ -296,7 +369,9 @@ def test_text_from_outside_stays_text() -> None:
 def test_interpreters_are_named_by_row_only_where_they_differ() -> None:
     whole = samples.race()
     assert "· Python" not in render(whole)
-    assert "· Python 3.13.1" in render(replace(whole, arms=(replace(whole.arms[0], python="3.13.1"), *whole.arms[1:])))
+    assert "· Python 3.13.1" in render(
+        replace(whole, arms=(replace(whole.arms[0], python="3.13.1"), *whole.arms[1:]))
+    )
 
 
 def test_more_arms_than_a_reader_can_cross_have_no_matrix() -> None:
@@ -318,14 +393,18 @@ def test_dates(started: str, shown: str) -> None:
     assert show_date(started) == shown
 
 
-@pytest.mark.parametrize(("cores", "shown"), [((), "any core"), ((1,), "core 1"), ((0, 2), "cores 0, 2")])
+@pytest.mark.parametrize(
+    ("cores", "shown"), [((), "any core"), ((1,), "core 1"), ((0, 2), "cores 0, 2")]
+)
 def test_cores(cores: tuple[int, ...], shown: str) -> None:
     assert show_cores(cores) == shown
 
 
 def _luminance(colour: str) -> float:
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 

@@ -21,8 +21,16 @@ from . import load_samples
 from .test_terminal import console_of, shown
 
 GOLDEN = Path(__file__).parent / "golden" / "load.txt"
-SAMPLES = (load_samples.opened, load_samples.closed, load_samples.failing, load_samples.invalid, load_samples.unanswered)
-every_sample = pytest.mark.parametrize("result", [sample() for sample in SAMPLES], ids=[sample.__name__ for sample in SAMPLES])
+SAMPLES = (
+    load_samples.opened,
+    load_samples.closed,
+    load_samples.failing,
+    load_samples.invalid,
+    load_samples.unanswered,
+)
+every_sample = pytest.mark.parametrize(
+    "result", [sample() for sample in SAMPLES], ids=[sample.__name__ for sample in SAMPLES]
+)
 
 
 def printed(result: LoadResult, width: int = 120, *, colour: bool = False) -> str:
@@ -47,7 +55,9 @@ def test_the_summaries_are_the_golden_ones() -> None:
 def test_an_invalid_load_shows_counts_and_no_measurement() -> None:
     text = printed(load_samples.invalid())
     assert "INVALID" in text
-    assert all(reason in " ".join(text.split()) for reason in load_samples.invalid().validity.reasons)
+    assert all(
+        reason in " ".join(text.split()) for reason in load_samples.invalid().validity.reasons
+    )
     assert "14,686 right answers" in text and "312×" in text
     for word in ("p99", "1.2 ms", "of CPU", "phases", "2,000 requests/s"):
         assert word not in text
@@ -56,7 +66,10 @@ def test_an_invalid_load_shows_counts_and_no_measurement() -> None:
 def test_every_kind_of_failure_is_told_with_count_share_and_sample() -> None:
     text = printed(load_samples.failing())
     assert "x status 312× (2.08 %) first: expected status 200, got 503; body starts 'busy'" in text
-    assert "x timeout 2× (0.01 %) first: no complete answer within 5 s\n    Traceback of nobody" in text
+    assert (
+        "x timeout 2× (0.01 %) first: no complete answer within 5 s\n    Traceback of nobody"
+        in text
+    )
 
 
 def test_checks_are_ticked_or_crossed() -> None:
@@ -85,7 +98,9 @@ def test_colour_adds_nothing_to_the_words(result: LoadResult) -> None:
 
 def test_texts_from_outside_are_not_markup() -> None:
     sample = load_samples.failing()
-    text = printed(replace(sample, failures=(replace(sample.failures[0], sample="[bold]x[/bold]"),)))
+    text = printed(
+        replace(sample, failures=(replace(sample.failures[0], sample="[bold]x[/bold]"),))
+    )
     assert "[bold]x[/bold]" in text
 
 
@@ -93,10 +108,25 @@ def test_texts_from_outside_are_not_markup() -> None:
     ("changes", "words"),
     [
         ({}, "open loop at 2,000/s, poisson arrivals, at most 64 connections, 10 s, seed 7"),
-        ({"arrivals": None, "rate_per_second": None, "connections": 1}, "closed loop, 1 connection, 10 s"),
-        ({"arrivals": None, "rate_per_second": None, "requests": 5000, "time_seconds": 600.0}, "5,000 requests in at most 10 min 00 s"),
-        ({"rate_per_second": None, "stages": (Stage(10.0, 0.0, 200.0), Stage(2.5, 200.0, 200.0))}, "0 to 200/s in 10 s, 200/s in 2.5 s"),
-        ({"rate_per_second": None, "stages": (Stage(1.0, 5.0, 5.0),) * 9}, "5/s in 1 s, …, poisson"),
+        (
+            {"arrivals": None, "rate_per_second": None, "connections": 1},
+            "closed loop, 1 connection, 10 s",
+        ),
+        (
+            {"arrivals": None, "rate_per_second": None, "requests": 5000, "time_seconds": 600.0},
+            "5,000 requests in at most 10 min 00 s",
+        ),
+        (
+            {
+                "rate_per_second": None,
+                "stages": (Stage(10.0, 0.0, 200.0), Stage(2.5, 200.0, 200.0)),
+            },
+            "0 to 200/s in 10 s, 200/s in 2.5 s",
+        ),
+        (
+            {"rate_per_second": None, "stages": (Stage(1.0, 5.0, 5.0),) * 9},
+            "5/s in 1 s, …, poisson",
+        ),
     ],
 )
 def test_the_pace_in_words(changes: dict[str, object], words: str) -> None:
@@ -126,8 +156,12 @@ def test_the_result_is_written_and_read_again(tmp_path: Path) -> None:
     assert decode(path.read_bytes()) == load_samples.failing()
 
 
-@pytest.mark.parametrize(("name", "fact"), [("-", "not standard output"), ("missing/load.hlog", "no folder")])
-def test_where_a_log_cannot_go_is_said_before_the_load(name: str, fact: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "fact"), [("-", "not standard output"), ("missing/load.hlog", "no folder")]
+)
+def test_where_a_log_cannot_go_is_said_before_the_load(
+    name: str, fact: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=fact):
         files.check_writable(hdr=name)

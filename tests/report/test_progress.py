@@ -29,7 +29,15 @@ BASE = Progress(
 def printer_of(*, live: bool, width: int = 120) -> Printer:
     file = io.StringIO()
     return Printer(
-        Console(file=file, width=width, force_terminal=live, color_system=None, highlight=False, legacy_windows=False, _environ={})
+        Console(
+            file=file,
+            width=width,
+            force_terminal=live,
+            color_system=None,
+            highlight=False,
+            legacy_windows=False,
+            _environ={},
+        )
     )
 
 
@@ -74,7 +82,11 @@ def slices(printer: Printer, *, rounds: int, round_seconds: float, alive: int = 
         for place in range(1, 4):
             at = 1000.0 + (number - 1 + (place - 1) / 3) * round_seconds
             open_pairs = 2 if place == 1 else None
-            printer.slice("waitress", seen(at), replace(BASE, round=number, place=place, alive=alive, open_pairs=open_pairs))
+            printer.slice(
+                "waitress",
+                seen(at),
+                replace(BASE, round=number, place=place, alive=alive, open_pairs=open_pairs),
+            )
 
 
 @pytest.mark.parametrize(
@@ -110,7 +122,10 @@ def test_how_the_race_is_run(seconds: tuple[float, ...], words: str) -> None:
 def test_several_groups_come_with_their_reason() -> None:
     printer = printer_of(live=False)
     printer.settled(settled(heats=(NAMES[:2], NAMES[::2]), reason="their memory would not fit"))
-    assert text_of(printer) == "race       3 setups, each loaded in turn; in 2 groups: their memory would not fit\n"
+    assert (
+        text_of(printer)
+        == "race       3 setups, each loaded in turn; in 2 groups: their memory would not fit\n"
+    )
 
 
 def test_one_setup_has_no_turns() -> None:
@@ -124,17 +139,22 @@ def test_without_a_terminal_there_is_a_line_for_a_round() -> None:
     printer.settled(settled())
     slices(printer, rounds=3, round_seconds=1.5, alive=2)
     assert text_of(printer).splitlines()[1:] == [
-        f"round {number}: granian-wsgi leads, 2 of 3 still in the race, 1 min 30 s left" for number in (1, 2, 3)
+        f"round {number}: granian-wsgi leads, 2 of 3 still in the race, 1 min 30 s left"
+        for number in (1, 2, 3)
     ]
 
 
 def test_short_rounds_are_not_a_line_each_unless_somebody_left() -> None:
     printer = printer_of(live=False)
     slices(printer, rounds=100, round_seconds=0.1)
-    assert [line.partition(":")[0] for line in text_of(printer).splitlines()] == [f"round {number}" for number in range(1, 101, 10)]
+    assert [line.partition(":")[0] for line in text_of(printer).splitlines()] == [
+        f"round {number}" for number in range(1, 101, 10)
+    ]
     before = len(text_of(printer))
     printer.slice("waitress", seen(1009.95), replace(BASE, round=101, alive=2))
-    assert text_of(printer)[before:].startswith("round 101: granian-wsgi leads, 2 still in the race")
+    assert text_of(printer)[before:].startswith(
+        "round 101: granian-wsgi leads, 2 still in the race"
+    )
 
 
 def test_a_terminal_is_redrawn_five_times_a_second_at_most() -> None:
@@ -143,14 +163,19 @@ def test_a_terminal_is_redrawn_five_times_a_second_at_most() -> None:
     assert 9 <= text_of(printer).count("round ") <= 11
 
 
-@pytest.mark.parametrize(("pairs", "words"), [(2, ", 2 pairs not decided"), (1, ", 1 pair not decided"), (0, "granian-wsgi leads")])
+@pytest.mark.parametrize(
+    ("pairs", "words"),
+    [(2, ", 2 pairs not decided"), (1, ", 1 pair not decided"), (0, "granian-wsgi leads")],
+)
 def test_the_bar_shows_what_is_known_so_far(pairs: int, words: str) -> None:
     printer = printer_of(live=True)
     printer.settled(settled())
     printer.slice("waitress", seen(1000.0), replace(BASE, open_pairs=pairs))
     printer.slice("waitress", seen(1001.0), replace(BASE, place=2, open_pairs=None))
     last = text_of(printer).rpartition("\r")[2].rpartition("\x1b[2K")[2]
-    assert last.startswith("━━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ 1 min 30 s left, round 12, 3 of 3 still in the race, granian-wsgi leads")
+    assert last.startswith(
+        "━━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ 1 min 30 s left, round 12, 3 of 3 still in the race, granian-wsgi leads"
+    )
     assert last.endswith(words)
 
 

@@ -35,13 +35,19 @@ def test_a_race_without_a_second_stage_prints_nothing() -> None:
 
 
 def test_what_is_not_certified_has_no_number() -> None:
-    last = next(line for line in printed(samples.sought()).splitlines() if line.startswith("gunicorn-gevent "))
+    last = next(
+        line
+        for line in printed(samples.sought()).splitlines()
+        if line.startswith("gunicorn-gevent ")
+    )
     assert last.split()[1] == "–"
 
 
 def test_samples_are_shown_with_their_shares() -> None:
     result = samples.sought()
-    profile = Profile(samples=300, functions=(Hot(function="render (views.py)", share=0.4),), lock_share=0.91)
+    profile = Profile(
+        samples=300, functions=(Hot(function="render (views.py)", share=0.4),), lock_share=0.91
+    )
     arms = (replace(result.arms[0], profile=profile), *result.arms[1:])
     found = printed(replace(result, arms=arms))
     assert "300, the interpreter lock held in 91%" in found

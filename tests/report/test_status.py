@@ -23,11 +23,24 @@ UP = Service(
     threads=14,
     memory_bytes=123_456_789,
     cpu_cores=1.234,
-    traffic=Traffic(connections_open=64, connections=1064, segments_received=1_234_567, bytes_received=9, bytes_sent=9),
+    traffic=Traffic(
+        connections_open=64,
+        connections=1064,
+        segments_received=1_234_567,
+        bytes_received=9,
+        bytes_sent=9,
+    ),
     segments_per_second=5663.4,
 )
 FAILED = Service(
-    name="uvicorn", version="0.54.0", python="3.12.1", address="127.0.0.1:8001", state="failed", command=(), restarts=3, failure="it ended"
+    name="uvicorn",
+    version="0.54.0",
+    python="3.12.1",
+    address="127.0.0.1:8001",
+    state="failed",
+    command=(),
+    restarts=3,
+    failure="it ended",
 )
 STATUS = Status(at="2026-01-02T03:04:05Z", app="mysite", services=(UP, FAILED))
 
@@ -75,15 +88,28 @@ def test_the_json_has_null_where_nothing_is_known() -> None:
 
 
 def test_counts_that_miss_something_are_marked() -> None:
-    traffic = Traffic(connections_open=1, connections=2, segments_received=3, bytes_received=4, bytes_sent=5, complete=False)
-    (line,) = status.lines(Status(at="", app="", services=(msgspec.structs.replace(UP, traffic=traffic),)))
+    traffic = Traffic(
+        connections_open=1,
+        connections=2,
+        segments_received=3,
+        bytes_received=4,
+        bytes_sent=5,
+        complete=False,
+    )
+    (line,) = status.lines(
+        Status(at="", app="", services=(msgspec.structs.replace(UP, traffic=traffic),))
+    )
     assert "connections ≥2, segments in ≥3" in line
     assert "open 1," in line
 
 
 @pytest.mark.parametrize(
     ("state", "restarts", "shown", "short"),
-    [("up", 0, "up", "up"), ("up", 2, "up (restarts 2)", "up +2"), ("restarting", 1, "restarting 1", "restarting 1")],
+    [
+        ("up", 0, "up", "up"),
+        ("up", 2, "up (restarts 2)", "up +2"),
+        ("restarting", 1, "restarting 1", "restarting 1"),
+    ],
 )
 def test_the_words_for_a_state(state: State, restarts: int, shown: str, short: str) -> None:
     service = msgspec.structs.replace(UP, state=state, restarts=restarts)

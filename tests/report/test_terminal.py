@@ -39,7 +39,13 @@ every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sam
 def console_of(width: int, *, colour: bool = False) -> Console:
     system: Literal["truecolor"] | None = "truecolor" if colour else None
     return Console(
-        file=io.StringIO(), width=width, color_system=system, force_terminal=colour, highlight=False, legacy_windows=False, _environ={}
+        file=io.StringIO(),
+        width=width,
+        color_system=system,
+        force_terminal=colour,
+        highlight=False,
+        legacy_windows=False,
+        _environ={},
     )
 
 
@@ -83,7 +89,9 @@ def test_an_invalid_run_shows_no_number_and_no_advice() -> None:
     assert "requests/s" not in text
     assert "deploy" not in text
     assert not any(
-        one.name in text.partition("\nx ")[0] for one in samples.CONTENDERS if one.name not in samples.invalid().validity.reasons[0]
+        one.name in text.partition("\nx ")[0]
+        for one in samples.CONTENDERS
+        if one.name not in samples.invalid().validity.reasons[0]
     )
 
 
@@ -101,7 +109,9 @@ def test_an_interrupted_run_says_so() -> None:
         (samples.unanswered, "No verdict: ", "31"),
     ],
 )
-def test_the_verdict_comes_first_with_its_strength(sample: Callable[[], Result], strength: str, colour: str) -> None:
+def test_the_verdict_comes_first_with_its_strength(
+    sample: Callable[[], Result], strength: str, colour: str
+) -> None:
     result = sample()
     first = printed(result).strip().splitlines()[0]
     assert first.startswith(strength)
@@ -114,7 +124,10 @@ def test_what_to_do_stands_between_the_verdict_and_the_table(sample: Callable[[]
     result = sample()
     assert result.verdict is not None and result.advice is not None
     text = printed(result)
-    places = [text.index(part) for part in (result.verdict.headline, "deploy ", result.advice.command[-1], "vs leader")]
+    places = [
+        text.index(part)
+        for part in (result.verdict.headline, "deploy ", result.advice.command[-1], "vs leader")
+    ]
     assert places == sorted(places)
 
 
@@ -136,12 +149,16 @@ def test_a_tied_setup_whose_costs_are_unknown_is_not_free() -> None:
 RESUME = "to decide  whichworker race builtin:django --resume 2025-03-04T12-30-05-7f3a --time"
 
 
-@pytest.mark.parametrize(("seconds", "shown"), [(38.0, "60s"), (5.0, "60s"), (61.0, "90s"), (200.0, "270s")])
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(38.0, "60s"), (5.0, "60s"), (61.0, "90s"), (200.0, "270s")]
+)
 def test_an_undecided_race_says_how_to_go_on(seconds: float, shown: str) -> None:
     whole = samples.race()
     assert whole.verdict is not None
     for width in (120, 40):
-        text = printed(replace(whole, verdict=replace(whole.verdict, seconds_to_decide=seconds)), width)
+        text = printed(
+            replace(whole, verdict=replace(whole.verdict, seconds_to_decide=seconds)), width
+        )
         assert f"{RESUME} {shown}\n" in text
 
 
@@ -151,7 +168,13 @@ def test_no_command_is_named_that_would_not_help() -> None:
     text = printed(replace(whole, verdict=replace(whole.verdict, seconds_to_decide=None)))
     assert "--resume" not in text
     assert "to decide  take the cheaper, or start a new run with a larger --delta" in text
-    for sample in (samples.clear, samples.tied, samples.old, samples.interrupted, samples.unanswered):
+    for sample in (
+        samples.clear,
+        samples.tied,
+        samples.old,
+        samples.interrupted,
+        samples.unanswered,
+    ):
         assert "to decide" not in printed(sample()), sample.__name__
 
 
@@ -169,7 +192,9 @@ def test_no_command_is_named_that_would_not_help() -> None:
 )
 def test_the_app_of_a_run_is_named_again(command: str, app: str) -> None:
     whole = samples.race()
-    found = standings.continue_command(replace(whole, run=replace(whole.run, command=command, id="R")))
+    found = standings.continue_command(
+        replace(whole, run=replace(whole.run, command=command, id="R"))
+    )
     assert found == f"whichworker race {app}--resume R"
 
 
@@ -190,11 +215,15 @@ def test_the_table_is_sorted_by_the_estimate() -> None:
 def test_whose_connections_are_shown() -> None:
     whole = samples.race()
     assert "each setup with its own connections" in printed(whole)
-    assert "32 connections each" in printed(replace(whole, question=replace(whole.question, connections=32)))
+    assert "32 connections each" in printed(
+        replace(whole, question=replace(whole.question, connections=32))
+    )
 
 
 def test_the_caption_says_what_the_interval_is() -> None:
-    assert "with a 95 % interval for each setup alone. Verdicts use a stricter one." in printed(samples.race())
+    assert "with a 95 % interval for each setup alone. Verdicts use a stricter one." in printed(
+        samples.race()
+    )
     assert "with the always-valid interval of the claim." in printed(samples.old())
     assert "vs leader: " not in printed(samples.single())
 
@@ -208,7 +237,9 @@ def test_a_result_from_before_verdicts_is_read_from_its_json() -> None:
     assert isinstance(result, Result)
     text = printed(result)
     assert text.strip().splitlines()[0] == "Not decided between granian-wsgi and gunicorn-gevent"
-    rows = {line.split()[0]: line for line in text.splitlines() if line[:1].isalpha() and "µs" in line}
+    rows = {
+        line.split()[0]: line for line in text.splitlines() if line[:1].isalpha() and "µs" in line
+    }
     assert "0.79x (0.76-0.82)  slower" in rows["waitress"]
     assert "left early" in rows["daphne"]
     assert "not decided" in rows["gunicorn-gevent"]
@@ -217,21 +248,32 @@ def test_a_result_from_before_verdicts_is_read_from_its_json() -> None:
 @pytest.mark.parametrize(
     ("changes", "headline"),
     [
-        ({"undetermined": ()}, "Not decided: granian-wsgi leads, but not every other server setup was shown to be slower"),
+        (
+            {"undetermined": ()},
+            "Not decided: granian-wsgi leads, but not every other server setup was shown to be slower",
+        ),
         ({"leader": None}, "No verdict: no server setup could be compared"),
         (
             {"undetermined": (), "claims": samples.race().claims, "arms": samples.race().arms[:2]},
             "Tied: granian-wsgi and gunicorn-gthread are within 3%. Take the cheaper one.",
         ),
         (
-            {"undetermined": (), "ties": (), "claims": samples.clear().claims, "arms": samples.race().arms[:2]},
+            {
+                "undetermined": (),
+                "ties": (),
+                "claims": samples.clear().claims,
+                "arms": samples.race().arms[:2],
+            },
             "Clear winner: granian-wsgi is faster than the other server setup",
         ),
         (
             {"undetermined": (), "ties": (), "claims": samples.clear().claims},
             "Clear winner: granian-wsgi is faster than all 8 other server setups",
         ),
-        ({"arms": samples.race().arms[:1]}, "granian-wsgi is the only server setup that could be measured"),
+        (
+            {"arms": samples.race().arms[:1]},
+            "granian-wsgi is the only server setup that could be measured",
+        ),
     ],
 )
 def test_without_a_verdict_the_claims_make_it(changes: dict[str, object], headline: str) -> None:
@@ -242,7 +284,10 @@ def test_the_table_agrees_with_the_headline_about_who_left_early() -> None:
     whole = samples.race()
     assert whole.verdict is not None
     open_ = replace(whole.verdict, undecided_against=("daphne",))
-    words = {one.arm.name: one.word for one in standings.standings(replace(whole, claims=(), verdict=open_))}
+    words = {
+        one.arm.name: one.word
+        for one in standings.standings(replace(whole, claims=(), verdict=open_))
+    }
     assert (words["daphne"], words["hypercorn-asyncio"]) == ("not decided", "slower")
 
 
@@ -251,7 +296,11 @@ def test_whoever_left_early_is_slower() -> None:
     whole = samples.race()
     unclaimed = replace(whole, claims=())
     words = {one.arm.name: one.word for one in standings.standings(unclaimed)}
-    assert (words["daphne"], words["waitress"], words["gunicorn-sync"]) == ("slower", "slower", "no verdict")
+    assert (words["daphne"], words["waitress"], words["gunicorn-sync"]) == (
+        "slower",
+        "slower",
+        "no verdict",
+    )
 
 
 def test_what_is_absent_is_a_dash_and_never_zero() -> None:
@@ -271,19 +320,48 @@ def test_a_narrow_terminal_is_no_reason_to_crash(sample: object, width: int) -> 
 @pytest.mark.parametrize(
     ("width", "columns"),
     [
-        (120, ["setup", "requests/s", "vs leader", "verdict", "rank", "connections", "CPU/request", "memory", "start"]),
-        (98, ["setup", "requests/s", "vs leader", "verdict", "rank", "connections", "CPU/request", "memory"]),
+        (
+            120,
+            [
+                "setup",
+                "requests/s",
+                "vs leader",
+                "verdict",
+                "rank",
+                "connections",
+                "CPU/request",
+                "memory",
+                "start",
+            ],
+        ),
+        (
+            98,
+            [
+                "setup",
+                "requests/s",
+                "vs leader",
+                "verdict",
+                "rank",
+                "connections",
+                "CPU/request",
+                "memory",
+            ],
+        ),
         (80, ["setup", "requests/s", "vs leader", "verdict", "rank", "CPU/request"]),
         (40, ["setup", "requests/s", "verdict"]),
     ],
 )
-def test_a_narrow_terminal_has_fewer_columns_and_no_number_cut(width: int, columns: list[str]) -> None:
+def test_a_narrow_terminal_has_fewer_columns_and_no_number_cut(
+    width: int, columns: list[str]
+) -> None:
     table = terminal.leaderboard(standings.standings(samples.race()), width)
     assert [column.header for column in table.columns] == columns
     text = printed(samples.race(), width)
     assert "…" not in text.partition("Requests/s is")[0]
     for one in samples.CONTENDERS:
-        assert any(one.name[:6] in line and f"{one.rate:,.0f}" in line for line in text.splitlines()), one.name
+        assert any(
+            one.name[:6] in line and f"{one.rate:,.0f}" in line for line in text.splitlines()
+        ), one.name
 
 
 def test_a_name_that_is_too_long_is_folded() -> None:
@@ -308,7 +386,9 @@ def test_names_are_not_markup() -> None:
     assert "[bold]x[/bold]" in text
 
 
-@pytest.mark.parametrize(("low", "high", "text"), [(1, 1, "1"), (2, 4, "2-4"), (None, None, "–"), (None, 3, "–")])
+@pytest.mark.parametrize(
+    ("low", "high", "text"), [(1, 1, "1"), (2, 4, "2-4"), (None, None, "–"), (None, 3, "–")]
+)
 def test_ranks(low: int | None, high: int | None, text: str) -> None:
     assert terminal.rank(replace(samples.race().arms[0], rank_low=low, rank_high=high)) == text
 
@@ -324,7 +404,10 @@ def test_ranks(low: int | None, high: int | None, text: str) -> None:
     ],
 )
 def test_each_setup_has_the_word_of_its_verdict(name: str, word: str) -> None:
-    assert next(one.word for one in standings.standings(samples.race()) if one.arm.name == name) == word
+    assert (
+        next(one.word for one in standings.standings(samples.race()) if one.arm.name == name)
+        == word
+    )
 
 
 @pytest.mark.parametrize(
@@ -342,19 +425,29 @@ def test_ratios(seen: Ratio | None, text: str) -> None:
 def test_a_setup_that_a_claim_calls_faster_is_faster() -> None:
     whole = samples.old()
     claims = (replace(whole.claims[0], better="daphne", worse="granian-wsgi"),)
-    one = next(one for one in standings.standings(replace(whole, claims=claims)) if one.arm.name == "daphne")
+    one = next(
+        one
+        for one in standings.standings(replace(whole, claims=claims))
+        if one.arm.name == "daphne"
+    )
     assert (one.word, terminal.ratio(one.ratio)) == ("faster", "1.08x (1.04-1.12)")
 
 
 def test_a_rate_that_nobody_was_shown_to_keep_has_nothing_to_deploy() -> None:
     text = printed(replace(samples.sought(), advice=None))
-    assert "deploy     nothing yet: no server setup was shown to keep p99<50ms,errors<0.1% at 500/s" in text
+    assert (
+        "deploy     nothing yet: no server setup was shown to keep p99<50ms,errors<0.1% at 500/s"
+        in text
+    )
 
 
 def test_findings_come_with_evidence_and_cure() -> None:
     console = console_of(120)
     long = "\n".join(f"line {number}" for number in range(20))
-    terminal.print_findings(console, [Finding(code="x", severity="warning", text="it is so", evidence=long, hint="mend it")])
+    terminal.print_findings(
+        console,
+        [Finding(code="x", severity="warning", text="it is so", evidence=long, hint="mend it")],
+    )
     text = shown(console)
     assert text.startswith("! it is so\n    line 0\n")
     assert "line 5" in text and "line 6" not in text
@@ -363,7 +456,10 @@ def test_findings_come_with_evidence_and_cure() -> None:
 
 @pytest.mark.parametrize(
     ("connections", "words"),
-    [(16, "16 connections, closed loop"), (None, "each server setup with the number of connections that saturates it")],
+    [
+        (16, "16 connections, closed loop"),
+        (None, "each server setup with the number of connections that saturates it"),
+    ],
 )
 def test_the_plan(connections: int | None, words: str) -> None:
     arm = Arm(
@@ -376,7 +472,12 @@ def test_the_plan(connections: int | None, words: str) -> None:
         python="3.12",
         settings={"threads": 8},
     )
-    app = App(name="shop", directory="/srv", python="/usr/bin/python3", origin={"app": "manage.py of this folder"})
+    app = App(
+        name="shop",
+        directory="/srv",
+        python="/usr/bin/python3",
+        origin={"app": "manage.py of this folder"},
+    )
     question = Question(
         apps={"3.12": app},
         workload=Workload(name="/", title="GET /", requests=(Request(),)),

@@ -22,7 +22,13 @@ from whichworker.model.arms import ConfigFile
 from whichworker.servers import configs, gunicorn, launchers, table
 from whichworker.servers.protocol import Server
 
-SHOP = App(name="shop", directory="/srv/shop", python="python3", wsgi="shop.wsgi:wsgi_app", asgi="shop.asgi:asgi_app")
+SHOP = App(
+    name="shop",
+    directory="/srv/shop",
+    python="python3",
+    wsgi="shop.wsgi:wsgi_app",
+    asgi="shop.asgi:asgi_app",
+)
 ADDRESS = Address("127.0.0.1", 8123)
 VALUES = (13, 17, 19, 23)
 LAUNCHERS = Path(launchers.__file__).parent
@@ -32,7 +38,12 @@ every_server = pytest.mark.parametrize("name", NAMES)
 
 def settings_of(server: Server) -> Settings:
     """A number for each knob that stands nowhere else."""
-    return {knob.name: value for knob, value in zip((knob for knob in server.knobs if not knob.choices), VALUES, strict=False)}
+    return {
+        knob.name: value
+        for knob, value in zip(
+            (knob for knob in server.knobs if not knob.choices), VALUES, strict=False
+        )
+    }
 
 
 def command_of(name: str) -> Command:
@@ -139,7 +150,10 @@ def test_its_configuration_can_be_read(name: str) -> None:
     elif kind == "ini":
         parser = configparser.ConfigParser(delimiters="=", interpolation=None)
         parser.read_string(config.text)
-        assert str(ADDRESS) in (parser["uwsgi"].get("http11-socket"), parser["uwsgi"].get("http-socket"))
+        assert str(ADDRESS) in (
+            parser["uwsgi"].get("http11-socket"),
+            parser["uwsgi"].get("http-socket"),
+        )
     else:
         assert kind == "sh"
         command = command_of(name)
@@ -147,19 +161,25 @@ def test_its_configuration_can_be_read(name: str) -> None:
         started = shlex.split(config.text.replace("\\\n", " "), comments=True)
         assert tuple(started[started.index("exec") + 1 :]) == (command.deploy or command.argv)
     assert config.text.endswith("\n")
-    assert config.name in config.command or config.name.removesuffix(".py") in " ".join(config.command)
+    assert config.name in config.command or config.name.removesuffix(".py") in " ".join(
+        config.command
+    )
 
 
 @every_server
 def test_the_limit_in_flight_grows_with_the_settings(name: str) -> None:
     server = table.load(name)
-    one, many = (server.in_flight_limit({knob.name: value for knob in server.knobs}) for value in (1, 40))
+    one, many = (
+        server.in_flight_limit({knob.name: value for knob in server.knobs}) for value in (1, 40)
+    )
     if one is None:
         assert many is None
     else:
         assert many is not None
         assert 1 <= one <= many
-        assert one < many or server.family == "granian", "granian shares 1024 connections out among its workers"
+        assert one < many or server.family == "granian", (
+            "granian shares 1024 connections out among its workers"
+        )
 
 
 @every_server
@@ -244,9 +264,15 @@ def test_nothing_is_left_to_what_happens_to_be_installed(name: str) -> None:
 
 
 def test_what_gunicorn_must_not_choose_is_the_same_in_a_race_and_deployed() -> None:
-    assert {name: value for name, value in runpy.run_path(str(gunicorn.UNCHOSEN_FILE)).items() if name[0] != "_"} == gunicorn.UNCHOSEN
+    assert {
+        name: value
+        for name, value in runpy.run_path(str(gunicorn.UNCHOSEN_FILE)).items()
+        if name[0] != "_"
+    } == gunicorn.UNCHOSEN
     assert str(gunicorn.UNCHOSEN_FILE) in command_of("gunicorn-sync").argv
-    assert "--http-parser" not in command_of("gunicorn-sync").argv, "an older gunicorn would refuse it"
+    assert "--http-parser" not in command_of("gunicorn-sync").argv, (
+        "an older gunicorn would refuse it"
+    )
 
 
 def test_a_knob_that_is_off_is_not_passed_on() -> None:
@@ -260,33 +286,63 @@ def test_a_knob_that_is_off_is_not_passed_on() -> None:
 
 def test_an_app_below_an_attribute_is_wrapped_too() -> None:
     server = table.load("uvicorn-a2wsgi")
-    text = server.config_file(App(name="x", directory="", python="", wsgi="a.b:c.d"), ADDRESS, {"workers": 1, "threads": 9}).text
+    text = server.config_file(
+        App(name="x", directory="", python="", wsgi="a.b:c.d"),
+        ADDRESS,
+        {"workers": 1, "threads": 9},
+    ).text
     assert "import a.b\n" in text
     assert "d = a.b.c.d\n" in text
     assert "application = WSGIMiddleware(d, workers=9)" in text
 
 
 def test_a_start_script_exports_what_the_server_needs_and_quotes_it() -> None:
-    made = configs.start_script("run.sh", Command(argv=("serve", "--name", "a b", "x:y"), environment={"GREETING": "it's"}))
-    assert made.text == """#!/bin/sh\nexport GREETING='it'"'"'s'\nexec serve \\\n    --name 'a b' x:y\n"""
+    made = configs.start_script(
+        "run.sh", Command(argv=("serve", "--name", "a b", "x:y"), environment={"GREETING": "it's"})
+    )
+    assert (
+        made.text
+        == """#!/bin/sh\nexport GREETING='it'"'"'s'\nexec serve \\\n    --name 'a b' x:y\n"""
+    )
     assert made.command == ("sh", "run.sh")
 
 
 def test_the_forms_of_options() -> None:
     options: configs.Options = {"bind": "127.0.0.1:1", "workers": 2, "master": True}
-    assert configs.flags(options, {"bind": "-b"}) == ["-b", "127.0.0.1:1", "--workers", "2", "--master"]
-    assert configs.flags({"access_log": False, "log_level": "warning"}) == ["--no-access-log", "--log-level", "warning"]
+    assert configs.flags(options, {"bind": "-b"}) == [
+        "-b",
+        "127.0.0.1:1",
+        "--workers",
+        "2",
+        "--master",
+    ]
+    assert configs.flags({"access_log": False, "log_level": "warning"}) == [
+        "--no-access-log",
+        "--log-level",
+        "warning",
+    ]
     assert configs.toml({"access_log": False}) == "access_log = false\n"
     assert configs.assignments(options) == 'bind = "127.0.0.1:1"\nworkers = 2\nmaster = True\n'
     assert configs.toml(options) == 'bind = "127.0.0.1:1"\nworkers = 2\nmaster = true\n'
-    assert configs.ini("uwsgi", options) == "[uwsgi]\nbind = 127.0.0.1:1\nworkers = 2\nmaster = true\n"
+    assert (
+        configs.ini("uwsgi", options) == "[uwsgi]\nbind = 127.0.0.1:1\nworkers = 2\nmaster = true\n"
+    )
 
 
 @pytest.mark.parametrize("path", sorted(LAUNCHERS.glob("*.py")), ids=lambda path: path.name)
 def test_a_launcher_needs_nothing_but_the_server(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    imported = {alias.name.partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    imported |= {(node.module or "").partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    imported = {
+        alias.name.partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    imported |= {
+        (node.module or "").partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+    }
     assert imported - sys.stdlib_module_names <= {"a2wsgi", "bjoern"}
 
 
@@ -302,34 +358,71 @@ def run():
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_bjoern_forks_its_workers_and_takes_them_along(tmp_path: Path, number: signal.Signals) -> None:
+def test_bjoern_forks_its_workers_and_takes_them_along(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     (tmp_path / "bjoern.py").write_text(BJOERN, encoding="utf-8")
-    (tmp_path / "shop.py").write_text("def wsgi_app(environ, start_response): ...\n", encoding="utf-8")
-    argv = [sys.executable, str(LAUNCHERS / "bjoern_server.py"), "--port", "8123", "--workers", "3", "shop:wsgi_app"]
+    (tmp_path / "shop.py").write_text(
+        "def wsgi_app(environ, start_response): ...\n", encoding="utf-8"
+    )
+    argv = [
+        sys.executable,
+        str(LAUNCHERS / "bjoern_server.py"),
+        "--port",
+        "8123",
+        "--workers",
+        "3",
+        "shop:wsgi_app",
+    ]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment) as server:
         assert server.stdout is not None
         assert server.stdout.readline() == "wsgi_app 127.0.0.1 8123\n"
         assert [server.stdout.readline() for _ in range(3)] == ["run\n"] * 3
         server.send_signal(number)
-        assert select.select([server.stdout], [], [], 10)[0], "it or a child of it did not hear the signal"
+        assert select.select([server.stdout], [], [], 10)[0], (
+            "it or a child of it did not hear the signal"
+        )
         assert server.stdout.read() == "", "the pipe ends when the last of its processes has ended"
         assert server.wait(10) == 0
 
 
 def test_mod_wsgi_keeps_its_folder_below_the_launch(tmp_path: Path) -> None:
-    argv = [sys.executable, str(LAUNCHERS / "mod_wsgi_server.py"), sys.executable, "-c", "import sys; print(sys.argv[1:])", "start"]
-    run = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True, env={**os.environ, "TMPDIR": str(tmp_path)})
+    argv = [
+        sys.executable,
+        str(LAUNCHERS / "mod_wsgi_server.py"),
+        sys.executable,
+        "-c",
+        "import sys; print(sys.argv[1:])",
+        "start",
+    ]
+    run = subprocess.run(
+        argv,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
     start, option, folder = ast.literal_eval(run.stdout)
     assert (start, option) == ("start", "--server-root")
     assert Path(folder).parent == tmp_path
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if "preload" in {knob.name for knob in table.load(name).knobs}])
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if "preload" in {knob.name for knob in table.load(name).knobs}]
+)
 def test_an_app_that_is_preloaded_is_so_wherever_it_is_started(name: str) -> None:
     server = table.load(name)
     for preload in ("no", "yes"):
         settings = {**settings_of(server), "preload": preload}
-        command, config = server.command(SHOP, ADDRESS, settings), server.config_file(SHOP, ADDRESS, settings)
-        told = ("--preload" in command.argv, "--preload" in command.deploy, "preload_app = True" in config.text)
+        command, config = (
+            server.command(SHOP, ADDRESS, settings),
+            server.config_file(SHOP, ADDRESS, settings),
+        )
+        told = (
+            "--preload" in command.argv,
+            "--preload" in command.deploy,
+            "preload_app = True" in config.text,
+        )
         assert told == (preload == "yes",) * 3

@@ -30,14 +30,24 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def overlay(
-    cache: Path, name: str, requirements: tuple[str, ...], *, version: str = "1.2", python: str = HERE, complete: bool = True
+    cache: Path,
+    name: str,
+    requirements: tuple[str, ...],
+    *,
+    version: str = "1.2",
+    python: str = HERE,
+    complete: bool = True,
 ) -> Path:
     """An overlay as a build leaves it."""
     place = cache / "overlays" / name
     place.mkdir(parents=True)
-    environment = Environment(python="python", bin="bin", version=version, python_version=f"{python}.1")
+    environment = Environment(
+        python="python", bin="bin", version=version, python_version=f"{python}.1"
+    )
     (place / DESCRIPTION).write_bytes(msgspec.json.encode(environment))
-    (place / REQUIREMENTS).write_text("".join(f"{requirement}\n" for requirement in requirements), encoding="utf-8")
+    (place / REQUIREMENTS).write_text(
+        "".join(f"{requirement}\n" for requirement in requirements), encoding="utf-8"
+    )
     if complete:
         (place / COMPLETE).touch()
     return place
@@ -48,7 +58,9 @@ def test_every_server_is_listed_with_the_kinds_of_its_settings(cache: Path) -> N
     assert [entry.name for entry in entries] == list(table.SERVERS)
     for entry in entries:
         assert entry.installed is None
-        assert {knob.name: knob.default for knob in entry.knobs if knob.name in entry.settings} == entry.settings
+        assert {
+            knob.name: knob.default for knob in entry.knobs if knob.name in entry.settings
+        } == entry.settings
         for knob in entry.knobs:
             if knob.type == "choice":
                 assert knob.default in knob.choices
@@ -111,7 +123,12 @@ def test_the_table_fits_a_hundred_columns(cache: Path, monkeypatch: pytest.Monke
     assert max(len(line) for line in lines) <= 100
     first_words = [line.split()[0] for line in lines if line.strip()]
     assert set(table.SERVERS) <= set(first_words), "no name is cut"
-    assert next(line for line in lines if line.startswith("waitress *")).split()[:4] == ["waitress", "*", "wsgi", "3.0.2"]
+    assert next(line for line in lines if line.startswith("waitress *")).split()[:4] == [
+        "waitress",
+        "*",
+        "wsgi",
+        "3.0.2",
+    ]
     assert "opt-in" in done.stdout
     assert "(historical)" in done.stdout
     assert "x Django answers 500" in done.stdout

@@ -38,7 +38,12 @@ pytestmark = pytest.mark.servers
 
 def question(server: str, what: str = "json") -> Question:
     """One server on the built-in app."""
-    found, _ = ask("builtin:django", RaceOptions(servers=server, workload=what, seed=1), Path.cwd(), places.cache_folder())
+    found, _ = ask(
+        "builtin:django",
+        RaceOptions(servers=server, workload=what, seed=1),
+        Path.cwd(),
+        places.cache_folder(),
+    )
     return found
 
 
@@ -52,7 +57,11 @@ BODY_AFTER_HEAD = ("waitress", "uwsgi")
 COMMON = {*table.CONTENDERS, *FAMILIES.values()}
 
 
-@pytest.fixture(params=[name if name in COMMON else pytest.param(name, marks=pytest.mark.truth) for name in ASKED])
+@pytest.fixture(
+    params=[
+        name if name in COMMON else pytest.param(name, marks=pytest.mark.truth) for name in ASKED
+    ]
+)
 def server(request: pytest.FixtureRequest) -> str:
     """Each server that ships and takes no minutes to build; every day the contenders and one of each family, all with `make truth`."""
     name: str = request.param
@@ -70,7 +79,9 @@ def bench(server: str, tmp_path: Path) -> Bench:
     return Bench(asked, environments, tmp_path, places.cache_folder())
 
 
-def test_every_workload_is_answered_rightly_and_only_on_loopback(bench: Bench, server: str, generator: Generator) -> None:
+def test_every_workload_is_answered_rightly_and_only_on_loopback(
+    bench: Bench, server: str, generator: Generator
+) -> None:
     if any(finding.code == "django-500" for finding in table.load(server).known):
         pytest.skip("known not to serve Django")
     arm = bench.question.arms[0]
@@ -78,14 +89,23 @@ def test_every_workload_is_answered_rightly_and_only_on_loopback(bench: Bench, s
         mark = f"{LAUNCH_VARIABLE}={run.launch.token}"
         assert run.cold_start_seconds > 0
         for name in WORKLOADS:
-            if "async" in name and any(finding.code == "async-views-fail" for finding in table.load(server).known):
+            if "async" in name and any(
+                finding.code == "async-views-fail" for finding in table.load(server).known
+            ):
                 continue  # async views under gevent fail once they are concurrent; a race refuses them by their answers
             request = workload(name).requests[0]
-            assert judge_answer(request.answer, fetch(run.address, request, bench.question.app.host, 10)) is None, name
+            assert (
+                judge_answer(
+                    request.answer, fetch(run.address, request, bench.question.app.host, 10)
+                )
+                is None
+            ), name
         listeners = owned(run.launch.pids())
         assert run.address.port in {found.port for found in listeners}
         assert all(found.loopback for found in listeners)
-        tally, probes = load_and_probe(bench, generator, run, load_of(bench, run, 4, 0.5, settle=0.1))
+        tally, probes = load_and_probe(
+            bench, generator, run, load_of(bench, run, 4, 0.5, settle=0.1)
+        )
         assert tally.requests > 20
         assert not tally.failures
         assert probes.server_cpu_seconds
@@ -117,7 +137,9 @@ def test_contenders_answer_every_case(bench: Bench, server: str) -> None:
     assert unfit(bench.question, arm, CASES, outcomes) == []
     found = {outcome.case: outcome for outcome in outcomes}
     assert (found["head"].state == "failed") == (server in BODY_AFTER_HEAD)
-    assert found["keep-alive"].note == ("closes" if server == "gunicorn-sync" else "reuses"), found["keep-alive"]
+    assert found["keep-alive"].note == ("closes" if server == "gunicorn-sync" else "reuses"), found[
+        "keep-alive"
+    ]
     assert (found["reload"].state == "not applicable") == (table.load(server).reload_signal is None)
 
 
@@ -125,8 +147,14 @@ def test_contenders_answer_every_case(bench: Bench, server: str) -> None:
 @pytest.mark.parametrize("victim", ["tool", "warden"])
 def test_nothing_survives_a_kill(bench: Bench, victim: str, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
-    plan.write_bytes(msgspec.json.encode((bench.question, bench.environments, str(bench.folder), str(bench.cache))))
-    with subprocess.Popen([sys.executable, "-c", HOLDER, str(plan)], stdout=subprocess.PIPE, text=True) as tool:
+    plan.write_bytes(
+        msgspec.json.encode(
+            (bench.question, bench.environments, str(bench.folder), str(bench.cache))
+        )
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(plan)], stdout=subprocess.PIPE, text=True
+    ) as tool:
         assert tool.stdout is not None
         try:
             token, warden = tool.stdout.readline().split()
@@ -146,4 +174,6 @@ def test_the_table_is_complete() -> None:
     assert set(table.CONTENDERS) <= set(table.SERVERS)
     for name in table.SERVERS:
         adapter = table.load(name)
-        assert set(adapter.settings(2)) == {knob.name for knob in adapter.knobs if not knob.unset}, name
+        assert set(adapter.settings(2)) == {
+            knob.name for knob in adapter.knobs if not knob.unset
+        }, name

@@ -15,8 +15,14 @@ FORMS = [
     ("granian-wsgi@2.8.7rc1+x", Wanted("granian-wsgi", "2.8.7rc1+x", None, {})),
     ("uvicorn/3.12", Wanted("uvicorn", None, "3.12", {})),
     ("uvicorn/3.12[workers=2]", Wanted("uvicorn", None, "3.12", {"workers": "2"})),
-    ("granian-wsgi[workers=2,threads=4]", Wanted("granian-wsgi", None, None, {"workers": "2", "threads": "4"})),
-    ("granian-wsgi@2.8.7/3.13[workers=2]", Wanted("granian-wsgi", "2.8.7", "3.13", {"workers": "2"})),
+    (
+        "granian-wsgi[workers=2,threads=4]",
+        Wanted("granian-wsgi", None, None, {"workers": "2", "threads": "4"}),
+    ),
+    (
+        "granian-wsgi@2.8.7/3.13[workers=2]",
+        Wanted("granian-wsgi", "2.8.7", "3.13", {"workers": "2"}),
+    ),
 ]
 
 
@@ -68,7 +74,11 @@ def test_an_ambiguous_name_lists_its_candidates(name: str, candidates: list[str]
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("gunicorn-gtread", "did you mean gunicorn-gthread?"), ("waitres", "did you mean waitress?"), ("zzz", "whichworker servers")],
+    [
+        ("gunicorn-gtread", "did you mean gunicorn-gthread?"),
+        ("waitres", "did you mean waitress?"),
+        ("zzz", "whichworker servers"),
+    ],
 )
 def test_an_unknown_name_suggests(name: str, hint: str) -> None:
     with pytest.raises(UsageError, match=f"no server is called {name!r}") as caught:
@@ -128,7 +138,12 @@ def test_a_split_name_can_be_parsed(text: str) -> None:
 
 def test_a_contender_has_the_defaults_for_its_cores() -> None:
     arm = names.contender(names.parse("gthread"), "3.12", cores=3)
-    assert (arm.name, arm.server, arm.family, arm.kind) == ("gunicorn-gthread", "gunicorn-gthread", "gunicorn", "gthread")
+    assert (arm.name, arm.server, arm.family, arm.kind) == (
+        "gunicorn-gthread",
+        "gunicorn-gthread",
+        "gunicorn",
+        "gthread",
+    )
     assert (arm.interface, arm.python) == ("wsgi", "3.12")
     assert arm.settings == {"workers": 3, "threads": 4}
 
@@ -160,7 +175,9 @@ PINS = [
 
 
 @pytest.mark.parametrize(("requirement", "version", "pinned"), PINS)
-def test_a_requirement_is_held_at_one_version(requirement: str, version: str | None, pinned: str) -> None:
+def test_a_requirement_is_held_at_one_version(
+    requirement: str, version: str | None, pinned: str
+) -> None:
     assert names.pin(requirement, version) == pinned
 
 
@@ -202,7 +219,9 @@ def test_settings_are_checked_against_the_knobs(text: str, fact: str, hint: str)
 
 def test_the_same_thing_twice_is_numbered() -> None:
     wanted = ["gthread", "sync", "gunicorn-gthread", "gthread[threads=8]", "gthread"]
-    arms = names.number_copies([names.contender(names.parse(text), "3.12", cores=1) for text in wanted])
+    arms = names.number_copies(
+        [names.contender(names.parse(text), "3.12", cores=1) for text in wanted]
+    )
     assert [arm.name for arm in arms] == [
         "gunicorn-gthread",
         "gunicorn-sync",

@@ -15,7 +15,10 @@ from whichworker.model import Answer, Request
 from whichworker.store import places
 
 ASKED = (
-    Request(path="/static/admin/css/base.css", answer=Answer(status=200, headers=(("Content-Type", "text/css"),))),
+    Request(
+        path="/static/admin/css/base.css",
+        answer=Answer(status=200, headers=(("Content-Type", "text/css"),)),
+    ),
     Request(path="/static/none.css", answer=Answer(status=404)),
     Request(path="/none", answer=Answer(status=404)),
 )
@@ -25,9 +28,13 @@ ASKED = (
 @pytest.mark.parametrize("server", ["uvicorn-static", "uvicorn-a2wsgi-static"])
 def test_static_files_are_served_by_the_app(server: str, tmp_path: Path) -> None:
     cache = places.cache_folder()
-    question, _ = ask("builtin:django", RaceOptions(servers=server, workload="json", seed=1), Path.cwd(), cache)
+    question, _ = ask(
+        "builtin:django", RaceOptions(servers=server, workload="json", seed=1), Path.cwd(), cache
+    )
     environments, without = overlays.build(question, cache, lambda _: None)
     assert not without, without
     with running(Bench(question, environments, tmp_path, cache), question.arms[0]) as run:
         for request in ASKED:
-            assert judge_answer(request.answer, fetch(run.address, request, "localhost", 10)) is None, request.path
+            assert (
+                judge_answer(request.answer, fetch(run.address, request, "localhost", 10)) is None
+            ), request.path

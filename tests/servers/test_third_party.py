@@ -39,8 +39,19 @@ def test_the_guide_shows_the_example_as_it_is() -> None:
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The example, built from a copy and installed into a folder of its own, with no package index."""
     source, site = tmp_path / "source", tmp_path / "site"
-    shutil.copytree(EXAMPLE, source, ignore=shutil.ignore_patterns("__pycache__", "build", "*.egg-info"))
-    argv = [uv_path(), "pip", "install", "--quiet", "--offline", "--no-config", "--no-deps", "--no-build-isolation"]
+    shutil.copytree(
+        EXAMPLE, source, ignore=shutil.ignore_patterns("__pycache__", "build", "*.egg-info")
+    )
+    argv = [
+        uv_path(),
+        "pip",
+        "install",
+        "--quiet",
+        "--offline",
+        "--no-config",
+        "--no-deps",
+        "--no-build-isolation",
+    ]
     argv += ["--python", sys.executable, "--target", str(site), str(source)]
     run = subprocess.run(argv, capture_output=True, text=True, timeout=100, check=False)
     assert run.returncode == 0, run.stderr
@@ -52,9 +63,15 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_strangers_server_is_listed_last_and_serves(installed: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(installed), "PYTHONDONTWRITEBYTECODE": "1"}
     argv = [sys.executable, "-m", "whichworker", "servers", "--json"]
-    listed = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True, env=environment)
+    listed = subprocess.run(
+        argv, capture_output=True, text=True, timeout=60, check=True, env=environment
+    )
     entry = json.loads(listed.stdout)[-1]
-    assert (entry["name"], entry["in_flight_limit"], entry["settings"]) == ("wsgiref-simple", 1, {"backlog": 128})
+    assert (entry["name"], entry["in_flight_limit"], entry["settings"]) == (
+        "wsgiref-simple",
+        1,
+        {"backlog": 128},
+    )
 
     assert table.names()[-1] == "wsgiref-simple"
     bench = faulty_bench([("wsgiref-simple[backlog=7]", "")], tmp_path)
@@ -63,15 +80,25 @@ def test_a_strangers_server_is_listed_last_and_serves(installed: Path, tmp_path:
     with running(bench, arm) as run:
         assert run.command[:2] == ("python", "serve.py")
         assert "7" in run.command
-        assert judge_answer(RIGHT, fetch(run.address, Request(path="/", answer=RIGHT), "localhost", 10)) is None
+        assert (
+            judge_answer(
+                RIGHT, fetch(run.address, Request(path="/", answer=RIGHT), "localhost", 10)
+            )
+            is None
+        )
 
 
-def test_a_stranger_that_cannot_be_loaded_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stranger_that_cannot_be_loaded_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     information = tmp_path / "broken-1.0.dist-info"
     information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n", encoding="utf-8")
+    (information / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n", encoding="utf-8"
+    )
     (information / "entry_points.txt").write_text(
-        "[whichworker.servers]\nbroken-wsgi = nowhere.to_be:Found\nwaitress = nowhere:Mine\n", encoding="utf-8"
+        "[whichworker.servers]\nbroken-wsgi = nowhere.to_be:Found\nwaitress = nowhere:Mine\n",
+        encoding="utf-8",
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     assert names.resolve("broken-wsgi") == "broken-wsgi"

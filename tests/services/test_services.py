@@ -20,18 +20,50 @@ from whichworker.services.upstream import Stats, strain
 @pytest.mark.parametrize(
     ("variable", "url", "shown", "path"),
     [
-        ("DATABASE_URL", "postgres://me:secret@localhost/birds", "localhost:5432/birds (DATABASE_URL)", ""),
-        ("DATABASE_URL", "postgresql://me@127.0.0.1:6000/birds", "127.0.0.1:6000/birds (DATABASE_URL)", ""),
+        (
+            "DATABASE_URL",
+            "postgres://me:secret@localhost/birds",
+            "localhost:5432/birds (DATABASE_URL)",
+            "",
+        ),
+        (
+            "DATABASE_URL",
+            "postgresql://me@127.0.0.1:6000/birds",
+            "127.0.0.1:6000/birds (DATABASE_URL)",
+            "",
+        ),
         ("DATABASE_URL", "postgres://me@[::1]/birds", "::1:5432/birds (DATABASE_URL)", ""),
-        ("DATABASE_URL", "postgres://me@/birds?host=/run/pg", "/run/pg/birds (DATABASE_URL)", "/run/pg/.s.PGSQL.5432"),
-        ("DATABASE_URL", "postgres://me@%2Frun%2Fpg/birds", "/run/pg/birds (DATABASE_URL)", "/run/pg/.s.PGSQL.5432"),
-        ("DATABASE_URL", "postgres://me@/birds?host=/run/pg&port=6000", "/run/pg/birds (DATABASE_URL)", "/run/pg/.s.PGSQL.6000"),
+        (
+            "DATABASE_URL",
+            "postgres://me@/birds?host=/run/pg",
+            "/run/pg/birds (DATABASE_URL)",
+            "/run/pg/.s.PGSQL.5432",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres://me@%2Frun%2Fpg/birds",
+            "/run/pg/birds (DATABASE_URL)",
+            "/run/pg/.s.PGSQL.5432",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres://me@/birds?host=/run/pg&port=6000",
+            "/run/pg/birds (DATABASE_URL)",
+            "/run/pg/.s.PGSQL.6000",
+        ),
         ("DATABASE_URL", "postgres:///birds", "localhost:5432/birds (DATABASE_URL)", ""),
         ("REDIS_URL", "redis://:secret@localhost:7000/1", "localhost:7000/1 (REDIS_URL)", ""),
-        ("REDIS_URL", "unix:///run/redis.sock?db=0", "/run/redis.sock (REDIS_URL)", "/run/redis.sock"),
+        (
+            "REDIS_URL",
+            "unix:///run/redis.sock?db=0",
+            "/run/redis.sock (REDIS_URL)",
+            "/run/redis.sock",
+        ),
     ],
 )
-def test_a_service_of_this_machine_is_used_and_shown_without_its_password(variable: str, url: str, shown: str, path: str) -> None:
+def test_a_service_of_this_machine_is_used_and_shown_without_its_password(
+    variable: str, url: str, shown: str, path: str
+) -> None:
     found = given(variable, {variable: url})
     assert found is not None
     assert (found.shown, found.socket) == (shown, path)
@@ -56,7 +88,9 @@ def test_a_service_of_this_machine_is_used_and_shown_without_its_password(variab
         ("REDIS_URL", {"REDIS_URL": "rediss://localhost/0"}),
     ],
 )
-def test_one_elsewhere_or_of_another_kind_is_refused_with_a_cure(variable: str, environ: dict[str, str]) -> None:
+def test_one_elsewhere_or_of_another_kind_is_refused_with_a_cure(
+    variable: str, environ: dict[str, str]
+) -> None:
     with pytest.raises(UsageError, match=variable) as caught:
         given(variable, environ)
     assert caught.value.hint
@@ -80,7 +114,10 @@ def test_programs_are_found_together_on_the_path_first_then_the_newest(tmp_path:
     program(tmp_path / "half" / "postgres")
     pattern, names = str(tmp_path / "lib/*/bin"), ("initdb", "postgres")
     newest = str(tmp_path / "lib/16/bin")
-    assert binaries.together(names, str(tmp_path / "half"), [pattern]) == (f"{newest}/initdb", f"{newest}/postgres")
+    assert binaries.together(names, str(tmp_path / "half"), [pattern]) == (
+        f"{newest}/initdb",
+        f"{newest}/postgres",
+    )
     named = str(tmp_path / "lib/15/bin")
     assert binaries.together(names, named, [pattern]) == (f"{named}/initdb", f"{named}/postgres")
     assert binaries.together(names, str(tmp_path / "half"), []) is None
@@ -89,7 +126,9 @@ def test_programs_are_found_together_on_the_path_first_then_the_newest(tmp_path:
 
 
 @pytest.mark.parametrize("module", [postgres, redis])
-def test_what_is_not_installed_is_said_with_what_to_install(module: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_installed_is_said_with_what_to_install(
+    module: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "PLACES", ())
     with pytest.raises(UsageError) as caught:
         module.find("/nowhere")  # type: ignore[attr-defined]
@@ -116,7 +155,10 @@ WELCOME = message(b"R", b"\0\0\0\0") + message(b"S", b"TimeZone\0UTC\0") + messa
     [
         (WELCOME, ""),
         (message(b"R", b"\0\0\0\x0a" + b"SCRAM-SHA-256\0\0"), "it asks for a password"),
-        (message(b"E", b"SFATAL\0C57P03\0Mthe database system is starting up\0\0"), "the database system is starting up"),
+        (
+            message(b"E", b"SFATAL\0C57P03\0Mthe database system is starting up\0\0"),
+            "the database system is starting up",
+        ),
     ],
 )
 def test_a_greeting_is_understood(sent: bytes, complaint: str) -> None:
@@ -153,7 +195,9 @@ def test_a_folder_is_for_its_owner_alone_and_its_sockets_have_short_paths() -> N
         folder.rmdir()
 
 
-def test_a_long_temporary_folder_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_temporary_folder_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     deep = tmp_path / ("x" * 100)
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
@@ -175,9 +219,17 @@ def counted(requests: int, seconds: float, cpu: float, *counts: int) -> Stats:
 
 @pytest.mark.parametrize(
     ("after", "lag"),
-    [((99, 1, 0, 0), 0.001), ((98, 2, 0, 0), 0.004), ((50, 0, 50, 0), 0.02), ((50, 0, 0, 50), 0.5), ((0, 0, 0, 0), None)],
+    [
+        ((99, 1, 0, 0), 0.001),
+        ((98, 2, 0, 0), 0.004),
+        ((50, 0, 50, 0), 0.02),
+        ((50, 0, 0, 50), 0.5),
+        ((0, 0, 0, 0), None),
+    ],
 )
-def test_the_strain_of_a_window_is_what_lies_between_two_readings(after: tuple[int, ...], lag: float | None) -> None:
+def test_the_strain_of_a_window_is_what_lies_between_two_readings(
+    after: tuple[int, ...], lag: float | None
+) -> None:
     before = counted(10, 5.0, 1.0, 1000, 100, 10, 1)
     counts = [base + more for base, more in zip(before.lag_counts, after, strict=True)]
     found = strain(before, counted(110, 7.0, 1.5, *counts))
@@ -185,4 +237,6 @@ def test_the_strain_of_a_window_is_what_lies_between_two_readings(after: tuple[i
 
 
 def test_the_upstream_has_a_url_of_its_own(tmp_path: Path) -> None:
-    assert upstream.Upstream(4711).variables(tmp_path) == {"WHICHWORKER_UPSTREAM": "http://127.0.0.1:4711"}
+    assert upstream.Upstream(4711).variables(tmp_path) == {
+        "WHICHWORKER_UPSTREAM": "http://127.0.0.1:4711"
+    }

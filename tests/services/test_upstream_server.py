@@ -57,7 +57,14 @@ def talk(port: int, sent: bytes) -> bytes:
 
 
 def get(target: str, *fields: str, version: str = "1.1", close: bool = True) -> bytes:
-    lines = [f"GET {target} HTTP/{version}", "Host: upstream", *fields, *(["Connection: close"] if close else []), "", ""]
+    lines = [
+        f"GET {target} HTTP/{version}",
+        "Host: upstream",
+        *fields,
+        *(["Connection: close"] if close else []),
+        "",
+        "",
+    ]
     return "\r\n".join(lines).encode()
 
 
@@ -69,18 +76,28 @@ def test_there_are_253_countries_in_the_order_of_their_codes() -> None:
     codes = [row["code"] for row in COUNTRIES]
     assert len(set(codes)) == len(codes) == 253
     assert codes == sorted(codes)
-    assert all(set(row) == {"code", "name"} and len(row["code"]) == 2 and row["name"] for row in COUNTRIES)
+    assert all(
+        set(row) == {"code", "name"} and len(row["code"]) == 2 and row["name"] for row in COUNTRIES
+    )
 
 
 @pytest.mark.parametrize("number", [0, 7, 252])
 def test_a_country_is_the_same_bytes_each_time(port: int, number: int) -> None:
     body = json.dumps({"number": number, **COUNTRIES[number]}).encode()
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
-    assert talk(port, get(f"/countries/{number}")) == talk(port, get(f"/countries/{number}?delay=0.001")) == head + body
+    assert (
+        talk(port, get(f"/countries/{number}"))
+        == talk(port, get(f"/countries/{number}?delay=0.001"))
+        == head + body
+    )
 
 
 def test_requests_sent_ahead_are_answered_in_their_order(port: int) -> None:
-    sent = get("/countries/1?delay=0.05", close=False) + get("/countries/2", close=False) + get("/countries/3?delay=0.01")
+    sent = (
+        get("/countries/1?delay=0.05", close=False)
+        + get("/countries/2", close=False)
+        + get("/countries/3?delay=0.01")
+    )
     answers = talk(port, sent)
     places = [answers.index(f'"number": {number},'.encode()) for number in (1, 2, 3)]
     assert places == sorted(places)
@@ -159,5 +176,9 @@ def test_any_interpreter_will_do(version: str) -> None:
     except UsageError:
         pytest.skip(f"no Python {version} here")
     with serving(python) as old:
-        sent = get("/countries/1", close=False) * 2000 + get("/countries/2?delay=0.01", close=False) + get("/countries/3")
+        sent = (
+            get("/countries/1", close=False) * 2000
+            + get("/countries/2?delay=0.01", close=False)
+            + get("/countries/3")
+        )
         assert talk(old, sent).count(b"HTTP/1.1 200 OK") == 2002

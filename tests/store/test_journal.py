@@ -30,12 +30,25 @@ from whichworker.store.records import (
 )
 
 PREPARED = Prepared(
-    arm="waitress", ladder={1: 90.0, 2: 95.5}, response_seconds=0.02, cold_start_seconds=0.4, command=("waitress-serve", "x")
+    arm="waitress",
+    ladder={1: 90.0, 2: 95.5},
+    response_seconds=0.02,
+    cold_start_seconds=0.4,
+    command=("waitress-serve", "x"),
 )
 RECORDS: list[Record] = [
     PREPARED,
-    Failed(arm="daphne", failures=(Failure(kind="start", count=1, sample="line one\nline two \u2028 \r\n é"),), block=3),
-    Settled(contenders=("waitress",), connections=2, window_seconds={"waitress": 0.5}, twin_of="waitress"),
+    Failed(
+        arm="daphne",
+        failures=(Failure(kind="start", count=1, sample="line one\nline two \u2028 \r\n é"),),
+        block=3,
+    ),
+    Settled(
+        contenders=("waitress",),
+        connections=2,
+        window_seconds={"waitress": 0.5},
+        twin_of="waitress",
+    ),
     BlockEnd(number=1),
     BlockEnd(number=2, abandoned=True),
     Noted(finding=Finding(code="x", severity="info", text="\u2029\x85")),
@@ -60,7 +73,17 @@ RECORDS: list[Record] = [
         reason="uvicorn used a part of a core while idle",
     ),
     Launched(arm="(twin)", generation=2, cold_start_seconds=0.3),
-    Slice(round=3, place=0, arm="waitress", generation=2, requests=40, seconds=0.04, responses=60, whole_seconds=0.06, at=1234.5),
+    Slice(
+        round=3,
+        place=0,
+        arm="waitress",
+        generation=2,
+        requests=40,
+        seconds=0.04,
+        responses=60,
+        whole_seconds=0.06,
+        at=1234.5,
+    ),
     Slice(
         round=3,
         place=1,
@@ -82,7 +105,11 @@ RECORDS: list[Record] = [
     RoundEnd(number=3, seconds=0.6),
     RoundEnd(number=4, abandoned=True),
     Left(arm="waitress", generation=2),
-    Left(arm="waitress", generation=3, findings=(Finding(code="left-running", severity="warning", text="two ran on"),)),
+    Left(
+        arm="waitress",
+        generation=3,
+        findings=(Finding(code="left-running", severity="warning", text="two ran on"),),
+    ),
 ]
 NEW = RECORDS[7:]
 """Those of rounds of slices."""
@@ -116,7 +143,10 @@ def test_what_was_appended_is_read_again(path: Path) -> None:
     assert text.count(b"\n") == len(RECORDS)
     with Journal(path) as journal:
         assert journal.records == RECORDS
-        assert list(journal.of(BlockEnd)) == [BlockEnd(number=1), BlockEnd(number=2, abandoned=True)]
+        assert list(journal.of(BlockEnd)) == [
+            BlockEnd(number=1),
+            BlockEnd(number=2, abandoned=True),
+        ]
     assert path.read_bytes() == text
 
 
@@ -149,7 +179,9 @@ def test_a_torn_last_line_is_cut_off(path: Path, kept: int) -> None:
 
 @pytest.mark.parametrize("at", range(len(NEW)))
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
-def test_whichever_record_is_torn_what_stands_before_it_is_kept(at: int, share: float, path: Path) -> None:
+def test_whichever_record_is_torn_what_stands_before_it_is_kept(
+    at: int, share: float, path: Path
+) -> None:
     whole = written(path, NEW[:at])
     torn = written(path, [NEW[at]])[len(whole) :]
     path.write_bytes(whole + torn[: round(share * (len(torn) - 1))])
@@ -183,7 +215,13 @@ def test_a_slice_on_disk_is_short_and_says_nothing_that_goes_without_saying(path
         ),
         (
             b'{"record":"settled","contenders":["a"],"connections":4,"window_seconds":{"a":0.5},"twin_of":"a","too_slow":["b"]}',
-            Settled(contenders=("a",), connections=4, window_seconds={"a": 0.5}, twin_of="a", too_slow=("b",)),
+            Settled(
+                contenders=("a",),
+                connections=4,
+                window_seconds={"a": 0.5},
+                twin_of="a",
+                too_slow=("b",),
+            ),
         ),
         (b'{"record":"block","number":3,"abandoned":true}', BlockEnd(number=3, abandoned=True)),
     ],
@@ -192,7 +230,17 @@ def test_lines_that_are_older_than_slices_are_read(line: bytes, record: Record) 
     assert decoder.decode(line) == record
 
 
-@pytest.mark.parametrize("line", [b"{}\n", b'{"record":"unheard-of"}\n', b"not JSON\n", b"\n", b"\xff\xfe\n", b'{"record":"block"}\n'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{}\n",
+        b'{"record":"unheard-of"}\n',
+        b"not JSON\n",
+        b"\n",
+        b"\xff\xfe\n",
+        b'{"record":"block"}\n',
+    ],
+)
 def test_a_foreign_line_is_refused_and_nothing_is_touched(path: Path, line: bytes) -> None:
     text = written(path, RECORDS[:2]) + line + b'{"torn'
     path.write_bytes(text)
@@ -219,7 +267,10 @@ def test_a_second_writer_is_refused(path: Path) -> None:
 def test_a_full_disk_is_told_and_leaves_the_file_whole(path: Path, room: int) -> None:
     whole = written(path, RECORDS[:3])
     with Journal(path) as journal:
-        with disk_of(len(whole) + room), pytest.raises(JournalFailed, match="cannot be written") as caught:
+        with (
+            disk_of(len(whole) + room),
+            pytest.raises(JournalFailed, match="cannot be written") as caught,
+        ):
             journal.append(RECORDS[1])
         assert "WHICHWORKER_STATE" in caught.value.hint
         assert path.read_bytes() == whole
@@ -250,7 +301,11 @@ def test_only_the_owner_reads_a_journal(path: Path) -> None:
 
 def test_a_child_does_not_inherit_the_journal(path: Path) -> None:
     with Journal(path):
-        opened = [int(link.name) for link in Path("/proc/self/fd").iterdir() if link.is_symlink() and link.readlink() == path]
+        opened = [
+            int(link.name)
+            for link in Path("/proc/self/fd").iterdir()
+            if link.is_symlink() and link.readlink() == path
+        ]
         assert len(opened) == 1
         assert not os.get_inheritable(opened[0])
 

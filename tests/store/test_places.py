@@ -26,14 +26,28 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("environment", "state", "cache"),
     [
         ({}, "home/.local/state/whichworker", "home/.cache/whichworker"),
-        ({"XDG_STATE_HOME": "{}/xs", "XDG_CACHE_HOME": "{}/xc"}, "xs/whichworker", "xc/whichworker"),
-        ({"XDG_STATE_HOME": "relative", "XDG_CACHE_HOME": ""}, "home/.local/state/whichworker", "home/.cache/whichworker"),
-        ({"WHICHWORKER_STATE": "{}/own", "XDG_STATE_HOME": "{}/xs"}, "own", "home/.cache/whichworker"),
+        (
+            {"XDG_STATE_HOME": "{}/xs", "XDG_CACHE_HOME": "{}/xc"},
+            "xs/whichworker",
+            "xc/whichworker",
+        ),
+        (
+            {"XDG_STATE_HOME": "relative", "XDG_CACHE_HOME": ""},
+            "home/.local/state/whichworker",
+            "home/.cache/whichworker",
+        ),
+        (
+            {"WHICHWORKER_STATE": "{}/own", "XDG_STATE_HOME": "{}/xs"},
+            "own",
+            "home/.cache/whichworker",
+        ),
         ({"WHICHWORKER_STATE": "here", "WHICHWORKER_CACHE": "{}/c"}, "here", "c"),
         ({"WHICHWORKER_STATE": ""}, "home/.local/state/whichworker", "home/.cache/whichworker"),
     ],
 )
-def test_folders(environment: dict[str, str], state: str, cache: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders(
+    environment: dict[str, str], state: str, cache: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value.format(home))
     assert places.state_folder() == home / state
@@ -60,7 +74,9 @@ def test_runs_are_kept_outside_the_project(home: Path) -> None:
     assert list(project.iterdir()) == []
 
 
-def test_a_state_folder_that_cannot_be_written_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_folder_that_cannot_be_written_is_told(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (home / "blocked").write_text("")
     monkeypatch.setenv("WHICHWORKER_STATE", str(home / "blocked"))
     with pytest.raises(JournalFailed, match="cannot be made") as caught:

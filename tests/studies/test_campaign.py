@@ -72,7 +72,9 @@ def test_a_refused_window_is_asked_again() -> None:
 
 
 def test_what_failed_twice_is_not_asked_again_and_the_rest_is() -> None:
-    failed = StandFailed(block=1, stand=STAND, ask="json", failures=(Failure(kind="died", count=1, sample="gone"),))
+    failed = StandFailed(
+        block=1, stand=STAND, ask="json", failures=(Failure(kind="died", count=1, sample="gone"),)
+    )
     run = campaign(failed, failed)
     run.run()
     assert {keys for _, keys in run.visits} == {("query",)}

@@ -23,7 +23,12 @@ from whichworker.studies.loads import is_quick, users_in_slices
 from whichworker.studies.plan import Ask, Plan, Stand, cell_name
 
 ARMS = [("waitress", ""), ("gunicorn-sync", ""), ("waitress", "slow")]
-QUICK = Ask(key="answer", workload=Workload(name="answer", title="", requests=(Request(path="/", answer=RIGHT),)), users=4, launches=2)
+QUICK = Ask(
+    key="answer",
+    workload=Workload(name="answer", title="", requests=(Request(path="/", answer=RIGHT),)),
+    users=4,
+    launches=2,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +51,9 @@ def test_what_is_waited_for_stays_a_window(changes: dict[str, Any], quick: bool)
 
 def test_a_server_that_starves_connections_has_no_more_than_its_threads() -> None:
     assert users_in_slices(Stand(key="a", app="a", arm=arm("uwsgi", threads=4), asks=()), 16) == 4
-    assert users_in_slices(Stand(key="a", app="a", arm=arm("waitress", threads=4), asks=()), 16) == 16
+    assert (
+        users_in_slices(Stand(key="a", app="a", arm=arm("waitress", threads=4), asks=()), 16) == 16
+    )
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.0, 2), (0.3, 3), (10.0, 12)])
@@ -56,7 +63,14 @@ def test_rounds_fill_the_time_of_the_windows_that_they_replace(share: float, cou
 
 
 def test_a_calibration_is_read_back_from_its_record() -> None:
-    record = Prepared(arm="a", ladder={16: 1600.0}, response_seconds=0.01, cold_start_seconds=1.0, command=(), connections=16)
+    record = Prepared(
+        arm="a",
+        ladder={16: 1600.0},
+        response_seconds=0.01,
+        cold_start_seconds=1.0,
+        command=(),
+        connections=16,
+    )
     assert Calibrated.read(record).part.uncounted == 16 * SKIPPED_TURNS
 
 
@@ -80,8 +94,19 @@ def plan(tmp_path: Path) -> Plan:
     bench = faulty_bench(ARMS, tmp_path)
     names = [one.name for one in bench.question.arms]
     assert len(set(names)) == len(ARMS)
-    stands = tuple(Stand(key=f"{one.name} on faults", app="faults", arm=one, asks=(QUICK,)) for one in bench.question.arms)
-    return Plan(study="any", stands=stands, benches={"faults": bench}, absent=(), folder=tmp_path, seed=1, seconds=40.0)
+    stands = tuple(
+        Stand(key=f"{one.name} on faults", app="faults", arm=one, asks=(QUICK,))
+        for one in bench.question.arms
+    )
+    return Plan(
+        study="any",
+        stands=stands,
+        benches={"faults": bench},
+        absent=(),
+        folder=tmp_path,
+        seed=1,
+        seconds=40.0,
+    )
 
 
 def cells_of(plan: Plan, journal: Journal) -> list[Cell]:
@@ -91,7 +116,9 @@ def cells_of(plan: Plan, journal: Journal) -> list[Cell]:
 
 @pytest.mark.servers
 @pytest.mark.timeout(200)
-def test_quick_cells_are_measured_side_by_side_and_a_cut_study_goes_on(plan: Plan, tmp_path: Path) -> None:
+def test_quick_cells_are_measured_side_by_side_and_a_cut_study_goes_on(
+    plan: Plan, tmp_path: Path
+) -> None:
     with Journal(tmp_path / FILE) as journal:
         with pytest.raises(KeyboardInterrupt):
             measure_study(plan, journal, Quiet(interrupt_after=2))
@@ -117,21 +144,40 @@ def test_quick_cells_are_measured_side_by_side_and_a_cut_study_goes_on(plan: Pla
         assert slow.value < waitress.value / 2, "it computes for two milliseconds more"
         assert slow.high is not None
         assert waitress.low is not None
-        assert Table(plan, journal).cell(plan.stands[0].key, "answer", latency(0.5), metric="p50", unit="s").value
+        assert (
+            Table(plan, journal)
+            .cell(plan.stands[0].key, "answer", latency(0.5), metric="p50", unit="s")
+            .value
+        )
 
 
 @pytest.mark.servers
 @pytest.mark.timeout(200)
 def test_a_stand_that_answers_wrongly_is_out_and_the_others_are_not(tmp_path: Path) -> None:
-    bench = faulty_bench([("waitress", ""), ("waitress", "late-body"), ("gunicorn-sync", "")], tmp_path)
-    stands = tuple(Stand(key=f"{one.name} on faults", app="faults", arm=one, asks=(QUICK,)) for one in bench.question.arms)
-    plan = Plan(study="any", stands=stands, benches={"faults": bench}, absent=(), folder=tmp_path, seed=1, seconds=40.0)
+    bench = faulty_bench(
+        [("waitress", ""), ("waitress", "late-body"), ("gunicorn-sync", "")], tmp_path
+    )
+    stands = tuple(
+        Stand(key=f"{one.name} on faults", app="faults", arm=one, asks=(QUICK,))
+        for one in bench.question.arms
+    )
+    plan = Plan(
+        study="any",
+        stands=stands,
+        benches={"faults": bench},
+        absent=(),
+        folder=tmp_path,
+        seed=1,
+        seconds=40.0,
+    )
     with Journal(tmp_path / FILE) as journal:
         measure_study(plan, journal, Quiet())
         assert {record.stand for record in journal.of(StandFailed)} == {stands[1].key}
         right, wrong, other = cells_of(plan, journal)
         assert (wrong.value, wrong.state, wrong.note) == (None, "failed", "wrong answers")
-        assert {right.state, other.state} <= {"measured", "absent"}, "absent on a machine that was busy with something else"
+        assert {right.state, other.state} <= {"measured", "absent"}, (
+            "absent on a machine that was busy with something else"
+        )
 
 
 def test_an_older_journal_of_windows_alone_is_still_read() -> None:
@@ -145,7 +191,9 @@ def test_an_older_journal_of_windows_alone_is_still_read() -> None:
 
 def test_the_rate_of_slices_takes_the_place_of_the_portraits() -> None:
     names = ("a", "b")
-    plan = planned(*(Stand(key=name, app="a", arm=arm("uvicorn"), asks=(asked(),)) for name in names))
+    plan = planned(
+        *(Stand(key=name, app="a", arm=arm("uvicorn"), asks=(asked(),)) for name in names)
+    )
     journal = Journal(Path())
     for block in (1, 2, 3):
         for name in names:
@@ -163,9 +211,14 @@ def test_the_rate_of_slices_takes_the_place_of_the_portraits() -> None:
                 )
             )
         journal.records.append(RoundEnd(number=block))
-        journal.records += [msgspec.structs.replace(window(77, stand=name), block=block) for name in names]
+        journal.records += [
+            msgspec.structs.replace(window(77, stand=name), block=block) for name in names
+        ]
     cell = Table(plan, journal).cell("a", "json", rate)
     assert cell.value == pytest.approx(100)
     assert (cell.interval, cell.launches) == ("side by side", 3)
-    assert Table(plan, journal).cell("a", "json", latency(0.5), metric="p50", unit="s").interval == "launches"
+    assert (
+        Table(plan, journal).cell("a", "json", latency(0.5), metric="p50", unit="s").interval
+        == "launches"
+    )
     assert cast(float, Table(plan, journal).cell("b", "json", rate).value) == pytest.approx(50)

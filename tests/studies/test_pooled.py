@@ -21,20 +21,31 @@ BLOCK_SD = 0.15
 """What the core does to a whole block: five times as much as launches differ by."""
 
 
-def planted(noise: str, cells: int, launches: int, random: np.random.Generator, *, side_by_side: bool) -> tuple[Cells, dict[str, float]]:
+def planted(
+    noise: str, cells: int, launches: int, random: np.random.Generator, *, side_by_side: bool
+) -> tuple[Cells, dict[str, float]]:
     """A workload with known truths: those of its cells at the level that its blocks had."""
     truths = random.normal(5, 1, cells)
     blocks = random.normal(0, BLOCK_SD, launches) if side_by_side else np.zeros(launches)
-    unit = random.standard_t(3, (cells, launches)) / math.sqrt(3) if noise == "heavy tails" else random.normal(size=(cells, launches))
+    unit = (
+        random.standard_t(3, (cells, launches)) / math.sqrt(3)
+        if noise == "heavy tails"
+        else random.normal(size=(cells, launches))
+    )
     values = truths[:, None] + blocks + unit * NOISES[noise](cells)[:, None]
-    found = gather({str(at): dict(enumerate(row)) for at, row in enumerate(values.tolist())}, side_by_side=side_by_side)
+    found = gather(
+        {str(at): dict(enumerate(row)) for at, row in enumerate(values.tolist())},
+        side_by_side=side_by_side,
+    )
     return found, {str(at): float(truth + blocks.mean()) for at, truth in enumerate(truths)}
 
 
 @pytest.mark.parametrize("side_by_side", [True, False])
 @pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize(("cells", "launches"), [(5, 2), (5, 3), (10, 2), (10, 3)])
-def test_an_interval_of_95_percent_covers_the_truth_so_often(noise: str, cells: int, launches: int, side_by_side: bool) -> None:
+def test_an_interval_of_95_percent_covers_the_truth_so_often(
+    noise: str, cells: int, launches: int, side_by_side: bool
+) -> None:
     random = np.random.default_rng(7)
     covered = []
     for _ in range(150):
@@ -68,7 +79,10 @@ def test_two_launches_alone_have_no_interval() -> None:
 
 
 def test_one_launch_has_none_whatever_the_others_say() -> None:
-    found = gather({"a": {1: 1.0}, "b": {1: 2.0, 2: 2.1, 3: 2.2}, "c": {1: 3.0, 2: 3.1, 3: 3.1}}, side_by_side=False)
+    found = gather(
+        {"a": {1: 1.0}, "b": {1: 2.0, 2: 2.1, 3: 2.2}, "c": {1: 3.0, 2: 3.1, 3: 3.1}},
+        side_by_side=False,
+    )
     assert half_width(found, "a", None) is None
     assert half_width(found, "b", None) is not None
 
@@ -83,14 +97,20 @@ def test_no_interval_of_two_launches_is_absurd(side_by_side: bool) -> None:
 
 def test_a_block_that_slowed_all_does_not_widen_what_tells_them_apart() -> None:
     levels = {1: 0.0, 2: -0.5, 3: 0.3}
-    values = {name: {block: mean + level for block, level in levels.items()} for name, mean in (("a", 1.0), ("b", 2.0), ("c", 3.0))}
+    values = {
+        name: {block: mean + level for block, level in levels.items()}
+        for name, mean in (("a", 1.0), ("b", 2.0), ("c", 3.0))
+    }
     assert (half_width(gather(values, side_by_side=True), "a", None) or 0.0) < 1e-9
     assert (half_width(gather(values, side_by_side=False), "a", None) or 0.0) > 0.5
 
 
 def test_a_cell_that_lacks_a_slow_block_is_put_at_the_level_of_all() -> None:
     levels = {1: 0.0, 2: -0.6}
-    values = {name: {block: mean + level for block, level in levels.items()} for name, mean in (("a", 1.0), ("b", 2.0), ("c", 3.0))}
+    values = {
+        name: {block: mean + level for block, level in levels.items()}
+        for name, mean in (("a", 1.0), ("b", 2.0), ("c", 3.0))
+    }
     del values["c"][2]
     found = gather(values, side_by_side=True)
     assert found.means["c"] - found.means["a"] == pytest.approx(2.0)

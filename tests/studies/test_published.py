@@ -22,9 +22,21 @@ def test_the_same_rates_are_possible_for_a_second() -> None:
 @pytest.mark.parametrize(
     ("values", "service", "wanted"),
     [
-        ([1861.80, 1819.99, 1747.01, 1769.52], 1.0, "3 of 4 at the ceiling of 2,000 users ÷ 1 s = 2,000/s: the load tool was measured"),
-        ([181.38, 181.37, 181.43, 152.51], 10.0, "2.2 waves in 22 s: whole waves alone make it 182 or 273/s"),
-        ([181.38], 10.0, "every answer took longer than the 2 s after which wrk throws a latency away"),
+        (
+            [1861.80, 1819.99, 1747.01, 1769.52],
+            1.0,
+            "3 of 4 at the ceiling of 2,000 users ÷ 1 s = 2,000/s: the load tool was measured",
+        ),
+        (
+            [181.38, 181.37, 181.43, 152.51],
+            10.0,
+            "2.2 waves in 22 s: whole waves alone make it 182 or 273/s",
+        ),
+        (
+            [181.38],
+            10.0,
+            "every answer took longer than the 2 s after which wrk throws a latency away",
+        ),
         ([38.50, 0.0], 0.0, "the zeros are failures, not scores"),
     ],
 )
@@ -48,5 +60,7 @@ def test_all_rows_of_the_article_are_there() -> None:
 
 def test_a_mean_that_is_not_users_by_rate_is_told() -> None:
     two_threads, *_, uvicorn = SERVICES
-    assert "100 users ÷ 3/s = 33 s, but a mean of 12 s: the ramp was averaged in" in _remark(two_threads)
+    assert "100 users ÷ 3/s = 33 s, but a mean of 12 s: the ramp was averaged in" in _remark(
+        two_threads
+    )
     assert _remark(uvicorn) == ""

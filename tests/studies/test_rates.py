@@ -15,7 +15,16 @@ STANDS = {"a": 1000.0, "b": 900.0, "c": 100.0}
 CELLS = {cell_name(stand, ask): (stand, ask) for stand in STANDS for ask in ("json", "query")}
 
 
-def cut(stand: str, round_: int, rate: float, at: float, *, block: int = 1, ask: str = "json", refused: str = "") -> Slice:
+def cut(
+    stand: str,
+    round_: int,
+    rate: float,
+    at: float,
+    *,
+    block: int = 1,
+    ask: str = "json",
+    refused: str = "",
+) -> Slice:
     return Slice(
         round=round_,
         place=0,
@@ -38,7 +47,15 @@ def rounds(count: int, *, first: int = 1, block: int = 1, seed: int = 1) -> list
         Random(f"{seed}/{number}").shuffle(order)
         for place, stand in enumerate(order):
             at = number + place / 20
-            records.append(cut(stand, number, STANDS[stand] * math.exp(-0.7 * (at - first) / count), at, block=block))
+            records.append(
+                cut(
+                    stand,
+                    number,
+                    STANDS[stand] * math.exp(-0.7 * (at - first) / count),
+                    at,
+                    block=block,
+                )
+            )
         records.append(RoundEnd(number=number))
     return records
 
@@ -56,7 +73,11 @@ def test_each_launch_has_its_own_rate() -> None:
 
 def test_a_torn_round_and_refused_slices_count_for_nothing() -> None:
     whole = rounds(4)
-    torn: list[Record] = [cut("a", 5, 1e6, 6.0), RoundEnd(number=5, abandoned=True), cut("b", 6, 1e6, 7.0)]
+    torn: list[Record] = [
+        cut("a", 5, 1e6, 6.0),
+        RoundEnd(number=5, abandoned=True),
+        cut("b", 6, 1e6, 7.0),
+    ]
     refused: list[Record] = [cut("a", 2, 1e6, 3.0, refused="others used 40% of the servers' cores")]
     assert rates_of([*refused, *whole, *torn], CELLS) == rates_of(whole, CELLS)
 
@@ -66,5 +87,10 @@ def test_slices_of_cells_that_are_not_planned_are_left_out() -> None:
 
 
 def test_one_server_alone_has_the_mean_of_its_slices() -> None:
-    alone: list[Record] = [cut("a", 1, 100.0, 1.0), RoundEnd(number=1), cut("a", 2, 400.0, 2.0), RoundEnd(number=2)]
+    alone: list[Record] = [
+        cut("a", 1, 100.0, 1.0),
+        RoundEnd(number=1),
+        cut("a", 2, 400.0, 2.0),
+        RoundEnd(number=2),
+    ]
     assert rates_of(alone, CELLS)["json"]["a"][1] == pytest.approx(math.log(200))

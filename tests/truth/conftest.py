@@ -19,7 +19,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Remember each test that was run, or skipped, and the last lines it printed."""
     if report.when == "call" or (report.when == "setup" and report.skipped):
         said = [line.strip() for line in report.capstdout.splitlines() if line.strip()][-LINES:]
-        ROWS.append((report.nodeid.partition("::")[2], report.outcome, report.duration, "; ".join(said)))
+        ROWS.append(
+            (report.nodeid.partition("::")[2], report.outcome, report.duration, "; ".join(said))
+        )
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -36,5 +38,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         "| test | outcome | seconds | what it saw |",
         "| --- | --- | ---: | --- |",
     ]
-    lines += [f"| {name} | {outcome} | {seconds:.0f} | {said.replace('|', '/')} |" for name, outcome, seconds, said in ROWS]
+    lines += [
+        f"| {name} | {outcome} | {seconds:.0f} | {said.replace('|', '/')} |"
+        for name, outcome, seconds, said in ROWS
+    ]
     PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -30,22 +30,36 @@ BURN = "import sys, time\nprint(flush=True)\nends = time.monotonic() + float(sys
 SIZES = random.Random(20261121)
 
 
-def question_of(arms: dict[str, dict[str, str]], *, both: bool = False, seconds: float = 45.0) -> Question:
+def question_of(
+    arms: dict[str, dict[str, str]], *, both: bool = False, seconds: float = 45.0
+) -> Question:
     """Arms by name with their environments on the app of planted bottlenecks; `both` gives servers all cores, the generator's too."""
     python = own_base()
     label = inspect(python).short_version
     budget = budget_of(seconds)
     if both:
         cores = tuple(sorted(os.sched_getaffinity(0)))
-        budget = Budget(seconds=seconds, server_cores=cores, generator_cores=cores[-1:], shared=True)
+        budget = Budget(
+            seconds=seconds, server_cores=cores, generator_cores=cores[-1:], shared=True
+        )
     found: list[Arm] = []
     for name, environment in arms.items():
         arm = names.contender(names.parse(name), label, cores=len(budget.server_cores))
         found.append(msgspec.structs.replace(arm, environment=environment))
-    app = App(name="bottlenecks", directory=str(PROJECTS), python=python, wsgi="bottlenecks:application", asgi="bottlenecks:asgi")
+    app = App(
+        name="bottlenecks",
+        directory=str(PROJECTS),
+        python=python,
+        wsgi="bottlenecks:application",
+        asgi="bottlenecks:asgi",
+    )
     return Question(
         apps={label: app},
-        workload=Workload(name="ok", title="ok", requests=(Request(path="/", answer=Answer(status=200, body=b"ok")),)),
+        workload=Workload(
+            name="ok",
+            title="ok",
+            requests=(Request(path="/", answer=Answer(status=200, body=b"ok")),),
+        ),
         arms=names.number_copies(found),
         budget=budget,
     )
@@ -78,11 +92,26 @@ CASES = [
 
 
 @pytest.mark.parametrize("round_of_sizes", [1, 2])
-@pytest.mark.parametrize(("arm", "bottleneck", "cause", "size", "both"), CASES, ids=[f"{arm}-{kind}" for arm, kind, *_ in CASES])
+@pytest.mark.parametrize(
+    ("arm", "bottleneck", "cause", "size", "both"),
+    CASES,
+    ids=[f"{arm}-{kind}" for arm, kind, *_ in CASES],
+)
 def test_the_planted_bottleneck_is_named(
-    arm: str, bottleneck: str, cause: str, size: tuple[float, float], both: bool, round_of_sizes: int, tmp_path: Path, state: Path
+    arm: str,
+    bottleneck: str,
+    cause: str,
+    size: tuple[float, float],
+    both: bool,
+    round_of_sizes: int,
+    tmp_path: Path,
+    state: Path,
 ) -> None:
-    environment = {"BOTTLENECK": bottleneck, "SECONDS": between(*size), "POOL": str(SIZES.choice([2, 3, 4]))}
+    environment = {
+        "BOTTLENECK": bottleneck,
+        "SECONDS": between(*size),
+        "POOL": str(SIZES.choice([2, 3, 4])),
+    }
     print(f"\n{arm} {environment}")
     result = carry_out(question_of({arm: environment}, both=both), tmp_path)
     assert cause_of(result.arms[0]) == cause
@@ -102,7 +131,9 @@ def burning(core: int, seconds: float) -> Iterator[None]:
 
 
 def test_foreign_load_is_named_and_the_session_is_refused(tmp_path: Path, state: Path) -> None:
-    question = question_of({"gunicorn-sync[workers=1]": {"BOTTLENECK": "cpu", "SECONDS": "0.01"}}, seconds=30)
+    question = question_of(
+        {"gunicorn-sync[workers=1]": {"BOTTLENECK": "cpu", "SECONDS": "0.01"}}, seconds=30
+    )
     with burning(question.budget.server_cores[0], 60):
         result = carry_out(question, tmp_path)
     assert cause_of(result.arms[0]) == "foreign load"
@@ -110,16 +141,30 @@ def test_foreign_load_is_named_and_the_session_is_refused(tmp_path: Path, state:
 
 
 def test_a_leak_is_told(tmp_path: Path, state: Path) -> None:
-    leaking = {"waitress": {"BOTTLENECK": "leak", "SECONDS": "0.005"}, "gunicorn-gthread[workers=1]": {"SECONDS": "0.005"}}
-    question = msgspec.structs.replace(question_of(leaking, seconds=100), slo=objectives.parse("p99<500ms"))
+    leaking = {
+        "waitress": {"BOTTLENECK": "leak", "SECONDS": "0.005"},
+        "gunicorn-gthread[workers=1]": {"SECONDS": "0.005"},
+    }
+    question = msgspec.structs.replace(
+        question_of(leaking, seconds=100), slo=objectives.parse("p99<500ms")
+    )
     result = carry_out(question, tmp_path)
     print([finding.text for finding in result.findings])
-    assert [finding.arm for finding in result.findings if finding.code == "memory-grows"] == ["waitress"]
+    assert [finding.arm for finding in result.findings if finding.code == "memory-grows"] == [
+        "waitress"
+    ]
 
 
 def test_a_drift_is_told(tmp_path: Path, state: Path) -> None:
     environment = {"BOTTLENECK": "drift", "SECONDS": "0.0005"}
-    result = carry_out(question_of({"waitress": environment, "gunicorn-sync[workers=1]": {"SECONDS": "0.002"}}, seconds=60), tmp_path)
+    result = carry_out(
+        question_of(
+            {"waitress": environment, "gunicorn-sync[workers=1]": {"SECONDS": "0.002"}}, seconds=60
+        ),
+        tmp_path,
+    )
     print([finding.text for finding in result.findings])
     assert any(finding.code == "drift" and finding.arm == "waitress" for finding in result.findings)
-    assert not any(finding.code == "drift" and finding.arm != "waitress" for finding in result.findings)
+    assert not any(
+        finding.code == "drift" and finding.arm != "waitress" for finding in result.findings
+    )

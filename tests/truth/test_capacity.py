@@ -47,7 +47,9 @@ def flood(bench: Bench, generator: Generator, threads: int) -> float:
 
 @pytest.mark.parametrize("repeat", [1, 2, 3])
 @pytest.mark.parametrize("case", CASES)
-def test_the_capacity_is_that_of_theory(case: str, repeat: int, tmp_path: Path, generator: Generator) -> None:
+def test_the_capacity_is_that_of_theory(
+    case: str, repeat: int, tmp_path: Path, generator: Generator
+) -> None:
     kind, threads, seconds = CASES[case]
     name = f"gunicorn-gthread[workers=1,threads={threads}]"
     question = question_of({name: {"BOTTLENECK": kind, "SECONDS": str(seconds)}}, seconds=SECONDS)
@@ -62,16 +64,31 @@ def test_the_capacity_is_that_of_theory(case: str, repeat: int, tmp_path: Path, 
         before = [flood(bench, generator, threads) for _ in range(2)]
         ends = time.monotonic() + SECONDS
         throughput = {ready.arm: max(ready.ladder.values())}
-        second_stage.contest(bench, generator, journal, Silent(), throughput, 16, lambda: ends - time.monotonic())
+        second_stage.contest(
+            bench, generator, journal, Silent(), throughput, 16, lambda: ends - time.monotonic()
+        )
         arm = ArmResult(
-            name=ready.arm, server="gunicorn", kind="gthread", version=None, python=None, interface="wsgi", settings={}, state="ranked"
+            name=ready.arm,
+            server="gunicorn",
+            kind="gthread",
+            version=None,
+            python=None,
+            interface="wsgi",
+            settings={},
+            state="ranked",
         )
         found = SecondStage(question, journal).add_to(arm).capacity_per_second
     assert found is not None
     floods = [*before, *(flood(bench, generator, threads) for _ in range(2))]
-    service = threads / statistics.median(floods)  # what holds a thread, and nothing of the way there and back
+    service = threads / statistics.median(
+        floods
+    )  # what holds a thread, and nothing of the way there and back
     exact = capacity(Queue(threads, service, constant=kind == "sleep"), 0.15, 0.01)
     print(f"\n{case}: floods {min(floods):.0f}-{max(floods):.0f}/s, exact {exact:.0f}/s")
-    print(f"found {found.value:.0f} ({found.low:.0f}-{found.high:.0f}), certified {found.certified}")
+    print(
+        f"found {found.value:.0f} ({found.low:.0f}-{found.high:.0f}), certified {found.certified}"
+    )
     assert abs(found.value / exact - 1) < 0.10
-    assert found.certified is None or found.certified <= 1.03 * exact, "the exact one is that of a service time measured to a few percent"
+    assert found.certified is None or found.certified <= 1.03 * exact, (
+        "the exact one is that of a service time measured to a few percent"
+    )

@@ -56,16 +56,34 @@ def before_others() -> Iterator[None]:
 def run_load(server: Server, folder: Path, engine: str, *options: str) -> tuple[int, Json, str]:
     """The exit code, the result and what was said of `whichworker load` with these options."""
     path = folder / "result.json"
-    command = [sys.executable, "-P", "-m", "whichworker", "load", server.url, "--engine", engine, "--expect", f"body={BODY}"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "whichworker",
+        "load",
+        server.url,
+        "--engine",
+        engine,
+        "--expect",
+        f"body={BODY}",
+    ]
     done = subprocess.run(
-        [*command, *options, "--json", str(path)], capture_output=True, text=True, timeout=SPARE_SECONDS + 30, check=False, cwd=folder
+        [*command, *options, "--json", str(path)],
+        capture_output=True,
+        text=True,
+        timeout=SPARE_SECONDS + 30,
+        check=False,
+        cwd=folder,
     )
     said = done.stdout + done.stderr
     assert path.exists(), said
     result: Json = msgspec.json.decode(path.read_bytes())
     assert result["engine"] == engine
     waited, seconds = result["run_delay_seconds"], result["seconds"]
-    print(f"\n{engine} {' '.join(options)}: ready but not running for {waited * 1e3:.1f} ms of {seconds:g} s")  # who else was here
+    print(
+        f"\n{engine} {' '.join(options)}: ready but not running for {waited * 1e3:.1f} ms of {seconds:g} s"
+    )  # who else was here
     return done.returncode, result, said
 
 
@@ -80,8 +98,14 @@ def stolen_from(cores: list[int]) -> Iterator[list[float]]:
 
 
 def show(what: str, distribution: Json) -> None:
-    values = "  ".join(f"{name} {distribution[name] * 1e3:8.3f}" for name in SHARES if distribution[name] is not None)
-    print(f"  {what:10} {values}  max {distribution['max'] * 1e3:.3f} ms of {distribution['count']}")
+    values = "  ".join(
+        f"{name} {distribution[name] * 1e3:8.3f}"
+        for name in SHARES
+        if distribution[name] is not None
+    )
+    print(
+        f"  {what:10} {values}  max {distribution['max'] * 1e3:.3f} ms of {distribution['count']}"
+    )
 
 
 def assert_valid(code: int, result: Json, said: str) -> None:
@@ -92,19 +116,41 @@ def assert_valid(code: int, result: Json, said: str) -> None:
 
 
 @every_engine
-@pytest.mark.parametrize(("mode", "rate", "connections"), [("constant", 1000, 64), ("bimodal", 1000, 128), ("heavy", 800, 512)])
-def test_percentiles_are_those_of_the_servers_log(mode: str, rate: int, connections: int, engine: str, tmp_path: Path) -> None:
-    shape = ["--rate", f"{rate}/s", "--arrivals", "poisson", "--seed", "7", "--connections", str(connections), "--time", "15s"]
-    for attempt in range(MOST_TRIES):  # what others take is in no log; decided before the percentiles are looked at
+@pytest.mark.parametrize(
+    ("mode", "rate", "connections"),
+    [("constant", 1000, 64), ("bimodal", 1000, 128), ("heavy", 800, 512)],
+)
+def test_percentiles_are_those_of_the_servers_log(
+    mode: str, rate: int, connections: int, engine: str, tmp_path: Path
+) -> None:
+    shape = [
+        "--rate",
+        f"{rate}/s",
+        "--arrivals",
+        "poisson",
+        "--seed",
+        "7",
+        "--connections",
+        str(connections),
+        "--time",
+        "15s",
+    ]
+    for attempt in range(
+        MOST_TRIES
+    ):  # what others take is in no log; decided before the percentiles are looked at
         log = tmp_path / f"log-{attempt}"
         with truth_server(mode, SERVER_CORE, log, seed=5) as server, stolen_from(CORES) as stolen:
             code, result, said = run_load(server, tmp_path, engine, *shape)
         kept_waiting = result["run_delay_seconds"] / result["seconds"]
-        print(f"taken by the hypervisor: {stolen[0]:.2%}, by others on the generator's core: {kept_waiting:.2%}")
+        print(
+            f"taken by the hypervisor: {stolen[0]:.2%}, by others on the generator's core: {kept_waiting:.2%}"
+        )
         if stolen[0] <= MOST_TAKEN and kept_waiting <= MOST_TAKEN:
             break
     else:
-        pytest.skip(f"others took more than {MOST_TAKEN:.1%} of these cores in each of {MOST_TRIES} runs: 250 µs cannot be told here now")
+        pytest.skip(
+            f"others took more than {MOST_TAKEN:.1%} of these cores in each of {MOST_TRIES} runs: 250 µs cannot be told here now"
+        )
     true = read_log(log).after(1)  # the first was asked before the load
     print(f"\n{mode}, {engine}: {result['rate_per_second']:.0f}/s")
     show_log(true)
@@ -115,11 +161,15 @@ def test_percentiles_are_those_of_the_servers_log(mode: str, rate: int, connecti
     for what in ("service", "response"):
         for name in CHECKED:
             seen, truth = result[f"{what}_seconds"][name], true.percentile(SHARES[name])
-            assert abs(seen - truth) <= max(0.02 * truth, 250e-6), f"{what} {name}: {seen} s seen, {truth} s logged"
+            assert abs(seen - truth) <= max(0.02 * truth, 250e-6), (
+                f"{what} {name}: {seen} s seen, {truth} s logged"
+            )
 
 
 def show_log(true: TrueTimes) -> None:
-    values = "  ".join(f"{name} {true.percentile(share) * 1e3:8.3f}" for name, share in SHARES.items())
+    values = "  ".join(
+        f"{name} {true.percentile(share) * 1e3:8.3f}" for name, share in SHARES.items()
+    )
     print(f"  {'log':10} {values}  max {true.percentile(1.0) * 1e3:.3f} ms of {true.count}")
 
 
@@ -130,7 +180,9 @@ def assert_pauses(result: Json, expected: int, p90: float, p99: float) -> None:
     response = result["response_seconds"]
     show("response", response)
     show("service", result["service_seconds"])
-    print(f"  {result['requests']} of {expected} requests, backlog at most {result['most_backlog']}")
+    print(
+        f"  {result['requests']} of {expected} requests, backlog at most {result['most_backlog']}"
+    )
     assert abs(result["requests"] - expected) <= 0.001 * expected
     assert response["p90"] == pytest.approx(p90, rel=0.05)
     assert response["p99"] == pytest.approx(p99, rel=0.03)
@@ -147,7 +199,10 @@ def test_a_server_frozen_one_second_in_five(engine: str, tmp_path: Path) -> None
 
 @every_engine
 def test_a_server_stopped_two_seconds_in_eight(engine: str, tmp_path: Path) -> None:
-    with cheap_server(SERVER_CORE) as server, stopped(server.pid, first=6.0, length=2.0, period=8.0):
+    with (
+        cheap_server(SERVER_CORE) as server,
+        stopped(server.pid, first=6.0, length=2.0, period=8.0),
+    ):
         code, result, said = run_load(server, tmp_path, engine, "--rate", "1000/s", "--time", "16s")
     print(f"\nstopped 2 s in 8 s, {engine}; truth p90 1200, p99 1920 ms")
     assert_pauses(result, 16_000, 1.2, 1.92)
@@ -182,11 +237,14 @@ def stopped(pid: int, first: float, length: float, period: float) -> Iterator[No
 
 
 @pytest.mark.parametrize(
-    ("engine", "manner", "most"), [("native", "--no-spin", 60e-6), ("native", "--spin", 5e-6), ("epoll", "--no-spin", 100e-6)]
+    ("engine", "manner", "most"),
+    [("native", "--no-spin", 60e-6), ("native", "--spin", 5e-6), ("epoll", "--no-spin", 100e-6)],
 )
 def test_send_lag(engine: str, manner: str, most: float, tmp_path: Path) -> None:
     with cheap_server(SERVER_CORE) as server:
-        code, result, said = run_load(server, tmp_path, engine, "--rate", "5000/s", "--time", "10s", manner)
+        code, result, said = run_load(
+            server, tmp_path, engine, "--rate", "5000/s", "--time", "10s", manner
+        )
     lag = result["send_lag_seconds"]
     print(f"\nsend lag at 5000/s, {engine} {manner}; p99 at most {most * 1e6:.0f} µs")
     show("send lag", lag)
@@ -209,7 +267,9 @@ def assert_invalid(code: int, result: Json, said: str) -> None:
 def test_a_generator_whose_core_is_taken_is_invalid(engine: str, tmp_path: Path) -> None:
     print(f"\n{BUSY_LOOPS} busy loops on the core of the generator, {engine}")
     with cheap_server(SERVER_CORE) as server, busy_loops(GENERATOR_CORE):
-        assert_invalid(*run_load(server, tmp_path, engine, "--rate", "20000/s", "--time", "5s", "--no-spin"))
+        assert_invalid(
+            *run_load(server, tmp_path, engine, "--rate", "20000/s", "--time", "5s", "--no-spin")
+        )
 
 
 @every_engine
@@ -227,12 +287,12 @@ def busy_loops(core: int) -> Iterator[None]:
     the scheduler groups by session it would change nothing.
     """
     ends = math.ceil(2 * SPARE_SECONDS)
-    work = (
-        f"import os, time\nos.sched_setaffinity(0, {{{core}}})\nprint(flush=True)\nwhile time.monotonic() < {time.monotonic() + ends}: pass"
-    )
+    work = f"import os, time\nos.sched_setaffinity(0, {{{core}}})\nprint(flush=True)\nwhile time.monotonic() < {time.monotonic() + ends}: pass"
     with contextlib.ExitStack() as stack:
         for _ in range(BUSY_LOOPS):
-            loop = subprocess.Popen([sys.executable, "-S", "-c", work], stdout=subprocess.PIPE, start_new_session=True)
+            loop = subprocess.Popen(
+                [sys.executable, "-S", "-c", work], stdout=subprocess.PIPE, start_new_session=True
+            )
             stack.enter_context(loop)
             stack.callback(loop.kill)
             assert loop.stdout is not None

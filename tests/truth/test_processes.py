@@ -23,6 +23,10 @@ def test_nothing_is_left_of_two_hundred_launches(tmp_path: Path) -> None:
         if complaints := storm.blow(bench, gust, weather):
             wrong[place, *gust] = complaints
             print(f"  {place:3} {gust.server:18} {gust.end:12} {'; '.join(complaints)}")
-    ends = ", ".join(f"{end} {count}" for end, count in sorted(Counter(gust.end for gust in gusts).items()))
-    print(f"  {len(gusts)} launches in {time.monotonic() - began:.0f} s: {ends}; {len(wrong)} left something")
+    ends = ", ".join(
+        f"{end} {count}" for end, count in sorted(Counter(gust.end for gust in gusts).items())
+    )
+    print(
+        f"  {len(gusts)} launches in {time.monotonic() - began:.0f} s: {ends}; {len(wrong)} left something"
+    )
     assert not wrong

@@ -29,17 +29,27 @@ def carry_out(question: Question, folder: Path) -> Result:
     result = investigation.carry_out(planned, Silent(), "whichworker race")
     for arm in result.arms:
         speed = arm.throughput_per_second
-        print(f"  {arm.name:14} {speed.value if speed else 0:8.0f}/s  ranks {arm.rank_low}-{arm.rank_high}  dropped {arm.dropped}")
+        print(
+            f"  {arm.name:14} {speed.value if speed else 0:8.0f}/s  ranks {arm.rank_low}-{arm.rank_high}  dropped {arm.dropped}"
+        )
     twin = result.twin.evidence if result.twin else 0
-    print(f"  {result.blocks} blocks, {result.run.seconds:.0f} s, {len(result.claims)} claims, twin E {twin:.2f}, {result.validity.state}")
+    print(
+        f"  {result.blocks} blocks, {result.run.seconds:.0f} s, {len(result.claims)} claims, twin E {twin:.2f}, {result.validity.state}"
+    )
     return result
 
 
 def working_question(rounds: Sequence[int], seed: int, seconds: float = 150) -> Question:
     """Arms of one server that differ in the work of their app alone."""
     question = faulty_question([(SERVER, "")] * len(rounds), seconds=seconds, connections=4)
-    arms = tuple(msgspec.structs.replace(arm, environment={"WORK": str(count)}) for arm, count in zip(question.arms, rounds, strict=True))
-    apps = {label: msgspec.structs.replace(app, wsgi="work:application") for label, app in question.apps.items()}
+    arms = tuple(
+        msgspec.structs.replace(arm, environment={"WORK": str(count)})
+        for arm, count in zip(question.arms, rounds, strict=True)
+    )
+    apps = {
+        label: msgspec.structs.replace(app, wsgi="work:application")
+        for label, app in question.apps.items()
+    }
     return msgspec.structs.replace(question, arms=arms, apps=apps, seed=seed)
 
 
@@ -61,18 +71,28 @@ def test_five_identical_arms(tmp_path: Path, state: Path) -> None:
 @pytest.mark.parametrize("seed", [21, 22, 23])
 def test_an_arm_ten_percent_slower_is_found(seed: int, tmp_path: Path, state: Path) -> None:
     slow = f"{SERVER}#3"
-    result = carry_out(working_question([ROUNDS, ROUNDS, round(ROUNDS * 1.14), ROUNDS], seed=seed), tmp_path)
+    result = carry_out(
+        working_question([ROUNDS, ROUNDS, round(ROUNDS * 1.14), ROUNDS], seed=seed), tmp_path
+    )
     assert result.validity.state == "valid"
     arms = {arm.name: arm for arm in result.arms}
     assert arms[slow].dropped or any(claim.worse == slow for claim in result.claims)
     assert not any(claim.better == slow for claim in result.claims)
-    speeds = [arm.throughput_per_second.value for name, arm in arms.items() if name != slow and arm.throughput_per_second]
+    speeds = [
+        arm.throughput_per_second.value
+        for name, arm in arms.items()
+        if name != slow and arm.throughput_per_second
+    ]
     measured = arms[slow].throughput_per_second
     assert measured is not None
-    assert 0.84 < measured.value / (sum(speeds) / len(speeds)) < 0.96, "the planted gap is about a tenth"
+    assert 0.84 < measured.value / (sum(speeds) / len(speeds)) < 0.96, (
+        "the planted gap is about a tenth"
+    )
 
 
 def test_a_gap_of_one_percent_is_never_claimed_the_wrong_way(tmp_path: Path, state: Path) -> None:
     slow = f"{SERVER}#2"
-    result = carry_out(working_question([ROUNDS, round(ROUNDS * 1.013), ROUNDS], seed=31, seconds=120), tmp_path)
+    result = carry_out(
+        working_question([ROUNDS, round(ROUNDS * 1.013), ROUNDS], seed=31, seconds=120), tmp_path
+    )
     assert not any(claim.better == slow for claim in result.claims)

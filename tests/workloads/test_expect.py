@@ -39,14 +39,19 @@ DIGEST = hashlib.sha256(b"x").hexdigest()
         (["json:a="], Answer(json=(("a", '""'),))),
         (["json:a=NaN"], Answer(json=(("a", '"NaN"'),))),
         ([f"sha256={DIGEST.upper()}"], Answer(sha256=DIGEST)),
-        (["status=201", "contains=x", "json:a=1"], Answer(status=201, contains=(b"x",), json=(("a", "1"),))),
+        (
+            ["status=201", "contains=x", "json:a=1"],
+            Answer(status=201, contains=(b"x",), json=(("a", "1"),)),
+        ),
     ],
 )
 def test_expectations(texts: list[str], answer: Answer) -> None:
     assert parse_expect(texts) == answer
 
 
-@pytest.mark.parametrize(("texts", "status"), [([], None), (["contains=x"], None), (["status=302"], 302)])
+@pytest.mark.parametrize(
+    ("texts", "status"), [([], None), (["contains=x"], None), (["status=302"], 302)]
+)
 def test_the_status_where_none_is_named(texts: list[str], status: int | None) -> None:
     assert parse_expect(texts, None).status == status
 
@@ -68,7 +73,11 @@ def test_the_status_where_none_is_named(texts: list[str], status: int | None) ->
         (["contains="], "every body contains an empty text", "body="),
         (["json:=1"], "no path", "items.0.name"),
         (["sha256=abc"], "not a SHA-256: 'abc'", "64 hexadecimal digits"),
-        (["status=200", "status=201"], "two expectations of the status: 'status=201' is the second", "only one"),
+        (
+            ["status=200", "status=201"],
+            "two expectations of the status: 'status=201' is the second",
+            "only one",
+        ),
         (["body=a", "body=a"], "two expectations of the body", "only one"),
         (["body=\udcff"], "not UTF-8", "sha256"),
     ],
@@ -80,7 +89,12 @@ def test_what_is_none(texts: list[str], fact: str, hint: str) -> None:
     assert hint in caught.value.hint
 
 
-@given(st.sampled_from([*READERS, ""]), st.sampled_from(["", ":"]), st.text(st.characters()), st.text(st.characters()))
+@given(
+    st.sampled_from([*READERS, ""]),
+    st.sampled_from(["", ":"]),
+    st.text(st.characters()),
+    st.text(st.characters()),
+)
 def test_reading_raises_usage_errors_only(kind: str, colon: str, argument: str, value: str) -> None:
     try:
         answer = parse_expect([f"{kind}{colon}{argument}={value}"])
@@ -95,7 +109,10 @@ def seen(body: bytes) -> Response:
 
 
 @given(
-    st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
 )
 def test_a_json_value_is_found_again(value: object) -> None:
     text = msgspec.json.encode(value).decode()

@@ -16,7 +16,13 @@ PAGE = """<form action="/search"><input name="q"></form>
 
 
 @pytest.mark.parametrize(
-    ("action", "path"), [("", "/login/?next=/"), ("/auth", "/auth"), ("?next=/x", "/login/?next=/x"), ("do", "/login/do")]
+    ("action", "path"),
+    [
+        ("", "/login/?next=/"),
+        ("/auth", "/auth"),
+        ("?next=/x", "/login/?next=/x"),
+        ("do", "/login/do"),
+    ],
 )
 def test_the_form_with_these_fields_is_sent_where_it_says(action: str, path: str) -> None:
     form = find_form(PAGE.replace("{action}", action), LOGIN.path, LOGIN)
@@ -25,7 +31,15 @@ def test_the_form_with_these_fields_is_sent_where_it_says(action: str, path: str
     assert filled(form, LOGIN) == b"csrf=a%26b&remember=on&go=x&username=ann&password=s3cret%26"
 
 
-@pytest.mark.parametrize("page", ["", "<p>no form</p>", "<form method=post><input name=email></form>", PAGE.replace('method="post"', "")])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "",
+        "<p>no form</p>",
+        "<form method=post><input name=email></form>",
+        PAGE.replace('method="post"', ""),
+    ],
+)
 def test_a_page_without_such_a_form(page: str) -> None:
     assert find_form(page, LOGIN.path, LOGIN) is None
 
@@ -33,10 +47,16 @@ def test_a_page_without_such_a_form(page: str) -> None:
 def test_a_value_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_WORD", "from the environment")
     found = parse_login("/login/ username=ann password=$SHOP_WORD 'note=two words'")
-    assert found == Login(path="/login/", fields={"username": "ann", "password": "from the environment", "note": "two words"})
+    assert found == Login(
+        path="/login/",
+        fields={"username": "ann", "password": "from the environment", "note": "two words"},
+    )
 
 
-@pytest.mark.parametrize("text", ["", "login a=b", "/login/", "/login/ a", "/login/ a='b", "/login/ a=$NOBODY_HAS_SET_THIS"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "login a=b", "/login/", "/login/ a", "/login/ a='b", "/login/ a=$NOBODY_HAS_SET_THIS"],
+)
 def test_what_is_no_login(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_login(text)

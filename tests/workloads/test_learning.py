@@ -36,7 +36,10 @@ def test_answers_of_two_kinds_are_none() -> None:
 
 
 def test_json_of_one_line_is_compared_value_by_value() -> None:
-    bodies = [b'{"name": "a long enough name", "now": %d, "place": "somewhere far away"}' % now for now in (1, 2, 3)]
+    bodies = [
+        b'{"name": "a long enough name", "now": %d, "place": "somewhere far away"}' % now
+        for now in (1, 2, 3)
+    ]
     parts = stable_parts(bodies)
     assert any(b"a long enough name" in part for part in parts)
     assert not any(b"now" in part and b": 1" in part for part in parts)

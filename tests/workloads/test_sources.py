@@ -39,7 +39,10 @@ def test_a_line_of_a_log(line: str, expected: tuple[str, str] | None) -> None:
 
 def test_a_log_becomes_weights(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
-    log.write_text("\n".join([COMMON] * 30 + [COMBINED] * 10 + [COMMON.replace("GET /a", "POST /a")] * 5) + "\n")
+    log.write_text(
+        "\n".join([COMMON] * 30 + [COMBINED] * 10 + [COMMON.replace("GET /a", "POST /a")] * 5)
+        + "\n"
+    )
     requests, left_out = mixture.mixture(access_log.read(log), "access.log")
     assert [(one.path, one.weight) for one in requests] == [("/a", 30), ("/b?c=1", 10)]
     assert left_out == "left out: 5 of POST"
@@ -48,7 +51,9 @@ def test_a_log_becomes_weights(tmp_path: Path) -> None:
 
 
 def test_many_paths_are_cut_to_the_most_frequent() -> None:
-    seen = [Request(path=f"/{number}") for number in range(50) for _ in range(500 if number == 0 else 2)]
+    seen = [
+        Request(path=f"/{number}") for number in range(50) for _ in range(500 if number == 0 else 2)
+    ]
     requests, left_out = mixture.mixture(seen, "x")
     assert len(requests) == mixture.MOST
     assert (requests[0].weight, requests[1].weight) == (mixture.HEAVIEST, 1)
@@ -74,7 +79,10 @@ def recording(*entries: tuple[str, str, int]) -> str:
             "request": {
                 "method": method,
                 "url": url,
-                "headers": [{"name": "Cookie", "value": "s=1"}, {"name": "Accept", "value": "text/html"}],
+                "headers": [
+                    {"name": "Cookie", "value": "s=1"},
+                    {"name": "Accept", "value": "text/html"},
+                ],
             },
             "response": {"status": status},
         }
@@ -99,7 +107,9 @@ def test_a_recording_without_its_secrets_and_other_hosts(tmp_path: Path) -> None
     ]
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"log": {"entries": [{}]}}', '{"log": {"entries": []}}'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"log": {"entries": [{}]}}', '{"log": {"entries": []}}']
+)
 def test_a_file_that_is_no_recording(text: str, tmp_path: Path) -> None:
     path = tmp_path / "a.har"
     path.write_text(text)
@@ -110,21 +120,47 @@ def test_a_file_that_is_no_recording(text: str, tmp_path: Path) -> None:
 SCHEMA = {
     "openapi": "3.1.0",
     "servers": [{"url": "https://x.test/api"}],
-    "components": {"parameters": {"Page": {"name": "page", "in": "query", "required": True, "example": 2}}},
+    "components": {
+        "parameters": {"Page": {"name": "page", "in": "query", "required": True, "example": 2}}
+    },
     "paths": {
         "/plain": {"get": {}, "post": {}},
-        "/one/{id}": {"get": {"parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer", "example": 7}}]}},
-        "/two/{id}": {"get": {"parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}]}},
+        "/one/{id}": {
+            "get": {
+                "parameters": [
+                    {
+                        "name": "id",
+                        "in": "path",
+                        "required": True,
+                        "schema": {"type": "integer", "example": 7},
+                    }
+                ]
+            }
+        },
+        "/two/{id}": {
+            "get": {
+                "parameters": [
+                    {"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}
+                ]
+            }
+        },
         "/pages": {"get": {"parameters": [{"$ref": "#/components/parameters/Page"}]}},
         "/needs": {"get": {"parameters": [{"name": "key", "in": "header", "required": True}]}},
-        "/optional": {"get": {"parameters": [{"name": "q", "in": "query", "schema": {"type": "string"}}]}},
+        "/optional": {
+            "get": {"parameters": [{"name": "q", "in": "query", "schema": {"type": "string"}}]}
+        },
         "/write": {"post": {}},
     },
 }
 
 
 def test_a_schema_has_what_can_be_asked() -> None:
-    assert [one.path for one in openapi.requests_of(SCHEMA)] == ["/api/plain", "/api/one/7", "/api/pages?page=2", "/api/optional"]
+    assert [one.path for one in openapi.requests_of(SCHEMA)] == [
+        "/api/plain",
+        "/api/one/7",
+        "/api/pages?page=2",
+        "/api/optional",
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"paths": []}', "openapi: 3"])
@@ -135,13 +171,18 @@ def test_a_file_that_is_no_schema(text: str, tmp_path: Path) -> None:
         list(openapi.read(path))
 
 
-@pytest.mark.parametrize(("text", "path", "weight"), [("/", "/", 1), ("3:/a", "/a", 3), ("12x/b?c=1", "/b?c=1", 12)])
+@pytest.mark.parametrize(
+    ("text", "path", "weight"), [("/", "/", 1), ("3:/a", "/a", 3), ("12x/b?c=1", "/b?c=1", 12)]
+)
 def test_a_path_with_its_weight(text: str, path: str, weight: int) -> None:
     (found,) = urls.parse([text])
     assert (found.path, found.weight) == (path, weight)
 
 
-@pytest.mark.parametrize(("texts", "hint"), [(["a"], "/path"), (["http://h/x"], "--url /x"), (["0:/a"], "/path"), (["/a", "2:/a"], "2:/a")])
+@pytest.mark.parametrize(
+    ("texts", "hint"),
+    [(["a"], "/path"), (["http://h/x"], "--url /x"), (["0:/a"], "/path"), (["/a", "2:/a"], "2:/a")],
+)
 def test_what_is_no_path(texts: list[str], hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         urls.parse(texts)
@@ -149,7 +190,18 @@ def test_what_is_no_path(texts: list[str], hint: str) -> None:
 
 
 def test_routes_that_change_something_are_left_out() -> None:
-    found = routes.requests_of(["/about/", "/", "/admin/", "/accounts/logout/", "/items/delete", "/static/x", "/blog/archive/", "api/list"])
+    found = routes.requests_of(
+        [
+            "/about/",
+            "/",
+            "/admin/",
+            "/accounts/logout/",
+            "/items/delete",
+            "/static/x",
+            "/blog/archive/",
+            "api/list",
+        ]
+    )
     assert [one.path for one in found] == ["/", "/about/", "/api/list", "/blog/archive/"]
 
 

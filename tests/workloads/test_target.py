@@ -15,11 +15,20 @@ from whichworker.workloads.target import Target, is_own, parse_target, resolve
 
 
 def target(host: str, port: int, path: str = "/", header: str = "", unix: str = "") -> Target:
-    return Target(scheme="http", host=host, port=port, path=path, host_header=header or host, unix=unix)
+    return Target(
+        scheme="http", host=host, port=port, path=path, host_header=header or host, unix=unix
+    )
 
 
 def secure(host: str, port: int, path: str, header: str) -> Target:
-    return Target(scheme="https", host=host, port=port, path=path, host_header=header, tls=Tls(server_name=host))
+    return Target(
+        scheme="https",
+        host=host,
+        port=port,
+        path=path,
+        host_header=header,
+        tls=Tls(server_name=host),
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,7 +71,11 @@ def test_urls(url: str, expected: Target) -> None:
 @pytest.mark.parametrize(
     ("url", "fact", "hint"),
     [
-        ("localhost:8000/x", "not a URL that can be asked: 'localhost:8000/x'", "write http://localhost:8000/x"),
+        (
+            "localhost:8000/x",
+            "not a URL that can be asked: 'localhost:8000/x'",
+            "write http://localhost:8000/x",
+        ),
         ("127.0.0.1:80", "not a URL", "write http://127.0.0.1:80"),
         ("example.com", "not a URL", "write http://example.com"),
         ("//h/x", "not a URL", "write http://h/x"),
@@ -105,7 +118,10 @@ def test_what_leads_nowhere(url: str, fact: str, hint: str) -> None:
 HARD = st.text(st.sampled_from("htps:/u.x[]@%?#&=0189fe \t\n\\é²-_") | st.characters())
 
 
-@given(st.sampled_from(["", "http://", "https://h", "unix:", "http+unix://", "http://[", "http://h:"]), HARD)
+@given(
+    st.sampled_from(["", "http://", "https://h", "unix:", "http+unix://", "http://[", "http://h:"]),
+    HARD,
+)
 def test_any_url_is_read_or_refused(start: str, rest: str) -> None:
     try:
         found = parse_target(start + rest)
@@ -124,7 +140,10 @@ def test_addresses_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
         return [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", peer) for peer in found]
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    assert resolve(parse_target("http://shop.example:81/")) == [Address("::1", 81), Address("127.0.0.1", 81)]
+    assert resolve(parse_target("http://shop.example:81/")) == [
+        Address("::1", 81),
+        Address("127.0.0.1", 81),
+    ]
     assert asked == [("shop.example", 81, socket.SOCK_STREAM)]
 
 
@@ -138,7 +157,9 @@ def test_a_name_without_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    with pytest.raises(UsageError, match=r"no address of nowhere\.invalid: Name or service not known"):
+    with pytest.raises(
+        UsageError, match=r"no address of nowhere\.invalid: Name or service not known"
+    ):
         resolve(parse_target("http://nowhere.invalid/"))
 
 

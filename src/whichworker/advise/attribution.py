@@ -78,16 +78,29 @@ def _foreign(seen: Symptoms) -> tuple[str, ...]:
 
 
 def _load_limited(seen: Symptoms) -> tuple[str, ...]:
-    if seen.flat or seen.at_once is None or seen.at_once < LOAD_LIMITED * seen.connections or _used(seen) >= BUSY:
+    if (
+        seen.flat
+        or seen.at_once is None
+        or seen.at_once < LOAD_LIMITED * seen.connections
+        or _used(seen) >= BUSY
+    ):
         return ()
     ceiling = seen.connections / (seen.unloaded_seconds or 1.0)
     said = f"{units.show_rate(seen.throughput)}/s of the {units.show_rate(ceiling)}/s that {seen.connections} connections allow"
-    return (f"{said}, at {units.show_seconds(seen.unloaded_seconds or 0.0)} for one alone", "more --connections would tell more")
+    return (
+        f"{said}, at {units.show_seconds(seen.unloaded_seconds or 0.0)} for one alone",
+        "more --connections would tell more",
+    )
 
 
 def _oversubscribed(seen: Symptoms) -> tuple[str, ...]:
     waits = seen.run_delay_cores
-    if waits is None or seen.workers <= seen.cores or _used(seen) < IDLE or waits < WAITING_SHARE * seen.cores:
+    if (
+        waits is None
+        or seen.workers <= seen.cores
+        or _used(seen) < IDLE
+        or waits < WAITING_SHARE * seen.cores
+    ):
         return ()
     many = f"{seen.workers} workers on {seen.cores} core{'s' if seen.cores > 1 else ''}"
     return (
@@ -99,18 +112,30 @@ def _oversubscribed(seen: Symptoms) -> tuple[str, ...]:
 def _cpu(seen: Symptoms) -> tuple[str, ...]:
     if seen.cpu_cores is None or _used(seen) < BUSY:
         return ()
-    each = f", {units.show_seconds((seen.cpu_cores or 0.0) / seen.throughput)} for each request" if seen.throughput else ""
+    each = (
+        f", {units.show_seconds((seen.cpu_cores or 0.0) / seen.throughput)} for each request"
+        if seen.throughput
+        else ""
+    )
     return (f"{_of_cores(seen)}{each}",)
 
 
 def _locked(seen: Symptoms) -> tuple[str, ...]:
-    if seen.cpu_cores is None or not seen.workers or seen.threads is None or seen.threads <= seen.workers:
+    if (
+        seen.cpu_cores is None
+        or not seen.workers
+        or seen.threads is None
+        or seen.threads <= seen.workers
+    ):
         return ()
     each = seen.cpu_cores / seen.workers
     if not LOCKED[0] <= each <= LOCKED[1] or seen.workers >= seen.cores:
         return ()
     many = f"{seen.threads:.0f} threads in {seen.workers} process{'es' if seen.workers > 1 else ''}"
-    return (f"{many} use {seen.cpu_cores:.2g} of {seen.cores} cores: one at a time runs Python", "more processes would use the rest")
+    return (
+        f"{many} use {seen.cpu_cores:.2g} of {seen.cores} cores: one at a time runs Python",
+        "more processes would use the rest",
+    )
 
 
 def _worked_on(at_once: float) -> str:
@@ -119,14 +144,26 @@ def _worked_on(at_once: float) -> str:
 
 
 def _blocked(seen: Symptoms) -> tuple[str, ...]:
-    if not seen.loops or seen.at_once is None or _used(seen) >= IDLE or seen.at_once > ALONE * seen.workers:
+    if (
+        not seen.loops
+        or seen.at_once is None
+        or _used(seen) >= IDLE
+        or seen.at_once > ALONE * seen.workers
+    ):
         return ()
-    said = f"{_worked_on(seen.at_once)} by {seen.workers} event loop{'s' if seen.workers > 1 else ''}"
+    said = (
+        f"{_worked_on(seen.at_once)} by {seen.workers} event loop{'s' if seen.workers > 1 else ''}"
+    )
     return (f"{said}: something in them blocks it", _of_cores(seen))
 
 
 def _slots(seen: Symptoms) -> tuple[str, ...]:
-    if seen.slots is None or seen.at_once is None or _used(seen) >= IDLE or seen.at_once < FULL_SLOTS * seen.slots:
+    if (
+        seen.slots is None
+        or seen.at_once is None
+        or _used(seen) >= IDLE
+        or seen.at_once < FULL_SLOTS * seen.slots
+    ):
         return ()
     return (f"{_worked_on(seen.at_once)}, the settings allow {seen.slots}", _of_cores(seen))
 
@@ -134,17 +171,28 @@ def _slots(seen: Symptoms) -> tuple[str, ...]:
 def _scarce(seen: Symptoms) -> tuple[str, ...]:
     if seen.at_once is None or _used(seen) >= IDLE:
         return ()
-    allowed = f"the settings allow {seen.slots}" if seen.slots is not None else f"{seen.connections} are asked"
+    allowed = (
+        f"the settings allow {seen.slots}"
+        if seen.slots is not None
+        else f"{seen.connections} are asked"
+    )
     said = f"about {_worked_on(seen.at_once)}, {allowed}"
-    return (f"{said}: a pool of connections, a lock or a service lets no more through", _of_cores(seen))
+    return (
+        f"{said}: a pool of connections, a lock or a service lets no more through",
+        _of_cores(seen),
+    )
 
 
 def _used(seen: Symptoms) -> float:
-    return seen.cpu_cores / max(1e-9, seen.cores - seen.taken) if seen.cpu_cores is not None else 1.0
+    return (
+        seen.cpu_cores / max(1e-9, seen.cores - seen.taken) if seen.cpu_cores is not None else 1.0
+    )
 
 
 def _of_cores(seen: Symptoms) -> str:
-    return f"it uses {seen.cpu_cores or 0.0:.2g} of {seen.cores} core{'s' if seen.cores > 1 else ''}"
+    return (
+        f"it uses {seen.cpu_cores or 0.0:.2g} of {seen.cores} core{'s' if seen.cores > 1 else ''}"
+    )
 
 
 RULES: tuple[tuple[str, Rule], ...] = (

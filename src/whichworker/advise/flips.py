@@ -15,10 +15,16 @@ def flips_when(result: Result, best: ArmResult, arms: list[ArmResult]) -> Iterat
     """The conditions, each with the arm that it speaks for."""
     others = [arm for arm in arms if arm.name != best.name]
     open_pairs = [other for pair in result.undetermined if (other := _opponent(best.name, pair))]
-    rivals = [name for name in open_pairs if name in {arm.name for arm in others if not arm.dropped}]
+    rivals = [
+        name for name in open_pairs if name in {arm.name for arm in others if not arm.dropped}
+    ]
     if rivals:
         yield f"a longer run shows {rivals[0]} to be faster: the two are not decided yet"
-    lighter = [arm for arm in others if arm.memory_bytes and best.memory_bytes and arm.memory_bytes < LESS * best.memory_bytes]
+    lighter = [
+        arm
+        for arm in others
+        if arm.memory_bytes and best.memory_bytes and arm.memory_bytes < LESS * best.memory_bytes
+    ]
     if lighter:
         least = min(lighter, key=lambda arm: arm.memory_bytes or 0)
         at = f", at {_share(least, best)} of the throughput" if _share(least, best) else ""
@@ -67,15 +73,27 @@ def cost_of(best: ArmResult, arms: list[ArmResult], memory_limit_bytes: int | No
 def _per_worker(best: ArmResult, arms: list[ArmResult]) -> float | None:
     """What one more worker of this server needs, by the arm of the same kind with the most different number of workers."""
     alike = [
-        arm for arm in arms if (arm.server, arm.kind) == (best.server, best.kind) and arm.memory_bytes and _others(arm) == _others(best)
+        arm
+        for arm in arms
+        if (arm.server, arm.kind) == (best.server, best.kind)
+        and arm.memory_bytes
+        and _others(arm) == _others(best)
     ]
-    by_workers = {int(arm.settings["workers"]): arm.memory_bytes or 0 for arm in alike if isinstance(arm.settings.get("workers"), int)}
+    by_workers = {
+        int(arm.settings["workers"]): arm.memory_bytes or 0
+        for arm in alike
+        if isinstance(arm.settings.get("workers"), int)
+    }
     if len(by_workers) > 1:
         few, many = min(by_workers), max(by_workers)
         slope = (by_workers[many] - by_workers[few]) / (many - few)
         return slope if slope > 0 else None
     workers = best.settings.get("workers")
-    return best.memory_bytes / workers if best.memory_bytes and isinstance(workers, int) and workers else None
+    return (
+        best.memory_bytes / workers
+        if best.memory_bytes and isinstance(workers, int) and workers
+        else None
+    )
 
 
 def _others(arm: ArmResult) -> dict[str, int | str]:

@@ -33,13 +33,23 @@ def recommend(result: Result, memory_limit_bytes: int | None = None) -> Result:
 
 def _advise(result: Result) -> Result:
     broken = {finding.arm for finding in result.findings if finding.code == "capacity-broken"}
-    arms = {arm.name: arm for arm in result.arms if arm.state in ("ranked", "dropped") and arm.name not in broken}
+    arms = {
+        arm.name: arm
+        for arm in result.arms
+        if arm.state in ("ranked", "dropped") and arm.name not in broken
+    }
     leader = result.leader
     if result.validity.state == "invalid" or leader is None or leader not in arms:
         return result
     if result.question.rate_per_second is not None:
         return _for_rate(result, list(arms.values()))
-    tied = [arms[name] for pair in result.ties if leader in pair for name in pair if name != leader and name in arms]
+    tied = [
+        arms[name]
+        for pair in result.ties
+        if leader in pair
+        for name in pair
+        if name != leader and name in arms
+    ]
     best = min([arms[leader], *tied], key=lambda arm: (_memory(arm), arm.name != leader, arm.name))
     others = [arm for arm in arms.values() if arm.name != best.name and arm.throughput_per_second]
     runner_up = max(others, key=_speed, default=None)
@@ -99,7 +109,9 @@ def _because(result: Result, best: ArmResult, leader: str, tied: Sequence[ArmRes
     faster = f" and is faster than {behind} of the {others} others" if behind else ""
     ties = f"; tied with {_listed([arm.name for arm in tied])}" if tied else ""
     known = bool(tied) and all(arm.memory_bytes is not None for arm in (best, *tied))
-    less = "which does not need less memory" if len(tied) == 1 else "none of which needs less memory"
+    less = (
+        "which does not need less memory" if len(tied) == 1 else "none of which needs less memory"
+    )
     cheaper = f", {less}" if known else ""
     rest = f"; not decided against {_listed(open_)}" if open_ else ""
     return f"it leads{faster}{ties}{cheaper}{rest}"

@@ -83,13 +83,18 @@ def app(name: str, base: str, cache: Path, *, extras: bool = False) -> App:
     """
     short, _, wanted = name.removeprefix(PREFIX).partition("@")
     if short not in BUILTIN:
-        raise UsageError(f"no built-in app is called {name!r}", hint=f"one of {', '.join(PREFIX + known for known in BUILTIN)}")
+        raise UsageError(
+            f"no built-in app is called {name!r}",
+            hint=f"one of {', '.join(PREFIX + known for known in BUILTIN)}",
+        )
     sample = BUILTIN[short]
     with as_file(files("whichworker.apps.samples")) as folder:
         samples = Path(folder)
     directory = samples / sample.folder
     lock = _lock(directory, short, wanted, extras)
-    interpreter = environments.application(cache, f"{short}-studies" if extras else short, lock, base)
+    interpreter = environments.application(
+        cache, f"{short}-studies" if extras else short, lock, base
+    )
     version = interpreter.packages[sample.framework]
     place = cache / "data" / f"{short}-{version}-{digest_of_rows(samples, sample)}"
     built = App(
@@ -106,7 +111,10 @@ def app(name: str, base: str, cache: Path, *, extras: bool = False) -> App:
         },
         setup=((interpreter.path, *sample.seed),),
         ready_path="/json",
-        origin={"app": f"built in, {sample.title} {version}", "python": f"{base} ({interpreter.version})"},
+        origin={
+            "app": f"built in, {sample.title} {version}",
+            "python": f"{base} ({interpreter.version})",
+        },
     )
     seed(built, place, cache)
     return built
@@ -116,10 +124,16 @@ def _lock(directory: Path, short: str, version: str, extras: bool) -> Path:
     """The lock file of a version of the framework, or the one that fits any interpreter where none is named."""
     suffix = "-studies" if extras else ""
     pattern = re.compile(rf"requirements-(\d[\d.]*){suffix}\.lock")
-    known = sorted(match[1] for path in directory.iterdir() if (match := pattern.fullmatch(path.name)))
+    known = sorted(
+        match[1] for path in directory.iterdir() if (match := pattern.fullmatch(path.name))
+    )
     if version and version not in known:
-        hint = f"{PREFIX}{short}, or one of {', '.join(f'{PREFIX}{short}@{other}' for other in known)}"
-        raise UsageError(f"the built-in {short} app is not locked to version {version!r}", hint=hint)
+        hint = (
+            f"{PREFIX}{short}, or one of {', '.join(f'{PREFIX}{short}@{other}' for other in known)}"
+        )
+        raise UsageError(
+            f"the built-in {short} app is not locked to version {version!r}", hint=hint
+        )
     return directory / f"requirements{'-' + version if version else ''}{suffix}.lock"
 
 
@@ -136,12 +150,24 @@ def seed(built: App, place: Path, cache: Path) -> None:
 
     def make() -> None:
         place.mkdir(parents=True)
-        environment = {**os.environ, **built.environment, "PYTHONPYCACHEPREFIX": str(cache / "pycache")}
+        environment = {
+            **os.environ,
+            **built.environment,
+            "PYTHONPYCACHEPREFIX": str(cache / "pycache"),
+        }
         for step in built.setup:
             run = subprocess.run(
-                step, cwd=built.directory, env=environment, capture_output=True, text=True, timeout=SEED_SECONDS, check=False
+                step,
+                cwd=built.directory,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=SEED_SECONDS,
+                check=False,
             )
             if run.returncode:
-                raise EnvironmentFailed(f"the database of {built.name} could not be seeded", seen=run.stderr[-2000:])
+                raise EnvironmentFailed(
+                    f"the database of {built.name} could not be seeded", seen=run.stderr[-2000:]
+                )
 
     locks.once(place, make)

@@ -18,7 +18,14 @@ FRAMEWORKS = {
     "Falcon": "falcon",
     "Bottle": "bottle",
 }
-FACTORIES = ("create_app", "make_app", "get_app", "build_app", "create_application", "get_application")
+FACTORIES = (
+    "create_app",
+    "make_app",
+    "get_app",
+    "build_app",
+    "create_application",
+    "get_application",
+)
 CONVENTIONS = {"wsgi.py": "application", "asgi.py": "application"}
 SKIPPED = {
     "tests",
@@ -57,9 +64,15 @@ def candidates(folder: Path) -> list[Candidate]:
         except (OSError, SyntaxError, ValueError):
             continue
         made = list(_made(tree, path.name))
-        found += [Candidate(target=f"{module}:{name}", root=str(root), framework=framework) for name, framework in made]
+        found += [
+            Candidate(target=f"{module}:{name}", root=str(root), framework=framework)
+            for name, framework in made
+        ]
         if not made:
-            found += [Candidate(target=f"{module}:{name}", root=str(root), framework="", factory=True) for name in _factories(tree)]
+            found += [
+                Candidate(target=f"{module}:{name}", root=str(root), framework="", factory=True)
+                for name in _factories(tree)
+            ]
     found = list({one.target: one for one in found}.values())
     objects = [one for one in found if not one.factory]
     return objects or found
@@ -67,7 +80,11 @@ def candidates(folder: Path) -> list[Candidate]:
 
 def module_of(path: Path, folder: Path) -> tuple[Path, str]:
     """The folder from which a file is imported, and its name as a module: `src` is a root, and so is what holds the outermost package."""
-    root = folder / "src" if path.is_relative_to(folder / "src") and not (folder / "src/__init__.py").exists() else folder
+    root = (
+        folder / "src"
+        if path.is_relative_to(folder / "src") and not (folder / "src/__init__.py").exists()
+        else folder
+    )
     parts = path.relative_to(root).with_suffix("").parts
     return root, ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -84,9 +101,17 @@ def _modules(folder: Path) -> Iterator[Path]:
                 continue
             for entry in entries:
                 if entry.is_dir() and not entry.is_symlink():
-                    hidden = entry.name.startswith((".", "_")) or entry.name in SKIPPED or (entry / "pyvenv.cfg").exists()
+                    hidden = (
+                        entry.name.startswith((".", "_"))
+                        or entry.name in SKIPPED
+                        or (entry / "pyvenv.cfg").exists()
+                    )
                     below += [] if hidden else [entry]
-                elif entry.suffix == ".py" and seen < MOST_FILES and entry.stat().st_size <= MOST_BYTES:
+                elif (
+                    entry.suffix == ".py"
+                    and seen < MOST_FILES
+                    and entry.stat().st_size <= MOST_BYTES
+                ):
                     seen += 1
                     yield entry
         level = below
@@ -95,7 +120,10 @@ def _modules(folder: Path) -> Iterator[Path]:
 def _made(tree: ast.Module, file: str) -> Iterator[tuple[str, str]]:
     """Names that are assigned a call of a framework's class at the top of a module, and what wsgi.py and asgi.py call application."""
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and CONVENTIONS.get(file) == node.name:
+        if (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            and CONVENTIONS.get(file) == node.name
+        ):
             yield node.name, ""
             continue
         name = _assigned(node)
@@ -104,30 +132,46 @@ def _made(tree: ast.Module, file: str) -> Iterator[tuple[str, str]]:
             continue
         if isinstance(value, ast.Call) and (framework := FRAMEWORKS.get(_called(value))):
             yield name, framework
-        elif CONVENTIONS.get(file) == name or (isinstance(value, ast.Call) and _called(value) in FACTORIES):
+        elif CONVENTIONS.get(file) == name or (
+            isinstance(value, ast.Call) and _called(value) in FACTORIES
+        ):
             yield name, ""
 
 
 def _assigned(node: ast.stmt) -> str | None:
-    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+    if (
+        isinstance(node, ast.Assign)
+        and len(node.targets) == 1
+        and isinstance(node.targets[0], ast.Name)
+    ):
         return node.targets[0].id
-    if isinstance(node, ast.AnnAssign) and node.value is not None and isinstance(node.target, ast.Name):
+    if (
+        isinstance(node, ast.AnnAssign)
+        and node.value is not None
+        and isinstance(node.target, ast.Name)
+    ):
         return node.target.id
     return None
 
 
 def _called(call: ast.Call) -> str:
     function = call.func
-    return function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+    return (
+        function.attr
+        if isinstance(function, ast.Attribute)
+        else function.id
+        if isinstance(function, ast.Name)
+        else ""
+    )
 
 
 def _factories(tree: ast.Module) -> Iterator[str]:
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name in FACTORIES:
             arguments = node.args
-            if len(arguments.args) + len(arguments.posonlyargs) <= len(arguments.defaults) and not any(
-                default is None for default in arguments.kw_defaults
-            ):
+            if len(arguments.args) + len(arguments.posonlyargs) <= len(
+                arguments.defaults
+            ) and not any(default is None for default in arguments.kw_defaults):
                 yield node.name
 
 

@@ -35,7 +35,9 @@ TOOLBARS = ("debug_toolbar", "silk", "django_extensions.debug", "nplusone.ext.dj
 ANYTHING = ("*", "")
 
 
-def examine(app: App, examiner: Examiner, *, allow_remote_database: bool = False) -> tuple[App, Look | None, list[Finding]]:
+def examine(
+    app: App, examiner: Examiner, *, allow_remote_database: bool = False
+) -> tuple[App, Look | None, list[Finding]]:
     """The app with what must be sent to it, what it is seen from inside, and what there is to say. The built-in apps are known.
 
     Raises UsageError where it cannot be imported, and for a database that is not on this machine unless that is allowed.
@@ -52,13 +54,25 @@ def examine(app: App, examiner: Examiner, *, allow_remote_database: bool = False
         app,
         framework=seen.framework,
         host=host,
-        headers=((header[0].removeprefix("HTTP_").replace("_", "-").title(), header[1]),) if header else (),
+        headers=((header[0].removeprefix("HTTP_").replace("_", "-").title(), header[1]),)
+        if header
+        else (),
         static_url=(seen.django.static.url or "") if seen.django else "",
         static_root=(seen.django.static.root or "") if seen.django else "",
         databases=tuple(dict.fromkeys(f"{one.alias}: {described(one)}" for one in seen.databases)),
-        database_files=tuple(str(_file(app, one)) for one in seen.databases if "sqlite" in one.engine and _on_disk(one)),
-        caches=tuple(f"{one.alias}: {one.backend.rpartition('.')[2]}" for one in seen.django.caches) if seen.django else (),
-        origin={**app.origin, "host": by, **({"headers": "SECURE_PROXY_SSL_HEADER"} if header else {})},
+        database_files=tuple(
+            str(_file(app, one))
+            for one in seen.databases
+            if "sqlite" in one.engine and _on_disk(one)
+        ),
+        caches=tuple(f"{one.alias}: {one.backend.rpartition('.')[2]}" for one in seen.django.caches)
+        if seen.django
+        else (),
+        origin={
+            **app.origin,
+            "host": by,
+            **({"headers": "SECURE_PROXY_SSL_HEADER"} if header else {}),
+        },
     )
     return found, seen, [*_findings(found, seen), *_configured(found)]
 
@@ -68,7 +82,11 @@ def examine_again(app: App, cache: Path, allowed: Collection[str]) -> None:
 
     Raises UsageError as `examine` does.
     """
-    examine(app, Examiner(cache, "outbound" in allowed), allow_remote_database="remote_database" in allowed)
+    examine(
+        app,
+        Examiner(cache, "outbound" in allowed),
+        allow_remote_database="remote_database" in allowed,
+    )
 
 
 def described(database: Database) -> str:
@@ -90,7 +108,11 @@ def refuse_variables(environment: Mapping[str, str]) -> None:
     """Raise UsageError where a variable leads to a database on another machine: importing an app may be enough to change it."""
     for name, value in environment.items():
         scheme, separator, _ = value.partition("://")
-        if separator and scheme.partition("+")[0].lower() in SCHEMES and not is_local(host := _host(value)):
+        if (
+            separator
+            and scheme.partition("+")[0].lower() in SCHEMES
+            and not is_local(host := _host(value))
+        ):
             _refuse(f"{name} leads to {host}")
 
 
@@ -122,31 +144,57 @@ def host_of(django: Django | None) -> tuple[str, str]:
     """The Host header that the app accepts, and why that one."""
     hosts = tuple(filter(None, django.hosts)) if django else ()
     if django is None or "*" in hosts or (not hosts and django.debug) or "localhost" in hosts:
-        return "localhost", "any host is accepted" if django is None or "*" in hosts else "ALLOWED_HOSTS"
+        return (
+            "localhost",
+            "any host is accepted" if django is None or "*" in hosts else "ALLOWED_HOSTS",
+        )
     if not hosts:
         hint = "set ALLOWED_HOSTS as you deploy it: every answer would be 400"
-        raise UsageError("ALLOWED_HOSTS is empty and DEBUG is off: Django accepts no host at all", hint=hint)
+        raise UsageError(
+            "ALLOWED_HOSTS is empty and DEBUG is off: Django accepts no host at all", hint=hint
+        )
     return hosts[0].lstrip("."), "ALLOWED_HOSTS"
 
 
 def _findings(app: App, seen: Look) -> Iterator[Finding]:
     if seen.unlisted:
         text = f"the routes of the app cannot be listed: {seen.unlisted}"
-        yield Finding(code="routes-unknown", severity="warning", text=text, hint="name what is to be asked: --url /path")
+        yield Finding(
+            code="routes-unknown",
+            severity="warning",
+            text=text,
+            hint="name what is to be asked: --url /path",
+        )
     if seen.debug:
-        keeps = "Django keeps every query and answers with debug pages" if seen.django else "it answers with debug pages"
+        keeps = (
+            "Django keeps every query and answers with debug pages"
+            if seen.django
+            else "it answers with debug pages"
+        )
         text = f"DEBUG is on: {keeps}, so these are not the numbers of a deployment"
-        yield Finding(code="debug-on", severity="warning", text=text, hint="race with the settings you deploy")
+        yield Finding(
+            code="debug-on", severity="warning", text=text, hint="race with the settings you deploy"
+        )
     if seen.django is not None:
         yield from _of_django(app, seen.django)
-    if any(database.engine.rpartition(".")[2].startswith("sqlite") and _on_disk(database) for database in seen.databases):
+    if any(
+        database.engine.rpartition(".")[2].startswith("sqlite") and _on_disk(database)
+        for database in seen.databases
+    ):
         text = "the database is SQLite: one writer at a time, whatever the number of workers, and others wait or fail"
-        yield Finding(code="sqlite", severity="info", text=text, hint="measure with the database you deploy, where it is another one")
+        yield Finding(
+            code="sqlite",
+            severity="info",
+            text=text,
+            hint="measure with the database you deploy, where it is another one",
+        )
 
 
 def _file(app: App, database: Database) -> Path:
     """Where a database of SQLite is, as the app finds it from its own folder."""
-    return Path(app.directory, (database.name or "").removeprefix("file:").partition("?")[0]).resolve()
+    return Path(
+        app.directory, (database.name or "").removeprefix("file:").partition("?")[0]
+    ).resolve()
 
 
 def _on_disk(database: Database) -> bool:
@@ -154,25 +202,54 @@ def _on_disk(database: Database) -> bool:
 
 
 def _of_django(app: App, django: Django) -> Iterator[Finding]:
-    for name in [one for one in (*django.installed, *django.middleware) if one.startswith(TOOLBARS)][:1]:
+    for name in [
+        one for one in (*django.installed, *django.middleware) if one.startswith(TOOLBARS)
+    ][:1]:
         text = f"{name} is installed: it looks into every request and is measured with it"
-        yield Finding(code="debug-toolbar", severity="warning", text=text, hint="race with the settings you deploy")
+        yield Finding(
+            code="debug-toolbar",
+            severity="warning",
+            text=text,
+            hint="race with the settings you deploy",
+        )
     if not django.caches or any(
-        cache.backend.endswith(("LocMemCache", "DummyCache")) for cache in django.caches if cache.alias == "default"
+        cache.backend.endswith(("LocMemCache", "DummyCache"))
+        for cache in django.caches
+        if cache.alias == "default"
     ):
         text = "the default cache is kept in each process: with several workers every one fills, and forgets, its own"
-        yield Finding(code="cache-in-process", severity="info", text=text, hint="a cache server, where anything is cached")
+        yield Finding(
+            code="cache-in-process",
+            severity="info",
+            text=text,
+            hint="a cache server, where anything is cached",
+        )
     if app.asgi and django.sync_middleware:
         few = ", ".join(name.rpartition(".")[2] for name in django.sync_middleware[:3])
         text = f"under ASGI each request takes a way through a thread: {few} cannot run in an async stack"
-        yield Finding(code="sync-middleware", severity="warning", text=text, evidence="\n".join(django.sync_middleware))
+        yield Finding(
+            code="sync-middleware",
+            severity="warning",
+            text=text,
+            evidence="\n".join(django.sync_middleware),
+        )
     collected = any("whitenoise" in name.lower() for name in django.middleware)
     if "django.contrib.staticfiles" in django.installed and not collected:
         text = "static files are served by runserver alone: no server here serves them"
-        yield Finding(code="static-unserved", severity="info", text=text, hint="whitenoise, or a location of the proxy for STATIC_URL")
+        yield Finding(
+            code="static-unserved",
+            severity="info",
+            text=text,
+            hint="whitenoise, or a location of the proxy for STATIC_URL",
+        )
     if django.ssl_redirect and not django.proxy_ssl_header:
         text = "SECURE_SSL_REDIRECT is on and no header says that a request came by HTTPS: every answer is a redirect"
-        yield Finding(code="ssl-redirect", severity="warning", text=text, hint="set SECURE_PROXY_SSL_HEADER, as behind a proxy")
+        yield Finding(
+            code="ssl-redirect",
+            severity="warning",
+            text=text,
+            hint="set SECURE_PROXY_SSL_HEADER, as behind a proxy",
+        )
 
 
 def _configured(app: App) -> Iterator[Finding]:

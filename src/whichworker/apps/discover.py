@@ -62,18 +62,31 @@ def discover(
         return from_folder(folder, python, examiner, environment_file)
     if TARGET.fullmatch(named):
         return from_target(named, python, here, examiner, environment_file=environment_file), []
-    raise UsageError(f"no app: {named!r}", hint="name a folder with a manage.py, a module:attribute, or builtin:django")
+    raise UsageError(
+        f"no app: {named!r}",
+        hint="name a folder with a manage.py, a module:attribute, or builtin:django",
+    )
 
 
-def from_folder(folder: Path, python: str | None, examiner: Examiner, environment_file: str = "") -> tuple[App, list[Finding]]:
+def from_folder(
+    folder: Path, python: str | None, examiner: Examiner, environment_file: str = ""
+) -> tuple[App, list[Finding]]:
     """The Django project in a folder, by its manage.py; its settings module by the environment, as manage.py itself does."""
     manage = folder / "manage.py"
-    match = SETTINGS.search(manage.read_text(encoding="utf-8", errors="replace")) if manage.is_file() else None
+    match = (
+        SETTINGS.search(manage.read_text(encoding="utf-8", errors="replace"))
+        if manage.is_file()
+        else None
+    )
     told = {**os.environ, **environment_files.read(environment_file)}
     named = told.get("DJANGO_SETTINGS_MODULE") if manage.is_file() else None
     settings = named or (match[1] if match else "")
     if not settings:
-        fact = f"{manage} names no settings module" if manage.is_file() else f"no manage.py in {folder}"
+        fact = (
+            f"{manage} names no settings module"
+            if manage.is_file()
+            else f"no manage.py in {folder}"
+        )
         raise UsageError(fact, hint=NAME_IT)
     package = settings.rpartition(".settings")[0] or settings.rpartition(".")[0]
     found = {kind: _callable(folder, package, kind) for kind in ("wsgi", "asgi")}
@@ -86,13 +99,20 @@ def from_folder(folder: Path, python: str | None, examiner: Examiner, environmen
         asgi=found["asgi"],
         environment={"DJANGO_SETTINGS_MODULE": settings},
         environment_file=environment_file,
-        origin={"app": str(manage), "python": origin, "settings": "DJANGO_SETTINGS_MODULE" if named else str(manage)},
+        origin={
+            "app": str(manage),
+            "python": origin,
+            "settings": "DJANGO_SETTINGS_MODULE" if named else str(manage),
+        },
     )
     if any(found.values()):
         return app, []
     place = folder / settings.replace(".", "/")
     if not place.with_suffix(".py").is_file() and not place.is_dir():
-        raise UsageError(f"neither wsgi.py nor asgi.py in {folder / (package or settings).replace('.', '/')}", hint=NAME_IT)
+        raise UsageError(
+            f"neither wsgi.py nor asgi.py in {folder / (package or settings).replace('.', '/')}",
+            hint=NAME_IT,
+        )
     return _of_settings(app, settings, examiner)
 
 
@@ -103,9 +123,13 @@ def _of_settings(app: App, settings: str, examiner: Examiner) -> tuple[App, list
     targets = {kind: ":".join(text.rpartition(".")[::2]) for kind, text in named.items() if text}
     if targets:
         origin = {**app.origin, "app": "WSGI_APPLICATION and ASGI_APPLICATION"}
-        return msgspec.structs.replace(app, wsgi=targets.get("wsgi"), asgi=targets.get("asgi"), origin=origin), []
+        return msgspec.structs.replace(
+            app, wsgi=targets.get("wsgi"), asgi=targets.get("asgi"), origin=origin
+        ), []
     text = shims.of_django(settings, "wsgi")
-    found = msgspec.structs.replace(app, wsgi=shims.TARGET, paths=(shims.write(examiner.cache, text),), shim=text)
+    found = msgspec.structs.replace(
+        app, wsgi=shims.TARGET, paths=(shims.write(examiner.cache, text),), shim=text
+    )
     said = "the project has no wsgi.py: only runserver can serve it as it is, so a module that makes its application was put beside it"
     hint = "advise --emit writes that module, too; or write wsgi.py as startproject does"
     return found, [Finding(code="runserver-only", severity="warning", text=said, hint=hint)]
@@ -136,7 +160,9 @@ def from_target(
     factory = target.endswith("()") or examiner.look([plain], app).targets[plain].factory
     if factory:
         text = shims.of_factory(plain)
-        app = msgspec.structs.replace(app, paths=(shims.write(examiner.cache, text),), shim=text, name=f"{plain}()")
+        app = msgspec.structs.replace(
+            app, paths=(shims.write(examiner.cache, text),), shim=text, name=f"{plain}()"
+        )
         target = shims.TARGET
     asgi = examiner.look([target], app).targets[target].asgi
     wsgi, asgi_target = (None, target) if asgi else (target, None)
@@ -155,7 +181,11 @@ def _candidates(folder: Path) -> list[candidates.Candidate]:
 
 
 def _of_candidates(
-    found: list[candidates.Candidate], folder: Path, python: str | None, examiner: Examiner, environment_file: str
+    found: list[candidates.Candidate],
+    folder: Path,
+    python: str | None,
+    examiner: Examiner,
+    environment_file: str,
 ) -> tuple[App, list[Finding]]:
     """The app of a folder without manage.py; raises UsageError with all names where it is not clear which is meant."""
     entry = _entry_point(folder)
@@ -163,13 +193,23 @@ def _of_candidates(
     chosen = named[0] if named else candidates.clearest(found)
     if chosen is None:
         names = ", ".join(one.target + ("()" if one.factory else "") for one in found[:6])
-        raise UsageError(f"{len(found)} apps are in {folder}: {names}", hint=f"name one: whichworker race {found[0].target}")
+        raise UsageError(
+            f"{len(found)} apps are in {folder}: {names}",
+            hint=f"name one: whichworker race {found[0].target}",
+        )
     root = Path(chosen.root)
     target = chosen.target + ("()" if chosen.factory else "")
-    origin = "pyproject.toml, tool.fastapi" if named else f"found in {Path(chosen.root).name or folder.name}"
+    origin = (
+        "pyproject.toml, tool.fastapi"
+        if named
+        else f"found in {Path(chosen.root).name or folder.name}"
+    )
     app = from_target(target, python, root, examiner, origin, folder, environment_file)
     said = Finding(
-        code="app-found", severity="info", text=f"the app is {target}, {origin}", hint="another: whichworker race module:attribute"
+        code="app-found",
+        severity="info",
+        text=f"the app is {target}, {origin}",
+        hint="another: whichworker race module:attribute",
     )
     return app, [said]
 
@@ -186,7 +226,9 @@ def _entry_point(folder: Path) -> str:
 
 def _callable(folder: Path, package: str, kind: str) -> str | None:
     module = f"{package}.{kind}" if package else kind
-    return f"{module}:application" if (folder / (module.replace(".", "/") + ".py")).is_file() else None
+    return (
+        f"{module}:application" if (folder / (module.replace(".", "/") + ".py")).is_file() else None
+    )
 
 
 def _builtin(name: str, python: str | None, examiner: Examiner, extras: bool) -> App:

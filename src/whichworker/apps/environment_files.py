@@ -20,7 +20,9 @@ def read(path: str) -> dict[str, str]:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the environment file {path} cannot be read: {error}", hint="--env-file FILE") from error
+        raise UsageError(
+            f"the environment file {path} cannot be read: {error}", hint="--env-file FILE"
+        ) from error
     found: dict[str, str] = {}
     for number, raw in enumerate(text.splitlines(), start=1):
         line = raw.strip()
@@ -28,7 +30,9 @@ def read(path: str) -> dict[str, str]:
             continue
         match = LINE.fullmatch(line)
         if match is None:
-            raise UsageError(f"{path}, line {number} is not NAME=value", hint="a line each, # begins a comment")
+            raise UsageError(
+                f"{path}, line {number} is not NAME=value", hint="a line each, # begins a comment"
+            )
         found[match[1]] = _value(match[2])
     redaction.remember_environment(found)
     return found

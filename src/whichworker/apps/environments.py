@@ -39,7 +39,15 @@ def application(cache: Path, name: str, lock: Path, base: str) -> Interpreter:
     key = digest(name, lock.read_text(encoding="utf-8"), base, inspect(base).version)
 
     def build(place: Path) -> None:
-        run_uv(cache, "pip", "install", "--python", str(place / "bin/python"), "--requirements", str(lock))
+        run_uv(
+            cache,
+            "pip",
+            "install",
+            "--python",
+            str(place / "bin/python"),
+            "--requirements",
+            str(lock),
+        )
 
     return inspect(prepare(cache / "apps" / f"{name}-{key}", base, cache, build) / "bin/python")
 
@@ -49,18 +57,38 @@ def overlay(cache: Path, app: Interpreter, requirements: tuple[str, ...]) -> Env
 
     Raises EnvironmentFailed, with uv's own words, where nothing satisfies both: that is a finding about the arm, never an upgrade.
     """
-    key = digest(*requirements, app.base, app.version, app.site, *(f"{name}=={app.packages[name]}" for name in sorted(app.packages)))
+    key = digest(
+        *requirements,
+        app.base,
+        app.version,
+        app.site,
+        *(f"{name}=={app.packages[name]}" for name in sorted(app.packages)),
+    )
     first = distribution(requirements[0]) if requirements else "python"
 
     def build(place: Path) -> None:
         lacking = resolve(cache, place, app, requirements)
         if lacking:
-            run_uv(cache, "pip", "install", "--python", str(place / "bin/python"), "--no-deps", *lacking)
+            run_uv(
+                cache,
+                "pip",
+                "install",
+                "--python",
+                str(place / "bin/python"),
+                "--no-deps",
+                *lacking,
+            )
         site = Path(inspect(place / "bin/python").site)
-        (site / "_whichworker_app.pth").write_text(f"import site; site.addsitedir({app.site!r})\n", encoding="utf-8")
+        (site / "_whichworker_app.pth").write_text(
+            f"import site; site.addsitedir({app.site!r})\n", encoding="utf-8"
+        )
 
         found = inspect(place / "bin/python")
-        version = found.packages.get(first) or found.packages.get(first.replace("-", "_")) or app.packages.get(first, "")
+        version = (
+            found.packages.get(first)
+            or found.packages.get(first.replace("-", "_"))
+            or app.packages.get(first, "")
+        )
         environment = Environment(
             python=found.path,
             bin=str(place / "bin"),
@@ -77,12 +105,26 @@ def overlay(cache: Path, app: Interpreter, requirements: tuple[str, ...]) -> Env
 def resolve(cache: Path, place: Path, app: Interpreter, requirements: tuple[str, ...]) -> list[str]:
     """What the app lacks of the requirements, pinned, with everything the app has held where it is."""
     constraints, wanted = place / "constraints.txt", place / REQUIREMENTS
-    have = {name: version for name, version in app.packages.items() if name not in ("pip", "setuptools", "wheel")}
-    constraints.write_text("".join(f"{name}=={version}\n" for name, version in sorted(have.items())), encoding="utf-8")
+    have = {
+        name: version
+        for name, version in app.packages.items()
+        if name not in ("pip", "setuptools", "wheel")
+    }
+    constraints.write_text(
+        "".join(f"{name}=={version}\n" for name, version in sorted(have.items())), encoding="utf-8"
+    )
     wanted.write_text("".join(f"{requirement}\n" for requirement in requirements), encoding="utf-8")
     if not requirements:  # a server of the standard library
         return []
-    argv = ("pip", "compile", "--quiet", "--no-header", "--no-annotate", "--python", str(place / "bin/python"))
+    argv = (
+        "pip",
+        "compile",
+        "--quiet",
+        "--no-header",
+        "--no-annotate",
+        "--python",
+        str(place / "bin/python"),
+    )
     out = run_uv(cache, *argv, "--constraints", str(constraints), str(wanted))
     pins = [line.strip() for line in out.splitlines() if line.strip() and not line.startswith("#")]
     return [pin for pin in pins if distribution(pin) not in {distribution(name) for name in have}]
@@ -101,8 +143,16 @@ def prepare(place: Path, base: str, cache: Path, build: Callable[[Path], None]) 
 
 def run_uv(cache: Path, *arguments: str) -> str:
     """Run uv without any project's configuration; its standard output, or EnvironmentFailed with its last lines."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")}
-    environment |= {"PYTHONPYCACHEPREFIX": str(cache / BYTE_CODE), "NO_COLOR": "1", "UV_NO_WRAP": "1"}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
+    }
+    environment |= {
+        "PYTHONPYCACHEPREFIX": str(cache / BYTE_CODE),
+        "NO_COLOR": "1",
+        "UV_NO_WRAP": "1",
+    }
     with subprocess.Popen(
         [uv_path(), *arguments],
         stdin=subprocess.DEVNULL,
@@ -118,12 +168,18 @@ def run_uv(cache: Path, *arguments: str) -> str:
             out, err = run.communicate(timeout=BUILD_SECONDS)
         except subprocess.TimeoutExpired as error:
             _kill_session(run)
-            raise EnvironmentFailed(f"uv {arguments[0]} did not end within {BUILD_SECONDS} s") from error
-        except BaseException:  # an interrupted build must not go on writing behind a lock that is let go
+            raise EnvironmentFailed(
+                f"uv {arguments[0]} did not end within {BUILD_SECONDS} s"
+            ) from error
+        except (
+            BaseException
+        ):  # an interrupted build must not go on writing behind a lock that is let go
             _kill_session(run)
             raise
     if run.returncode:
-        raise EnvironmentFailed(reason(err), seen="\n".join(err.strip().splitlines()[-12:]), hint=cure(err))
+        raise EnvironmentFailed(
+            reason(err), seen="\n".join(err.strip().splitlines()[-12:]), hint=cure(err)
+        )
     return out
 
 
@@ -133,10 +189,16 @@ def _kill_session(run: subprocess.Popen[str]) -> None:
     run.communicate()
 
 
-CAUSES = (r"(fatal error|error): .+\.(h|c)\b.*", r"[A-Z]\w*(Error|Exception): .+|Exception: .+", r".*unsatisfiable.*", r"error: .+")
+CAUSES = (
+    r"(fatal error|error): .+\.(h|c)\b.*",
+    r"[A-Z]\w*(Error|Exception): .+|Exception: .+",
+    r".*unsatisfiable.*",
+    r"error: .+",
+)
 UNSATISFIABLE = re.compile(r"Because (.+?),? we can conclude that .*unsatisfiable", re.DOTALL)
 UNREACHABLE = re.compile(
-    r"dns error|tcp connect error|connection (refused|reset|closed)|network is unreachable|network was disabled|operation timed out", re.I
+    r"dns error|tcp connect error|connection (refused|reset|closed)|network is unreachable|network was disabled|operation timed out",
+    re.I,
 )
 NO_COMPILER = re.compile(
     r"\b(gcc|cc|clang|c\+\+)\S*.{0,40}(not found|No such file)|No such file or directory: '\S*\b(gcc|cc|clang|c\+\+)'"
@@ -149,7 +211,11 @@ MOST_CHARACTERS = 300
 
 def reason(stderr: str) -> str:
     """The line of uv's message, or of the build's it shows, that names the cause."""
-    lines = [line.strip(" ×╰─▶│├╴").removeprefix("cause: ") for line in stderr.splitlines() if line.strip()]
+    lines = [
+        line.strip(" ×╰─▶│├╴").removeprefix("cause: ")
+        for line in stderr.splitlines()
+        if line.strip()
+    ]
     if (found := UNREACHABLE.search(stderr)) and not UNSATISFIABLE.search(stderr):
         return f"the package index could not be reached: {found[0].lower()}"
     if proof := UNSATISFIABLE.search(" ".join(lines)):
@@ -158,7 +224,9 @@ def reason(stderr: str) -> str:
     for cause in CAUSES:
         for line in reversed(lines):
             if re.fullmatch(cause, line):
-                return FAILED_COMMAND.sub(r"error: \1 ended with exit status \2", line)[:MOST_CHARACTERS]
+                return FAILED_COMMAND.sub(r"error: \1 ended with exit status \2", line)[
+                    :MOST_CHARACTERS
+                ]
     return lines[-1][:MOST_CHARACTERS] if lines else "uv failed without a word"
 
 
@@ -171,12 +239,16 @@ def cure(stderr: str) -> str:
     if UNREACHABLE.search(stderr):
         return "the first build of an environment needs the package index; later ones do not"
     words = " ".join(stderr.split())
-    if re.search(r"(current|requested) Python version|depends on Python|no wheels? .*(Python|ABI)", words):
+    if re.search(
+        r"(current|requested) Python version|depends on Python|no wheels? .*(Python|ABI)", words
+    ):
         return "take another interpreter: --python 3.12"
     if re.search(r"there (is|are) no versions? of|not found in the package registry", words):
         return "name a version that the package index has"
     if "unsatisfiable" in words:
-        return "the environment of the app is never changed: update it yourself, or leave this arm out"
+        return (
+            "the environment of the app is never changed: update it yourself, or leave this arm out"
+        )
     return ""
 
 

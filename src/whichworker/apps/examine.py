@@ -104,7 +104,9 @@ class Examiner(Struct, frozen=True):
         Raises UsageError with the end of the traceback where it cannot be imported, and where importing it connects to another machine.
         """
         what = ", ".join(targets) or app.environment.get("DJANGO_SETTINGS_MODULE", app.name)
-        text = "\n".join((files(WITHIN) / name).read_text(encoding="utf-8") for name in (OUTBOUND, LOOK))
+        text = "\n".join(
+            (files(WITHIN) / name).read_text(encoding="utf-8") for name in (OUTBOUND, LOOK)
+        )
         with tempfile.TemporaryDirectory() as folder:
             out, places = Path(folder) / "look.json", Path(folder) / "outbound"
             try:
@@ -121,7 +123,9 @@ class Examiner(Struct, frozen=True):
                 )
             except subprocess.TimeoutExpired as error:
                 self._refuse_outbound(what, places)
-                raise UsageError(f"importing {what} did not end within {IMPORT_SECONDS} s") from error
+                raise UsageError(
+                    f"importing {what} did not end within {IMPORT_SECONDS} s"
+                ) from error
             self._refuse_outbound(what, places)
             if run.returncode or not out.exists():
                 raise _not_importable(what, run.stderr, app)
@@ -129,7 +133,8 @@ class Examiner(Struct, frozen=True):
                 found = msgspec.json.decode(out.read_bytes(), type=Look)
             except msgspec.MsgspecError as error:
                 raise UsageError(
-                    f"the settings of {what} are not understood: {error}", hint="each must be of the kind that Django wants"
+                    f"the settings of {what} are not understood: {error}",
+                    hint="each must be of the kind that Django wants",
                 ) from error
         remember(found)
         return found
@@ -137,13 +142,23 @@ class Examiner(Struct, frozen=True):
     def _refuse_outbound(self, what: str, places: Path) -> None:
         if places.exists() and not self.outbound:
             place = places.read_text(encoding="utf-8").split()[0]
-            hint = "a race would start it many times: point it at something local, or --allow-outbound"
-            raise UsageError(f"importing {what} connects to {place}, which is not this machine", hint=hint)
+            hint = (
+                "a race would start it many times: point it at something local, or --allow-outbound"
+            )
+            raise UsageError(
+                f"importing {what} connects to {place}, which is not this machine", hint=hint
+            )
 
     def _environment(self, app: App, places: Path) -> dict[str, str]:
         told = environment_files.read(app.environment_file)
-        path = os.pathsep.join(filter(None, [app.directory, *app.paths, os.environ.get("PYTHONPATH", "")]))
-        own = {"PYTHONPATH": path, "PYTHONPYCACHEPREFIX": str(self.cache / "pycache"), "WHICHWORKER_OUTBOUND": str(places)}
+        path = os.pathsep.join(
+            filter(None, [app.directory, *app.paths, os.environ.get("PYTHONPATH", "")])
+        )
+        own = {
+            "PYTHONPATH": path,
+            "PYTHONPYCACHEPREFIX": str(self.cache / "pycache"),
+            "WHICHWORKER_OUTBOUND": str(places),
+        }
         allowed = {"WHICHWORKER_OUTBOUND_ALLOWED": "1"} if self.outbound else {}
         variables = {**os.environ, **told, **app.environment, **own, **allowed}
         variables.pop("VIRTUAL_ENV", None)
@@ -152,7 +167,9 @@ class Examiner(Struct, frozen=True):
 
 def remember(found: Look) -> None:
     """What an app keeps secret is kept secret here, too."""
-    redaction.remember("SECRET_KEY", found.secret_key or (found.django.secret_key if found.django else ""))
+    redaction.remember(
+        "SECRET_KEY", found.secret_key or (found.django.secret_key if found.django else "")
+    )
     for database in found.databases:
         redaction.remember("DATABASE_PASSWORD", database.password)
     for one in found.django.caches if found.django else ():
@@ -164,11 +181,15 @@ def _not_importable(what: str, stderr: str, app: App) -> UsageError:
     missing = next((match for line in reversed(lines) if (match := MISSING.search(line))), None)
     hint = f"it is imported in {app.directory} by {app.python}; --python names another interpreter"
     if missing and missing[1].partition(".")[0] != what.partition(":")[0].partition(".")[0]:
-        files_of = [name for name in ("requirements.txt", "pyproject.toml", "Pipfile") if (Path(app.directory) / name).is_file()]
+        files_of = [
+            name
+            for name in ("requirements.txt", "pyproject.toml", "Pipfile")
+            if (Path(app.directory) / name).is_file()
+        ]
         of = f" -r {files_of[0]}" if files_of[:1] == ["requirements.txt"] else ""
-        hint = (
-            f"{app.python} has no {missing[1]}: install the project's dependencies there{f' (pip install{of})' if of else ''}, or --python"
-        )
+        hint = f"{app.python} has no {missing[1]}: install the project's dependencies there{f' (pip install{of})' if of else ''}, or --python"
     elif not app.environment_file and (found := environment_files.beside(Path(app.directory))):
         hint = f"{hint}; {found.name} was not read: --env-file {found.name} does"
-    return UsageError(f"the app {what} cannot be imported: {lines[-1]}", seen="\n".join(lines[-8:]), hint=hint)
+    return UsageError(
+        f"the app {what} cannot be imported: {lines[-1]}", seen="\n".join(lines[-8:]), hint=hint
+    )

@@ -57,10 +57,18 @@ class Interpreter(Struct, frozen=True, kw_only=True):
 def inspect(path: str | Path) -> Interpreter:
     """Ask an interpreter what it is; raises EnvironmentFailed where it does not answer."""
     try:
-        run = subprocess.run([str(path), "-I", "-B", "-c", ASK], capture_output=True, text=True, timeout=60, check=True)
+        run = subprocess.run(
+            [str(path), "-I", "-B", "-c", ASK],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
     except (OSError, subprocess.SubprocessError) as error:
         seen = (getattr(error, "stderr", "") or "").strip().splitlines()[-3:]
-        raise EnvironmentFailed(f"{path} is not a Python interpreter that runs here", seen="\n".join(seen)) from error
+        raise EnvironmentFailed(
+            f"{path} is not a Python interpreter that runs here", seen="\n".join(seen)
+        ) from error
     return msgspec.convert({"path": str(path), **msgspec.json.decode(run.stdout)}, Interpreter)
 
 
@@ -74,14 +82,29 @@ def find(wanted: str, uv: str) -> str:
     if "/" in wanted or not re.fullmatch(r"(python)?\d+(\.\d+)*t?", wanted):
         if Path(wanted).is_file():
             return str(Path(wanted).absolute())
-        raise UsageError(f"no interpreter at {wanted!r}", hint="give a path, or a version such as 3.12")
-    argv = [uv, "python", "find", "--system", "--no-python-downloads", "--no-config", "--no-project", wanted.removeprefix("python")]
+        raise UsageError(
+            f"no interpreter at {wanted!r}", hint="give a path, or a version such as 3.12"
+        )
+    argv = [
+        uv,
+        "python",
+        "find",
+        "--system",
+        "--no-python-downloads",
+        "--no-config",
+        "--no-project",
+        wanted.removeprefix("python"),
+    ]
     run = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     if run.returncode == 0:
         return run.stdout.strip()
-    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))  # uv takes pyenv's shims for broken interpreters
+    root = Path(
+        os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")
+    )  # uv takes pyenv's shims for broken interpreters
     version = wanted.removeprefix("python")
     for place in sorted(root.glob("versions/*/bin/python"), reverse=True):
         if f"{place.parent.parent.name}.".startswith(f"{version}."):
             return str(place)
-    raise UsageError(f"no Python {wanted} on this machine", hint="give its path: --python /path/to/python")
+    raise UsageError(
+        f"no Python {wanted} on this machine", hint="give its path: --python /path/to/python"
+    )

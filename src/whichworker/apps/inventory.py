@@ -55,7 +55,10 @@ def clear(cache: Path, older_than: float = 0.0, *, dry_run: bool = False) -> lis
     What is being built or used, by this process or another, stays. Something that is cut short leaves nothing that could be taken as whole.
     """
     before = time.time() - older_than
-    done = [msgspec.structs.replace(entry, outcome=_outcome(entry, cache, before, dry_run=dry_run)) for entry in entries(cache)]
+    done = [
+        msgspec.structs.replace(entry, outcome=_outcome(entry, cache, before, dry_run=dry_run))
+        for entry in entries(cache)
+    ]
     if not dry_run:
         _sweep_locks(cache)
     return done
@@ -77,7 +80,9 @@ def _remove(place: Path, cache: Path, before: float) -> Outcome:
             return "in use"
         if used > before:
             return "kept"
-        (place / locks.COMPLETE).unlink(missing_ok=True)  # first: half of it must never be taken for the whole
+        (place / locks.COMPLETE).unlink(
+            missing_ok=True
+        )  # first: half of it must never be taken for the whole
         shutil.rmtree(place)
         shutil.rmtree(cache / BYTE_CODE / place.absolute().relative_to("/"), ignore_errors=True)
         locks.lock_of(place).unlink()
@@ -145,7 +150,9 @@ def _files(place: Path) -> Iterator[os.stat_result]:
 
 def _python(place: Path) -> str | None:
     """The version of the interpreter of an environment."""
-    found = re.search(r"^version(?:_info)? *= *(\d+\.\d+(?:\.\d+)?)", _text(place / "pyvenv.cfg"), re.MULTILINE)
+    found = re.search(
+        r"^version(?:_info)? *= *(\d+\.\d+(?:\.\d+)?)", _text(place / "pyvenv.cfg"), re.MULTILINE
+    )
     return found[1] if found else None
 
 
@@ -160,7 +167,9 @@ def _versions(place: Path, kind: Kind) -> dict[str, str]:
         environment = msgspec.json.decode(text, type=Environment)
     except msgspec.DecodeError:  # written by another version of the tool
         return {}
-    return _chosen(map(distribution, _text(place / REQUIREMENTS).splitlines()), environment.packages)
+    return _chosen(
+        map(distribution, _text(place / REQUIREMENTS).splitlines()), environment.packages
+    )
 
 
 def _chosen(wanted: Iterable[str], packages: dict[str, str]) -> dict[str, str]:

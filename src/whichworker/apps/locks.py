@@ -40,7 +40,9 @@ def once(place: Path, build: Callable[[], None]) -> Path:
                     shutil.rmtree(place, ignore_errors=True)
                     build()
                     (place / COMPLETE).touch()
-                fcntl.flock(lock, fcntl.LOCK_SH)  # not atomic: somebody may clear in between, so look again
+                fcntl.flock(
+                    lock, fcntl.LOCK_SH
+                )  # not atomic: somebody may clear in between, so look again
             except BaseException:
                 os.close(lock)
                 raise

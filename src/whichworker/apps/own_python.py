@@ -24,7 +24,10 @@ def find(folder: Path, python: str | None) -> tuple[str, str]:
         found = place if place.is_file() else place / "bin/python"
         if found.exists():
             return str(found), origin
-    return interpreters.own_base(), "the interpreter whichworker was installed with: no .venv here and no VIRTUAL_ENV"
+    return (
+        interpreters.own_base(),
+        "the interpreter whichworker was installed with: no .venv here and no VIRTUAL_ENV",
+    )
 
 
 def _places(folder: Path) -> Iterator[tuple[Path, str]]:
@@ -38,8 +41,13 @@ def _places(folder: Path) -> Iterator[tuple[Path, str]]:
             if (place / name).is_dir():
                 yield place / name, str(place / name)
         if (place / ".pdm-python").is_file():
-            yield Path((place / ".pdm-python").read_text(encoding="utf-8").strip() or "/nowhere"), str(place / ".pdm-python")
-        if (place / "poetry.lock").is_file() and (said := _said("poetry", place, "env", "info", "--path")):
+            yield (
+                Path((place / ".pdm-python").read_text(encoding="utf-8").strip() or "/nowhere"),
+                str(place / ".pdm-python"),
+            )
+        if (place / "poetry.lock").is_file() and (
+            said := _said("poetry", place, "env", "info", "--path")
+        ):
             yield Path(said), "poetry env info"
         if (place / "Pipfile").is_file() and (said := _said("pipenv", place, "--venv")):
             yield Path(said), "pipenv --venv"
@@ -58,7 +66,14 @@ def _said(tool: str, folder: Path, *argv: str) -> str:
     if program is None:
         return ""
     try:
-        run = subprocess.run([program, *argv], cwd=folder, capture_output=True, text=True, timeout=ASK_SECONDS, check=False)
+        run = subprocess.run(
+            [program, *argv],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=ASK_SECONDS,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return run.stdout.strip() if run.returncode == 0 else ""

@@ -28,7 +28,9 @@ application = get_{kind}_application()
 def of_factory(target: str) -> str:
     """The text of the module that calls a factory."""
     module, _, attribute = target.removesuffix("()").partition(":")
-    return FACTORY.format(target=target, module=module, top=attribute.partition(".")[0], attribute=attribute)
+    return FACTORY.format(
+        target=target, module=module, top=attribute.partition(".")[0], attribute=attribute
+    )
 
 
 def of_django(settings: str, kind: str) -> str:

@@ -63,7 +63,12 @@ class Lineup:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.leave(*self.alive)
 
     def enter(self, name: str, arm: Arm, generation: int) -> Contender:
@@ -82,7 +87,12 @@ class Lineup:
     @contextmanager
     def paused(self, *names: str) -> Iterator[None]:
         """Stop the processes of these launches for a while: one that works while nobody asks it would be measured with the others."""
-        pids = [pid for name in names if name in self.alive for pid in self.alive[name].run.launch.pids()]
+        pids = [
+            pid
+            for name in names
+            if name in self.alive
+            for pid in self.alive[name].run.launch.pids()
+        ]
         _signal(pids, signal.SIGSTOP)
         try:
             yield
@@ -115,7 +125,12 @@ def _signal(pids: Iterable[int], number: signal.Signals) -> None:
 
 
 def _patient(load: Load, turn_seconds: float) -> Load:
-    return Load(**{**{name: getattr(load, name) for name in load.__struct_fields__}, "deadline_seconds": deadline_of(turn_seconds)})
+    return Load(
+        **{
+            **{name: getattr(load, name) for name in load.__struct_fields__},
+            "deadline_seconds": deadline_of(turn_seconds),
+        }
+    )
 
 
 def deadline_of(turn_seconds: float) -> float:

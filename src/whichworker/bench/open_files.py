@@ -12,7 +12,10 @@ OTHERS = 128
 
 def limits() -> tuple[int | None, int | None]:
     """The soft and the hard limit of this process; None where there is none."""
-    soft, hard = (None if limit == resource.RLIM_INFINITY else limit for limit in resource.getrlimit(resource.RLIMIT_NOFILE))
+    soft, hard = (
+        None if limit == resource.RLIM_INFINITY else limit
+        for limit in resource.getrlimit(resource.RLIMIT_NOFILE)
+    )
     return soft, hard
 
 
@@ -29,7 +32,9 @@ def check(connections: int) -> None:
         _, hard = limits()
         fact = f"{connections:,} connections need {connections + OTHERS:,} open files; a process may open {hard:,} at most here"
         fewer = f"--connections {room}, or " if room else ""
-        raise UsageError(fact, hint=f"{fewer}raise the hard limit, as root: ulimit -Hn {connections + OTHERS}")
+        raise UsageError(
+            fact, hint=f"{fewer}raise the hard limit, as root: ulimit -Hn {connections + OTHERS}"
+        )
 
 
 def allow(connections: int) -> None:

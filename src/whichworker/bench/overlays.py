@@ -16,25 +16,42 @@ from whichworker.store.records import Failed
 
 
 def build(
-    question: Question, cache: Path, note: Callable[[str], None], only: Collection[str] | None = None
+    question: Question,
+    cache: Path,
+    note: Callable[[str], None],
+    only: Collection[str] | None = None,
 ) -> tuple[dict[str, Environment], list[Failed]]:
     """An environment for each arm that can have one (of `only` these), and the arms that cannot, with the reason in one line."""
     found: dict[str, Environment] = {}
     without: list[Failed] = []
-    interpreters: dict[str, Interpreter] = {label: inspect(app.python) for label, app in question.apps.items()}
+    interpreters: dict[str, Interpreter] = {
+        label: inspect(app.python) for label, app in question.apps.items()
+    }
     for arm in question.arms:
         if only is not None and arm.name not in only:
             continue
         if question.apps[arm.python].target(arm.interface) is None:
             sample = f"it speaks {arm.interface}, and the app has no {arm.interface} callable"
-            without.append(Failed(arm=arm.name, failures=(Failure(kind="refused", count=1, sample=sample),), refused=True))
+            without.append(
+                Failed(
+                    arm=arm.name,
+                    failures=(Failure(kind="refused", count=1, sample=sample),),
+                    refused=True,
+                )
+            )
             continue
         try:
             note(f"environment of {arm.name}")
-            found[arm.name] = environments.overlay(cache, interpreters[arm.python], arm.requirements)
+            found[arm.name] = environments.overlay(
+                cache, interpreters[arm.python], arm.requirements
+            )
         except EnvironmentFailed as error:
-            sample = "\n".join(filter(None, (error.fact, error.seen, error.hint and f"hint: {error.hint}")))
-            without.append(Failed(arm=arm.name, failures=(Failure(kind="install", count=1, sample=sample),)))
+            sample = "\n".join(
+                filter(None, (error.fact, error.seen, error.hint and f"hint: {error.hint}"))
+            )
+            without.append(
+                Failed(arm=arm.name, failures=(Failure(kind="install", count=1, sample=sample),))
+            )
     return found, without
 
 

@@ -30,8 +30,20 @@ WRONG_SECONDS = 3.0
 STOP_SECONDS = 3.0
 PORT_TRIES = 3
 SHOWN_ADDRESS = Address("127.0.0.1", 8000)
-NOT_INHERITED = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "PYTHONWARNINGS", "PYTHONDEVMODE")
-SERVER_OPTIONS = ("GUNICORN_CMD_ARGS", "UVICORN_", "GRANIAN_", "UWSGI_", "HYPERCORN_")  # they would race what is not shown
+NOT_INHERITED = (
+    "VIRTUAL_ENV",
+    "PYTHONHOME",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONWARNINGS",
+    "PYTHONDEVMODE",
+)
+SERVER_OPTIONS = (
+    "GUNICORN_CMD_ARGS",
+    "UVICORN_",
+    "GRANIAN_",
+    "UWSGI_",
+    "HYPERCORN_",
+)  # they would race what is not shown
 PORT_TAKEN = re.compile(r"address (already )?in use|EADDRINUSE|errno 98", re.IGNORECASE)
 
 
@@ -106,7 +118,13 @@ def _account(arm: Arm, run: Running, ending: Ending, number: signal.Signals) -> 
         yield Finding(code="stopped-by-force", severity="warning", arm=arm.name, text=text)
     if ending.left:
         text = f"when its master had stopped, {len(ending.left)} of its processes ran on and were killed"
-        yield Finding(code="left-running", severity="warning", arm=arm.name, text=text, evidence="\n".join(ending.left))
+        yield Finding(
+            code="left-running",
+            severity="warning",
+            arm=arm.name,
+            text=text,
+            evidence="\n".join(ending.left),
+        )
     if run.launch.flooded_bytes:
         text = f"it wrote {show_bytes(run.launch.flooded_bytes)} to its log in one launch, and that was measured with it"
         hint = "lower the log level of the app"
@@ -114,7 +132,9 @@ def _account(arm: Arm, run: Running, ending: Ending, number: signal.Signals) -> 
     if run.launch.order.cpus is not None and not limits.limits_cpu(run.launch.order.group):
         text = f"no control group of this user could limit it to {run.launch.order.cpus:g} cores of CPU time: only its cores are bound"
         hint = "run it by systemd-run --user --scope -p Delegate=yes"
-        yield Finding(code="cpu-limit-missing", severity="warning", arm=arm.name, text=text, hint=hint)
+        yield Finding(
+            code="cpu-limit-missing", severity="warning", arm=arm.name, text=text, hint=hint
+        )
     if is_listening(run.address.port):
         text = f"port {run.address.port} is still taken after everything that was started there has ended"
         yield Finding(code="port-kept", severity="error", arm=arm.name, text=text)
@@ -124,13 +144,22 @@ class _Check:
     """Asks for the workload's first answer. A wrong one is given a few seconds to become right, then it is a failure of its own kind."""
 
     def __init__(self, question: Question, address: Address) -> None:
-        self.request, self.host, self.address = question.workload.requests[0], question.app.host, address
+        self.request, self.host, self.address = (
+            question.workload.requests[0],
+            question.app.host,
+            address,
+        )
         self.wrong_since = 0.0
         self.deadline = time.monotonic() + READY_SECONDS
 
     def __call__(self) -> str:
         try:
-            response = fetch(self.address, self.request, self.host, timeout=max(0.1, self.deadline - time.monotonic()))
+            response = fetch(
+                self.address,
+                self.request,
+                self.host,
+                timeout=max(0.1, self.deadline - time.monotonic()),
+            )
         except (OSError, FramingError) as error:
             return f"{type(error).__name__}: {error}"
         complaint = judge_answer(self.request.answer, response)
@@ -147,7 +176,10 @@ def check_sockets(launch: Launch, address: Address) -> None:
     """The port must be this server's own, and nothing of it may be reachable from outside."""
     mine = owned(launch.pids())
     if not any(listener.port == address.port for listener in mine):
-        raise launch.failure("start", f"port {address.port} is answered by a process that is not this server: address in use")
+        raise launch.failure(
+            "start",
+            f"port {address.port} is answered by a process that is not this server: address in use",
+        )
     if outside := [listener.port for listener in mine if not listener.loopback]:
         raise launch.failure("start", f"it listens outside loopback, on port {outside[0]}")
 
@@ -156,7 +188,11 @@ def order_of(bench: Bench, arm: Arm, address: Address) -> Order:
     """What the warden is told to start: the arm's command in its environment, with folders of its own for log and temporary files."""
     app, environment = bench.question.apps[arm.python], bench.environments[arm.name]
     command = table.load(arm.server).command(app, address, arm.settings)
-    place = bench.folder / "launches" / f"{re.sub(r'[^a-zA-Z0-9@.-]+', '_', arm.name)}-{time.monotonic_ns()}"
+    place = (
+        bench.folder
+        / "launches"
+        / f"{re.sub(r'[^a-zA-Z0-9@.-]+', '_', arm.name)}-{time.monotonic_ns()}"
+    )
     temporary = place.with_suffix(".tmp")
     temporary.mkdir(parents=True)
     program = Path(environment.bin) / command.argv[0]
@@ -171,14 +207,22 @@ def order_of(bench: Bench, arm: Arm, address: Address) -> Order:
         memory_bytes=memory,
         cpus=budget.cpus,
         temporary=str(temporary),
-        group=limits.group(f"{os.getpid()}-{time.monotonic_ns()}", memory, budget.cpus, limits.delegation()),
+        group=limits.group(
+            f"{os.getpid()}-{time.monotonic_ns()}", memory, budget.cpus, limits.delegation()
+        ),
     )
 
 
-def _environment(bench: Bench, arm: Arm, environment: Environment, command: Command, temporary: Path) -> dict[str, str]:
+def _environment(
+    bench: Bench, arm: Arm, environment: Environment, command: Command, temporary: Path
+) -> dict[str, str]:
     """The user's own variables, the app's, and what makes the server find both environments and write into neither."""
     app = bench.question.apps[arm.python]
-    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED and not name.startswith(SERVER_OPTIONS)}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in NOT_INHERITED and not name.startswith(SERVER_OPTIONS)
+    }
     path = [app.directory, *app.paths, *filter(None, [inherited.get("PYTHONPATH")])]
     return {
         **inherited,

@@ -71,7 +71,9 @@ class Backing(Struct, frozen=True, kw_only=True):
         for name, launch in self.launches.items():
             if launch.ended():
                 raise EnvironmentFailed(
-                    f"{name} ended while servers were measured", seen=launch.log_tail(), hint=f"log: {launch.order.log}"
+                    f"{name} ended while servers were measured",
+                    seen=launch.log_tail(),
+                    hint=f"log: {launch.order.log}",
                 )
 
     def look(self) -> Look | None:
@@ -82,7 +84,11 @@ class Backing(Struct, frozen=True, kw_only=True):
         pids = {pid for launch in self.launches.values() for pid in launch.pids()}
         pids |= {pid for root in self.others for pid in (root, *warden.descendants(root))}
         at_ns, spent = time.monotonic_ns(), lineage_cpu_seconds(pids)
-        return Look(at_ns=at_ns, cpu_seconds=spent, stats=account_of(self.above) if self.above is not None else None)
+        return Look(
+            at_ns=at_ns,
+            cpu_seconds=spent,
+            stats=account_of(self.above) if self.above is not None else None,
+        )
 
 
 NONE = Backing()
@@ -94,23 +100,36 @@ def account_of(above: Upstream) -> Stats:
         return above.stats()
     except (OSError, HTTPException) as error:
         hint = "its core is too busy: end what else runs there"
-        raise EnvironmentFailed(f"the upstream gave no account of itself: {error}", hint=hint) from error
+        raise EnvironmentFailed(
+            f"the upstream gave no account of itself: {error}", hint=hint
+        ) from error
 
 
 def needed(what: Workload, options: RaceOptions, *, own: bool) -> Needs:
     """What options ask for; raises UsageError where they ask for services of an app of one's `own`."""
     for option, value in (("--database", options.database), ("--cache", options.cache)):
         if own and value:
-            hint = "set your app up as you deploy it and leave the option out, or race builtin:django"
-            raise UsageError(f"{option} is for the built-in apps: which services your app has is its own affair", hint=hint)
+            hint = (
+                "set your app up as you deploy it and leave the option out, or race builtin:django"
+            )
+            raise UsageError(
+                f"{option} is for the built-in apps: which services your app has is its own affair",
+                hint=hint,
+            )
     if own:
         return Needs(upstream=what.upstream)
-    return Needs(upstream=what.upstream, database=options.database or "sqlite", cache=options.cache or "memory")
+    return Needs(
+        upstream=what.upstream,
+        database=options.database or "sqlite",
+        cache=options.cache or "memory",
+    )
 
 
 def needs_of(question: Question) -> Needs:
     """What a question needs."""
-    return Needs(upstream=question.workload.upstream, database=question.database, cache=question.cache)
+    return Needs(
+        upstream=question.workload.upstream, database=question.database, cache=question.cache
+    )
 
 
 def cores_of(budget: Budget) -> tuple[int, ...]:
@@ -121,13 +140,29 @@ def cores_of(budget: Budget) -> tuple[int, ...]:
 def describe(needs: Needs, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What each service is, by its name, without starting anything; raises UsageError where one cannot be had."""
     named = {service.name: service.title for service in _private(needs, environ)}
-    return dict(sorted({**named, **{name: other.shown for name, other in _given(needs, environ).items()}}.items()))
+    return dict(
+        sorted(
+            {
+                **named,
+                **{name: other.shown for name, other in _given(needs, environ).items()},
+            }.items()
+        )
+    )
 
 
-def serving(question: Question, folder: Path, cache: Path, note: Callable[[str], None]) -> AbstractContextManager[Backing]:
+def serving(
+    question: Question, folder: Path, cache: Path, note: Callable[[str], None]
+) -> AbstractContextManager[Backing]:
     """The services of one question, as `backing` starts them."""
     cores = cores_of(question.budget)
-    return backing(needs_of(question), question.apps.values(), cores=cores, folder=folder, cache=cache, note=note)
+    return backing(
+        needs_of(question),
+        question.apps.values(),
+        cores=cores,
+        folder=folder,
+        cache=cache,
+        note=note,
+    )
 
 
 @contextmanager
@@ -170,22 +205,39 @@ def backing(
             launches=launches,
             others=tuple(pid for pid in seen.values() if pid is not None),
             above=above,
-            findings=tuple(_unseen(name, others[name]) for name, pid in seen.items() if pid is None),
+            findings=tuple(
+                _unseen(name, others[name]) for name, pid in seen.items() if pid is None
+            ),
         )
 
 
 def seed(app: App, variables: Mapping[str, str], cache: Path) -> None:
     """Run an app's setup steps against the services of these variables; raises EnvironmentFailed with what they said."""
-    environment = {**os.environ, **app.environment, **variables, "PYTHONPYCACHEPREFIX": str(cache / "pycache")}
+    environment = {
+        **os.environ,
+        **app.environment,
+        **variables,
+        "PYTHONPYCACHEPREFIX": str(cache / "pycache"),
+    }
     for step in app.setup:
         try:
             run = subprocess.run(
-                step, cwd=app.directory, env=environment, capture_output=True, text=True, timeout=SEED_SECONDS, check=False
+                step,
+                cwd=app.directory,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=SEED_SECONDS,
+                check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise EnvironmentFailed(f"the database of {app.name} was not seeded within {SEED_SECONDS} s") from error
+            raise EnvironmentFailed(
+                f"the database of {app.name} was not seeded within {SEED_SECONDS} s"
+            ) from error
         if run.returncode:
-            raise EnvironmentFailed(f"the database of {app.name} could not be seeded", seen=run.stderr[-2000:])
+            raise EnvironmentFailed(
+                f"the database of {app.name} could not be seeded", seen=run.stderr[-2000:]
+            )
 
 
 def with_services(probes: Probes, before: Look | None, after: Look | None, cores: int) -> Probes:
@@ -207,7 +259,10 @@ def with_services(probes: Probes, before: Look | None, after: Look | None, cores
 
 
 def _given(needs: Needs, environ: Mapping[str, str]) -> dict[str, Given]:
-    wanted = {"postgres": needs.database == "postgres" and "DATABASE_URL", "redis": needs.cache == "redis" and "REDIS_URL"}
+    wanted = {
+        "postgres": needs.database == "postgres" and "DATABASE_URL",
+        "redis": needs.cache == "redis" and "REDIS_URL",
+    }
     found = {name: given(variable, environ) for name, variable in wanted.items() if variable}
     return {name: other for name, other in found.items() if other is not None}
 
@@ -240,7 +295,9 @@ def _listening(cores: tuple[int, ...], folder: Path) -> Iterator[tuple[Launch, U
 
 
 @contextmanager
-def _running(service: Service, cores: tuple[int, ...], folder: Path) -> Iterator[tuple[Launch, Path]]:
+def _running(
+    service: Service, cores: tuple[int, ...], folder: Path
+) -> Iterator[tuple[Launch, Path]]:
     """One private service, ready, below a warden, and its temporary folder; both are gone after the block."""
     whose = owner(service.users)
     own = make_folder(whose)
@@ -249,13 +306,17 @@ def _running(service: Service, cores: tuple[int, ...], folder: Path) -> Iterator
         try:
             launch.wait_ready(lambda: service.complaint(own), READY_SECONDS)
         except ServerFailed as error:
-            raise EnvironmentFailed(f"{service.title} did not start: {error.fact}", seen=error.seen, hint=error.hint) from error
+            raise EnvironmentFailed(
+                f"{service.title} did not start: {error.fact}", seen=error.seen, hint=error.hint
+            ) from error
         yield launch, own
         launch.stop(service.stop_signal, STOP_SECONDS)
         Path(order.log).unlink(missing_ok=True)  # kept only where something went wrong
 
 
-def _order(service: Service, own: Path, user: tuple[int, int], cores: tuple[int, ...], folder: Path) -> Order:
+def _order(
+    service: Service, own: Path, user: tuple[int, int], cores: tuple[int, ...], folder: Path
+) -> Order:
     """By the script that gives up privileges; nothing of the user's environment goes with it."""
     log = folder / "services" / f"{service.name}-{time.monotonic_ns()}.log"
     log.parent.mkdir(parents=True, exist_ok=True)

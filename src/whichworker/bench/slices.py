@@ -35,7 +35,11 @@ class Court:
 
         The record has no place in a round yet (0). Whether others used the cores is decided before its rate is looked at.
         """
-        server, own, idle = contender.cpu_seconds(), self._own(), cpu.core_idle_seconds(self.server_cores)
+        server, own, idle = (
+            contender.cpu_seconds(),
+            self._own(),
+            cpu.core_idle_seconds(self.server_cores),
+        )
         began = time.monotonic()
         tally = self.generator.slice(order)
         seconds = time.monotonic() - began
@@ -44,7 +48,11 @@ class Court:
         used = None if spent is None else spent + self._own() - own
         contender.loaded_seconds += seconds
         self._check(contender, tally)
-        foreign = self._foreign(seconds, used, sum(after[core] - before for core, before in idle.items() if core in after))
+        foreign = self._foreign(
+            seconds,
+            used,
+            sum(after[core] - before for core, before in idle.items() if core in after),
+        )
         record = Slice(
             round=0,
             place=0,
@@ -71,7 +79,15 @@ class Court:
         if tally.failures:
             raise ArmFailed(tuple(with_log(failure, launch) for failure in tally.failures))
         if not tally.requests or tally.seconds <= 0:
-            raise ArmFailed((Failure(kind="timeout", count=1, sample="not one response was complete within the slice"),))
+            raise ArmFailed(
+                (
+                    Failure(
+                        kind="timeout",
+                        count=1,
+                        sample="not one response was complete within the slice",
+                    ),
+                )
+            )
 
     def _own(self) -> float:
         """CPU seconds of what else of this tool runs on the servers' cores: the thermometers, and the generator if it shares them."""
@@ -81,7 +97,9 @@ class Court:
     def _foreign(self, seconds: float, used: float | None, idle: float) -> float | None:
         """The share of the servers' cores that was neither idle nor used by the server or this tool; None if that is not known."""
         capacity = seconds * len(self.server_cores)
-        return None if used is None or capacity <= 0 else max(0.0, capacity - used - idle) / capacity
+        return (
+            None if used is None or capacity <= 0 else max(0.0, capacity - used - idle) / capacity
+        )
 
 
 def refusal(foreign_share: float | None, run_delay_seconds: float, seconds: float) -> str:

@@ -26,7 +26,9 @@ class ArmFailed(WhichworkerError):
     """An arm gave wrong answers, broke connections, died or did not start; never a number, never a zero."""
 
     def __init__(self, failures: tuple[Failure, ...]) -> None:
-        super().__init__("; ".join(f"{failure.kind} ×{failure.count}: {failure.sample}" for failure in failures))
+        super().__init__(
+            "; ".join(f"{failure.kind} ×{failure.count}: {failure.sample}" for failure in failures)
+        )
         self.failures = failures
 
     @property
@@ -41,17 +43,23 @@ def failed(error: ServerFailed) -> ArmFailed:
     return ArmFailed((Failure(kind=error.kind, count=1, sample=sample),))
 
 
-def load_and_probe(bench: Bench, generator: Generator, run: Running, load: Load, *, whole: bool = True) -> tuple[Tally, Probes]:
+def load_and_probe(
+    bench: Bench, generator: Generator, run: Running, load: Load, *, whole: bool = True
+) -> tuple[Tally, Probes]:
     """Load a running server and read the probes at both ends of the window; raises ArmFailed for any failure in the load."""
     tally, probes = probe_a_load(bench, generator, run, load, whole=whole)
     check(run.launch, tally)
     least = bench.question.workload.minimum_service_seconds
-    if fault := arm_fault(probes, tally, shared=bench.question.budget.shared) or too_fast(Histogram.from_hdr(tally.service).min, least):
+    if fault := arm_fault(probes, tally, shared=bench.question.budget.shared) or too_fast(
+        Histogram.from_hdr(tally.service).min, least
+    ):
         raise ArmFailed((Failure(kind=fault[0], count=1, sample=fault[1]),))
     return tally, probes
 
 
-def probe_a_load(bench: Bench, generator: Generator, run: Running, load: Load, *, whole: bool = True) -> tuple[Tally, Probes]:
+def probe_a_load(
+    bench: Bench, generator: Generator, run: Running, load: Load, *, whole: bool = True
+) -> tuple[Tally, Probes]:
     """The same, whatever comes of the load."""
     budget = bench.question.budget
     cores = sorted({*budget.server_cores, *budget.generator_cores})
@@ -61,10 +69,18 @@ def probe_a_load(bench: Bench, generator: Generator, run: Running, load: Load, *
 
     def on_window(opens_ns: int, closes_ns: int) -> None:
         sleep_until(opens_ns - snapshot.LEAD_NS)
-        opened.append(snapshot.open_window(run.launch.pids(), generator.pid or 0, cores, opens_ns, whole=whole))
+        opened.append(
+            snapshot.open_window(
+                run.launch.pids(), generator.pid or 0, cores, opens_ns, whole=whole
+            )
+        )
         looks.append(bench.services.look())
         sleep_until(closes_ns)
-        closed.append(snapshot.close_window(run.launch.pids(), generator.pid or 0, cores, opened[0], whole=whole))
+        closed.append(
+            snapshot.close_window(
+                run.launch.pids(), generator.pid or 0, cores, opened[0], whole=whole
+            )
+        )
         looks.append(bench.services.look())
 
     tally = generator.run(load, on_window)
@@ -104,7 +120,9 @@ def with_log(failure: Failure, launch: Launch) -> Failure:
     """An error of the app with the end of its log, which may say why."""
     if failure.kind != "status" or "got 5" not in failure.sample:
         return failure
-    return msgspec.structs.replace(failure, sample=f"{failure.sample}\n{launch.log_tail()}".rstrip())
+    return msgspec.structs.replace(
+        failure, sample=f"{failure.sample}\n{launch.log_tail()}".rstrip()
+    )
 
 
 def check(launch: Launch, tally: Tally) -> None:
@@ -114,4 +132,10 @@ def check(launch: Launch, tally: Tally) -> None:
     if tally.failures:
         raise ArmFailed(tuple(with_log(failure, launch) for failure in tally.failures))
     if not tally.requests:
-        raise ArmFailed((Failure(kind="timeout", count=1, sample="not one answer was complete within the window"),))
+        raise ArmFailed(
+            (
+                Failure(
+                    kind="timeout", count=1, sample="not one answer was complete within the window"
+                ),
+            )
+        )

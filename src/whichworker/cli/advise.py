@@ -40,14 +40,20 @@ def advise(run: str | None, **given: Any) -> int:
     if options.verify:
         if options.emit:
             raise UsageError(
-                "--emit and --verify are two steps: what is written could be edited in between", hint="emit first, then verify"
+                "--emit and --verify are two steps: what is written could be edited in between",
+                hint="emit first, then verify",
             )
         proof = proof_of(options.login, options.header, writes=options.allow_writes)
         return _verify(here, out, run, proof, notes, results)
     if options.login or options.header:
-        raise UsageError("--login and --header prove who asks when files are verified", hint="whichworker advise --verify --login FORM")
+        raise UsageError(
+            "--login and --header prove who asks when files are verified",
+            hint="whichworker advise --verify --login FORM",
+        )
     told = deploy.read(places.find_run(here, run or "latest"))
-    if run is None and told.result.advice is None and told.question.first_step:  # its second step was too short
+    if (
+        run is None and told.result.advice is None and told.question.first_step
+    ):  # its second step was too short
         told = deploy.read(places.find_run(here, told.question.first_step))
     if not options.emit:
         report.print_advice(results, told.result)
@@ -56,10 +62,19 @@ def advise(run: str | None, **given: Any) -> int:
     return 0
 
 
-def _verify(here: Path, out: Path, run: str | None, proof: Proof, notes: Console, results: Console) -> int:
+def _verify(
+    here: Path, out: Path, run: str | None, proof: Proof, notes: Console, results: Console
+) -> int:
     promise = verify.promise_in(out)
     told = deploy.read(places.find_run(here, run or promise.run))
     with tempfile.TemporaryDirectory() as folder:
-        checked = verify.verify(out, told, proof, places.cache_folder(), Path(folder), lambda text: notes.print(Text(f"  {text}", "dim")))
+        checked = verify.verify(
+            out,
+            told,
+            proof,
+            places.cache_folder(),
+            Path(folder),
+            lambda text: notes.print(Text(f"  {text}", "dim")),
+        )
     report.print_checked(results, promise, checked)
     return 0 if all(one.kept or one.undetermined for one in checked) else FAILED

@@ -56,7 +56,9 @@ def cache(action: Literal["list", "clear"], **given: Any) -> None:
     elif options.dry_run:
         raise UsageError("--dry-run goes with clear", hint="whichworker cache clear --dry-run")
     else:
-        entries = [entry for entry in inventory.entries(folder) if entry.last_used <= time.time() - seconds]
+        entries = [
+            entry for entry in inventory.entries(folder) if entry.last_used <= time.time() - seconds
+        ]
     listing = _listing(folder, action, entries)
     if options.json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(listing), indent=2) + b"\n")
@@ -68,14 +70,22 @@ def _age(text: str) -> float:
     try:
         return units.parse_duration(text) if text else 0.0
     except UsageError as error:
-        raise UsageError(f"--older-than: {error.fact}", hint="write a number with a unit, such as 30d or 12h") from error
+        raise UsageError(
+            f"--older-than: {error.fact}", hint="write a number with a unit, such as 30d or 12h"
+        ) from error
 
 
-def _listing(folder: Path, action: Literal["list", "clear"], entries: Sequence[inventory.Entry]) -> Listing:
+def _listing(
+    folder: Path, action: Literal["list", "clear"], entries: Sequence[inventory.Entry]
+) -> Listing:
     freed = sum(entry.freed_bytes for entry in entries if entry.outcome in FREED)
     size = sum(entry.size_bytes for entry in entries)
     return Listing(
-        folder=str(folder), action=action, entries=tuple(entries), size_bytes=size, freed_bytes=freed if action == "clear" else None
+        folder=str(folder),
+        action=action,
+        entries=tuple(entries),
+        size_bytes=size,
+        freed_bytes=freed if action == "clear" else None,
     )
 
 
@@ -92,7 +102,15 @@ def _print(console: Console, listing: Listing, now: float) -> None:
     table.add_column("outcome" if clearing else "state", no_wrap=True)
     for entry in listing.entries:
         versions = " ".join(f"{name} {version}" for name, version in entry.versions.items())
-        state = entry.outcome if clearing else "in use" if entry.in_use else "" if entry.state == "complete" else entry.state
+        state = (
+            entry.outcome
+            if clearing
+            else "in use"
+            if entry.in_use
+            else ""
+            if entry.state == "complete"
+            else entry.state
+        )
         last = Text(state or "", STYLES.get(state or "", "dim"))
         table.add_row(
             entry.kind,
@@ -110,7 +128,9 @@ def _sum(listing: Listing) -> str:
     if listing.freed_bytes is None:
         return f"{units.show_bytes(listing.size_bytes)} in all"
     count = sum(entry.outcome in FREED for entry in listing.entries)
-    would = "would be " if any(entry.outcome == "would be removed" for entry in listing.entries) else ""
+    would = (
+        "would be " if any(entry.outcome == "would be removed" for entry in listing.entries) else ""
+    )
     return f"{count} {would}removed, {units.show_bytes(listing.freed_bytes)} {would}freed (uv keeps the files it shares: uv cache prune)"
 
 

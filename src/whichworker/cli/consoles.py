@@ -63,4 +63,6 @@ def notes() -> Console:
 def _console(stream: TextIO | None) -> Console:
     """None is a stream that was closed before we began: then nobody reads."""
     file = Clean(stream) if stream else io.StringIO()
-    return Plain(file=file, highlight=False, markup=False, width=None if file.isatty() else PIPED_WIDTH)
+    return Plain(
+        file=file, highlight=False, markup=False, width=None if file.isatty() else PIPED_WIDTH
+    )

@@ -30,10 +30,14 @@ def doctor(**given: Any) -> None:
     options = DoctorOptions(**{name: value for name, value in given.items() if value is not None})
     seconds = units.parse_duration(options.time)
     if not LEAST_SECONDS <= seconds <= MOST_SECONDS:
-        raise UsageError(f"{options.time} is not between 5 s and 5 minutes", hint="ten seconds tell most")
+        raise UsageError(
+            f"{options.time} is not between 5 s and 5 minutes", hint="ten seconds tell most"
+        )
     described, findings = examine()
     cores = ",".join(str(core) for core in described.usable_cores)
-    console.print(f"{described.cpu}, {described.cores} cores ({cores} usable), {described.memory_bytes / 1e9:.1f} GB, {described.system}")
+    console.print(
+        f"{described.cpu}, {described.cores} cores ({cores} usable), {described.memory_bytes / 1e9:.1f} GB, {described.system}"
+    )
     console.print(f"fingerprint {described.fingerprint}", style="dim")
     terminal.print_findings(console, findings)
     if not options.quick:

@@ -22,24 +22,43 @@ def check(question: Question, kinds: tuple[str, ...], folder: str) -> None:
     """Before a race: raise UsageError for files that could not be written after it."""
     deploy.check_kinds(kinds)
     if folder and not kinds:
-        raise UsageError("--out is the folder of files, and none are to be written", hint="--emit systemd")
+        raise UsageError(
+            "--out is the folder of files, and none are to be written", hint="--emit systemd"
+        )
     if "gunicorn" in kinds and not any(arm.family == "gunicorn" for arm in question.arms):
-        raise UsageError("--emit gunicorn, and no arm of gunicorn races", hint="--servers gthread,…, or --emit systemd")
+        raise UsageError(
+            "--emit gunicorn, and no arm of gunicorn races",
+            hint="--servers gthread,…, or --emit systemd",
+        )
     out = Path(folder or OUT).resolve()
     place = next(one for one in (out, *out.parents) if one.exists())
     if kinds and not (place.is_dir() and os.access(place, os.W_OK)):
         raise UsageError(f"the folder {out} cannot be written", hint="--out FOLDER")
 
 
-def emit(told: Told, kinds: tuple[str, ...], folder: str, app: str | None, notes: Console, results: Console) -> None:
+def emit(
+    told: Told,
+    kinds: tuple[str, ...],
+    folder: str,
+    app: str | None,
+    notes: Console,
+    results: Console,
+) -> None:
     """Write the files of these kinds into a folder; raises UsageError where the run advises nothing, or it cannot be written."""
     out = Path(folder or OUT)
     best, remark = deploy.arm_for(told, kinds)
     written = deploy.write(deploy.deployment(told, best, out, remark), kinds, out)
-    with contextlib.suppress(OSError):  # a reader that went away must not cost the exit code; the files are written
+    with contextlib.suppress(
+        OSError
+    ):  # a reader that went away must not cost the exit code; the files are written
         if remark:
             notes.print(Text(f"! {remark}", "yellow"))
         for path in written:
             results.print(Text(f"wrote {path}"))
         whose = ["--app", app] if app else []
-        notes.print(Text(f"check it: {shlex.join(['whichworker', 'advise', '--verify', '--out', str(out), *whose])}", "dim"))
+        notes.print(
+            Text(
+                f"check it: {shlex.join(['whichworker', 'advise', '--verify', '--out', str(out), *whose])}",
+                "dim",
+            )
+        )

@@ -57,8 +57,12 @@ def explain(workers: tuple[str, ...], **given: Any) -> int:
     one request, what is patched, which knobs do nothing, what threads and memory it takes. A name that is several servers' means
     gunicorn's own class. Exit codes: 0 valid, 2 usage or tool error, 3 nothing could be measured, 130 interrupted (what was done is shown).
     """
-    running = {field: given.pop(field) for field in ExplainRunOptions.__struct_fields__ if field in given}
-    output = ExplainRunOptions(**{field: value for field, value in running.items() if value is not None})
+    running = {
+        field: given.pop(field) for field in ExplainRunOptions.__struct_fields__ if field in given
+    }
+    output = ExplainRunOptions(
+        **{field: value for field, value in running.items() if value is not None}
+    )
     options, _ = gather(ExplainOptions, given, os.environ, Path.cwd(), "explain")
     planned = [small_arm(wanted(worker), "") for worker in workers]
     files.check_writable(json=output.json, html=output.html, markdown=output.markdown)
@@ -79,8 +83,12 @@ def explain(workers: tuple[str, ...], **given: Any) -> int:
         result = campaign.explain(asked, printer)
     finally:
         printer.clear()
-    written = files.write_explain(result, json=output.json, html=output.html, markdown=output.markdown)
-    with contextlib.suppress(OSError):  # a reader that went away must not cost the exit code; the files are written
+    written = files.write_explain(
+        result, json=output.json, html=output.html, markdown=output.markdown
+    )
+    with contextlib.suppress(
+        OSError
+    ):  # a reader that went away must not cost the exit code; the files are written
         report.print_explain(results, result)
         for path in written:
             notes.print(f"wrote {path}", style="dim")

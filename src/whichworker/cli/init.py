@@ -29,11 +29,21 @@ def init(**given: Any) -> int:
     The app is imported, nothing is started. Exit codes: 0, 2 usage error, or the file is there already.
     """
     options = InitOptions(**{name: value for name, value in given.items() if value is not None})
-    folder = Path(options.app).resolve() if options.app and Path(options.app).is_dir() else Path.cwd()
+    folder = (
+        Path(options.app).resolve() if options.app and Path(options.app).is_dir() else Path.cwd()
+    )
     path = folder / FILE
     if path.exists() and not options.force:
-        raise UsageError(f"{path} is there already", hint="--force writes over it; whichworker show config prints what holds")
-    found = begin(options.app or None, options.python or None, Path.cwd(), Examiner(places.cache_folder(), options.allow_outbound))
+        raise UsageError(
+            f"{path} is there already",
+            hint="--force writes over it; whichworker show config prints what holds",
+        )
+    found = begin(
+        options.app or None,
+        options.python or None,
+        Path.cwd(),
+        Examiner(places.cache_folder(), options.allow_outbound),
+    )
     files.write_text(path, starter(found.facts, found.values))
     notes = consoles.notes()
     terminal.print_findings(notes, found.findings)

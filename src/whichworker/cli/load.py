@@ -40,8 +40,12 @@ def load(target: str, **given: Any) -> int:
     the intended time. Results go to standard output, progress to standard error. Exit codes: 0 valid and every answer right, 1 wrong
     answers or failures, 2 usage or tool error, 3 invalid, 130 interrupted (what was counted so far is shown).
     """
-    running = {field: given.pop(field) for field in LoadRunOptions.__struct_fields__ if field in given}
-    output = LoadRunOptions(**{field: value for field, value in running.items() if value is not None})
+    running = {
+        field: given.pop(field) for field in LoadRunOptions.__struct_fields__ if field in given
+    }
+    output = LoadRunOptions(
+        **{field: value for field, value in running.items() if value is not None}
+    )
     wanted = parse_exports(output.export)
     files.check_writable(json=output.json, hdr=output.hdr, wanted=wanted)
     notes = consoles.notes()
@@ -57,7 +61,9 @@ def load(target: str, **given: Any) -> int:
     if result is None:
         return INTERRUPTED
     written = files.write_load(result, json=output.json, hdr=output.hdr, wanted=wanted)
-    with contextlib.suppress(OSError):  # a reader that went away must not cost the exit code; the files are written
+    with contextlib.suppress(
+        OSError
+    ):  # a reader that went away must not cost the exit code; the files are written
         report.print_load(results, result)
         for path in written:
             notes.print(f"wrote {path}", style="dim")

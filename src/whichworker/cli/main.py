@@ -50,7 +50,9 @@ class Commands(click.Group):
         return command
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(whichworker.__version__, prog_name="whichworker")
 def cli() -> None:
     """Which server and worker should serve my Python web app? Measured, on this machine."""
@@ -76,7 +78,10 @@ def main() -> NoReturn:
         sys.stdout = None  # nobody reads on: nothing is left to flush
         code = USAGE
     except OSError as error:
-        click.echo(redaction.clean(f"whichworker: {error}\nhint: whichworker doctor looks at the machine"), err=True)
+        click.echo(
+            redaction.clean(f"whichworker: {error}\nhint: whichworker doctor looks at the machine"),
+            err=True,
+        )
         code = USAGE
     except (KeyboardInterrupt, click.Abort):
         click.echo("whichworker: interrupted", err=True)

@@ -27,7 +27,10 @@ def options_of(*kinds: type[msgspec.Struct]) -> Callable[[Decorated], Decorated]
 
 def _declaration(field: msgspec.structs.FieldInfo) -> tuple[str, str]:
     flag = name_in_file(field.name)
-    return f"--{flag}/--no-{flag}" if field.type.__origin__ == bool | None else f"--{flag}", field.name
+    return (
+        f"--{flag}/--no-{flag}" if field.type.__origin__ == bool | None else f"--{flag}",
+        field.name,
+    )
 
 
 def _attributes(field: msgspec.structs.FieldInfo) -> dict[str, Any]:

@@ -42,7 +42,9 @@ def preflight(app: str | None, **given: Any) -> int:
     at the same time, error pages, and a reload. Exit codes: 0 no arm is kept out of a ranking, 1 some arm is, 2 usage or tool error.
     """
     here, cache = Path.cwd(), places.cache_folder()
-    options = PreflightOptions(**{name: value for name, value in given.items() if value is not None})
+    options = PreflightOptions(
+        **{name: value for name, value in given.items() if value is not None}
+    )
     files.check_writable(json=options.json)
     notes = consoles.notes()
     question, findings = laboratory.question_of(app, options, here, cache)
@@ -51,10 +53,16 @@ def preflight(app: str | None, **given: Any) -> int:
         _print_plan(notes, question)
         return 0
     with tempfile.TemporaryDirectory(prefix="whichworker-") as folder:
-        known = reference.learn(question, Permits(), Path(folder), cache, lambda text: notes.print(text, style="dim"))
+        known = reference.learn(
+            question, Permits(), Path(folder), cache, lambda text: notes.print(text, style="dim")
+        )
         terminal.print_findings(notes, known.findings)
         question = known.question
-        arms = list(laboratory.inspect(question, Path(folder), cache, lambda text: notes.print(text, style="dim")))
+        arms = list(
+            laboratory.inspect(
+                question, Path(folder), cache, lambda text: notes.print(text, style="dim")
+            )
+        )
     report = laboratory.report(question, arms, findings)
     _write(report, options.json)
     with contextlib.suppress(OSError):  # a reader that went away must not cost the exit code
@@ -71,7 +79,9 @@ def _print_plan(console: Console, question: Question) -> None:
 def _write(report: Report, place: str) -> None:
     if not place:
         return
-    content = redaction.clean_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2)) + b"\n"
+    content = (
+        redaction.clean_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2)) + b"\n"
+    )
     if place == files.STANDARD_OUTPUT:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
@@ -95,7 +105,11 @@ def print_report(console: Console, report: Report) -> None:
     console.print(Text(f"\n{LEGEND}", "dim"))
     for arm in report.arms:
         for failure in arm.failures:
-            console.print(Text.assemble((f"{WRONG} ", STYLES[WRONG]), f"{arm.name}: {failure.kind}: {failure.sample}"))
+            console.print(
+                Text.assemble(
+                    (f"{WRONG} ", STYLES[WRONG]), f"{arm.name}: {failure.kind}: {failure.sample}"
+                )
+            )
     terminal.print_findings(console, [finding for finding in report.findings if finding.arm])
 
 
@@ -106,7 +120,10 @@ def _shown(arm: ArmReport) -> str:
 def upright(names: Sequence[str]) -> list[str]:
     """Names written downwards, one in every other column, their last letters in the same row."""
     longest = max(map(len, names), default=0)
-    return [" ".join(letters).rstrip() for letters in zip_longest(*(f"{name:>{longest}}" for name in names), fillvalue=" ")]
+    return [
+        " ".join(letters).rstrip()
+        for letters in zip_longest(*(f"{name:>{longest}}" for name in names), fillvalue=" ")
+    ]
 
 
 def marks(report: Report, arm: ArmReport) -> list[str]:
@@ -121,4 +138,11 @@ def _mark(report: Report, arm: ArmReport, case: CaseTitle) -> str:
     if outcome.state == "passed":
         return RIGHT
     code = f"conformance-{case.name}"
-    return WRONG if any(found.arm == arm.name and found.code == code and found.severity == "error" for found in report.findings) else TOLD
+    return (
+        WRONG
+        if any(
+            found.arm == arm.name and found.code == code and found.severity == "error"
+            for found in report.findings
+        )
+        else TOLD
+    )

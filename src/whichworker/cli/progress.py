@@ -115,7 +115,13 @@ class Printer(Lines):
         pairs = self._open_pairs
         undecided = f"{pairs} {'pair' if pairs == 1 else 'pairs'} not decided" if pairs else ""
         leads = f"{progress.leader} leads" if progress.leader else ""
-        parts = (_left(progress), f"round {progress.round}", self._in_race(progress), leads, undecided)
+        parts = (
+            _left(progress),
+            f"round {progress.round}",
+            self._in_race(progress),
+            leads,
+            undecided,
+        )
         return f"{'━' * done}{'╌' * (WIDTH - done)} {', '.join(filter(None, parts))}"
 
     def _line_of_round(self, progress: Progress) -> str:
@@ -141,13 +147,19 @@ class Printer(Lines):
     def shot(self, arm: str, record: Shot, hunt: Hunt, left_seconds: float) -> None:
         """What is known of the capacity so far."""
         found = hunt.found
-        known = f"{units.show_rate(found.low)}-{units.show_rate(found.high)}/s" if found else "not known yet"
+        known = (
+            f"{units.show_rate(found.low)}-{units.show_rate(found.high)}/s"
+            if found
+            else "not known yet"
+        )
         certified = f", {units.show_rate(hunt.certified)}/s validated" if hunt.certified else ""
         text = f"{record.phase:<8} {arm} at {units.show_rate(record.rate)}/s: capacity {known}{certified}"
         if self.live:
             self._draw(Text(f"{text}, {units.show_clock(max(0.0, left_seconds))} left"))
         else:
-            self.console.print(f"{text}, {record.missed[0]} of {record.count} missed, {units.show_clock(max(0.0, left_seconds))} left")
+            self.console.print(
+                f"{text}, {record.missed[0]} of {record.count} missed, {units.show_clock(max(0.0, left_seconds))} left"
+            )
 
     close = Lines.clear
 
@@ -188,7 +200,9 @@ class StudyPrinter(Lines):
     def out(self, stand: str, ask: str, failures: tuple[Failure, ...]) -> None:
         """One line for each cell that is out."""
         first = failures[0].sample.partition("\n")[0] if failures else "unknown"
-        self._line(Text.assemble(("out        ", "red"), f"{stand}{', ' if ask else ''}{ask}: {first}"))
+        self._line(
+            Text.assemble(("out        ", "red"), f"{stand}{', ' if ask else ''}{ask}: {first}")
+        )
 
 
 class LoadPrinter(Lines):
@@ -209,14 +223,22 @@ class LoadPrinter(Lines):
         """The rate of the last second, and what there is in all."""
         before, counted = self._former
         self._former = (seconds, right)
-        rate = units.show_rate(max(0, right - counted) / (seconds - before)) if seconds > before else "–"
+        rate = (
+            units.show_rate(max(0, right - counted) / (seconds - before))
+            if seconds > before
+            else "–"
+        )
         wrong = f", {failures:,} failures" if failures else ""
         self.reached = f"after {seconds:.0f} s with {right:,} right answers{wrong}"
         share = min(1.0, seconds / self._whole_seconds)
-        text = Text(f"{seconds:.0f} s  {rate}/s  {right:,} right answers{wrong}", "red" if failures else "")
+        text = Text(
+            f"{seconds:.0f} s  {rate}/s  {right:,} right answers{wrong}", "red" if failures else ""
+        )
         if self.live:
             done = round(share * WIDTH)
             left = units.show_clock(max(0.0, self._whole_seconds - seconds))
-            self._draw(Text.assemble("━" * done + "╌" * (WIDTH - done), " ", text, f", {left} left"))
+            self._draw(
+                Text.assemble("━" * done + "╌" * (WIDTH - done), " ", text, f", {left} left")
+            )
         else:
             self.console.print(text)

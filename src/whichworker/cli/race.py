@@ -43,8 +43,16 @@ def race(app: str | None, **given: Any) -> int:
     Without APP the current folder is searched; the built-in Django project is used where it holds none. Results go to standard output,
     progress to standard error. Exit codes: 0 valid, 2 usage or tool error, 3 invalid, 130 interrupted (results kept).
     """
-    output = OutputOptions(**{field: given.pop(field) for field in OutputOptions.__struct_fields__ if given.get(field) is not None})
-    given = {name: value for name, value in given.items() if name not in OutputOptions.__struct_fields__}
+    output = OutputOptions(
+        **{
+            field: given.pop(field)
+            for field in OutputOptions.__struct_fields__
+            if given.get(field) is not None
+        }
+    )
+    given = {
+        name: value for name, value in given.items() if name not in OutputOptions.__struct_fields__
+    }
     files.check_writable(json=output.json, html=output.html)
     notes = consoles.notes()
     results = notes if output.json == "-" else consoles.results()
@@ -55,14 +63,23 @@ def race(app: str | None, **given: Any) -> int:
     planned, result = _carry_out(planned, printer, notes)
     printer.close()
     written = files.write(result, json=output.json, html=output.html)
-    with contextlib.suppress(OSError):  # a reader that went away must not cost the exit code; the files are written
+    with contextlib.suppress(
+        OSError
+    ):  # a reader that went away must not cost the exit code; the files are written
         terminal.print_result(results, result)
         for path in written:
             notes.print(f"wrote {path}", style="dim")
         if not result.run.finished:
             notes.print(f"continue with: {shlex.join(_resume_command(app, planned))}")
     if output.emit and result.run.finished and result.advice is not None:
-        emit(deploy.read(planned.folder), output.emit, output.out, app if app and Path(app).is_dir() else None, notes, results)
+        emit(
+            deploy.read(planned.folder),
+            output.emit,
+            output.out,
+            app if app and Path(app).is_dir() else None,
+            notes,
+            results,
+        )
     elif output.emit:
         notes.print("! nothing to deploy is written: no arm is advised", style="yellow")
     return _exit_code(result, require_verdict=output.require_verdict)
@@ -74,17 +91,30 @@ def _carry_out(planned: Plan, printer: Printer, notes: Console) -> tuple[Plan, R
     result = investigation.carry_out(planned, printer, command)
     if result.run.finished and (whole := search.longer(planned, result)) is not None:
         printer.clear()
-        notes.print("no rank yet: the servers have all of the time, at the settings that are shown", style="dim")
+        notes.print(
+            "no rank yet: the servers have all of the time, at the settings that are shown",
+            style="dim",
+        )
         return whole, investigation.carry_out(whole, printer, command)
-    if planned.question.search is None or not result.run.finished or (following := search.second(planned, result)) is None:
+    if (
+        planned.question.search is None
+        or not result.run.finished
+        or (following := search.second(planned, result)) is None
+    ):
         return planned, result
     printer.clear()
-    notes.print(f"settings   {len(following.question.arms)} arms of the best servers, in what is left of the time", style="dim")
+    notes.print(
+        f"settings   {len(following.question.arms)} arms of the best servers, in what is left of the time",
+        style="dim",
+    )
     _print_plan(notes, following, following.question)
     best = investigation.carry_out(following, printer, command)
     if best.run.finished and best.validity.state == "invalid" and result.validity.state == "valid":
         printer.clear()
-        notes.print("the settings could not be told apart in time: what follows is the race of the servers", style="yellow")
+        notes.print(
+            "the settings could not be told apart in time: what follows is the race of the servers",
+            style="yellow",
+        )
         return planned, result
     return following, best
 
@@ -95,20 +125,30 @@ def _without_secrets(words: Sequence[str]) -> list[str]:
     for before, word in zip(("", *words), words, strict=False):
         option, equals, _ = word.partition("=")
         hidden = before in SECRET_OPTIONS or (equals and option in SECRET_OPTIONS)
-        kept.append(word if not hidden else f"{option}=[secret]" if option in SECRET_OPTIONS else "[secret]")
+        kept.append(
+            word if not hidden else f"{option}=[secret]" if option in SECRET_OPTIONS else "[secret]"
+        )
     return kept
 
 
-def _plan(app: str | None, given: dict[str, Any], output: OutputOptions, printer: Printer, notes: Console) -> Plan | None:
+def _plan(
+    app: str | None, given: dict[str, Any], output: OutputOptions, printer: Printer, notes: Console
+) -> Plan | None:
     here, cache = Path.cwd(), places.cache_folder()
     project = Path(app).resolve() if app and Path(app).is_dir() else here
     options, origins = gather(RaceOptions, given, os.environ, project)
     if output.resume:
-        if app_given := [origin for name, origin in origins.items() if origin.startswith("--") and name != "time"]:
+        if app_given := [
+            origin for name, origin in origins.items() if origin.startswith("--") and name != "time"
+        ]:
             fact = f"{', '.join(app_given)} cannot be changed in a run that is resumed"
-            raise UsageError(fact, hint="only --time, --json and --html go with --resume; or start a new run")
+            raise UsageError(
+                fact, hint="only --time, --json and --html go with --resume; or start a new run"
+            )
         seconds = options.time if origins["time"].startswith("--") else None
-        planned = investigation.resume(places.find_run(project, output.resume), cache, printer, seconds, app, project=project)
+        planned = investigation.resume(
+            places.find_run(project, output.resume), cache, printer, seconds, app, project=project
+        )
         emitting.check(planned.question, output.emit, output.out)
         if output.dry_run:
             _print_plan(notes, planned, planned.question)
@@ -121,24 +161,38 @@ def _plan(app: str | None, given: dict[str, Any], output: OutputOptions, printer
         if output.dry_run:
             terminal.print_plan(notes, question, {})
             return None
-        planned = investigation.plan(question, findings, project, cache, printer, permits_of(options, base_of(here, app)))
+        planned = investigation.plan(
+            question, findings, project, cache, printer, permits_of(options, base_of(here, app))
+        )
     printer.clear()
     _print_plan(notes, planned, planned.question)
     return planned
 
 
 def _print_plan(notes: Console, planned: Plan, question: Question) -> None:
-    terminal.print_plan(notes, question, {name: environment.version for name, environment in planned.environments.items()})
+    terminal.print_plan(
+        notes,
+        question,
+        {name: environment.version for name, environment in planned.environments.items()},
+    )
     notes.print(f"run        {planned.run}{' (resumed)' if planned.resumed else ''}", style="dim")
     notes.print()
 
 
 def _resume_command(app: str | None, planned: Plan) -> list[str]:
-    return [sys.argv[0] if sys.argv[0].endswith("whichworker") else "whichworker", "race", *([app] if app else []), "--resume", planned.run]
+    return [
+        sys.argv[0] if sys.argv[0].endswith("whichworker") else "whichworker",
+        "race",
+        *([app] if app else []),
+        "--resume",
+        planned.run,
+    ]
 
 
 def _undecided(result: Result) -> bool:
-    return bool(result.undetermined) or (result.verdict is not None and result.verdict.state == "undecided")
+    return bool(result.undetermined) or (
+        result.verdict is not None and result.verdict.state == "undecided"
+    )
 
 
 def _exit_code(result: Result, *, require_verdict: bool) -> int:

@@ -76,7 +76,9 @@ def _noter(notes: Console) -> Callable[[str], None]:
 def _print_plan(console: Console, planned: ServePlan) -> None:
     for arm in planned.question.arms:
         console.print(Text.assemble((arm.name, "bold"), f"  http://{planned.addresses[arm.name]}/"))
-        console.print(Text(f"    {shlex.join(laboratory.deployed(planned, arm))}", "dim"), soft_wrap=True)
+        console.print(
+            Text(f"    {shlex.join(laboratory.deployed(planned, arm))}", "dim"), soft_wrap=True
+        )
 
 
 class Foreground:
@@ -94,7 +96,10 @@ class Foreground:
     def ready(self, run: Running, status: int) -> None:
         """Where it is, and how long it took."""
         self._fact("address", f"http://{run.address}/")
-        self._fact("up", f"in {units.show_seconds(run.cold_start_seconds)} with a first answer of status {status}; Ctrl-C stops it")
+        self._fact(
+            "up",
+            f"in {units.show_seconds(run.cold_start_seconds)} with a first answer of status {status}; Ctrl-C stops it",
+        )
 
     def log(self, piece: bytes) -> None:
         """As it is."""
@@ -139,7 +144,10 @@ def _keep(supervisor: Supervisor, results: Console, notes: Console) -> int:
     shown: set[str] = set()
     notes.print(Text(status.SEGMENTS, "dim"))
     shower = _drawn if results.is_terminal else _written
-    with contextlib.suppress(KeyboardInterrupt), contextlib.closing(shower(supervisor, results)) as seen:
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        contextlib.closing(shower(supervisor, results)) as seen,
+    ):
         for found in seen:
             for service, reason in status.failures(found):
                 if service.name not in shown:
@@ -198,6 +206,10 @@ def _print_failure(console: Console, name: str, reason: str) -> None:
 
 def _tell_ending(notes: Console, name: str, ending: Ending) -> None:
     if ending.forced:
-        notes.print(Text(f"{name} did not stop within {GRACE_SECONDS:g} s and was killed", "yellow"))
+        notes.print(
+            Text(f"{name} did not stop within {GRACE_SECONDS:g} s and was killed", "yellow")
+        )
     if ending.left:
-        notes.print(Text(f"{name} left {len(ending.left)} processes running, which were killed", "yellow"))
+        notes.print(
+            Text(f"{name} left {len(ending.left)} processes running, which were killed", "yellow")
+        )

@@ -18,7 +18,12 @@ LEGEND = "\n* races when --servers names nobody. Settings are the defaults for t
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="print the list as JSON, with types, choices and every finding")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="print the list as JSON, with types, choices and every finding",
+)
 def servers(as_json: bool) -> None:
     """List every server that can be raced: interface, settings, whether it is installed, what is known of it."""
     entries = catalogue()
@@ -38,10 +43,18 @@ def _table(entries: list[Entry]) -> Table:
     table.add_column("settings", max_width=24)
     table.add_column("what")
     for entry in entries:
-        settings = " ".join(f"{knob.name}={knob.default}" for knob in entry.knobs if knob.name in entry.settings)
+        settings = " ".join(
+            f"{knob.name}={knob.default}" for knob in entry.knobs if knob.name in entry.settings
+        )
         what = f"{entry.title}; opt-in: {entry.opt_in}" if entry.opt_in else entry.title
         name = f"{entry.name}{' *' if entry.contender else ''}"
-        table.add_row(Text(name), entry.interface, Text(entry.installed or "no"), Text(settings or "none", "dim"), what)
+        table.add_row(
+            Text(name),
+            entry.interface,
+            Text(entry.installed or "no"),
+            Text(settings or "none", "dim"),
+            what,
+        )
     return table
 
 

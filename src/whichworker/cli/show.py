@@ -16,7 +16,12 @@ from whichworker.cli import consoles
 from whichworker.config.layers import TABLES, gather, name_in_file
 from whichworker.config.options import ExplainOptions, LoadOptions, RaceOptions, StudyOptions
 
-KINDS: dict[str, type[msgspec.Struct]] = {"": RaceOptions, "load": LoadOptions, "study": StudyOptions, "explain": ExplainOptions}
+KINDS: dict[str, type[msgspec.Struct]] = {
+    "": RaceOptions,
+    "load": LoadOptions,
+    "study": StudyOptions,
+    "explain": ExplainOptions,
+}
 
 
 @click.group()
@@ -34,15 +39,25 @@ def config(command: str, as_json: bool) -> int:
     options, origins = gather(KINDS[table], {}, os.environ, Path.cwd(), table)
     values = {name_in_file(name): _kept(name, getattr(options, name)) for name in origins}
     if as_json:
-        told = {key: {"value": values[key], "origin": origins[name]} for key, name in zip(values, origins, strict=True)}
-        sys.stdout.buffer.write(redaction.clean_bytes(msgspec.json.format(msgspec.json.encode(told), indent=2)) + b"\n")
+        told = {
+            key: {"value": values[key], "origin": origins[name]}
+            for key, name in zip(values, origins, strict=True)
+        }
+        sys.stdout.buffer.write(
+            redaction.clean_bytes(msgspec.json.format(msgspec.json.encode(told), indent=2)) + b"\n"
+        )
         return 0
     listing = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for name in ("key", "value", "origin"):
         listing.add_column(name, no_wrap=name == "key")
     for key, name in zip(values, origins, strict=True):
         plain = origins[name] == "default"
-        listing.add_row(Text(key), Text(_shown(values[key])), Text(origins[name], "dim"), style="dim" if plain else "bold")
+        listing.add_row(
+            Text(key),
+            Text(_shown(values[key])),
+            Text(origins[name], "dim"),
+            style="dim" if plain else "bold",
+        )
     consoles.results().print(listing)
     return 0
 
@@ -54,4 +69,10 @@ def _kept(name: str, value: object) -> object:
 def _shown(value: object) -> str:
     if value in ("", (), None):
         return "–"
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value).lower() if isinstance(value, bool) else str(value)
+    return (
+        ", ".join(map(str, value))
+        if isinstance(value, tuple)
+        else str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+    )

@@ -41,8 +41,12 @@ def study(name: str | None, **given: Any) -> int:
     Without NAME the studies are listed. A run that was interrupted goes on with --resume. Exit codes: 0 valid, 2 usage or tool error,
     3 invalid, 130 interrupted (results kept).
     """
-    running = {field: given.pop(field) for field in StudyRunOptions.__struct_fields__ if field in given}
-    output = StudyRunOptions(**{field: value for field, value in running.items() if value is not None})
+    running = {
+        field: given.pop(field) for field in StudyRunOptions.__struct_fields__ if field in given
+    }
+    output = StudyRunOptions(
+        **{field: value for field, value in running.items() if value is not None}
+    )
     options, _ = gather(StudyOptions, given, os.environ, Path.cwd(), "study")
     notes = consoles.notes()
     if name is None:
@@ -56,7 +60,9 @@ def study(name: str | None, **given: Any) -> int:
     results = notes if output.json == "-" else consoles.results()
     if output.dry_run:
         seconds = options.time or table.bound_seconds(name, quick=options.quick)
-        results.print(f"{name}: {table.STUDIES[name][0]}; at most {units.show_clock(seconds)}, builds not counted")
+        results.print(
+            f"{name}: {table.STUDIES[name][0]}; at most {units.show_clock(seconds)}, builds not counted"
+        )
         return 0
     asked = _asked(name, options, output.resume)
     printer = StudyPrinter(notes)
@@ -64,8 +70,12 @@ def study(name: str | None, **given: Any) -> int:
         result = measure(asked, printer)
     finally:
         printer.clear()
-    written = files.write_study(result, json=output.json, html=output.html, markdown=output.markdown)
-    with contextlib.suppress(OSError):  # a reader that went away must not cost the exit code; the files are written
+    written = files.write_study(
+        result, json=output.json, html=output.html, markdown=output.markdown
+    )
+    with contextlib.suppress(
+        OSError
+    ):  # a reader that went away must not cost the exit code; the files are written
         report.print_study(results, result)
         for path in written:
             notes.print(f"wrote {path}", style="dim")
@@ -79,7 +89,10 @@ def study(name: str | None, **given: Any) -> int:
 def _asked(name: str, options: StudyOptions, resume: str) -> StudyRun:
     project = Path(PROJECT) / name  # runs of a study belong to no project of the user
     if resume and (options.quick or options.as_published):
-        raise UsageError("--quick and --as-published cannot be changed in a run that is resumed", hint="leave them out, or start a new run")
+        raise UsageError(
+            "--quick and --as-published cannot be changed in a run that is resumed",
+            hint="leave them out, or start a new run",
+        )
     folder = places.find_run(project, resume) if resume else places.new_run(project)
     run = StudyRun(
         study=name,

@@ -28,7 +28,11 @@ TABLES = ("load", "study", "explain")
 
 
 def gather(
-    kind: type[Options], given: Mapping[str, Any], environment: Mapping[str, str], folder: Path, table: str = ""
+    kind: type[Options],
+    given: Mapping[str, Any],
+    environment: Mapping[str, str],
+    folder: Path,
+    table: str = "",
 ) -> tuple[Options, dict[str, str]]:
     """The options of one command and the origin of each value; `table` is one of TABLES, or empty for a race.
 
@@ -41,13 +45,21 @@ def gather(
     known = msgspec.structs.fields(kind)
     for key in file:
         if key not in {name_in_file(field.name) for field in known}:
-            close = difflib.get_close_matches(key, [name_in_file(field.name) for field in known], n=1)
+            close = difflib.get_close_matches(
+                key, [name_in_file(field.name) for field in known], n=1
+            )
             page = f"see docs/reference/{table or 'race'}.md"
-            raise UsageError(f"unknown key {key!r} in {path}", hint=f"did you mean {close[0]}?" if close else page)
+            raise UsageError(
+                f"unknown key {key!r} in {path}",
+                hint=f"did you mean {close[0]}?" if close else page,
+            )
     for field in known:
         variable = variable_of(field.name, table)
         if given.get(field.name) not in (None, ()):
-            values[field.name], origins[field.name] = given[field.name], f"--{name_in_file(field.name)}"
+            values[field.name], origins[field.name] = (
+                given[field.name],
+                f"--{name_in_file(field.name)}",
+            )
         elif variable in environment:
             values[field.name], origins[field.name] = environment[variable], variable
         elif name_in_file(field.name) in file:
@@ -74,7 +86,10 @@ def read_file(folder: Path) -> tuple[dict[str, Any], Path | None]:
         for key in table:
             found = found.get(key, {})
             if not isinstance(found, dict):
-                raise UsageError(f"{key!r} in {path} is not a table", hint="write [tool.whichworker] above the keys")
+                raise UsageError(
+                    f"{key!r} in {path} is not a table",
+                    hint="write [tool.whichworker] above the keys",
+                )
         if found:
             return found, path
     return {}, None
@@ -110,7 +125,10 @@ def _table(file: dict[str, Any], path: Path | None, table: str) -> dict[str, Any
         return {key: value for key, value in file.items() if key not in TABLES}
     found = file.get(table, {})
     if not isinstance(found, dict):
-        raise UsageError(f"{table!r} in {path} is not a table", hint=f"the keys of whichworker {table} stand in a table of that name")
+        raise UsageError(
+            f"{table!r} in {path} is not a table",
+            hint=f"the keys of whichworker {table} stand in a table of that name",
+        )
     return found
 
 
@@ -138,5 +156,15 @@ def _convert(kind: type[Options], values: dict[str, Any], origins: dict[str, str
 
 def _plainly(complaint: str) -> str:
     """A complaint about types without the names that Python has for them."""
-    words = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "null": "nothing"}
-    return re.sub(r"`([a-z |]+)`", lambda match: " or ".join(words.get(kind, kind) for kind in match[1].split(" | ")), complaint)
+    words = {
+        "int": "a whole number",
+        "float": "a number",
+        "bool": "true or false",
+        "str": "text",
+        "null": "nothing",
+    }
+    return re.sub(
+        r"`([a-z |]+)`",
+        lambda match: " or ".join(words.get(kind, kind) for kind in match[1].split(" | ")),
+        complaint,
+    )

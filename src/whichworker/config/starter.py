@@ -10,7 +10,21 @@ import msgspec
 from whichworker.config.layers import extra_of, name_in_file, unit_of
 from whichworker.config.options import RaceOptions
 
-SHOWN = ("servers", "time", "slo", "rate", "url", "from_log", "login", "header", "env_file", "cpus", "memory", "delta", "search")
+SHOWN = (
+    "servers",
+    "time",
+    "slo",
+    "rate",
+    "url",
+    "from_log",
+    "login",
+    "header",
+    "env_file",
+    "cpus",
+    "memory",
+    "delta",
+    "search",
+)
 EXAMPLES = {
     "servers": "gunicorn-gthread, uvicorn, granian-wsgi",
     "time": "120s",
@@ -29,15 +43,32 @@ EXAMPLES = {
 
 def starter(found: Iterable[tuple[str, str, str]], values: Mapping[str, object]) -> str:
     """The text of the file: facts about the app as comments (name, value, origin), and options with `values` set, others commented out."""
-    lines = ["# whichworker: which server and worker should serve this app? Run `whichworker race` in this folder.", "#"]
+    lines = [
+        "# whichworker: which server and worker should serve this app? Run `whichworker race` in this folder.",
+        "#",
+    ]
     lines += [f"# {name}: {value}  ({origin})" for name, value, origin in found]
-    lines += ["#", "# The command line wins over WHICHWORKER_… variables, those over this file.", ""]
+    lines += [
+        "#",
+        "# The command line wins over WHICHWORKER_… variables, those over this file.",
+        "",
+    ]
     fields = {field.name: field for field in msgspec.structs.fields(RaceOptions)}
     for name in SHOWN:
         field = fields[name]
-        default = values[name] if name in values else EXAMPLES[name] if name in EXAMPLES else _default(field)
+        default = (
+            values[name]
+            if name in values
+            else EXAMPLES[name]
+            if name in EXAMPLES
+            else _default(field)
+        )
         mark = "" if name in values else "# "
-        lines += [f"# {extra_of(field)['description']}", f"{mark}{name_in_file(name)} = {json.dumps(default, ensure_ascii=False)}", ""]
+        lines += [
+            f"# {extra_of(field)['description']}",
+            f"{mark}{name_in_file(name)} = {json.dumps(default, ensure_ascii=False)}",
+            "",
+        ]
     return "\n".join(lines)
 
 

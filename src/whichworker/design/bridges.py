@@ -34,7 +34,9 @@ def bridged(known: Known, arms: NDArray[np.int64]) -> Known:
 
 def _fill(filled: Known, known: Known, a: int, b: int, arms: NDArray[np.int64]) -> None:
     variances = known.error[a, arms] ** 2 + known.error[arms, b] ** 2
-    variances = np.where((known.rounds[a, arms] > 0) & (known.rounds[arms, b] > 0), variances, np.inf)
+    variances = np.where(
+        (known.rounds[a, arms] > 0) & (known.rounds[arms, b] > 0), variances, np.inf
+    )
     middle = int(arms[np.argmin(variances)])
     if not np.isfinite(variances.min()):
         return

@@ -62,7 +62,12 @@ class Found(Struct, frozen=True, kw_only=True):
 
 def missed_share(share: float, ratio: Array | float) -> Array:
     """p at `ratio` times the capacity, for each steepness (last axis)."""
-    return np.asarray(np.clip(-np.expm1(np.log1p(-share) * np.minimum(ratio, 10.0) ** STEEPNESS), LEAST_P, MOST_P), dtype=np.float64)
+    return np.asarray(
+        np.clip(
+            -np.expm1(np.log1p(-share) * np.minimum(ratio, 10.0) ** STEEPNESS), LEAST_P, MOST_P
+        ),
+        dtype=np.float64,
+    )
 
 
 class Posterior:
@@ -135,7 +140,10 @@ class Search:
 
     def __init__(self, slo: Slo, throughput: float, seed: int) -> None:
         self.slo, self.throughput = slo, throughput
-        self.posteriors = tuple(Posterior(clause.share, BELOW * throughput, ABOVE * throughput) for clause in slo.clauses)
+        self.posteriors = tuple(
+            Posterior(clause.share, BELOW * throughput, ABOVE * throughput)
+            for clause in slo.clauses
+        )
         self.seen: list[Seen] = []
         self._random = random.Random(seed)
 
@@ -174,8 +182,14 @@ class Search:
     @property
     def phis(self) -> tuple[float, ...]:
         """The design effect of each clause. Failures that were never seen are not taken to come in clusters."""
-        unseen = [clause.seconds is None and not any(seen.missed[at] for seen in self.seen) for at, clause in enumerate(self.slo.clauses)]
-        return tuple(1.0 if never else posterior.phi_below() for never, posterior in zip(unseen, self.posteriors, strict=True))
+        unseen = [
+            clause.seconds is None and not any(seen.missed[at] for seen in self.seen)
+            for at, clause in enumerate(self.slo.clauses)
+        ]
+        return tuple(
+            1.0 if never else posterior.phi_below()
+            for never, posterior in zip(unseen, self.posteriors, strict=True)
+        )
 
     def _binding(self) -> Posterior:
         return min(self.posteriors, key=lambda posterior: posterior.quantile(0.5))

@@ -38,7 +38,14 @@ class Confirmation:
     """
 
     def __init__(
-        self, slo: Slo, first: float, phis: Sequence[float], alpha: float = ALPHA, *, steps: bool = True, throughput: float = math.inf
+        self,
+        slo: Slo,
+        first: float,
+        phis: Sequence[float],
+        alpha: float = ALPHA,
+        *,
+        steps: bool = True,
+        throughput: float = math.inf,
     ) -> None:
         self.slo, self.rate, self.alpha, self.steps = slo, first, alpha, steps
         self.refuted = False
@@ -54,7 +61,9 @@ class Confirmation:
         wanted = math.log(2.0**self.attempt / self.alpha)
         open_clauses = [at for at in range(len(self.slo.clauses)) if self.log_evidence(at) < wanted]
         if not open_clauses:
-            self.certified = self.rate if sum(one.count for one in self.windows) >= self.least else None
+            self.certified = (
+                self.rate if sum(one.count for one in self.windows) >= self.least else None
+            )
         elif not self.steps:
             self.refuted = any(self._kept_with(at) < self.alpha for at in open_clauses)
         elif any(self._futile(at) or self._endless(at) for at in open_clauses):
@@ -72,7 +81,9 @@ class Confirmation:
         """ln E against the clause of this number being missed too often."""
         missed, count = self._effective(clause)
         share = self.slo.clauses[clause].share
-        within = log_beta_below(share, PRIOR_A + missed, PRIOR_B + count - missed) - log_beta_below(share, PRIOR_A, PRIOR_B)
+        within = log_beta_below(share, PRIOR_A + missed, PRIOR_B + count - missed) - log_beta_below(
+            share, PRIOR_A, PRIOR_B
+        )
         return within - missed * math.log(share) - (count - missed) * math.log1p(-share)
 
     def needed(self, clause: int) -> float:
@@ -81,7 +92,11 @@ class Confirmation:
         low, high = 1.0, 1e9
         while high - low > 1:
             middle = (low + high) / 2
-            seen = log_beta_below(share, PRIOR_A, PRIOR_B + middle) - log_beta_below(share, PRIOR_A, PRIOR_B) - middle * math.log1p(-share)
+            seen = (
+                log_beta_below(share, PRIOR_A, PRIOR_B + middle)
+                - log_beta_below(share, PRIOR_A, PRIOR_B)
+                - middle * math.log1p(-share)
+            )
             low, high = (low, middle) if seen >= math.log(2 / self.alpha) else (middle, high)
         return high * self.before[clause]
 
@@ -104,16 +119,30 @@ class Confirmation:
     def _effective(self, clause: int) -> tuple[float, float]:
         """Misses and requests of the windows at this rate, over the design effect between them."""
         phi = self._phi(clause)
-        return sum(seen.missed[clause] for seen in self.windows) / phi, sum(seen.count for seen in self.windows) / phi
+        return sum(seen.missed[clause] for seen in self.windows) / phi, sum(
+            seen.count for seen in self.windows
+        ) / phi
 
     def _remembered(self, clause: int) -> float:
         """φ for the next rate down: that of this one, unless it was an overload, in which misses cluster otherwise."""
-        missed, count = sum(seen.missed[clause] for seen in self.windows), sum(seen.count for seen in self.windows)
-        return self._phi(clause) if missed <= BELOW_SHARES * self.slo.clauses[clause].share * count else self.before[clause]
+        missed, count = (
+            sum(seen.missed[clause] for seen in self.windows),
+            sum(seen.count for seen in self.windows),
+        )
+        return (
+            self._phi(clause)
+            if missed <= BELOW_SHARES * self.slo.clauses[clause].share * count
+            else self.before[clause]
+        )
 
     def _phi(self, clause: int) -> float:
         missed = [seen.missed[clause] for seen in self.windows]
-        return design_effect(missed, [seen.count for seen in self.windows], self.slo.clauses[clause].share, self.before[clause])
+        return design_effect(
+            missed,
+            [seen.count for seen in self.windows],
+            self.slo.clauses[clause].share,
+            self.before[clause],
+        )
 
 
 def least_requests(rate: float, throughput: float) -> float:
@@ -121,14 +150,20 @@ def least_requests(rate: float, throughput: float) -> float:
     return max(LEAST_SECONDS * rate, MEMORIES / (1 - min(MOST_LOAD, rate / throughput)) ** 2)
 
 
-def design_effect(missed: Sequence[int], counts: Sequence[int], share: float, before: float) -> float:
+def design_effect(
+    missed: Sequence[int], counts: Sequence[int], share: float, before: float
+) -> float:
     """φ between windows at one rate, drawn towards what was known `before`; p is never taken below a fifth of the share allowed."""
     whole = sum(counts)
     if not whole:
         return before
     p = min(0.95, max(sum(missed) / whole, share / 5))
-    squares = sum((k - n * p) ** 2 / (n * p * (1 - p)) for k, n in zip(missed, counts, strict=True) if n)
-    return min(MOST_PHI, max(1.0, (PHI_WEIGHT * before + squares) / (PHI_WEIGHT + max(0, len(counts) - 1))))
+    squares = sum(
+        (k - n * p) ** 2 / (n * p * (1 - p)) for k, n in zip(missed, counts, strict=True) if n
+    )
+    return min(
+        MOST_PHI, max(1.0, (PHI_WEIGHT * before + squares) / (PHI_WEIGHT + max(0, len(counts) - 1)))
+    )
 
 
 def log_beta_below(x: float, a: float, b: float) -> float:

@@ -41,13 +41,17 @@ def precision(at_seconds: Array, nugget: float = NUGGET) -> Array:
     """The matrix P of weights of the slices of a round: P·1 = 0, whatever the level of the round."""
     distances = np.abs(at_seconds[:, None] - at_seconds[None, :])
     covariance = nugget * np.eye(len(at_seconds)) - 0.5 * np.sqrt(distances)
-    covariance += float(np.sqrt(distances.max(initial=0.0))) + nugget  # any constant leaves P as it is
+    covariance += (
+        float(np.sqrt(distances.max(initial=0.0))) + nugget
+    )  # any constant leaves P as it is
     inverse = np.linalg.inv(covariance)
     sums = inverse.sum(axis=1)
     return np.asarray(inverse - np.outer(sums, sums) / sums.sum())
 
 
-def weigh(arms: NDArray[np.int64], width: int, at_seconds: Array, log_rates: Array, cores: Array) -> Weighed:
+def weigh(
+    arms: NDArray[np.int64], width: int, at_seconds: Array, log_rates: Array, cores: Array
+) -> Weighed:
     """Turn the slices of one round into sums.
 
     `arms` are indices below `width`; NaN among the `cores` stands for no reading and is replaced by

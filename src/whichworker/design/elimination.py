@@ -17,7 +17,16 @@ def eta(alpha: float, contenders: int, nu: float) -> float:
     return float(((2 * alpha / (contenders - 1)) ** (-2 / nu) - 1) * nu / 2)
 
 
-def is_behind(behind: float, error: float, rounds: int, freedom: float, *, contenders: int, delta: float, alpha: float) -> bool:
+def is_behind(
+    behind: float,
+    error: float,
+    rounds: int,
+    freedom: float,
+    *,
+    contenders: int,
+    delta: float,
+    alpha: float,
+) -> bool:
     """Whether an arm is so far behind another that it is not the best by more than δ.
 
     `behind` is by how much, on the log scale, and `error` its standard error after so many rounds: S² = rounds·error², so that what
@@ -25,10 +34,21 @@ def is_behind(behind: float, error: float, rounds: int, freedom: float, *, conte
     """
     if behind <= 0 or rounds < FIRST_DECISION or not math.isfinite(error):
         return False
-    return rounds > rounds_needed(behind, error, rounds, freedom, contenders=contenders, delta=delta, alpha=alpha)
+    return rounds > rounds_needed(
+        behind, error, rounds, freedom, contenders=contenders, delta=delta, alpha=alpha
+    )
 
 
-def rounds_needed(behind: float, error: float, rounds: int, freedom: float, *, contenders: int, delta: float, alpha: float) -> float:
+def rounds_needed(
+    behind: float,
+    error: float,
+    rounds: int,
+    freedom: float,
+    *,
+    contenders: int,
+    delta: float,
+    alpha: float,
+) -> float:
     """After how many rounds an arm that stays so far behind leaves: W = rounds·behind, solved for the rounds."""
     gap = math.log1p(delta)
     return eta(alpha, max(2, contenders), freedom) * rounds * error**2 / (gap * (behind + gap / 2))

@@ -40,7 +40,9 @@ def log_evidence(t: ArrayLike, freedom: ArrayLike, units: ArrayLike) -> Array:
     nu = np.asarray(freedom, dtype=float)[..., None]
     square = np.square(np.asarray(t, dtype=float))[..., None] / nu
     a = 1 + np.asarray(units, dtype=float)[..., None] * _SCALES
-    terms = 0.5 * (nu + 1) * (np.log1p(square) - np.log1p(square / a)) - 0.5 * np.log(a) + _LOG_WEIGHTS
+    terms = (
+        0.5 * (nu + 1) * (np.log1p(square) - np.log1p(square / a)) - 0.5 * np.log(a) + _LOG_WEIGHTS
+    )
     most = terms.max(axis=-1)
     return np.asarray(most + np.log(np.exp(terms - most[..., None]).sum(axis=-1)))
 
@@ -62,7 +64,9 @@ def critical_t(threshold: float, freedom: ArrayLike, units: ArrayLike) -> Array:
         shares = np.exp(terms - terms.max(axis=-1, keepdims=True))
         total = shares.sum(axis=-1, keepdims=True)
         value = terms.max(axis=-1, keepdims=True) + np.log(total)
-        rise = (shares * 0.5 * (nu + 1) * (a - 1) / (a + np.expm1(x))).sum(axis=-1, keepdims=True) / total
+        rise = (shares * 0.5 * (nu + 1) * (a - 1) / (a + np.expm1(x))).sum(
+            axis=-1, keepdims=True
+        ) / total
         x = np.clip(x - (value - wanted) / rise, 1e-9, _FARTHEST)
     return np.where(np.isinf(start), np.inf, np.sqrt(nu[..., 0] * np.expm1(x[..., 0])))
 
@@ -91,5 +95,7 @@ def fixed_interval(values: Sequence[float], alpha: float) -> tuple[float, float]
     from scipy import special  # the only use of SciPy here: a race must not wait for its import
 
     mean = float(np.mean(values))
-    half = float(special.stdtrit(n - 1, 1 - alpha / 2)) * float(np.std(values, ddof=1)) / math.sqrt(n)
+    half = (
+        float(special.stdtrit(n - 1, 1 - alpha / 2)) * float(np.std(values, ddof=1)) / math.sqrt(n)
+    )
     return mean - half, mean + half

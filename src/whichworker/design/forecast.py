@@ -65,6 +65,8 @@ def _precision(outlook: Outlook, rounds: Array) -> tuple[Array, Array, Array]:
     from_launches = outlook.launches * variance / generations
     plain = from_noise + from_launches
     noise_freedom = ROUND_PSEUDO + np.maximum(rounds - generations, 1.0)
-    parts = from_noise**2 / noise_freedom + from_launches**2 / (LAUNCH_FREEDOM + FREEDOM_PER_GENERATION * told)
+    parts = from_noise**2 / noise_freedom + from_launches**2 / (
+        LAUNCH_FREEDOM + FREEDOM_PER_GENERATION * told
+    )
     error = np.sqrt(plain * outlook.birge)
     return error, plain**2 / parts, np.clip(outlook.noise**2 / error**2, 1.0, rounds)

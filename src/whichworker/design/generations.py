@@ -141,14 +141,18 @@ def summarise(rounds: list[Weighed], width: int) -> Summary:
 
 def _pseudo_inverse(information: Array) -> Array:
     """The inverse on differences of arms; the common level, and arms that never met, are left out."""
-    return np.asarray(np.linalg.pinv(information, rtol=SMALLEST_EIGENVALUE, hermitian=True), dtype=np.float64)
+    return np.asarray(
+        np.linalg.pinv(information, rtol=SMALLEST_EIGENVALUE, hermitian=True), dtype=np.float64
+    )
 
 
 def _slopes(rounds: list[Weighed], information: Array, scores: Array, effects: Array) -> Array:
     """e_y'Pe_c and e_c'Pe_c of each round, where e are residuals after the arms."""
     y, c = effects
     fitted_c = information @ c
-    cross = np.array([one.cross for one in rounds]) - scores[:, 1] @ y - scores[:, 0] @ c + fitted_c @ y
+    cross = (
+        np.array([one.cross for one in rounds]) - scores[:, 1] @ y - scores[:, 0] @ c + fitted_c @ y
+    )
     square = np.array([one.square for one in rounds]) - 2 * scores[:, 1] @ c + fitted_c @ c
     return np.column_stack([cross, square])
 
@@ -190,7 +194,10 @@ class Generations:
         """The thermometer's slope: the median over rounds, weighted by what each could tell."""
         parts = [stretch.summary() for stretch in self.stretches]
         both = np.concatenate([part.slopes for part in parts])
-        freedom = sum(int(part.counts.sum() - (part.counts > 0).sum() - len(part.slopes) + 1) for part in parts)
+        freedom = sum(
+            int(part.counts.sum() - (part.counts > 0).sum() - len(part.slopes) + 1)
+            for part in parts
+        )
         heard = both[both[:, 1] > 1e-12]
         if freedom < SLOPE_FREEDOM or not len(heard):
             return 0.0
@@ -203,7 +210,9 @@ class Generations:
     def known(self) -> Known:
         """What all rounds say of every pair. Two rows more than arms: `twin_of` and the twin, alone."""
         slope = self.slope()
-        return _combine([self._averaged(stretch, slope) for stretch in self.stretches], slope, self.width - 1)
+        return _combine(
+            [self._averaged(stretch, slope) for stretch in self.stretches], slope, self.width - 1
+        )
 
     def _averaged(self, stretch: Stretch, slope: float) -> Part:
         """One stretch at this slope, with the mean of the twins as the value of their arm."""
@@ -285,7 +294,9 @@ def _noise(squares: Array, rounds: NDArray[np.int64], pairs: Pairs) -> tuple[Arr
     return (ROUND_PSEUDO * prior + totals) / (ROUND_PSEUDO + freedom), ROUND_PSEUDO + freedom
 
 
-def _launch(difference: Array, within: Array, launches: Array, rounds: NDArray[np.int64], pairs: Pairs) -> Launch:
+def _launch(
+    difference: Array, within: Array, launches: Array, rounds: NDArray[np.int64], pairs: Pairs
+) -> Launch:
     """The variance of launches that all arms share, moderated.
 
     Method of moments (DerSimonian & Laird 1986): the spread of a pair's generations beyond what the

@@ -29,7 +29,9 @@ def heats(
     `seconds` is what a slice of each takes; `slots` are the requests that each works on at once, of which the database has connections for
     `most_slots` (None: any number).
     """
-    quiet = [name for name in names if (idle_share.get(name) or 0.0) <= MOST_IDLE_SHARE or name == lead]
+    quiet = [
+        name for name in names if (idle_share.get(name) or 0.0) <= MOST_IDLE_SHARE or name == lead
+    ]
     restless = [name for name in names if name not in quiet]
     room = MOST_MEMORY_SHARE * free_bytes if free_bytes is not None else None
     reasons: list[str] = []
@@ -38,13 +40,17 @@ def heats(
     groups: list[list[str]] = [[lead]]
     for name in (one for one in quiet if one != lead):
         group = groups[-1]
-        reason = _crowded([*group, name], lead, memory_bytes, seconds, room, race_seconds, slots, most_slots)
+        reason = _crowded(
+            [*group, name], lead, memory_bytes, seconds, room, race_seconds, slots, most_slots
+        )
         if reason and len(group) > 1:
             reasons.append(reason)
             groups.append([lead, name])
         else:
             group.append(name)
-    alone = [[lead, name] for name in restless]  # first: what they leave of their part of the time is for the others
+    alone = [
+        [lead, name] for name in restless
+    ]  # first: what they leave of their part of the time is for the others
     together = groups if len(groups[0]) > 1 or not alone else []
     return tuple(map(tuple, [*alone, *together])), "; ".join(dict.fromkeys(reasons))
 

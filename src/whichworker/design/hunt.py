@@ -68,9 +68,22 @@ class Hunt:
     """
 
     def __init__(
-        self, slo: Slo, throughput: float, *, seed: int, rate: float | None = None, curve: bool = True, patience: float = math.inf
+        self,
+        slo: Slo,
+        throughput: float,
+        *,
+        seed: int,
+        rate: float | None = None,
+        curve: bool = True,
+        patience: float = math.inf,
     ) -> None:
-        self.slo, self.throughput, self.rate, self.seed, self.patience = slo, throughput, rate, seed, patience
+        self.slo, self.throughput, self.rate, self.seed, self.patience = (
+            slo,
+            throughput,
+            rate,
+            seed,
+            patience,
+        )
         self.search = Search(slo, throughput, seed)
         self.confirmation: Confirmation | None = None
         self.holding: Confirmation | None = None
@@ -82,23 +95,42 @@ class Hunt:
         """What to ask now; None where everything is known or has taken too long."""
         if self._searching():
             patient = self.slo.longest_seconds
-            settle, window = (min(most, max(least, patient)) for least, most in (PROBE_SETTLES, PROBE_WINDOWS))
-            return Shot(phase="search", rate=self.search.next_rate(), settle_seconds=settle, window_seconds=window)
+            settle, window = (
+                min(most, max(least, patient)) for least, most in (PROBE_SETTLES, PROBE_WINDOWS)
+            )
+            return Shot(
+                phase="search",
+                rate=self.search.next_rate(),
+                settle_seconds=settle,
+                window_seconds=window,
+            )
         if self.search.hopeless:
             return None
         found = self.search.found()
         if self.confirmation is None:
-            self.confirmation = Confirmation(self.slo, self._first_rate(found), self.search.phis, throughput=self.throughput)
+            self.confirmation = Confirmation(
+                self.slo, self._first_rate(found), self.search.phis, throughput=self.throughput
+            )
         if self._confirms(found):
             return self._confirming("confirm", self.confirmation.rate)
         if self.rate is not None and self._holding(self.rate):
             return self._confirming("holds", self.rate)
         if self._curve:
             rate = self._curve[0] * found.value
-            return Shot(phase="curve", rate=rate, settle_seconds=SETTLE_SECONDS, window_seconds=CURVE_SECONDS)
+            return Shot(
+                phase="curve",
+                rate=rate,
+                settle_seconds=SETTLE_SECONDS,
+                window_seconds=CURVE_SECONDS,
+            )
         if self._recovery:
             window = OVERLOAD_SECONDS + QUIET_SECONDS
-            return Shot(phase="recovery", rate=OVERLOAD * found.value, settle_seconds=0.0, window_seconds=window)
+            return Shot(
+                phase="recovery",
+                rate=OVERLOAD * found.value,
+                settle_seconds=0.0,
+                window_seconds=window,
+            )
         return None
 
     def take(self, shot: Shot, seen: Seen) -> None:
@@ -120,7 +152,11 @@ class Hunt:
     @property
     def found(self) -> Found | None:
         """The capacity, from the first few probes on; None where the objective is missed at every rate that was looked at."""
-        return self.search.found() if len(self.search.seen) >= LEAST_PROBES and not self.search.hopeless else None
+        return (
+            self.search.found()
+            if len(self.search.seen) >= LEAST_PROBES and not self.search.hopeless
+            else None
+        )
 
     @property
     def certified(self) -> float | None:
@@ -137,7 +173,11 @@ class Hunt:
             return None
         if self.certified is not None and self.certified >= self.rate:
             return True
-        if self.search.hopeless or self.search.found().high < self.rate or (self.holding is not None and self.holding.refuted):
+        if (
+            self.search.hopeless
+            or self.search.found().high < self.rate
+            or (self.holding is not None and self.holding.refuted)
+        ):
             return False
         return True if self.holding is not None and self.holding.certified is not None else None
 
@@ -145,15 +185,21 @@ class Hunt:
         if len(self.search.seen) < ENOUGH_PROBES:
             return True
         found = self.search.found()
-        return not found.narrow and self.spent["search"] < min(planned_seconds(found.value), SEARCH_SHARE * self.patience)
+        return not found.narrow and self.spent["search"] < min(
+            planned_seconds(found.value), SEARCH_SHARE * self.patience
+        )
 
     def _first_rate(self, found: Found) -> float:
         """The rate that is tested first: likely to be kept, not too near saturation, and one that there is time to keep."""
         rate = min(self.search.safe_rate(), MOST_OF_THROUGHPUT * self.throughput)
-        there_is = min(CONFIRM_TIMES * planned_seconds(found.value), self.patience - self.spent["search"])
+        there_is = min(
+            CONFIRM_TIMES * planned_seconds(found.value), self.patience - self.spent["search"]
+        )
         for _ in range(MOST_STEPS):
             shot = self._confirming("confirm", rate)
-            takes = least_requests(rate, self.throughput) / rate * shot.seconds / shot.window_seconds
+            takes = (
+                least_requests(rate, self.throughput) / rate * shot.seconds / shot.window_seconds
+            )
             if takes <= TIME_SHARE * there_is:
                 break
             rate *= STEP
@@ -166,19 +212,26 @@ class Hunt:
 
     def _holding(self, rate: float) -> bool:
         if self.holding is None:
-            self.holding = Confirmation(self.slo, rate, self.search.phis, steps=False, throughput=self.throughput)
+            self.holding = Confirmation(
+                self.slo, rate, self.search.phis, steps=False, throughput=self.throughput
+            )
         return self.holds is None and self.spent["holds"] < HOLDS_SECONDS
 
     def _confirming(self, phase: Phase, rate: float) -> Shot:
         patient = self.slo.longest_seconds
         settle, window = (
             min(LONGEST, max(times * patient, min(most, max(least, requests / rate))))
-            for times, (least, most, requests) in ((PATIENT_SETTLES, SETTLES), (PATIENT_WINDOWS, WINDOWS))
+            for times, (least, most, requests) in (
+                (PATIENT_SETTLES, SETTLES),
+                (PATIENT_WINDOWS, WINDOWS),
+            )
         )
         return Shot(phase=phase, rate=rate, settle_seconds=settle, window_seconds=window)
 
 
-def recovery_seconds(missed: Sequence[int], counts: Sequence[int], width_seconds: float, share: float) -> float | None:
+def recovery_seconds(
+    missed: Sequence[int], counts: Sequence[int], width_seconds: float, share: float
+) -> float | None:
     """How long after an overload the objective was missed: to the end of the last slice that missed it; None where it was to the very end.
 
     `missed` and `counts` are those of equal slices of a recovery shot's window, which begins with the overload.

@@ -24,7 +24,11 @@ def next_rung(seen: Mapping[int, float]) -> int | None:
 
 def rung_seconds(per_second: float | None) -> float:
     """How long a rung takes, by the throughput of the one before; None for the first."""
-    return RUNG_SECONDS if not per_second else min(LONGEST_RUNG, max(RUNG_SECONDS, RUNG_ANSWERS / per_second))
+    return (
+        RUNG_SECONDS
+        if not per_second
+        else min(LONGEST_RUNG, max(RUNG_SECONDS, RUNG_ANSWERS / per_second))
+    )
 
 
 def flattened(seen: Mapping[int, float]) -> bool:
@@ -49,7 +53,9 @@ def together(ladders: Iterable[Mapping[int, float]]) -> int:
     """
     seen = list(ladders)
     most = rung = max(map(knee, seen), default=1)
-    while rung > 1 and any(window_seconds(rung / max(one.values())) > LONGEST_WINDOW for one in seen):
+    while rung > 1 and any(
+        window_seconds(rung / max(one.values())) > LONGEST_WINDOW for one in seen
+    ):
         rung //= 2
     saturated = all(one.get(rung, max(one.values())) >= SPARED * max(one.values()) for one in seen)
     return rung if saturated else most
@@ -58,7 +64,10 @@ def together(ladders: Iterable[Mapping[int, float]]) -> int:
 def _knee(seen: Mapping[int, float]) -> int | None:
     for rung in sorted(seen):
         following = [above for above in (2 * rung, 4 * rung) if above <= MOST]
-        if following and all(above in seen and seen[rung] * (1 + _gain(seen[rung])) >= seen[above] for above in following):
+        if following and all(
+            above in seen and seen[rung] * (1 + _gain(seen[rung])) >= seen[above]
+            for above in following
+        ):
             return rung
     return None
 

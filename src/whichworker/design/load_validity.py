@@ -56,7 +56,11 @@ def reasons(seen: Seen) -> tuple[str, ...]:
 
 def unanswered(seen: Seen) -> str:
     """Not one right answer."""
-    return "" if seen.requests else "there was no right answer at all: look at the failures, then at the server"
+    return (
+        ""
+        if seen.requests
+        else "there was no right answer at all: look at the failures, then at the server"
+    )
 
 
 def unsent(seen: Seen) -> str:
@@ -122,7 +126,13 @@ def unlawful(seen: Seen) -> str:
     Not asked where answers were still awaited after the window: then what was in flight never settled.
     """
     mean = seen.mean_service_seconds
-    if seen.failures or seen.dropped or seen.requests < LEAST_FOR_LITTLE or not mean or seen.drained_seconds > MOST_DRAIN * seen.seconds:
+    if (
+        seen.failures
+        or seen.dropped
+        or seen.requests < LEAST_FOR_LITTLE
+        or not mean
+        or seen.drained_seconds > MOST_DRAIN * seen.seconds
+    ):
         return ""
     expected = seen.requests / seen.seconds * mean
     edge = seen.most_in_flight * (seen.service_p99_seconds or mean) / seen.seconds

@@ -34,16 +34,27 @@ def _clause(text: str) -> Clause:
         raise UsageError(f"not a clause of an objective: {text.strip()!r}", hint=HINT)
     if match[2]:
         share = units.parse_share(match[3])
-        return Clause(text=f"errors<{units.show_share(share)}".replace(" ", ""), share=_checked(share, text))
+        return Clause(
+            text=f"errors<{units.show_share(share)}".replace(" ", ""), share=_checked(share, text)
+        )
     share, seconds = 1 - float(match[1]) / 100, units.parse_duration(match[3])
     if seconds > LONGEST_SECONDS:
-        raise UsageError(f"{units.show_seconds(seconds)} are more than a minute: nobody waits so long", hint=HINT)
-    return Clause(text=f"p{match[1]}<{units.show_seconds(seconds)}".replace(" ", ""), share=_checked(share, text), seconds=seconds)
+        raise UsageError(
+            f"{units.show_seconds(seconds)} are more than a minute: nobody waits so long", hint=HINT
+        )
+    return Clause(
+        text=f"p{match[1]}<{units.show_seconds(seconds)}".replace(" ", ""),
+        share=_checked(share, text),
+        seconds=seconds,
+    )
 
 
 def _checked(share: float, text: str) -> float:
     if not LEAST_SHARE * 0.999 <= share < 1:
-        raise UsageError(f"{text.strip()!r} asks for what no run could show", hint="between p1 and p99.99, and errors from 0.01% on")
+        raise UsageError(
+            f"{text.strip()!r} asks for what no run could show",
+            hint="between p1 and p99.99, and errors from 0.01% on",
+        )
     return share
 
 
@@ -54,7 +65,14 @@ def derive(unloaded_seconds: float) -> Slo:
     """
     wanted = max(LEAST_SECONDS, TIMES_UNLOADED * unloaded_seconds)
     power = 10.0 ** math.floor(math.log10(wanted))
-    seconds = min(LONGEST_SECONDS, next(step * power for step in (1, 2, 5, 10) if step * power >= wanted * (1 - 1e-9)))
+    seconds = min(
+        LONGEST_SECONDS,
+        next(step * power for step in (1, 2, 5, 10) if step * power >= wanted * (1 - 1e-9)),
+    )
     said = f"nobody asked for one: ten times what one user waits ({units.show_seconds(unloaded_seconds)}), rounded up, at least 50 ms"
-    latency = Clause(text=f"p99<{units.show_seconds(seconds)}".replace(" ", ""), share=1 - DEFAULT_PERCENT / 100, seconds=seconds)
+    latency = Clause(
+        text=f"p99<{units.show_seconds(seconds)}".replace(" ", ""),
+        share=1 - DEFAULT_PERCENT / 100,
+        seconds=seconds,
+    )
     return Slo(clauses=(latency,), derived=said)

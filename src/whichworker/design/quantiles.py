@@ -29,7 +29,9 @@ def design_effect(exceedances: Sequence[int], totals: Sequence[int]) -> float | 
     return max(1.0, square / (len(slices) - 1))
 
 
-def rank_shares(count: int, q: float, phi: float, alpha: float = INTERVAL) -> tuple[float, float] | None:
+def rank_shares(
+    count: int, q: float, phi: float, alpha: float = INTERVAL
+) -> tuple[float, float] | None:
     """The shares of the ordered values between which the q-quantile lies with probability 1 - α; None where the sample is too small.
 
     On n = count/φ values: X(l) and X(u) with l = B⁻¹(α/2) and u = B⁻¹(1 - α/2) + 1, B binomial of n and q (David & Nagaraja 2003, §7.1).
@@ -37,7 +39,10 @@ def rank_shares(count: int, q: float, phi: float, alpha: float = INTERVAL) -> tu
     effective = math.floor(count / phi)
     if effective < 1:
         return None
-    low, high = binomial_quantile(alpha / 2, effective, q), binomial_quantile(1 - alpha / 2, effective, q) + 1
+    low, high = (
+        binomial_quantile(alpha / 2, effective, q),
+        binomial_quantile(1 - alpha / 2, effective, q) + 1,
+    )
     return (low / effective, high / effective) if low >= 1 and high <= effective else None
 
 

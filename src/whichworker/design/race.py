@@ -45,7 +45,13 @@ class Race:
         seed: int = 1,
     ) -> None:
         self.arms = tuple(arms)
-        self.twin_of, self.delta, self.alpha, self.claims, self.seed = twin_of, delta, alpha, claims, seed
+        self.twin_of, self.delta, self.alpha, self.claims, self.seed = (
+            twin_of,
+            delta,
+            alpha,
+            claims,
+            seed,
+        )
         self.failed: set[str] = set()
         self.dropped: list[str] = []
         self.rounds = 0
@@ -66,7 +72,11 @@ class Race:
     def listed(self) -> list[str]:
         """Arms with enough rounds to say anything about them."""
         counts = self._generations.counts
-        return [name for place, name in enumerate(self.arms) if name not in self.failed and counts[place] >= FIRST_DECISION]
+        return [
+            name
+            for place, name in enumerate(self.arms)
+            if name not in self.failed and counts[place] >= FIRST_DECISION
+        ]
 
     @property
     def picked(self) -> bool:
@@ -74,7 +84,9 @@ class Race:
         leader = self.leader()
         if leader is None or len(self.listed) < len(self.alive):
             return not self.alive
-        return all(self._verdict(leader, name) != "undetermined" for name in self.alive if name != leader)
+        return all(
+            self._verdict(leader, name) != "undetermined" for name in self.alive if name != leader
+        )
 
     def next_round(self) -> Round | None:
         """The next round, or None when nothing is left to decide."""
@@ -120,7 +132,11 @@ class Race:
 
     def leader(self) -> str | None:
         """The fastest of the arms alive, by the mean over its pairs with the others."""
-        alive = [self._places[name] for name in self.alive if self._generations.counts[self._places[name]]]
+        alive = [
+            self._places[name]
+            for name in self.alive
+            if self._generations.counts[self._places[name]]
+        ]
         if not alive:
             return None
         known = self._now()
@@ -141,7 +157,9 @@ class Race:
         for name in self.listed:
             place = self._places[name]
             mean, error = float(known.mean[place, at]), float(known.error[place, at])
-            half = error * evidence.student_quantile((1 + SHOWN) / 2, float(known.freedom[place, at]))
+            half = error * evidence.student_quantile(
+                (1 + SHOWN) / 2, float(known.freedom[place, at])
+            )
             shown[name] = (0.0, 0.0, 0.0) if name == leader else (mean, mean - half, mean + half)
         return shown
 
@@ -182,7 +200,9 @@ class Race:
         if known is None or not {first, second} <= set(self.alive) or not known.rounds[a, b]:
             return None
         behind = abs(float(known.mean[a, b]))
-        whole = rounds_needed(behind, *self._seen(a, b), contenders=len(self.arms), delta=self.delta, alpha=self.alpha)
+        whole = rounds_needed(
+            behind, *self._seen(a, b), contenders=len(self.arms), delta=self.delta, alpha=self.alpha
+        )
         more = max(1, math.ceil(whole - known.rounds[a, b]))
         return more if more <= forecast.FARTHEST_FORECAST else None
 
@@ -197,15 +217,30 @@ class Race:
             return [
                 name
                 for name in working
-                if name not in listed or any(self._verdict(name, other) == "undetermined" for other in working if other != name)
+                if name not in listed
+                or any(
+                    self._verdict(name, other) == "undetermined"
+                    for other in working
+                    if other != name
+                )
             ]
         return self.alive if not self.picked else self._unplaced()
 
     def _unplaced(self) -> list[str]:
         """The leader and those that have left without a claim: the pick is known, but not whether they are slower or tied."""
         leader = self.leader()
-        open_ = [name for name in self.dropped if name not in self.failed and leader and self._verdict(leader, name) == "undetermined"]
-        open_ = [name for name in open_ if not any(self._verdict(name, other) == "worse" for other in self.arms if other != name)]
+        open_ = [
+            name
+            for name in self.dropped
+            if name not in self.failed and leader and self._verdict(leader, name) == "undetermined"
+        ]
+        open_ = [
+            name
+            for name in open_
+            if not any(
+                self._verdict(name, other) == "worse" for other in self.arms if other != name
+            )
+        ]
         return [leader, *open_] if leader and open_ else []
 
     def _count_alone(self, heard: Iterable[Heard]) -> None:
@@ -230,7 +265,9 @@ class Race:
         met = (known.rounds[first, second] >= FIRST_DECISION) & (ran[first] | ran[second])
         first, second = first[met], second[met]
         mean, error = known.mean[first, second], known.error[first, second]
-        radius = error * evidence.critical_t(self._limit, known.freedom[first, second], known.units[first, second])
+        radius = error * evidence.critical_t(
+            self._limit, known.freedom[first, second], known.units[first, second]
+        )
         low = np.maximum(self._low[first, second], mean - radius)
         high = np.minimum(self._high[first, second], mean + radius)
         kept = low <= high  # an interval that contradicts those before it is left out
@@ -249,10 +286,18 @@ class Race:
         """Take out the arms that are claimed worse than one that is alive, or are not the best by more than δ."""
         if self.claims == "all":
             return
-        for name in [name for name in self.dropped if any(self._verdict(name, other) == "better" for other in self.alive)]:
+        for name in [
+            name
+            for name in self.dropped
+            if any(self._verdict(name, other) == "better" for other in self.alive)
+        ]:
             self.dropped.remove(name)
         for name in self.alive:
-            if any(self._verdict(name, other) == "worse" or self._behind(name, other) for other in self.alive if other != name):
+            if any(
+                self._verdict(name, other) == "worse" or self._behind(name, other)
+                for other in self.alive
+                if other != name
+            ):
                 self.dropped.append(name)
 
     def _behind(self, name: str, other: str) -> bool:
@@ -261,7 +306,9 @@ class Race:
         if known is None:
             return False
         ahead = float(known.mean[b, a])
-        return is_behind(ahead, *self._seen(a, b), contenders=len(self.arms), delta=self.delta, alpha=self.alpha)
+        return is_behind(
+            ahead, *self._seen(a, b), contenders=len(self.arms), delta=self.delta, alpha=self.alpha
+        )
 
     def _seen(self, a: int, b: int) -> tuple[float, int, float]:
         """The standard error of a pair, its rounds and its degrees of freedom."""
@@ -271,7 +318,9 @@ class Race:
 
     def _verdict(self, first: str, second: str) -> Verdict:
         a, b = self._places[first], self._places[second]
-        return pairs.verdict_of(float(self._low[a, b]), float(self._high[a, b]), math.log1p(self.delta))
+        return pairs.verdict_of(
+            float(self._low[a, b]), float(self._high[a, b]), math.log1p(self.delta)
+        )
 
     def _pair(self, a: int, b: int) -> Pair:
         known = self._now()

@@ -35,4 +35,6 @@ def describe(throughput: Mapping[int, float]) -> Scalability | None:
     lost = np.maximum(0.0, n * throughput[1] / x - 1)
     (sigma, kappa), _ = optimize.nnls(np.column_stack((n - 1, n * (n - 1))), lost)
     peak = math.sqrt((1 - sigma) / kappa) if kappa > 0 and sigma < 1 else None
-    return Scalability(one=throughput[1], contention=float(sigma), crosstalk=float(kappa), peak=peak)
+    return Scalability(
+        one=throughput[1], contention=float(sigma), crosstalk=float(kappa), peak=peak
+    )

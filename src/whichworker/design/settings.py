@@ -10,7 +10,9 @@ MOST = 4
 FEW_THREADS, MANY_THREADS = 2, 16
 
 
-def variants(knobs: Sequence[Knob], usual: Settings, cores: int, most_workers: int | None) -> list[Settings]:
+def variants(
+    knobs: Sequence[Knob], usual: Settings, cores: int, most_workers: int | None
+) -> list[Settings]:
     """Settings beside the usual ones, the most telling first, at most four; `most_workers` is what the memory holds (None: not known)."""
     known = {knob.name for knob in knobs}
     found: list[Settings] = []
@@ -28,7 +30,10 @@ def _candidates(known: set[str], usual: Settings, cores: int) -> Iterator[Settin
     if "preload" in known and int(usual.get("workers", 1)) > 1:
         yield {**usual, "preload": "yes"}
     if "workers" in known:
-        yield {**usual, "workers": 2 * cores + 1}  # what gunicorn's documentation suggests, and every blog repeats
+        yield {
+            **usual,
+            "workers": 2 * cores + 1,
+        }  # what gunicorn's documentation suggests, and every blog repeats
     if {"workers", "threads"} <= known:
         yield {**usual, "workers": cores + 1, "threads": FEW_THREADS}
         yield {**usual, "workers": cores, "threads": 1}

@@ -77,7 +77,11 @@ def skipped_turns(rates: Sequence[float]) -> int:
         mean = sum(rates[at : at + SKIPPED_TURNS]) / SKIPPED_TURNS
         if abs(mean - 1) <= SETTLED:
             return at
-    return SKIPPED_TURNS if len(rates) < 2 * SKIPPED_TURNS else min(MOST_SKIPPED_TURNS, len(rates) - SKIPPED_TURNS)
+    return (
+        SKIPPED_TURNS
+        if len(rates) < 2 * SKIPPED_TURNS
+        else min(MOST_SKIPPED_TURNS, len(rates) - SKIPPED_TURNS)
+    )
 
 
 def first_rung(per_second: float, most: int | None = None) -> int:
@@ -88,7 +92,9 @@ def first_rung(per_second: float, most: int | None = None) -> int:
     return min(rung, most or rung)
 
 
-def next_rung(ladder: Mapping[int, float], busy: float | None, most: int | None = None) -> int | None:
+def next_rung(
+    ladder: Mapping[int, float], busy: float | None, most: int | None = None
+) -> int | None:
     """The next number of connections to try; None if the top one saturates.
 
     It does where the server keeps its cores `busy` (the share of them; None: unknown), or where it brought hardly more than the rung below.
@@ -101,7 +107,9 @@ def next_rung(ladder: Mapping[int, float], busy: float | None, most: int | None 
     return 2 * top if 2 * top <= min(MOST_TRIED, most or MOST_TRIED) else None
 
 
-def together(wanted: Mapping[str, int], rates: Mapping[str, float], most: Mapping[str, int | None]) -> dict[str, int]:
+def together(
+    wanted: Mapping[str, int], rates: Mapping[str, float], most: Mapping[str, int | None]
+) -> dict[str, int]:
     """One number of connections for arms that are about as fast: the largest that one of them wants, up to what each can have.
 
     Identical arms may want different numbers by chance, and five times the connections can be worth 5 %: they would be told apart.

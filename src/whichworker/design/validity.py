@@ -27,7 +27,10 @@ def refusal(probes: Probes, tally: Tally, *, shared: bool) -> str:
         return f"others used {probes.foreign_share:.0%} of the cores"
     if not shared and tally.run_delay_seconds > MOST_FOREIGN * tally.seconds:
         return f"the generator waited for its core {tally.run_delay_seconds / tally.seconds:.0%} of the time"
-    if probes.upstream_lag_seconds is not None and probes.upstream_lag_seconds > MOST_UPSTREAM_LAG_SECONDS:
+    if (
+        probes.upstream_lag_seconds is not None
+        and probes.upstream_lag_seconds > MOST_UPSTREAM_LAG_SECONDS
+    ):
         return f"the upstream answered up to {probes.upstream_lag_seconds * 1000:.0f} ms late"
     return ""
 
@@ -41,22 +44,41 @@ def arm_fault(probes: Probes, tally: Tally, *, shared: bool) -> tuple[str, str] 
     if probes.listen_overflows:
         return "overflow", f"{probes.listen_overflows} connections overflowed the listen queue"
     if not shared and tally.cpu_seconds > MOST_GENERATOR * tally.seconds:
-        return "generator", f"the generator used {tally.cpu_seconds / tally.seconds:.0%} of its core: it was measured, not the server"
+        return (
+            "generator",
+            f"the generator used {tally.cpu_seconds / tally.seconds:.0%} of its core: it was measured, not the server",
+        )
     if probes.upstream_cpu_share is not None and probes.upstream_cpu_share > MOST_UPSTREAM_SHARE:
-        return "upstream", f"the upstream used {probes.upstream_cpu_share:.0%} of a core: it was measured, not the server"
+        return (
+            "upstream",
+            f"the upstream used {probes.upstream_cpu_share:.0%} of a core: it was measured, not the server",
+        )
     return None
 
 
 def too_fast(fastest_ns: int | None, minimum_seconds: float) -> tuple[str, str] | None:
     """An answer that came sooner than the work can be done, as a kind of failure and a sentence: the wrong route, or a wrong clock."""
-    if fastest_ns is None or not minimum_seconds or fastest_ns / 1e9 >= (1 - CLOCK_ALLOWANCE) * minimum_seconds:
+    if (
+        fastest_ns is None
+        or not minimum_seconds
+        or fastest_ns / 1e9 >= (1 - CLOCK_ALLOWANCE) * minimum_seconds
+    ):
         return None
     seen, least = units.show_seconds(fastest_ns / 1e9), units.show_seconds(minimum_seconds)
-    return "impossible", f"an answer came after {seen} where the work takes {least} at least: a wrong route or a wrong clock"
+    return (
+        "impossible",
+        f"an answer came after {seen} where the work takes {least} at least: a wrong route or a wrong clock",
+    )
 
 
 def shot_refusal(
-    probes: Probes, tally: Tally, lag_seconds: float | None, objective_seconds: float, *, shared: bool, spins: bool = False
+    probes: Probes,
+    tally: Tally,
+    lag_seconds: float | None,
+    objective_seconds: float,
+    *,
+    shared: bool,
+    spins: bool = False,
 ) -> str:
     """Why a window at a rate must be measured again, or an empty string: what makes any window doubtful, or a generator that was late.
 

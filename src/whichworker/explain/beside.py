@@ -26,7 +26,9 @@ PAUSE_SECONDS = 0.3
 """Without a pause a server in one thread would have no time for anybody else, and its latency would say how long was measured."""
 SETTLE_SECONDS = 0.3
 DEADLINE_SECONDS = 10.0
-KINDS: tuple[SituationName, ...] = tuple(kind for kind in get_args(SituationName) if kind != "alone")
+KINDS: tuple[SituationName, ...] = tuple(
+    kind for kind in get_args(SituationName) if kind != "alone"
+)
 
 
 def measure_blocking(scene: Scene, generator: Generator, window_seconds: float) -> Blocking:
@@ -34,9 +36,18 @@ def measure_blocking(scene: Scene, generator: Generator, window_seconds: float) 
     views: tuple[View, ...] = ("sync", "async") if scene.is_asgi else ("sync",)
     connections = connections_for(scene)
     situations = [_alone(scene, generator, window_seconds, connections)]
-    situations += [_beside(scene, generator, window_seconds, connections, view, kind) for view in views for kind in KINDS]
+    situations += [
+        _beside(scene, generator, window_seconds, connections, view, kind)
+        for view in views
+        for kind in KINDS
+    ]
     fast: View = "async" if scene.is_asgi else "sync"
-    return Blocking(fast_view=fast, rate_per_second=RATE_PER_SECOND, connections=connections, situations=tuple(situations))
+    return Blocking(
+        fast_view=fast,
+        rate_per_second=RATE_PER_SECOND,
+        connections=connections,
+        situations=tuple(situations),
+    )
 
 
 def connections_for(scene: Scene) -> int:
@@ -46,10 +57,19 @@ def connections_for(scene: Scene) -> int:
 
 
 def _alone(scene: Scene, generator: Generator, seconds: float, connections: int) -> Situation:
-    return _situation("alone", None, generator.run(_load(scene, seconds, connections), lambda *_: None), [])
+    return _situation(
+        "alone", None, generator.run(_load(scene, seconds, connections), lambda *_: None), []
+    )
 
 
-def _beside(scene: Scene, generator: Generator, seconds: float, connections: int, view: View, kind: SituationName) -> Situation:
+def _beside(
+    scene: Scene,
+    generator: Generator,
+    seconds: float,
+    connections: int,
+    view: View,
+    kind: SituationName,
+) -> Situation:
     path = f"/block{'-async' if view == 'async' else ''}/{kind}"
     with calling(scene, path) as calls:
         tally = generator.run(_load(scene, seconds, connections), lambda *_: None)
@@ -58,16 +78,33 @@ def _beside(scene: Scene, generator: Generator, seconds: float, connections: int
     return _situation(kind, view, tally, calls)
 
 
-def _situation(name: SituationName, view: View | None, tally: Tally, calls: list[Stay | str]) -> Situation:
+def _situation(
+    name: SituationName, view: View | None, tally: Tally, calls: list[Stay | str]
+) -> Situation:
     found = Histogram.from_hdr(tally.response or tally.service)
     whole = found.count and not tally.failures and not tally.dropped
     p50, p95, p99 = (found.supported_percentile(q) if whole else None for q in (0.5, 0.95, 0.99))
     stays = [call for call in calls if isinstance(call, Stay)]
     broken = [call for call in calls if isinstance(call, str)]
-    failures = (*tally.failures, *([Failure(kind="timeout", count=len(broken), sample=f"blocking call: {broken[0]}")] if broken else []))
+    failures = (
+        *tally.failures,
+        *(
+            [Failure(kind="timeout", count=len(broken), sample=f"blocking call: {broken[0]}")]
+            if broken
+            else []
+        ),
+    )
     mean = sum(stay.seconds for stay in stays) / len(stays) if stays else None
     return Situation(
-        name=name, view=view, requests=tally.requests, p50=p50, p95=p95, p99=p99, calls=len(stays), call_seconds=mean, failures=failures
+        name=name,
+        view=view,
+        requests=tally.requests,
+        p50=p50,
+        p95=p95,
+        p99=p99,
+        calls=len(stays),
+        call_seconds=mean,
+        failures=failures,
     )
 
 
@@ -75,7 +112,9 @@ def _load(scene: Scene, seconds: float, connections: int) -> Load:
     return Load(
         address=scene.run.address,
         host=scene.host,
-        requests=workload("json-async" if scene.is_asgi else "json", scene.bench.question.app.name).requests,
+        requests=workload(
+            "json-async" if scene.is_asgi else "json", scene.bench.question.app.name
+        ).requests,
         connections=connections,
         settle_seconds=SETTLE_SECONDS,
         window_seconds=seconds,
@@ -96,7 +135,11 @@ def calling(scene: Scene, path: str) -> Iterator[list[Stay | str]]:
         while not halt.is_set():
             try:
                 response = fetch(scene.run.address, asked, scene.host, DEADLINE_SECONDS)
-                calls.append(msgspec.json.decode(response.body, type=Stay) if response.status == 200 else f"status {response.status}")
+                calls.append(
+                    msgspec.json.decode(response.body, type=Stay)
+                    if response.status == 200
+                    else f"status {response.status}"
+                )
             except (OSError, FramingError) as error:
                 calls.append(f"{type(error).__name__}: {error}")
             halt.wait(PAUSE_SECONDS)

@@ -34,7 +34,10 @@ def explain(asked: ExplainRun, watch: ExplainWatch) -> ExplainResult:
 
     Raises UsageError for names and settings that cannot be used, before anything is built or started.
     """
-    began, started = time.monotonic(), datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    began, started = (
+        time.monotonic(),
+        datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
     question = ask(asked, watch)
     built, without = overlays.build(question, asked.cache, watch.note)
     arms: list[ExplainedArm] = [_out(question, record) for record in without]
@@ -57,7 +60,9 @@ def explain(asked: ExplainRun, watch: ExplainWatch) -> ExplainResult:
         seconds=time.monotonic() - began,
         finished=finished,
     )
-    return conclude(asked, question.budget, run, in_order(arms, [arm.name for arm in question.arms]))
+    return conclude(
+        asked, question.budget, run, in_order(arms, [arm.name for arm in question.arms])
+    )
 
 
 def ask(asked: ExplainRun, watch: ExplainWatch) -> Question:
@@ -71,18 +76,31 @@ def ask(asked: ExplainRun, watch: ExplainWatch) -> Question:
     arms: list[Arm] = []
     for name in chosen:
         watch.note(f"{asked.app} for {name}")
-        base = interpreters.find(name.python, environments.uv_path()) if name.python else interpreters.own_base()
+        base = (
+            interpreters.find(name.python, environments.uv_path())
+            if name.python
+            else interpreters.own_base()
+        )
         app = builtin.app(asked.app, interpreters.inspect(base).base, asked.cache)
         label = interpreters.inspect(app.python).short_version
         apps.setdefault(label, app)
         arms.append(small_arm(name, label))
     seconds = SECONDS_EACH[asked.quick] * len(arms)
-    return Question(apps=apps, workload=workload("json", asked.app), arms=names.number_copies(arms), budget=budget_of(seconds))
+    return Question(
+        apps=apps,
+        workload=workload("json", asked.app),
+        arms=names.number_copies(arms),
+        budget=budget_of(seconds),
+    )
 
 
-def conclude(asked: ExplainRun, budget: Budget, run: Run, arms: Sequence[ExplainedArm]) -> ExplainResult:
+def conclude(
+    asked: ExplainRun, budget: Budget, run: Run, arms: Sequence[ExplainedArm]
+) -> ExplainResult:
     """The result; invalid where nobody could be measured."""
-    reasons = () if any(arm.state == "measured" for arm in arms) else ("no worker could be measured",)
+    reasons = (
+        () if any(arm.state == "measured" for arm in arms) else ("no worker could be measured",)
+    )
     return ExplainResult(
         question=AskedExplain(
             workers=asked.workers,
@@ -103,7 +121,11 @@ def findings(asked: ExplainRun, budget: Budget, arms: Sequence[ExplainedArm]) ->
     """What is worth saying about the whole."""
     found = []
     for worker in asked.workers:
-        if (server := wanted(worker).server) != worker and server.endswith(f"-{worker}") and not _is_unique(worker):
+        if (
+            (server := wanted(worker).server) != worker
+            and server.endswith(f"-{worker}")
+            and not _is_unique(worker)
+        ):
             text = f"{worker} is taken for {server}: other servers have a class of that name, too"
             found.append(Finding(code="name-taken", severity="info", text=text))
     if budget.shared:
@@ -113,7 +135,9 @@ def findings(asked: ExplainRun, budget: Budget, arms: Sequence[ExplainedArm]) ->
         if is_noisy(arm):
             text = f"{arm.name}: its fast view was slow before anything ran beside it, so its latencies say little"
             hint = "run it again when nothing else uses the machine"
-            found.append(Finding(code="noisy", severity="warning", text=text, hint=hint, arm=arm.name))
+            found.append(
+                Finding(code="noisy", severity="warning", text=text, hint=hint, arm=arm.name)
+            )
         if short := [stair for stair in arm.staircase if stair.answered < stair.at_once]:
             text = f"{arm.name} left {short[0].at_once - short[0].answered} of {short[0].at_once} requests at once without a right answer"
             found.append(Finding(code="unanswered", severity="warning", text=text, arm=arm.name))
@@ -121,7 +145,13 @@ def findings(asked: ExplainRun, budget: Budget, arms: Sequence[ExplainedArm]) ->
             text = f"{arm.name} had {arm.limit_found} requests in flight, where {arm.limit_configured} are configured"
             found.append(Finding(code="limit-differs", severity="warning", text=text, arm=arm.name))
         found += [
-            Finding(code="not-measured", severity="warning", text=f"{arm.name}: {failure.kind}", evidence=failure.sample, arm=arm.name)
+            Finding(
+                code="not-measured",
+                severity="warning",
+                text=f"{arm.name}: {failure.kind}",
+                evidence=failure.sample,
+                arm=arm.name,
+            )
             for failure in arm.failures
         ]
     return found

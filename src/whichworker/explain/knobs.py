@@ -43,7 +43,10 @@ TURNED: dict[str, tuple[Turn, ...]] = {
     "granian-asgi-uvloop": (_RUNTIME,),
 }
 
-_NO_THREADS = ("threads", "it has no such knob: sync views get their threads from asgiref, one for each request")
+_NO_THREADS = (
+    "threads",
+    "it has no such knob: sync views get their threads from asgiref, one for each request",
+)
 _ONE_PROCESS = ("workers", "it has no such knob: one process is all there is")
 DECLARED: dict[str, tuple[tuple[str, str], ...]] = {
     "uvicorn": (_NO_THREADS,),
@@ -59,7 +62,10 @@ DECLARED: dict[str, tuple[tuple[str, str], ...]] = {
 
 def declared(server: str) -> tuple[KnobEffect, ...]:
     """What is only declared of a server."""
-    return tuple(KnobEffect(knob=knob, effect="declared", text=text) for knob, text in DECLARED.get(server, ()))
+    return tuple(
+        KnobEffect(knob=knob, effect="declared", text=text)
+        for knob, text in DECLARED.get(server, ())
+    )
 
 
 def at_once_for(limit: int | None) -> int:

@@ -61,5 +61,7 @@ def wanted(worker: str) -> names.Wanted:
 def small_arm(found: names.Wanted, label: str) -> Arm:
     """The arm on the interpreter of this label, small where nothing else was said; raises UsageError for settings it does not have."""
     arm = names.contender(found, label, cores=1)
-    small = {name: SMALL[name] for name in arm.settings if name in SMALL and name not in found.settings}
+    small = {
+        name: SMALL[name] for name in arm.settings if name in SMALL and name not in found.settings
+    }
     return msgspec.structs.replace(arm, settings={**arm.settings, **small})

@@ -40,8 +40,16 @@ class ExplainWatch(Protocol):
 class Portrait:
     """One arm as it is seen so far."""
 
-    def __init__(self, bench: Bench, generator: Generator, arm: Arm, lengths: Lengths, watch: ExplainWatch) -> None:
-        self.bench, self.generator, self.arm, self.lengths, self.watch = bench, generator, arm, lengths, watch
+    def __init__(
+        self, bench: Bench, generator: Generator, arm: Arm, lengths: Lengths, watch: ExplainWatch
+    ) -> None:
+        self.bench, self.generator, self.arm, self.lengths, self.watch = (
+            bench,
+            generator,
+            arm,
+            lengths,
+            watch,
+        )
         self.limit = table.load(arm.server).in_flight_limit(arm.settings)
         self.seen: dict[str, Any] = {}
         self.failures: list[Failure] = []
@@ -55,8 +63,13 @@ class Portrait:
             self._part("beside blocking calls", self._block)
             for turned in knobs.TURNED.get(self.arm.server, ()):
                 self._part(f"with {turned.knob}", functools.partial(self._turn, turned))
-            self._part("at a stop", lambda: self.seen.update(stop=ending(self.bench, self.arm, "stop")))
-            self._part("at a reload", lambda: self.seen.update(reload=ending(self.bench, self.arm, "reload")))
+            self._part(
+                "at a stop", lambda: self.seen.update(stop=ending(self.bench, self.arm, "stop"))
+            )
+            self._part(
+                "at a reload",
+                lambda: self.seen.update(reload=ending(self.bench, self.arm, "reload")),
+            )
         return self._finished()
 
     def _part(self, title: str, look: Callable[[], None]) -> None:
@@ -73,19 +86,27 @@ class Portrait:
             weights = weigh(scene, self.limit)
             self.seen.update(command=run.command, per_worker=weights.worker)
             self.seen.update(per_request=weights.request, per_request_async=weights.request_async)
-            self.seen.update(patched=patched_in(scene), overlap=overlap_inside(scene, self.lengths.repeats))
+            self.seen.update(
+                patched=patched_in(scene), overlap=overlap_inside(scene, self.lengths.repeats)
+            )
             stairs = climb(scene, "sync", self.limit)
-            self.seen.update(limit_found=limit_in(stairs), overlapped_most=most_in(stairs), staircase=stairs)
+            self.seen.update(
+                limit_found=limit_in(stairs), overlapped_most=most_in(stairs), staircase=stairs
+            )
             if scene.is_asgi:
                 upstairs = climb(scene, "async", self.limit)
-                self.seen.update(limit_found_async=limit_in(upstairs), overlapped_most_async=most_in(upstairs))
+                self.seen.update(
+                    limit_found_async=limit_in(upstairs), overlapped_most_async=most_in(upstairs)
+                )
                 self.seen.update(staircase=(*stairs, *upstairs))
             self.plain = stair(scene, "sync", knobs.at_once_for(self.limit))
 
     def _block(self) -> None:
         with running(self.bench, self.arm) as run:
             scene = Scene(self.bench, self.arm, run)
-            self.seen.update(blocking=measure_blocking(scene, self.generator, self.lengths.window_seconds))
+            self.seen.update(
+                blocking=measure_blocking(scene, self.generator, self.lengths.window_seconds)
+            )
 
     def _turn(self, turned: knobs.Turn) -> None:
         if self.plain is None:  # nothing to compare with

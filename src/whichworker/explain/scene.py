@@ -44,10 +44,22 @@ class Scene(Struct, frozen=True):
         return self.arm.interface == "asgi"
 
     def fire(
-        self, path: str, at_once: int, *, patience: float = PATIENCE_SECONDS, tick: Callable[[float], None] = lambda _: None
+        self,
+        path: str,
+        at_once: int,
+        *,
+        patience: float = PATIENCE_SECONDS,
+        tick: Callable[[float], None] = lambda _: None,
     ) -> Volley:
         """So many requests to a view at once; raises ServerFailed where the server ended meanwhile."""
-        volley = fire(self.run.address, request(path), self.host, at_once, deadline_seconds=patience, tick=tick)
+        volley = fire(
+            self.run.address,
+            request(path),
+            self.host,
+            at_once,
+            deadline_seconds=patience,
+            tick=tick,
+        )
         if volley.complaint and self.run.launch.ended():
             raise self.run.launch.failure("died", f"the server ended while it was asked for {path}")
         return volley
@@ -57,9 +69,13 @@ class Scene(Struct, frozen=True):
         try:
             response = fetch(self.run.address, request(path), self.host, PATIENCE_SECONDS)
         except (OSError, FramingError) as error:
-            raise ServerFailed("timeout", f"{path}: {error}", seen=self.run.launch.log_tail()) from error
+            raise ServerFailed(
+                "timeout", f"{path}: {error}", seen=self.run.launch.log_tail()
+            ) from error
         if response.status != 200:
-            raise ServerFailed("status", f"{path}: status {response.status}", seen=self.run.launch.log_tail())
+            raise ServerFailed(
+                "status", f"{path}: status {response.status}", seen=self.run.launch.log_tail()
+            )
         return json.loads(response.body)
 
     def threads(self) -> int:

@@ -35,7 +35,9 @@ def _overlap(arm: ExplainedArm) -> Sentence | None:
         text = f"Nothing bounded it: of {last.at_once} requests at once to a sync view {last.overlapped} were in it together"
         if (grown := last.threads - stairs[0].threads) >= last.overlapped // 2:
             text += f", each in a thread of its own ({stairs[0].threads} threads with one request, {last.threads} with {last.at_once})"
-        return Sentence(text=text + ".", number=last.overlapped if grown >= 0 else last.at_once, unit="requests")
+        return Sentence(
+            text=text + ".", number=last.overlapped if grown >= 0 else last.at_once, unit="requests"
+        )
     if arm.limit_found == 1:
         text = f"It works on one request at a time: of {last.at_once} sent at once, 1 was in the view and the others waited in line."
     else:
@@ -52,10 +54,14 @@ def _why(arm: ExplainedArm) -> str:
     return f", as many as its {slots} allow" if slots else ""
 
 
-def _compared(arm: ExplainedArm, name: SituationName, view: View) -> tuple[float, float, float] | None:
+def _compared(
+    arm: ExplainedArm, name: SituationName, view: View
+) -> tuple[float, float, float] | None:
     """The fast view's latency alone and beside these calls, and how long such a call lasts (seconds); None where one is missing."""
     blocking = arm.blocking
-    alone, beside = (blocking.situation("alone"), blocking.situation(name, view)) if blocking else (None, None)
+    alone, beside = (
+        (blocking.situation("alone"), blocking.situation(name, view)) if blocking else (None, None)
+    )
     if blocking is None or alone is None or beside is None:
         return None
     before, after = alone.at(blocking.telling), beside.at(blocking.telling)

@@ -42,9 +42,16 @@ def stair(scene: Scene, view: View, at_once: int, limit: int | None = None) -> S
     """So many requests at once, to a server that is declared to work on `limit` at the same time."""
     threads = [scene.threads()]
     seconds = wait_for(at_once, limit)
-    volley = scene.fire(path_of(view, seconds), at_once, patience=patience_for(at_once), tick=lambda _: threads.append(scene.threads()))
+    volley = scene.fire(
+        path_of(view, seconds),
+        at_once,
+        patience=patience_for(at_once),
+        tick=lambda _: threads.append(scene.threads()),
+    )
     if not volley.stays:
-        raise ServerFailed("timeout", f"of {at_once} requests at once none was answered: {volley.complaint}")
+        raise ServerFailed(
+            "timeout", f"of {at_once} requests at once none was answered: {volley.complaint}"
+        )
     return Stair(
         view=view,
         at_once=at_once,
@@ -58,7 +65,9 @@ def stair(scene: Scene, view: View, at_once: int, limit: int | None = None) -> S
 
 def patience_for(at_once: int) -> float:
     """Long enough for a server that takes the requests one by one."""
-    return PATIENCE_SECONDS + at_once * wait_for(at_once) if at_once <= MANY else 3 * PATIENCE_SECONDS
+    return (
+        PATIENCE_SECONDS + at_once * wait_for(at_once) if at_once <= MANY else 3 * PATIENCE_SECONDS
+    )
 
 
 def overlapped(volley: Volley) -> int:
@@ -98,7 +107,15 @@ def _look(scene: Scene, view: View, at_once: int, workers: list[int]) -> Look | 
     def tick(now: float) -> None:
         if not looks and now >= LOOK_AT * seconds:
             pss, uss = memory_of(workers) or (None, None)
-            looks.append(Look(in_flight=at_once, threads=threads.count(workers), workers=len(workers), pss_bytes=pss, uss_bytes=uss))
+            looks.append(
+                Look(
+                    in_flight=at_once,
+                    threads=threads.count(workers),
+                    workers=len(workers),
+                    pss_bytes=pss,
+                    uss_bytes=uss,
+                )
+            )
 
     volley = scene.fire(path_of(view, seconds), at_once, patience=patience_for(at_once), tick=tick)
     if not looks or not workers or not volley.stays:
@@ -122,5 +139,14 @@ def _per_request(low: Look | None, high: Look | None) -> PerRequest | None:
     if low is None or high is None or high.in_flight <= low.in_flight:
         return None
     more = high.in_flight - low.in_flight
-    uss = None if low.uss_bytes is None or high.uss_bytes is None else (high.uss_bytes - low.uss_bytes) / more
-    return PerRequest(low=low.in_flight, high=high.in_flight, threads=(high.threads - low.threads) / more, uss_bytes=uss)
+    uss = (
+        None
+        if low.uss_bytes is None or high.uss_bytes is None
+        else (high.uss_bytes - low.uss_bytes) / more
+    )
+    return PerRequest(
+        low=low.in_flight,
+        high=high.in_flight,
+        threads=(high.threads - low.threads) / more,
+        uss_bytes=uss,
+    )

@@ -75,7 +75,13 @@ class _Client:
 
 
 def fire(
-    address: Address, request: Request, host: str, at_once: int, *, deadline_seconds: float, tick: Callable[[float], None] = lambda _: None
+    address: Address,
+    request: Request,
+    host: str,
+    at_once: int,
+    *,
+    deadline_seconds: float,
+    tick: Callable[[float], None] = lambda _: None,
 ) -> Volley:
     """Send `at_once` requests together and wait for all answers; `tick` is called about every 20 ms with the seconds since the begin."""
     wire = encode_request(request, host)
@@ -93,7 +99,9 @@ def fire(
     return _volley(clients, time.monotonic() - began)
 
 
-def _converse(clients: Sequence[_Client], began: float, deadline_seconds: float, tick: Callable[[float], None]) -> None:
+def _converse(
+    clients: Sequence[_Client], began: float, deadline_seconds: float, tick: Callable[[float], None]
+) -> None:
     with selectors.DefaultSelector() as selector:
         for client in clients:
             selector.register(client.sock, selectors.EVENT_WRITE, client)
@@ -116,7 +124,9 @@ def _volley(clients: Sequence[_Client], seconds: float) -> Volley:
         if client.response is None:
             complaint = complaint or client.complaint or "no complete answer in time"
         elif client.response.status != 200:
-            complaint = complaint or f"status {client.response.status}: {client.response.body[:200]!r}"
+            complaint = (
+                complaint or f"status {client.response.status}: {client.response.body[:200]!r}"
+            )
         else:
             stays.append(msgspec.json.decode(client.response.body, type=Stay))
     return Volley(stays=tuple(stays), complaint=complaint, seconds=seconds)

@@ -50,11 +50,18 @@ def _arm(
 ) -> ArmResult:
     environment = journal.header().environments.get(arm.name)
     prepared = next((record for record in journal.of(Prepared) if record.arm == arm.name), None)
-    failures = tuple(failure for record in journal.of(Failed) if record.arm == arm.name for failure in record.failures)
+    failures = tuple(
+        failure
+        for record in journal.of(Failed)
+        if record.arm == arm.name
+        for failure in record.failures
+    )
     portraits = sliced.portraits.get(arm.name, [])
     measured = len(sliced.of(arm.name))
     state = _state(journal, arm.name, race)
-    low, high = places.get(arm.name, (None, None)) if state in ("ranked", "dropped") else (None, None)
+    low, high = (
+        places.get(arm.name, (None, None)) if state in ("ranked", "dropped") else (None, None)
+    )
     shown = portraits if state != "failed" else []
     return ArmResult(
         name=arm.name,
@@ -69,7 +76,9 @@ def _arm(
         rank_low=low,
         rank_high=high,
         throughput_per_second=_throughput(rate, sliced, arm.name) if state != "failed" else None,
-        cpu_seconds_per_request=sliced.cpu_seconds_per_request(arm.name) if state != "failed" else None,
+        cpu_seconds_per_request=sliced.cpu_seconds_per_request(arm.name)
+        if state != "failed"
+        else None,
         memory_bytes=_whole(middle_of(reading.probes.memory_bytes for reading in shown)),
         cold_start_seconds=prepared.cold_start_seconds if prepared and state != "failed" else None,
         latency_at_saturation_seconds=_latency(shown),
@@ -90,7 +99,11 @@ def versions(arm: Arm, environment: Environment) -> dict[str, str]:
     """The versions of what an arm's server is made of, and of the framework it serves."""
     wanted = [distribution(requirement) for requirement in arm.requirements]
     frameworks = ("django", "fastapi", "starlette", "flask", "litestar")
-    return {name: environment.packages[name] for name in (*wanted, *frameworks) if name in environment.packages}
+    return {
+        name: environment.packages[name]
+        for name in (*wanted, *frameworks)
+        if name in environment.packages
+    }
 
 
 def _state(journal: Journal, name: str, race: Race | None) -> ArmState:
@@ -111,7 +124,11 @@ def _ratio(logs: tuple[float, float, float] | None) -> Ratio | None:
     if logs is None:
         return None
     value, low, high = logs
-    ends = (math.exp(low), math.exp(high)) if math.isfinite(low) and math.isfinite(high) else (None, None)
+    ends = (
+        (math.exp(low), math.exp(high))
+        if math.isfinite(low) and math.isfinite(high)
+        else (None, None)
+    )
     return Ratio(value=math.exp(value), low=ends[0], high=ends[1], interval=PLAIN)
 
 
@@ -119,7 +136,11 @@ def _throughput(rate: float | None, sliced: Sliced, name: str) -> Estimate | Non
     """With Student's interval on the log scale over stretches of rounds: how much the speed of the machine changed meanwhile."""
     if rate is None:
         return None
-    logs = [math.log(one.throughput_per_second) for one in sliced.stretches(name) if one.throughput_per_second]
+    logs = [
+        math.log(one.throughput_per_second)
+        for one in sliced.stretches(name)
+        if one.throughput_per_second
+    ]
     interval = evidence.fixed_interval(logs, INTERVAL)
     if interval is None:
         return Estimate(value=rate, low=None, high=None)
@@ -134,7 +155,9 @@ def _latency(readings: Sequence[Reading]) -> SaturationLatency | None:
     merged = Histogram()
     for reading in readings:
         merged.merge(Histogram.from_hdr(reading.tally.service))
-    return SaturationLatency(p50=merged.supported_percentile(0.5), p99=merged.supported_percentile(0.99))
+    return SaturationLatency(
+        p50=merged.supported_percentile(0.5), p99=merged.supported_percentile(0.99)
+    )
 
 
 def _whole(value: float | None) -> int | None:

@@ -34,7 +34,9 @@ def _shared(question: Question, name: str, failure: Failure) -> Finding:
     fact, _, rest = failure.sample.partition("\n")
     text = f"{name} was right alone and wrong with {slots} at once: something is shared between requests that must not be ({fact})"
     hint = "keep what belongs to a request out of globals; until then one thread for each process (gunicorn-sync)"
-    return Finding(code="wrong-under-load", severity="error", arm=name, text=text, evidence=rest, hint=hint)
+    return Finding(
+        code="wrong-under-load", severity="error", arm=name, text=text, evidence=rest, hint=hint
+    )
 
 
 def _short(question: Question, name: str, failure: Failure) -> Finding:
@@ -42,14 +44,30 @@ def _short(question: Question, name: str, failure: Failure) -> Finding:
     if line:
         text = f"{name} was refused connections to the database under load: it works on {slots} at once, each with one of its own"
         hint = "fewer workers x threads than the database allows, or a pool (pgbouncer, psycopg's) in front of it"
-        return Finding(code="connections-refused", severity="error", arm=name, text=text, evidence=line, hint=hint)
+        return Finding(
+            code="connections-refused",
+            severity="error",
+            arm=name,
+            text=text,
+            evidence=line,
+            hint=hint,
+        )
     if line := _line(failure.sample, LOCKED):
         text = f"{name} found its SQLite database locked: one writer at a time, whatever the number of workers"
         hint = "one worker, WAL and a longer timeout, or another database"
-        return Finding(code="database-locked", severity="error", arm=name, text=text, evidence=line, hint=hint)
+        return Finding(
+            code="database-locked", severity="error", arm=name, text=text, evidence=line, hint=hint
+        )
     fact, _, rest = failure.sample.partition("\n")
     text = f"{name} answered right alone, and with an error when {slots} were given at once: {fact}"
-    return Finding(code="error-under-load", severity="error", arm=name, text=text, evidence=rest, hint="the app's own log says why")
+    return Finding(
+        code="error-under-load",
+        severity="error",
+        arm=name,
+        text=text,
+        evidence=rest,
+        hint="the app's own log says why",
+    )
 
 
 def _slots(question: Question, name: str) -> str:

@@ -23,7 +23,10 @@ def _facts(question: Question) -> Iterator[tuple[str, Found]]:
     for interface in ("wsgi", "asgi"):
         target = app.wsgi if interface == "wsgi" else app.asgi
         if target:
-            yield interface, Found(value=target, origin="made for the race" if app.shim else found_at)
+            yield (
+                interface,
+                Found(value=target, origin="made for the race" if app.shim else found_at),
+            )
     yield "interpreter", Found(value=app.python, origin=app.origin.get("python", ""))
     if app.framework:
         yield "framework", Found(value=app.framework, origin="its class, imported")
@@ -33,8 +36,17 @@ def _facts(question: Question) -> Iterator[tuple[str, Found]]:
         yield "environment file", Found(value=app.environment_file, origin="--env-file")
     yield "host", Found(value=app.host, origin=app.origin.get("host", "default"))
     for name, _ in app.headers:
-        yield f"header {name}", Found(value="sent with every request", origin=app.origin.get("headers", ""))
+        yield (
+            f"header {name}",
+            Found(value="sent with every request", origin=app.origin.get("headers", "")),
+        )
     for title, values in (("databases", app.databases), ("caches", app.caches)):
         if values:
             yield title, Found(value=", ".join(values), origin="settings")
-    yield "requests", Found(value=", ".join(request.title for request in question.workload.requests), origin=question.workload.title)
+    yield (
+        "requests",
+        Found(
+            value=", ".join(request.title for request in question.workload.requests),
+            origin=question.workload.title,
+        ),
+    )

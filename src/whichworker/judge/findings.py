@@ -18,14 +18,22 @@ from whichworker.store.journal import Journal
 from whichworker.store.records import Failed, Left, Noted, Prepared, Settled, Slice, Window
 
 
-def run_findings(journal: Journal, twin: Twin | None, validity: Validity, sliced: Sliced) -> Iterator[Finding]:
+def run_findings(
+    journal: Journal, twin: Twin | None, validity: Validity, sliced: Sliced
+) -> Iterator[Finding]:
     """Of the run as a whole, of arms that failed, and of launches."""
     header = journal.header()
     yield from (record.finding for record in journal.of(Noted))
     for record in journal.of(Failed):
         if record.arm == TWIN and twin is not None:
             text = f"the twin of {twin.arm} failed, so from there on nothing told whether the machine was even-handed"
-            yield Finding(code="twin-failed", severity="warning", arm=twin.arm, text=text, evidence=record.failures[0].sample)
+            yield Finding(
+                code="twin-failed",
+                severity="warning",
+                arm=twin.arm,
+                text=text,
+                evidence=record.failures[0].sample,
+            )
             continue
         for failure in record.failures:
             yield _failure(record, failure)
@@ -35,7 +43,9 @@ def run_findings(journal: Journal, twin: Twin | None, validity: Validity, sliced
     if twin is not None and twin.blocks < FIRST_DECISION and validity.state == "valid":
         text = f"the twin of {twin.arm} had {twin.blocks} rounds only, too few to show that this machine is even-handed"
         yield Finding(code="twin-short", severity="warning", text=text)
-    repeats = sum(record.reading.repeats for record in journal.of(Window)) + sum(bool(record.refused) for record in journal.of(Slice))
+    repeats = sum(record.reading.repeats for record in journal.of(Window)) + sum(
+        bool(record.refused) for record in journal.of(Slice)
+    )
     if repeats:
         text = f"{repeats} samples were taken again because other processes used the cores"
         yield Finding(code="windows-refused", severity="info", text=text)
@@ -46,10 +56,18 @@ def _launch_findings(journal: Journal, sliced: Sliced, twin_of: str) -> Iterator
     """What was found out about launches, once for each arm, with how many of its launches (and of its twin's) it is true of."""
     found: dict[tuple[str, str], list[Finding]] = {}
     for record in journal.records:
-        told = record.reading.findings if isinstance(record, Window) else record.findings if isinstance(record, Left) else ()
+        told = (
+            record.reading.findings
+            if isinstance(record, Window)
+            else record.findings
+            if isinstance(record, Left)
+            else ()
+        )
         for finding in told:
             assert isinstance(record, Window | Left)
-            found.setdefault((twin_of if record.arm == TWIN else record.arm, finding.code), []).append(finding)
+            found.setdefault(
+                (twin_of if record.arm == TWIN else record.arm, finding.code), []
+            ).append(finding)
     for (name, _), findings in found.items():
         if name:
             text = f"{name}: {findings[-1].text} (in {len(findings)} of {max(len(findings), sliced.launches.get(name, 0))} launches)"
@@ -61,7 +79,14 @@ def _failure(record: Failed, failure: Failure) -> Finding:
     code = f"arm-{'refused' if record.refused else failure.kind}"
     hint = "name a path that answers 200: --workload /path" if failure.kind == "status" else ""
     severity: Severity = "info" if record.refused else "error"
-    return Finding(code=code, severity=severity, arm=record.arm, text=f"{record.arm}: {fact}", evidence=rest, hint=hint)
+    return Finding(
+        code=code,
+        severity=severity,
+        arm=record.arm,
+        text=f"{record.arm}: {fact}",
+        evidence=rest,
+        hint=hint,
+    )
 
 
 def _settled_findings(journal: Journal) -> Iterator[Finding]:

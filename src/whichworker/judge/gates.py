@@ -21,7 +21,12 @@ THROWN_OUT = {
     "upstream": "upstream CPU",
 }
 """The gate that a window did not pass, by the kind of failure for which it was thrown out."""
-LIMITS = {WRONG: 0.0, OVERFLOWS: 0.0, "generator CPU": validity.MOST_GENERATOR, "upstream CPU": validity.MOST_UPSTREAM_SHARE}
+LIMITS = {
+    WRONG: 0.0,
+    OVERFLOWS: 0.0,
+    "generator CPU": validity.MOST_GENERATOR,
+    "upstream CPU": validity.MOST_UPSTREAM_SHARE,
+}
 
 
 def gates_of(
@@ -47,7 +52,11 @@ def gates_of(
         return
     tallies = [reading.tally for reading in readings]
     known = {THROWN_OUT[failure.kind] for failure in failures if failure.kind in THROWN_OUT}
-    yield from (gate for gate in _closed(workload, readings, tallies, shared=shared) if gate.name not in known)
+    yield from (
+        gate
+        for gate in _closed(workload, readings, tallies, shared=shared)
+        if gate.name not in known
+    )
     refused, windows = tried
     yield _most("windows refused", validity.MOST_REFUSED, refused / windows if windows else 0.0)
     if prepared is not None and 1 in prepared.ladder and not flattened(prepared.ladder):
@@ -61,15 +70,34 @@ def _thrown_out(failures: Sequence[Failure]) -> Iterator[Gate]:
     """Gates that a window did not pass, and was thrown out for."""
     for name in dict.fromkeys(THROWN_OUT.values()):
         if of := [failure for failure in failures if THROWN_OUT.get(failure.kind) == name]:
-            yield Gate(name=name, limit=LIMITS[name], seen=None if LIMITS[name] else sum(failure.count for failure in of), passed=False)
+            yield Gate(
+                name=name,
+                limit=LIMITS[name],
+                seen=None if LIMITS[name] else sum(failure.count for failure in of),
+                passed=False,
+            )
 
 
-def _closed(workload: Workload, readings: Sequence[Reading], tallies: Sequence[Tally], *, shared: bool) -> Iterator[Gate]:
+def _closed(
+    workload: Workload, readings: Sequence[Reading], tallies: Sequence[Tally], *, shared: bool
+) -> Iterator[Gate]:
     yield _most(WRONG, 0, sum(failure.count for tally in tallies for failure in tally.failures))
     if not shared:
-        yield _most("generator CPU", validity.MOST_GENERATOR, max(tally.cpu_seconds / tally.seconds for tally in tallies))
-        yield _most("generator run delay", validity.MOST_FOREIGN, max(tally.run_delay_seconds / tally.seconds for tally in tallies))
-    yield _most("foreign CPU", validity.MOST_FOREIGN, _worst(reading.probes.foreign_share for reading in readings))
+        yield _most(
+            "generator CPU",
+            validity.MOST_GENERATOR,
+            max(tally.cpu_seconds / tally.seconds for tally in tallies),
+        )
+        yield _most(
+            "generator run delay",
+            validity.MOST_FOREIGN,
+            max(tally.run_delay_seconds / tally.seconds for tally in tallies),
+        )
+    yield _most(
+        "foreign CPU",
+        validity.MOST_FOREIGN,
+        _worst(reading.probes.foreign_share for reading in readings),
+    )
     yield _most("Little's law", load_validity.MOST_LITTLE, max(map(little, tallies)))
     yield _most(OVERFLOWS, 0, max(reading.probes.listen_overflows for reading in readings))
     yield _most("retransmits", 0, max(reading.probes.retransmits for reading in readings))
@@ -86,7 +114,12 @@ def _open(sought: Sought, shots: Sequence[Shot]) -> Iterator[Gate]:
     confirmed = [shot.sent_share for shot in shots if shot.phase == "confirm"]
     if confirmed:
         least = min(confirmed)
-        yield Gate(name="sent of what was due", limit=load_validity.LEAST_SENT, seen=least, passed=least >= load_validity.LEAST_SENT)
+        yield Gate(
+            name="sent of what was due",
+            limit=load_validity.LEAST_SENT,
+            seen=least,
+            passed=least >= load_validity.LEAST_SENT,
+        )
     if shortest:
         yield _most("stalls of the machine", shortest / STALLS_OF_OBJECTIVE, sought.stall_seconds)
 

@@ -21,7 +21,9 @@ NAMED = 3
 def verdict_of(race: Race | None, sliced: Sliced, validity: Validity) -> RaceVerdict:
     """The verdict, with its headline."""
     if validity.state == "invalid":
-        return RaceVerdict(state="invalid", headline="No verdict: this run cannot be trusted", leader=None)
+        return RaceVerdict(
+            state="invalid", headline="No verdict: this run cannot be trusted", leader=None
+        )
     leader = race.leader() if race else None
     if race is None or leader is None or not race.listed:
         return _too_short(race, sliced)
@@ -29,21 +31,32 @@ def verdict_of(race: Race | None, sliced: Sliced, validity: Validity) -> RaceVer
     open_: list[str] = []
     behind: list[str] = []
     passed: list[str] = []
-    slower = {pair.second if pair.verdict == "better" else pair.first for pair in race.pairs() if pair.verdict in ("better", "worse")}
+    slower = {
+        pair.second if pair.verdict == "better" else pair.first
+        for pair in race.pairs()
+        if pair.verdict in ("better", "worse")
+    }
     for pair in race.pairs():
         if leader in (pair.first, pair.second):
             other = pair.second if pair.first == leader else pair.first
             if pair.verdict == "tie":
                 tied.append(other)
             elif pair.verdict != "undetermined" or (other in race.dropped and other in slower):
-                behind.append(other)  # claimed worse than the leader, or than another arm that was ahead of it
+                behind.append(
+                    other
+                )  # claimed worse than the leader, or than another arm that was ahead of it
             else:
                 (passed if other in race.dropped else open_).append(other)
     if short := [name for name in race.alive if name not in race.listed]:
         text = f"Not decided: the time ended before {_listed(short)} had {FIRST_DECISION} rounds; give it more with --time"
         others = (*open_, *(name for name in short if name != leader))
         return RaceVerdict(
-            state="undecided", headline=text, leader=leader, tied_with=tuple(tied), undecided_against=others, not_better=tuple(passed)
+            state="undecided",
+            headline=text,
+            leader=leader,
+            tied_with=tuple(tied),
+            undecided_against=others,
+            not_better=tuple(passed),
         )
     if open_:
         rounds = rounds_to_decide(race)
@@ -60,7 +73,13 @@ def verdict_of(race: Race | None, sliced: Sliced, validity: Validity) -> RaceVer
     if tied:
         verb = "is" if len(tied) == 1 else "are"
         text = f"Tied: {_listed(tied)} {verb} within {race.delta:.0%} of {leader}, which leads. Take the cheapest."
-        return RaceVerdict(state="tied", headline=text, leader=leader, tied_with=tuple(tied), not_better=tuple(passed))
+        return RaceVerdict(
+            state="tied",
+            headline=text,
+            leader=leader,
+            tied_with=tuple(tied),
+            not_better=tuple(passed),
+        )
     text = _leads(leader, behind, passed, race.delta) if passed else _clear(leader, behind)
     return RaceVerdict(state="clear", headline=text, leader=leader, not_better=tuple(passed))
 
@@ -69,7 +88,11 @@ def _too_short(race: Race | None, sliced: Sliced) -> RaceVerdict:
     """There was time for less than the rounds that a rank takes."""
     rounds = FIRST_DECISION - (race.rounds if race else 0)
     seconds = rounds * seconds_of_a_round(sliced) or None
-    few = f"about {units.show_about(seconds)} more would do" if seconds else "give it more with --time"
+    few = (
+        f"about {units.show_about(seconds)} more would do"
+        if seconds
+        else "give it more with --time"
+    )
     text = f"Not decided: the time ended before any server setup had {FIRST_DECISION} rounds; {few}"
     return RaceVerdict(state="undecided", headline=text, seconds_to_decide=seconds)
 
@@ -81,7 +104,10 @@ def rounds_to_decide(race: Race) -> int | None:
     for pair in race.pairs():
         names = {pair.first, pair.second}
         if pair.verdict == "undetermined" and leader in names and not names & {*race.dropped}:
-            either = race.rounds_to_decide(pair.first, pair.second), race.rounds_to_pick(pair.first, pair.second)
+            either = (
+                race.rounds_to_decide(pair.first, pair.second),
+                race.rounds_to_pick(pair.first, pair.second),
+            )
             waits.append(min((wait for wait in either if wait is not None), default=None))
     known = [wait for wait in waits if wait is not None]
     return max(known) if known and len(known) == len(waits) else None
@@ -96,7 +122,9 @@ def seconds_of_a_round(sliced: Sliced) -> float:
 def _clear(leader: str, behind: Sequence[str]) -> str:
     if not behind:
         return f"{leader} is the only server setup that could be measured"
-    others = "the other server setup" if len(behind) == 1 else f"all {len(behind)} other server setups"
+    others = (
+        "the other server setup" if len(behind) == 1 else f"all {len(behind)} other server setups"
+    )
     return f"Clear winner: {leader} is faster than {others}"
 
 
@@ -108,7 +136,11 @@ def _leads(leader: str, behind: Sequence[str], passed: Sequence[str], delta: flo
 
 
 def _undecided(leader: str, others: Sequence[str], seconds: float | None) -> str:
-    few = f"about {units.show_about(seconds)} more would decide" if seconds else "more time than is sensible would be needed"
+    few = (
+        f"about {units.show_about(seconds)} more would decide"
+        if seconds
+        else "more time than is sensible would be needed"
+    )
     return f"Not decided between {leader} and {_listed(others)}: {few}"
 
 

@@ -32,7 +32,9 @@ def race_seconds(question: Question) -> float:
 
 def places_of(question: Question) -> int:
     """How many finalists there is time for."""
-    return min(FINALISTS, max(1, int((question.budget.seconds - race_seconds(question)) / SECONDS_EACH)))
+    return min(
+        FINALISTS, max(1, int((question.budget.seconds - race_seconds(question)) / SECONDS_EACH))
+    )
 
 
 def patience(question: Question, finalists: int) -> float:
@@ -43,24 +45,43 @@ def patience(question: Question, finalists: int) -> float:
 
 def blind(slo: Slo, stall_seconds: float | None) -> bool:
     """Whether this machine stalls too long by itself to certify this objective."""
-    return stall_seconds is not None and bool(slo.shortest_seconds) and STALLS_OF_OBJECTIVE * stall_seconds > slo.shortest_seconds
+    return (
+        stall_seconds is not None
+        and bool(slo.shortest_seconds)
+        and STALLS_OF_OBJECTIVE * stall_seconds > slo.shortest_seconds
+    )
 
 
 def hunts_of(question: Question, sought: Sought, journal: Journal) -> dict[str, Hunt]:
     """The finalists' hunts as the journal left them, those that broke left out; of another version's, what this one asks, too."""
     each = sought.patience or patience(question, len(sought.finalists))
     hunts = {
-        name: Hunt(sought.slo, sought.throughput[name], seed=question.seed + at, rate=question.rate, patience=each)
+        name: Hunt(
+            sought.slo,
+            sought.throughput[name],
+            seed=question.seed + at,
+            rate=question.rate,
+            patience=each,
+        )
         for at, name in enumerate(sought.finalists)
     }
     for record in journal.of(Shot):
         if record.refused:
             continue
-        wanted, shot = hunts[record.arm].next_shot(), shot_of(record)  # asking begins what comes next
+        wanted, shot = (
+            hunts[record.arm].next_shot(),
+            shot_of(record),
+        )  # asking begins what comes next
         tested = shot.phase in ("confirm", "holds")
-        if wanted is not None and wanted.phase == shot.phase and not (tested and not math.isclose(wanted.rate, shot.rate, rel_tol=1e-6)):
+        if (
+            wanted is not None
+            and wanted.phase == shot.phase
+            and not (tested and not math.isclose(wanted.rate, shot.rate, rel_tol=1e-6))
+        ):
             hunts[record.arm].take(shot, seen_of(record))
-    gone = {record.arm for record in journal.of(Unsought) if record.phase not in ("curve", "recovery")}
+    gone = {
+        record.arm for record in journal.of(Unsought) if record.phase not in ("curve", "recovery")
+    }
     return {name: found for name, found in hunts.items() if name not in gone}
 
 
@@ -77,4 +98,8 @@ def seen_of(record: Shot) -> Seen:
 
 def first_failure(failures: tuple[Failure, ...]) -> str:
     """The first of some failures in a line."""
-    return f"{failures[0].kind}: {failures[0].sample.splitlines()[0]}" if failures and failures[0].sample else ""
+    return (
+        f"{failures[0].kind}: {failures[0].sample.splitlines()[0]}"
+        if failures and failures[0].sample
+        else ""
+    )

@@ -65,7 +65,9 @@ class Passports:
 
     def attribution(self, arm: Arm) -> Attribution | None:
         """Why this arm is not faster; of refused windows where there are no others."""
-        readings = self.sliced.portraits.get(arm.name) or [one.reading for one in self.windows if one.arm == arm.name]
+        readings = self.sliced.portraits.get(arm.name) or [
+            one.reading for one in self.windows if one.arm == arm.name
+        ]
         seen = probed(readings)
         prepared = self.prepared.get(arm.name)
         if seen is None or prepared is None:
@@ -94,29 +96,53 @@ class Passports:
         for name, record in self.prepared.items():
             if not record.steady:
                 after = f"{record.warm_up_seconds or 0.0:.2g} s after its start"
-                text = f"{name} had not become steady {after}: its numbers hold for such a launch only"
+                text = (
+                    f"{name} had not become steady {after}: its numbers hold for such a launch only"
+                )
                 yield Finding(code="no-steady-state", severity="warning", arm=name, text=text)
         for name in self.prepared:
             yield from _drift(name, self.sliced.at_one_speed(name))
             limited = self.attribution(self.question.arm(name))
             if limited is not None and limited.cause == "load-limited":
                 text = f"{name} did all that the load asked for: {limited.evidence[0]}"
-                yield Finding(code="load-limited", severity="warning", arm=name, text=text, hint="--connections asks for more")
+                yield Finding(
+                    code="load-limited",
+                    severity="warning",
+                    arm=name,
+                    text=text,
+                    hint="--connections asks for more",
+                )
 
     def _profile(self, name: str) -> Profile | None:
         record = self.profiles.get(name)
         if record is None:
             return None
-        hot = tuple(Hot(function=function, share=share) for function, share in record.functions.items())
-        lag = dict(zip(("p50", "p99"), record.loop_lag_seconds, strict=True)) if record.loop_lag_seconds else None
-        return Profile(samples=record.samples, functions=hot, lock_share=record.lock_share, loop_lag_seconds=lag)
+        hot = tuple(
+            Hot(function=function, share=share) for function, share in record.functions.items()
+        )
+        lag = (
+            dict(zip(("p50", "p99"), record.loop_lag_seconds, strict=True))
+            if record.loop_lag_seconds
+            else None
+        )
+        return Profile(
+            samples=record.samples,
+            functions=hot,
+            lock_share=record.lock_share,
+            loop_lag_seconds=lag,
+        )
 
 
 def _scaling(prepared: Prepared) -> Scaling | None:
     found = describe(prepared.ladder)
     if found is None:
         return None
-    return Scaling(one_per_second=found.one, contention=found.contention, crosstalk=found.crosstalk, peak_connections=found.peak)
+    return Scaling(
+        one_per_second=found.one,
+        contention=found.contention,
+        crosstalk=found.crosstalk,
+        peak_connections=found.peak,
+    )
 
 
 def _drift(name: str, logs: Sequence[float]) -> Iterator[Finding]:
@@ -125,5 +151,9 @@ def _drift(name: str, logs: Sequence[float]) -> Iterator[Finding]:
     if error and abs(slope) > DRIFT_ERRORS * error and abs(whole) > LEAST_DRIFT:
         text = f"{name} became {abs(math.expm1(whole)):.0%} {'faster' if slope > 0 else 'slower'} from the first rounds to the last"
         yield Finding(
-            code="drift", severity="warning", arm=name, text=text, hint="is something filling up, such as a table, a cache or a disk?"
+            code="drift",
+            severity="warning",
+            arm=name,
+            text=text,
+            hint="is something filling up, such as a table, a cache or a disk?",
         )

@@ -19,10 +19,16 @@ def probed(readings: Sequence[Reading]) -> ArmProbes | None:
 
     return ArmProbes(
         cpu_cores=middle(lambda one: _over(one.probes.server_cpu_seconds, one.probes.seconds)),
-        system_share=middle(lambda one: _over(one.probes.server_system_seconds, one.probes.server_cpu_seconds)),
+        system_share=middle(
+            lambda one: _over(one.probes.server_system_seconds, one.probes.server_cpu_seconds)
+        ),
         run_delay_cores=middle(lambda one: _over(one.probes.run_delay_seconds, one.probes.seconds)),
-        voluntary_switches_per_request=middle(lambda one: _per_request(one, one.probes.voluntary_switches)),
-        involuntary_switches_per_request=middle(lambda one: _per_request(one, one.probes.involuntary_switches)),
+        voluntary_switches_per_request=middle(
+            lambda one: _per_request(one, one.probes.voluntary_switches)
+        ),
+        involuntary_switches_per_request=middle(
+            lambda one: _per_request(one, one.probes.involuntary_switches)
+        ),
         processes=middle(lambda one: one.probes.processes),
         threads=middle(lambda one: one.probes.threads),
         uss_bytes=middle(lambda one: one.probes.uss_bytes),
@@ -31,8 +37,12 @@ def probed(readings: Sequence[Reading]) -> ArmProbes | None:
         retransmits=middle(lambda one: one.probes.retransmits),
         steal_share=middle(lambda one: one.probes.steal_share),
         foreign_share=middle(lambda one: one.probes.foreign_share),
-        generator_cores=middle(lambda one: _over(one.probes.generator_cpu_seconds, one.probes.seconds)),
-        generator_lag_share=middle(lambda one: _over(one.tally.run_delay_seconds, one.tally.seconds)),
+        generator_cores=middle(
+            lambda one: _over(one.probes.generator_cpu_seconds, one.probes.seconds)
+        ),
+        generator_lag_share=middle(
+            lambda one: _over(one.tally.run_delay_seconds, one.tally.seconds)
+        ),
     )
 
 

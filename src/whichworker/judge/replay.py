@@ -31,7 +31,11 @@ def replay(question: Question, settled: Settled, journal: Journal) -> Race:
         if isinstance(record, Slice):
             current += [] if record.refused else [heard(record)]
         elif isinstance(record, Window):
-            current += [] if record.reading.refused or record.block == PORTRAIT else [_heard_of_window(record, len(current))]
+            current += (
+                []
+                if record.reading.refused or record.block == PORTRAIT
+                else [_heard_of_window(record, len(current))]
+            )
         elif isinstance(record, Failed) and record.block is not None:
             race.fail(record.arm)
         elif isinstance(record, RoundEnd | BlockEnd):

@@ -58,7 +58,10 @@ class SecondStage:
         slo, stall = self.sought.slo, self.sought.stall_seconds
         if slo.derived:
             yield Finding(
-                code="slo-derived", severity="info", text=f"the objective is {slo.text}: {slo.derived}", hint="--slo says your own"
+                code="slo-derived",
+                severity="info",
+                text=f"the objective is {slo.text}: {slo.derived}",
+                hint="--slo says your own",
             )
         if stall is not None and blind(slo, stall):
             text = f"this machine stalls for {units.show_seconds(stall)} by itself (p99): it cannot certify {slo.text}"
@@ -75,22 +78,46 @@ class SecondStage:
         if hunt.search.hopeless and len(hunt.search.seen) >= LEAST_PROBES:
             lowest = min(seen.rate for seen in hunt.search.seen)
             text = f"{name} misses {hunt.search.binding()} at every rate that was tried, down to {units.show_rate(lowest)}/s"
-            yield Finding(code="capacity-none", severity="warning", arm=name, text=text, hint="an objective that allows more")
+            yield Finding(
+                code="capacity-none",
+                severity="warning",
+                arm=name,
+                text=text,
+                hint="an objective that allows more",
+            )
         elif hunt.found is None:
             text = f"the time ended before the capacity of {name} was known"
-            yield Finding(code="capacity-short", severity="warning", arm=name, text=text, hint="more --time")
+            yield Finding(
+                code="capacity-short", severity="warning", arm=name, text=text, hint="more --time"
+            )
         elif hunt.certified is None:
             begun = hunt.confirmation
-            needed = max(begun.least, *(begun.needed(clause) for clause in range(len(hunt.slo.clauses)))) if begun else 0.0
-            why = f"about {needed:,.0f} requests in a row must keep the objective" if begun else "the time ended in the search"
+            needed = (
+                max(begun.least, *(begun.needed(clause) for clause in range(len(hunt.slo.clauses))))
+                if begun
+                else 0.0
+            )
+            why = (
+                f"about {needed:,.0f} requests in a row must keep the objective"
+                if begun
+                else "the time ended in the search"
+            )
             text = f"no rate of {name} could be certified: {why}"
             hint = "more --time, or an objective that allows more"
-            yield Finding(code="capacity-uncertified", severity="warning", arm=name, text=text, hint=hint)
+            yield Finding(
+                code="capacity-uncertified", severity="warning", arm=name, text=text, hint=hint
+            )
         asked = self.of(name)
         refused = sum(bool(shot.refused) for shot in asked)
         if reason := session_refusal(refused, len(asked)):
             text = f"the capacity of {name} is doubtful: {reason}"
-            yield Finding(code="capacity-doubtful", severity="warning", arm=name, text=text, hint="end what else runs here")
+            yield Finding(
+                code="capacity-doubtful",
+                severity="warning",
+                arm=name,
+                text=text,
+                hint="end what else runs here",
+            )
         yield from _growing(name, asked)
 
     def _unasked(self) -> Iterator[Finding]:
@@ -103,18 +130,29 @@ class SecondStage:
         elif self.question.rate is not None:
             why = f"no arm that was ranked in time does more than {units.show_rate(self.question.rate)}/s when flooded"
         hint = "more --time, or a lower rate"
-        yield Finding(code="capacity-not-sought", severity="warning", text=f"no capacity was sought: {why}", hint=hint)
+        yield Finding(
+            code="capacity-not-sought",
+            severity="warning",
+            text=f"no capacity was sought: {why}",
+            hint=hint,
+        )
 
 
 def _growing(name: str, shots: Sequence[Shot]) -> Iterator[Finding]:
     """Memory that grows with the requests of one launch, steadily, by a fifth and 16 MB at least."""
     for launch in dict.fromkeys(shot.launch for shot in shots):
-        seen = [(shot.count, shot.probes.memory_bytes) for shot in shots if shot.launch == launch and shot.probes is not None]
+        seen = [
+            (shot.count, shot.probes.memory_bytes)
+            for shot in shots
+            if shot.launch == launch and shot.probes is not None
+        ]
         sizes = [(count, size) for count, size in seen if size is not None]
         if len(sizes) < LEAST_SIZES:
             continue
         growth, first = sizes[-1][1] - sizes[0][1], sizes[0][1]
-        rising = sum(after > before for (_, before), (_, after) in pairwise(sizes)) / (len(sizes) - 1)
+        rising = sum(after > before for (_, before), (_, after) in pairwise(sizes)) / (
+            len(sizes) - 1
+        )
         if growth > LEAST_GROWTH and growth > GROWTH_SHARE * first and rising >= RISING:
             each = growth / sum(count for count, _ in sizes[1:])
             text = f"{name} grew from {units.show_bytes(first)} to {units.show_bytes(sizes[-1][1])} within one launch"
@@ -137,7 +175,9 @@ def _capacity(slo: Slo, hunt: Hunt, used: Sequence[Shot]) -> Capacity | None:
         binding=hunt.search.binding(),
         seconds=hunt.spent["search"] + hunt.spent["confirm"],
         recovery_seconds=_recovered(slo, recovery) if recovery else None,
-        recovery_watched_seconds=QUIET_SECONDS if recovery is not None and recovery.slices else None,
+        recovery_watched_seconds=QUIET_SECONDS
+        if recovery is not None and recovery.slices
+        else None,
     )
 
 
@@ -151,7 +191,9 @@ def _recovered(slo: Slo, shot: Shot) -> float | None:
 
 
 def _curve(used: Sequence[Shot]) -> Iterator[CurvePoint]:
-    for shot in sorted((shot for shot in used if shot.phase == "curve"), key=lambda shot: shot.rate):
+    for shot in sorted(
+        (shot for shot in used if shot.phase == "curve"), key=lambda shot: shot.rate
+    ):
         histogram = Histogram.from_hdr(shot.response)
         at = {name: histogram.supported_percentile(q) for name, q in CURVE_PERCENTILES.items()}
         yield CurvePoint(
@@ -160,7 +202,11 @@ def _curve(used: Sequence[Shot]) -> Iterator[CurvePoint]:
             p90=at["p90"],
             p99=at["p99"],
             goodput_per_second=shot.good / shot.window_seconds,
-            intervals={name: found for name, q in CURVE_PERCENTILES.items() if at[name] and (found := _interval(shot, histogram, q))},
+            intervals={
+                name: found
+                for name, q in CURVE_PERCENTILES.items()
+                if at[name] and (found := _interval(shot, histogram, q))
+            },
         )
 
 
@@ -169,7 +215,11 @@ def _interval(shot: Shot, histogram: Histogram, q: float) -> tuple[float, float]
     totals = [count for count, _ in shot.slices]
     phi = quantiles.design_effect([late for _, late in shot.slices], totals) or 1.0
     filled = sum(count > 0 for count in totals)
-    shares = quantiles.rank_shares(histogram.count, q, quantiles.widened(phi, filled)) if filled > 1 else None
+    shares = (
+        quantiles.rank_shares(histogram.count, q, quantiles.widened(phi, filled))
+        if filled > 1
+        else None
+    )
     low, high = (histogram.percentile(share) for share in shares) if shares else (None, None)
     return (low / 1e9, high / 1e9) if low is not None and high is not None else None
 
@@ -178,4 +228,6 @@ def _at_rate(rate: float | None, hunt: Hunt) -> AtRate | None:
     if rate is None:
         return None
     found = hunt.found
-    return AtRate(rate_per_second=rate, holds=hunt.holds, headroom=found.value / rate if found else None)
+    return AtRate(
+        rate_per_second=rate, holds=hunt.holds, headroom=found.value / rate if found else None
+    )

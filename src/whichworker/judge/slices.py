@@ -51,7 +51,10 @@ class Sliced:
         twins = 0
         for record in journal.records:
             if isinstance(record, Slice | Window):
-                found = [(self._of(record.arm, twin_of), stretch) for stretch in self._take(record, twin_of)]
+                found = [
+                    (self._of(record.arm, twin_of), stretch)
+                    for stretch in self._take(record, twin_of)
+                ]
                 current += found
                 twins += len(found) if record.arm == TWIN else 0
             elif isinstance(record, RoundEnd | BlockEnd):
@@ -73,14 +76,22 @@ class Sliced:
 
     def cpu_seconds_per_request(self, name: str) -> float | None:
         """The median of what is known; None if nothing is."""
-        known = [one.cpu_seconds_per_request for one in self.of(name) if one.cpu_seconds_per_request is not None]
+        known = [
+            one.cpu_seconds_per_request
+            for one in self.of(name)
+            if one.cpu_seconds_per_request is not None
+        ]
         return float(median(known)) if known else None
 
     def stretches(self, name: str) -> Iterator[WindowResult]:
         """At most forty stretches of rounds of an arm: the geometric mean of the rate and of the CPU per request in each."""
         for number, inside in self._grouped(name):
             if inside:
-                spent = [one.cpu_seconds_per_request for one in inside if one.cpu_seconds_per_request is not None]
+                spent = [
+                    one.cpu_seconds_per_request
+                    for one in inside
+                    if one.cpu_seconds_per_request is not None
+                ]
                 yield WindowResult(
                     block=number + 1,
                     arm=name,
@@ -117,11 +128,21 @@ class Sliced:
         if refused:
             return
         if isinstance(record, Slice):
-            spent = record.server_cpu_seconds / record.responses if record.server_cpu_seconds is not None and record.responses else None
-            yield Stretch(record.round, record.requests / record.seconds, spent, record.turn_seconds)
+            spent = (
+                record.server_cpu_seconds / record.responses
+                if record.server_cpu_seconds is not None and record.responses
+                else None
+            )
+            yield Stretch(
+                record.round, record.requests / record.seconds, spent, record.turn_seconds
+            )
         else:
             self.launches[name] = self.launches.get(name, 0) + 1
-            yield Stretch(record.block, record.reading.throughput_per_second, record.reading.cpu_seconds_per_request)
+            yield Stretch(
+                record.block,
+                record.reading.throughput_per_second,
+                record.reading.cpu_seconds_per_request,
+            )
 
     def _end(self, record: RoundEnd | BlockEnd, current: Sequence[tuple[str, Stretch]]) -> None:
         if record.abandoned:
@@ -138,4 +159,8 @@ class Sliced:
 
 
 def _geometric(values: Sequence[float]) -> float:
-    return math.exp(sum(math.log(value) for value in values if value > 0) / len(values)) if values else 0.0
+    return (
+        math.exp(sum(math.log(value) for value in values if value > 0) / len(values))
+        if values
+        else 0.0
+    )

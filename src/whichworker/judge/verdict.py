@@ -21,7 +21,16 @@ from whichworker.judge.replay import replay
 from whichworker.judge.second_stage import SecondStage
 from whichworker.judge.slices import Sliced
 from whichworker.model import Question
-from whichworker.result import ArmResult, AskedQuestion, Claim, Result, Run, Searched, Twin, Validity
+from whichworker.result import (
+    ArmResult,
+    AskedQuestion,
+    Claim,
+    Result,
+    Run,
+    Searched,
+    Twin,
+    Validity,
+)
 from whichworker.store.journal import Journal
 from whichworker.store.records import FirstStep, Header, Prepared, Session, Settled
 
@@ -56,7 +65,11 @@ def judge(journal: Journal, time_seconds: float | None = None) -> Result:
         ),
         validity=validity,
         verdict=verdict,
-        findings=(*run_findings(journal, twin, validity, sliced), *passports.findings(), *second.findings()),
+        findings=(
+            *run_findings(journal, twin, validity, sliced),
+            *passports.findings(),
+            *second.findings(),
+        ),
         arms=tuple(sorted(arms, key=_order)),
         leader=race.leader() if race else None,
         claims=claims,
@@ -68,11 +81,16 @@ def judge(journal: Journal, time_seconds: float | None = None) -> Result:
         windows=tuple(window for arm in question.arms for window in sliced.stretches(arm.name)),
     )
     return recommend(
-        msgspec.structs.replace(result, app=discovered(question), settings_searched=_first_step(journal)), _memory_limit(header)
+        msgspec.structs.replace(
+            result, app=discovered(question), settings_searched=_first_step(journal)
+        ),
+        _memory_limit(header),
     )
 
 
-def _asked(question: Question, settled: Settled | None, second: SecondStage, time_seconds: float | None) -> AskedQuestion:
+def _asked(
+    question: Question, settled: Settled | None, second: SecondStage, time_seconds: float | None
+) -> AskedQuestion:
     return AskedQuestion(
         app=question.app.name,
         workload=question.workload.name,
@@ -81,13 +99,18 @@ def _asked(question: Question, settled: Settled | None, second: SecondStage, tim
         claims=question.claims,
         seed=question.seed,
         time_seconds=time_seconds or question.budget.seconds,
-        connections=question.connections or (settled.connections if settled and settled.window_seconds else None),
+        connections=question.connections
+        or (settled.connections if settled and settled.window_seconds else None),
         server_cores=question.budget.server_cores,
         generator_cores=question.budget.generator_cores,
         database=question.database,
         cache=question.cache,
         services=question.services,
-        slo=second.sought.slo.text if second.sought else question.slo.text if question.slo else None,
+        slo=second.sought.slo.text
+        if second.sought
+        else question.slo.text
+        if question.slo
+        else None,
         slo_derived=second.sought.slo.derived if second.sought else "",
         rate_per_second=question.rate,
     )
@@ -100,10 +123,14 @@ def _first_step(journal: Journal) -> tuple[Searched, ...]:
 def _memory_limit(header: Header) -> int | None:
     """What a server may use: the budget's, or four fifths of the machine's."""
     machine = header.machine.memory_bytes
-    return header.question.budget.memory_bytes or (round(SHARE_OF_MEMORY * machine) if machine else None)
+    return header.question.budget.memory_bytes or (
+        round(SHARE_OF_MEMORY * machine) if machine else None
+    )
 
 
-def spoken(pairs: Sequence[Pair]) -> tuple[tuple[Claim, ...], tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+def spoken(
+    pairs: Sequence[Pair],
+) -> tuple[tuple[Claim, ...], tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
     """Claims, ties and undetermined pairs, in words that read from the better to the worse."""
     claims, ties, undetermined = [], [], []
     for pair in pairs:
@@ -113,10 +140,14 @@ def spoken(pairs: Sequence[Pair]) -> tuple[tuple[Claim, ...], tuple[tuple[str, s
             undetermined.append((pair.first, pair.second))
         elif pair.verdict == "better":
             ratio, low, high = (math.exp(value) for value in (pair.mean, pair.low, pair.high))
-            claims.append(Claim(better=pair.first, worse=pair.second, ratio=ratio, low=low, high=high))
+            claims.append(
+                Claim(better=pair.first, worse=pair.second, ratio=ratio, low=low, high=high)
+            )
         else:
             ratio, low, high = (math.exp(-value) for value in (pair.mean, pair.high, pair.low))
-            claims.append(Claim(better=pair.second, worse=pair.first, ratio=ratio, low=low, high=high))
+            claims.append(
+                Claim(better=pair.second, worse=pair.first, ratio=ratio, low=low, high=high)
+            )
     return tuple(claims), tuple(ties), tuple(undetermined)
 
 
@@ -125,7 +156,9 @@ def _twin(race: Race | None, sliced: Sliced) -> Twin | None:
         return None
     seen, difference = race.twin_evidence()
     ratio = None if difference is None else math.exp(difference)
-    return Twin(arm=race.twin_of, blocks=sliced.twin_rounds, ratio=ratio, evidence=seen, limit=TWIN_LIMIT)
+    return Twin(
+        arm=race.twin_of, blocks=sliced.twin_rounds, ratio=ratio, evidence=seen, limit=TWIN_LIMIT
+    )
 
 
 def _validity(journal: Journal, race: Race | None, twin: Twin | None, sliced: Sliced) -> Validity:
@@ -150,5 +183,9 @@ def _finished(journal: Journal) -> bool:
 
 def _order(arm: ArmResult) -> tuple[bool, float, str]:
     """The fastest first, by the estimate; arms without a number last."""
-    value = arm.throughput_per_second.value if arm.throughput_per_second and arm.rank_low is not None else 0.0
+    value = (
+        arm.throughput_per_second.value
+        if arm.throughput_per_second and arm.rank_low is not None
+        else 0.0
+    )
     return (arm.rank_low is None, -value, arm.name)

@@ -29,7 +29,9 @@ RANKING_SECONDS, CAPACITY_SECONDS = 120.0, 300.0
 ALLOWED = ("writes", "outbound", "remote_database")
 
 
-def ask(named: str | None, options: RaceOptions, here: Path, cache: Path) -> tuple[Question, list[Finding]]:
+def ask(
+    named: str | None, options: RaceOptions, here: Path, cache: Path
+) -> tuple[Question, list[Finding]]:
     """The question a race answers, and what there is to say about how it was put together.
 
     Raises UsageError for whatever cannot be used, before anything is started.
@@ -38,10 +40,20 @@ def ask(named: str | None, options: RaceOptions, here: Path, cache: Path) -> tup
     budget = budget_of(seconds_of(options), options.cpus, options.memory)
     slo = objectives.parse(options.slo) if options.slo else None
     checked = [names.parse(text) for text in names.chosen(options.servers)]
-    what = workload(options.workload, named) if options.workload and not options.workload.startswith("/") else None
-    extras = (what is not None and what.extras) or options.database == "postgres" or options.cache == "redis"
+    what = (
+        workload(options.workload, named)
+        if options.workload and not options.workload.startswith("/")
+        else None
+    )
+    extras = (
+        (what is not None and what.extras)
+        or options.database == "postgres"
+        or options.cache == "redis"
+    )
     if options.connections is not None and not 1 <= options.connections <= MOST_CONNECTIONS:
-        raise UsageError(f"--connections must be between 1 and {MOST_CONNECTIONS}, not {options.connections}")
+        raise UsageError(
+            f"--connections must be between 1 and {MOST_CONNECTIONS}, not {options.connections}"
+        )
     open_files.check(options.connections or ladder.MOST)
     places.make_cache(cache)
     apps: dict[str, App] = {}
@@ -50,16 +62,26 @@ def ask(named: str | None, options: RaceOptions, here: Path, cache: Path) -> tup
     arms: list[Arm] = []
     for python in options.python or (None,):
         for name in checked:
-            label, found = _app(named, name.python or python, here, cache, apps, looks, options, extras=extras)
+            label, found = _app(
+                named, name.python or python, here, cache, apps, looks, options, extras=extras
+            )
             findings += [finding for finding in found if finding not in findings]
             shown = name.python or (label if len(options.python) > 1 else None)
-            arms.append(names.contender(msgspec.structs.replace(name, python=shown), label, cores=len(budget.server_cores)))
+            arms.append(
+                names.contender(
+                    msgspec.structs.replace(name, python=shown),
+                    label,
+                    cores=len(budget.server_cores),
+                )
+            )
     app = next(iter(apps.values()))
     own = not app.name.startswith(builtin.PREFIX)
     if what is None and not own and not options.url:
         what = workload(options.workload or "json", app.name)
     if what is None or own:
-        what, said = own_app.workload_of(options, app, next(iter(looks.values())), own_app.base_of(here, named))
+        what, said = own_app.workload_of(
+            options, app, next(iter(looks.values())), own_app.base_of(here, named)
+        )
         findings += said
     needs = services.needed(what, options, own=own)
     question = Question(
@@ -98,12 +120,23 @@ def budget_of(seconds: float, cpus: int | None = None, memory_bytes: float | Non
     cores = tuple(sorted(os.sched_getaffinity(0)))
     memory = round(memory_bytes) if memory_bytes else None
     if len(cores) == 1:
-        return Budget(seconds=seconds, server_cores=cores, generator_cores=cores, shared=True, memory_bytes=memory)
+        return Budget(
+            seconds=seconds,
+            server_cores=cores,
+            generator_cores=cores,
+            shared=True,
+            memory_bytes=memory,
+        )
     most = len(cores) - 1
     if cpus is not None and not 1 <= cpus <= most:
         hint = "one core generates the load" if cpus > 0 else "servers need one at least"
         raise UsageError(f"--cpus must be between 1 and {most} here, not {cpus}", hint=hint)
-    return Budget(seconds=seconds, server_cores=cores[: cpus or most], generator_cores=cores[-1:], memory_bytes=memory)
+    return Budget(
+        seconds=seconds,
+        server_cores=cores[: cpus or most],
+        generator_cores=cores[-1:],
+        memory_bytes=memory,
+    )
 
 
 def about(what: Workload, budget: Budget) -> list[Finding]:
@@ -111,7 +144,14 @@ def about(what: Workload, budget: Budget) -> list[Finding]:
     findings = []
     if budget.shared:
         text = "only one core is usable: generator and server share it, so throughput is that of both together"
-        findings.append(Finding(code="cores-shared", severity="warning", text=text, hint="run on a machine with two cores or more"))
+        findings.append(
+            Finding(
+                code="cores-shared",
+                severity="warning",
+                text=text,
+                hint="run on a machine with two cores or more",
+            )
+        )
     if not what.learn and any(request.answer.body is None for request in what.requests):
         text = f"answers to {what.name} are checked for their status only"
         findings.append(Finding(code="answer-unchecked", severity="info", text=text))
@@ -133,10 +173,20 @@ def _app(
     for label, app in apps.items():
         if (python or "") == app.origin["wanted"]:
             return label, []
-    told = str(own_app.place_of(here, named, options.env_file).resolve()) if options.env_file else ""
+    told = (
+        str(own_app.place_of(here, named, options.env_file).resolve()) if options.env_file else ""
+    )
     remote = options.allow_remote_database
     examiner = Examiner(cache, options.allow_outbound)
-    app, findings = discover.discover(named, python, here, examiner, extras=extras, environment_file=told, allow_remote_database=remote)
+    app, findings = discover.discover(
+        named,
+        python,
+        here,
+        examiner,
+        extras=extras,
+        environment_file=told,
+        allow_remote_database=remote,
+    )
     label = inspect(app.python).short_version
     if label in apps and apps[label].python != app.python:
         fact = f"{apps[label].python} and {app.python} are both Python {label}"

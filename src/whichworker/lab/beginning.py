@@ -26,7 +26,10 @@ def begin(named: str | None, python: str | None, here: Path, examiner: Examiner)
     """Discover the app and look at it from inside; raises UsageError where that cannot be done."""
     app, findings = discover.discover(named, python, here, examiner)
     app, seen, said = checkup.examine(app, examiner, allow_remote_database=True)
-    facts = [("app", app.wsgi or app.asgi or "", app.origin.get("app", "")), ("interpreter", app.python, app.origin.get("python", ""))]
+    facts = [
+        ("app", app.wsgi or app.asgi or "", app.origin.get("app", "")),
+        ("interpreter", app.python, app.origin.get("python", "")),
+    ]
     if app.wsgi and app.asgi:
         facts.insert(1, ("asgi", app.asgi, app.origin.get("app", "")))
     if app.framework:
@@ -35,6 +38,8 @@ def begin(named: str | None, python: str | None, here: Path, examiner: Examiner)
     values: dict[str, object] = {}
     if not app.name.startswith(builtin.PREFIX) and seen is not None:
         known = {route if route.startswith("/") else f"/{route}" for route in seen.routes}
-        if paths := [request.path for request in routes.requests_of(seen.routes) if request.path in known][:MOST_URLS]:
+        if paths := [
+            request.path for request in routes.requests_of(seen.routes) if request.path in known
+        ][:MOST_URLS]:
             values["url"] = paths
     return Beginning(tuple(facts), values, (*findings, *said))

@@ -30,9 +30,13 @@ CONNECTIONS, MOST_CONNECTIONS = 64, 1024
 IN_FLIGHT_TIMES, UNKNOWN_SECONDS = 2.0, 0.005
 
 
-def seek(question: Question, ready: Sequence[Prepared], throughput: dict[str, float], connections: int) -> Sought:
+def seek(
+    question: Question, ready: Sequence[Prepared], throughput: dict[str, float], connections: int
+) -> Sought:
     """The objective, and on how many connections: twice what may be in flight when the longest allowed time passes at full rate."""
-    unloaded = sorted(1 / record.ladder[1] for record in ready if record.arm in throughput and 1 in record.ladder) or [UNKNOWN_SECONDS]
+    unloaded = sorted(
+        1 / record.ladder[1] for record in ready if record.arm in throughput and 1 in record.ladder
+    ) or [UNKNOWN_SECONDS]
     slo = question.slo or objectives.derive(unloaded[len(unloaded) // 2])
     in_flight = IN_FLIGHT_TIMES * max(throughput.values()) * max(slo.longest_seconds, unloaded[-1])
     room = open_files.most_connections() or MOST_CONNECTIONS
@@ -51,15 +55,31 @@ class Contest:
     """All hunts side by side: each round is one shot at every finalist, in random order, with the same arrivals."""
 
     def __init__(
-        self, bench: Bench, generator: Generator, journal: Journal, watch: Watch, sought: Sought, left: Callable[[], float]
+        self,
+        bench: Bench,
+        generator: Generator,
+        journal: Journal,
+        watch: Watch,
+        sought: Sought,
+        left: Callable[[], float],
     ) -> None:
-        self.bench, self.generator, self.journal, self.watch, self.sought, self.left = bench, generator, journal, watch, sought, left
+        self.bench, self.generator, self.journal, self.watch, self.sought, self.left = (
+            bench,
+            generator,
+            journal,
+            watch,
+            sought,
+            left,
+        )
         self.hunts = hunts_of(bench.question, sought, journal)
         for record in journal.of(Unsought):
             self.hunts.pop(record.arm, None)
         self.round = sum(1 for _ in journal.of(Shot))
         self.places: dict[str, Place] = {}
-        self.warm_ups = {record.arm: max(WARM_UP_SECONDS, record.warm_up_seconds or 0.0) for record in journal.of(Prepared)}
+        self.warm_ups = {
+            record.arm: max(WARM_UP_SECONDS, record.warm_up_seconds or 0.0)
+            for record in journal.of(Prepared)
+        }
 
     def run(self) -> None:
         """Until every hunt is over or time is; the servers of all finalists run meanwhile, and one after the other is asked."""
@@ -96,17 +116,27 @@ class Contest:
             self.hunts[name].take(shot, seen_of(record))
             self.watch.shot(name, record, self.hunts[name], self.left())
             return True
-        self.watch.note(f"{name}: {MOST_TRIES} windows were refused one after the other, others go first")
+        self.watch.note(
+            f"{name}: {MOST_TRIES} windows were refused one after the other, others go first"
+        )
         return True
 
     def _cost(self, name: str, shot: hunt.Shot) -> float:
         """Arrivals, what is awaited after them, and a launch where there is none."""
         starts = 0.0 if name in self.places else self.warm_ups.get(name, 0.0) + LAUNCH_SECONDS
-        return shot.seconds + starts + (deadline_of(self.sought.slo) if shot.rate > self.sought.throughput[name] else 0.0) + STOP_SECONDS
+        return (
+            shot.seconds
+            + starts
+            + (deadline_of(self.sought.slo) if shot.rate > self.sought.throughput[name] else 0.0)
+            + STOP_SECONDS
+        )
 
     def _shoot(self, name: str, shot: hunt.Shot) -> Shot:
         place = self.places.get(name)
-        if place is not None and (place.shots >= SHOTS_PER_LAUNCH or (place.phase != shot.phase and shot.phase in ("confirm", "holds"))):
+        if place is not None and (
+            place.shots >= SHOTS_PER_LAUNCH
+            or (place.phase != shot.phase and shot.phase in ("confirm", "holds"))
+        ):
             self._leave(name)  # what is certified is seen on launches of its own
             place = None
         if place is None:
@@ -117,10 +147,22 @@ class Contest:
         place.shots += 1
         place.phase = shot.phase
         plan = (self.sought.connections, self.bench.question.seed * 1009 + self.round)
-        return shoot(self.bench, self.generator, place.run, name, place.launch, shot, self.sought.slo, plan, warm_up)
+        return shoot(
+            self.bench,
+            self.generator,
+            place.run,
+            name,
+            place.launch,
+            shot,
+            self.sought.slo,
+            plan,
+            warm_up,
+        )
 
     def _launches(self, name: str) -> int:
-        return max((record.launch for record in self.journal.of(Shot) if record.arm == name), default=0)
+        return max(
+            (record.launch for record in self.journal.of(Shot) if record.arm == name), default=0
+        )
 
     def _lose(self, name: str, error: ArmFailed, phase: str) -> None:
         """Nothing more is asked of it; what was known before it broke far above its capacity stays known."""

@@ -65,10 +65,16 @@ def catalogue() -> list[Entry]:
 def overlays(cache: Path, python: str) -> dict[tuple[str, ...], str]:
     """The complete overlays of a Python such as 3.12: what was required of each, and the version of the server found there."""
     found: dict[tuple[str, ...], str] = {}
-    for place in sorted((cache / "overlays").glob("*/" + COMPLETE), key=lambda path: path.stat().st_mtime):
+    for place in sorted(
+        (cache / "overlays").glob("*/" + COMPLETE), key=lambda path: path.stat().st_mtime
+    ):
         try:
-            environment = msgspec.json.decode((place.parent / DESCRIPTION).read_bytes(), type=Environment)
-            wanted = tuple((place.parent / REQUIREMENTS).read_text(encoding="utf-8").split("\n")[:-1])
+            environment = msgspec.json.decode(
+                (place.parent / DESCRIPTION).read_bytes(), type=Environment
+            )
+            wanted = tuple(
+                (place.parent / REQUIREMENTS).read_text(encoding="utf-8").split("\n")[:-1]
+            )
         except (OSError, msgspec.DecodeError):
             continue  # being cleared at this moment, or written by another version: a race would build it anew
         if environment.python_version.startswith(f"{python}."):

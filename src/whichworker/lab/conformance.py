@@ -35,7 +35,10 @@ PAUSE_SECONDS = 0.01
 CHUNK_BYTES = 8192
 BREAKING_KINDS = ("connect", "reset", "timeout", "died")
 BREAKING_WAYS = ("stop", "reload")
-SECOND_CHANCE_KINDS = ("slow", "timeout")  # a busy machine makes these; it does not make wrong answers
+SECOND_CHANCE_KINDS = (
+    "slow",
+    "timeout",
+)  # a busy machine makes these; it does not make wrong answers
 
 
 class Scene(Struct, frozen=True):
@@ -47,7 +50,9 @@ class Scene(Struct, frozen=True):
     host: str
 
 
-def examine(bench: Bench, arm: Arm, cases: Sequence[Case], within_seconds: float = math.inf) -> list[Outcome]:
+def examine(
+    bench: Bench, arm: Arm, cases: Sequence[Case], within_seconds: float = math.inf
+) -> list[Outcome]:
     """Ask all cases of an arm, on another launch after each one that may have broken the last; cases not reached in time are timeouts.
 
     Raises ServerFailed where it does not start at all.
@@ -58,18 +63,28 @@ def examine(bench: Bench, arm: Arm, cases: Sequence[Case], within_seconds: float
         pending = cases[len(outcomes) :]
         if time.monotonic() >= ends:
             evidence = f"not reached within {within_seconds:g} s"
-            return [*outcomes, *(Outcome(case=case.name, state="timeout", kind="timeout", evidence=evidence) for case in pending)]
+            return [
+                *outcomes,
+                *(
+                    Outcome(case=case.name, state="timeout", kind="timeout", evidence=evidence)
+                    for case in pending
+                ),
+            ]
         try:
             with running(bench, arm) as run:
                 outcomes += examine_running(bench, run, arm, pending, ends)
         except ServerFailed as error:
             if not outcomes:
                 raise
-            outcomes.append(Outcome(case=pending[0].name, state="failed", kind=error.kind, evidence=str(error)))
+            outcomes.append(
+                Outcome(case=pending[0].name, state="failed", kind=error.kind, evidence=str(error))
+            )
     return outcomes
 
 
-def examine_running(bench: Bench, run: Running, arm: Arm, cases: Sequence[Case], ends: float = math.inf) -> list[Outcome]:
+def examine_running(
+    bench: Bench, run: Running, arm: Arm, cases: Sequence[Case], ends: float = math.inf
+) -> list[Outcome]:
     """Ask cases of one launch until one may have broken it or time is up; what came of those that were asked, one at least."""
     scene = Scene(run, table.load(arm.server), arm, bench.question.apps[arm.python].host)
     outcomes: list[Outcome] = []
@@ -79,7 +94,11 @@ def examine_running(bench: Bench, run: Running, arm: Arm, cases: Sequence[Case],
             outcome = attempt(scene, case)
         outcomes.append(outcome)
         declared = outcome.state != "not applicable"
-        if outcome.kind in BREAKING_KINDS or (case.way in BREAKING_WAYS and declared) or time.monotonic() >= ends:
+        if (
+            outcome.kind in BREAKING_KINDS
+            or (case.way in BREAKING_WAYS and declared)
+            or time.monotonic() >= ends
+        ):
             break
     return outcomes
 
@@ -91,13 +110,24 @@ def attempt(scene: Scene, case: Case) -> Outcome:
     except (OSError, FramingError) as error:
         outcome = _wrong(case, _classify(error))
     if outcome.state != "passed" and case.way not in BREAKING_WAYS and scene.run.launch.ended():
-        return Outcome(case=case.name, state="failed", kind="died", evidence=f"the server ended: {scene.run.launch.log_tail(4)}")
+        return Outcome(
+            case=case.name,
+            state="failed",
+            kind="died",
+            evidence=f"the server ended: {scene.run.launch.log_tail(4)}",
+        )
     return outcome
 
 
 def _wrong(case: Case, verdict: Verdict, note: str = "") -> Outcome:
     kind, sample = verdict
-    return Outcome(case=case.name, state="timeout" if kind == "timeout" else "failed", kind=kind, evidence=sample, note=note)
+    return Outcome(
+        case=case.name,
+        state="timeout" if kind == "timeout" else "failed",
+        kind=kind,
+        evidence=sample,
+        note=note,
+    )
 
 
 def _classify(error: Exception) -> Verdict:
@@ -127,7 +157,12 @@ class Wire:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._sock.close()
 
     def send(self, wire: bytes) -> None:
@@ -145,7 +180,9 @@ class Wire:
             begun = True
             response = parser.feed(received) if received else parser.finish()
         if parser.leftover:
-            raise FramingError(f"{len(parser.leftover)} bytes follow the end of the answer: {parser.leftover[:60]!r}")
+            raise FramingError(
+                f"{len(parser.leftover)} bytes follow the end of the answer: {parser.leftover[:60]!r}"
+            )
         return response
 
     def ask(self, wire: bytes, method: str) -> Response:
@@ -186,16 +223,25 @@ def ask(scene: Scene, case: Case) -> Outcome:
 def _ask_once(scene: Scene, request: Request) -> Verdict | None:
     try:
         with Wire(scene.run.address) as wire:
-            return judge_answer(request.answer, wire.ask(encode_request(request, scene.host), request.method))
+            return judge_answer(
+                request.answer, wire.ask(encode_request(request, scene.host), request.method)
+            )
     except (OSError, FramingError) as error:
         return _classify(error)
 
 
 def encode_chunked(request: Request, host: str) -> bytes:
     """A POST whose length is not said beforehand, as the bytes of an HTTP/1.1 message."""
-    lines = [f"POST {request.path} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in request.headers)]
+    lines = [
+        f"POST {request.path} HTTP/1.1",
+        f"Host: {host}",
+        *(f"{name}: {value}" for name, value in request.headers),
+    ]
     head = "\r\n".join([*lines, "Transfer-Encoding: chunked", "", ""]).encode("latin-1")
-    pieces = [request.body[start : start + CHUNK_BYTES] for start in range(0, len(request.body), CHUNK_BYTES)]
+    pieces = [
+        request.body[start : start + CHUNK_BYTES]
+        for start in range(0, len(request.body), CHUNK_BYTES)
+    ]
     return head + b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
@@ -211,7 +257,9 @@ def ask_chunked(scene: Scene, case: Case) -> Outcome:
         return Outcome(case=case.name, note="reads")
     if response.status != 200:
         return _wrong(case, verdict, note=f"answers {response.status}")
-    return _wrong(case, verdict, note="0 bytes" if response.body.startswith(b'{"bytes": 0,') else "corrupts")
+    return _wrong(
+        case, verdict, note="0 bytes" if response.body.startswith(b'{"bytes": 0,') else "corrupts"
+    )
 
 
 def ask_together(scene: Scene, case: Case) -> Outcome:
@@ -230,8 +278,13 @@ def ask_together(scene: Scene, case: Case) -> Outcome:
         wrong = [verdict for verdict in pool.map(ask_one, case.requests) if verdict]
     if wrong:
         kind, sample = wrong[0]
-        return _wrong(case, (kind, f"{len(wrong)} of {len(case.requests)} answers were wrong, the first: {sample}"))
-    return judge_together(case, max(moments) - min(moments), scene.server.in_flight_limit(scene.arm.settings))
+        return _wrong(
+            case,
+            (kind, f"{len(wrong)} of {len(case.requests)} answers were wrong, the first: {sample}"),
+        )
+    return judge_together(
+        case, max(moments) - min(moments), scene.server.in_flight_limit(scene.arm.settings)
+    )
 
 
 def ask_again(scene: Scene, case: Case) -> Outcome:
@@ -249,7 +302,9 @@ def ask_again(scene: Scene, case: Case) -> Outcome:
         except (OSError, FramingError) as error:
             kind, sample = _classify(error)
             verdict = kind, f"the first answer kept the connection open, and then: {sample}"
-    return _wrong(case, verdict, note="breaks") if verdict else Outcome(case=case.name, note="reuses")
+    return (
+        _wrong(case, verdict, note="breaks") if verdict else Outcome(case=case.name, note="reuses")
+    )
 
 
 def _judge_close(case: Case, wire: Wire) -> Outcome:
@@ -257,8 +312,12 @@ def _judge_close(case: Case, wire: Wire) -> Outcome:
     try:
         wire.read_to_end()
     except TimeoutError:
-        evidence = f"it said that it would close the connection, and {CLOSE_SECONDS:g} s later had not"
-        return Outcome(case=case.name, state="failed", kind="framing", note="holds", evidence=evidence)
+        evidence = (
+            f"it said that it would close the connection, and {CLOSE_SECONDS:g} s later had not"
+        )
+        return Outcome(
+            case=case.name, state="failed", kind="framing", note="holds", evidence=evidence
+        )
     except ConnectionError:
         pass  # closed, if rudely
     return Outcome(case=case.name, note="closes")
@@ -273,13 +332,19 @@ def ask_head(scene: Scene, case: Case) -> Outcome:
         response = wire.ask(encode_request(head, scene.host), "HEAD")
         verdict = judge_answer(answer, response) or _judge_length(request, response)
         if verdict is None and not response.keep_alive:
-            with suppress(TimeoutError, ConnectionError):  # whether it closes as it said is another case
+            with suppress(
+                TimeoutError, ConnectionError
+            ):  # whether it closes as it said is another case
                 wire.hurry(CLOSE_SECONDS)
                 stray = wire.read_to_end()
-                verdict = ("framing", f"{len(stray)} bytes of a body: {stray[:60]!r}") if stray else None
+                verdict = (
+                    ("framing", f"{len(stray)} bytes of a body: {stray[:60]!r}") if stray else None
+                )
         elif verdict is None:
             with suppress(ConnectionError):  # the same
-                verdict = judge_answer(request.answer, wire.ask(encode_request(request, scene.host), request.method))
+                verdict = judge_answer(
+                    request.answer, wire.ask(encode_request(request, scene.host), request.method)
+                )
     return _wrong(case, verdict) if verdict else Outcome(case=case.name)
 
 
@@ -288,14 +353,20 @@ def _judge_length(request: Request, response: Response) -> Verdict | None:
     said = [value for name, value in response.headers if name == "content-length"]
     if request.answer.body is None or not said or int(said[0]) == len(request.answer.body):
         return None
-    return "header", f"HEAD says Content-Length: {said[0]}, and GET has {len(request.answer.body)} bytes"
+    return (
+        "header",
+        f"HEAD says Content-Length: {said[0]}, and GET has {len(request.answer.body)} bytes",
+    )
 
 
 def stop(scene: Scene, case: Case) -> Outcome:
     """The stop signal while a request is worked on."""
     request = case.requests[-1 if scene.arm.interface == "asgi" else 0]
     number = scene.server.stop_signal
-    with ThreadPoolExecutor(1) as pool, Wire(scene.run.address, GRACE_SECONDS + DEADLINE_SECONDS) as wire:
+    with (
+        ThreadPoolExecutor(1) as pool,
+        Wire(scene.run.address, GRACE_SECONDS + DEADLINE_SECONDS) as wire,
+    ):
         wire.send(encode_request(request, scene.host))
         answer = pool.submit(wire.receive, request.method)
         time.sleep(case.under_way_seconds)  # no server tells when a request has reached the app
@@ -309,7 +380,9 @@ def stop(scene: Scene, case: Case) -> Outcome:
         return _wrong(case, (verdict[0], f"after {number.name}: {verdict[1]}{left}"), note="drops")
     if ending.forced:
         evidence = f"it answered, and {GRACE_SECONDS:g} s after {number.name} still ran"
-        return Outcome(case=case.name, state="failed", kind="forced", note="lingers", evidence=evidence)
+        return Outcome(
+            case=case.name, state="failed", kind="forced", note="lingers", evidence=evidence
+        )
     return Outcome(case=case.name, note="drains")
 
 
@@ -317,7 +390,12 @@ def reload(scene: Scene, case: Case) -> Outcome:
     """The reload signal while one client after the other asks."""
     number, launch, (request,) = scene.server.reload_signal, scene.run.launch, case.requests
     if number is None:
-        return Outcome(case=case.name, state="not applicable", note="undeclared", evidence="no reload signal is declared")
+        return Outcome(
+            case=case.name,
+            state="not applicable",
+            note="undeclared",
+            evidence="no reload signal is declared",
+        )
     before = launch.pids()
     answered: list[float] = []
     failures: list[Verdict] = []
@@ -341,7 +419,9 @@ def reload(scene: Scene, case: Case) -> Outcome:
             halt.set()
         asking.result()
     seconds, ended = time.monotonic() - began, launch.ended()
-    return judge_reload(case, answered=answered, failures=failures, ended=ended, renewed=renewed, seconds=seconds)
+    return judge_reload(
+        case, answered=answered, failures=failures, ended=ended, renewed=renewed, seconds=seconds
+    )
 
 
 def _wait_renewed(launch: Launch, before: Sequence[int]) -> bool:

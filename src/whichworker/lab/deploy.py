@@ -61,16 +61,28 @@ def arm_for(told: Told, kinds: tuple[str, ...]) -> tuple[ArmResult, str]:
     result = told.result
     if result.advice is None:
         why = "; ".join(result.validity.reasons) or "no arm was ranked"
-        raise UsageError(f"run {result.run.id} has no advice: {why}", hint="race again, with more --time")
-    ranked = [arm for arm in result.arms if arm.state in ("ranked", "dropped") and arm.throughput_per_second]
+        raise UsageError(
+            f"run {result.run.id} has no advice: {why}", hint="race again, with more --time"
+        )
+    ranked = [
+        arm
+        for arm in result.arms
+        if arm.state in ("ranked", "dropped") and arm.throughput_per_second
+    ]
     advised = next(arm for arm in ranked if arm.name == result.advice.arm)
     if "gunicorn" not in kinds or advised.server == "gunicorn":
         return advised, ""
     own = sorted((arm for arm in ranked if arm.server == "gunicorn"), key=lambda arm: -_speed(arm))
     if not own:
-        raise UsageError(f"no arm of gunicorn was ranked in run {result.run.id}", hint="race it: --servers gunicorn-gthread,gunicorn-sync")
+        raise UsageError(
+            f"no arm of gunicorn was ranked in run {result.run.id}",
+            hint="race it: --servers gunicorn-gthread,gunicorn-sync",
+        )
     share = _speed(own[0]) / _speed(advised)
-    return own[0], f"{advised.name} is advised; this is {own[0].name}, the best of gunicorn, at {share:.0%} of its throughput"
+    return (
+        own[0],
+        f"{advised.name} is advised; this is {own[0].name}, the best of gunicorn, at {share:.0%} of its throughput",
+    )
 
 
 def deployment(told: Told, best: ArmResult, out: Path, remark: str = "") -> Deployment:
@@ -81,7 +93,11 @@ def deployment(told: Told, best: ArmResult, out: Path, remark: str = "") -> Depl
     command = server.command(app, SHOWN_ADDRESS, arm.settings)
     config = server.config_file(app, SHOWN_ADDRESS, arm.settings)
     own = config if not config.name.endswith(".sh") else None
-    cost = told.result.advice.cost if told.result.advice and told.result.advice.arm == best.name else None
+    cost = (
+        told.result.advice.cost
+        if told.result.advice and told.result.advice.arm == best.name
+        else None
+    )
     return Deployment(
         project=re.sub(r"[^a-z0-9_-]+", "-", Path(app.directory).name.lower()).strip("-") or "app",
         directory=app.directory,
@@ -102,9 +118,13 @@ def deployment(told: Told, best: ArmResult, out: Path, remark: str = "") -> Depl
         host=app.host,
         stop_signal=server.stop_signal.name,
         memory_bytes=best.memory_bytes,
-        memory_limit_bytes=cost.memory_limit_bytes if cost and question.budget.memory_bytes else None,
+        memory_limit_bytes=cost.memory_limit_bytes
+        if cost and question.budget.memory_bytes
+        else None,
         cores=len(question.budget.server_cores),
-        static=(app.static_url, app.static_root) if app.static_url.startswith("/") and app.static_root else None,
+        static=(app.static_url, app.static_root)
+        if app.static_url.startswith("/") and app.static_root
+        else None,
         because=_because(told, best),
         remark=remark,
         promise=_promise(told, best, app, own.command if own else ()),
@@ -126,19 +146,41 @@ def write(what: Deployment, kinds: tuple[str, ...], out: Path) -> list[Path]:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"the folder {out} cannot be made: {error.strerror}", hint="--out FOLDER") from error
+        raise UsageError(
+            f"the folder {out} cannot be made: {error.strerror}", hint="--out FOLDER"
+        ) from error
     promise = msgspec.structs.replace(what.promise, files={file.name: file.kind for file in files})
-    written = [write_text(out / file.name, redaction.clean(file.text), executable=file.kind == "script") for file in files]
-    encoded = redaction.clean_bytes(msgspec.json.format(msgspec.json.encode(promise), indent=2)).decode() + "\n"
+    written = [
+        write_text(out / file.name, redaction.clean(file.text), executable=file.kind == "script")
+        for file in files
+    ]
+    encoded = (
+        redaction.clean_bytes(msgspec.json.format(msgspec.json.encode(promise), indent=2)).decode()
+        + "\n"
+    )
     return [*written, write_text(out / PROMISE_FILE, encoded)]
 
 
 def _pinned(arm: Arm, environment: Environment) -> tuple[str, ...]:
     """The server's own packages at the versions that were measured."""
-    held = [(requirement, environment.packages.get(environments.distribution(requirement))) for requirement in arm.requirements]
+    held = [
+        (requirement, environment.packages.get(environments.distribution(requirement)))
+        for requirement in arm.requirements
+    ]
     pinned = [names.pin(requirement, version) for requirement, version in held if version]
-    extras = [extra.strip() for requirement in arm.requirements for extra in re.findall(r"\[(.*?)\]", requirement)]
-    return (*pinned, *(f"{extra}=={environment.packages[extra]}" for extra in extras if extra in environment.packages))
+    extras = [
+        extra.strip()
+        for requirement in arm.requirements
+        for extra in re.findall(r"\[(.*?)\]", requirement)
+    ]
+    return (
+        *pinned,
+        *(
+            f"{extra}=={environment.packages[extra]}"
+            for extra in extras
+            if extra in environment.packages
+        ),
+    )
 
 
 def _promise(told: Told, best: ArmResult, app: App, command: tuple[str, ...]) -> Promise:
@@ -169,9 +211,15 @@ def _because(told: Told, best: ArmResult) -> dict[str, str]:
     for name, value in best.settings.items():
         if value == 0:  # what is not set has no line
             continue
-        rivals = [arm for arm in told.result.arms if _differs_in(arm, best, name) and arm.throughput_per_second]
+        rivals = [
+            arm
+            for arm in told.result.arms
+            if _differs_in(arm, best, name) and arm.throughput_per_second
+        ]
         if rivals:
-            said = ", ".join(f"{arm.settings[name]}: {show_rate(_speed(arm))}/s" for arm in rivals[:3])
+            said = ", ".join(
+                f"{arm.settings[name]}: {show_rate(_speed(arm))}/s" for arm in rivals[:3]
+            )
             found[name] = f"{value} did {show_rate(_speed(best))}/s; {said}"
         elif name == "workers":
             memory = f", {show_bytes(best.memory_bytes)} in all" if best.memory_bytes else ""

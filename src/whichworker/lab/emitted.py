@@ -45,10 +45,15 @@ def start_of(path: Path, kind: str, directory: str, command: tuple[str, ...] = (
         raise UsageError(f"{path} cannot be read: {error}", hint="emit it again") from error
 
 
-def start_in(text: str, path: Path, kind: str, directory: str, command: tuple[str, ...] = ()) -> Start:
+def start_in(
+    text: str, path: Path, kind: str, directory: str, command: tuple[str, ...] = ()
+) -> Start:
     """The same of a text that is, or would be, in the file at this path."""
     if kind == "config":
-        return Start(argv=tuple(str(path) if word == path.name else word for word in command), folder=directory)
+        return Start(
+            argv=tuple(str(path) if word == path.name else word for word in command),
+            folder=directory,
+        )
     found = READERS[kind](text, path, directory)
     if not found.argv:
         raise UsageError(f"{path} starts nothing", hint="emit it again")
@@ -89,8 +94,14 @@ def edits(name: str, kind: str, folder: Path, what: Deployment, start: Start) ->
     yield from differences(name, written.environment, start.environment)
     for own in files.values():
         path = folder / own.name
-        if own.kind in ("config", "shim") and path.is_file() and (own.kind == "shim" or str(path) in start.argv or own.name in start.argv):
-            yield from differences(own.name, settings_in(own.text), settings_in(path.read_text(encoding="utf-8")))
+        if (
+            own.kind in ("config", "shim")
+            and path.is_file()
+            and (own.kind == "shim" or str(path) in start.argv or own.name in start.argv)
+        ):
+            yield from differences(
+                own.name, settings_in(own.text), settings_in(path.read_text(encoding="utf-8"))
+            )
 
 
 def _script(text: str, path: Path, directory: str) -> Start:
@@ -107,27 +118,49 @@ def _script(text: str, path: Path, directory: str) -> Start:
 
 
 def _systemd(text: str, path: Path, directory: str) -> Start:
-    lines = [line.strip() for line in text.replace("\\\n", " ").splitlines() if not line.startswith(("#", ";"))]
+    lines = [
+        line.strip()
+        for line in text.replace("\\\n", " ").splitlines()
+        if not line.startswith(("#", ";"))
+    ]
     told = [line.partition("=")[2] for line in lines if line.startswith("Environment=")]
     command = next((line.partition("=")[2] for line in lines if line.startswith("ExecStart=")), "")
-    folder = next((line.partition("=")[2] for line in lines if line.startswith("WorkingDirectory=")), directory)
-    environment = dict(one.replace("%%", "%").split("=", 1) for text in told for one in shlex.split(text) if "=" in one)
+    folder = next(
+        (line.partition("=")[2] for line in lines if line.startswith("WorkingDirectory=")),
+        directory,
+    )
+    environment = dict(
+        one.replace("%%", "%").split("=", 1)
+        for text in told
+        for one in shlex.split(text)
+        if "=" in one
+    )
     argv = tuple(word.replace("%%", "%").replace("$$", "$") for word in shlex.split(command))
     return Start(argv=argv, folder=folder.replace("%%", "%"), environment=environment)
 
 
 def _docker(text: str, path: Path, directory: str) -> Start:
-    command = next((line.removeprefix("CMD ") for line in text.splitlines() if line.startswith("CMD ")), "[]")
+    command = next(
+        (line.removeprefix("CMD ") for line in text.splitlines() if line.startswith("CMD ")), "[]"
+    )
     told = [line.removeprefix("ENV ") for line in text.splitlines() if line.startswith("ENV ")]
     try:
         argv = tuple(map(str, json.loads(command)))
     except ValueError as error:
-        raise UsageError(f"the CMD of {path} is not a list in JSON", hint="emit it again") from error
-    return Start(argv=argv, folder=directory, environment=dict(one.split("=", 1) for one in told if "=" in one))
+        raise UsageError(
+            f"the CMD of {path} is not a list in JSON", hint="emit it again"
+        ) from error
+    return Start(
+        argv=argv,
+        folder=directory,
+        environment=dict(one.split("=", 1) for one in told if "=" in one),
+    )
 
 
 def _procfile(text: str, path: Path, directory: str) -> Start:
-    line = next((line.partition(":")[2] for line in text.splitlines() if line.startswith("web:")), "")
+    line = next(
+        (line.partition(":")[2] for line in text.splitlines() if line.startswith("web:")), ""
+    )
     return Start(argv=tuple(shlex.split(line)), folder=directory)
 
 
@@ -141,7 +174,11 @@ def _supervisor(text: str, path: Path, directory: str) -> Start:
     environment = dict(re.findall(r'([A-Za-z_]\w*)="([^"]*)"', told))
     folder = reader.get(section, "directory", fallback=directory).replace("%%", "%")
     argv = tuple(shlex.split(reader.get(section, "command", fallback="").replace("%%", "%")))
-    return Start(argv=argv, folder=folder, environment={name: value.replace("%%", "%") for name, value in environment.items()})
+    return Start(
+        argv=argv,
+        folder=folder,
+        environment={name: value.replace("%%", "%") for name, value in environment.items()},
+    )
 
 
 def _kubernetes(text: str, path: Path, directory: str) -> Start:
@@ -149,7 +186,9 @@ def _kubernetes(text: str, path: Path, directory: str) -> Start:
     try:
         return Start(argv=tuple(map(str, json.loads(match[1]))) if match else (), folder=directory)
     except ValueError as error:
-        raise UsageError(f"the command of {path} is not a list in JSON", hint="emit it again") from error
+        raise UsageError(
+            f"the command of {path} is not a list in JSON", hint="emit it again"
+        ) from error
 
 
 READERS = {

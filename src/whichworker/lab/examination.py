@@ -24,14 +24,24 @@ LEAST_FREE_BYTES = 10**9
 def examine(sleep_seconds: float = LOOK_SECONDS) -> tuple[Machine, list[Finding]]:
     """Describe the machine and find what stands in the way of measuring on it; takes about a second and changes nothing."""
     described = machine.describe()
-    return described, [*_cores(), *_company(described.usable_cores, sleep_seconds), *_limits(), *_tools()]
+    return described, [
+        *_cores(),
+        *_company(described.usable_cores, sleep_seconds),
+        *_limits(),
+        *_tools(),
+    ]
 
 
 def _cores() -> Iterator[Finding]:
     budget = budget_of(1.0)
     if budget.shared:
         text = "only one core is usable: generator and server would share it"
-        yield Finding(code="cores-shared", severity="warning", text=text, hint="measure where two cores or more are usable")
+        yield Finding(
+            code="cores-shared",
+            severity="warning",
+            text=text,
+            hint="measure where two cores or more are usable",
+        )
     else:
         text = f"servers get {len(budget.server_cores)} of the usable cores, the generator one"
         yield Finding(code="cores", severity="info", text=text)
@@ -48,7 +58,9 @@ def _company(cores: tuple[int, ...], seconds: float) -> Iterator[Finding]:
         code="foreign-cpu",
         severity="warning" if busy else "info",
         text=f"others use {foreign:.0%} of the usable cores now, {stolen:.1%} is stolen by the hypervisor",
-        hint=f"windows are refused above {MOST_FOREIGN:.0%}: end what else runs here" if busy else "",
+        hint=f"windows are refused above {MOST_FOREIGN:.0%}: end what else runs here"
+        if busy
+        else "",
     )
 
 
@@ -70,19 +82,38 @@ def _open_files() -> Finding:
         text += f": loads and races raise the first as they need, up to {room} connections"
     if hard is None or hard >= LEAST_FILES:
         return Finding(code="open-files", severity="info", text=text)
-    return Finding(code="open-files", severity="warning", text=text, hint=f"raise the hard limit, as root: ulimit -Hn {MANY_FILES}")
+    return Finding(
+        code="open-files",
+        severity="warning",
+        text=text,
+        hint=f"raise the hard limit, as root: ulimit -Hn {MANY_FILES}",
+    )
 
 
 def _tools() -> Iterator[Finding]:
     held = containment()
     if held == "namespace":
-        yield Finding(code="containment", severity="info", text="process trees are held in PID namespaces: nothing can outlive a run")
+        yield Finding(
+            code="containment",
+            severity="info",
+            text="process trees are held in PID namespaces: nothing can outlive a run",
+        )
     else:
         text = "no PID namespaces here: process trees are found by walking, which a kill of both the tool and its warden can defeat"
-        yield Finding(code="containment", severity="warning", text=text, hint="allow unprivileged user namespaces")
+        yield Finding(
+            code="containment",
+            severity="warning",
+            text=text,
+            hint="allow unprivileged user namespaces",
+        )
     if not any(shutil.which(name) for name in ("gcc", "cc", "clang")):
         text = "no C compiler: uWSGI cannot be built"
-        yield Finding(code="compiler", severity="warning", text=text, hint="Debian: apt-get install gcc python3-dev")
+        yield Finding(
+            code="compiler",
+            severity="warning",
+            text=text,
+            hint="Debian: apt-get install gcc python3-dev",
+        )
     if not Path("/proc/self/schedstat").exists():
         text = "no /proc/self/schedstat: how long the generator waits for its core cannot be seen"
         yield Finding(code="schedstat", severity="warning", text=text)

@@ -30,7 +30,16 @@ from whichworker.race.watch import Watch
 from whichworker.result import Result, Searched
 from whichworker.store import places
 from whichworker.store.journal import FILE, Journal
-from whichworker.store.records import Failed, FirstStep, Header, Noted, Prepared, Profiled, Session, Settled
+from whichworker.store.records import (
+    Failed,
+    FirstStep,
+    Header,
+    Noted,
+    Prepared,
+    Profiled,
+    Session,
+    Settled,
+)
 
 PROFILE_SECONDS = 15.0
 """A launch, and two times three seconds of samples."""
@@ -55,7 +64,14 @@ class Plan(Struct, frozen=True):
         return self.folder.name
 
 
-def plan(question: Question, findings: Sequence[Finding], project: Path, cache: Path, watch: Watch, permits: Permits | None = None) -> Plan:
+def plan(
+    question: Question,
+    findings: Sequence[Finding],
+    project: Path,
+    cache: Path,
+    watch: Watch,
+    permits: Permits | None = None,
+) -> Plan:
     """Build what has to be built, learn what the app's right answers are, and ask what has never been asked, before the clock starts."""
     known = _learn(question, permits or Permits(), cache, watch)
     question, findings = known.question, (*findings, *known.findings)
@@ -65,8 +81,12 @@ def plan(question: Question, findings: Sequence[Finding], project: Path, cache: 
     environments, without = overlays.build(question, cache, watch.note)
     folder = places.new_run(project)
     with services.serving(question, folder, cache, watch.note) as backing:
-        unfit, told = preflight.admit(Bench(question, environments, folder, cache, backing), watch.note)
-    return Plan(question, environments, (*without, *unfit), (*findings, *told), folder, cache, project)
+        unfit, told = preflight.admit(
+            Bench(question, environments, folder, cache, backing), watch.note
+        )
+    return Plan(
+        question, environments, (*without, *unfit), (*findings, *told), folder, cache, project
+    )
 
 
 def _learn(question: Question, permits: Permits, cache: Path, watch: Watch) -> Reference:
@@ -75,7 +95,15 @@ def _learn(question: Question, permits: Permits, cache: Path, watch: Watch) -> R
         return reference.learn(question, permits, Path(folder), cache, watch.note)
 
 
-def resume(folder: Path, cache: Path, watch: Watch, seconds: float | None, named: str | None = None, *, project: Path) -> Plan:
+def resume(
+    folder: Path,
+    cache: Path,
+    watch: Watch,
+    seconds: float | None,
+    named: str | None = None,
+    *,
+    project: Path,
+) -> Plan:
     """The plan of an earlier run, with what is left of its time or with `seconds` more.
 
     Raises UsageError where its app is not the one named, or its environments are no longer what they were.
@@ -85,8 +113,15 @@ def resume(folder: Path, cache: Path, watch: Watch, seconds: float | None, named
         spent = sum(session.seconds for session in journal.of(Session))
         told = tuple(record.finding for record in journal.of(Noted))
     question = header.question
-    if any("[" in value and redaction.MARK.search(value) for request in question.workload.requests for _, value in request.headers):
-        raise UsageError(f"run {header.run} cannot be resumed: it was sent a secret, which is kept nowhere", hint="start a new run")
+    if any(
+        "[" in value and redaction.MARK.search(value)
+        for request in question.workload.requests
+        for _, value in request.headers
+    ):
+        raise UsageError(
+            f"run {header.run} cannot be resumed: it was sent a secret, which is kept nowhere",
+            hint="start a new run",
+        )
     if (
         named is not None
         and named.removesuffix("()") != question.app.name.removesuffix("()")
@@ -96,19 +131,32 @@ def resume(folder: Path, cache: Path, watch: Watch, seconds: float | None, named
             project.resolve(),
         )
     ):
-        raise UsageError(f"run {header.run} is one of {question.app.name}, not of {named}", hint="leave the app out, or start a new run")
+        raise UsageError(
+            f"run {header.run} is one of {question.app.name}, not of {named}",
+            hint="leave the app out, or start a new run",
+        )
     for app in question.apps.values():
         checkup.examine_again(app, cache, question.allowed)
     if seconds is not None:
-        question = msgspec.structs.replace(question, budget=msgspec.structs.replace(question.budget, seconds=spent + seconds))
+        question = msgspec.structs.replace(
+            question, budget=msgspec.structs.replace(question.budget, seconds=spent + seconds)
+        )
     environments, _ = overlays.build(question, cache, watch.note, only=header.environments)
     if overlays.digest(question, environments) != header.digest:
-        fact = f"run {header.run} cannot be resumed: servers or app are not the ones it was begun with"
+        fact = (
+            f"run {header.run} cannot be resumed: servers or app are not the ones it was begun with"
+        )
         raise UsageError(fact, hint="start a new run")
     if services.describe(services.needs_of(question)) != question.services:
-        raise UsageError(f"run {header.run} cannot be resumed: its services are not the ones it was begun with", hint="start a new run")
+        raise UsageError(
+            f"run {header.run} cannot be resumed: its services are not the ones it was begun with",
+            hint="start a new run",
+        )
     if machine.describe().fingerprint != header.machine.fingerprint:
-        raise UsageError(f"run {header.run} cannot be resumed: it was begun on another machine", hint="start a new run")
+        raise UsageError(
+            f"run {header.run} cannot be resumed: it was begun on another machine",
+            hint="start a new run",
+        )
     return Plan(question, environments, (), told, folder, cache, project, resumed=True)
 
 
@@ -121,17 +169,23 @@ def carry_out(planned: Plan, watch: Watch, command: str) -> Result:
         if not journal.records:
             _open(journal, planned, command)
         try:
-            with services.serving(planned.question, planned.folder, planned.cache, watch.note) as backing:
+            with services.serving(
+                planned.question, planned.folder, planned.cache, watch.note
+            ) as backing:
                 for finding in backing.findings if not planned.resumed else ():
                     journal.append(Noted(finding=finding))
-                bench = Bench(planned.question, planned.environments, planned.folder, planned.cache, backing)
+                bench = Bench(
+                    planned.question, planned.environments, planned.folder, planned.cache, backing
+                )
                 investigate(bench, journal, watch)
         except KeyboardInterrupt:
             watch.note("interrupted")
         return verdict.judge(journal, planned.question.budget.seconds)
 
 
-def investigate(bench: Bench, journal: Journal, watch: Watch, clock: Callable[[], float] = time.monotonic) -> None:
+def investigate(
+    bench: Bench, journal: Journal, watch: Watch, clock: Callable[[], float] = time.monotonic
+) -> None:
     """The race, the capacities if they are asked for, and samples of the finalists; everything found is in the journal, one by one.
 
     KeyboardInterrupt passes through; what was measured before it stays.
@@ -155,7 +209,9 @@ def investigate(bench: Bench, journal: Journal, watch: Watch, clock: Callable[[]
                 after = PROFILE_SECONDS * len(best) if profiled else 0.0
                 if best and hunts.sought_after(question):
                     connections = next(journal.of(Settled)).connections
-                    capacity.contest(bench, generator, journal, watch, best, connections, lambda: left() - after)
+                    capacity.contest(
+                        bench, generator, journal, watch, best, connections, lambda: left() - after
+                    )
                 if profiled:
                     _profile(bench, generator, journal, watch, best)
         ended = "finished"
@@ -163,7 +219,9 @@ def investigate(bench: Bench, journal: Journal, watch: Watch, clock: Callable[[]
         journal.append(Session(seconds=clock() - began, ended=ended))
 
 
-def _profile(bench: Bench, generator: Generator, journal: Journal, watch: Watch, names: Iterable[str]) -> None:
+def _profile(
+    bench: Bench, generator: Generator, journal: Journal, watch: Watch, names: Iterable[str]
+) -> None:
     """Samples of each finalist, after everything that is timed."""
     done = {record.arm for record in journal.of(Profiled)}
     connections = {record.arm: record.connections or 1 for record in journal.of(Prepared)}

@@ -48,7 +48,9 @@ def reach(plan: LoadPlan) -> LoadPlan:
             seen.append(f"{address}: {error.strerror or error}")
         else:
             load = msgspec.structs.replace(plan.load, address=address)
-            return msgspec.structs.replace(plan, load=load, asked=msgspec.structs.replace(plan.asked, address=str(address)))
+            return msgspec.structs.replace(
+                plan, load=load, asked=msgspec.structs.replace(plan.asked, address=str(address))
+            )
     places = " or ".join(str(address) for address in plan.addresses)
     hint = "start the server first, or correct the URL"
     raise UsageError(f"nothing answers at {places}", seen="\n".join(seen), hint=hint)
@@ -81,7 +83,9 @@ def carry_out(plan: LoadPlan, watch: LoadWatch, command: str) -> LoadResult:
         if not error.tally.seconds:
             raise KeyboardInterrupt from None  # its window had not opened
         finished, tally = False, error.tally
-        plan = msgspec.structs.replace(plan, load=msgspec.structs.replace(plan.load, window_seconds=tally.seconds))
+        plan = msgspec.structs.replace(
+            plan, load=msgspec.structs.replace(plan.load, window_seconds=tally.seconds)
+        )
     run = Run(
         id=f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         started=started.isoformat(timespec="seconds"),
@@ -90,7 +94,9 @@ def carry_out(plan: LoadPlan, watch: LoadWatch, command: str) -> LoadResult:
         seconds=time.monotonic() - began,
         finished=finished,
     )
-    return load_verdict.judge(msgspec.structs.replace(plan, findings=tuple(findings)), tally, machine.describe(), run)
+    return load_verdict.judge(
+        msgspec.structs.replace(plan, findings=tuple(findings)), tally, machine.describe(), run
+    )
 
 
 def whole_seconds(plan: LoadPlan) -> float:

@@ -54,31 +54,57 @@ def timing_of(options: LoadOptions, said: set[str], of_file: tuple[Stage, ...]) 
     """
     stages = parse_stages(options.stage) or (() if options.rate is not None else of_file)
     if options.rate is not None and stages:
-        raise UsageError("a rate and stages are two answers to one question", hint="for one rate --rate alone, for several --stage alone")
+        raise UsageError(
+            "a rate and stages are two answers to one question",
+            hint="for one rate --rate alone, for several --stage alone",
+        )
     if options.requests is not None and options.warmup is not None:
-        raise UsageError("--warmup would use up --requests", hint="bound the load by --time, or leave the warm-up out")
+        raise UsageError(
+            "--warmup would use up --requests",
+            hint="bound the load by --time, or leave the warm-up out",
+        )
     if options.rate is None and not stages:
         return _closed(options, said)
     if options.ramp is not None:
-        raise UsageError("--ramp is for a closed loop", hint="let the rate of an open loop grow with --stage 10s:200/s")
-    return _staged(options, said, stages) if stages else _constant(options, said, options.rate or 0.0)
+        raise UsageError(
+            "--ramp is for a closed loop",
+            hint="let the rate of an open loop grow with --stage 10s:200/s",
+        )
+    return (
+        _staged(options, said, stages) if stages else _constant(options, said, options.rate or 0.0)
+    )
 
 
 def _closed(options: LoadOptions, said: set[str]) -> Timing:
     if "arrivals" in said:
-        raise UsageError("--arrivals needs a rate: a closed loop sends when an answer has come", hint="--rate 200/s")
+        raise UsageError(
+            "--arrivals needs a rate: a closed loop sends when an answer has come",
+            hint="--rate 200/s",
+        )
     if "spin" in said:
-        raise UsageError("--spin and --no-spin need a rate: a closed loop never waits for the clock", hint="--rate 200/s")
+        raise UsageError(
+            "--spin and --no-spin need a rate: a closed loop never waits for the clock",
+            hint="--rate 200/s",
+        )
     if "backlog" in said:
-        raise UsageError("--backlog needs a rate: in a closed loop nothing waits for a connection", hint="--rate 200/s")
-    return Timing(seconds=_seconds(options, said), warmup_seconds=options.warmup or 0.0, ramp_seconds=options.ramp or 0.0)
+        raise UsageError(
+            "--backlog needs a rate: in a closed loop nothing waits for a connection",
+            hint="--rate 200/s",
+        )
+    return Timing(
+        seconds=_seconds(options, said),
+        warmup_seconds=options.warmup or 0.0,
+        ramp_seconds=options.ramp or 0.0,
+    )
 
 
 def _constant(options: LoadOptions, said: set[str], rate: float) -> Timing:
     warmup, arrivals = options.warmup or 0.0, options.arrivals or "constant"
     seconds = _seconds(options, said)
     if options.requests and arrivals == "constant":
-        seconds = min(seconds, options.requests / rate)  # no longer than they are due: the rate is counted over the window
+        seconds = min(
+            seconds, options.requests / rate
+        )  # no longer than they are due: the rate is counted over the window
     pace = _pace(options, (Stage(warmup + seconds, rate, rate),))
     return Timing(seconds=seconds, warmup_seconds=warmup, ramp_seconds=0.0, rate=rate, pace=pace)
 
@@ -86,25 +112,50 @@ def _constant(options: LoadOptions, said: set[str], rate: float) -> Timing:
 def _staged(options: LoadOptions, said: set[str], stages: tuple[Stage, ...]) -> Timing:
     seconds = sum(stage.seconds for stage in stages)
     if "time" in said:
-        raise UsageError(f"the stages last {units.show_clock(seconds)}, so there is no --time to choose", hint="change the stages")
+        raise UsageError(
+            f"the stages last {units.show_clock(seconds)}, so there is no --time to choose",
+            hint="change the stages",
+        )
     _check_seconds(seconds)
     warmup, first = options.warmup or 0.0, stages[0].start_rate
     if warmup and not first:
-        raise UsageError("a warm-up at the rate of the first stage would send nothing", hint="begin with --stage 10s@200/s")
+        raise UsageError(
+            "a warm-up at the rate of the first stage would send nothing",
+            hint="begin with --stage 10s@200/s",
+        )
     before = (Stage(warmup, first, first),) if warmup else ()
-    return Timing(seconds=seconds, warmup_seconds=warmup, ramp_seconds=0.0, stages=stages, pace=_pace(options, (*before, *stages)))
+    return Timing(
+        seconds=seconds,
+        warmup_seconds=warmup,
+        ramp_seconds=0.0,
+        stages=stages,
+        pace=_pace(options, (*before, *stages)),
+    )
 
 
 def _pace(options: LoadOptions, stages: tuple[Stage, ...]) -> Pace:
     fastest = max(max(stage.start_rate, stage.end_rate) for stage in stages)
     if fastest > MOST_RATE:
-        raise UsageError(f"{fastest:,.0f} requests/s are more than {MOST_RATE:,.0f}", hint="without a rate the server's maximum is found")
+        raise UsageError(
+            f"{fastest:,.0f} requests/s are more than {MOST_RATE:,.0f}",
+            hint="without a rate the server's maximum is found",
+        )
     count = pacer.expected(stages)
     if count > MOST_REQUESTS and not options.requests:
-        raise UsageError(f"that is {count:,.0f} requests, more than {MOST_REQUESTS:,}", hint="bound it by --time or --requests")
+        raise UsageError(
+            f"that is {count:,.0f} requests, more than {MOST_REQUESTS:,}",
+            hint="bound it by --time or --requests",
+        )
     if count < 1:
-        raise UsageError("within this time not one request is due", hint="a longer --time, or a higher rate")
-    return Pace(stages=stages, arrivals=options.arrivals or "constant", backlog=options.backlog, spin=options.spin)
+        raise UsageError(
+            "within this time not one request is due", hint="a longer --time, or a higher rate"
+        )
+    return Pace(
+        stages=stages,
+        arrivals=options.arrivals or "constant",
+        backlog=options.backlog,
+        spin=options.spin,
+    )
 
 
 def _seconds(options: LoadOptions, said: set[str]) -> float:
@@ -116,9 +167,15 @@ def _seconds(options: LoadOptions, said: set[str]) -> float:
 
 def _check_seconds(seconds: float) -> None:
     if seconds > LONGEST_SECONDS:
-        raise UsageError(f"{units.show_clock(seconds)} are more than a day", hint="--time 10s tells most things")
+        raise UsageError(
+            f"{units.show_clock(seconds)} are more than a day", hint="--time 10s tells most things"
+        )
 
 
 def _stage_rate(text: str) -> float:
     """A rate, or 0/s to end with silence."""
-    return 0.0 if re.fullmatch(r"0+(\.0+)?\s*/\s*(s|m|min|h)", text.strip()) else units.parse_rate(text)
+    return (
+        0.0
+        if re.fullmatch(r"0+(\.0+)?\s*/\s*(s|m|min|h)", text.strip())
+        else units.parse_rate(text)
+    )

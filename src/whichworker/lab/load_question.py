@@ -62,14 +62,24 @@ def plan(text: str, options: LoadOptions, origins: Mapping[str, str], *, owned: 
     url = _url(options, said, definition, text)
     target = parse_target(url)
     if definition and target.path != "/":
-        raise UsageError(f"a path in {url!r}", hint="the path belongs to each request or step of the file")
+        raise UsageError(
+            f"a path in {url!r}", hint="the path belongs to each request or step of the file"
+        )
     timing = load_pace.timing_of(options, said, stages)
-    requests, sessions = (definition.requests, definition.sessions) if definition else ((_request(options, target),), ())
+    requests, sessions = (
+        (definition.requests, definition.sessions)
+        if definition
+        else ((_request(options, target),), ())
+    )
     addresses = tuple(resolve(target))
     if not owned and not all(is_own(address) for address in addresses):
         fact = f"{target.host} is not on this machine: a load is an attack where its owner does not want it"
-        raise UsageError(fact, hint="say --i-own-this-target where it is yours, and you may load it")
-    load = _load(options, timing, target, addresses[0], requests, sessions, _tls(options, said, target))
+        raise UsageError(
+            fact, hint="say --i-own-this-target where it is yours, and you may load it"
+        )
+    load = _load(
+        options, timing, target, addresses[0], requests, sessions, _tls(options, said, target)
+    )
     prepare_asks(load)  # what cannot be sent is said before anything is
     name, why = engine.choose(load)
     return LoadPlan(
@@ -95,21 +105,33 @@ def check(options: LoadOptions) -> None:
     for name, (least, most) in bounds.items():
         value = getattr(options, name)
         if value is not None and not least <= value <= most:
-            raise UsageError(f"--{name} must be between {least} and {most:,}, not {value:,}", hint=_cure(name))
+            raise UsageError(
+                f"--{name} must be between {least} and {most:,}, not {value:,}", hint=_cure(name)
+            )
     if options.deadline > LONGEST_DEADLINE:
-        raise UsageError(f"--deadline must be at most {LONGEST_DEADLINE:g} s, not {options.deadline:g} s", hint="such as --deadline 30s")
+        raise UsageError(
+            f"--deadline must be at most {LONGEST_DEADLINE:g} s, not {options.deadline:g} s",
+            hint="such as --deadline 30s",
+        )
 
 
 def generator_cores(threads: int) -> tuple[int, ...]:
     """The last cores this process may use; raises UsageError where there are fewer than threads."""
     cores = tuple(sorted(os.sched_getaffinity(0)))
     if threads > len(cores):
-        raise UsageError(f"{threads} threads need as many cores; {len(cores)} can be used", hint=f"--threads {max(1, len(cores) - 1)}")
+        raise UsageError(
+            f"{threads} threads need as many cores; {len(cores)} can be used",
+            hint=f"--threads {max(1, len(cores) - 1)}",
+        )
     return cores[-threads:]
 
 
 def _cure(name: str) -> str:
-    return "each thread needs a connection" if name == "threads" else f"leave --{name} out for the default"
+    return (
+        "each thread needs a connection"
+        if name == "threads"
+        else f"leave --{name} out for the default"
+    )
 
 
 def _is_url(text: str) -> bool:
@@ -118,11 +140,16 @@ def _is_url(text: str) -> bool:
 
 def _definition(file: Path, said: set[str]) -> Definition:
     if over := [name for name in OF_REQUESTS if name in said]:
-        raise UsageError(f"--{over[0]} cannot change the requests of {file}", hint="write it into the file, or give a URL")
+        raise UsageError(
+            f"--{over[0]} cannot change the requests of {file}",
+            hint="write it into the file, or give a URL",
+        )
     return read_definition(file)
 
 
-def _filled(options: LoadOptions, said: set[str], definition: Definition) -> tuple[LoadOptions, set[str]]:
+def _filled(
+    options: LoadOptions, said: set[str], definition: Definition
+) -> tuple[LoadOptions, set[str]]:
     """The options with what the file says where nothing stronger does; a rate and stages give way to each other."""
     paced = "rate" in said or "stage" in said
     found = {}
@@ -137,7 +164,11 @@ def _paced(options: LoadOptions, said: set[str], stages: tuple[Stage, ...]) -> L
     """A rate that was said takes the place of stages that were only configured, and the other way round."""
     if "rate" not in said and ("stage" in said or stages):
         return msgspec.structs.replace(options, rate=None)
-    return msgspec.structs.replace(options, stage=()) if "rate" in said and "stage" not in said else options
+    return (
+        msgspec.structs.replace(options, stage=())
+        if "rate" in said and "stage" not in said
+        else options
+    )
 
 
 def _url(options: LoadOptions, said: set[str], definition: Definition | None, text: str) -> str:
@@ -147,7 +178,10 @@ def _url(options: LoadOptions, said: set[str], definition: Definition | None, te
         return text
     url = options.url or definition.url
     if not url:
-        raise UsageError(f"{text} names no url", hint='write url = "http://127.0.0.1:8000" into it, or give --url')
+        raise UsageError(
+            f"{text} names no url",
+            hint='write url = "http://127.0.0.1:8000" into it, or give --url',
+        )
     return url
 
 
@@ -155,13 +189,22 @@ def _request(options: LoadOptions, target: Target) -> Request:
     body = _body(options.body)
     answer = parse_expect(options.expect) if options.expect else Answer()
     method = options.method.upper() or ("POST" if body else "GET")
-    return Request(method=method, path=target.path, headers=tuple(map(_header, options.header)), body=body, answer=answer)
+    return Request(
+        method=method,
+        path=target.path,
+        headers=tuple(map(_header, options.header)),
+        body=body,
+        answer=answer,
+    )
 
 
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
-        raise UsageError(f"not a header: {text!r}", hint="write NAME: VALUE, such as --header 'Accept: text/html'")
+        raise UsageError(
+            f"not a header: {text!r}",
+            hint="write NAME: VALUE, such as --header 'Accept: text/html'",
+        )
     return name.strip(), value.strip()
 
 
@@ -172,7 +215,8 @@ def _body(text: str) -> bytes:
         return Path(text[1:]).read_bytes()
     except OSError as error:
         raise UsageError(
-            f"the body {text[1:]} cannot be read: {error.strerror}", hint="--body @FILE takes a file, --body TEXT a text"
+            f"the body {text[1:]} cannot be read: {error.strerror}",
+            hint="--body @FILE takes a file, --body TEXT a text",
         ) from error
 
 
@@ -210,7 +254,10 @@ def _load(
 def _tls(options: LoadOptions, said: set[str], target: Target) -> Tls | None:
     if target.tls is not None:
         if options.ca and not Path(options.ca).is_file():
-            raise UsageError(f"there is no file {options.ca}", hint="--ca takes a file of certificates in PEM form")
+            raise UsageError(
+                f"there is no file {options.ca}",
+                hint="--ca takes a file of certificates in PEM form",
+            )
         return msgspec.structs.replace(target.tls, ca_file=options.ca, verify=not options.insecure)
     for name in ("ca", "insecure"):
         if name in said:
@@ -218,7 +265,15 @@ def _tls(options: LoadOptions, said: set[str], target: Target) -> Tls | None:
     return None
 
 
-def _asked(options: LoadOptions, load: Load, timing: load_pace.Timing, *, url: str, file: Path | None, cores: tuple[int, ...]) -> AskedLoad:
+def _asked(
+    options: LoadOptions,
+    load: Load,
+    timing: load_pace.Timing,
+    *,
+    url: str,
+    file: Path | None,
+    cores: tuple[int, ...],
+) -> AskedLoad:
     pace: Pace | None = load.pace
     return AskedLoad(
         url=url,
@@ -246,7 +301,11 @@ def _asked(options: LoadOptions, load: Load, timing: load_pace.Timing, *, url: s
 
 def _unchecked(requests: tuple[Request, ...], sessions: tuple[Session, ...]) -> list[Finding]:
     every = [*requests, *(step.request for session in sessions for step in session.steps)]
-    bare = [request.title for request in every if not request.checks and request.answer in (Answer(), Answer(status=None))]
+    bare = [
+        request.title
+        for request in every
+        if not request.checks and request.answer in (Answer(), Answer(status=None))
+    ]
     if not bare:
         return []
     what = bare[0] if len(bare) == 1 else f"{len(bare)} requests"
@@ -259,4 +318,11 @@ def _crowded(cores: tuple[int, ...]) -> list[Finding]:
     if len(cores) < len(os.sched_getaffinity(0)):
         return []
     text = f"the generator uses {'the only core' if len(cores) == 1 else 'every core'} of this process: a server on this machine shares it"
-    return [Finding(code="cores-shared", severity="warning", text=text, hint="let it use more cores than --threads")]
+    return [
+        Finding(
+            code="cores-shared",
+            severity="warning",
+            text=text,
+            hint="let it use more cores than --threads",
+        )
+    ]

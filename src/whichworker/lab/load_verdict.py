@@ -11,7 +11,15 @@ from whichworker.lab.load_question import LoadPlan
 from whichworker.load import native, pacer
 from whichworker.load.histogram import Histogram
 from whichworker.model import PHASES, Finding, Machine, Tally
-from whichworker.result import PERCENTILES, Distribution, Estimate, Intervals, LoadResult, Run, Validity
+from whichworker.result import (
+    PERCENTILES,
+    Distribution,
+    Estimate,
+    Intervals,
+    LoadResult,
+    Run,
+    Validity,
+)
 
 BUCKETS_PER_SECOND = 20
 SPINS_ABOVE = 10_000.0
@@ -83,7 +91,9 @@ def judge(plan: LoadPlan, tally: Tally, machine: Machine, run: Run) -> LoadResul
         bytes_sent=tally.bytes_sent,
         cpu_seconds=tally.cpu_seconds,
         run_delay_seconds=tally.run_delay_seconds,
-        cpu_seconds_per_request=tally.total_cpu_seconds / tally.total_requests if tally.total_requests else None,
+        cpu_seconds_per_request=tally.total_cpu_seconds / tally.total_requests
+        if tally.total_requests
+        else None,
         memory_bytes=tally.memory_bytes or None,
         per_second=per_second(tally.per_bucket),
         histograms=dict(histograms(tally)),
@@ -98,12 +108,22 @@ def seconds_of(plan: LoadPlan, tally: Tally) -> float:
     """
     pace = plan.load.pace
     random_end = pace is not None and pace.arrivals == "poisson" and plan.asked.requests is not None
-    return (tally.seconds if pace is None or random_end else max(tally.seconds, plan.load.window_seconds)) + tally.drained_seconds
+    return (
+        tally.seconds
+        if pace is None or random_end
+        else max(tally.seconds, plan.load.window_seconds)
+    ) + tally.drained_seconds
 
 
 def distribution(histogram: Histogram | None) -> Distribution | None:
     """A histogram of nanoseconds as a distribution of seconds; None where it holds nothing."""
-    if histogram is None or histogram.min is None or histogram.max is None or histogram.mean is None or histogram.stdev is None:
+    if (
+        histogram is None
+        or histogram.min is None
+        or histogram.max is None
+        or histogram.mean is None
+        or histogram.stdev is None
+    ):
         return None
     return Distribution(
         count=histogram.count,
@@ -122,7 +142,10 @@ def intervals_of(whole: Histogram, slices: Sequence[Histogram]) -> Intervals:
 
 def per_second(buckets: Sequence[int]) -> tuple[float, ...]:
     """Right answers per second from counts of 50 ms; the last second may be a part of one."""
-    seconds = [buckets[start : start + BUCKETS_PER_SECOND] for start in range(0, len(buckets), BUCKETS_PER_SECOND)]
+    seconds = [
+        buckets[start : start + BUCKETS_PER_SECOND]
+        for start in range(0, len(buckets), BUCKETS_PER_SECOND)
+    ]
     return tuple(sum(second) * BUCKETS_PER_SECOND / len(second) for second in seconds)
 
 
@@ -148,9 +171,13 @@ def seen(plan: LoadPlan, tally: Tally, counted: Counted, *, finished: bool) -> S
         threads=plan.load.threads,
         requests=tally.requests,
         failures=sum(failure.count for failure in tally.failures),
-        unconnected=sum(failure.count for failure in tally.failures if failure.kind in ("connect", "tls")),
+        unconnected=sum(
+            failure.count for failure in tally.failures if failure.kind in ("connect", "tls")
+        ),
         attempts=tally.attempts,
-        scheduled=None if tally.scheduled is None else max(tally.scheduled, due_in_window(plan, tally) if finished else 0),
+        scheduled=None
+        if tally.scheduled is None
+        else max(tally.scheduled, due_in_window(plan, tally) if finished else 0),
         dropped=tally.dropped,
         backlog=plan.load.pace.backlog if plan.load.pace else 0,
         send_lag_seconds=lag,
@@ -173,7 +200,10 @@ def due_in_window(plan: LoadPlan, tally: Tally) -> int:
         return 0
     opens = round((load.stagger_seconds + load.settle_seconds) * 1e9)
     closes = opens + round(load.window_seconds * 1e9)
-    return sum(int(((due >= opens) & (due < closes)).sum()) for due in pacer.arrivals(load.pace, load.seed, load.limit))
+    return sum(
+        int(((due >= opens) & (due < closes)).sum())
+        for due in pacer.arrivals(load.pace, load.seed, load.limit)
+    )
 
 
 def send_lag(histogram: Histogram | None) -> tuple[float | None, float]:
@@ -188,15 +218,27 @@ def findings(plan: LoadPlan, tally: Tally, counted: Counted) -> Iterable[Finding
     """What else there is to say about how the numbers came about."""
     if plan.load.pace is None:
         text = "closed loop: it waits for answers, so it tells the highest rate, and times at saturation only"
-        yield Finding(code="closed-loop", severity="info", text=text, hint="for the time users wait ask at a rate, such as --rate 200/s")
+        yield Finding(
+            code="closed-loop",
+            severity="info",
+            text=text,
+            hint="for the time users wait ask at a rate, such as --rate 200/s",
+        )
     if plan.load.engine == "auto" and not native.available():
         fact, _, cure = native.missing_reason().partition("; ")
         text = f"the load came from the slower engine, {tally.engine}: {fact}"
         yield Finding(code="engine-native-missing", severity="info", text=text, hint=cure)
     if counted.service.min is not None and counted.service.min < LEAST_NS:
         text = f"an answer came after {counted.service.min} ns: no server is that quick, so a clock or the count is wrong"
-        yield Finding(code="answers-too-fast", severity="warning", text=text, hint="report it, with the JSON of this run")
-    closed = tally.reconnects - sum(failure.count for failure in tally.failures)  # after a failure it was the generator that closed it
+        yield Finding(
+            code="answers-too-fast",
+            severity="warning",
+            text=text,
+            hint="report it, with the JSON of this run",
+        )
+    closed = tally.reconnects - sum(
+        failure.count for failure in tally.failures
+    )  # after a failure it was the generator that closed it
     if closed >= MOST_RECONNECTS * max(1, tally.attempts):
         share = closed / max(1, tally.attempts)
         text = f"the server closed connections: {closed:,} were opened again, {units.show_share(share)} of the requests"
@@ -207,7 +249,9 @@ def findings(plan: LoadPlan, tally: Tally, counted: Counted) -> Iterable[Finding
         yield Finding(code="ended-early", severity="warning", text=text)
     if tally.seconds < load_validity.LEAST_SECONDS and tally.requests:
         text = f"the window lasted {units.show_seconds(tally.seconds)} only: too short to see whether the generator was the bottleneck"
-        yield Finding(code="window-short", severity="warning", text=text, hint="more --requests, or --time")
+        yield Finding(
+            code="window-short", severity="warning", text=text, hint="more --requests, or --time"
+        )
     yield from _waited(counted)
     yield from _unsupported(counted)
 
@@ -223,14 +267,28 @@ def _waited(counted: Counted) -> Iterator[Finding]:
 
 def _unsupported(counted: Counted) -> Iterator[Finding]:
     main = counted.main
-    missing = [name.replace("_", ".") for name, q in PERCENTILES.items() if main.supported_percentile(q) is None]
+    missing = [
+        name.replace("_", ".")
+        for name, q in PERCENTILES.items()
+        if main.supported_percentile(q) is None
+    ]
     if missing and main.count:
         text = f"{main.count:,} answers are too few for {', '.join(missing)}: fewer than ten lie beyond"
-        yield Finding(code="percentiles-unsupported", severity="info", text=text, hint="a longer --time, or more --requests")
+        yield Finding(
+            code="percentiles-unsupported",
+            severity="info",
+            text=text,
+            hint="a longer --time, or more --requests",
+        )
     filled = sum(part.count > 0 for part in counted.slices)
     if main.count and filled < quantiles.LEAST_SLICES:
         text = f"answers came in {filled} of {len(counted.slices)} stretches of the planned time only, so percentiles have no intervals"
-        yield Finding(code="intervals-unsupported", severity="info", text=text, hint="bound the load by a --time that it fills")
+        yield Finding(
+            code="intervals-unsupported",
+            severity="info",
+            text=text,
+            hint="bound the load by a --time that it fills",
+        )
 
 
 def _interval(whole: Histogram, slices: Sequence[Histogram], q: float) -> Estimate | None:
@@ -240,7 +298,11 @@ def _interval(whole: Histogram, slices: Sequence[Histogram], q: float) -> Estima
     totals = [one.count for one in slices]
     phi = quantiles.design_effect([one.count_above(at) for one in slices], totals)
     filled = sum(total > 0 for total in totals)
-    shares = quantiles.rank_shares(whole.count, q, quantiles.widened(phi, filled)) if phi is not None else None
+    shares = (
+        quantiles.rank_shares(whole.count, q, quantiles.widened(phi, filled))
+        if phi is not None
+        else None
+    )
     low, high = (whole.percentile(share) for share in shares) if shares else (None, None)
     if low is None or high is None:
         return Estimate(value=value)
@@ -258,7 +320,10 @@ def _spins(plan: LoadPlan) -> bool:
     pace = plan.load.pace
     if pace is None or pace.spin is not None:
         return bool(pace and pace.spin)
-    return max(max(stage.start_rate, stage.end_rate) for stage in pace.stages) / plan.load.threads > SPINS_ABOVE
+    return (
+        max(max(stage.start_rate, stage.end_rate) for stage in pace.stages) / plan.load.threads
+        > SPINS_ABOVE
+    )
 
 
 def _read(text: str | None) -> Histogram | None:

@@ -26,7 +26,11 @@ SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization", "x-api-key",
 
 def dressed(request: Request, app: App, cookies: Mapping[str, str]) -> Request:
     """The request with what the app needs to be sent: its headers, and the cookies of a login."""
-    cookie = (("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items())),) if cookies else ()
+    cookie = (
+        (("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items())),)
+        if cookies
+        else ()
+    )
     named = {name.lower() for name, _ in request.headers}
     more = tuple(pair for pair in (*app.headers, *cookie) if pair[0].lower() not in named)
     return msgspec.structs.replace(request, headers=(*request.headers, *more))
@@ -46,18 +50,40 @@ def log_in(run: Running, app: App, login: Login) -> dict[str, str]:
     form = forms.find_form(page.body.decode(errors="replace"), path, login)
     if form is None:
         fields = ", ".join(login.fields)
-        raise UsageError(f"{path} has no form with {fields} that is sent by POST (it answers {page.status})", hint=forms.FORM)
+        raise UsageError(
+            f"{path} has no form with {fields} that is sent by POST (it answers {page.status})",
+            hint=forms.FORM,
+        )
     scheme = "https" if app.headers else "http"
-    headers = (("Content-Type", "application/x-www-form-urlencoded"), ("Referer", f"{scheme}://{app.host}{path}"))
+    headers = (
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Referer", f"{scheme}://{app.host}{path}"),
+    )
     before = jar.pairs()
-    answer = _visit(run, app, Request(method="POST", path=form.action, headers=headers, body=forms.filled(form, login)), jar)
+    answer = _visit(
+        run,
+        app,
+        Request(method="POST", path=form.action, headers=headers, body=forms.filled(form, login)),
+        jar,
+    )
     fresh = {name for name, value in jar.pairs().items() if before.get(name) != value}
     if answer.status not in REDIRECTS and not (answer.status == 200 and fresh - {"csrftoken"}):
-        raise UsageError(f"the login at {login.path} was refused: it answers {answer.status}, and no session begins", hint=forms.FORM)
-    if answer.status in REDIRECTS and urlsplit(urljoin(path, header(answer, "location"))).path == urlsplit(path).path:
-        raise UsageError(f"the login at {login.path} was refused: it leads back to itself", hint=forms.FORM)
+        raise UsageError(
+            f"the login at {login.path} was refused: it answers {answer.status}, and no session begins",
+            hint=forms.FORM,
+        )
+    if (
+        answer.status in REDIRECTS
+        and urlsplit(urljoin(path, header(answer, "location"))).path == urlsplit(path).path
+    ):
+        raise UsageError(
+            f"the login at {login.path} was refused: it leads back to itself", hint=forms.FORM
+        )
     place = urlsplit(urljoin(form.action, header(answer, "location")))
-    if answer.status in REDIRECTS and place.hostname in (None, app.host):  # the page that greets: its messages are shown once
+    if answer.status in REDIRECTS and place.hostname in (
+        None,
+        app.host,
+    ):  # the page that greets: its messages are shown once
         _visit(run, app, Request(path=_path_of(place)), jar)
     return _secret(jar.pairs())
 
@@ -70,7 +96,9 @@ def _visit(run: Running, app: App, request: Request, jar: Jar) -> Response:
     try:
         response = fetch(run.address, dressed(request, app, jar.pairs()), app.host, ASK_SECONDS)
     except (OSError, FramingError) as error:
-        raise UsageError(f"{request.title} gave no answer: {error}", seen=run.launch.log_tail()) from error
+        raise UsageError(
+            f"{request.title} gave no answer: {error}", seen=run.launch.log_tail()
+        ) from error
     for name, value in response.headers:
         if name == "set-cookie":
             jar.keep(value, "/")
@@ -79,7 +107,10 @@ def _visit(run: Running, app: App, request: Request, jar: Jar) -> Response:
 
 def play(run: Running, app: App, session: Session) -> dict[str, str]:
     """Carry a session out once, as one user does; the cookies afterwards. Raises UsageError where a step is not answered as it says."""
-    steps = tuple(msgspec.structs.replace(step, request=dressed(step.request, app, {})) for step in session.steps)
+    steps = tuple(
+        msgspec.structs.replace(step, request=dressed(step.request, app, {}))
+        for step in session.steps
+    )
     user = Iteration(msgspec.structs.replace(session, steps=steps), app.host, secure=True)
     for step in session.steps:
         _remember(step.request)
@@ -88,10 +119,15 @@ def play(run: Running, app: App, session: Session) -> dict[str, str]:
         try:
             response = exchange(run.address, user.wire(), request.method, ASK_SECONDS)
         except (OSError, FramingError) as error:
-            raise UsageError(f"{request.title} gave no answer: {error}", seen=run.launch.log_tail()) from error
+            raise UsageError(
+                f"{request.title} gave no answer: {error}", seen=run.launch.log_tail()
+            ) from error
         wrong = judge_answer(request.answer, response) or user.take(response)
         if wrong is not None:
-            raise UsageError(f"session {session.name!r} cannot be carried out: {request.title}: {wrong[1]}", hint="say what a step expects")
+            raise UsageError(
+                f"session {session.name!r} cannot be carried out: {request.title}: {wrong[1]}",
+                hint="say what a step expects",
+            )
         for name, value in user.captured.items():
             redaction.remember(f"login {name}", value)
     return _secret(user.cookies)
@@ -104,16 +140,28 @@ class Proof(Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def renewed(requests: Sequence[Request], cookies: Mapping[str, str], headers: Sequence[tuple[str, str]]) -> tuple[Request, ...]:
+def renewed(
+    requests: Sequence[Request], cookies: Mapping[str, str], headers: Sequence[tuple[str, str]]
+) -> tuple[Request, ...]:
     """The requests of an earlier run, with these cookies and headers in place of what was taken out; left out where a secret is missing."""
     known = {name.lower(): (name, value) for name, value in headers}
     if cookies:
-        known["cookie"] = ("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items()))
+        known["cookie"] = (
+            "Cookie",
+            "; ".join(f"{name}={value}" for name, value in cookies.items()),
+        )
 
     def again(name: str, value: str) -> tuple[str, str]:
-        return known.get(name.lower(), (name, value)) if redaction.MARK.search(value) else (name, value)
+        return (
+            known.get(name.lower(), (name, value))
+            if redaction.MARK.search(value)
+            else (name, value)
+        )
 
-    sent = [msgspec.structs.replace(one, headers=tuple(again(*pair) for pair in one.headers)) for one in requests]
+    sent = [
+        msgspec.structs.replace(one, headers=tuple(again(*pair) for pair in one.headers))
+        for one in requests
+    ]
     return tuple(one for one in sent if not _holes(one))
 
 
@@ -125,19 +173,30 @@ def relearnt(run: Running, app: App, request: Request) -> Request:
         try:
             seen.append(fetch(run.address, request, app.host, ASK_SECONDS))
         except (OSError, FramingError) as error:
-            raise UsageError(f"{request.title} gave no answer: {error}", seen=run.launch.log_tail()) from error
+            raise UsageError(
+                f"{request.title} gave no answer: {error}", seen=run.launch.log_tail()
+            ) from error
     for response in seen:
         if request.answer.status is not None and response.status != request.answer.status:
-            raise UsageError(f"{request.title} answers {response.status} to this login, and {request.answer.status} was raced")
+            raise UsageError(
+                f"{request.title} answers {response.status} to this login, and {request.answer.status} was raced"
+            )
     found = learning.learn(
-        [learning.Seen(one.status, header(one, "content-type"), one.body) for one in seen], learning.minutes_between(began, time.time())
+        [learning.Seen(one.status, header(one, "content-type"), one.body) for one in seen],
+        learning.minutes_between(began, time.time()),
     )
-    return msgspec.structs.replace(request, answer=found.answer if found is not None else Answer(status=request.answer.status))
+    return msgspec.structs.replace(
+        request, answer=found.answer if found is not None else Answer(status=request.answer.status)
+    )
 
 
 def _holes(request: Request) -> bool:
     """Whether something was taken out of a request that nobody has put in again."""
-    texts = (request.path, request.body.decode(errors="replace"), *(value for _, value in request.headers))
+    texts = (
+        request.path,
+        request.body.decode(errors="replace"),
+        *(value for _, value in request.headers),
+    )
     return any(redaction.MARK.search(text) for text in texts)
 
 
@@ -156,7 +215,11 @@ def keep_secret(headers: Sequence[tuple[str, str]]) -> None:
     for name, value in headers:
         if name.lower() not in SECRET_HEADERS and not redaction.NAMED.search(name):
             continue
-        parts = [part.partition("=")[2] for part in value.split(";")] if name.lower() == "cookie" else [value.partition(" ")[2]]
+        parts = (
+            [part.partition("=")[2] for part in value.split(";")]
+            if name.lower() == "cookie"
+            else [value.partition(" ")[2]]
+        )
         for secret in (value, *parts):
             if not captured(secret):
                 redaction.remember(f"header {name}", secret.strip())

@@ -82,12 +82,15 @@ def verdicts(seen: Noise) -> Iterator[Finding]:
     hint = "" if quiet else f"windows are refused above {MOST_FOREIGN:.0%}: end what else runs here"
     yield Finding(code="company", severity="info" if quiet else "warning", text=text, hint=hint)
     if seen.spread is None:
-        yield Finding(code="noise", severity="warning", text="too few windows to tell the noise", hint="doctor --time 20s")
+        yield Finding(
+            code="noise",
+            severity="warning",
+            text="too few windows to tell the noise",
+            hint="doctor --time 20s",
+        )
         return
     seconds = race_seconds(seen.spread)
-    text = (
-        f"two windows of one server differ by {seen.spread:.1%} (standard deviation, {len(seen.windows)} windows of {WINDOW_SECONDS:g} s)"
-    )
+    text = f"two windows of one server differ by {seen.spread:.1%} (standard deviation, {len(seen.windows)} windows of {WINDOW_SECONDS:g} s)"
     yield Finding(code="noise", severity="info", text=text)
     length = units.show_clock(seconds)
     text = f"a race of {ARMS} arms to ±{DELTA:.0%} takes {length} at most, going by that alone; launches add their own noise"
@@ -99,7 +102,10 @@ def race_seconds(spread: float) -> float:
     """The boundary's worst case, 2ηS²/δ² blocks of all arms and the twin; S² is the variance of a paired difference."""
     nu = 3 * (ARMS - 1)
     gap = math.log1p(DELTA)
-    blocks = max(elimination.FIRST_DECISION, math.ceil(2 * elimination.eta(ALPHA, ARMS, nu) * spread**2 / gap**2))
+    blocks = max(
+        elimination.FIRST_DECISION,
+        math.ceil(2 * elimination.eta(ALPHA, ARMS, nu) * spread**2 / gap**2),
+    )
     return blocks * (ARMS + 1) * (WINDOW_SECONDS + LAUNCH_SECONDS)
 
 
@@ -132,7 +138,9 @@ def _windows(budget: Budget, seconds: float) -> list[Heard]:
     """Windows of the local upstream in the servers' place."""
     with tempfile.TemporaryDirectory() as folder, Generator() as generator:
         needs = services.Needs(upstream=True)
-        with services.backing(needs, [], cores=budget.server_cores, folder=Path(folder), cache=places.cache_folder()) as backing:
+        with services.backing(
+            needs, [], cores=budget.server_cores, folder=Path(folder), cache=places.cache_folder()
+        ) as backing:
             generator.start(budget.generator_cores)
             parts = urlsplit(backing.variables["WHICHWORKER_UPSTREAM"])
             load = Load(
@@ -154,7 +162,9 @@ def _window(budget: Budget, generator: Generator, backing: services.Backing, loa
     after, then = cpu.core_times(cores), backing.look()
     assert look is not None
     assert then is not None
-    spent = then.cpu_seconds - look.cpu_seconds + tally.total_cpu_seconds + time.process_time() - own
+    spent = (
+        then.cpu_seconds - look.cpu_seconds + tally.total_cpu_seconds + time.process_time() - own
+    )
     return Heard(
         rate=tally.requests / tally.seconds,
         seconds=(then.at_ns - look.at_ns) / 1e9,

@@ -21,7 +21,15 @@ from whichworker.lab.conformance import examine
 from whichworker.model import App, Arm, Failure, Finding, Question
 from whichworker.servers import table
 from whichworker.store.records import Failed
-from whichworker.workloads.conformance import CASES, Case, Outcome, keeps_out, own_cases, quick_cases, races_async
+from whichworker.workloads.conformance import (
+    CASES,
+    Case,
+    Outcome,
+    keeps_out,
+    own_cases,
+    quick_cases,
+    races_async,
+)
 
 FOLDER = "conformance"
 LASTING_KINDS = ("", "status", "header", "body", "framing", "check")
@@ -73,7 +81,10 @@ class Report(Struct, frozen=True, kw_only=True):
 
 def is_builtin(app: App) -> bool:
     """Whether an app has the views that the cases ask."""
-    return app.name.startswith(builtin.PREFIX) and (app.wsgi, app.asgi) == (builtin.WSGI, builtin.ASGI)
+    return app.name.startswith(builtin.PREFIX) and (app.wsgi, app.asgi) == (
+        builtin.WSGI,
+        builtin.ASGI,
+    )
 
 
 def cases_of(question: Question) -> tuple[Case, ...]:
@@ -81,7 +92,9 @@ def cases_of(question: Question) -> tuple[Case, ...]:
     return CASES if is_builtin(question.app) else own_cases(question.workload)
 
 
-def inspect(question: Question, folder: Path, cache: Path, note: Callable[[str], None]) -> Iterator[ArmReport]:
+def inspect(
+    question: Question, folder: Path, cache: Path, note: Callable[[str], None]
+) -> Iterator[ArmReport]:
     """Build, start and examine one arm after the other, with every case that fits the app."""
     found, without = overlays.build(question, cache, note)
     reasons = {record.arm: record for record in without}
@@ -94,16 +107,29 @@ def inspect(question: Question, folder: Path, cache: Path, note: Callable[[str],
 
 def _examined(bench: Bench, arm: Arm, record: Failed | None) -> ArmReport:
     if record is not None:
-        return _report(bench, arm, "refused" if record.refused else "failed", failures=record.failures)
+        return _report(
+            bench, arm, "refused" if record.refused else "failed", failures=record.failures
+        )
     cases = cases_of(bench.question)
     try:
         outcomes = tuple(examine(bench, arm, cases))
     except ServerFailed as error:
         return _report(bench, arm, "failed", failures=failed(error).failures)
-    return _report(bench, arm, "failed" if unfit(bench.question, arm, cases, outcomes) else "passed", outcomes=outcomes)
+    return _report(
+        bench,
+        arm,
+        "failed" if unfit(bench.question, arm, cases, outcomes) else "passed",
+        outcomes=outcomes,
+    )
 
 
-def _report(bench: Bench, arm: Arm, state: ArmState, failures: tuple[Failure, ...] = (), outcomes: tuple[Outcome, ...] = ()) -> ArmReport:
+def _report(
+    bench: Bench,
+    arm: Arm,
+    state: ArmState,
+    failures: tuple[Failure, ...] = (),
+    outcomes: tuple[Outcome, ...] = (),
+) -> ArmReport:
     environment = bench.environments.get(arm.name)
     return ArmReport(
         name=arm.name,
@@ -122,9 +148,16 @@ def _report(bench: Bench, arm: Arm, state: ArmState, failures: tuple[Failure, ..
 def report(question: Question, arms: Sequence[ArmReport], findings: Sequence[Finding]) -> Report:
     """All arms together, with a finding for each case that one of them failed."""
     cases = cases_of(question)
-    told = [finding for arm in arms for finding in findings_of(question, question.arm(arm.name), cases, arm.outcomes)]
+    told = [
+        finding
+        for arm in arms
+        for finding in findings_of(question, question.arm(arm.name), cases, arm.outcomes)
+    ]
     return Report(
-        app={label: f"{app.name}, {app.origin.get('app', app.directory)}" for label, app in question.apps.items()},
+        app={
+            label: f"{app.name}, {app.origin.get('app', app.directory)}"
+            for label, app in question.apps.items()
+        },
         workload=question.workload.name,
         cases=tuple(CaseTitle(case.name, case.title, case.right, case.gate) for case in cases),
         arms=tuple(arms),
@@ -132,7 +165,9 @@ def report(question: Question, arms: Sequence[ArmReport], findings: Sequence[Fin
     )
 
 
-def unfit(question: Question, arm: Arm, cases: Sequence[Case], outcomes: Sequence[Outcome]) -> list[tuple[Case, Outcome]]:
+def unfit(
+    question: Question, arm: Arm, cases: Sequence[Case], outcomes: Sequence[Outcome]
+) -> list[tuple[Case, Outcome]]:
     """The failed cases that keep an arm out of the ranking."""
     async_raced = is_builtin(question.app) and races_async(question.workload)
     known = {case.name: case for case in cases}
@@ -140,16 +175,26 @@ def unfit(question: Question, arm: Arm, cases: Sequence[Case], outcomes: Sequenc
     return [pair for pair in pairs if keeps_out(*pair, arm.interface, async_raced=async_raced)]
 
 
-def findings_of(question: Question, arm: Arm, cases: Sequence[Case], outcomes: Sequence[Outcome]) -> Iterator[Finding]:
+def findings_of(
+    question: Question, arm: Arm, cases: Sequence[Case], outcomes: Sequence[Outcome]
+) -> Iterator[Finding]:
     """One finding for each failed case, an error where it keeps the arm out."""
     known = {case.name: case for case in cases}
     out = {case.name for case, _ in unfit(question, arm, cases, outcomes)}
     for outcome in outcomes:
         if outcome.state in ("failed", "timeout"):
             case = known[outcome.case]
-            text = f"{arm.name}: {case.title}: {outcome.note or outcome.kind}; right is: {case.right}"
+            text = (
+                f"{arm.name}: {case.title}: {outcome.note or outcome.kind}; right is: {case.right}"
+            )
             severity = "error" if case.name in out else case.severity
-            yield Finding(code=f"conformance-{case.name}", severity=severity, arm=arm.name, text=text, evidence=outcome.evidence)
+            yield Finding(
+                code=f"conformance-{case.name}",
+                severity=severity,
+                arm=arm.name,
+                text=text,
+                evidence=outcome.evidence,
+            )
 
 
 def admit(bench: Bench, note: Callable[[str], None]) -> tuple[list[Failed], list[Finding]]:
@@ -174,16 +219,27 @@ def admit(bench: Bench, note: Callable[[str], None]) -> tuple[list[Failed], list
         if wrong := unfit(question, arm, cases, outcomes):
             case, outcome = wrong[0]
             sample = f"{case.title}: {outcome.evidence}"
-            out.append(Failed(arm=arm.name, failures=(Failure(kind="conformance", count=len(wrong), sample=sample),)))
+            out.append(
+                Failed(
+                    arm=arm.name,
+                    failures=(Failure(kind="conformance", count=len(wrong), sample=sample),),
+                )
+            )
     return out, told
 
 
 def _aside(finding: Finding) -> Finding:
     """What keeps nobody out is a note in a race: `whichworker preflight` is where it is looked at."""
-    return finding if finding.severity == "error" else msgspec.structs.replace(finding, severity="info")
+    return (
+        finding
+        if finding.severity == "error"
+        else msgspec.structs.replace(finding, severity="info")
+    )
 
 
-def recall(bench: Bench, arm: Arm, cases: Sequence[Case], note: Callable[[str], None]) -> list[Outcome]:
+def recall(
+    bench: Bench, arm: Arm, cases: Sequence[Case], note: Callable[[str], None]
+) -> list[Outcome]:
     """The outcomes of an arm, from the cache where everything that decides them is as it was; raises ServerFailed."""
     place = bench.cache / FOLDER / f"{arm.server}-{_key(bench, arm, cases)}.json"
     try:
@@ -203,7 +259,14 @@ def _key(bench: Bench, arm: Arm, cases: Sequence[Case]) -> str:
     """All that an outcome depends on, as one short word: cases, app, server, versions, settings."""
     environment, app = bench.environments[arm.name], bench.question.apps[arm.python]
     command = table.load(arm.server).command(app, SHOWN_ADDRESS, arm.settings)
-    known = (cases, arm.settings, arm.environment, command, sorted(environment.packages.items()), environment.python_version)
+    known = (
+        cases,
+        arm.settings,
+        arm.environment,
+        command,
+        sorted(environment.packages.items()),
+        environment.python_version,
+    )
     return environments.digest(msgspec.json.encode(known).decode(), _source(Path(app.directory)))
 
 
@@ -214,8 +277,12 @@ def _source(directory: Path) -> str:
     return digest.hexdigest()
 
 
-def question_of(named: str | None, options: PreflightOptions, here: Path, cache: Path) -> tuple[Question, list[Finding]]:
+def question_of(
+    named: str | None, options: PreflightOptions, here: Path, cache: Path
+) -> tuple[Question, list[Finding]]:
     """What a preflight asks; raises UsageError for what cannot be used."""
-    race = RaceOptions(servers=options.servers, workload=options.workload, python=options.python, seed=0)
+    race = RaceOptions(
+        servers=options.servers, workload=options.workload, python=options.python, seed=0
+    )
     question, findings = ask(named, race, here, cache)
     return question, [finding for finding in findings if finding.code != "cores-shared"]

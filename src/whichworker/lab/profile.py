@@ -69,9 +69,20 @@ def _listening(bench: Bench, arm: Arm, folder: Path) -> Bench:
     app = bench.question.apps[arm.python]
     if arm.interface != "asgi" or app.asgi is None:
         return bench
-    told = {**app.environment, "WHICHWORKER_WRAPS": app.asgi, "WHICHWORKER_LAG": str(folder / "lag")}
-    around = msgspec.structs.replace(app, asgi=f"{LOOP_LAG.stem}:application", environment=told, paths=(*app.paths, str(LOOP_LAG.parent)))
-    question = msgspec.structs.replace(bench.question, apps={**bench.question.apps, arm.python: around})
+    told = {
+        **app.environment,
+        "WHICHWORKER_WRAPS": app.asgi,
+        "WHICHWORKER_LAG": str(folder / "lag"),
+    }
+    around = msgspec.structs.replace(
+        app,
+        asgi=f"{LOOP_LAG.stem}:application",
+        environment=told,
+        paths=(*app.paths, str(LOOP_LAG.parent)),
+    )
+    question = msgspec.structs.replace(
+        bench.question, apps={**bench.question.apps, arm.python: around}
+    )
     return msgspec.structs.replace(bench, question=question)
 
 
@@ -84,9 +95,19 @@ def _lag(folder: Path) -> tuple[float, float] | None:
 
 def fetch_tool() -> None:
     """Have py-spy at hand before anything runs; raises UsageError where it cannot be had."""
-    run = subprocess.run([*_command(), "--version"], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    run = subprocess.run(
+        [*_command(), "--version"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
     if run.returncode:
-        raise UsageError("py-spy cannot be had, so there is nothing to profile with", seen=run.stderr[-500:], hint="leave --profile out")
+        raise UsageError(
+            "py-spy cannot be had, so there is nothing to profile with",
+            seen=run.stderr[-500:],
+            hint="leave --profile out",
+        )
 
 
 def shares(counts: Mapping[str, int]) -> dict[str, float]:
@@ -109,10 +130,26 @@ def innermost(raw: str) -> Counter[str]:
 def _record(pid: int, options: tuple[str, ...]) -> tuple[Counter[str], str]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "stacks"
-        argv = [*_command(), "record", "--pid", str(pid), "--subprocesses", "--duration", str(SECONDS), "--rate", str(RATE), *options]
+        argv = [
+            *_command(),
+            "record",
+            "--pid",
+            str(pid),
+            "--subprocesses",
+            "--duration",
+            str(SECONDS),
+            "--rate",
+            str(RATE),
+            *options,
+        ]
         argv += ["--format", "raw", "--output", str(file)]
         run = subprocess.run(
-            argv, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False, env={**os.environ, "NO_COLOR": "1"}
+            argv,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+            env={**os.environ, "NO_COLOR": "1"},
         )
         if not file.exists():
             last = [line for line in run.stderr.splitlines() if line.strip()][-1:]
@@ -127,4 +164,6 @@ def _command() -> tuple[str, ...]:
 def _missing(name: str, why: str) -> Noted:
     text = f"{name} could not be profiled: {why}"
     hint = "run as root, or set kernel.yama.ptrace_scope to 0"
-    return Noted(finding=Finding(code="profile-missing", severity="warning", arm=name, text=text, hint=hint))
+    return Noted(
+        finding=Finding(code="profile-missing", severity="warning", arm=name, text=text, hint=hint)
+    )

@@ -53,7 +53,9 @@ class Visit(Struct):
     began: float = field(default_factory=time.time)
 
 
-def learn(question: Question, permits: Permits, folder: Path, cache: Path, note: Callable[[str], None]) -> Reference:
+def learn(
+    question: Question, permits: Permits, folder: Path, cache: Path, note: Callable[[str], None]
+) -> Reference:
     """Ask the app by itself what is right.
 
     Raises UsageError where a request is not answered, answers differ in more than their bodies, a login is refused, something is written
@@ -72,7 +74,9 @@ def learn(question: Question, permits: Permits, folder: Path, cache: Path, note:
             before = _digests(files)
             with _watched(bench, outbound) as run:
                 if not number:
-                    visit.cookies = _proven(question, permits, run, lambda: _refuse_outbound(outbound, permits))
+                    visit.cookies = _proven(
+                        question, permits, run, lambda: _refuse_outbound(outbound, permits)
+                    )
                 _ask_all(question, run, visit, lambda: _refuse_outbound(outbound, permits))
             _refuse_outbound(outbound, permits)
             if (changed := _changed(before, files)) and not permits.writes:
@@ -81,7 +85,9 @@ def learn(question: Question, permits: Permits, folder: Path, cache: Path, note:
     return _settled(question, visit)
 
 
-def _proven(question: Question, permits: Permits, run: Running, check: Callable[[], None]) -> dict[str, str]:
+def _proven(
+    question: Question, permits: Permits, run: Running, check: Callable[[], None]
+) -> dict[str, str]:
     """The cookies of a login, by its form or its session; a connection that was refused to it is the better reason where it fails."""
     try:
         if permits.session:
@@ -102,7 +108,14 @@ def _refuse_unsafe(workload: Workload, permits: Permits) -> None:
             raise UsageError(f"{request.title} may write: nothing was started", hint=hint)
 
 
-def _bench(question: Question, permits: Permits, outbound: Path, folder: Path, cache: Path, note: Callable[[str], None]) -> Bench:
+def _bench(
+    question: Question,
+    permits: Permits,
+    outbound: Path,
+    folder: Path,
+    cache: Path,
+    note: Callable[[str], None],
+) -> Bench:
     """One arm that serves the app through the wrapper which sees what leaves the machine; any answer makes it ready."""
     app = question.app
     interface: Interface = "wsgi" if app.wsgi else "asgi"
@@ -119,7 +132,10 @@ def _bench(question: Question, permits: Permits, outbound: Path, folder: Path, c
     )
     first = Request(path=app.ready_path, headers=app.headers, answer=Answer(status=None))
     asked = msgspec.structs.replace(
-        question, apps={label: wrapped}, arms=(arm,), workload=Workload(name="ready", title="any answer", requests=(first,))
+        question,
+        apps={label: wrapped},
+        arms=(arm,),
+        workload=Workload(name="ready", title="any answer", requests=(first,)),
     )
     environments, without = overlays.build(asked, cache, note)
     if without:
@@ -134,7 +150,9 @@ def _watched(bench: Bench, outbound: Path) -> Iterator[Running]:
     ended = threading.Event()
     try:
         with running(bench, bench.question.arms[0]) as run:
-            thread = threading.Thread(target=_look, args=(run, outbound, ended), name="outward", daemon=True)
+            thread = threading.Thread(
+                target=_look, args=(run, outbound, ended), name="outward", daemon=True
+            )
             thread.start()
             try:
                 yield run
@@ -143,7 +161,9 @@ def _watched(bench: Bench, outbound: Path) -> Iterator[Running]:
                 thread.join()
     except ServerFailed as error:
         _say_outbound(outbound, error)
-        raise UsageError(f"the app does not start: {error.fact}", seen=error.seen, hint=error.hint) from error
+        raise UsageError(
+            f"the app does not start: {error.fact}", seen=error.seen, hint=error.hint
+        ) from error
 
 
 def _look(run: Running, outbound: Path, ended: threading.Event) -> None:
@@ -156,11 +176,18 @@ def _look(run: Running, outbound: Path, ended: threading.Event) -> None:
 def _say_outbound(outbound: Path, error: ServerFailed) -> None:
     places = _places(outbound)
     if places and "--allow-outbound" in error.seen:
-        raise UsageError(f"the app connects to {places[0]} when it starts, which is not this machine", hint="--allow-outbound") from error
+        raise UsageError(
+            f"the app connects to {places[0]} when it starts, which is not this machine",
+            hint="--allow-outbound",
+        ) from error
 
 
 def _places(outbound: Path) -> list[str]:
-    return list(dict.fromkeys(outbound.read_text(encoding="utf-8").split())) if outbound.exists() else []
+    return (
+        list(dict.fromkeys(outbound.read_text(encoding="utf-8").split()))
+        if outbound.exists()
+        else []
+    )
 
 
 def _refuse_outbound(outbound: Path, permits: Permits) -> None:
@@ -168,7 +195,9 @@ def _refuse_outbound(outbound: Path, permits: Permits) -> None:
     if places and not permits.outbound:
         few = ", ".join(places[:3])
         hint = "a flood of requests would go there, too: point the app at something local, or --allow-outbound"
-        raise UsageError(f"answering these requests connects to {few}, which is not this machine", hint=hint)
+        raise UsageError(
+            f"answering these requests connects to {few}, which is not this machine", hint=hint
+        )
 
 
 def _ask_all(question: Question, run: Running, visit: Visit, check: Callable[[], None]) -> None:
@@ -207,7 +236,9 @@ def _wrong(request: Request, response: Response, logged_in: bool) -> str:
     place = header(response, "location")
     if response.status in REDIRECTS and ("login" in place or "signin" in place):
         again = (
-            "is sent to the login again, though it was logged in: sessions may be kept in one process" if logged_in else "asks for a login"
+            "is sent to the login again, though it was logged in: sessions may be kept in one process"
+            if logged_in
+            else "asks for a login"
         )
         return f"it {again}: {response.status} to {place}"
     if response.status >= 400:
@@ -225,29 +256,53 @@ def _settled(question: Question, visit: Visit) -> Reference:
         responses = visit.answers.get(request, [])
         if request in visit.refused or not responses:
             continue
-        found = learning.learn([learning.Seen(one.status, header(one, "content-type"), one.body) for one in responses], minutes)
+        found = learning.learn(
+            [learning.Seen(one.status, header(one, "content-type"), one.body) for one in responses],
+            minutes,
+        )
         if found is None:
             if question.workload.learn == "named":
                 statuses = ", ".join(str(one.status) for one in responses)
                 raise UsageError(
-                    f"{request.title} answers in different ways by itself: {statuses}", hint="name a path that always answers alike"
+                    f"{request.title} answers in different ways by itself: {statuses}",
+                    hint="name a path that always answers alike",
                 )
             continue
         findings += [*_redirected(request, responses[0]), *_about(request, found)]
         sent = dressed(request, question.app, visit.cookies)
-        learnt.append(msgspec.structs.replace(sent, answer=_unsaid(_merged(request.answer, found.answer))))
+        learnt.append(
+            msgspec.structs.replace(sent, answer=_unsaid(_merged(request.answer, found.answer)))
+        )
     if not learnt:
         tried = "\n".join(f"{request.path}: {why}" for request, why in visit.refused.items())
-        raise UsageError("none of the app's own routes can be asked", seen=tried, hint="name one that can: --url /path")
+        raise UsageError(
+            "none of the app's own routes can be asked",
+            seen=tried,
+            hint="name one that can: --url /path",
+        )
     if question.workload.learn == "found" and visit.refused:
-        those, them = ("one request is", "it") if len(visit.refused) == 1 else (f"{len(visit.refused)} requests are", "them")
+        those, them = (
+            ("one request is", "it")
+            if len(visit.refused) == 1
+            else (f"{len(visit.refused)} requests are", "them")
+        )
         text = f"{those} left out, as the app itself does not answer {them}"
         told = "\n".join(f"{request.path}: {why}" for request, why in visit.refused.items())
-        findings.append(Finding(code="requests-left-out", severity="info", text=text, evidence=told))
+        findings.append(
+            Finding(code="requests-left-out", severity="info", text=text, evidence=told)
+        )
     if question.workload.learn == "found":
         paths = " ".join(request.path for request in learnt)
         text = f"asked are {paths}"
-        findings.insert(0, Finding(code="routes-found", severity="info", text=text, hint="your own: --url /path, --from-log, --from-har"))
+        findings.insert(
+            0,
+            Finding(
+                code="routes-found",
+                severity="info",
+                text=text,
+                hint="your own: --url /path, --from-log, --from-har",
+            ),
+        )
     workload = msgspec.structs.replace(question.workload, requests=tuple(learnt), learn="")
     return Reference(msgspec.structs.replace(question, workload=workload), tuple(findings))
 
@@ -257,7 +312,9 @@ def _merged(wanted: Answer, learnt: Answer) -> Answer:
     if wanted == Answer() or wanted == Answer(status=None):
         return learnt
     told = {
-        name: getattr(wanted, name) for name in wanted.__struct_fields__ if getattr(wanted, name) not in (None, getattr(Answer(), name))
+        name: getattr(wanted, name)
+        for name in wanted.__struct_fields__
+        if getattr(wanted, name) not in (None, getattr(Answer(), name))
     }
     return msgspec.structs.replace(learnt, **told)
 
@@ -266,7 +323,9 @@ def _unsaid(answer: Answer) -> Answer:
     """The same answer where a secret stands in it: a body by its digest, and no part that holds one."""
     parts = tuple(part for part in answer.contains if redaction.clean_bytes(part) == part)
     if answer.body is not None and redaction.clean_bytes(answer.body) != answer.body:
-        return msgspec.structs.replace(answer, body=None, sha256=hashlib.sha256(answer.body).hexdigest(), contains=parts)
+        return msgspec.structs.replace(
+            answer, body=None, sha256=hashlib.sha256(answer.body).hexdigest(), contains=parts
+        )
     return msgspec.structs.replace(answer, contains=parts)
 
 
@@ -276,7 +335,12 @@ def _redirected(request: Request, response: Response) -> Iterator[Finding]:
         return
     place = header(response, "location")
     text = f"{request.title} answers {response.status}, a redirect to {place}: that is what is raced, not the page"
-    yield Finding(code="redirect-raced", severity="warning", text=text, hint=f"name the page: --url {urlsplit(place).path or place}")
+    yield Finding(
+        code="redirect-raced",
+        severity="warning",
+        text=text,
+        hint=f"name the page: --url {urlsplit(place).path or place}",
+    )
 
 
 def _about(request: Request, found: learning.Learnt) -> Iterator[Finding]:
@@ -284,7 +348,12 @@ def _about(request: Request, found: learning.Learnt) -> Iterator[Finding]:
         return
     if not found.compared:
         text = f"{request.title} changes altogether from answer to answer: only its status and type are compared"
-        yield Finding(code="answer-unchecked", severity="warning", text=text, hint="say what is right: --expect contains=TEXT")
+        yield Finding(
+            code="answer-unchecked",
+            severity="warning",
+            text=text,
+            hint="say what is right: --expect contains=TEXT",
+        )
         return
     text = f"{request.title} changes from answer to answer: the {min(0.99, found.compared):.0%} of it that do not are compared"
     yield Finding(code="answer-masked", severity="info", text=text)
@@ -302,4 +371,6 @@ def _digests(files: Sequence[str]) -> dict[str, str]:
 
 def _changed(before: Mapping[str, str], files: Sequence[str]) -> str:
     after = _digests(files)
-    return next((name for name in sorted({*before, *after}) if before.get(name) != after.get(name)), "")
+    return next(
+        (name for name in sorted({*before, *after}) if before.get(name) != after.get(name)), ""
+    )

@@ -39,10 +39,16 @@ def first(question: Question) -> Question:
 def longer(planned: Plan, step: Result) -> Plan | None:
     """The first step with all of the time, where its share of it was too short for a rank; the settings stay what they are. Else None."""
     asked = planned.question
-    if asked.search is None or any(arm.rank_low for arm in step.arms) or not any(arm.state == "invalid" for arm in step.arms):
+    if (
+        asked.search is None
+        or any(arm.rank_low for arm in step.arms)
+        or not any(arm.state == "invalid" for arm in step.arms)
+    ):
         return None
     budget = msgspec.structs.replace(asked.budget, seconds=asked.search)
-    return msgspec.structs.replace(planned, question=msgspec.structs.replace(asked, budget=budget, search=None), resumed=True)
+    return msgspec.structs.replace(
+        planned, question=msgspec.structs.replace(asked, budget=budget, search=None), resumed=True
+    )
 
 
 def second(planned: Plan, step: Result) -> Plan | None:
@@ -53,13 +59,18 @@ def second(planned: Plan, step: Result) -> Plan | None:
     if not arms or step.validity.state == "invalid" or left <= 0:
         return None
     budget = msgspec.structs.replace(asked.budget, seconds=left)
-    question = msgspec.structs.replace(asked, arms=names.number_copies(arms), budget=budget, search=None, first_step=step.run.id)
+    question = msgspec.structs.replace(
+        asked, arms=names.number_copies(arms), budget=budget, search=None, first_step=step.run.id
+    )
     kept = {arm.name: planned.environments[_named(asked, arm).name] for arm in question.arms}
     folder = places.new_run(planned.project)
     return msgspec.structs.replace(
         planned,
         question=question,
-        findings=(*planned.findings, *(finding for finding in step.findings if finding.code in LASTING)),
+        findings=(
+            *planned.findings,
+            *(finding for finding in step.findings if finding.code in LASTING),
+        ),
         environments=kept,
         without=(),
         folder=folder,
@@ -77,7 +88,9 @@ def searched(step: Result, arms: list[Arm]) -> tuple[Searched, ...]:
             settings=arm.settings,
             throughput_per_second=arm.throughput_per_second,
             state=arm.state,
-            went_on=any(names.parse(arm.name.partition("#")[0]).server == server for server in went_on),
+            went_on=any(
+                names.parse(arm.name.partition("#")[0]).server == server for server in went_on
+            ),
             run=step.run.id,
         )
         for arm in step.arms
@@ -106,9 +119,19 @@ def with_variants(question: Question, arm: Arm, seen: ArmResult) -> list[Arm]:
     server = table.load(arm.server)
     base = names.parse(arm.name.partition("#")[0])
     found = [arm]
-    for settings in design.variants(server.knobs, arm.settings, cores, _most_workers(question, seen)):
-        changed = {name: str(value) for name, value in settings.items() if value != arm.settings.get(name)}
-        found.append(names.contender(msgspec.structs.replace(base, settings={**base.settings, **changed}), arm.python, cores=cores))
+    for settings in design.variants(
+        server.knobs, arm.settings, cores, _most_workers(question, seen)
+    ):
+        changed = {
+            name: str(value) for name, value in settings.items() if value != arm.settings.get(name)
+        }
+        found.append(
+            names.contender(
+                msgspec.structs.replace(base, settings={**base.settings, **changed}),
+                arm.python,
+                cores=cores,
+            )
+        )
     return found
 
 
@@ -122,7 +145,11 @@ def _most_workers(question: Question, seen: ArmResult) -> int | None:
 
 def _named(question: Question, arm: Arm) -> Arm:
     """The arm of the first step that has the same environment: that of the same server and interpreter."""
-    return next(one for one in question.arms if (one.server, one.python, one.requirements) == (arm.server, arm.python, arm.requirements))
+    return next(
+        one
+        for one in question.arms
+        if (one.server, one.python, one.requirements) == (arm.server, arm.python, arm.requirements)
+    )
 
 
 def _speed(arm: ArmResult) -> float:

@@ -72,20 +72,40 @@ def plan(arms: Sequence[str], options: ServeOptions, here: Path, cache: Path) ->
     """Which arms serve which app where; raises UsageError for whatever cannot be used, before anything is built or started."""
     bound = parse_bind(options.bind) if options.bind else None
     cores = parse_cores(options.cpus, os.sched_getaffinity(0)) if options.cpus else None
-    question, findings = ask(options.app or None, RaceOptions(servers=",".join(arms), python=options.python), here, cache)
+    question, findings = ask(
+        options.app or None, RaceOptions(servers=",".join(arms), python=options.python), here, cache
+    )
     if not question.app.name.startswith(builtin.PREFIX):
         anything = Request(path=question.app.ready_path, answer=Answer(status=None))
-        question = msgspec.structs.replace(question, workload=Workload(name="ready", title="any answer", requests=(anything,)))
+        question = msgspec.structs.replace(
+            question, workload=Workload(name="ready", title="any answer", requests=(anything,))
+        )
     if cores:
         question = _on_cores(question, cores)
     chosen = choose_addresses(len(question.arms), bound, is_free)
-    said = [_worded(finding) for finding in findings if finding.code not in ("answer-unchecked", "cores-shared")]
+    said = [
+        _worded(finding)
+        for finding in findings
+        if finding.code not in ("answer-unchecked", "cores-shared")
+    ]
     if bound is None and chosen[0] != FIRST:
-        said.append(Finding(code="port-taken", severity="info", text=f"port {FIRST.port} is taken, so {chosen[0].port} is the first used"))
-    return ServePlan(question, {arm.name: place for arm, place in zip(question.arms, chosen, strict=True)}, tuple(said))
+        said.append(
+            Finding(
+                code="port-taken",
+                severity="info",
+                text=f"port {FIRST.port} is taken, so {chosen[0].port} is the first used",
+            )
+        )
+    return ServePlan(
+        question,
+        {arm.name: place for arm, place in zip(question.arms, chosen, strict=True)},
+        tuple(said),
+    )
 
 
-def build(planned: ServePlan, folder: Path, cache: Path, note: Callable[[str], None]) -> tuple[Bench, dict[str, str]]:
+def build(
+    planned: ServePlan, folder: Path, cache: Path, note: Callable[[str], None]
+) -> tuple[Bench, dict[str, str]]:
     """The environments of the arms, and why others have none; raises UsageError where no arm has one."""
     environments, without = overlays.build(planned.question, cache, note)
     reasons = {record.arm: record.failures[0].sample for record in without}
@@ -100,7 +120,11 @@ def build(planned: ServePlan, folder: Path, cache: Path, note: Callable[[str], N
 @contextmanager
 def folder_of_logs() -> Iterator[Path]:
     """A folder for what is served now; it is removed at the end unless a log was worth keeping."""
-    folder = places.state_folder() / "served" / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid()}"
+    folder = (
+        places.state_folder()
+        / "served"
+        / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid()}"
+    )
     try:
         yield folder
     finally:
@@ -111,7 +135,9 @@ def folder_of_logs() -> Iterator[Path]:
 
 def deployed(planned: ServePlan, arm: Arm) -> tuple[str, ...]:
     """The command of an arm as a person would type it inside its environment."""
-    command = table.load(arm.server).command(planned.question.apps[arm.python], planned.addresses[arm.name], arm.settings)
+    command = table.load(arm.server).command(
+        planned.question.apps[arm.python], planned.addresses[arm.name], arm.settings
+    )
     return command.deploy or command.argv
 
 
@@ -134,7 +160,9 @@ def foreground(bench: Bench, arm: Arm, address: Address, watch: Watch) -> Ending
 
 
 @contextmanager
-def serving(bench: Bench, arm: Arm, address: Address, ready: Callable[[], str], watch: Watch | None = None) -> Iterator[Running]:
+def serving(
+    bench: Bench, arm: Arm, address: Address, ready: Callable[[], str], watch: Watch | None = None
+) -> Iterator[Running]:
     """A launch of an arm at this address, once it answers; it is killed at the end of the block, unless stopped before.
 
     Raises ServerFailed where it does not start or listens outside loopback. The log is removed where a watch was told it, or all went well.
@@ -153,7 +181,9 @@ def serving(bench: Bench, arm: Arm, address: Address, ready: Callable[[], str], 
     except ServerFailed as error:
         kept = follower is None
         if follower:  # what it wrote was told
-            raise ServerFailed(error.kind, error.fact, hint="its log, above, may say why") from error
+            raise ServerFailed(
+                error.kind, error.fact, hint="its log, above, may say why"
+            ) from error
         raise
     finally:
         if follower:
@@ -171,7 +201,9 @@ def stop(run: Running, arm: Arm) -> Ending:
 class Ready:
     """Asks for the first answer: the right one of the built-in app, any complete one of another app. `stopping` gives up."""
 
-    def __init__(self, question: Question, address: Address, stopping: threading.Event | None = None) -> None:
+    def __init__(
+        self, question: Question, address: Address, stopping: threading.Event | None = None
+    ) -> None:
         self.request, self.host = question.workload.requests[0], question.app.host
         self.address, self.stopping = address, stopping
         self.status = 0
@@ -242,13 +274,20 @@ class Follower:
 def parse_bind(text: str) -> Address:
     """Read HOST:PORT, or a port alone, as an address on loopback; raises UsageError for anything else. Port 0 is any free one."""
     host, _, port = text.rpartition(":")
-    host = {"": FIRST.host, "localhost": FIRST.host}.get(host, host.removeprefix("[").removesuffix("]"))
+    host = {"": FIRST.host, "localhost": FIRST.host}.get(
+        host, host.removeprefix("[").removesuffix("]")
+    )
     if not port.isascii() or not port.isdigit() or int(port) > LAST_PORT:
-        raise UsageError(f"--bind: not an address: {text!r}", hint="write HOST:PORT, such as 127.0.0.1:8000")
+        raise UsageError(
+            f"--bind: not an address: {text!r}", hint="write HOST:PORT, such as 127.0.0.1:8000"
+        )
     try:
         loopback = ipaddress.ip_address(host).is_loopback
     except ValueError as error:
-        raise UsageError(f"--bind: not a numeric address: {host!r}", hint="write HOST:PORT, such as 127.0.0.1:8000") from error
+        raise UsageError(
+            f"--bind: not a numeric address: {host!r}",
+            hint="write HOST:PORT, such as 127.0.0.1:8000",
+        ) from error
     if not loopback:
         hint = "put a proxy in front, or deploy the command that serve prints with an address of your own"
         raise UsageError(f"--bind: serve listens on loopback only, not on {host}", hint=hint)
@@ -263,29 +302,46 @@ def parse_cores(text: str, usable: set[int]) -> tuple[int, ...]:
         cores.update(range(int(first), int(last or first) + 1))
     known = ",".join(str(core) for core in sorted(usable))
     if not cores:
-        raise UsageError(f"--cpus: not a list of cores: {text!r}", hint=f"write them as 0,2-3; usable here: {known}")
+        raise UsageError(
+            f"--cpus: not a list of cores: {text!r}",
+            hint=f"write them as 0,2-3; usable here: {known}",
+        )
     if strange := sorted(cores - usable):
-        raise UsageError(f"--cpus: core {strange[0]} cannot be used here", hint=f"usable here: {known}")
+        raise UsageError(
+            f"--cpus: core {strange[0]} cannot be used here", hint=f"usable here: {known}"
+        )
     return tuple(sorted(cores))
 
 
-def choose_addresses(count: int, bound: Address | None, free: Callable[[Address], bool]) -> list[Address]:
+def choose_addresses(
+    count: int, bound: Address | None, free: Callable[[Address], bool]
+) -> list[Address]:
     """An address for each: from the one that was asked for, all of which must be free, or the first free ones from 8000 on."""
     if bound is not None and bound.port == 0:
         return [Address(bound.host, free_port()) for _ in range(count)]
     start = bound or FIRST
     if start.port + count - 1 > LAST_PORT:
-        raise UsageError(f"--bind: there are no {count} ports from {start.port} on", hint="begin at a lower one")
+        raise UsageError(
+            f"--bind: there are no {count} ports from {start.port} on", hint="begin at a lower one"
+        )
     if bound is None:
         candidates = (Address(start.host, port) for port in range(start.port, LAST_PORT + 1))
-        found = [address for address, _ in zip(filter(free, candidates), range(count), strict=False)]
+        found = [
+            address for address, _ in zip(filter(free, candidates), range(count), strict=False)
+        ]
         if len(found) < count:
-            raise UsageError(f"there are no {count} free ports from {start.port} on", hint="name one: --bind HOST:PORT")
+            raise UsageError(
+                f"there are no {count} free ports from {start.port} on",
+                hint="name one: --bind HOST:PORT",
+            )
         return found
     wanted = [Address(start.host, start.port + step) for step in range(count)]
     for address in wanted:
         if not free(address):
-            raise UsageError(f"--bind: {address} is taken", hint="name another port, or leave --bind out to take the first free one")
+            raise UsageError(
+                f"--bind: {address} is taken",
+                hint="name another port, or leave --bind out to take the first free one",
+            )
     return wanted
 
 
@@ -296,7 +352,10 @@ def is_free(address: Address) -> bool:
         try:
             probe.bind((address.host, address.port))
         except PermissionError as error:
-            raise UsageError(f"--bind: this user may not listen on port {address.port}", hint="name a port above 1023") from error
+            raise UsageError(
+                f"--bind: this user may not listen on port {address.port}",
+                hint="name a port above 1023",
+            ) from error
         except OSError:
             return False
     return True
@@ -307,7 +366,9 @@ def _worded(finding: Finding) -> Finding:
     if finding.code != "app-builtin":
         return finding
     text = "no app was found in this folder, so the built-in Django project is served"
-    return msgspec.structs.replace(finding, text=text, hint="name yours: --app FOLDER or --app MODULE:ATTRIBUTE")
+    return msgspec.structs.replace(
+        finding, text=text, hint="name yours: --app FOLDER or --app MODULE:ATTRIBUTE"
+    )
 
 
 def _on_cores(question: Question, cores: tuple[int, ...]) -> Question:
@@ -315,6 +376,10 @@ def _on_cores(question: Question, cores: tuple[int, ...]) -> Question:
     arms = []
     for arm in question.arms:
         wanted = names.parse(arm.name.partition("#")[0])
-        arms.append(msgspec.structs.replace(arm, settings=names.contender(wanted, arm.python, cores=len(cores)).settings))
+        arms.append(
+            msgspec.structs.replace(
+                arm, settings=names.contender(wanted, arm.python, cores=len(cores)).settings
+            )
+        )
     budget = msgspec.structs.replace(question.budget, server_cores=cores)
     return msgspec.structs.replace(question, arms=tuple(arms), budget=budget)

@@ -64,11 +64,26 @@ def shoot(
         lag_seconds=lag,
         sent_share=tally.attempts / tally.scheduled if tally.scheduled else 1.0,
         probes=probes,
-        refused=shot_refusal(probes, tally, lag, slo.shortest_seconds, shared=bench.question.budget.shared, spins=shot.rate > SPINS_ABOVE),
+        refused=shot_refusal(
+            probes,
+            tally,
+            lag,
+            slo.shortest_seconds,
+            shared=bench.question.budget.shared,
+            spins=shot.rate > SPINS_ABOVE,
+        ),
     )
 
 
-def load_of(bench: Bench, run: Running, shot: hunt.Shot, slo: Slo, connections: int, seed: int, warm_up: float = 0.0) -> Load:
+def load_of(
+    bench: Bench,
+    run: Running,
+    shot: hunt.Shot,
+    slo: Slo,
+    connections: int,
+    seed: int,
+    warm_up: float = 0.0,
+) -> Load:
     """Poisson arrivals; nothing ends it early, as what fails is what is counted."""
     calm = hunt.QUIET / hunt.OVERLOAD * shot.rate if shot.phase == "recovery" else shot.rate
     before = (Stage(warm_up, calm, calm),) if warm_up else ()
@@ -93,7 +108,9 @@ def deadline_of(slo: Slo) -> float:
 
 def missed_of(clause: Clause, response: Histogram, lost: int) -> int:
     """How many requests missed a clause: those that failed, and those that took longer than it allows."""
-    return lost + (response.count_above(round(clause.seconds * 1e9)) if clause.seconds is not None else 0)
+    return lost + (
+        response.count_above(round(clause.seconds * 1e9)) if clause.seconds is not None else 0
+    )
 
 
 def lost_of(tally: Tally, response: Histogram) -> int:

@@ -89,7 +89,11 @@ class Minder:
             self.log = next(map(str, self._logs()), "")
             self.state = "failed"
             return False
-        pause, self.restarts, self.state = BACKOFF_SECONDS[self.restarts], self.restarts + 1, "restarting"
+        pause, self.restarts, self.state = (
+            BACKOFF_SECONDS[self.restarts],
+            self.restarts + 1,
+            "restarting",
+        )
         going_on = not self.stopping.wait(pause)
         self.state = "restarting" if going_on else "stopped"
         for log in self._logs():  # only that of a failure for good is kept
@@ -113,12 +117,19 @@ class Supervisor:
     `without` are arms that cannot be started, and why.
     """
 
-    def __init__(self, bench: Bench, addresses: Mapping[str, Address], without: Mapping[str, str]) -> None:
+    def __init__(
+        self, bench: Bench, addresses: Mapping[str, Address], without: Mapping[str, str]
+    ) -> None:
         self.bench, self.addresses, self.without = bench, addresses, without
         self.stopping = threading.Event()
         arms = [arm for arm in bench.question.arms if arm.name not in without]
         self.minders = {
-            arm.name: Minder(msgspec.structs.replace(bench, folder=bench.folder / str(number)), arm, addresses[arm.name], self.stopping)
+            arm.name: Minder(
+                msgspec.structs.replace(bench, folder=bench.folder / str(number)),
+                arm,
+                addresses[arm.name],
+                self.stopping,
+            )
             for number, arm in enumerate(arms, start=1)
         }
         self.untold = ""
@@ -130,16 +141,27 @@ class Supervisor:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             try:
-                self._counter = stack.enter_context(Counter([address.port for address in self.addresses.values()]))
+                self._counter = stack.enter_context(
+                    Counter([address.port for address in self.addresses.values()])
+                )
             except OSError as error:
                 self.untold = f"this kernel does not tell what passes through a port: {error}"
-            pool = stack.enter_context(ThreadPoolExecutor(max_workers=max(1, len(self.minders)), thread_name_prefix="minder"))
+            pool = stack.enter_context(
+                ThreadPoolExecutor(
+                    max_workers=max(1, len(self.minders)), thread_name_prefix="minder"
+                )
+            )
             stack.callback(self.stop)
             self._futures = [pool.submit(minder.mind) for minder in self.minders.values()]
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._stack.close()
 
     def stop(self) -> None:
@@ -155,7 +177,9 @@ class Supervisor:
 
     def _wait(self) -> None:
         while not all(future.done() for future in self._futures):
-            time.sleep(LOOK_SECONDS / 2)  # and not Future.result, which an interruption would have to wait for
+            time.sleep(
+                LOOK_SECONDS / 2
+            )  # and not Future.result, which an interruption would have to wait for
         self.check()
 
     def check(self) -> None:
@@ -178,7 +202,10 @@ class Supervisor:
         """Everything there is to know now; rates are those since the status before."""
         self.check()
         traffic = self._counter.read() if self._counter else {}
-        services = tuple(self._service(arm, traffic.get(self.addresses[arm.name].port)) for arm in self.bench.question.arms)
+        services = tuple(
+            self._service(arm, traffic.get(self.addresses[arm.name].port))
+            for arm in self.bench.question.arms
+        )
         at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         return Status(at=at, app=self.bench.question.app.name, services=services)
 
@@ -186,7 +213,13 @@ class Supervisor:
         address = str(self.addresses[arm.name])
         if arm.name in self.without:
             return Service(
-                name=arm.name, version="", python="", address=address, state="failed", command=(), failure=self.without[arm.name]
+                name=arm.name,
+                version="",
+                python="",
+                address=address,
+                state="failed",
+                command=(),
+                failure=self.without[arm.name],
             )
         environment, minder = self.bench.environments[arm.name], self.minders[arm.name]
         state, run = minder.state, minder.run
@@ -213,14 +246,27 @@ class Supervisor:
             log=minder.log,
         )
 
-    def _rates(self, name: str, pids: list[int], traffic: Traffic | None) -> tuple[float | None, float | None]:
+    def _rates(
+        self, name: str, pids: list[int], traffic: Traffic | None
+    ) -> tuple[float | None, float | None]:
         """Cores in use and segments per second since the status before; None where there is none."""
-        now = Moment(time.monotonic(), cpu.tree_cpu_seconds(pids), traffic.segments_received if traffic else None)
+        now = Moment(
+            time.monotonic(),
+            cpu.tree_cpu_seconds(pids),
+            traffic.segments_received if traffic else None,
+        )
         former = self._former.get(name)
         self._former[name] = now
         if former is None or now.at <= former.at:
             return None, None
         seconds = now.at - former.at
         spent = cpu.spent(former.cpu_seconds, now.cpu_seconds)
-        counted = None if now.segments is None or former.segments is None else now.segments - former.segments
-        return None if spent is None else spent / seconds, None if counted is None else counted / seconds
+        counted = (
+            None
+            if now.segments is None or former.segments is None
+            else now.segments - former.segments
+        )
+        return (
+            None if spent is None else spent / seconds,
+            None if counted is None else counted / seconds,
+        )

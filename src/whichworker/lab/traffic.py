@@ -118,7 +118,12 @@ class Counter:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._closing.set()
         self._thread.join()
         assert self._news is not None
@@ -150,7 +155,9 @@ class Counter:
         return Traffic(
             connections_open=len(open_now),
             connections=max(sums.connections, former.connections if former else 0),
-            segments_received=max(sums.segments_received, former.segments_received if former else 0),
+            segments_received=max(
+                sums.segments_received, former.segments_received if former else 0
+            ),
             bytes_received=max(sums.bytes_received, former.bytes_received if former else 0),
             bytes_sent=max(sums.bytes_sent, former.bytes_sent if former else 0),
             complete=self.complete,
@@ -182,13 +189,21 @@ def dump(family: socket.AddressFamily) -> Iterator[Connection]:
     content = REQUEST.pack(family, socket.IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), CONNECTED)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as sock:
         sock.settimeout(REPLY_SECONDS)
-        sock.send(HEADER.pack(HEADER.size + len(content), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, 1, 0) + content)
+        sock.send(
+            HEADER.pack(
+                HEADER.size + len(content), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, 1, 0
+            )
+            + content
+        )
         while True:
             for kind, answer in messages(sock.recv(READ_BYTES)):
                 if kind == NLMSG_DONE:
                     return
                 if kind == NLMSG_ERROR:
-                    raise OSError(-struct.unpack_from("=i", answer)[0], "the kernel lists no TCP sockets (inet_diag)")
+                    raise OSError(
+                        -struct.unpack_from("=i", answer)[0],
+                        "the kernel lists no TCP sockets (inet_diag)",
+                    )
                 if (connection := connection_of(answer)) is not None:
                     yield connection
 

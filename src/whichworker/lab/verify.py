@@ -90,13 +90,16 @@ def promise_in(folder: Path) -> Promise:
         return msgspec.json.decode(path.read_bytes(), type=Promise)
     except FileNotFoundError as error:
         raise UsageError(
-            f"there is no {PROMISE_FILE} in {folder}", hint="whichworker advise --emit systemd --out FOLDER writes one"
+            f"there is no {PROMISE_FILE} in {folder}",
+            hint="whichworker advise --emit systemd --out FOLDER writes one",
         ) from error
     except (OSError, msgspec.MsgspecError) as error:
         raise UsageError(f"{path} cannot be read: {error}", hint="emit the files again") from error
 
 
-def verify(folder: Path, told: Told, proof: Proof, cache: Path, place: Path, note: Callable[[str], None]) -> list[Checked]:
+def verify(
+    folder: Path, told: Told, proof: Proof, cache: Path, place: Path, note: Callable[[str], None]
+) -> list[Checked]:
     """Every emitted file that starts something, each once for each command it starts; nothing is written into the project.
 
     Raises UsageError where nothing can be measured: a promise that is not there, requests that need a secret which `proof` does not have.
@@ -115,7 +118,10 @@ def verify(folder: Path, told: Told, proof: Proof, cache: Path, place: Path, not
     what = deployment(told, best, folder)
     environments, without = overlays.build(question, cache, note, only={arm.name})
     if without:
-        raise UsageError(f"{arm.name} cannot be started here any more: {without[0].failures[0].sample}", hint="race again")
+        raise UsageError(
+            f"{arm.name} cannot be started here any more: {without[0].failures[0].sample}",
+            hint="race again",
+        )
     checked: list[Checked] = []
     known: dict[tuple[object, ...], Checked] = {}
     with services.serving(question, place, cache, note) as backing, Generator() as generator:
@@ -133,7 +139,14 @@ def verify(folder: Path, told: Told, proof: Proof, cache: Path, place: Path, not
                 if key not in known:
                     note(f"{name}: beside what was raced, {MOST_SECONDS:.0f} s at most")
                     known[key] = _measured(court, arm, folder, start, prepared)
-                checked.append(_of_file(known[key], name, kind, tuple(emitted.edits(name, kind, folder, what, start))))
+                checked.append(
+                    _of_file(
+                        known[key],
+                        name,
+                        kind,
+                        tuple(emitted.edits(name, kind, folder, what, start)),
+                    )
+                )
     if not checked:
         raise UsageError(f"no file in {folder} starts anything", hint="emit them again")
     return checked
@@ -143,19 +156,31 @@ def _asking(bench: Bench, arm: Arm, promise: Promise, proof: Proof) -> Bench:
     """The bench with the requests of the promise as they can be sent today, after a login where there is one."""
     app = bench.question.apps[arm.python]
     if proof.login is not None:
-        ready = Workload(name="ready", title="any answer", requests=(Request(path=app.ready_path, headers=app.headers, answer=ANY),))
-        alone = msgspec.structs.replace(bench, question=msgspec.structs.replace(bench.question, workload=ready))
+        ready = Workload(
+            name="ready",
+            title="any answer",
+            requests=(Request(path=app.ready_path, headers=app.headers, answer=ANY),),
+        )
+        alone = msgspec.structs.replace(
+            bench, question=msgspec.structs.replace(bench.question, workload=ready)
+        )
         with running(alone, arm) as run:
             cookies = log_in(run, app, proof.login)
             again = renewed(promise.requests, cookies, proof.headers)
-            requests = tuple(relearnt(run, app, one) if one not in promise.requests else one for one in again)
+            requests = tuple(
+                relearnt(run, app, one) if one not in promise.requests else one for one in again
+            )
     else:
         requests = renewed(promise.requests, {}, proof.headers)
     if not requests:
         hint = "--login FORM --allow-writes, or --header 'Name: value', as in the race"
-        raise UsageError("every request of the race was sent a secret, which is kept nowhere", hint=hint)
+        raise UsageError(
+            "every request of the race was sent a secret, which is kept nowhere", hint=hint
+        )
     workload = msgspec.structs.replace(bench.question.workload, requests=requests)
-    return msgspec.structs.replace(bench, question=msgspec.structs.replace(bench.question, workload=workload))
+    return msgspec.structs.replace(
+        bench, question=msgspec.structs.replace(bench.question, workload=workload)
+    )
 
 
 def _known_again(told: Told, cache: Path) -> None:
@@ -174,7 +199,9 @@ def _key(folder: Path, start: Start) -> tuple[object, ...]:
             continue
         own = (folder / word).is_file() and (folder / word).resolve().parent == folder
         words.append(Path(word).name if own or not words else word)
-    environment = {name: value for name, value in start.environment.items() if name != "PYTHONUNBUFFERED"}
+    environment = {
+        name: value for name, value in start.environment.items() if name != "PYTHONUNBUFFERED"
+    }
     return (tuple(words), start.folder, tuple(sorted(environment.items())))
 
 
@@ -203,7 +230,9 @@ def _as_raced(arm: Arm) -> Iterator[None]:
     try:
         yield
     except (ServerFailed, ArmFailed) as error:
-        raise UsageError(f"{arm.name} does not run here any more as it was raced: {error}", hint="race again") from error
+        raise UsageError(
+            f"{arm.name} does not run here any more as it was raced: {error}", hint="race again"
+        ) from error
 
 
 def _measured(court: Court, arm: Arm, folder: Path, start: Start, prepared: Prepared) -> Checked:
@@ -213,7 +242,11 @@ def _measured(court: Court, arm: Arm, folder: Path, start: Start, prepared: Prep
         try:
             duel.run()
         except (ServerFailed, ArmFailed) as error:
-            why = error.fact if isinstance(error, ServerFailed) else f"{error.failures[0].kind}: {error.failures[0].sample}"
+            why = (
+                error.fact
+                if isinstance(error, ServerFailed)
+                else f"{error.failures[0].kind}: {error.failures[0].sample}"
+            )
             return Checked(file="", kind="", kept=False, said=(why,))
     return duel.checked()
 
@@ -245,7 +278,10 @@ class Decision:
     def look(self) -> None:
         """Take the plain interval, too, at one of the planned moments."""
         if self.pair is not None and self.pair.rounds >= LOOK_ROUNDS:
-            half = evidence.student_quantile(1 - ALPHA / 2 / len(LOOKS), LOOK_FREEDOM) * self.pair.standard_error
+            half = (
+                evidence.student_quantile(1 - ALPHA / 2 / len(LOOKS), LOOK_FREEDOM)
+                * self.pair.standard_error
+            )
             self._narrow(self.pair.mean - half, self.pair.mean + half)
 
     @property
@@ -256,14 +292,23 @@ class Decision:
         return "not kept" if self.high < math.log1p(-ALLOWED) else "undetermined"
 
     def _narrow(self, low: float, high: float) -> None:
-        if max(low, self.low) <= min(high, self.high):  # an interval that contradicts those before it is left out
+        if max(low, self.low) <= min(
+            high, self.high
+        ):  # an interval that contradicts those before it is left out
             self.low, self.high = max(low, self.low), min(high, self.high)
 
 
 class Duel:
     """What was raced and a deployment, alive together and loaded in turn, both launched anew again and again."""
 
-    def __init__(self, lineup: Lineup, court: Court, arm: Arm, deployed: tuple[Path, Start], prepared: Prepared) -> None:
+    def __init__(
+        self,
+        lineup: Lineup,
+        court: Court,
+        arm: Arm,
+        deployed: tuple[Path, Start],
+        prepared: Prepared,
+    ) -> None:
         self.lineup, self.court, self.arm, self.prepared = lineup, court, arm, prepared
         self.folder, self.start = deployed
         self.connections = prepared.connections or max(prepared.ladder)
@@ -279,7 +324,11 @@ class Duel:
         looks = [part * MOST_SECONDS for part in LOOKS]
         while self._goes_on(began):
             self._launch()
-            while self._goes_on(began) and min(one.loaded_seconds for one in self.lineup.alive.values()) < GENERATION_SECONDS:
+            while (
+                self._goes_on(began)
+                and min(one.loaded_seconds for one in self.lineup.alive.values())
+                < GENERATION_SECONDS
+            ):
                 self._round()
             self.lineup.leave(*self.lineup.alive)
             if looks and time.monotonic() - began >= looks[0]:
@@ -296,8 +345,12 @@ class Duel:
         if verdict == "not kept":
             said = (f"it does {ratio:.0%} of what was raced ({low:.0%} to {high:.0%})",)
         elif verdict == "undetermined":
-            why = f"; {self.lost[-1]} in one of {len(self.lost)} refused slices" if self.lost else ""
-            said = (f"undetermined: {self.rounds} rounds could not tell whether it loses more than {ALLOWED:.0%}{why}; verify again",)
+            why = (
+                f"; {self.lost[-1]} in one of {len(self.lost)} refused slices" if self.lost else ""
+            )
+            said = (
+                f"undetermined: {self.rounds} rounds could not tell whether it loses more than {ALLOWED:.0%}{why}; verify again",
+            )
         return Checked(
             file="",
             kind="",
@@ -310,7 +363,9 @@ class Duel:
         )
 
     def _goes_on(self, began: float) -> bool:
-        return self.decision.verdict == "undetermined" and (self.rounds < LEAST_ROUNDS or time.monotonic() - began < MOST_SECONDS)
+        return self.decision.verdict == "undetermined" and (
+            self.rounds < LEAST_ROUNDS or time.monotonic() - began < MOST_SECONDS
+        )
 
     def _launch(self) -> None:
         """A new generation of both, each asked everything once and warmed."""
@@ -319,7 +374,9 @@ class Duel:
             self._warm(self.lineup.enter(RACED, self.arm, self.generation))
         stack = ExitStack()
         run = stack.enter_context(started(self.court.bench, self.arm, self.folder, self.start))
-        contender = self.lineup.alive[DEPLOYED] = Contender(DEPLOYED, self.arm, self.generation, run, stack)
+        contender = self.lineup.alive[DEPLOYED] = Contender(
+            DEPLOYED, self.arm, self.generation, run, stack
+        )
         self._warm(contender)
 
     def _warm(self, contender: Contender) -> None:
@@ -367,13 +424,17 @@ def started(bench: Bench, arm: Arm, folder: Path, start: Start) -> Iterator[Runn
             path = Path(word) if Path(word).is_absolute() else folder / word
             if path.is_file() and path.parent.resolve() == folder.resolve():
                 copy = Path(order.environment["TMPDIR"]) / path.name
-                copy.write_text(emitted.moved_text(path.read_text(encoding="utf-8"), address), encoding="utf-8")
+                copy.write_text(
+                    emitted.moved_text(path.read_text(encoding="utf-8"), address), encoding="utf-8"
+                )
                 argv[at] = str(copy)
         program = Path(bench.environments[arm.name].bin) / Path(argv[0]).name
         argv[0] = str(program) if program.exists() else argv[0]
         paths = [str(folder), order.environment["PYTHONPATH"]]
         told = {**order.environment, **start.environment, "PYTHONPATH": os.pathsep.join(paths)}
-        changed = msgspec.structs.replace(order, argv=tuple(argv), directory=start.folder, environment=told)
+        changed = msgspec.structs.replace(
+            order, argv=tuple(argv), directory=start.folder, environment=told
+        )
         launch = stack.enter_context(Launch(changed))
         cold = launch.wait_ready(lambda: _ready(bench, address), READY_SECONDS)
         yield Running(launch, address, cold, tuple(argv))

@@ -111,7 +111,9 @@ _TASKS: msgspec.json.Decoder[Task] = msgspec.json.Decoder(Task)
 def main(parent: int, cores: tuple[int, ...]) -> None:
     """Serve tasks until stdin ends."""
     _die_with(parent)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are born ignoring it
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's background jobs are born ignoring it
     os.sched_setaffinity(0, cores)
     _allow_many_sockets()
     serve(sys.stdin.buffer, sys.stdout.buffer)
@@ -143,7 +145,11 @@ def _carry_out(task: Task, seats: _Seats, say: Say) -> None:
         seats.leave(task.name)
         say(Left())
     else:
-        tally = engine.run(task.load, lambda opens_ns, closes_ns: say(Opens(opens_ns, closes_ns)), lambda *seen: say(Going(*seen)))
+        tally = engine.run(
+            task.load,
+            lambda opens_ns, closes_ns: say(Opens(opens_ns, closes_ns)),
+            lambda *seen: say(Going(*seen)),
+        )
         say(Done(tally))
 
 
@@ -165,7 +171,10 @@ class _Seats:
     def slice(self, order: SliceOrder) -> SliceTally:
         """Send one slice of load; raises UsageError for a seat that is not there."""
         if order.seat not in self._seats:
-            raise UsageError(f"no seat is called {order.seat!r}", hint="make it with seat() before its first slice")
+            raise UsageError(
+                f"no seat is called {order.seat!r}",
+                hint="make it with seat() before its first slice",
+            )
         return self._seats[order.seat].slice(order)
 
     def leave(self, name: str) -> None:
@@ -186,7 +195,9 @@ def _die_with(parent: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "cannot ask to end with the parent")
-    libc.prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)  # sleeps of an open loop end on time, not 50 µs later
+    libc.prctl(
+        _PR_SET_TIMERSLACK, 1, 0, 0, 0
+    )  # sleeps of an open loop end on time, not 50 µs later
     if os.getppid() != parent:
         raise SystemExit("the process that started this one is gone")
 

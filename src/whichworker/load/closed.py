@@ -25,15 +25,22 @@ class ClosedLoop(Loop):
         self._bounded = load.limit is not None
         self._drain = load.drain
         if load.limit is not None:
-            self._mix = repeat(self._asks[0], load.limit) if self._one else islice(self._mix, load.limit)
+            self._mix = (
+                repeat(self._asks[0], load.limit) if self._one else islice(self._mix, load.limit)
+            )
         step = load.stagger_seconds * 1e9 / load.connections
         begins = self.window.begins
-        self._waiting = [(begins + round(at * step), at, connection) for at, connection in enumerate(self._connections)]
+        self._waiting = [
+            (begins + round(at * step), at, connection)
+            for at, connection in enumerate(self._connections)
+        ]
         self.window.most_in_flight = load.connections
 
     def pump(self) -> None:
         """Run until the window is over and everything sent is answered or given up, or until too much has failed."""
-        pass_events = self._pass_carefully if self._transport.careful or self._visits else self._pass_events
+        pass_events = (
+            self._pass_carefully if self._transport.careful or self._visits else self._pass_events
+        )
         while self._alive:
             pass_events(self._epoll.poll(max(0, self._wake - monotonic_ns()) * 1e-9, MOST_EVENTS))
             now = monotonic_ns()
@@ -47,7 +54,13 @@ class ClosedLoop(Loop):
 
         A request is stamped with the moment at which the answer before it was complete: one reading of the clock for both.
         """
-        window, by_fd, clock, read, write = self.window, self._by_fd, monotonic_ns, os.read, os.write
+        window, by_fd, clock, read, write = (
+            self.window,
+            self._by_fd,
+            monotonic_ns,
+            os.read,
+            os.write,
+        )
         only_in, read_bytes, received, handed, others = IN, READ_BYTES, 0, 0, 0
         edge, sending, draws = window.edge, self._sending, self._draws(len(events))
         for fd, mask in events:
@@ -140,7 +153,9 @@ class ClosedLoop(Loop):
             if not self._pending(connection):
                 self._drop(connection)
         if self.window.edge != NEVER and not any(map(self._pending, self._connections)):
-            self.window.end(monotonic_ns(), ())  # a limit was reached before the window's time was up
+            self.window.end(
+                monotonic_ns(), ()
+            )  # a limit was reached before the window's time was up
             self._alive = False
 
     def _pending(self, connection: Connection) -> bool:
@@ -155,7 +170,11 @@ class ClosedLoop(Loop):
 
     def _resume(self, connection: Connection, now: int) -> None:
         """Begin a request, unless one is in flight (its connection was stale) or a session's next step is prepared."""
-        if self._sending and not self._pending(connection) and not self._assign(connection, now, now, now):
+        if (
+            self._sending
+            and not self._pending(connection)
+            and not self._assign(connection, now, now, now)
+        ):
             self._finish()
         super()._resume(connection, now)
 
@@ -166,7 +185,9 @@ class ClosedLoop(Loop):
             ask.sends.append(connection.sending)
         else:
             start = connection.start
-            ask.slow.extend((start, start, start, start, start + connection.sending, connection.first, now))
+            ask.slow.extend(
+                (start, start, start, start, start + connection.sending, connection.first, now)
+            )
         connection.start = 0
 
     def _free(self, connection: Connection, now: int, *, keep_alive: bool) -> None:

@@ -106,7 +106,9 @@ class Transport:
             if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                 raise OSError(code, os.strerror(code))
             connection.shook = monotonic_ns()
-            sock = self._context.wrap_socket(sock, server_hostname=self._server_name, do_handshake_on_connect=False)
+            sock = self._context.wrap_socket(
+                sock, server_hostname=self._server_name, do_handshake_on_connect=False
+            )
             connection.sock = sock
         try:
             sock.do_handshake()

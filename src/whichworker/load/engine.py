@@ -23,9 +23,14 @@ def choose(load: Load) -> tuple[str, str]:
         return "epoll", "asked for"
     if load.engine == "native":
         if reason:
-            raise UsageError(f"the native engine cannot run this load: {reason}", hint="leave out --engine, or say --engine epoll")
+            raise UsageError(
+                f"the native engine cannot run this load: {reason}",
+                hint="leave out --engine, or say --engine epoll",
+            )
         if not native.available():
-            raise UsageError(f"the native engine is not there: {native.missing_reason()}", hint=native.CURE)
+            raise UsageError(
+                f"the native engine is not there: {native.missing_reason()}", hint=native.CURE
+            )
         return "native", "asked for"
     if reason:
         return "epoll", reason
@@ -46,7 +51,9 @@ def _only_epoll(load: Load) -> str:
     return ""
 
 
-def run(load: Load, announce: Callable[[int, int], None], progress: Progress | None = None) -> Tally:
+def run(
+    load: Load, announce: Callable[[int, int], None], progress: Progress | None = None
+) -> Tally:
     """Carry out a load with the engine chosen for it; see `epoll.run`."""
     engine = native.run if choose(load)[0] == "native" else epoll.run
     return engine(load, announce, progress)

@@ -14,7 +14,9 @@ from whichworker.model import Load, Tally
 ENGINE = "epoll"
 
 
-def run(load: Load, announce: Callable[[int, int], None], progress: Progress | None = None) -> Tally:
+def run(
+    load: Load, announce: Callable[[int, int], None], progress: Progress | None = None
+) -> Tally:
     """Carry out a load and count the right answers of its window.
 
     `announce` is told once, before the first request, the CLOCK_MONOTONIC nanoseconds at which the window opens and

@@ -42,7 +42,9 @@ class EpollSeat:
             with self._meter.measure():
                 course = loop.run(order)
         failures = loop.window.failures.freeze()
-        return tally_slice(self.engine, order, course, failures=failures, reopened=reopened, meter=self._meter)
+        return tally_slice(
+            self.engine, order, course, failures=failures, reopened=reopened, meter=self._meter
+        )
 
     def close(self) -> None:
         """Close every connection."""
@@ -118,7 +120,9 @@ class _SliceLoop(ClosedLoop):
         self._waiting.clear()
         for connection in self._connections:
             if not self._is_idle(connection):
-                self._drop(connection)  # connected too late, too much has failed, or an interrupt ended the slice
+                self._drop(
+                    connection
+                )  # connected too late, too much has failed, or an interrupt ended the slice
             connection.start = connection.due = 0
 
     @staticmethod
@@ -135,7 +139,9 @@ class _SliceLoop(ClosedLoop):
         except OSError:
             data = b""
         if data:
-            self.window.failures.add("framing", f"{connection.ask.name}: bytes that nobody asked for: {data!r}")
+            self.window.failures.add(
+                "framing", f"{connection.ask.name}: bytes that nobody asked for: {data!r}"
+            )
         else:
             self.closed_idle += 1
         self._drop(connection)
@@ -160,7 +166,9 @@ class _SliceLoop(ClosedLoop):
     def pump(self) -> None:
         """Run one slice until everything that was sent is answered or given up, or until too much has failed."""
         while self._alive:
-            self._pass_events(self._epoll.poll(max(0, self._wake - monotonic_ns()) * 1e-9, MOST_EVENTS))
+            self._pass_events(
+                self._epoll.poll(max(0, self._wake - monotonic_ns()) * 1e-9, MOST_EVENTS)
+            )
             now = monotonic_ns()
             if now >= self._wake or not self._sending:
                 self._tend(now)

@@ -73,7 +73,9 @@ def parse_head(block: bytes, method: str) -> Head:
     framing, length = _find_framing(status, headers, method, http11=http11)
     tokens = {token.lower() for token in _list_values(headers, "connection")}
     keep_alive = framing != "close" and "close" not in tokens and (http11 or "keep-alive" in tokens)
-    return Head(status=status, headers=headers, framing=framing, length=length, keep_alive=keep_alive)
+    return Head(
+        status=status, headers=headers, framing=framing, length=length, keep_alive=keep_alive
+    )
 
 
 def _parse_field(line: bytes) -> tuple[str, str]:
@@ -87,8 +89,13 @@ def _list_values(headers: Headers, name: str) -> list[str]:
     return [item.strip(" \t") for key, value in headers if key == name for item in value.split(",")]
 
 
-def _find_framing(status: int, headers: Headers, method: str, *, http11: bool) -> tuple[Framing, int | None]:
-    lengths, codings = _list_values(headers, "content-length"), _list_values(headers, "transfer-encoding")
+def _find_framing(
+    status: int, headers: Headers, method: str, *, http11: bool
+) -> tuple[Framing, int | None]:
+    lengths, codings = (
+        _list_values(headers, "content-length"),
+        _list_values(headers, "transfer-encoding"),
+    )
     if lengths and codings:
         raise FramingError("both a transfer-encoding and a content-length")
     if codings and (not http11 or [coding.lower() for coding in codings] != ["chunked"]):
@@ -120,7 +127,18 @@ class ResponseParser:
     A parser reads one answer only; the bytes after its end are `leftover`. Bodies above `body_limit` bytes are refused.
     """
 
-    __slots__ = ("_body", "_buffer", "_head", "_interims", "_limit", "_method", "_missing", "_response", "_scanned", "_step")
+    __slots__ = (
+        "_body",
+        "_buffer",
+        "_head",
+        "_interims",
+        "_limit",
+        "_method",
+        "_missing",
+        "_response",
+        "_scanned",
+        "_step",
+    )
 
     def __init__(self, method: str, body_limit: int = BODY_LIMIT_BYTES) -> None:
         self._method = method
@@ -152,7 +170,9 @@ class ResponseParser:
             return self._complete()
         if self._response is None:
             place = "header" if self._head is None else "body"
-            raise TruncatedError(f"closed in the middle of the {place}, after {self._count_received()} bytes of it")
+            raise TruncatedError(
+                f"closed in the middle of the {place}, after {self._count_received()} bytes of it"
+            )
         return self._response
 
     def _count_received(self) -> int:
@@ -177,7 +197,9 @@ class ResponseParser:
             raise FramingError(f"not a status line: {_show(bytes(buffer[:60]))}")
         end = buffer.find(BLANK_LINE, max(0, self._scanned - 3))
         self._scanned = len(buffer)
-        if (self._scanned - 3 if end < 0 else end) > HEAD_LIMIT_BYTES:  # three bytes of the blank line may be here
+        if (
+            self._scanned - 3 if end < 0 else end
+        ) > HEAD_LIMIT_BYTES:  # three bytes of the blank line may be here
             raise FramingError(f"header block above {HEAD_LIMIT_BYTES} bytes")
         if end < 0:
             return False
@@ -201,7 +223,9 @@ class ResponseParser:
             self._check_limit(self._missing)
             self._step = self._read_sized
         else:
-            self._step = self._read_chunk_line if head.framing == "chunked" else self._read_until_close
+            self._step = (
+                self._read_chunk_line if head.framing == "chunked" else self._read_until_close
+            )
         return True
 
     def _check_limit(self, size: int) -> None:

@@ -18,7 +18,22 @@ import msgspec
 
 from whichworker.errors import GeneratorFailed, UsageError
 from whichworker.load import engine
-from whichworker.load.child import Done, Going, Leave, Left, Opens, Ready, Seated, Sit, Sliced, Task, Turn, Unusable, Whole, Word
+from whichworker.load.child import (
+    Done,
+    Going,
+    Leave,
+    Left,
+    Opens,
+    Ready,
+    Seated,
+    Sit,
+    Sliced,
+    Task,
+    Turn,
+    Unusable,
+    Whole,
+    Word,
+)
 from whichworker.load.mix import check_load, prepare_asks
 from whichworker.load.seat import check_order, check_seat
 from whichworker.model import Load, SliceOrder, SliceTally, Tally
@@ -58,7 +73,12 @@ class Generator:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.stop()
 
     @property
@@ -70,11 +90,22 @@ class Generator:
         """Start the process, pinned to these cores, and wait until it is ready; raises GeneratorFailed."""
         self.stop()
         # -P: a file of the user's working directory must not take the place of a module.
-        argv = [sys.executable, "-P", "-m", "whichworker.load.child", str(os.getpid()), *map(str, cores)]
+        argv = [
+            sys.executable,
+            "-P",
+            "-m",
+            "whichworker.load.child",
+            str(os.getpid()),
+            *map(str, cores),
+        ]
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
         try:
             self._process = subprocess.Popen(
-                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, start_new_session=True
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                start_new_session=True,
             )
             self._hear(Ready, time.monotonic() + START_SECONDS)
         except BaseException:
@@ -95,7 +126,12 @@ class Generator:
         result in time, and UsageError, before anything is sent, for a load that cannot be run. KeyboardInterrupt is raised
         as Interrupted where something was counted. After any other exception the process is gone; start it again.
         """
-        seconds = load.stagger_seconds + load.settle_seconds + load.window_seconds + 2 * load.deadline_seconds
+        seconds = (
+            load.stagger_seconds
+            + load.settle_seconds
+            + load.window_seconds
+            + 2 * load.deadline_seconds
+        )
         ends = time.monotonic() + seconds + SPARE_SECONDS
         check_load(load)
         prepare_asks(load)
@@ -140,8 +176,13 @@ class Generator:
         """
         check_order(order)
         if order.seat not in self._deadlines:
-            raise UsageError(f"no seat is called {order.seat!r}", hint="make it with seat() before its first slice")
-        return self._ask(Turn(order), Sliced, order.most_seconds + 2 * self._deadlines[order.seat]).tally
+            raise UsageError(
+                f"no seat is called {order.seat!r}",
+                hint="make it with seat() before its first slice",
+            )
+        return self._ask(
+            Turn(order), Sliced, order.most_seconds + 2 * self._deadlines[order.seat]
+        ).tally
 
     def unseat(self, name: str) -> None:
         """Close the connections of a seat; nothing happens if there is none of this name."""
@@ -229,14 +270,20 @@ class Generator:
         assert self._process is not None
         assert self._stderr is not None
         try:
-            code = self._process.wait(ENDING_SECONDS)  # one that ended by itself is still writing why
+            code = self._process.wait(
+                ENDING_SECONDS
+            )  # one that ended by itself is still writing why
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
         size = self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, size - TAIL_BYTES))
         seen = self._stderr.read().decode("utf-8", "replace")
-        return GeneratorFailed(f"the load generator {what} (exit status {code})", seen=seen, hint="this is a fault of whichworker")
+        return GeneratorFailed(
+            f"the load generator {what} (exit status {code})",
+            seen=seen,
+            hint="this is a fault of whichworker",
+        )
 
 
 def _close(stream: IO[bytes] | None) -> None:

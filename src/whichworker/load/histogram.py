@@ -112,7 +112,11 @@ class Histogram:
     @property
     def mean(self) -> float | None:
         """The mean in nanoseconds, within 0.05 % by the middles of the buckets; None when there is no value."""
-        return sum(value * count for value, count in self._middles()) / self.count if self.count else None
+        return (
+            sum(value * count for value, count in self._middles()) / self.count
+            if self.count
+            else None
+        )
 
     @property
     def stdev(self) -> float | None:
@@ -120,7 +124,9 @@ class Histogram:
         mean = self.mean
         if mean is None:
             return None
-        return math.sqrt(sum((value - mean) ** 2 * count for value, count in self._middles()) / self.count)
+        return math.sqrt(
+            sum((value - mean) ** 2 * count for value, count in self._middles()) / self.count
+        )
 
     def percentile(self, q: float) -> int | None:
         """The least value, in nanoseconds within 0.1 %, that a share `q` of the values does not exceed; None if empty.
@@ -157,7 +163,10 @@ class Histogram:
         places = np.flatnonzero(self._counts)
         if places.size:
             hdr.total_count = self.count
-            hdr.min_value, hdr.max_value = _bounds_of(int(places[0]))[0], _bounds_of(int(places[-1]))[0]
+            hdr.min_value, hdr.max_value = (
+                _bounds_of(int(places[0]))[0],
+                _bounds_of(int(places[-1]))[0],
+            )
         return str(hdr.encode().decode("ascii"))
 
     @classmethod
@@ -171,5 +180,7 @@ class Histogram:
         places = np.flatnonzero(counts)
         if places.size:
             histogram._counts[: counts.size] = counts
-            histogram._note(int(counts.sum()), _bounds_of(int(places[0]))[0], _bounds_of(int(places[-1]))[1])
+            histogram._note(
+                int(counts.sum()), _bounds_of(int(places[0]))[0], _bounds_of(int(places[-1]))[1]
+            )
         return histogram

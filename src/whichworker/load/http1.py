@@ -52,7 +52,10 @@ def encode_request(request: Request, host: str) -> bytes:
     if not _TOKEN.fullmatch(request.method) or request.method == "CONNECT":
         raise UsageError(f"not a method that can be sent: {request.method!r}")
     if not _TARGET.fullmatch(request.path):
-        raise UsageError(f"not a path: {request.path!r}", hint="begin with / and write spaces and non-ASCII letters as %20")
+        raise UsageError(
+            f"not a path: {request.path!r}",
+            hint="begin with / and write spaces and non-ASCII letters as %20",
+        )
     lines = [f"{request.method} {request.path} HTTP/1.1", f"Host: {_check_value('Host', host)}"]
     for name, value in request.headers:
         if not _TOKEN.fullmatch(name) or name.lower() in _FRAMED_HERE:
@@ -81,7 +84,9 @@ def family_of(address: Address) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in address.host else socket.AF_INET
 
 
-def fetch(address: Address, request: Request, host: str, timeout: float, tls: Tls | None = None) -> Response:
+def fetch(
+    address: Address, request: Request, host: str, timeout: float, tls: Tls | None = None
+) -> Response:
     """Ask once on a connection of its own, with the same bytes a load would send; `timeout` seconds for all of it.
 
     Raises OSError where no connection could be made or kept (TimeoutError for the deadline, ssl.SSLError for the
@@ -90,7 +95,9 @@ def fetch(address: Address, request: Request, host: str, timeout: float, tls: Tl
     return exchange(address, encode_request(request, host), request.method, timeout, tls)
 
 
-def exchange(address: Address, wire: bytes, method: str, timeout: float, tls: Tls | None = None) -> Response:
+def exchange(
+    address: Address, wire: bytes, method: str, timeout: float, tls: Tls | None = None
+) -> Response:
     """Send the bytes of one request on a connection of its own and read the answer; raises as `fetch` does."""
     ends = time.monotonic() + timeout
     with socket.socket(family_of(address), socket.SOCK_STREAM) as sock:
@@ -121,7 +128,9 @@ def _left(ends: float) -> float:
     return left
 
 
-def judge_request(request: Request, response: Response) -> tuple[Verdict | None, list[tuple[str, str]]]:
+def judge_request(
+    request: Request, response: Response
+) -> tuple[Verdict | None, list[tuple[str, str]]]:
     """Judge a response to a request: what is wrong first (None: nothing), and the name and text of each failed check.
 
     The answer is judged before the checks, and the checks whatever came of it.
@@ -141,11 +150,17 @@ def judge_request(request: Request, response: Response) -> tuple[Verdict | None,
 def judge_answer(answer: Answer, response: Response) -> Verdict | None:
     """Compare a response with the right answer: None, or a word of `model.FAILURE_KINDS` and what was seen."""
     if answer.status is not None and response.status != answer.status:
-        return "status", f"expected status {answer.status}, got {response.status}; body starts {_start(response.body)}"
+        return (
+            "status",
+            f"expected status {answer.status}, got {response.status}; body starts {_start(response.body)}",
+        )
     for name, value in answer.headers:
         seen = [text for key, text in response.headers if key == name.lower()]
         if value not in seen:
-            return "header", f"expected header {name}: {value!r}, got {', '.join(map(repr, seen)) or 'none'}"
+            return (
+                "header",
+                f"expected header {name}: {value!r}, got {', '.join(map(repr, seen)) or 'none'}",
+            )
     wrong = _judge_body(answer, response.body)
     return ("body", wrong) if wrong else None
 
@@ -219,7 +234,10 @@ def _is_same(one: Any, other: Any) -> bool:
 
 
 def _describe_body(expected: bytes, body: bytes) -> str:
-    same = next((at for at, (a, b) in enumerate(zip(expected, body, strict=False)) if a != b), min(len(expected), len(body)))
+    same = next(
+        (at for at, (a, b) in enumerate(zip(expected, body, strict=False)) if a != b),
+        min(len(expected), len(body)),
+    )
     return (
         f"expected a body of {len(expected)} bytes, got {len(body)}; from byte {same} on "
         f"expected {_start(expected[same:])}, got {_start(body[same:])}"

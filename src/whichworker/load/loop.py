@@ -111,7 +111,9 @@ class Loop(ABC):
             self._sweep(now)
         if self.window.failures.flooded or (not self._sending and self._over()):
             self._alive = False
-        self._wake = min(self._waiting[0][0] if self._waiting else NEVER, self.window.edge, self._sweep_due)
+        self._wake = min(
+            self._waiting[0][0] if self._waiting else NEVER, self.window.edge, self._sweep_due
+        )
 
     def _sweep(self, now: int) -> None:
         self._sweep_due = now + SWEEP_NS
@@ -119,13 +121,23 @@ class Loop(ABC):
             began = connection.start or (0 if connection.linked else connection.since)
             if began and now - began >= self._deadline_ns:
                 what = "no complete answer" if connection.linked else "no connection"
-                self._fail(connection, "timeout", f"{what} within {self._load.deadline_seconds:g} s")
-        if self._load.flood is not None and self._refused_since and now - self._refused_since >= REFUSED_NS:
+                self._fail(
+                    connection, "timeout", f"{what} within {self._load.deadline_seconds:g} s"
+                )
+        if (
+            self._load.flood is not None
+            and self._refused_since
+            and now - self._refused_since >= REFUSED_NS
+        ):
             self._alive = False
         if now >= self._report_due:
             self._report_due += REPORT_NS
             self.window.flush()
-            self._tell((now - self.window.begins) / 1e9, self.window.right_so_far(), self.window.failures.total)
+            self._tell(
+                (now - self.window.begins) / 1e9,
+                self.window.right_so_far(),
+                self.window.failures.total,
+            )
 
     def _tell(self, seconds: float, right: int, failures: int) -> None:
         if self._progress is not None:
@@ -180,7 +192,9 @@ class Loop(ABC):
         try:
             done = send(connection)
         except OSError as error:
-            connection.trouble = connection.trouble or error  # the first says why, the next only that it is broken
+            connection.trouble = (
+                connection.trouble or error
+            )  # the first says why, the next only that it is broken
             return False
         moved = before - len(connection.unsent)
         if not moved:
@@ -206,7 +220,11 @@ class Loop(ABC):
         try:
             wants = self._transport.shake_hands(connection)
         except ssl.SSLError as error:
-            text = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.reason or str(error)
+            text = (
+                error.verify_message
+                if isinstance(error, ssl.SSLCertVerificationError)
+                else error.reason or str(error)
+            )
             self._fail(connection, "tls", f"{text} at {self._load.address}", RETRY_NS)
             return False
         except OSError as error:
@@ -267,7 +285,12 @@ class Loop(ABC):
             self._drop(connection)  # idle: nothing was asked, nothing is missing
         elif not connection.linked:
             self._refused_since = self._refused_since or monotonic_ns()
-            self._fail(connection, "connect", f"{error.strerror if error else 'closed'} by {self._load.address}", RETRY_NS)
+            self._fail(
+                connection,
+                "connect",
+                f"{error.strerror if error else 'closed'} by {self._load.address}",
+                RETRY_NS,
+            )
         elif connection.spare and connection.parser is None:
             # The server closed a connection it had kept alive, as RFC 9112 section 9.3.1 allows: ask again, once.
             self._drop(connection)
@@ -275,7 +298,11 @@ class Loop(ABC):
             self._later(connection, monotonic_ns())
         else:
             where = "after a part" if connection.parser is not None else "before any byte"
-            self._fail(connection, "reset", f"{error.strerror if error else 'connection closed'} {where} of the answer")
+            self._fail(
+                connection,
+                "reset",
+                f"{error.strerror if error else 'connection closed'} {where} of the answer",
+            )
 
     def _fail(self, connection: Connection, kind: str, text: str, delay_ns: int = 0) -> None:
         """Count a request that got no answer, and close its connection."""
@@ -291,7 +318,9 @@ class Loop(ABC):
 
     def _take(self, connection: Connection, data: bytes, now: int) -> None:
         if data and not connection.start:
-            self.window.failures.add("framing", f"{connection.ask.name}: bytes that nobody asked for: {data[:60]!r}")
+            self.window.failures.add(
+                "framing", f"{connection.ask.name}: bytes that nobody asked for: {data[:60]!r}"
+            )
         if not connection.start or (not data and connection.parser is None):
             self._break(connection, None)
             return
@@ -300,7 +329,9 @@ class Loop(ABC):
             connection.first = now
             if connection.visit is None and connection.ask.recognise(data):
                 self._count(connection, now)
-                self._free(connection, now, keep_alive=self._transport.keep_alive and not connection.unsent)
+                self._free(
+                    connection, now, keep_alive=self._transport.keep_alive and not connection.unsent
+                )
                 return
         whole = connection.parser is None
         parser = connection.parser or ResponseParser(connection.ask.request.method)
@@ -313,7 +344,11 @@ class Loop(ABC):
             self._fail(connection, "framing", str(error))
         else:
             if response is not None and parser.leftover:
-                self._fail(connection, "framing", f"bytes after the end of the answer: {parser.leftover[:60]!r}")
+                self._fail(
+                    connection,
+                    "framing",
+                    f"bytes after the end of the answer: {parser.leftover[:60]!r}",
+                )
             elif response is not None:
                 self._judge(connection, response, data if whole else b"", now)
 
@@ -335,7 +370,14 @@ class Loop(ABC):
         stays = self._transport.keep_alive and response.keep_alive and not connection.unsent
         self._go_on(connection, now, keep_alive=stays, right=verdict is None)
 
-    def _refute(self, connection: Connection, verdict: tuple[str, str], failed: list[tuple[str, str]], status: int, now: int) -> None:
+    def _refute(
+        self,
+        connection: Connection,
+        verdict: tuple[str, str],
+        failed: list[tuple[str, str]],
+        status: int,
+        now: int,
+    ) -> None:
         kind, text = verdict
         connection.ask.note_checks(failed)
         self.window.failures.add(kind, f"{connection.ask.name}: {text}")

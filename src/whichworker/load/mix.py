@@ -66,7 +66,9 @@ class Ask:
         answer = request.answer
         bodies = [answer, *(check.answer for check in request.checks)]
         # Where nothing is said of the body, any of the known length will do.
-        self.fixed = any(one.body is not None or one.contains or one.json or one.sha256 for one in bodies)
+        self.fixed = any(
+            one.body is not None or one.contains or one.json or one.sha256 for one in bodies
+        )
         self.heads: dict[bytes, tuple[int, bytes]] = {}
         self.last: bytes | None = None
         self.latencies = array("q")
@@ -75,7 +77,9 @@ class Ask:
         self.rows = array("q")
         self.statuses: Counter[int] = Counter()
         self.right = 0
-        self.checks: dict[str, tuple[int, int, str]] = {check.name: (0, 0, "") for check in request.checks}
+        self.checks: dict[str, tuple[int, int, str]] = {
+            check.name: (0, 0, "") for check in request.checks
+        }
 
     def note_checks(self, failed: Sequence[tuple[str, str]]) -> None:
         """Count the checks of an answer that is not right: the (name, text) of those that failed, the others passed."""
@@ -123,7 +127,9 @@ def check_load(load: Load) -> None:
     """Raises UsageError for a load that asks for nothing, or for two things at once."""
     asked: Sequence[Weighted] = load.sessions or load.requests
     if load.connections < 1 or load.window_seconds <= 0 or not any(one.weight > 0 for one in asked):
-        raise UsageError("a load needs a connection, a window and a request with a weight above zero")
+        raise UsageError(
+            "a load needs a connection, a window and a request with a weight above zero"
+        )
     if load.sessions and load.requests:
         raise UsageError("a load has requests or sessions, not both")
     for session in load.sessions:

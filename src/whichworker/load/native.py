@@ -54,7 +54,11 @@ def available() -> bool:
 
 def missing_reason() -> str:
     """Why the engine cannot be used; empty where it can. `CURE` says what to do about it."""
-    return "" if _native is not None else f"it was not built when whichworker was installed ({_missing})"
+    return (
+        ""
+        if _native is not None
+        else f"it was not built when whichworker was installed ({_missing})"
+    )
 
 
 def run(load: Load, announce: Announce, progress: Progress | None = None) -> Tally:
@@ -76,7 +80,14 @@ def run(load: Load, announce: Announce, progress: Progress | None = None) -> Tal
         finally:
             crew.close()
             usage.end()
-    return build_tally(ENGINE, load, asks, crew.opens, [(share.engine, share.judge) for share in crew.shares], usage)
+    return build_tally(
+        ENGINE,
+        load,
+        asks,
+        crew.opens,
+        [(share.engine, share.judge) for share in crew.shares],
+        usage,
+    )
 
 
 def _check(load: Load) -> list[Ask]:
@@ -84,7 +95,10 @@ def _check(load: Load) -> list[Ask]:
         raise UsageError(f"the native engine is not there: {missing_reason()}", hint=CURE)
     if load.tls is not None or load.sessions:
         what = "TLS" if load.tls is not None else "sessions"
-        raise UsageError(f"the native engine cannot do {what}", hint="use the engine epoll, or leave the choice to auto")
+        raise UsageError(
+            f"the native engine cannot do {what}",
+            hint="use the engine epoll, or leave the choice to auto",
+        )
     return prepare_asks(load)
 
 
@@ -100,7 +114,15 @@ def _spins(pace: Pace | None, threads: int) -> bool:
     return expected(pace.stages) / max(seconds, 1e-9) / threads > SPIN_RATE
 
 
-def make_engine(load: Load, judge: Judge, times: tuple[int, int, int], *, number: int = 0, threads: int = 1, keep: bool = False) -> Engine:
+def make_engine(
+    load: Load,
+    judge: Judge,
+    times: tuple[int, int, int],
+    *,
+    number: int = 0,
+    threads: int = 1,
+    keep: bool = False,
+) -> Engine:
     """Make the engine of one of a load's threads, without requests yet; `times` are its begin and its window (ns).
 
     An engine that keeps its connections needs no times: it runs slices. Raises UsageError for an address that cannot be used.
@@ -138,7 +160,9 @@ def make_engine(load: Load, judge: Judge, times: tuple[int, int, int], *, number
 class _Share:
     """One thread's part of the load."""
 
-    def __init__(self, load: Load, asks: list[Ask], number: int, threads: int, times: tuple[int, int, int]) -> None:
+    def __init__(
+        self, load: Load, asks: list[Ask], number: int, threads: int, times: tuple[int, int, int]
+    ) -> None:
         self.judge = Judge(asks)
         self.right = self.failures = 0
         self.error: BaseException | None = None
@@ -160,7 +184,9 @@ class _Share:
                 self._fed_until = 1 << 62
                 self.engine.feed(b"", False)
                 return
-            mine = chunk[(self._number - self._taken) % self._threads :: self._threads] + self._begins
+            mine = (
+                chunk[(self._number - self._taken) % self._threads :: self._threads] + self._begins
+            )
             self._taken += chunk.size
             self._fed_until = int(chunk[-1]) + self._begins
             self.engine.feed(mine.tobytes(), True)
@@ -177,13 +203,18 @@ class _Share:
 class _Crew:
     """All shares of a load, a thread each; with one share it is the calling thread that runs it."""
 
-    def __init__(self, load: Load, asks: list[Ask], usage: Usage, progress: Progress | None) -> None:
+    def __init__(
+        self, load: Load, asks: list[Ask], usage: Usage, progress: Progress | None
+    ) -> None:
         threads = max(1, min(load.threads, load.connections))
         decks = [deal(asks, load.seed + number).tobytes() for number in range(threads)]
         begins = monotonic_ns() + HEAD_START_NS
         self.opens = begins + round((load.stagger_seconds + load.settle_seconds) * 1e9)
         self.closes = self.opens + round(load.window_seconds * 1e9)
-        self.shares = [_Share(load, asks, number, threads, (begins, self.opens, self.closes)) for number in range(threads)]
+        self.shares = [
+            _Share(load, asks, number, threads, (begins, self.opens, self.closes))
+            for number in range(threads)
+        ]
         for share, deck in zip(self.shares, decks, strict=True):
             share.engine.set_deck(deck)
         self._begins = begins
@@ -212,7 +243,9 @@ class _Crew:
     def _run_threads(self) -> None:
         cores = sorted(os.sched_getaffinity(0))
         threads = [
-            threading.Thread(target=self._pump_pinned, args=(share, cores[at % len(cores)]), name=f"load {at}")
+            threading.Thread(
+                target=self._pump_pinned, args=(share, cores[at % len(cores)]), name=f"load {at}"
+            )
             for at, share in enumerate(self.shares)
         ]
         try:
@@ -253,7 +286,11 @@ class _Crew:
         now = time.monotonic()
         if self._progress is not None and now - self._told >= PROGRESS_SECONDS:
             self._told = now
-            self._progress((monotonic_ns() - self._begins) / 1e9, sum(share.right for share in self.shares), failures)
+            self._progress(
+                (monotonic_ns() - self._begins) / 1e9,
+                sum(share.right for share in self.shares),
+                failures,
+            )
 
     def _stop(self) -> None:
         for share in self.shares:

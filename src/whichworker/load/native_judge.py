@@ -49,7 +49,13 @@ class Judge:
         except FramingError as error:
             self._add("framing", f"{ask.name}: {error}")
             return False
-        response = Response(status=head.status, headers=head.headers, body=body, framing=head.framing, keep_alive=head.keep_alive)
+        response = Response(
+            status=head.status,
+            headers=head.headers,
+            body=body,
+            framing=head.framing,
+            keep_alive=head.keep_alive,
+        )
         verdict, failed = judge_request(ask.request, response)
         if verdict is None:
             return True
@@ -60,12 +66,19 @@ class Judge:
     def fail(self, kind: str, number: int, text: str, seen: bytes) -> None:
         """Count a failure that the engine found."""
         if seen:
-            text = f"{text}: {seen!r}" if text.startswith("bytes") else f"{text}: {seen.decode('latin-1')!r}"
+            text = (
+                f"{text}: {seen!r}"
+                if text.startswith("bytes")
+                else f"{text}: {seen.decode('latin-1')!r}"
+            )
         self._add(kind, f"{self._asks[number].name}: {text}")
 
     def take_failures(self) -> tuple[Failure, ...]:
         """All failures since the last time, in the order in which their kinds first came; they are forgotten here."""
-        failures = tuple(Failure(kind=kind, count=self.counts[kind], sample=sample) for kind, sample in self.samples.items())
+        failures = tuple(
+            Failure(kind=kind, count=self.counts[kind], sample=sample)
+            for kind, sample in self.samples.items()
+        )
         self.counts.clear()
         self.samples.clear()
         return failures
@@ -86,7 +99,9 @@ class Judge:
 def _depends_on_head(request: Request) -> bool:
     """Conditions on headers, or on a status that the answer itself does not settle: only heads that were judged right are known."""
     answers = [check.answer for check in request.checks]
-    statuses = any(answer.status is not None and answer.status != request.answer.status for answer in answers)
+    statuses = any(
+        answer.status is not None and answer.status != request.answer.status for answer in answers
+    )
     return statuses or any(answer.headers for answer in (request.answer, *answers))
 
 

@@ -36,7 +36,9 @@ class NativeSeat:
         if self._connect(missing):
             course, reopened = self._run(order), closed
         failures = self._judge.take_failures()
-        return tally_slice(self.engine, order, course, failures=failures, reopened=reopened, meter=self._meter)
+        return tally_slice(
+            self.engine, order, course, failures=failures, reopened=reopened, meter=self._meter
+        )
 
     def close(self) -> None:
         """Close every connection."""

@@ -57,7 +57,9 @@ class Usage:
         self.total_cpu_seconds = time.process_time() - self._begin
 
 
-def build_tally(engine: str, load: Load, asks: list[Ask], opens: int, parts: list[Part], usage: Usage) -> Tally:
+def build_tally(
+    engine: str, load: Load, asks: list[Ask], opens: int, parts: list[Part], usage: Usage
+) -> Tally:
     """Add up the counts of all threads; percentiles come from the added counts."""
     every = [part.totals() for part, _ in parts]
     totals: Counter[str] = Counter()
@@ -105,7 +107,9 @@ def build_tally(engine: str, load: Load, asks: list[Ask], opens: int, parts: lis
         total_cpu_seconds=usage.total_cpu_seconds,
         total_requests=totals["total_right"],
         memory_bytes=read_peak_memory(),
-        drained_seconds=max(0, *(one["last"] - one["closes"] for one in every), 0) / 1e9 if paced else 0.0,
+        drained_seconds=max(0, *(one["last"] - one["closes"] for one in every), 0) / 1e9
+        if paced
+        else 0.0,
     )
 
 
@@ -138,8 +142,12 @@ def _add_phases(parts: list[Part], *, paced: bool) -> dict[str, str]:
 
 def _add_tables(parts: list[Part]) -> tuple[list[int], list[int], np.ndarray, np.ndarray]:
     tables = [engine.tables() for engine, _ in parts]
-    right = [sum(one[0] for one in ask) for ask in zip(*(table[0] for table in tables), strict=True)]
-    total_right = [sum(one[1] for one in ask) for ask in zip(*(table[0] for table in tables), strict=True)]
+    right = [
+        sum(one[0] for one in ask) for ask in zip(*(table[0] for table in tables), strict=True)
+    ]
+    total_right = [
+        sum(one[1] for one in ask) for ask in zip(*(table[0] for table in tables), strict=True)
+    ]
     statuses = sum(np.frombuffer(table[1], dtype=np.int64) for table in tables)
     buckets = sum(np.frombuffer(table[2], dtype=np.int64) for table in tables)
     return right, total_right, np.asarray(statuses), np.asarray(buckets)
@@ -151,10 +159,14 @@ def _add_failures(parts: list[Part]) -> tuple[Failure, ...]:
     for _, judge in parts:
         counts.update(judge.counts)
         samples = judge.samples | samples
-    return tuple(Failure(kind=kind, count=counts[kind], sample=sample) for kind, sample in samples.items())
+    return tuple(
+        Failure(kind=kind, count=counts[kind], sample=sample) for kind, sample in samples.items()
+    )
 
 
-def _add_checks(asks: list[Ask], total_right: list[int], parts: list[Part]) -> tuple[CheckCount, ...]:
+def _add_checks(
+    asks: list[Ask], total_right: list[int], parts: list[Part]
+) -> tuple[CheckCount, ...]:
     """A right answer passed every check of its request; the judges know of those in answers that were not right."""
     passes: Counter[str] = Counter()
     for ask, right in zip(asks, total_right, strict=True):
@@ -167,4 +179,7 @@ def _add_checks(asks: list[Ask], total_right: list[int], parts: list[Part]) -> t
         passes.update(judge.passes)
         fails.update(judge.fails)
         samples = judge.check_samples | samples
-    return tuple(CheckCount(name=name, passes=passes[name], fails=fails[name], sample=samples.get(name, "")) for name in names)
+    return tuple(
+        CheckCount(name=name, passes=passes[name], fails=fails[name], sample=samples.get(name, ""))
+        for name in names
+    )

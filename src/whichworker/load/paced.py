@@ -26,7 +26,9 @@ class OpenLoop(Loop):
     def __init__(self, load: Load, progress: Progress | None) -> None:
         assert load.pace is not None
         self._chunks = arrivals(load.pace, load.seed, load.limit)
-        first = next(self._chunks, np.empty(0, dtype=np.int64))  # the first costs milliseconds, so before the run begins
+        first = next(
+            self._chunks, np.empty(0, dtype=np.int64)
+        )  # the first costs milliseconds, so before the run begins
         super().__init__(load, progress)
         self._spin = bool(load.pace.spin)
         self._room = load.pace.backlog
@@ -42,7 +44,9 @@ class OpenLoop(Loop):
 
     def pump(self) -> None:
         """Run until the window is over and everything due in it is answered or given up, or until too much has failed."""
-        pass_events = self._pass_carefully if self._transport.careful or self._visits else self._pass_events
+        pass_events = (
+            self._pass_carefully if self._transport.careful or self._visits else self._pass_events
+        )
         poll, spin, fd = self._epoll.poll, self._spin, self._epoll.fileno()
         self._tend(monotonic_ns())  # a window that opens at once is open before anything is sent
         while self._alive:
@@ -148,7 +152,9 @@ class OpenLoop(Loop):
             self._dispatch(now)
         super()._tend(now)
         if self._alive and self._sending and self._over():
-            self.window.end(monotonic_ns(), ())  # a limit was reached before the window's time was up
+            self.window.end(
+                monotonic_ns(), ()
+            )  # a limit was reached before the window's time was up
             self._alive = False
 
     def _resume(self, connection: Connection, now: int) -> None:
@@ -164,7 +170,15 @@ class OpenLoop(Loop):
 
     def _count(self, connection: Connection, now: int) -> None:
         connection.ask.rows.extend(
-            (connection.due, connection.freed, connection.began, connection.start, connection.sent, connection.first, now)
+            (
+                connection.due,
+                connection.freed,
+                connection.began,
+                connection.start,
+                connection.sent,
+                connection.first,
+                now,
+            )
         )
         connection.start = 0
 

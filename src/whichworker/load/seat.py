@@ -83,7 +83,11 @@ class Meter:
             self._file.close()
 
     def _read_delay(self) -> float:
-        return int(os.pread(self._file.fileno(), SCHEDSTAT_BYTES, 0).split()[1]) / 1e9 if self._file is not None else 0.0
+        return (
+            int(os.pread(self._file.fileno(), SCHEDSTAT_BYTES, 0).split()[1]) / 1e9
+            if self._file is not None
+            else 0.0
+        )
 
 
 def check_seat(load: Load) -> None:
@@ -99,19 +103,27 @@ def check_seat(load: Load) -> None:
     elif not load.keep_alive:
         reason = "connections that do not persist"
     if reason:
-        raise UsageError(f"slices of load are not possible with {reason}", hint="use a whole run of the generator")
+        raise UsageError(
+            f"slices of load are not possible with {reason}",
+            hint="use a whole run of the generator",
+        )
 
 
 def seat_load(load: Load) -> Load:
     """Only the part of a load that a seat uses; raises UsageError for a load that cannot be sent in slices."""
     check_seat(load)
-    return msgspec.structs.replace(load, limit=None, stagger_seconds=0.0, settle_seconds=0.0, drain=True, receive_delay=False)
+    return msgspec.structs.replace(
+        load, limit=None, stagger_seconds=0.0, settle_seconds=0.0, drain=True, receive_delay=False
+    )
 
 
 def check_order(order: SliceOrder) -> None:
     """Raises UsageError for a slice in which nothing could be counted."""
     if order.uncounted < 0 or order.counted < 1 or order.most_seconds <= 0 or order.start < 0:
-        raise UsageError("a slice needs a response to count and time for it", hint="counted and most_seconds are above zero")
+        raise UsageError(
+            "a slice needs a response to count and time for it",
+            hint="counted and most_seconds are above zero",
+        )
 
 
 def requests_of(order: SliceOrder, connections: int) -> int:
@@ -120,7 +132,13 @@ def requests_of(order: SliceOrder, connections: int) -> int:
 
 
 def tally_slice(
-    engine: str, order: SliceOrder, course: Course, *, failures: tuple[Failure, ...], reopened: int, meter: Meter
+    engine: str,
+    order: SliceOrder,
+    course: Course,
+    *,
+    failures: tuple[Failure, ...],
+    reopened: int,
+    meter: Meter,
 ) -> SliceTally:
     """Count what an order asks for in the times of a slice."""
     times, first = course.times, order.uncounted

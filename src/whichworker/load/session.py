@@ -20,7 +20,9 @@ from whichworker.load.http1 import can_be_value, encode_request, find_json
 from whichworker.model import Capture, Request, Session, Step
 
 _PLACE = re.compile(r"\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)\})")
-_LOOPBACK = re.compile(r"(?:(?:.+\.)?localhost|127(?:\.[0-9]+){3}|\[::1\])(?::[0-9]+)?", re.IGNORECASE)
+_LOOPBACK = re.compile(
+    r"(?:(?:.+\.)?localhost|127(?:\.[0-9]+){3}|\[::1\])(?::[0-9]+)?", re.IGNORECASE
+)
 _MAX_AGE = re.compile(r"-?[0-9]+")
 _FORM = "application/x-www-form-urlencoded"
 
@@ -63,7 +65,12 @@ def _escape_json(value: str) -> str:
 
 
 def _escape_of_body(request: Request) -> Escape:
-    kind = next((value for name, value in request.headers if name.lower() == "content-type"), "").partition(";")[0].strip().lower()
+    kind = (
+        next((value for name, value in request.headers if name.lower() == "content-type"), "")
+        .partition(";")[0]
+        .strip()
+        .lower()
+    )
     if kind == _FORM:
         return quote_plus
     return _escape_json if kind == "application/json" or kind.endswith("+json") else str
@@ -80,7 +87,9 @@ class Jar:
     def __init__(self, *, secure: bool, clock: Callable[[], float]) -> None:
         self._secure = secure
         self._clock = clock
-        self._cookies: dict[tuple[str, str], tuple[str, bool]] = {}  # (name, path): (value, sent only where secure)
+        self._cookies: dict[
+            tuple[str, str], tuple[str, bool]
+        ] = {}  # (name, path): (value, sent only where secure)
 
     def keep(self, line: str, path: str) -> None:
         """Take the value of a Set-Cookie header of the answer to a request for this path; what is no cookie is passed over."""
@@ -89,7 +98,10 @@ class Jar:
         name = name.strip()
         if not equals or not name:
             return
-        attributes = {key.strip().lower(): text.strip() for key, _, text in (part.partition("=") for part in rest)}
+        attributes = {
+            key.strip().lower(): text.strip()
+            for key, _, text in (part.partition("=") for part in rest)
+        }
         scope = attributes.get("path", "")
         key = name, scope if scope.startswith("/") else _default_path(path)
         self._cookies.pop(key, None)
@@ -119,7 +131,9 @@ class Jar:
 
     def value(self, name: str) -> str | None:
         """What the cookie of this name was last set to; None where there is none."""
-        return next((value for (key, _), (value, _) in reversed(self._cookies.items()) if key == name), None)
+        return next(
+            (value for (key, _), (value, _) in reversed(self._cookies.items()) if key == name), None
+        )
 
 
 def _default_path(path: str) -> str:
@@ -127,14 +141,21 @@ def _default_path(path: str) -> str:
 
 
 def _covers(scope: str, path: str) -> bool:
-    return path == scope or (path.startswith(scope) and (scope.endswith("/") or path[len(scope)] == "/"))
+    return path == scope or (
+        path.startswith(scope) and (scope.endswith("/") or path[len(scope)] == "/")
+    )
 
 
 def _unix_seconds(date: str) -> float | None:
     try:
         parts = parsedate_tz(date)
         return None if parts is None else timegm((*parts[:6], 0, 0, 0)) - (parts[9] or 0)
-    except (ValueError, OverflowError, TypeError, IndexError):  # a date nobody can read does not end a cookie
+    except (
+        ValueError,
+        OverflowError,
+        TypeError,
+        IndexError,
+    ):  # a date nobody can read does not end a cookie
         return None
 
 
@@ -148,8 +169,12 @@ class PreparedStep:
         self.step = step
         self._host = host
         self.path = Template(request.path)
-        self._headers = [(name, Template(value)) for name, value in request.headers if name.lower() != "cookie"]
-        self._cookie = Template("; ".join(value for name, value in request.headers if name.lower() == "cookie"))
+        self._headers = [
+            (name, Template(value)) for name, value in request.headers if name.lower() != "cookie"
+        ]
+        self._cookie = Template(
+            "; ".join(value for name, value in request.headers if name.lower() == "cookie")
+        )
         # Bodies are bytes of any kind; surrogates carry those that are no UTF-8 through the template and back.
         self._body = Template(request.body.decode("utf-8", "surrogateescape"))
         self._escape = _escape_of_body(request)
@@ -198,7 +223,9 @@ class Script:
         for at, step in enumerate(self.steps, start=1):
             for name in step.names:
                 if name not in known:
-                    raise UsageError(f"step {at} of session {session.name!r} uses ${{{name}}}, which no step before it captures")
+                    raise UsageError(
+                        f"step {at} of session {session.name!r} uses ${{{name}}}, which no step before it captures"
+                    )
             known.update(capture.name for capture in step.step.captures)
 
 
@@ -215,9 +242,25 @@ class Iteration:
     Raises UsageError for a session that cannot be carried out at this host.
     """
 
-    __slots__ = ("_jar", "_path", "_script", "_values", "_wire", "position", "session", "think_seconds")
+    __slots__ = (
+        "_jar",
+        "_path",
+        "_script",
+        "_values",
+        "_wire",
+        "position",
+        "session",
+        "think_seconds",
+    )
 
-    def __init__(self, session: Session, host: str, *, secure: bool = False, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        session: Session,
+        host: str,
+        *,
+        secure: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.session = session
         self.position = 0
         self.think_seconds = 0.0
@@ -266,7 +309,9 @@ class Iteration:
                 self._jar.keep(value, path)
         for capture in self.step.captures:
             try:
-                self._values[capture.name] = self._check(capture, find_capture(capture, response, self._jar))
+                self._values[capture.name] = self._check(
+                    capture, find_capture(capture, response, self._jar)
+                )
             except LookupError as error:
                 return "capture", f"{capture.name}: {error.args[0]} (status {response.status})"
         self.think_seconds = self.step.think_seconds
@@ -275,7 +320,9 @@ class Iteration:
         return None
 
     def _find_path(self) -> str:
-        self._path = self._path or self._script.steps[self.position].path.fill(self._values, _escape_path)
+        self._path = self._path or self._script.steps[self.position].path.fill(
+            self._values, _escape_path
+        )
         return self._path
 
     def _check(self, capture: Capture, value: str) -> str:
@@ -291,7 +338,10 @@ def find_capture(capture: Capture, response: Response, jar: Jar) -> str:
         return _found(jar.value(capture.key), f"no cookie {capture.key!r}")
     if capture.source == "header":
         key = capture.key.lower()
-        return _found(next((value for name, value in response.headers if name == key), None), f"no header {capture.key!r}")
+        return _found(
+            next((value for name, value in response.headers if name == key), None),
+            f"no header {capture.key!r}",
+        )
     if capture.source == "json":
         return _write_json(find_json(response.body, capture.key), capture.key)
     match = re.search(capture.key, response.body.decode("utf-8", "replace"))

@@ -15,7 +15,9 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
 
     The authorities of `ca_file` are trusted beside the system's. Raises UsageError where that file cannot be used.
     """
-    context = ssl.create_default_context() if tls.verify else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = (
+        ssl.create_default_context() if tls.verify else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    )
     context.set_alpn_protocols(["http/1.1"])
     if not tls.verify:
         context.check_hostname = False
@@ -28,6 +30,16 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
 def _trust(context: ssl.SSLContext, ca_file: str) -> None:
     try:
         context.load_verify_locations(cafile=ca_file)
-    except (OSError, ValueError) as error:  # a file without certificates is an SSLError, which is an OSError
-        why = error.strerror if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) else "no certificate in it"
-        raise UsageError(f"the authorities in {ca_file!r} cannot be read: {why}", hint="name a file of certificates in PEM form") from error
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # a file without certificates is an SSLError, which is an OSError
+        why = (
+            error.strerror
+            if isinstance(error, OSError) and not isinstance(error, ssl.SSLError)
+            else "no certificate in it"
+        )
+        raise UsageError(
+            f"the authorities in {ca_file!r} cannot be read: {why}",
+            hint="name a file of certificates in PEM form",
+        ) from error

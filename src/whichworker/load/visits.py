@@ -17,7 +17,11 @@ class Visits:
     def __init__(self, load: Load) -> None:
         self._host = load.host
         self._secure = load.tls is not None
-        self._steps = {(session.name, at): Ask(step.request, b"") for session in load.sessions for at, step in enumerate(session.steps)}
+        self._steps = {
+            (session.name, at): Ask(step.request, b"")
+            for session in load.sessions
+            for at, step in enumerate(session.steps)
+        }
         self.asks = list(self._steps.values())
         self._drawn: Iterator[Session] = islice(draw(load.sessions, load.seed), load.limit)
 

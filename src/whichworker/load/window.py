@@ -55,7 +55,10 @@ class Failures:
 
     def freeze(self) -> tuple[Failure, ...]:
         """All of them, in the order in which the kinds were first seen."""
-        return tuple(Failure(kind=kind, count=self._counts[kind], sample=sample) for kind, sample in self._samples.items())
+        return tuple(
+            Failure(kind=kind, count=self._counts[kind], sample=sample)
+            for kind, sample in self._samples.items()
+        )
 
 
 class Window:
@@ -76,7 +79,12 @@ class Window:
         self.iterations: int | None = 0 if load.sessions else None
         self.wrong: Counter[int] = Counter()
         self.failures = Failures(load.flood)
-        self.connecting, self.shaking, self.delays, self.visits = array("q"), array("q"), array("q"), array("q")
+        self.connecting, self.shaking, self.delays, self.visits = (
+            array("q"),
+            array("q"),
+            array("q"),
+            array("q"),
+        )
         self._asks = asks
         self._paced = load.pace is not None
         self._planned_seconds = load.window_seconds

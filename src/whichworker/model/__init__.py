@@ -5,11 +5,45 @@ Times are seconds, sizes bytes, rates per second, shares fractions, unless a nam
 
 from __future__ import annotations
 
-from whichworker.model.arms import App, Arm, Budget, Command, Environment, Interface, Knob, Question, Settings, SettingValue
-from whichworker.model.loads import FAILURE_KINDS, PHASES, CheckCount, Failure, Load, Pace, SliceOrder, SliceTally, Stage, Tally
+from whichworker.model.arms import (
+    App,
+    Arm,
+    Budget,
+    Command,
+    Environment,
+    Interface,
+    Knob,
+    Question,
+    Settings,
+    SettingValue,
+)
+from whichworker.model.loads import (
+    FAILURE_KINDS,
+    PHASES,
+    CheckCount,
+    Failure,
+    Load,
+    Pace,
+    SliceOrder,
+    SliceTally,
+    Stage,
+    Tally,
+)
 from whichworker.model.objectives import Clause, Slo
 from whichworker.model.readings import Finding, Machine, Probes, Reading, Severity
-from whichworker.model.requests import Address, Answer, Capture, Check, Login, Permits, Request, Session, Step, Tls, Workload
+from whichworker.model.requests import (
+    Address,
+    Answer,
+    Capture,
+    Check,
+    Login,
+    Permits,
+    Request,
+    Session,
+    Step,
+    Tls,
+    Workload,
+)
 
 __all__ = [
     "FAILURE_KINDS",

@@ -123,7 +123,11 @@ class Budget(Struct, frozen=True, kw_only=True):
 
     def cores(self, role: Role) -> tuple[int, ...]:
         """The cores that processes of this role are pinned to."""
-        own = {"server": self.server_cores, "generator": self.generator_cores, "services": self.services_cores}
+        own = {
+            "server": self.server_cores,
+            "generator": self.generator_cores,
+            "services": self.services_cores,
+        }
         return own[role] or self.server_cores
 
 

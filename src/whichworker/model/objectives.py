@@ -27,14 +27,22 @@ class Slo(Struct, frozen=True, kw_only=True):
     @property
     def timed(self) -> Clause | None:
         """The clause with the longest time, which says what came in time at all; None where there is none."""
-        return max((clause for clause in self.clauses if clause.seconds is not None), key=lambda one: one.seconds or 0.0, default=None)
+        return max(
+            (clause for clause in self.clauses if clause.seconds is not None),
+            key=lambda one: one.seconds or 0.0,
+            default=None,
+        )
 
     @property
     def longest_seconds(self) -> float:
         """The longest time that any clause speaks of; 0 where none does."""
-        return max((clause.seconds for clause in self.clauses if clause.seconds is not None), default=0.0)
+        return max(
+            (clause.seconds for clause in self.clauses if clause.seconds is not None), default=0.0
+        )
 
     @property
     def shortest_seconds(self) -> float:
         """The shortest time that any clause speaks of; 0 where none does."""
-        return min((clause.seconds for clause in self.clauses if clause.seconds is not None), default=0.0)
+        return min(
+            (clause.seconds for clause in self.clauses if clause.seconds is not None), default=0.0
+        )

@@ -58,7 +58,9 @@ def tree_ticks(pids: Iterable[int]) -> dict[int, tuple[int, int]]:
     return found
 
 
-def system_share(before: dict[int, tuple[int, int]], after: dict[int, tuple[int, int]]) -> float | None:
+def system_share(
+    before: dict[int, tuple[int, int]], after: dict[int, tuple[int, int]]
+) -> float | None:
     """The part of the CPU time between two readings that was spent in the kernel; None where it was too short to tell.
 
     Ticks of 10 ms are too coarse for how much was spent, but not for how it divides.

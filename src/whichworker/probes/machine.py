@@ -18,7 +18,15 @@ def describe() -> Machine:
     cores = os.cpu_count() or 1
     usable = tuple(sorted(os.sched_getaffinity(0)))
     memory = psutil.virtual_memory().total
-    parts = (platform.system(), platform.release(), platform.machine(), cpu, str(cores), str(len(usable)), str(memory // 2**28))
+    parts = (
+        platform.system(),
+        platform.release(),
+        platform.machine(),
+        cpu,
+        str(cores),
+        str(len(usable)),
+        str(memory // 2**28),
+    )
     return Machine(
         fingerprint=hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16],
         system=f"{platform.system()} {platform.release()} {platform.machine()}",

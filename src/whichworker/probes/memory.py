@@ -26,7 +26,9 @@ def tree_memory(pids: Iterable[int]) -> Memory | None:
         sizes = [_memory(text) for pid in pids if (text := read(f"/proc/{pid}/smaps_rollup"))]
     except PermissionError:
         return None
-    return Memory(sum(size.pss for size in sizes), sum(size.uss for size in sizes)) if sizes else None
+    return (
+        Memory(sum(size.pss for size in sizes), sum(size.uss for size in sizes)) if sizes else None
+    )
 
 
 def open_files(pids: Iterable[int]) -> int | None:

@@ -19,8 +19,12 @@ def tcp_counters(pid: int | None = None) -> TcpCounters:
     own = "/proc/self/net"
     folder = f"/proc/{pid}/net" if pid else own
     return TcpCounters(
-        listen_overflows=_counter(read(f"{folder}/netstat") or read(f"{own}/netstat"), b"TcpExt:", b"ListenOverflows"),
-        retransmits=_counter(read(f"{folder}/snmp") or read(f"{own}/snmp"), b"Tcp:", b"RetransSegs"),
+        listen_overflows=_counter(
+            read(f"{folder}/netstat") or read(f"{own}/netstat"), b"TcpExt:", b"ListenOverflows"
+        ),
+        retransmits=_counter(
+            read(f"{folder}/snmp") or read(f"{own}/snmp"), b"Tcp:", b"RetransSegs"
+        ),
     )
 
 

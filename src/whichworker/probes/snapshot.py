@@ -54,7 +54,14 @@ class Snapshot(Struct, frozen=True):
     sizes: Sizes | None = None
 
 
-def open_window(pids: Sequence[int], generator: int, cores: Sequence[int], opens_ns: int = 0, *, whole: bool = True) -> Snapshot:
+def open_window(
+    pids: Sequence[int],
+    generator: int,
+    cores: Sequence[int],
+    opens_ns: int = 0,
+    *,
+    whole: bool = True,
+) -> Snapshot:
     """Read the counters at once and the clocks at the moment the window opens; call it LEAD_NS earlier.
 
     Unless `whole`, threads and memory of a large tree stay unread: they are most of the cost.
@@ -65,13 +72,20 @@ def open_window(pids: Sequence[int], generator: int, cores: Sequence[int], opens
 
 
 def close_window(
-    pids: Sequence[int], generator: int, cores: Sequence[int], before: Snapshot | None = None, *, whole: bool = True
+    pids: Sequence[int],
+    generator: int,
+    cores: Sequence[int],
+    before: Snapshot | None = None,
+    *,
+    whole: bool = True,
 ) -> Snapshot:
     """Read the clocks first, then the counters, then what is slow; `before` is the other end, where it is at hand."""
     whole = whole or len(pids) <= SMALL_TREE
     clocks = read_clocks(pids, generator, cores)
     counters = read_counters(pids, before.counters.threads if before else None, whole=whole)
-    sizes = Sizes(memory.tree_memory(pids) if whole else None, memory.open_files(pids), threads.count(pids))
+    sizes = Sizes(
+        memory.tree_memory(pids) if whole else None, memory.open_files(pids), threads.count(pids)
+    )
     return Snapshot(clocks, counters, sizes)
 
 
@@ -82,9 +96,15 @@ def read_clocks(pids: Sequence[int], generator: int, cores: Sequence[int]) -> Cl
     return Clocks(at_ns, tree, sum(own.values()), own.get(generator), cpu.core_times(cores))
 
 
-def read_counters(pids: Sequence[int], before: dict[int, threads.Thread] | None = None, *, whole: bool = True) -> Counters:
+def read_counters(
+    pids: Sequence[int], before: dict[int, threads.Thread] | None = None, *, whole: bool = True
+) -> Counters:
     """Two files at most for each thread and one for each process; TCP's from the network namespace of the first process."""
-    return Counters(cpu.tree_ticks(pids), threads.threads(pids, before) if whole else None, network.tcp_counters(pids[0] if pids else None))
+    return Counters(
+        cpu.tree_ticks(pids),
+        threads.threads(pids, before) if whole else None,
+        network.tcp_counters(pids[0] if pids else None),
+    )
 
 
 def compare(before: Snapshot, after: Snapshot, cores: Sequence[int]) -> Probes:
@@ -119,5 +139,7 @@ def compare(before: Snapshot, after: Snapshot, cores: Sequence[int]) -> Probes:
         steal_share=(end.cores.stolen - begin.cores.stolen) / capacity,
         listen_overflows=after.counters.tcp.listen_overflows - before.counters.tcp.listen_overflows,
         retransmits=after.counters.tcp.retransmits - before.counters.tcp.retransmits,
-        generator_cpu_seconds=None if end.generator is None or begin.generator is None else end.generator - begin.generator,
+        generator_cpu_seconds=None
+        if end.generator is None or begin.generator is None
+        else end.generator - begin.generator,
     )

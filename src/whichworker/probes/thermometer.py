@@ -33,15 +33,30 @@ KEPT = 8192
 READ_BYTES = 65536
 _ENTRY = struct.Struct("qq")
 _PR_SET_PDEATHSIG = 1
-_DOCUMENT = {"answer": 42, "birds": ["kiwi", "kea", "weka"], "counts": {"kiwi": 3, "kea": 5.5}, "here": True, "none": None}
+_DOCUMENT = {
+    "answer": 42,
+    "birds": ["kiwi", "kea", "weka"],
+    "counts": {"kiwi": 3, "kea": 5.5},
+    "here": True,
+    "none": None,
+}
 
 
 class Reader:
     """The readings of one process: when (CLOCK_MONOTONIC) and how long, in nanoseconds."""
 
     def __init__(self, core: int) -> None:
-        argv = [sys.executable, "-P", "-m", "whichworker.probes.thermometer", str(os.getpid()), str(core)]
-        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
+        argv = [
+            sys.executable,
+            "-P",
+            "-m",
+            "whichworker.probes.thermometer",
+            str(os.getpid()),
+            str(core),
+        ]
+        self.process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
+        )
         assert self.process.stdout is not None
         self._pipe = self.process.stdout
         os.set_blocking(self._pipe.fileno(), False)
@@ -91,7 +106,12 @@ class Thermometer:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.stop()
 
     @property

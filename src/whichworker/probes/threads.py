@@ -31,7 +31,9 @@ class Waiting(NamedTuple):
     involuntary_switches: int
 
 
-def threads(pids: Iterable[int], before: dict[int, Thread] | None = None) -> dict[int, Thread] | None:
+def threads(
+    pids: Iterable[int], before: dict[int, Thread] | None = None
+) -> dict[int, Thread] | None:
     """The counters of each living thread; None where the kernel does not keep them, or there are too many threads.
 
     A thread that had no turn since the reading `before` is as it was: most threads of a pool sleep, and their status is dear to read.
@@ -50,7 +52,9 @@ def threads(pids: Iterable[int], before: dict[int, Thread] | None = None) -> dic
             if former and former.turns == turns:
                 found[thread] = Thread(ran, waited, turns, former.voluntary, former.involuntary)
             elif status := read(f"{folder}/{thread}/status"):
-                found[thread] = Thread(ran, waited, turns, _count(status, VOLUNTARY), _count(status, INVOLUNTARY))
+                found[thread] = Thread(
+                    ran, waited, turns, _count(status, VOLUNTARY), _count(status, INVOLUNTARY)
+                )
     return found or None
 
 
@@ -59,7 +63,9 @@ def count(pids: Iterable[int]) -> int:
     return sum(len(names(f"/proc/{pid}/task")) for pid in pids)
 
 
-def between(before: dict[int, Thread] | None, after: dict[int, Thread] | None, cpu_seconds: float | None) -> Waiting | None:
+def between(
+    before: dict[int, Thread] | None, after: dict[int, Thread] | None, cpu_seconds: float | None
+) -> Waiting | None:
     """What happened between two readings; None where the threads seen do not account for the CPU time of their processes.
 
     What a thread did that has ended cannot be seen any more, so a server that makes one for each request has no such numbers.

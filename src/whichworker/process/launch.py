@@ -97,25 +97,43 @@ class Launch:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.kill()
 
     def _start(self) -> None:
         environment = {**self.order.environment, LAUNCH_VARIABLE: self.token}
         self._warden = subprocess.Popen(
-            _warden_argv(self.mode), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, bufsize=0
+            _warden_argv(self.mode),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            bufsize=0,
         )
         assert self._warden.stdin is not None
-        self._warden.stdin.write(msgspec.json.encode(msgspec.structs.replace(self.order, environment=environment)) + b"\n")
+        self._warden.stdin.write(
+            msgspec.json.encode(msgspec.structs.replace(self.order, environment=environment))
+            + b"\n"
+        )
         self.started_ns = time.monotonic_ns()
         while not self.root and self._listen(KILL_SECONDS):
             pass
         if not self.root:
-            raise ServerFailed("start", "the warden of the server did not start", hint="whichworker doctor")
+            raise ServerFailed(
+                "start", "the warden of the server did not start", hint="whichworker doctor"
+            )
 
     def pids(self) -> list[int]:
         """Every living process of the server, the master first."""
-        return [pid for pid in warden.family(self.root) if _stat(pid)[:1] not in ([], [b"Z"])] if self.root else []
+        return (
+            [pid for pid in warden.family(self.root) if _stat(pid)[:1] not in ([], [b"Z"])]
+            if self.root
+            else []
+        )
 
     def ended(self) -> bool:
         """Whether the master is gone (or the warden, which comes to the same)."""
@@ -133,17 +151,26 @@ class Launch:
             if not (complaint := check()):
                 return (time.monotonic_ns() - self.started_ns) / 1e9
             if time.monotonic_ns() >= self.started_ns + timeout_seconds * 1e9:
-                raise self.failure("start", f"no right answer within {timeout_seconds:g} s: {complaint}")
+                raise self.failure(
+                    "start", f"no right answer within {timeout_seconds:g} s: {complaint}"
+                )
             time.sleep(pause)
             pause = min(0.02, pause * 1.3)
-        raise self.failure("start", f"the server ended with status {self._status()} before it answered")
+        raise self.failure(
+            "start", f"the server ended with status {self._status()} before it answered"
+        )
 
     def failure(self, kind: str, fact: str) -> ServerFailed:
         """A ServerFailed that shows the end of the server's log; of the kind "memory" where that is what it was killed for."""
         if used := (self._ended or {}).get("memory"):
             limit = show_bytes(self.order.memory_bytes or used)
-            kind, fact = "memory", f"its processes used {show_bytes(used)} of memory, over the limit of {limit}, and were killed"
-        return ServerFailed(kind, fact, seen=self.log_tail(), hint=f"the whole log: {self.order.log}")
+            kind, fact = (
+                "memory",
+                f"its processes used {show_bytes(used)} of memory, over the limit of {limit}, and were killed",
+            )
+        return ServerFailed(
+            kind, fact, seen=self.log_tail(), hint=f"the whole log: {self.order.log}"
+        )
 
     def log_tail(self, lines: int = 12) -> str:
         """The last lines of the server's log; reads at most its last 16 KiB, however long it has grown."""
@@ -268,7 +295,9 @@ def reap_adopted(token: str, known: set[int]) -> None:
     They are dying or dead, so their environment no longer tells whose they were.
     """
     deadline = time.monotonic() + ADOPT_SECONDS
-    while time.monotonic() < deadline and (strange := {pid for pid in children() if session_of(pid) != os.getsid(0)} - known):
+    while time.monotonic() < deadline and (
+        strange := {pid for pid in children() if session_of(pid) != os.getsid(0)} - known
+    ):
         kill_adopted(token)
         for pid in strange:
             with contextlib.suppress(ChildProcessError):

@@ -37,10 +37,22 @@ def default_memory_bytes(meminfo: Path = Path("/proc/meminfo"), root: Path = CGR
     """What one launch may use unless told otherwise: four fifths of what is available now, to the machine and to the groups above."""
     lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
     available = int(lines["MemAvailable"].split()[0]) * 1024
-    for most, used in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
-        for folder in (above for own in _own_folders(root) for above in (own, *own.parents) if above.is_relative_to(root)):
+    for most, used in (
+        ("memory.max", "memory.current"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        for folder in (
+            above
+            for own in _own_folders(root)
+            for above in (own, *own.parents)
+            if above.is_relative_to(root)
+        ):
             with contextlib.suppress(OSError, ValueError):  # ValueError: "max", which is no number
-                left = int((folder / most).read_text()) - int((folder / used).read_text()) + _cached_bytes(folder)
+                left = (
+                    int((folder / most).read_text())
+                    - int((folder / used).read_text())
+                    + _cached_bytes(folder)
+                )
                 available = min(available, max(0, left))
     return int(available * SHARE_OF_AVAILABLE)
 
@@ -49,8 +61,12 @@ def _cached_bytes(folder: Path) -> int:
     """What a group holds of files: counted as used, but given back when memory is short."""
     cached = {"inactive_file": 0, "active_file": 0}
     with contextlib.suppress(OSError):
-        for name, value in (line.split() for line in (folder / "memory.stat").read_text().splitlines()):
-            cached[name.removeprefix("total_")] = int(value)  # v1 has the total, with the groups below, after the group's own
+        for name, value in (
+            line.split() for line in (folder / "memory.stat").read_text().splitlines()
+        ):
+            cached[name.removeprefix("total_")] = int(
+                value
+            )  # v1 has the total, with the groups below, after the group's own
     return cached["inactive_file"] + cached["active_file"]
 
 
@@ -71,7 +87,9 @@ def delegation(root: Path = CGROUPS) -> Delegation | None:
     return None
 
 
-def group(token: str, memory_bytes: int, cpus: float | None, found: Delegation | None) -> Group | None:
+def group(
+    token: str, memory_bytes: int, cpus: float | None, found: Delegation | None
+) -> Group | None:
     """The control group of one launch with these limits, `cpus` in cores (v2 only); None without a delegation."""
     if found is None:
         return None
@@ -125,7 +143,9 @@ def _may_limit_memory(folder: Path) -> bool:
     """Whether children of this group can be limited: its controllers are passed on, which a group with processes in it cannot do."""
     if "memory" in _words(folder / "cgroup.subtree_control"):
         return True
-    offered = [f"+{name}" for name in ("memory", "cpu") if name in _words(folder / "cgroup.controllers")]
+    offered = [
+        f"+{name}" for name in ("memory", "cpu") if name in _words(folder / "cgroup.controllers")
+    ]
     if "+memory" not in offered or set(_words(folder / "cgroup.procs")) - {str(os.getpid())}:
         return False
     try:

@@ -21,7 +21,9 @@ def is_listening(port: int) -> bool:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            return error.errno == errno.EADDRINUSE and any(listener.port == port for listener in listeners())
+            return error.errno == errno.EADDRINUSE and any(
+                listener.port == port for listener in listeners()
+            )
     return False
 
 
@@ -60,7 +62,11 @@ def listeners() -> list[Listener]:
 
 def is_loopback(address: str) -> bool:
     """Whether an address as /proc/net/tcp writes it (little-endian hexadecimal words) is 127.0.0.0/8, ::1 or mapped."""
-    return address.endswith("7F") if len(address) == 8 else address in LOOPBACK_V6 or _is_mapped_loopback(address)
+    return (
+        address.endswith("7F")
+        if len(address) == 8
+        else address in LOOPBACK_V6 or _is_mapped_loopback(address)
+    )
 
 
 LOOPBACK_V6 = ("00000000000000000000000001000000",)

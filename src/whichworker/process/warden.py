@@ -74,7 +74,9 @@ def guard_namespace(order: dict[str, Any]) -> None:
     ended, watch = os.pidfd_open(reaper), Watch(order)
     while not select.select([0, ended], [], [], watch.pause)[0]:
         # The mounted /proc of the reaper is this process's too: it shows the namespace alone, where this process is not.
-        if not os.path.exists("/proc/self") and (used := watch.look(lambda: [pid for pid in pids() if pid != 1])):
+        if not os.path.exists("/proc/self") and (
+            used := watch.look(lambda: [pid for pid in pids() if pid != 1])
+        ):
             say(ending(order, None, [], used))
             break
     signal.pidfd_send_signal(ended, signal.SIGKILL)
@@ -120,7 +122,9 @@ def guard_by_walking(order: dict[str, Any]) -> None:
             return tidy(order, watch)
 
 
-def ending(order: dict[str, Any], status: int | None, left: list[int], memory_bytes: int | None = None) -> dict[str, Any]:
+def ending(
+    order: dict[str, Any], status: int | None, left: list[int], memory_bytes: int | None = None
+) -> dict[str, Any]:
     """The message that the master is gone: its status, what it left running, and the memory in use where that was the reason."""
     memory_bytes = memory_bytes or (order["memory_bytes"] if killed_by_group(order) else None)
     return {"ended": status, "left": [name_of(pid) for pid in left], "memory": memory_bytes}
@@ -172,7 +176,9 @@ class Watch:
             return None
         # Resident sizes count a shared page in every process, so only proportional ones can convict.
         used = sum(proportional_bytes(pid) for pid in found)
-        self.memory_due = time.monotonic() + PSS_SECONDS * (1 - used / limit)  # the nearer, the sooner
+        self.memory_due = time.monotonic() + PSS_SECONDS * (
+            1 - used / limit
+        )  # the nearer, the sooner
         return used if used > limit else None
 
     def trim(self) -> bool:
@@ -189,7 +195,9 @@ class Watch:
             end = os.pread(file, tail, max(head, size - tail))
             os.ftruncate(file, head)
             self.cut += size - head - len(end)
-            os.write(file, f"\n[... {self.cut} bytes of this log were cut out here ...]\n".encode() + end)
+            os.write(
+                file, f"\n[... {self.cut} bytes of this log were cut out here ...]\n".encode() + end
+            )
         finally:
             os.close(file)
         return True
@@ -204,7 +212,14 @@ def start_master(order: dict[str, Any], death_signal: bool = False) -> int:
         os.setsid()
         if death_signal:
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
+        for number in (
+            signal.SIGINT,
+            signal.SIGTERM,
+            signal.SIGHUP,
+            signal.SIGCHLD,
+            signal.SIGPIPE,
+            signal.SIGXFSZ,
+        ):
             signal.signal(number, signal.SIG_DFL)
         log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         os.dup2(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), 0)
@@ -248,7 +263,11 @@ def enter_namespace() -> None:
     if libc.unshare(CLONE_NEWPID | CLONE_NEWNS | (CLONE_NEWUSER if user else 0)):
         sys.exit(1)
     if user:
-        for name, line in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        for name, line in (
+            ("setgroups", "deny"),
+            ("uid_map", f"{user} {user} 1"),
+            ("gid_map", f"{group} {group} 1"),
+        ):
             with open(f"/proc/self/{name}", "w") as file:
                 file.write(line)
 
@@ -334,7 +353,12 @@ def pids() -> list[int]:
 def name_of(pid: int) -> str:
     """The command line of a process, cut to what fits a finding."""
     try:
-        return read_small(f"/proc/{pid}/cmdline")[:200].replace(b"\0", b" ").decode(errors="replace").strip()
+        return (
+            read_small(f"/proc/{pid}/cmdline")[:200]
+            .replace(b"\0", b" ")
+            .decode(errors="replace")
+            .strip()
+        )
     except OSError:
         return "?"
 

@@ -26,14 +26,18 @@ USUAL_CONNECTIONS, SPARE_CONNECTIONS = 100, 10
 """What PostgreSQL (100) and MySQL (151) allow unless told otherwise, and what is left for others."""
 
 
-def preflight(lineup: Lineup, court: Court, journal: Journal, watch: Watch, left: Callable[[], float]) -> Settled | None:
+def preflight(
+    lineup: Lineup, court: Court, journal: Journal, watch: Watch, left: Callable[[], float]
+) -> Settled | None:
     """The plan of the race; None if no arm is ready or no time is left. What the journal knows is not done again.
 
     Whoever is ready stays alive for its first heat, unless it disturbs the others while idle.
     """
     if known := next(journal.of(Settled), None):
         return known
-    seen = {record.arm for record in journal.of(Prepared)} | {record.arm for record in journal.of(Failed)}
+    seen = {record.arm for record in journal.of(Prepared)} | {
+        record.arm for record in journal.of(Failed)
+    }
     for arm in court.bench.question.arms:
         if arm.name in seen:
             continue
@@ -53,12 +57,20 @@ def _prepare(lineup: Lineup, court: Court, journal: Journal, watch: Watch, arm: 
     watch.note(f"starting {arm.name}")
     try:
         contender = lineup.enter(arm.name, arm, _generations(journal, arm.name) + 1)
-        journal.append(Launched(arm=arm.name, generation=contender.generation, cold_start_seconds=contender.run.cold_start_seconds))
+        journal.append(
+            Launched(
+                arm=arm.name,
+                generation=contender.generation,
+                cold_start_seconds=contender.run.cold_start_seconds,
+            )
+        )
         record, portrait = ready(lineup, court, contender)
     except (ServerFailed, ArmFailed) as error:
         lineup.leave(arm.name)
         failures = error.failures if isinstance(error, ArmFailed) else failed(error).failures
-        journal.append(Failed(arm=arm.name, failures=failures, alone=isinstance(error, ServerFailed)))
+        journal.append(
+            Failed(arm=arm.name, failures=failures, alone=isinstance(error, ServerFailed))
+        )
         watch.failed(arm.name, failures)
         return
     journal.append(Window(block=PORTRAIT, arm=arm.name, reading=portrait))
@@ -67,16 +79,22 @@ def _prepare(lineup: Lineup, court: Court, journal: Journal, watch: Watch, arm: 
     contender.loaded_seconds = 0.0
     if (record.idle_share or 0.0) > MOST_IDLE_SHARE:
         for gone in lineup.leave(arm.name):
-            journal.append(Left(arm=gone.name, generation=gone.generation, findings=tuple(gone.run.findings)))
+            journal.append(
+                Left(arm=gone.name, generation=gone.generation, findings=tuple(gone.run.findings))
+            )
 
 
-def settle(court: Court, journal: Journal, every: Mapping[str, Prepared], race_seconds: float) -> Settled:
+def settle(
+    court: Court, journal: Journal, every: Mapping[str, Prepared], race_seconds: float
+) -> Settled:
     """Who races, loaded how, in which heats, and whose twin runs along: the fastest arm's, which is likely to stay."""
     question = court.bench.question
     rates = {name: record.ladder[max(record.ladder)] for name, record in every.items()}
     parts = parts_of(question, every, rates)
     memory = {record.arm: record.reading.probes.memory_bytes for record in journal.of(Window)}
-    quiet = [name for name, record in every.items() if (record.idle_share or 0.0) <= MOST_IDLE_SHARE]
+    quiet = [
+        name for name, record in every.items() if (record.idle_share or 0.0) <= MOST_IDLE_SHARE
+    ]
     lead = max(sorted(quiet or every), key=lambda name: rates[name])  # it is alive in every heat
     groups, reason = heats(
         list(every),
@@ -100,12 +118,18 @@ def settle(court: Court, journal: Journal, every: Mapping[str, Prepared], race_s
     )
 
 
-def parts_of(question: Question, every: Mapping[str, Prepared], rates: Mapping[str, float]) -> dict[str, Part]:
+def parts_of(
+    question: Question, every: Mapping[str, Prepared], rates: Mapping[str, float]
+) -> dict[str, Part]:
     """What a slice of each arm is: on the same number of connections for arms that are about as fast."""
     arms = {name: question.arm(name) for name in every}
     wanted = {name: record.connections or 1 for name, record in every.items()}
     most = {name: most_connections(arm.server, arm.settings) for name, arm in arms.items()}
-    chosen = dict.fromkeys(every, question.connections) if question.connections else together(wanted, rates, most)
+    chosen = (
+        dict.fromkeys(every, question.connections)
+        if question.connections
+        else together(wanted, rates, most)
+    )
     found = {}
     for name, record in every.items():
         connections = chosen[name] or 1
@@ -123,9 +147,13 @@ def _database_connections(question: Question) -> int | None:
     """How many connections the app's database has for all launches together; None if it is not a database server."""
     if question.database == "postgres":
         return postgres.MOST_CONNECTIONS - SPARE_CONNECTIONS
-    servers = any(re.search(r"postgres|mysql|mariadb", text, re.IGNORECASE) for text in question.app.databases)
+    servers = any(
+        re.search(r"postgres|mysql|mariadb", text, re.IGNORECASE) for text in question.app.databases
+    )
     return USUAL_CONNECTIONS - SPARE_CONNECTIONS if servers else None
 
 
 def _generations(journal: Journal, name: str) -> int:
-    return max((record.generation for record in journal.of(Launched) if record.arm == name), default=0)
+    return max(
+        (record.generation for record in journal.of(Launched) if record.arm == name), default=0
+    )

@@ -80,10 +80,14 @@ def ask_each(court: Court, run: Running) -> float:
 def _ask(court: Court, run: Running, request: Request) -> float:
     began = time.monotonic()
     try:
-        complaint = judge_answer(request.answer, fetch(run.address, request, court.bench.question.app.host, ASK_SECONDS))
+        complaint = judge_answer(
+            request.answer, fetch(run.address, request, court.bench.question.app.host, ASK_SECONDS)
+        )
     except (OSError, FramingError) as error:
         died(run.launch)  # then the failure says why
-        raise run.launch.failure("reset", f"{request.title}: {type(error).__name__}: {error}") from error
+        raise run.launch.failure(
+            "reset", f"{request.title}: {type(error).__name__}: {error}"
+        ) from error
     if complaint is not None:
         raise run.launch.failure(complaint[0], f"{request.title}: {complaint[1]}")
     return time.monotonic() - began
@@ -97,7 +101,11 @@ def warm(court: Court, contender: Contender, response_seconds: float) -> SliceTa
 def idle_share(contender: Contender) -> float | None:
     """The part of a core that it uses while nobody asks anything."""
     share = _idle_share(contender, IDLE_SECONDS)
-    return share if share is None or share <= MOST_IDLE_SHARE else _idle_share(contender, SECOND_IDLE_SECONDS)
+    return (
+        share
+        if share is None or share <= MOST_IDLE_SHARE
+        else _idle_share(contender, SECOND_IDLE_SECONDS)
+    )
 
 
 def _idle_share(contender: Contender, seconds: float) -> float | None:
@@ -113,14 +121,18 @@ def _for(court: Court, contender: Contender, seconds: float) -> SliceTally:
     return court.slice_of(contender, order)[1]
 
 
-def _climb(lineup: Lineup, court: Court, contender: Contender, response_seconds: float, per_second: float) -> dict[int, float]:
+def _climb(
+    lineup: Lineup, court: Court, contender: Contender, response_seconds: float, per_second: float
+) -> dict[int, float]:
     """Responses per second by number of connections: of one alone, then of more until they saturate it."""
     fixed = court.bench.question.connections
     most = fixed or most_connections(contender.arm.server, contender.arm.settings)
     slow = response_seconds > slice_sizes.SLOW_RESPONSE_SECONDS
     rung: int | None = fixed or slice_sizes.first_rung(per_second, most)
     if slow and not fixed:
-        rung = min(slice_sizes.SLOW_CONNECTIONS, slots_of(contender) or slice_sizes.SLOW_CONNECTIONS)
+        rung = min(
+            slice_sizes.SLOW_CONNECTIONS, slots_of(contender) or slice_sizes.SLOW_CONNECTIONS
+        )
     alone, _ = _rung(lineup, court, contender, 1, 1 / response_seconds, response_seconds)
     ladder: dict[int, float] = {}
     while rung is not None:
@@ -131,13 +143,21 @@ def _climb(lineup: Lineup, court: Court, contender: Contender, response_seconds:
 
 
 def _rung(
-    lineup: Lineup, court: Court, contender: Contender, connections: int, per_second: float, response_seconds: float
+    lineup: Lineup,
+    court: Court,
+    contender: Contender,
+    connections: int,
+    per_second: float,
+    response_seconds: float,
 ) -> tuple[float, float | None]:
     """Responses per second with so many connections, and the share of its cores that the server used; `per_second` is what to expect."""
     lineup.sit(contender, connections, response_seconds)
     record, _ = court.slice_of(contender, _rung_order(contender, per_second, response_seconds))
     used, cores = record.server_cpu_seconds, len(court.server_cores)
-    return record.requests / record.seconds, None if used is None else used / record.whole_seconds / cores
+    return (
+        record.requests / record.seconds,
+        None if used is None else used / record.whole_seconds / cores,
+    )
 
 
 def _rung_order(contender: Contender, per_second: float, response_seconds: float) -> SliceOrder:
@@ -161,22 +181,37 @@ def slots_of(contender: Contender) -> int | None:
     return table.load(contender.arm.server).in_flight_limit(contender.arm.settings)
 
 
-def _profile(court: Court, contender: Contender, rate: float, response_seconds: float) -> tuple[float, ...]:
+def _profile(
+    court: Court, contender: Contender, rate: float, response_seconds: float
+) -> tuple[float, ...]:
     """The rate turn by turn since the beginning of a slice, on the connections of the top rung."""
     if contender.connections / rate > slice_sizes.SLOW_TURN_SECONDS:
         return ()
     order = _rung_order(contender, rate, response_seconds)
     seen = [court.slice_of(contender, order)[1] for _ in range(PROFILES)]
-    return slice_sizes.profile([slice_sizes.turns(tally.times, contender.connections) for tally in seen])
+    return slice_sizes.profile(
+        [slice_sizes.turns(tally.times, contender.connections) for tally in seen]
+    )
 
 
 def _portrait(court: Court, contender: Contender, turn: float) -> Reading:
     """A window at saturation on the launch that will be raced; its own connections are closed, as they may hold all of its threads."""
     court.generator.unseat(contender.seat)
     seconds = max(PORTRAIT_SECONDS, PORTRAIT_TURNS * turn)
-    load = load_of(court.bench, contender.run, contender.connections, seconds, settle=max(PORTRAIT_SETTLE_SECONDS, turn))
+    load = load_of(
+        court.bench,
+        contender.run,
+        contender.connections,
+        seconds,
+        settle=max(PORTRAIT_SETTLE_SECONDS, turn),
+    )
     tally, probes = load_and_probe(court.bench, court.generator, contender.run, load)
-    return Reading(tally=tally, probes=probes, cold_start_seconds=contender.run.cold_start_seconds, connections=contender.connections)
+    return Reading(
+        tally=tally,
+        probes=probes,
+        cold_start_seconds=contender.run.cold_start_seconds,
+        connections=contender.connections,
+    )
 
 
 def _crowd(court: Court, contender: Contender, response_seconds: float) -> None:
@@ -186,5 +221,7 @@ def _crowd(court: Court, contender: Contender, response_seconds: float) -> None:
     most = most_connections(contender.arm.server, contender.arm.settings)
     connections = min(connections, most) if most else connections
     seconds = min(MOST_CROWD_SECONDS, max(1.0, 3 * connections * response_seconds))
-    tally = court.generator.run(load_of(court.bench, contender.run, connections, seconds, 0.1), lambda *_: None)
+    tally = court.generator.run(
+        load_of(court.bench, contender.run, connections, seconds, 0.1), lambda *_: None
+    )
     check(contender.run.launch, tally)

@@ -17,12 +17,17 @@ from whichworker.race.watch import Watch
 from whichworker.store.journal import Journal
 
 
-def race(bench: Bench, generator: Generator, journal: Journal, watch: Watch, left: Callable[[], float]) -> Race | None:
+def race(
+    bench: Bench, generator: Generator, journal: Journal, watch: Watch, left: Callable[[], float]
+) -> Race | None:
     """Measure until it is decided which arm is fastest, or the time left is shorter than a round; None if nothing could be raced.
 
     Everything found is in the journal. KeyboardInterrupt passes through; the slices of a round that was cut short count for nothing.
     """
-    with Thermometer(bench.question.budget.server_cores) as thermometer, Lineup(bench, generator) as lineup:
+    with (
+        Thermometer(bench.question.budget.server_cores) as thermometer,
+        Lineup(bench, generator) as lineup,
+    ):
         court = Court(bench, generator, thermometer)
         settled = preflight(lineup, court, journal, watch, left)
         if settled is None:

@@ -19,7 +19,17 @@ from whichworker.model import Arm, Finding, SliceOrder
 from whichworker.race.ready import warm
 from whichworker.race.watch import Progress, Watch
 from whichworker.store.journal import Journal
-from whichworker.store.records import Failed, Launched, Left, Noted, Part, Prepared, RoundEnd, Settled, Slice
+from whichworker.store.records import (
+    Failed,
+    Launched,
+    Left,
+    Noted,
+    Part,
+    Prepared,
+    RoundEnd,
+    Settled,
+    Slice,
+)
 
 GENERATION_SECONDS = 1.0
 """Load on each launch before it is replaced: from then on another launch says more than another second of this one."""
@@ -38,8 +48,22 @@ MOST_LOST = 0.5
 class Track:
     """One race from its settled plan on; `left` are the seconds that the race still has."""
 
-    def __init__(self, lineup: Lineup, court: Court, journal: Journal, watch: Watch, settled: Settled, left: Callable[[], float]) -> None:
-        self.lineup, self.court, self.journal, self.watch, self.settled = lineup, court, journal, watch, settled
+    def __init__(
+        self,
+        lineup: Lineup,
+        court: Court,
+        journal: Journal,
+        watch: Watch,
+        settled: Settled,
+        left: Callable[[], float],
+    ) -> None:
+        self.lineup, self.court, self.journal, self.watch, self.settled = (
+            lineup,
+            court,
+            journal,
+            watch,
+            settled,
+        )
         self.question = court.bench.question
         self.whole_left = left
         close_torn_round(journal)
@@ -64,7 +88,11 @@ class Track:
     def _led(self, heat: tuple[str, ...]) -> tuple[str, ...]:
         """The heat; a leader of the preflight that is out by now has the place taken by who leads, as nobody would be left to race."""
         leader = self.race.leader()
-        return heat if leader is None or leader in heat or heat[0] in self.race.alive else (leader, *heat[1:])
+        return (
+            heat
+            if leader is None or leader in heat or heat[0] in self.race.alive
+            else (leader, *heat[1:])
+        )
 
     def left(self) -> float:
         """Seconds that this heat still has, less what it takes to stop the launches."""
@@ -80,7 +108,9 @@ class Track:
             return None
         if self.left() <= self._cost(order):
             return None
-        self._enter([name for name in dict.fromkeys(order) if name not in self.lineup.alive])  # back because another arm failed
+        self._enter(
+            [name for name in dict.fromkeys(order) if name not in self.lineup.alive]
+        )  # back because another arm failed
         return msgspec.structs.replace(round_, order=order)
 
     @property
@@ -90,10 +120,18 @@ class Track:
 
     def launch(self, heat: Sequence[str]) -> None:
         """Launch whoever of a heat does not run yet, and stop whoever is not of it."""
-        wanted = [name for name in heat if name not in self.race.failed and name not in self.race.dropped]
+        wanted = [
+            name for name in heat if name not in self.race.failed and name not in self.race.dropped
+        ]
         if self.settled.twin_of in wanted and TWIN not in self.race.failed and len(wanted) > 1:
             wanted.append(TWIN)
-        self._leave([name for name in self.lineup.alive if name not in wanted and (self._crowded or self._restless(name))])
+        self._leave(
+            [
+                name
+                for name in self.lineup.alive
+                if name not in wanted and (self._crowded or self._restless(name))
+            ]
+        )
         for contender in self.lineup.alive.values():
             self._seat(contender)
         self._enter([name for name in wanted if name not in self.lineup.alive])
@@ -105,13 +143,23 @@ class Track:
         return len(self.settled.heats) > 1 + sum(map(self._restless, self.settled.contenders))
 
     def _restless(self, name: str) -> bool:
-        return name != self.settled.twin_of and (self.prepared(name).idle_share or 0.0) > MOST_IDLE_SHARE
+        return (
+            name != self.settled.twin_of
+            and (self.prepared(name).idle_share or 0.0) > MOST_IDLE_SHARE
+        )
 
     def due(self) -> list[str]:
         """Who must be launched anew: everyone in the running, once each has had its second and it was worth the launches."""
         round_ = self.race.next_round()
-        running = [name for name in dict.fromkeys(round_.order if round_ else ()) if name in self.lineup.alive]
-        if not running or min(self.lineup.alive[name].loaded_seconds for name in running) < GENERATION_SECONDS:
+        running = [
+            name
+            for name in dict.fromkeys(round_.order if round_ else ())
+            if name in self.lineup.alive
+        ]
+        if (
+            not running
+            or min(self.lineup.alive[name].loaded_seconds for name in running) < GENERATION_SECONDS
+        ):
             return []
         cost = sum(self.launch_seconds.get(name, 0.0) for name in running)
         lasted = time.monotonic() - self.generation_began
@@ -134,7 +182,11 @@ class Track:
             try:
                 contender = self.lineup.enter(name, self.arm(name), self._generation(name) + 1)
                 self.journal.append(
-                    Launched(arm=name, generation=contender.generation, cold_start_seconds=contender.run.cold_start_seconds)
+                    Launched(
+                        arm=name,
+                        generation=contender.generation,
+                        cold_start_seconds=contender.run.cold_start_seconds,
+                    )
                 )
                 self._seat(contender)
                 warm(self.court, contender, self.prepared(name).response_seconds)
@@ -147,10 +199,19 @@ class Track:
 
     def _leave(self, names: Sequence[str]) -> None:
         for contender in self.lineup.leave(*names):
-            self.journal.append(Left(arm=contender.name, generation=contender.generation, findings=tuple(contender.run.findings)))
+            self.journal.append(
+                Left(
+                    arm=contender.name,
+                    generation=contender.generation,
+                    findings=tuple(contender.run.findings),
+                )
+            )
 
     def _generation(self, name: str) -> int:
-        return max((record.generation for record in self.journal.of(Launched) if record.arm == name), default=0)
+        return max(
+            (record.generation for record in self.journal.of(Launched) if record.arm == name),
+            default=0,
+        )
 
     def arm(self, name: str) -> Arm:
         """The arm of this name; of the twin, that whose twin it is."""
@@ -167,8 +228,12 @@ class Track:
         repeats = 0
         while name in self.lineup.alive:
             try:
-                with self.lineup.paused(*(one for one in self.lineup.alive if one != name and self._restless(one))):
-                    seen, _ = self.court.slice_of(self.lineup.alive[name], self._order(name, round_))
+                with self.lineup.paused(
+                    *(one for one in self.lineup.alive if one != name and self._restless(one))
+                ):
+                    seen, _ = self.court.slice_of(
+                        self.lineup.alive[name], self._order(name, round_)
+                    )
             except ServerFailed as error:
                 self._broken(name, failed(error), round_.number)
                 return None
@@ -176,7 +241,13 @@ class Track:
                 self._broken(name, error, round_.number)
                 return None
             last = repeats == MOST_TRIES - 1
-            seen = msgspec.structs.replace(seen, round=round_.number, place=place, repeats=repeats, lost=last and bool(seen.refused))
+            seen = msgspec.structs.replace(
+                seen,
+                round=round_.number,
+                place=place,
+                repeats=repeats,
+                lost=last and bool(seen.refused),
+            )
             self.journal.append(seen)
             self.watch.slice(name, seen, self._progress(round_, place))
             if not seen.refused or last:
@@ -215,7 +286,9 @@ class Track:
     def _cost(self, order: Sequence[str]) -> float:
         """What a round takes, by what slices have taken here, or by the preflight before there are any."""
         planned = sum(self.part(name).seconds for name in order)
-        return max(planned, sum(self.costs) / len(self.costs) * len(order) if self.costs else planned)
+        return max(
+            planned, sum(self.costs) / len(self.costs) * len(order) if self.costs else planned
+        )
 
     def _broken(self, name: str, error: ArmFailed, round_: int | None = None) -> None:
         """A server that broke has another launch, once; one that gave wrong responses is out."""
@@ -225,7 +298,9 @@ class Track:
             self.journal.append(Noted(finding=second_chance(self.arm(name).name, error)))
             self._enter([name])
             return
-        self.journal.append(Failed(arm=name, failures=error.failures, block=round_ or self.race.rounds + 1))
+        self.journal.append(
+            Failed(arm=name, failures=error.failures, block=round_ or self.race.rounds + 1)
+        )
         self.race.fail(name)
         self.watch.failed(name, error.failures)
 
@@ -239,7 +314,11 @@ class Track:
             budget_seconds=self.question.budget.seconds,
             alive=len(self.race.alive),
             leader=leader,
-            open_pairs=sum(pair.verdict == "undetermined" for pair in self.race.pairs() if leader in (pair.first, pair.second))
+            open_pairs=sum(
+                pair.verdict == "undetermined"
+                for pair in self.race.pairs()
+                if leader in (pair.first, pair.second)
+            )
             if place == 0 and leader
             else None,
         )
@@ -249,7 +328,11 @@ def second_chance(name: str, error: ArmFailed) -> Finding:
     """That a server broke once and was launched again."""
     sample = error.failures[0].sample.partition("\n")[0]
     return Finding(
-        code="second-chance", severity="warning", arm=name, text=f"{name} broke once and was launched again: {sample}", evidence=str(error)
+        code="second-chance",
+        severity="warning",
+        arm=name,
+        text=f"{name} broke once and was launched again: {sample}",
+        evidence=str(error),
     )
 
 

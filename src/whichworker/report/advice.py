@@ -72,7 +72,12 @@ def print_rest(console: Console, advice: AdvisedArm) -> None:
     if advice.audits:
         passed = sum(audit.state == "passed" for audit in advice.audits)
         absent = sum(audit.state == "not applicable" for audit in advice.audits)
-        console.print(Text(f"audits     {passed} passed, {len(shown)} to look at, {absent} not applicable", "dim"))
+        console.print(
+            Text(
+                f"audits     {passed} passed, {len(shown)} to look at, {absent} not applicable",
+                "dim",
+            )
+        )
 
 
 def print_audit(console: Console, audit: Audit) -> None:
@@ -88,10 +93,21 @@ def print_audit(console: Console, audit: Audit) -> None:
 def print_checked(console: Console, promise: Promise, checked: Sequence[Check]) -> None:
     """Each file with what it keeps, or does not."""
     rate = units.show_rate(promise.throughput_per_second)
-    console.print(Text(f"promised   {promise.arm} at {rate}/s, run {promise.run}; each file in turn with what was raced", "dim"))
+    console.print(
+        Text(
+            f"promised   {promise.arm} at {rate}/s, run {promise.run}; each file in turn with what was raced",
+            "dim",
+        )
+    )
     for one in checked:
-        mark, style = MARKS["passed" if one.kept else "failed"] if not one.undetermined else ("?", "yellow")
-        seen = f"{one.ratio:.0%} of it ({one.low:.0%} to {one.high:.0%})" if one.ratio and one.low and one.high else ""
+        mark, style = (
+            MARKS["passed" if one.kept else "failed"] if not one.undetermined else ("?", "yellow")
+        )
+        seen = (
+            f"{one.ratio:.0%} of it ({one.low:.0%} to {one.high:.0%})"
+            if one.ratio and one.low and one.high
+            else ""
+        )
         console.print(Text.assemble((f"{mark:<3}", style), f"{one.file:<24} {seen}"))
         for text in one.said:
             console.print(Text(f"    {text}", "yellow"))
@@ -108,5 +124,7 @@ def _cost(advice: AdvisedArm) -> str:
     if cost.memory_per_worker_bytes:
         parts.append(f"{units.show_bytes(cost.memory_per_worker_bytes)} for each worker")
     if cost.most_workers and cost.memory_limit_bytes:
-        parts.append(f"{cost.most_workers} workers fit into {units.show_bytes(cost.memory_limit_bytes)}")
+        parts.append(
+            f"{cost.most_workers} workers fit into {units.show_bytes(cost.memory_limit_bytes)}"
+        )
     return ", ".join(parts) or "not measured"

@@ -11,7 +11,19 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from whichworker.report.standings import MEANINGS, Relation, Standing, standings
-from whichworker.report.svg import Scale, axis, chart, inner, line, linear, logarithmic, percent, tag, text, title
+from whichworker.report.svg import (
+    Scale,
+    axis,
+    chart,
+    inner,
+    line,
+    linear,
+    logarithmic,
+    percent,
+    tag,
+    text,
+    title,
+)
 from whichworker.result import ArmResult, Result
 from whichworker.units import show_bytes, show_rate, show_seconds, show_share
 
@@ -47,7 +59,12 @@ def over_time(result: Result) -> dict[str, dict[int, float]]:
             rates[window.arm][window.block] = window.throughput_per_second
     base = {stretch: rate for stretch, rate in rates.pop(lead).items() if rate > 0}
     shared = {
-        name: {stretch: rate / base[stretch] for stretch, rate in sorted(own.items()) if stretch in base} for name, own in rates.items()
+        name: {
+            stretch: rate / base[stretch]
+            for stretch, rate in sorted(own.items())
+            if stretch in base
+        }
+        for name, own in rates.items()
     }
     return {name: seen for name, seen in shared.items() if seen}
 
@@ -62,7 +79,9 @@ def tie_groups(names: Sequence[str], ties: Iterable[tuple[str, str]]) -> list[li
             continue
         group = set(pair)
         for candidate in range(len(names)):
-            if candidate not in group and all(frozenset((candidate, member)) in pairs for member in group):
+            if candidate not in group and all(
+                frozenset((candidate, member)) in pairs for member in group
+            ):
                 group.add(candidate)
         groups.append(group)
     return [sorted(group) for group in groups]
@@ -110,16 +129,27 @@ def speed(result: Result) -> str:
     height = ROW * len(ranked) + 30
     bottom, delta = height - 24, result.question.delta
     at_one = percent(scale.position(1))
-    plot = [_band(scale, delta, bottom), *axis(scale, 4, bottom, _show_ratio), line(at_one, 4, at_one, bottom, "unity")]
-    body = [*_names(ranked, 18, ROW), *(_bracket(group, lane, ranked) for lane, group in enumerate(groups))]
+    plot = [
+        _band(scale, delta, bottom),
+        *axis(scale, 4, bottom, _show_ratio),
+        line(at_one, 4, at_one, bottom, "unity"),
+    ]
+    body = [
+        *_names(ranked, 18, ROW),
+        *(_bracket(group, lane, ranked) for lane, group in enumerate(groups)),
+    ]
     for number, one in enumerate(ranked):
         plot += _speed_row(one, shown.get(one.arm.name), scale, 4 + ROW * number + 26)
         rate = one.arm.throughput_per_second
         words = f"{show_rate(rate.value)}/s" if rate else "not measured"
         body.append(text("100%", 4 + ROW * number + 14, words, "value"))
-    about = f"{len(ranked)} server setups, the fastest first. " + " ".join(_speed_words(one, shown.get(one.arm.name)) for one in ranked)
+    about = f"{len(ranked)} server setups, the fastest first. " + " ".join(
+        _speed_words(one, shown.get(one.arm.name)) for one in ranked
+    )
     gutter = 10 * len(groups) + 4 if groups else 0
-    return chart("throughput", "Speed over the leader's", about, height, [inner(plot, 61), *body], 61, gutter)
+    return chart(
+        "throughput", "Speed over the leader's", about, height, [inner(plot, 61), *body], 61, gutter
+    )
 
 
 def _speed_words(one: Standing, shown: tuple[float, float | None, float | None] | None) -> str:
@@ -132,7 +162,9 @@ def _speed_words(one: Standing, shown: tuple[float, float | None, float | None] 
     return f"{one.arm.name}: {value:.2f}×{interval}{absolute}, {MEANINGS[one.relation]}."
 
 
-def _speed_row(one: Standing, shown: tuple[float, float | None, float | None] | None, scale: Scale, y: float) -> list[str]:
+def _speed_row(
+    one: Standing, shown: tuple[float, float | None, float | None] | None, scale: Scale, y: float
+) -> list[str]:
     if shown is None:
         return []
     value, low, high = shown
@@ -150,15 +182,33 @@ def _bracket(group: Sequence[int], lane: int, ranked: Sequence[Standing]) -> str
     heights = [4 + ROW * number + 26 for number in group]
     names = ", ".join(ranked[number].arm.name for number in group)
     dots = [tag("circle", {"cx": x, "cy": y, "r": 3}) for y in heights]
-    return tag("g", {"class": "bracket"}, title(f"tied: {names}"), line(x, heights[0], x, heights[-1], ""), *dots)
+    return tag(
+        "g",
+        {"class": "bracket"},
+        title(f"tied: {names}"),
+        line(x, heights[0], x, heights[-1], ""),
+        *dots,
+    )
 
 
 def cost(result: Result) -> str:
     """CPU per request and memory of each setup as paired zero-based bars, the fastest first; empty without either."""
     ranked = standings(result)
     panels = (
-        (0.0, "cpu", "CPU per request", [standing.arm.cpu_seconds_per_request for standing in ranked], show_seconds),
-        (53.0, "memory", "Memory (sum of PSS)", [standing.arm.memory_bytes for standing in ranked], show_bytes),
+        (
+            0.0,
+            "cpu",
+            "CPU per request",
+            [standing.arm.cpu_seconds_per_request for standing in ranked],
+            show_seconds,
+        ),
+        (
+            53.0,
+            "memory",
+            "Memory (sum of PSS)",
+            [standing.arm.memory_bytes for standing in ranked],
+            show_bytes,
+        ),
     )
     if all(value is None for panel in panels for value in panel[3]):
         return ""
@@ -166,17 +216,32 @@ def cost(result: Result) -> str:
     for left, shape, heading, values, show in panels:
         plot.append(text(percent(left), 12, heading, "heading"))
         plot += _bars(left, shape, values, show)
-    about = "Bars start at zero; less is cheaper. " + " ".join(_cost_words(standing.arm) for standing in ranked)
-    return chart("cost", "What a request costs", about, 28 + ROW * len(ranked), [inner(plot, 72), *_names(ranked, 36, ROW)], 72)
+    about = "Bars start at zero; less is cheaper. " + " ".join(
+        _cost_words(standing.arm) for standing in ranked
+    )
+    return chart(
+        "cost",
+        "What a request costs",
+        about,
+        28 + ROW * len(ranked),
+        [inner(plot, 72), *_names(ranked, 36, ROW)],
+        72,
+    )
 
 
 def _cost_words(arm: ArmResult) -> str:
-    cpu = "not measured" if arm.cpu_seconds_per_request is None else show_seconds(arm.cpu_seconds_per_request)
+    cpu = (
+        "not measured"
+        if arm.cpu_seconds_per_request is None
+        else show_seconds(arm.cpu_seconds_per_request)
+    )
     memory = "not measured" if arm.memory_bytes is None else show_bytes(arm.memory_bytes)
     return f"{arm.name}: CPU per request {cpu}, memory {memory}."
 
 
-def _bars(left: float, shape: str, values: Sequence[float | None], show: Callable[[float], str]) -> list[str]:
+def _bars(
+    left: float, shape: str, values: Sequence[float | None], show: Callable[[float], str]
+) -> list[str]:
     most = max((value for value in values if value is not None), default=0.0) or 1.0
     parts = [line(percent(left), 24, percent(left), 24 + ROW * len(values), "base")]
     for number, value in enumerate(values):
@@ -186,8 +251,17 @@ def _bars(left: float, shape: str, values: Sequence[float | None], show: Callabl
             continue
         # A third of the panel stays free for the number behind the longest bar, also on a phone.
         width = 47 * 0.66 * value / most
-        place = {"x": percent(left), "y": top, "width": percent(width), "height": 11, "class": f"bar {shape}"}
-        parts += [tag("rect", place), text(percent(left + width), top + 10, show(value), "value-after", dx=5)]
+        place = {
+            "x": percent(left),
+            "y": top,
+            "width": percent(width),
+            "height": 11,
+            "class": f"bar {shape}",
+        }
+        parts += [
+            tag("rect", place),
+            text(percent(left + width), top + 10, show(value), "value-after", dx=5),
+        ]
     return parts
 
 
@@ -205,23 +279,46 @@ def steadiness(result: Result) -> str:
     row = 34 + step * (len(numbers) - 1)
     height = row * len(shown) + 36
     plot = [_band(scale, delta, height - 24), *axis(scale, 4, height - 24, _show_ratio)]
-    plot.append(line(percent(scale.position(1)), 4, percent(scale.position(1)), height - 24, "unity"))
+    plot.append(
+        line(percent(scale.position(1)), 4, percent(scale.position(1)), height - 24, "unity")
+    )
     for number, one in enumerate(shown):
         plot.append(line(0, 4 + row * number, "100%", 4 + row * number, "grid"))
-        plot += _strip(one.arm.name, seen[one.arm.name], numbers, scale, 4 + row * number + 24, step)
-    about = f"Ratio to {result.leader} in {len(numbers)} stretches of the race, logarithmic axis. " + " ".join(
-        f"{one.arm.name}: {min(seen[one.arm.name].values()):.2f} to {max(seen[one.arm.name].values()):.2f}." for one in shown
+        plot += _strip(
+            one.arm.name, seen[one.arm.name], numbers, scale, 4 + row * number + 24, step
+        )
+    about = (
+        f"Ratio to {result.leader} in {len(numbers)} stretches of the race, logarithmic axis. "
+        + " ".join(
+            f"{one.arm.name}: {min(seen[one.arm.name].values()):.2f} to {max(seen[one.arm.name].values()):.2f}."
+            for one in shown
+        )
     )
-    return chart("over-time", "Speed over the leader's as the race went on", about, height, [inner(plot, 72), *_names(shown, 18, row)], 72)
+    return chart(
+        "over-time",
+        "Speed over the leader's as the race went on",
+        about,
+        height,
+        [inner(plot, 72), *_names(shown, 18, row)],
+        72,
+    )
 
 
 def _band(scale: Scale, delta: float, bottom: float) -> str:
     left, right = scale.position(1 - delta), scale.position(1 + delta)
-    place = {"x": percent(left), "y": 4, "width": percent(right - left), "height": bottom - 4, "class": "band"}
+    place = {
+        "x": percent(left),
+        "y": 4,
+        "width": percent(right - left),
+        "height": bottom - 4,
+        "class": "band",
+    }
     return tag("rect", place, title(f"within {show_share(delta)} of the leader"))
 
 
-def _strip(name: str, own: dict[int, float], numbers: Sequence[int], scale: Scale, top: float, step: float) -> list[str]:
+def _strip(
+    name: str, own: dict[int, float], numbers: Sequence[int], scale: Scale, top: float, step: float
+) -> list[str]:
     parts: list[str] = []
     before: tuple[str, float] | None = None
     for index, stretch in enumerate(numbers):
@@ -241,7 +338,17 @@ def _strip(name: str, own: dict[int, float], numbers: Sequence[int], scale: Scal
 def icon(relation: Relation) -> str:
     """The mark of a relation alone, for the legend and the tables; hidden from screen readers, which read the word."""
     path = tag("path", {"d": MARKS[relation], "class": f"mark {relation}"})
-    return tag("svg", {"class": "icon", "viewBox": "-8 -8 16 16", "width": 14, "height": 14, "aria-hidden": "true"}, path)
+    return tag(
+        "svg",
+        {
+            "class": "icon",
+            "viewBox": "-8 -8 16 16",
+            "width": 14,
+            "height": 14,
+            "aria-hidden": "true",
+        },
+        path,
+    )
 
 
 def _names(ranked: Sequence[Standing], first: float, row: float) -> list[str]:
@@ -251,14 +358,34 @@ def _names(ranked: Sequence[Standing], first: float, row: float) -> list[str]:
 
 def _name(standing: Standing, y: float, width: int) -> str:
     name = standing.arm.name
-    rank = [tag("tspan", {"class": "rank"}, (standing.ranks or "").ljust(width + 1, "\N{NO-BREAK SPACE}"))] if width else []
+    rank = (
+        [
+            tag(
+                "tspan",
+                {"class": "rank"},
+                (standing.ranks or "").ljust(width + 1, "\N{NO-BREAK SPACE}"),
+            )
+        ]
+        if width
+        else []
+    )
     shape = "name lead" if standing.relation == "leader" else "name"
-    return tag("text", {"x": 0, "y": y, "class": shape}, title(name), *rank, tag("tspan", {}, escape(shortened(name))))
+    return tag(
+        "text",
+        {"x": 0, "y": y, "class": shape},
+        title(name),
+        *rank,
+        tag("tspan", {}, escape(shortened(name))),
+    )
 
 
 def shortened(name: str) -> str:
     """Names differ at their ends, in the settings: the middle of a long one is cut out."""
-    return name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH // 2]}…{name[1 - NAME_LENGTH // 2 :]}"
+    return (
+        name
+        if len(name) <= NAME_LENGTH
+        else f"{name[: NAME_LENGTH // 2]}…{name[1 - NAME_LENGTH // 2 :]}"
+    )
 
 
 def _show_ratio(ratio: float) -> str:

@@ -6,7 +6,18 @@ from collections.abc import Callable
 from html import escape
 
 from whichworker.report.charts import shortened
-from whichworker.report.svg import Scale, axis, chart, inner, line, logarithmic, percent, tag, text, title
+from whichworker.report.svg import (
+    Scale,
+    axis,
+    chart,
+    inner,
+    line,
+    logarithmic,
+    percent,
+    tag,
+    text,
+    title,
+)
 from whichworker.result import ArmResult, CurvePoint, Result
 from whichworker.units import show_rate, show_seconds
 
@@ -35,31 +46,51 @@ def latency(result: Result) -> str:
     times = [seconds for arm in shown for point in arm.latency_curve for seconds in _drawn(point)]
     if not rates or not times:
         return ""
-    across, up = logarithmic(min(rates), max(rates)), logarithmic(min(times), max(times), SLOWEST_TICKS)
+    across, up = (
+        logarithmic(min(rates), max(rates)),
+        logarithmic(min(times), max(times), SLOWEST_TICKS),
+    )
     plot: list[str] = []
     body: list[str] = []
     for number, arm in enumerate(shown):
         top = PANEL * number + TOP
         body.append(_name(arm, top + 14))
         plot += _panel(arm, across, up, top)
-    about = "Response time by rate of arrivals, both axes logarithmic. " + " ".join(_words(arm) for arm in shown)
-    return chart("latency", "Response time by rate of arrivals", about, PANEL * len(shown), [inner(plot, 66), *body], 66)
+    about = "Response time by rate of arrivals, both axes logarithmic. " + " ".join(
+        _words(arm) for arm in shown
+    )
+    return chart(
+        "latency",
+        "Response time by rate of arrivals",
+        about,
+        PANEL * len(shown),
+        [inner(plot, 66), *body],
+        66,
+    )
 
 
 def _drawn(point: CurvePoint) -> list[float]:
     """The times of a point that are drawn: its percentiles and the ends of their intervals."""
     shown = [name for name in SERIES if getattr(point, name) is not None]
     ends = [end for name in shown for end in point.intervals.get(name, ())]
-    return [seconds for seconds in (*(getattr(point, name) for name in shown), *ends) if seconds > 0]
+    return [
+        seconds for seconds in (*(getattr(point, name) for name in shown), *ends) if seconds > 0
+    ]
 
 
 def _panel(arm: ArmResult, across: Scale, up: Scale, top: float) -> list[str]:
     def y(seconds: float) -> float:
         return round(top + PLOT * (1 - up.position(seconds) / 100), 1)
 
-    parts = [*axis(across, top, top + PLOT, show_rate), line(0, top + PLOT, "100%", top + PLOT, "base")]
+    parts = [
+        *axis(across, top, top + PLOT, show_rate),
+        line(0, top + PLOT, "100%", top + PLOT, "base"),
+    ]
     for tick in up.ticks:
-        parts += [line(0, y(tick), "100%", y(tick), "grid"), text("100%", y(tick) + 4, show_seconds(tick), "value-after quiet", dx=5)]
+        parts += [
+            line(0, y(tick), "100%", y(tick), "grid"),
+            text("100%", y(tick) + 4, show_seconds(tick), "value-after quiet", dx=5),
+        ]
     capacity = arm.capacity_per_second
     if capacity is not None and capacity.certified:
         at = percent(across.position(capacity.certified))
@@ -86,8 +117,12 @@ def _series(arm: ArmResult, name: str, across: Scale, y: Callable[[float], float
         ends = point.intervals.get(name)
         if ends and ends[0] > 0:
             parts.append(line(here[0], y(ends[0]), here[0], y(ends[1]), f"whisker {name}"))
-        said = title(f"{arm.name} at {show_rate(point.rate_per_second)}/s: {name} {show_seconds(seconds)}")
-        parts.append(tag("circle", {"cx": here[0], "cy": here[1], "r": 3, "class": f"window {name}"}, said))
+        said = title(
+            f"{arm.name} at {show_rate(point.rate_per_second)}/s: {name} {show_seconds(seconds)}"
+        )
+        parts.append(
+            tag("circle", {"cx": here[0], "cy": here[1], "r": 3, "class": f"window {name}"}, said)
+        )
         before, first = here, first or here
     if first:
         parts.append(text(first[0], first[1] - 8, name, "tick start"))
@@ -95,7 +130,12 @@ def _series(arm: ArmResult, name: str, across: Scale, y: Callable[[float], float
 
 
 def _name(arm: ArmResult, y: float) -> str:
-    return tag("text", {"x": 0, "y": y, "class": "name"}, title(arm.name), tag("tspan", {}, escape(shortened(arm.name))))
+    return tag(
+        "text",
+        {"x": 0, "y": y, "class": "name"},
+        title(arm.name),
+        tag("tspan", {}, escape(shortened(arm.name))),
+    )
 
 
 def _words(arm: ArmResult) -> str:

@@ -26,7 +26,11 @@ from whichworker.units import show_bytes, show_clock, show_seconds
 
 ABSENT = "–"
 COLUMNS_AT_ONCE = 4
-SITUATIONS: dict[SituationName, str] = {"sleeping": "sleep", "holding": "C code, lock kept", "releasing": "C code, lock given"}
+SITUATIONS: dict[SituationName, str] = {
+    "sleeping": "sleep",
+    "holding": "C code, lock kept",
+    "releasing": "C code, lock given",
+}
 Row = tuple[str, Callable[[ExplainedArm], str]]
 
 
@@ -62,13 +66,17 @@ def print_plan(console: Console, arms: Sequence[Arm], seconds_each: float) -> No
     for arm in arms:
         settings = " ".join(f"{name}={value}" for name, value in arm.settings.items())
         console.print(Text.assemble((arm.name, "bold"), f"  {settings}"))
-    console.print(Text(f"at most {show_clock(seconds_each * len(arms))}, after environments are built"))
+    console.print(
+        Text(f"at most {show_clock(seconds_each * len(arms))}, after environments are built")
+    )
 
 
 def views_of(arms: Sequence[ExplainedArm]) -> list[View]:
     """The kinds of views of which there is a staircase."""
     views: tuple[View, ...] = ("sync", "async")
-    return [view for view in views if any(stair.view == view for arm in arms for stair in arm.staircase)]
+    return [
+        view for view in views if any(stair.view == view for arm in arms for stair in arm.staircase)
+    ]
 
 
 def title_of(view: View) -> str:
@@ -93,7 +101,10 @@ def _picture(arms: Sequence[ExplainedArm], view: View) -> Table:
         table.add_column(Text(arm.name), overflow="fold")
     for at_once in sorted({stair for arm in shown for stair in stairs_of(arm, view)}):
         cells = [stairs_of(arm, view).get(at_once) for arm in shown]
-        table.add_row(f"{at_once:>7}", *(f"{bar(cell.overlapped)} {cell.overlapped}" if cell else "" for cell in cells))
+        table.add_row(
+            f"{at_once:>7}",
+            *(f"{bar(cell.overlapped)} {cell.overlapped}" if cell else "" for cell in cells),
+        )
     return table
 
 
@@ -114,30 +125,68 @@ def _table(first: str) -> Table:
 
 def rows_of(arms: Sequence[ExplainedArm]) -> list[Row]:
     """The rows of the table; those about async views only where somebody has them."""
-    loops = any(arm.limit_found_async is not None or arm.overlapped_most_async is not None for arm in arms)
+    loops = any(
+        arm.limit_found_async is not None or arm.overlapped_most_async is not None for arm in arms
+    )
     rows: list[Row] = [
         ("settings", settings_of),
-        ("at once, configured", lambda arm: "unbounded" if arm.limit_configured is None else str(arm.limit_configured)),
+        (
+            "at once, configured",
+            lambda arm: "unbounded" if arm.limit_configured is None else str(arm.limit_configured),
+        ),
         ("at once, found", lambda arm: show_limit(arm.limit_found, arm.overlapped_most)),
     ]
     if loops:
-        rows.append(("at once, async views", lambda arm: show_limit(arm.limit_found_async, arm.overlapped_most_async)))
-    telling: Percentile = "p95" if any(arm.blocking and arm.blocking.telling == "p95" for arm in arms) else "p99"
+        rows.append(
+            (
+                "at once, async views",
+                lambda arm: show_limit(arm.limit_found_async, arm.overlapped_most_async),
+            )
+        )
+    telling: Percentile = (
+        "p95" if any(arm.blocking and arm.blocking.telling == "p95" for arm in arms) else "p99"
+    )
     rows.append((f"a fast view's {telling}, alone", _latency("alone", None, telling)))
-    rows += [(f"  beside {words}", _latency(name, "sync", telling)) for name, words in SITUATIONS.items()]
+    rows += [
+        (f"  beside {words}", _latency(name, "sync", telling)) for name, words in SITUATIONS.items()
+    ]
     if loops:
-        rows += [(f"  {words}, async", _latency(name, "async", telling)) for name, words in SITUATIONS.items()]
+        rows += [
+            (f"  {words}, async", _latency(name, "async", telling))
+            for name, words in SITUATIONS.items()
+        ]
     return [*rows, *_inner_rows(loops), *_ending_rows()]
 
 
 def _inner_rows(loops: bool) -> Iterator[Row]:
-    yield "three 0.1 s waits, threads", lambda arm: show_number(arm.overlap.by_threads_seconds if arm.overlap else None, show_seconds)
-    yield "  gathered, async view", lambda arm: show_number(arm.overlap.by_gather_seconds if arm.overlap else None, show_seconds)
+    yield (
+        "three 0.1 s waits, threads",
+        lambda arm: show_number(
+            arm.overlap.by_threads_seconds if arm.overlap else None, show_seconds
+        ),
+    )
+    yield (
+        "  gathered, async view",
+        lambda arm: show_number(
+            arm.overlap.by_gather_seconds if arm.overlap else None, show_seconds
+        ),
+    )
     yield "patched modules", patched_of
     yield "knobs without effect", knobs_of
-    yield "threads of a worker", lambda arm: show_number(arm.per_worker.threads if arm.per_worker else None, lambda count: f"{count:.0f}")
-    yield "memory of a worker (PSS)", lambda arm: show_number(arm.per_worker.pss_bytes if arm.per_worker else None, show_bytes)
-    yield "  its own alone (USS)", lambda arm: show_number(arm.per_worker.uss_bytes if arm.per_worker else None, show_bytes)
+    yield (
+        "threads of a worker",
+        lambda arm: show_number(
+            arm.per_worker.threads if arm.per_worker else None, lambda count: f"{count:.0f}"
+        ),
+    )
+    yield (
+        "memory of a worker (PSS)",
+        lambda arm: show_number(arm.per_worker.pss_bytes if arm.per_worker else None, show_bytes),
+    )
+    yield (
+        "  its own alone (USS)",
+        lambda arm: show_number(arm.per_worker.uss_bytes if arm.per_worker else None, show_bytes),
+    )
     yield "one more request: threads", lambda arm: _threads_more(arm.per_request)
     yield "  memory", lambda arm: _memory_more(arm.per_request)
     if loops:
@@ -162,8 +211,12 @@ def show_limit(found: int | None, most: int | None) -> str:
     return ABSENT if most is None else f"none up to {most}"
 
 
-def _latency(name: SituationName, view: View | None, telling: Percentile) -> Callable[[ExplainedArm], str]:
-    return lambda arm: show_situation(arm.blocking.situation(name, view) if arm.blocking else None, telling)
+def _latency(
+    name: SituationName, view: View | None, telling: Percentile
+) -> Callable[[ExplainedArm], str]:
+    return lambda arm: show_situation(
+        arm.blocking.situation(name, view) if arm.blocking else None, telling
+    )
 
 
 def show_situation(found: Situation | None, telling: Percentile) -> str:
@@ -200,7 +253,10 @@ def show_knob(knob: KnobEffect) -> str:
 
 
 def _threads_more(found: PerRequest | None) -> str:
-    return show_number(found.threads if found else None, lambda count: f"{count:.2g}" if abs(count) >= 0.005 else "0")
+    return show_number(
+        found.threads if found else None,
+        lambda count: f"{count:.2g}" if abs(count) >= 0.005 else "0",
+    )
 
 
 def _memory_more(found: PerRequest | None) -> str:
@@ -211,4 +267,6 @@ def show_ending(found: Ending | None) -> str:
     """What became of the request, and how long it took."""
     if found is None:
         return ABSENT
-    return found.outcome + (f" in {show_seconds(found.seconds)}" if found.seconds is not None else "")
+    return found.outcome + (
+        f" in {show_seconds(found.seconds)}" if found.seconds is not None else ""
+    )

@@ -9,11 +9,26 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from whichworker.report.explain import bar, rows_of, settings_of, show_knob, stairs_of, title_of, views_of
+from whichworker.report.explain import (
+    bar,
+    rows_of,
+    settings_of,
+    show_knob,
+    stairs_of,
+    title_of,
+    views_of,
+)
 from whichworker.result.explain import ExplainedArm, ExplainResult, View
 
 WIDTH, HEIGHT, LEFT, BELOW, RIGHT = 640, 300, 44, 40, 170
-STROKES = ("var(--accent)", "var(--doubt)", "var(--memory)", "var(--bad)", "var(--slow)", "var(--ink)")
+STROKES = (
+    "var(--accent)",
+    "var(--doubt)",
+    "var(--memory)",
+    "var(--bad)",
+    "var(--slow)",
+    "var(--ink)",
+)
 DASHES = ("none", "7 3", "2 3", "9 3 2 3", "4 4", "1 2")
 
 
@@ -21,7 +36,10 @@ def render(result: ExplainResult) -> str:
     """One HTML file that opens offline and runs no script."""
     measured = [arm for arm in result.arms if arm.state == "measured"]
     body = [(title, [show(arm) for arm in measured]) for title, show in rows_of(measured)]
-    staircases = [(title_of(view), _chart(measured, view), _stair_rows(measured, view)) for view in views_of(measured)]
+    staircases = [
+        (title_of(view), _chart(measured, view), _stair_rows(measured, view))
+        for view in views_of(measured)
+    ]
     return (
         _environment()
         .get_template("explain.html")
@@ -32,7 +50,13 @@ def render(result: ExplainResult) -> str:
 @cache
 def _environment() -> Environment:
     loader = PackageLoader("whichworker.report", "templates")
-    found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    found = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     found.globals["settings_of"] = settings_of
     return found
 
@@ -55,7 +79,9 @@ def _chart(arms: list[ExplainedArm], view: View) -> Markup:
     width, height = WIDTH - LEFT - RIGHT, HEIGHT - BELOW - 12
 
     def place(at_once: float, overlapped: float) -> tuple[float, float]:
-        return LEFT + width * math.log2(at_once) / steps, 12 + height * (1 - math.log2(max(1.0, overlapped)) / steps)
+        return LEFT + width * math.log2(at_once) / steps, 12 + height * (
+            1 - math.log2(max(1.0, overlapped)) / steps
+        )
 
     parts = [_grid(steps, height, place(1, 1)[1])]
     for number in range(steps + 1):
@@ -65,16 +91,26 @@ def _chart(arms: list[ExplainedArm], view: View) -> Markup:
     for place_in_list, arm in enumerate(shown):
         points = [place(stair.at_once, stair.overlapped) for stair in stairs_of(arm, view).values()]
         parts.append(_curve(arm.name, points, place_in_list))
-    parts.append(f'<text x="{LEFT + width / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">requests at once</text>')
+    parts.append(
+        f'<text x="{LEFT + width / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">requests at once</text>'
+    )
     inner = "".join(parts)
     label = escape(title_of(view))
-    return Markup(f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{inner}</svg>')
+    return Markup(
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{inner}</svg>'
+    )
 
 
 def _grid(steps: int, height: float, bottom: float) -> str:
     lines = (12 + height * number / steps for number in range(steps + 1))
-    across = "".join(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>' for y in lines)
-    return across + f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{bottom:.1f}" y2="{bottom:.1f}" class="axis"/>'
+    across = "".join(
+        f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>'
+        for y in lines
+    )
+    return (
+        across
+        + f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{bottom:.1f}" y2="{bottom:.1f}" class="axis"/>'
+    )
 
 
 def _curve(name: str, points: list[tuple[float, float]], number: int) -> str:
@@ -100,13 +136,22 @@ def render_markdown(result: ExplainResult) -> str:
         "",
     ]
     for arm in measured:
-        lines += [f"## {arm.name}", "", f"{arm.server} {arm.version}, Python {arm.python}, {settings_of(arm)}.", ""]
+        lines += [
+            f"## {arm.name}",
+            "",
+            f"{arm.server} {arm.version}, Python {arm.python}, {settings_of(arm)}.",
+            "",
+        ]
         lines += [f"- {sentence.text}" for sentence in arm.sentences]
         lines += [f"- {show_knob(knob)}" for knob in arm.knobs]
         lines.append("")
     lines += _markdown_tables(measured)
     out = [arm for arm in result.arms if arm.state != "measured"]
-    lines += [f"- `{arm.name}` could not be measured: {arm.failures[0].sample.partition(chr(10))[0]}" for arm in out if arm.failures]
+    lines += [
+        f"- `{arm.name}` could not be measured: {arm.failures[0].sample.partition(chr(10))[0]}"
+        for arm in out
+        if arm.failures
+    ]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -119,8 +164,15 @@ def _markdown_tables(arms: list[ExplainedArm]) -> Iterator[str]:
                 yield f"{arm.name:{width}} {stair.at_once:>4}  {bar(stair.overlapped)} {stair.overlapped}"
         yield from ("```", "")
     if arms:
-        yield from ("## Side by side", "", _line(["", *(arm.name for arm in arms)]), _line(["---", *["---:"] * len(arms)]))
-        yield from (_line([title.strip(), *(show(arm) for arm in arms)]) for title, show in rows_of(arms))
+        yield from (
+            "## Side by side",
+            "",
+            _line(["", *(arm.name for arm in arms)]),
+            _line(["---", *["---:"] * len(arms)]),
+        )
+        yield from (
+            _line([title.strip(), *(show(arm) for arm in arms)]) for title, show in rows_of(arms)
+        )
         yield ""
 
 

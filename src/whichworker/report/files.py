@@ -18,24 +18,39 @@ from whichworker.result import AnyResult, ExplainResult, LoadResult, Result, Stu
 STANDARD_OUTPUT = "-"
 
 
-def check_writable(*, json: str = "", html: str = "", hdr: str = "", markdown: str = "", wanted: Iterable[Export] = ()) -> None:
+def check_writable(
+    *,
+    json: str = "",
+    html: str = "",
+    hdr: str = "",
+    markdown: str = "",
+    wanted: Iterable[Export] = (),
+) -> None:
     """Raise UsageError before anything is measured where a result could not be written afterwards."""
     if html == STANDARD_OUTPUT:
-        raise UsageError("the HTML report is a file, not standard output", hint="--html report.html")
+        raise UsageError(
+            "the HTML report is a file, not standard output", hint="--html report.html"
+        )
     if hdr == STANDARD_OUTPUT:
         raise UsageError("the histogram log is a file, not standard output", hint="--hdr load.hlog")
     exported = [path for export in wanted for path in export.paths]
-    names = list(filter(None, (html, hdr, markdown, "" if json == STANDARD_OUTPUT else json, *exported)))
+    names = list(
+        filter(None, (html, hdr, markdown, "" if json == STANDARD_OUTPUT else json, *exported))
+    )
     for name in names:
         path = Path(name)
         if exported and [Path(other).resolve() for other in names].count(path.resolve()) > 1:
-            raise UsageError(f"two results would be written to {name}", hint="give each a file of its own")
+            raise UsageError(
+                f"two results would be written to {name}", hint="give each a file of its own"
+            )
         if path.is_dir():
             raise UsageError(f"{name} is a folder", hint="name a file in it")
         if not path.parent.is_dir():
             raise UsageError(f"there is no folder {path.parent}", hint=f"mkdir -p {path.parent}")
         if not os.access(path.parent, os.W_OK):
-            raise UsageError(f"the folder {path.parent} cannot be written", hint="name a file in another folder")
+            raise UsageError(
+                f"the folder {path.parent} cannot be written", hint="name a file in another folder"
+            )
 
 
 def write(result: Result, *, json: str = "", html: str = "") -> list[Path]:
@@ -46,17 +61,24 @@ def write(result: Result, *, json: str = "", html: str = "") -> list[Path]:
     return written
 
 
-def write_load(result: LoadResult, *, json: str = "", hdr: str = "", wanted: Iterable[Export] = ()) -> list[Path]:
+def write_load(
+    result: LoadResult, *, json: str = "", hdr: str = "", wanted: Iterable[Export] = ()
+) -> list[Path]:
     """Write what was asked for of a load; the paths of the files written."""
     written = _write_json(result, json)
     if hdr:
         written.append(_replace(Path(hdr), hdr_log.render(result).encode(), kept=False))
     for export in wanted:
-        written += [_replace(Path(path), text.encode(), kept=False) for path, text in exports.render(export, result)]
+        written += [
+            _replace(Path(path), text.encode(), kept=False)
+            for path, text in exports.render(export, result)
+        ]
     return written
 
 
-def write_study(result: StudyResult, *, json: str = "", html: str = "", markdown: str = "") -> list[Path]:
+def write_study(
+    result: StudyResult, *, json: str = "", html: str = "", markdown: str = ""
+) -> list[Path]:
     """Write what was asked for of a study; the paths of the files written."""
     written = _write_json(result, json)
     if html:
@@ -64,19 +86,28 @@ def write_study(result: StudyResult, *, json: str = "", html: str = "", markdown
     if markdown:
         shown = Path(markdown).with_suffix(".svg")
         drawn = study_picture.picture(result)
-        written.append(_replace(Path(markdown), study_page.render_markdown(result, shown.name if drawn else "").encode()))
+        written.append(
+            _replace(
+                Path(markdown),
+                study_page.render_markdown(result, shown.name if drawn else "").encode(),
+            )
+        )
         if drawn:
             written.append(_replace(shown, drawn.encode()))
     return written
 
 
-def write_explain(result: ExplainResult, *, json: str = "", html: str = "", markdown: str = "") -> list[Path]:
+def write_explain(
+    result: ExplainResult, *, json: str = "", html: str = "", markdown: str = ""
+) -> list[Path]:
     """Write what was asked for of an explanation; the paths of the files written."""
     written = _write_json(result, json)
     if html:
         written.append(_replace(Path(html), explain_page.render(result).encode(), kept=False))
     if markdown:
-        written.append(_replace(Path(markdown), explain_page.render_markdown(result).encode(), kept=False))
+        written.append(
+            _replace(Path(markdown), explain_page.render_markdown(result).encode(), kept=False)
+        )
     return written
 
 
@@ -93,7 +124,15 @@ def _write_json(result: AnyResult, json: str) -> list[Path]:
         sys.stdout.buffer.write(redaction.clean_bytes(encode(result)))
         sys.stdout.buffer.flush()
         return []
-    return [_replace(Path(json), encode(result), kept=not isinstance(result, LoadResult | ExplainResult))] if json else []
+    return (
+        [
+            _replace(
+                Path(json), encode(result), kept=not isinstance(result, LoadResult | ExplainResult)
+            )
+        ]
+        if json
+        else []
+    )
 
 
 def _replace(path: Path, content: bytes, *, kept: bool = True) -> Path:
@@ -103,7 +142,9 @@ def _replace(path: Path, content: bytes, *, kept: bool = True) -> Path:
         if path.exists() and not path.is_file():
             path.write_bytes(content)
             return path
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
             try:
                 file.write(content)
                 file.flush()

@@ -47,7 +47,9 @@ class MatrixRow:
 def render(result: Result) -> str:
     """The whole report as one HTML document."""
     ranked = standings.standings(result)
-    marks = [relation for relation in charts.MARKS if any(one.relation == relation for one in ranked)]
+    marks = [
+        relation for relation in charts.MARKS if any(one.relation == relation for one in ranked)
+    ]
     return (
         _environment()
         .get_template("report.html")
@@ -84,7 +86,13 @@ def render(result: Result) -> str:
 @cache
 def _environment() -> Environment:
     loader = PackageLoader("whichworker", "report/templates")
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.globals |= {"meanings": standings.MEANINGS, "words": standings.WORDS}
     environment.filters |= {
         "bytes": show_bytes,
@@ -115,7 +123,9 @@ def facts(result: Result) -> list[tuple[str, str | None]]:
     forced = f"{asked.connections} for each setup" if asked.connections else None
     own = "each setup has its own number" if any(arm.connections for arm in result.arms) else None
     usable = len(machine.usable_cores)
-    pinned = f"server on {show_cores(asked.server_cores)}, load on {show_cores(asked.generator_cores)}"
+    pinned = (
+        f"server on {show_cores(asked.server_cores)}, load on {show_cores(asked.generator_cores)}"
+    )
     return [
         ("App", asked.app),
         ("Workload", asked.workload),
@@ -135,10 +145,16 @@ def facts(result: Result) -> list[tuple[str, str | None]]:
 def matrix(result: Result) -> tuple[MatrixRow, ...]:
     """Every ranked setup against every other; empty for one, for too many, and if no pair was judged."""
     names = [standing.arm.name for standing in standings.standings(result)]
-    if not 2 <= len(names) <= MATRIX_LIMIT or not (result.claims or result.ties or result.undetermined):
+    if not 2 <= len(names) <= MATRIX_LIMIT or not (
+        result.claims or result.ties or result.undetermined
+    ):
         return ()
     return tuple(
-        MatrixRow(chr(ord("A") + number), name, tuple(None if name == other else _cell(result, name, other) for other in names))
+        MatrixRow(
+            chr(ord("A") + number),
+            name,
+            tuple(None if name == other else _cell(result, name, other) for other in names),
+        )
         for number, name in enumerate(names)
     )
 
@@ -146,15 +162,26 @@ def matrix(result: Result) -> tuple[MatrixRow, ...]:
 def _cell(result: Result, name: str, other: str) -> Cell:
     relation, claim = standings.compare(result, name, other)
     if claim is None:
-        words = {"tie": f"{name} is tied with {other}", "undetermined": f"{name} against {other}: not decided"}
-        return Cell(relation, SYMBOLS.get(relation, ""), "", words.get(relation, f"{name} against {other}: no verdict"))
+        words = {
+            "tie": f"{name} is tied with {other}",
+            "undetermined": f"{name} against {other}: not decided",
+        }
+        return Cell(
+            relation,
+            SYMBOLS.get(relation, ""),
+            "",
+            words.get(relation, f"{name} against {other}: no verdict"),
+        )
     words_of_claim = f"{name} is {relation} than {other}: ratio {claim.ratio:.2f}, from {claim.low:.2f} to {claim.high:.2f}"
     return Cell(relation, SYMBOLS[relation], f"{claim.ratio:.2f}", words_of_claim)
 
 
 def findings(result: Result) -> list[tuple[str, str, list[Finding]]]:
     """Severity, heading and findings, the gravest first; only severities that have any."""
-    groups = [(key, heading, [one for one in result.findings if one.severity == key]) for key, heading in SEVERITIES]
+    groups = [
+        (key, heading, [one for one in result.findings if one.severity == key])
+        for key, heading in SEVERITIES
+    ]
     return [group for group in groups if group[2]]
 
 

@@ -24,7 +24,9 @@ SHOWN_STAGES = 4
 
 def print_question(console: Console, asked: AskedLoad, engine: str, reason: str) -> None:
     """What is asked, and what asks it."""
-    _line(console, "load", asked.url, f"at {asked.address}" if asked.address not in asked.url else "")
+    _line(
+        console, "load", asked.url, f"at {asked.address}" if asked.address not in asked.url else ""
+    )
     _line(console, "pace", pace(asked))
     if asked.file:
         _line(console, "requests", f"of {asked.file}")
@@ -56,12 +58,22 @@ def print_load(console: Console, result: LoadResult) -> None:
 def pace(asked: AskedLoad) -> str:
     """How requests follow each other, in words."""
     most = f"{asked.connections} connection{'' if asked.connections == 1 else 's'}"
-    bound = f"{asked.requests:,} {'iterations' if asked.sessions else 'requests'} in at most " if asked.requests else ""
+    bound = (
+        f"{asked.requests:,} {'iterations' if asked.sessions else 'requests'} in at most "
+        if asked.requests
+        else ""
+    )
     time = f"{bound}{_duration(asked.time_seconds)}"
     if asked.arrivals is None:
         return f"closed loop, {most}, {time}"
-    rate = f"{units.show_rate(asked.rate_per_second)}/s" if asked.rate_per_second else _stages(asked.stages)
-    return f"open loop at {rate}, {asked.arrivals} arrivals, at most {most}, {time}, seed {asked.seed}"
+    rate = (
+        f"{units.show_rate(asked.rate_per_second)}/s"
+        if asked.rate_per_second
+        else _stages(asked.stages)
+    )
+    return (
+        f"open loop at {rate}, {asked.arrivals} arrivals, at most {most}, {time}, seed {asked.seed}"
+    )
 
 
 def _stages(stages: Iterable[Stage]) -> str:
@@ -73,16 +85,29 @@ def _stages(stages: Iterable[Stage]) -> str:
 
 
 def _print_rate(console: Console, result: LoadResult) -> None:
-    intended = f" of {units.show_rate(result.intended_rate_per_second)} intended" if result.intended_rate_per_second else ""
+    intended = (
+        f" of {units.show_rate(result.intended_rate_per_second)} intended"
+        if result.intended_rate_per_second
+        else ""
+    )
     requests = f"{units.show_rate(result.rate_per_second)} requests/s"
     if result.iterations is None:
         rate = Text.assemble((requests, "bold"), intended)
     else:  # what is due in an open loop of sessions is an iteration
-        rate = Text.assemble((f"{units.show_rate(result.iterations / result.seconds)} iterations/s", "bold"), intended, f", {requests}")
+        rate = Text.assemble(
+            (f"{units.show_rate(result.iterations / result.seconds)} iterations/s", "bold"),
+            intended,
+            f", {requests}",
+        )
     console.print(Text.assemble(rate, (f"   {_counted(result)}", "dim")))
     if failed := sum(result.errors.values()):
         share = units.show_share(failed / (failed + result.requests))
-        console.print(Text(f"FAILED: {failed:,} requests, {share}; the times are those of right answers alone", "bold red"))
+        console.print(
+            Text(
+                f"FAILED: {failed:,} requests, {share}; the times are those of right answers alone",
+                "bold red",
+            )
+        )
     console.print()
 
 
@@ -95,21 +120,31 @@ def _counted(result: LoadResult) -> str:
 
 def _times(result: LoadResult, width: int) -> Table:
     names = COLUMNS if width >= ROOMY else COLUMNS[:6] if width >= TIGHT else NARROW
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2 if width >= TIGHT else 1, 0, 0))
+    table = Table(
+        box=None, pad_edge=False, header_style="dim", padding=(0, 2 if width >= TIGHT else 1, 0, 0)
+    )
     table.add_column("", no_wrap=True)
     for name in names:
         table.add_column(name.replace("_", "."), justify="right", no_wrap=True)
     at_saturation = result.response_seconds is None
     rows = {
         "response": (result.response_seconds, result.response_intervals),
-        "at saturation" if at_saturation else "service": (result.service_seconds, result.service_intervals),
+        "at saturation" if at_saturation else "service": (
+            result.service_seconds,
+            result.service_intervals,
+        ),
         "iteration": (result.iteration_seconds, None),
     }
     for label, (distribution, intervals) in rows.items():
         if distribution is not None:
             table.add_row(label, *(_time(getattr(distribution, name)) for name in names))
-            if intervals and any(estimate and estimate.low is not None for estimate in intervals.values()):
-                table.add_row(Text("  95 %", "dim"), *(Text(_interval(intervals, name), "dim") for name in names))
+            if intervals and any(
+                estimate and estimate.low is not None for estimate in intervals.values()
+            ):
+                table.add_row(
+                    Text("  95 %", "dim"),
+                    *(Text(_interval(intervals, name), "dim") for name in names),
+                )
     return table
 
 
@@ -126,20 +161,39 @@ def _interval(intervals: Intervals, name: str) -> str:
 def _print_phases(console: Console, result: LoadResult) -> None:
     known = [(name, phase) for name, phase in result.phases.items() if phase is not None]
     if known:
-        _line(console, "phases p50", ", ".join(f"{name} {ABSENT if phase.p50 is None else _time(phase.p50)}" for name, phase in known))
+        _line(
+            console,
+            "phases p50",
+            ", ".join(
+                f"{name} {ABSENT if phase.p50 is None else _time(phase.p50)}"
+                for name, phase in known
+            ),
+        )
 
 
 def _print_answers(console: Console, result: LoadResult) -> None:
     """Statuses, every kind of failure with its first sample, and the named checks."""
     if result.statuses:
-        _line(console, "statuses", ", ".join(f"{status} ×{count:,}" for status, count in result.statuses.items()))
+        _line(
+            console,
+            "statuses",
+            ", ".join(f"{status} ×{count:,}" for status, count in result.statuses.items()),
+        )
     if len(result.per_request) > 1:
-        _line(console, "right", ", ".join(f"{title} ×{count:,}" for title, count in result.per_request.items()))
+        _line(
+            console,
+            "right",
+            ", ".join(f"{title} ×{count:,}" for title, count in result.per_request.items()),
+        )
     tried = result.requests + sum(result.errors.values())
     for failure in result.failures:
         share = f"{failure.count:,}× ({units.show_share(min(1.0, failure.count / tried))})"
         first, _, rest = failure.sample.partition("\n")
-        console.print(Text.assemble(("x ", "bold red"), (f"{failure.kind} {share}", "bold red"), f" first: {first}"))
+        console.print(
+            Text.assemble(
+                ("x ", "bold red"), (f"{failure.kind} {share}", "bold red"), f" first: {first}"
+            )
+        )
         for line in rest.splitlines()[-6:]:
             console.print(Text(f"    {line}", "dim"), overflow="ellipsis", no_wrap=True)
     for check in result.checks:
@@ -149,20 +203,34 @@ def _print_answers(console: Console, result: LoadResult) -> None:
 def _print_check(console: Console, check: CheckCount) -> None:
     mark = Text("✗ ", "bold red") if check.fails else Text("✓ ", "green")
     sample = f"   first: {check.sample.partition(chr(10))[0]}" if check.fails else ""
-    console.print(Text.assemble(mark, check.name, f"  {check.passes:,} of {check.passes + check.fails:,}", sample))
+    console.print(
+        Text.assemble(
+            mark, check.name, f"  {check.passes:,} of {check.passes + check.fails:,}", sample
+        )
+    )
 
 
 def _print_cost(console: Console, result: LoadResult) -> None:
     received = f"{units.show_bytes(result.bytes_received)} received, {units.show_bytes(result.bytes_sent)} sent"
     _line(console, "traffic", received)
-    cost = [] if result.cpu_seconds_per_request is None else [f"{units.show_seconds(result.cpu_seconds_per_request)} of CPU per request"]
-    memory = [] if result.memory_bytes is None else [f"{units.show_bytes(result.memory_bytes)} of memory"]
+    cost = (
+        []
+        if result.cpu_seconds_per_request is None
+        else [f"{units.show_seconds(result.cpu_seconds_per_request)} of CPU per request"]
+    )
+    memory = (
+        []
+        if result.memory_bytes is None
+        else [f"{units.show_bytes(result.memory_bytes)} of memory"]
+    )
     if cost or memory:
         _line(console, "generator", ", ".join([*cost, *memory]))
 
 
 def _line(console: Console, label: str, text: str, rest: str = "") -> None:
-    console.print(Text.assemble((f"{label:<{LABEL}}", "dim"), text, (f"  {rest}" if rest else "", "dim")))
+    console.print(
+        Text.assemble((f"{label:<{LABEL}}", "dim"), text, (f"  {rest}" if rest else "", "dim"))
+    )
 
 
 def _time(seconds: float | None) -> str:

@@ -22,7 +22,9 @@ def print_capacities(console: Console, result: Result) -> None:
         return
     console.print()
     derived = f"  ({result.question.slo_derived})" if result.question.slo_derived else ""
-    console.print(Text.assemble(("capacity ", "bold"), f"while {result.question.slo}", (derived, "dim")))
+    console.print(
+        Text.assemble(("capacity ", "bold"), f"while {result.question.slo}", (derived, "dim"))
+    )
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("setup", no_wrap=True)
     for name in ("validated", "capacity, 90 %", "p50", "p99", "at", "recovers in"):
@@ -33,7 +35,13 @@ def print_capacities(console: Console, result: Result) -> None:
     for arm in shown:
         if arm.attribution is not None:
             evidence = "; ".join(arm.attribution.evidence)
-            console.print(Text.assemble(("why ", "dim"), (arm.name, "bold"), f" is no faster: {arm.attribution.cause} ({evidence})"))
+            console.print(
+                Text.assemble(
+                    ("why ", "dim"),
+                    (arm.name, "bold"),
+                    f" is no faster: {arm.attribution.cause} ({evidence})",
+                )
+            )
     _print_at_rate(console, result, shown)
     _print_profiles(console, result)
 
@@ -42,11 +50,17 @@ def _print_profiles(console: Console, result: Result) -> None:
     for arm in result.arms:
         if arm.profile is None:
             continue
-        lock = f", the interpreter lock held in {arm.profile.lock_share:.0%}" if arm.profile.lock_share is not None else ""
+        lock = (
+            f", the interpreter lock held in {arm.profile.lock_share:.0%}"
+            if arm.profile.lock_share is not None
+            else ""
+        )
         late = arm.profile.loop_lag_seconds
         if late is not None:
             lock += f", the event loop {units.show_seconds(late['p50'])} late (p99 {units.show_seconds(late['p99'])})"
-        console.print(Text.assemble("samples of ", (arm.name, "bold"), f": {arm.profile.samples:,}{lock}"))
+        console.print(
+            Text.assemble("samples of ", (arm.name, "bold"), f": {arm.profile.samples:,}{lock}")
+        )
         for hot in arm.profile.functions[:5]:
             console.print(Text(f"    {hot.share:4.0%}  {hot.function}"))
 
@@ -66,8 +80,16 @@ def interval(capacity: Capacity) -> str:
 def recovery(capacity: Capacity) -> str:
     """How long an overload is felt, where that was measured."""
     if capacity.recovery_seconds is not None:
-        return units.show_seconds(capacity.recovery_seconds) if capacity.recovery_seconds else "at once"
-    return f"over {units.show_seconds(capacity.recovery_watched_seconds)}" if capacity.recovery_watched_seconds else ABSENT
+        return (
+            units.show_seconds(capacity.recovery_seconds)
+            if capacity.recovery_seconds
+            else "at once"
+        )
+    return (
+        f"over {units.show_seconds(capacity.recovery_watched_seconds)}"
+        if capacity.recovery_watched_seconds
+        else ABSENT
+    )
 
 
 def usual(arm: ArmResult) -> CurvePoint | None:
@@ -75,13 +97,18 @@ def usual(arm: ArmResult) -> CurvePoint | None:
     capacity = arm.capacity_per_second
     if capacity is None or not arm.latency_curve:
         return None
-    return min(arm.latency_curve, key=lambda point: abs(point.rate_per_second - USUAL * capacity.value))
+    return min(
+        arm.latency_curve, key=lambda point: abs(point.rate_per_second - USUAL * capacity.value)
+    )
 
 
 def _waits(point: CurvePoint | None) -> list[str]:
     if point is None:
         return [ABSENT] * 3
-    times = [units.show_seconds(value) if value is not None else ABSENT for value in (point.p50, point.p99)]
+    times = [
+        units.show_seconds(value) if value is not None else ABSENT
+        for value in (point.p50, point.p99)
+    ]
     return [*times, f"{units.show_rate(point.rate_per_second)}/s"]
 
 
@@ -95,4 +122,9 @@ def _print_at_rate(console: Console, result: Result, shown: list[ArmResult]) -> 
         words = {True: "keeps", False: "misses", None: "is not decided for"}[arm.at_rate.holds]
         known = arm.at_rate.headroom
         room = f"; its capacity is {known:.1f} times that" if known else ""
-        console.print(Text.assemble((arm.name, "bold"), f" {words} {result.question.slo} at {units.show_rate(rate)}/s{room}"))
+        console.print(
+            Text.assemble(
+                (arm.name, "bold"),
+                f" {words} {result.question.slo} at {units.show_rate(rate)}/s{room}",
+            )
+        )

@@ -11,7 +11,9 @@ from typing import Literal
 
 from whichworker.result import ArmResult, Claim, RaceVerdict, Ratio, Result
 
-Relation = Literal["leader", "tie", "faster", "slower", "undetermined", "not-better", "dropped", "open"]
+Relation = Literal[
+    "leader", "tie", "faster", "slower", "undetermined", "not-better", "dropped", "open"
+]
 Other = tuple[str, Relation]
 Decided = Literal["clear", "tied", "undecided"]
 
@@ -138,7 +140,9 @@ def ceiling_caption(result: Result) -> str:
     load = f"{forced} connections each" if forced else own
     sought = any(arm.capacity_per_second for arm in result.arms)
     where = "below" if sought else "(--capacity)"
-    return f"Requests/s is the ceiling under full load, {load}. Plan with the validated rate {where}."
+    return (
+        f"Requests/s is the ceiling under full load, {load}. Plan with the validated rate {where}."
+    )
 
 
 def verdict_of(result: Result) -> RaceVerdict:

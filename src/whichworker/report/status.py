@@ -16,7 +16,13 @@ from whichworker.errors import UsageError
 
 ABSENT = "–"
 SCHEMA = "urn:whichworker:status:1"
-STYLES = {"up": "green", "starting": "yellow", "restarting": "yellow", "failed": "bold red", "stopped": "dim"}
+STYLES = {
+    "up": "green",
+    "starting": "yellow",
+    "restarting": "yellow",
+    "failed": "bold red",
+    "stopped": "dim",
+}
 COLUMNS = ("processes", "threads", "open", "connections", "segments in", "/s", "memory", "CPU")
 NARROW = ("processes", "threads", "segments in", "/s", "memory", "CPU")
 SHORT = {"processes": "proc", "threads": "thr"}
@@ -84,13 +90,17 @@ def write(status: Status, path: Path) -> None:
     try:
         path.write_bytes(encode(status))
     except OSError as error:
-        raise UsageError(f"{path} could not be written: {error.strerror}", hint="name a file in another folder") from error
+        raise UsageError(
+            f"{path} could not be written: {error.strerror}", hint="name a file in another folder"
+        ) from error
 
 
 def table(status: Status, width: int = ROOMY) -> Table:
     """A row for each service; on a narrow terminal the ports and the most important figures only."""
     roomy = width >= ROOMY
-    shown = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2 if roomy else 1, 0, 0))
+    shown = Table(
+        box=None, pad_edge=False, header_style="dim", padding=(0, 2 if roomy else 1, 0, 0)
+    )
     shown.add_column("name")
     shown.add_column("address" if roomy else "port", no_wrap=True)
     shown.add_column("state", no_wrap=True)
@@ -108,7 +118,11 @@ def table(status: Status, width: int = ROOMY) -> Table:
 def lines(status: Status) -> Iterable[str]:
     """A plain line for each service, for logs and pipes."""
     for service in status.services:
-        known = (f"{name} {value}" for name, value in zip(COLUMNS, _figures(service), strict=True) if value != ABSENT)
+        known = (
+            f"{name} {value}"
+            for name, value in zip(COLUMNS, _figures(service), strict=True)
+            if value != ABSENT
+        )
         yield ", ".join([f"{service.name} {service.address} {state_of(service)}", *known])
 
 
@@ -134,7 +148,9 @@ def _figures(service: Service) -> list[str]:
         _count(traffic.connections_open if traffic else None),
         at_least + _count(traffic.connections if traffic else None),
         at_least + _count(traffic.segments_received if traffic else None),
-        ABSENT if service.segments_per_second is None else units.show_rate(service.segments_per_second),
+        ABSENT
+        if service.segments_per_second is None
+        else units.show_rate(service.segments_per_second),
         ABSENT if service.memory_bytes is None else units.show_bytes(service.memory_bytes),
         ABSENT if cpu is None else f"{100 * cpu:.0f} %",
     ]

@@ -52,7 +52,12 @@ def grouped(rows: Sequence[StudyRow]) -> Iterator[tuple[str, list[StudyRow]]]:
         groups.setdefault(tuple(columns_of([row])), []).append(row)
     for columns, members in groups.items():
         kinds = list(dict.fromkeys(metric for _, metric in columns))
-        yield ", ".join(kinds) if len(kinds) <= COLUMNS_AT_ONCE else f"{', '.join(kinds[:COLUMNS_AT_ONCE])} …", members
+        yield (
+            ", ".join(kinds)
+            if len(kinds) <= COLUMNS_AT_ONCE
+            else f"{', '.join(kinds[:COLUMNS_AT_ONCE])} …",
+            members,
+        )
 
 
 def columns_of(rows: Sequence[StudyRow]) -> list[tuple[str, str]]:
@@ -76,13 +81,23 @@ def by_column(row: StudyRow) -> dict[tuple[str, str], Cell]:
 
 def _table(title: str, rows: Sequence[StudyRow], names: Sequence[tuple[str, str]]) -> Table:
     several = len({metric for _, metric in names}) > 1
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0), title=title, title_justify="left", title_style="bold")
+    table = Table(
+        box=None,
+        pad_edge=False,
+        header_style="dim",
+        padding=(0, 2, 0, 0),
+        title=title,
+        title_justify="left",
+        title_style="bold",
+    )
     table.add_column("")
     for name in names:
         table.add_column(Text(heading(name, several)), justify="right", overflow="fold")
     for row in rows:
         cells = by_column(row)
-        table.add_row(f"{row.workload} ({row.variant})", *(show_cell(cells.get(name)) for name in names))
+        table.add_row(
+            f"{row.workload} ({row.variant})", *(show_cell(cells.get(name)) for name in names)
+        )
     return table
 
 
@@ -125,13 +140,27 @@ def _print_remarks(console: Console, result: StudyResult) -> None:
         console.print(Text("What was published", "bold"))
     for row in remarks:
         console.print(Text.assemble((f"  {row.workload} ({row.variant}): ", "dim"), row.remark))
-    reasons = {(cell.arm, cell.note, cell.evidence) for row in result.rows for cell in row.cells if cell.value is None and cell.evidence}
+    reasons = {
+        (cell.arm, cell.note, cell.evidence)
+        for row in result.rows
+        for cell in row.cells
+        if cell.value is None and cell.evidence
+    }
     if reasons:
         console.print(Text("Cells without a value", "bold"))
     for arm, note, evidence in sorted(reasons):
-        console.print(Text.assemble((f"  {arm}: ", "dim"), f"{note}: {evidence.splitlines()[0]}"), overflow="ellipsis", no_wrap=True)
+        console.print(
+            Text.assemble((f"  {arm}: ", "dim"), f"{note}: {evidence.splitlines()[0]}"),
+            overflow="ellipsis",
+            no_wrap=True,
+        )
     if any(cell.state == "ceiling" for row in result.rows for cell in row.cells):
-        console.print(Text("= at its ceiling (users or slots ÷ service time): it says nothing more about the server", "dim"))
+        console.print(
+            Text(
+                "= at its ceiling (users or slots ÷ service time): it says nothing more about the server",
+                "dim",
+            )
+        )
 
 
 def _chunks(names: Sequence[tuple[str, str]], size: int) -> Iterator[Sequence[tuple[str, str]]]:

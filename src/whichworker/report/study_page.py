@@ -21,19 +21,32 @@ def render(result: StudyResult) -> str:
         body = []
         for row in rows:
             cells = by_column(row)
-            body.append((row, [(cells.get(name), show_cell(cells.get(name)).plain) for name in names]))
+            body.append(
+                (row, [(cells.get(name), show_cell(cells.get(name)).plain) for name in names])
+            )
         tables.append((title, [heading(name, several) for name in names], body))
     return (
         _environment()
         .get_template("study.html")
-        .render(result=result, tables=tables, reasons=list(_reasons(result)), picture=study_picture.picture(result))
+        .render(
+            result=result,
+            tables=tables,
+            reasons=list(_reasons(result)),
+            picture=study_picture.picture(result),
+        )
     )
 
 
 @cache
 def _environment() -> Environment:
     loader = PackageLoader("whichworker.report", "templates")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def render_markdown(result: StudyResult, picture: str = "") -> str:
@@ -65,7 +78,14 @@ def render_markdown(result: StudyResult, picture: str = "") -> str:
         ]
         for row in rows:
             cells = by_column(row)
-            lines.append(_line([f"{row.workload} ({row.variant})", *(show_cell(cells.get(name)).plain for name in names)]))
+            lines.append(
+                _line(
+                    [
+                        f"{row.workload} ({row.variant})",
+                        *(show_cell(cells.get(name)).plain for name in names),
+                    ]
+                )
+            )
         lines.append("")
     lines += _markdown_remarks(result)
     return "\n".join(lines).rstrip() + "\n"
@@ -74,7 +94,11 @@ def render_markdown(result: StudyResult, picture: str = "") -> str:
 def _markdown_remarks(result: StudyResult) -> Iterator[str]:
     if any(row.remark for row in result.rows):
         yield from ("## What the published values were worth", "")
-        yield from (f"- **{row.workload} ({row.variant})**: {row.remark}" for row in result.rows if row.remark)
+        yield from (
+            f"- **{row.workload} ({row.variant})**: {row.remark}"
+            for row in result.rows
+            if row.remark
+        )
         yield ""
     reasons = list(_reasons(result))
     if reasons:
@@ -84,7 +108,9 @@ def _markdown_remarks(result: StudyResult) -> Iterator[str]:
     if result.cards:
         yield from ("## Card by card", "")
         for card in result.cards:
-            yield f"- **{card.arm}**: " + "; ".join(f"{name}: {line}" for name, line in card.lines.items())
+            yield f"- **{card.arm}**: " + "; ".join(
+                f"{name}: {line}" for name, line in card.lines.items()
+            )
         yield ""
     if result.conclusions:
         yield from ("## What follows", "")
@@ -102,6 +128,9 @@ def _line(cells: Sequence[str]) -> str:
 def _reasons(result: StudyResult) -> Iterator[tuple[str, str, str]]:
     """Why cells have no value: arm, note, and the first line of the evidence, each once."""
     found = dict.fromkeys(
-        (cell.arm, str(cell.note), cell.evidence) for row in result.rows for cell in row.cells if cell.value is None and cell.evidence
+        (cell.arm, str(cell.note), cell.evidence)
+        for row in result.rows
+        for cell in row.cells
+        if cell.value is None and cell.evidence
     )
     return ((arm, note, evidence.splitlines()[0]) for arm, note, evidence in found)

@@ -34,7 +34,13 @@ STYLE = (
 def picture(result: StudyResult) -> str:
     """A stand-alone SVG; empty where no row has a number."""
     rows = list(_rows(result.rows))
-    values = [value for _, cells in rows for cell in cells for value in (cell.value, cell.published) if value]
+    values = [
+        value
+        for _, cells in rows
+        for cell in cells
+        for value in (cell.value, cell.published)
+        if value
+    ]
     if not values:
         return ""
     arms = list(dict.fromkeys(cell.arm for _, cells in rows for cell in cells))
@@ -49,10 +55,19 @@ def picture(result: StudyResult) -> str:
     body.append(_text(NAMES, height - 4, _unit(result.rows), "axis"))
     head = tag("title", {}, escape(f"{result.title}, {result.run.started[:10]}"))
     caption = _text(
-        0, 16, f"{result.title}: ours as dots with 95 % intervals, published values as rings; ours hollow where at its ceiling", ""
+        0,
+        16,
+        f"{result.title}: ours as dots with 95 % intervals, published values as rings; ours hollow where at its ceiling",
+        "",
     )
-    attributes = {"xmlns": "http://www.w3.org/2000/svg", "viewBox": f"-8 0 {WIDTH + 16} {height:.0f}", "role": "img"}
-    paper = tag("rect", {"x": -8, "y": 0, "width": WIDTH + 16, "height": f"{height:.0f}", "fill": "#fbfaf7"})
+    attributes = {
+        "xmlns": "http://www.w3.org/2000/svg",
+        "viewBox": f"-8 0 {WIDTH + 16} {height:.0f}",
+        "role": "img",
+    }
+    paper = tag(
+        "rect", {"x": -8, "y": 0, "width": WIDTH + 16, "height": f"{height:.0f}", "fill": "#fbfaf7"}
+    )
     return tag("svg", attributes, head, tag("style", {}, STYLE), paper, caption, *body) + "\n"
 
 
@@ -60,7 +75,11 @@ def _rows(rows: Sequence[StudyRow]) -> Iterator[tuple[StudyRow, list[Cell]]]:
     """The rows with the cells that are drawn: rates where there are any, else times."""
     wanted = RATES if any(cell.metric in RATES for row in rows for cell in row.cells) else TIMES
     for row in rows:
-        cells = [cell for cell in row.cells if cell.metric in wanted[:1] and (cell.value or cell.published)]
+        cells = [
+            cell
+            for cell in row.cells
+            if cell.metric in wanted[:1] and (cell.value or cell.published)
+        ]
         if cells:
             yield row, cells
 
@@ -81,10 +100,16 @@ def _axis(scale: Scale, top: float, bottom: float) -> Iterator[str]:
     for tick in scale.ticks:
         x = _x(scale, tick)
         yield tag("line", {"x1": x, "x2": x, "y1": top, "y2": bottom, "class": "grid"})
-        yield tag("text", {"x": x, "y": bottom + 14, "class": "axis", "text-anchor": "middle"}, escape(units.show_rate(tick)))
+        yield tag(
+            "text",
+            {"x": x, "y": bottom + 14, "class": "axis", "text-anchor": "middle"},
+            escape(units.show_rate(tick)),
+        )
 
 
-def _line_of(row: StudyRow, cells: Sequence[Cell], scale: Scale, colours: dict[str, str], y: float) -> Iterator[str]:
+def _line_of(
+    row: StudyRow, cells: Sequence[Cell], scale: Scale, colours: dict[str, str], y: float
+) -> Iterator[str]:
     yield tag("line", {"x1": 0, "x2": WIDTH, "y1": y + ROW / 2, "y2": y + ROW / 2, "class": "row"})
     name = f"{row.workload} ({row.variant})"
     yield _text(0, y + 4, name if len(name) <= 52 else f"{name[:51]}…", "")
@@ -92,14 +117,32 @@ def _line_of(row: StudyRow, cells: Sequence[Cell], scale: Scale, colours: dict[s
         colour = colours[cell.arm]
         if cell.published:
             said = title(f"{cell.arm}, published: {units.show_rate(cell.published)}")
-            yield tag("circle", {"cx": _x(scale, cell.published), "cy": y, "r": 5, "class": "ring", "stroke": colour}, said)
+            yield tag(
+                "circle",
+                {
+                    "cx": _x(scale, cell.published),
+                    "cy": y,
+                    "r": 5,
+                    "class": "ring",
+                    "stroke": colour,
+                },
+                said,
+            )
         if cell.value is None:
             continue
         if cell.low and cell.high:
             ends = {"x1": _x(scale, cell.low), "x2": _x(scale, cell.high), "y1": y, "y2": y}
             yield tag("line", {**ends, "class": "whisker", "stroke": colour})
-        fill = {"fill": "#fbfaf7", "stroke": colour, "stroke-width": 2} if cell.state == "ceiling" else {"fill": colour}
-        yield tag("circle", {"cx": _x(scale, cell.value), "cy": y, "r": 3.5, **fill}, title(f"{cell.arm}: {units.show_rate(cell.value)}"))
+        fill = (
+            {"fill": "#fbfaf7", "stroke": colour, "stroke-width": 2}
+            if cell.state == "ceiling"
+            else {"fill": colour}
+        )
+        yield tag(
+            "circle",
+            {"cx": _x(scale, cell.value), "cy": y, "r": 3.5, **fill},
+            title(f"{cell.arm}: {units.show_rate(cell.value)}"),
+        )
 
 
 def _x(scale: Scale, value: float) -> float:

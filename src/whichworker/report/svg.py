@@ -23,12 +23,16 @@ def linear(top: float) -> Scale:
     """A zero-based scale that ends a little beyond `top`, with about five round ticks."""
     end = (top or 1.0) * 1.02
     magnitude = 10.0 ** floor(log10(end / 5))
-    step = next(factor * magnitude for factor in (1, 2, 2.5, 5, 10) if end / (factor * magnitude) <= 6)
+    step = next(
+        factor * magnitude for factor in (1, 2, 2.5, 5, 10) if end / (factor * magnitude) <= 6
+    )
     ticks = tuple(step * count for count in range(floor(end / step) + 1))
     return Scale(lambda value: 100 * value / end, ticks, zero_based=True)
 
 
-def logarithmic(low: float, high: float, series: Sequence[float] = (1, 2, 5), gap: float = 11) -> Scale:
+def logarithmic(
+    low: float, high: float, series: Sequence[float] = (1, 2, 5), gap: float = 11
+) -> Scale:
     """A logarithmic scale over positive values with ticks from `series` in each decade, at least `gap` percent apart."""
     start, end = log(low) - 0.02, log(high) + 0.02
 
@@ -40,7 +44,9 @@ def logarithmic(low: float, high: float, series: Sequence[float] = (1, 2, 5), ga
     ticks: list[float] = []
     # Round numbers first: 1, 10, 100 keep their place when the ticks are thinned out.
     for tick in sorted(candidates, key=lambda tick: (abs(log10(tick) % 1) > 1e-9, abs(log(tick)))):
-        if 0 <= position(tick) <= 100 and all(abs(position(tick) - position(kept)) >= gap for kept in ticks):
+        if 0 <= position(tick) <= 100 and all(
+            abs(position(tick) - position(kept)) >= gap for kept in ticks
+        ):
             ticks.append(tick)
     return Scale(position, tuple(sorted(ticks)), zero_based=False)
 
@@ -56,10 +62,21 @@ def axis(scale: Scale, top: float, bottom: float, show: Callable[[float], str]) 
     return parts
 
 
-def chart(key: str, title: str, about: str, height: float, body: Iterable[str], span: int, gutter: float = 0) -> str:
+def chart(
+    key: str,
+    title: str,
+    about: str,
+    height: float,
+    body: Iterable[str],
+    span: int,
+    gutter: float = 0,
+) -> str:
     """A chart with its title and description for those who do not see it; `span` percent of the width are the plot's."""
     style = f"--height:{height:.0f}px;--gutter:{gutter:.0f}px;--span:{span / 100};--names:{NAMES_WIDTH / 100}"
-    labels = [tag("title", {"id": f"{key}-title"}, escape(title)), tag("desc", {"id": f"{key}-desc"}, escape(about))]
+    labels = [
+        tag("title", {"id": f"{key}-title"}, escape(title)),
+        tag("desc", {"id": f"{key}-desc"}, escape(about)),
+    ]
     named = {"aria-labelledby": f"{key}-title", "aria-describedby": f"{key}-desc"}
     return tag("svg", {"class": "chart", "role": "img", **named, "style": style}, *labels, *body)
 
@@ -86,10 +103,14 @@ def line(x1: str | float, y1: float, x2: str | float, y2: float, shape: str) -> 
 
 def text(x: str, y: float, words: str, shape: str, dx: float = 0) -> str:
     """A word, escaped."""
-    return tag("text", {"x": x, "y": y, "class": shape, **({"dx": dx} if dx else {})}, escape(words))
+    return tag(
+        "text", {"x": x, "y": y, "class": shape, **({"dx": dx} if dx else {})}, escape(words)
+    )
 
 
 def tag(name: str, attributes: Mapping[str, object], *markup: str) -> str:
     """An element; attribute values are escaped here, children are markup already."""
-    written = "".join(f' {key}="{escape(str(value))}"' for key, value in attributes.items() if value != "")
+    written = "".join(
+        f' {key}="{escape(str(value))}"' for key, value in attributes.items() if value != ""
+    )
     return f"<{name}{written}>{''.join(markup)}</{name}>"

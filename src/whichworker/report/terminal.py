@@ -49,15 +49,30 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
     """What is going to be measured, on what, and for how long."""
     app, budget = question.app, question.budget
     origin = app.origin.get("app", "")
-    console.print(Text.assemble(("app        ", "dim"), app.name, (f"  {origin}" if origin else "", "dim")))
-    console.print(Text.assemble(("workload   ", "dim"), question.workload.name, (f"  {question.workload.title}", "dim")))
-    stores = ", ".join(filter(None, (question.database, question.cache and f"cache in {question.cache}")))
+    console.print(
+        Text.assemble(("app        ", "dim"), app.name, (f"  {origin}" if origin else "", "dim"))
+    )
+    console.print(
+        Text.assemble(
+            ("workload   ", "dim"), question.workload.name, (f"  {question.workload.title}", "dim")
+        )
+    )
+    stores = ", ".join(
+        filter(None, (question.database, question.cache and f"cache in {question.cache}"))
+    )
     for title, value in (("stores", stores), ("services", "; ".join(question.services.values()))):
         if value:
             console.print(Text.assemble((f"{title:<11}", "dim"), value))
-    for title, value in (("python", app.python if app.framework else ""), ("stores", ", ".join(app.databases))):
+    for title, value in (
+        ("python", app.python if app.framework else ""),
+        ("stores", ", ".join(app.databases)),
+    ):
         if value:
-            console.print(Text.assemble((f"{title:<11}", "dim"), value, (f"  {app.origin.get(title, '')}", "dim")))
+            console.print(
+                Text.assemble(
+                    (f"{title:<11}", "dim"), value, (f"  {app.origin.get(title, '')}", "dim")
+                )
+            )
     cores = f"servers on core {_cores(budget.server_cores)}, generator on core {_cores(budget.generator_cores)}"
     console.print(Text.assemble(("cores      ", "dim"), cores))
     own = "each server setup with the number of connections that saturates it"
@@ -72,7 +87,9 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2))
     for arm in question.arms:
         settings = " ".join(f"{name}={value}" for name, value in arm.settings.items())
-        table.add_row(Text(arm.name), Text(versions.get(arm.name, ""), "dim"), Text(settings, "dim"))
+        table.add_row(
+            Text(arm.name), Text(versions.get(arm.name, ""), "dim"), Text(settings, "dim")
+        )
     console.print(Padding(table, (0, 0, 0, 11), expand=False))
 
 

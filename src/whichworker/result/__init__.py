@@ -28,7 +28,16 @@ from whichworker.result.race import (
     Window,
 )
 from whichworker.result.run import SCHEMA, Estimate, Run, Validity
-from whichworker.result.second_stage import AtRate, Attribution, Capacity, CurvePoint, Gate, Hot, Profile, Scaling
+from whichworker.result.second_stage import (
+    AtRate,
+    Attribution,
+    Capacity,
+    CurvePoint,
+    Gate,
+    Hot,
+    Profile,
+    Scaling,
+)
 from whichworker.result.study import AskedStudy, Card, Cell, StudyResult, StudyRow
 
 __all__ = [
@@ -81,7 +90,12 @@ __all__ = [
 
 AnyResult = Result | LoadResult | StudyResult | ExplainResult
 
-KINDS: dict[str, type[AnyResult]] = {"race": Result, "load": LoadResult, "study": StudyResult, "explain": ExplainResult}
+KINDS: dict[str, type[AnyResult]] = {
+    "race": Result,
+    "load": LoadResult,
+    "study": StudyResult,
+    "explain": ExplainResult,
+}
 
 
 class _Kind(Struct):
@@ -100,6 +114,12 @@ def decode(text: bytes) -> AnyResult:
 
 def schema() -> dict[str, Any]:
     """The published JSON schema of a result of any kind."""
-    kinds, components = msgspec.json.schema_components(KINDS.values(), ref_template="#/$defs/{name}")
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA, "title": "whichworker result"}
+    kinds, components = msgspec.json.schema_components(
+        KINDS.values(), ref_template="#/$defs/{name}"
+    )
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA,
+        "title": "whichworker result",
+    }
     return {**head, "oneOf": list(kinds), "$defs": components}

@@ -24,7 +24,12 @@ class Audit(Struct, frozen=True, kw_only=True):
     title: str
     state: Literal["passed", "failed", "not applicable"]
     evidence: str = ""
-    gain: Annotated[Estimate | None, Meta(description="the factor by which throughput would grow; null where it was not measured")] = None
+    gain: Annotated[
+        Estimate | None,
+        Meta(
+            description="the factor by which throughput would grow; null where it was not measured"
+        ),
+    ] = None
     diff: str = ""
 
 
@@ -35,7 +40,10 @@ class Cost(Struct, frozen=True, kw_only=True):
     memory_bytes: Annotated[int | None, Meta(description="of all its processes, PSS, under load")]
     memory_per_worker_bytes: int | None = None
     most_workers: Annotated[
-        int | None, Meta(description="the largest number of workers that the memory of the budget, or of the machine, holds")
+        int | None,
+        Meta(
+            description="the largest number of workers that the memory of the budget, or of the machine, holds"
+        ),
     ] = None
     memory_limit_bytes: int | None = None
 

@@ -40,7 +40,9 @@ class Situation(Struct, frozen=True, kw_only=True):
     p95: float | None = None
     p99: float | None = None
     calls: int = 0
-    call_seconds: Annotated[float | None, Meta(description="the mean, as measured inside the view")] = None
+    call_seconds: Annotated[
+        float | None, Meta(description="the mean, as measured inside the view")
+    ] = None
     failures: tuple[Failure, ...] = ()
 
     def at(self, percentile: Percentile) -> float | None:
@@ -59,11 +61,19 @@ class Blocking(Struct, frozen=True, kw_only=True):
     @property
     def telling(self) -> Percentile:
         """The highest percentile that every situation without failures can support."""
-        return "p99" if all(situation.p99 is not None for situation in self.situations if not situation.failures) else "p95"
+        return (
+            "p99"
+            if all(
+                situation.p99 is not None for situation in self.situations if not situation.failures
+            )
+            else "p95"
+        )
 
     def situation(self, name: SituationName, view: View | None = None) -> Situation | None:
         """A situation by its name and the kind of view the calls are made in; None where it was not measured."""
-        return next((each for each in self.situations if (each.name, each.view) == (name, view)), None)
+        return next(
+            (each for each in self.situations if (each.name, each.view) == (name, view)), None
+        )
 
 
 class InsideRequest(Struct, frozen=True, kw_only=True):

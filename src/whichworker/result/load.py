@@ -34,15 +34,29 @@ class AskedLoad(Struct, frozen=True, kw_only=True):
 
     url: str
     address: str
-    sessions: Annotated[tuple[str, ...], Meta(description="their names; then rate and requests are of iterations")] = ()
-    requests: Annotated[int | None, Meta(description="at most so many in the whole run; null where only the time was bounded")]
-    time_seconds: Annotated[float, Meta(description="of the window; a bound where requests are given")]
+    sessions: Annotated[
+        tuple[str, ...], Meta(description="their names; then rate and requests are of iterations")
+    ] = ()
+    requests: Annotated[
+        int | None,
+        Meta(description="at most so many in the whole run; null where only the time was bounded"),
+    ]
+    time_seconds: Annotated[
+        float, Meta(description="of the window; a bound where requests are given")
+    ]
     connections: int
-    rate_per_second: Annotated[float | None, Meta(description="of an open loop with one rate; null in closed loop and with stages")]
-    arrivals: Annotated[Literal["constant", "poisson"] | None, Meta(description="null in closed loop")]
+    rate_per_second: Annotated[
+        float | None,
+        Meta(description="of an open loop with one rate; null in closed loop and with stages"),
+    ]
+    arrivals: Annotated[
+        Literal["constant", "poisson"] | None, Meta(description="null in closed loop")
+    ]
     stages: tuple[Stage, ...] = ()
     backlog: Annotated[int | None, Meta(description="null in closed loop")] = None
-    spin: Annotated[bool | None, Meta(description="null where the engine chooses, and in closed loop")] = None
+    spin: Annotated[
+        bool | None, Meta(description="null where the engine chooses, and in closed loop")
+    ] = None
     threads: int
     generator_cores: tuple[int, ...]
     engine: str
@@ -69,23 +83,52 @@ class LoadResult(Struct, frozen=True, kw_only=True):
     seconds: Annotated[float, Meta(description="of the window, as it came out")]
     requests: Annotated[int, Meta(description="right answers in the window")]
     attempts: Annotated[int, Meta(description="requests sent in the window")]
-    errors: Annotated[dict[str, int], Meta(description="failures of the whole run, by kind")] = field(default_factory=dict)
+    errors: Annotated[dict[str, int], Meta(description="failures of the whole run, by kind")] = (
+        field(default_factory=dict)
+    )
     failures: tuple[Failure, ...] = ()
     statuses: dict[str, int] = field(default_factory=dict)
     rate_per_second: Annotated[float, Meta(description="right answers per second of the window")]
-    intended_rate_per_second: Annotated[float | None, Meta(description="of iterations where there are sessions; null in closed loop")]
-    response_seconds: Annotated[Distribution | None, Meta(description="from the intended time to the last byte; null in closed loop")]
-    service_seconds: Annotated[Distribution | None, Meta(description="from the send to the last byte; at saturation in closed loop")]
-    send_lag_seconds: Annotated[Distribution | None, Meta(description="the generator's own delay; null in closed loop")]
-    receive_delay_seconds: Annotated[Distribution | None, Meta(description="in the generator's receive queue; null unless asked for")]
+    intended_rate_per_second: Annotated[
+        float | None,
+        Meta(description="of iterations where there are sessions; null in closed loop"),
+    ]
+    response_seconds: Annotated[
+        Distribution | None,
+        Meta(description="from the intended time to the last byte; null in closed loop"),
+    ]
+    service_seconds: Annotated[
+        Distribution | None,
+        Meta(description="from the send to the last byte; at saturation in closed loop"),
+    ]
+    send_lag_seconds: Annotated[
+        Distribution | None, Meta(description="the generator's own delay; null in closed loop")
+    ]
+    receive_delay_seconds: Annotated[
+        Distribution | None,
+        Meta(description="in the generator's receive queue; null unless asked for"),
+    ]
     phases: dict[str, Distribution | None] = field(default_factory=dict)
-    response_intervals: Annotated[Intervals | None, Meta(description="95 % intervals of the percentiles; null in closed loop")] = None
-    service_intervals: Annotated[Intervals | None, Meta(description="95 % intervals of the percentiles; null in open loop")] = None
-    iterations: Annotated[int | None, Meta(description="of sessions, complete and right; null without sessions")] = None
+    response_intervals: Annotated[
+        Intervals | None, Meta(description="95 % intervals of the percentiles; null in closed loop")
+    ] = None
+    service_intervals: Annotated[
+        Intervals | None, Meta(description="95 % intervals of the percentiles; null in open loop")
+    ] = None
+    iterations: Annotated[
+        int | None, Meta(description="of sessions, complete and right; null without sessions")
+    ] = None
     iteration_seconds: Distribution | None = None
     checks: tuple[CheckCount, ...] = ()
-    per_request: Annotated[dict[str, int], Meta(description="right answers by the title of the request")] = field(default_factory=dict)
-    scheduled: Annotated[int | None, Meta(description="requests, or iterations of sessions, due in the window; null in closed loop")] = None
+    per_request: Annotated[
+        dict[str, int], Meta(description="right answers by the title of the request")
+    ] = field(default_factory=dict)
+    scheduled: Annotated[
+        int | None,
+        Meta(
+            description="requests, or iterations of sessions, due in the window; null in closed loop"
+        ),
+    ] = None
     dropped: Annotated[int, Meta(description="due when the backlog was full, in the whole run")] = 0
     most_backlog: int = 0
     mean_in_flight: float
@@ -94,10 +137,23 @@ class LoadResult(Struct, frozen=True, kw_only=True):
     bytes_received: int
     bytes_sent: int
     cpu_seconds: Annotated[float, Meta(description="of the generator in the window")]
-    run_delay_seconds: Annotated[float, Meta(description="in which the generator was ready but did not run, in the window")]
-    cpu_seconds_per_request: Annotated[
-        float | None, Meta(description="of the whole generator process over the whole run, counting included, per right answer")
+    run_delay_seconds: Annotated[
+        float, Meta(description="in which the generator was ready but did not run, in the window")
     ]
-    memory_bytes: Annotated[int | None, Meta(description="the generator's peak resident set; null where it was not read")]
-    per_second: Annotated[tuple[float, ...], Meta(description="right answers per second, for each second of the window")] = ()
-    histograms: Annotated[dict[str, str], Meta(description="nanoseconds as HdrHistogram V2, base64")] = field(default_factory=dict)
+    cpu_seconds_per_request: Annotated[
+        float | None,
+        Meta(
+            description="of the whole generator process over the whole run, counting included, per right answer"
+        ),
+    ]
+    memory_bytes: Annotated[
+        int | None,
+        Meta(description="the generator's peak resident set; null where it was not read"),
+    ]
+    per_second: Annotated[
+        tuple[float, ...],
+        Meta(description="right answers per second, for each second of the window"),
+    ] = ()
+    histograms: Annotated[
+        dict[str, str], Meta(description="nanoseconds as HdrHistogram V2, base64")
+    ] = field(default_factory=dict)

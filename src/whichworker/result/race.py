@@ -9,7 +9,15 @@ from msgspec import Meta, Struct, field
 from whichworker.model import Failure, Finding, Machine, Settings
 from whichworker.result.advice import AdvisedArm, Found, Searched
 from whichworker.result.run import SCHEMA, Estimate, Run, Validity
-from whichworker.result.second_stage import AtRate, Attribution, Capacity, CurvePoint, Gate, Profile, Scaling
+from whichworker.result.second_stage import (
+    AtRate,
+    Attribution,
+    Capacity,
+    CurvePoint,
+    Gate,
+    Profile,
+    Scaling,
+)
 
 ArmState = Literal["ranked", "dropped", "failed", "refused", "invalid"]
 
@@ -24,21 +32,38 @@ class SaturationLatency(Struct, frozen=True, kw_only=True):
 class ArmProbes(Struct, frozen=True, kw_only=True):
     """What was read of an arm's process tree and of the machine beside it: medians over its windows, null where it could not be known."""
 
-    cpu_cores: Annotated[float | None, Meta(description="CPU seconds of the server per second")] = None
-    system_share: Annotated[float | None, Meta(description="of that, the part spent in the kernel")] = None
-    run_delay_cores: Annotated[float | None, Meta(description="threads ready to run without a core, on average")] = None
+    cpu_cores: Annotated[float | None, Meta(description="CPU seconds of the server per second")] = (
+        None
+    )
+    system_share: Annotated[
+        float | None, Meta(description="of that, the part spent in the kernel")
+    ] = None
+    run_delay_cores: Annotated[
+        float | None, Meta(description="threads ready to run without a core, on average")
+    ] = None
     voluntary_switches_per_request: float | None = None
     involuntary_switches_per_request: float | None = None
     processes: float | None = None
     threads: float | None = None
-    uss_bytes: Annotated[float | None, Meta(description="sum of what is private to one process; memory_bytes is the sum of PSS")] = None
+    uss_bytes: Annotated[
+        float | None,
+        Meta(description="sum of what is private to one process; memory_bytes is the sum of PSS"),
+    ] = None
     open_files: float | None = None
     listen_overflows: float | None = None
     retransmits: float | None = None
-    steal_share: Annotated[float | None, Meta(description="of the cores in use, taken by the hypervisor")] = None
-    foreign_share: Annotated[float | None, Meta(description="of the cores in use, used by others, steal included")] = None
-    generator_cores: Annotated[float | None, Meta(description="CPU seconds of the generator per second")] = None
-    generator_lag_share: Annotated[float | None, Meta(description="of the window, the generator waited for its core")] = None
+    steal_share: Annotated[
+        float | None, Meta(description="of the cores in use, taken by the hypervisor")
+    ] = None
+    foreign_share: Annotated[
+        float | None, Meta(description="of the cores in use, used by others, steal included")
+    ] = None
+    generator_cores: Annotated[
+        float | None, Meta(description="CPU seconds of the generator per second")
+    ] = None
+    generator_lag_share: Annotated[
+        float | None, Meta(description="of the window, the generator waited for its core")
+    ] = None
 
 
 class Ratio(Struct, frozen=True, kw_only=True):
@@ -47,7 +72,12 @@ class Ratio(Struct, frozen=True, kw_only=True):
     value: float
     low: float | None
     high: float | None
-    interval: Annotated[str, Meta(description="what low and high are: e-BY adjusted for all that are shown, or a plain 95 % interval")]
+    interval: Annotated[
+        str,
+        Meta(
+            description="what low and high are: e-BY adjusted for all that are shown, or a plain 95 % interval"
+        ),
+    ]
 
 
 class ArmResult(Struct, frozen=True, kw_only=True):
@@ -57,7 +87,9 @@ class ArmResult(Struct, frozen=True, kw_only=True):
     server: str
     kind: Annotated[str, Meta(description="worker class")] = field(name="class")
     version: str | None
-    versions: Annotated[dict[str, str], Meta(description="of the server's packages and of the framework")] = field(default_factory=dict)
+    versions: Annotated[
+        dict[str, str], Meta(description="of the server's packages and of the framework")
+    ] = field(default_factory=dict)
     python: str | None
     interface: str
     settings: Settings
@@ -69,14 +101,23 @@ class ArmResult(Struct, frozen=True, kw_only=True):
     memory_bytes: int | None = None
     cold_start_seconds: float | None = None
     latency_at_saturation_seconds: SaturationLatency | None = None
-    connections: Annotated[int | None, Meta(description="the number that this arm was loaded with, its own unless it was forced")] = None
-    windows: Annotated[int, Meta(description="measurements that count: slices, in runs that are older windows")] = 0
+    connections: Annotated[
+        int | None,
+        Meta(description="the number that this arm was loaded with, its own unless it was forced"),
+    ] = None
+    windows: Annotated[
+        int, Meta(description="measurements that count: slices, in runs that are older windows")
+    ] = 0
     launches: int = 0
     repeats: int = 0
     failures: tuple[Failure, ...] = ()
-    dropped: Annotated[bool, Meta(description="left the race early: not the best by more than delta")] = False
+    dropped: Annotated[
+        bool, Meta(description="left the race early: not the best by more than delta")
+    ] = False
     against_leader: Annotated[Ratio | None, Meta(description="null for the leader itself")] = None
-    idle_share: Annotated[float | None, Meta(description="of a core, used while nobody asked anything")] = None
+    idle_share: Annotated[
+        float | None, Meta(description="of a core, used while nobody asked anything")
+    ] = None
     command: tuple[str, ...] = ()
     probes: ArmProbes | None = None
     capacity_per_second: Capacity | None = None
@@ -84,7 +125,9 @@ class ArmResult(Struct, frozen=True, kw_only=True):
     at_rate: AtRate | None = None
     attribution: Attribution | None = None
     gates: tuple[Gate, ...] = ()
-    warm_up_seconds: Annotated[float | None, Meta(description="until the rate was steady after a start, by MSER-5")] = None
+    warm_up_seconds: Annotated[
+        float | None, Meta(description="until the rate was steady after a start, by MSER-5")
+    ] = None
     profile: Profile | None = None
     scaling: Scaling | None = None
 
@@ -112,7 +155,10 @@ class RaceVerdict(Struct, frozen=True, kw_only=True):
     leader: str | None = None
     tied_with: tuple[str, ...] = ()
     undecided_against: tuple[str, ...] = ()
-    not_better: Annotated[tuple[str, ...], Meta(description="left early: not faster than the leader by more than delta")] = ()
+    not_better: Annotated[
+        tuple[str, ...],
+        Meta(description="left early: not faster than the leader by more than delta"),
+    ] = ()
     seconds_to_decide: float | None = None
 
 
@@ -129,11 +175,24 @@ class AskedQuestion(Struct, frozen=True, kw_only=True):
     connections: int | None
     server_cores: tuple[int, ...]
     generator_cores: tuple[int, ...]
-    database: Annotated[Literal["sqlite", "postgres"] | None, Meta(description="of a built-in app; null for one of one's own")] = None
-    cache: Annotated[Literal["memory", "redis"] | None, Meta(description="of a built-in app; null for one of one's own")] = None
-    services: Annotated[dict[str, str], Meta(description="what ran beside the servers, by name")] = field(default_factory=dict)
-    slo: Annotated[str | None, Meta(description="the objective of the capacities; null where no second stage was run")] = None
-    slo_derived: Annotated[str, Meta(description="from what, where nobody asked for an objective")] = ""
+    database: Annotated[
+        Literal["sqlite", "postgres"] | None,
+        Meta(description="of a built-in app; null for one of one's own"),
+    ] = None
+    cache: Annotated[
+        Literal["memory", "redis"] | None,
+        Meta(description="of a built-in app; null for one of one's own"),
+    ] = None
+    services: Annotated[
+        dict[str, str], Meta(description="what ran beside the servers, by name")
+    ] = field(default_factory=dict)
+    slo: Annotated[
+        str | None,
+        Meta(description="the objective of the capacities; null where no second stage was run"),
+    ] = None
+    slo_derived: Annotated[
+        str, Meta(description="from what, where nobody asked for an objective")
+    ] = ""
     rate_per_second: Annotated[float | None, Meta(description="the user's own rate")] = None
 
 
@@ -168,18 +227,25 @@ class Result(Struct, frozen=True, kw_only=True):
     verdict: RaceVerdict | None = None
     findings: tuple[Finding, ...] = ()
     arms: tuple[ArmResult, ...] = ()
-    leader: Annotated[str | None, Meta(description="the fastest arm seen among those not dropped; a place, not a claim")] = None
+    leader: Annotated[
+        str | None,
+        Meta(description="the fastest arm seen among those not dropped; a place, not a claim"),
+    ] = None
     claims: tuple[Claim, ...] = ()
     ties: tuple[tuple[str, str], ...] = ()
     undetermined: tuple[tuple[str, str], ...] = ()
     blocks: Annotated[int, Meta(description="rounds; in runs that are older blocks of windows")] = 0
-    blocks_to_decide: Annotated[int | None, Meta(description="rounds; see verdict.seconds_to_decide")] = None
+    blocks_to_decide: Annotated[
+        int | None, Meta(description="rounds; see verdict.seconds_to_decide")
+    ] = None
     twin: Twin | None = None
     advice: AdvisedArm | None = None
     windows: tuple[Window, ...] = ()
-    app: Annotated[dict[str, Found], Meta(description="what was discovered of the app, by name, each with its origin")] = field(
-        default_factory=dict
-    )
+    app: Annotated[
+        dict[str, Found],
+        Meta(description="what was discovered of the app, by name, each with its origin"),
+    ] = field(default_factory=dict)
     settings_searched: Annotated[
-        tuple[Searched, ...], Meta(description="the first step of a search over settings: every server at sensible ones")
+        tuple[Searched, ...],
+        Meta(description="the first step of a search over settings: every server at sensible ones"),
     ] = ()

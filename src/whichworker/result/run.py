@@ -32,4 +32,6 @@ class Run(Struct, frozen=True, kw_only=True):
     command: str
     version: str
     seconds: float
-    finished: Annotated[bool, Meta(description="false where the run was interrupted and can be resumed")]
+    finished: Annotated[
+        bool, Meta(description="false where the run was interrupted and can be resumed")
+    ]

@@ -13,15 +13,26 @@ class Capacity(Struct, frozen=True, kw_only=True):
     value: float
     low: float
     high: float
-    certified: Annotated[float | None, Meta(description="passed the always-valid confirmation on launches of its own; null where none did")]
+    certified: Annotated[
+        float | None,
+        Meta(
+            description="passed the always-valid confirmation on launches of its own; null where none did"
+        ),
+    ]
     slo: str
     binding: Annotated[str, Meta(description="the clause that is missed first")] = ""
-    seconds: Annotated[float, Meta(description="of arrivals, search and confirmation together")] = 0.0
+    seconds: Annotated[float, Meta(description="of arrivals, search and confirmation together")] = (
+        0.0
+    )
     recovery_seconds: Annotated[
         float | None,
-        Meta(description="the objective was missed so long after a second at twice the capacity; null: longer, or not measured"),
+        Meta(
+            description="the objective was missed so long after a second at twice the capacity; null: longer, or not measured"
+        ),
     ] = None
-    recovery_watched_seconds: Annotated[float | None, Meta(description="how long was watched for that; null: not measured")] = None
+    recovery_watched_seconds: Annotated[
+        float | None, Meta(description="how long was watched for that; null: not measured")
+    ] = None
 
 
 class CurvePoint(Struct, frozen=True, kw_only=True):
@@ -31,8 +42,12 @@ class CurvePoint(Struct, frozen=True, kw_only=True):
     p50: float | None
     p90: float | None
     p99: float | None
-    goodput_per_second: Annotated[float, Meta(description="right answers within the objective's time")]
-    intervals: Annotated[dict[str, tuple[float, float]], Meta(description="95 %, by percentile")] = field(default_factory=dict)
+    goodput_per_second: Annotated[
+        float, Meta(description="right answers within the objective's time")
+    ]
+    intervals: Annotated[
+        dict[str, tuple[float, float]], Meta(description="95 %, by percentile")
+    ] = field(default_factory=dict)
 
 
 class AtRate(Struct, frozen=True, kw_only=True):
@@ -65,7 +80,9 @@ class Scaling(Struct, frozen=True, kw_only=True):
     one_per_second: float
     contention: Annotated[float, Meta(description="σ: the part that queues for something")]
     crosstalk: Annotated[float, Meta(description="κ: what keeping each other up to date costs")]
-    peak_connections: Annotated[float | None, Meta(description="null: throughput flattens out and never falls")]
+    peak_connections: Annotated[
+        float | None, Meta(description="null: throughput flattens out and never falls")
+    ]
 
 
 class Hot(Struct, frozen=True, kw_only=True):
@@ -81,8 +98,14 @@ class Profile(Struct, frozen=True, kw_only=True):
     samples: int
     functions: tuple[Hot, ...]
     lock_share: Annotated[
-        float | None, Meta(description="of the samples with a thread at work, those in which it held the interpreter lock")
+        float | None,
+        Meta(
+            description="of the samples with a thread at work, those in which it held the interpreter lock"
+        ),
     ]
     loop_lag_seconds: Annotated[
-        dict[str, float] | None, Meta(description="how late a timer of the event loop was, p50 and p99; null without asyncio's")
+        dict[str, float] | None,
+        Meta(
+            description="how late a timer of the event loop was, p50 and p99; null without asyncio's"
+        ),
     ] = None

@@ -10,7 +10,15 @@ from whichworker.model import Finding, Machine
 from whichworker.result.run import SCHEMA, Run, Validity
 
 CellState = Literal["measured", "ceiling", "failed", "absent"]
-Note = Literal["", "not applicable", "not installable", "wrong answers", "at its ceiling", "dead project", "not reached"]
+Note = Literal[
+    "",
+    "not applicable",
+    "not installable",
+    "wrong answers",
+    "at its ceiling",
+    "dead project",
+    "not reached",
+]
 
 
 class Cell(Struct, frozen=True, kw_only=True):
@@ -26,14 +34,21 @@ class Cell(Struct, frozen=True, kw_only=True):
     value: float | None = None
     low: float | None = None
     high: float | None = None
-    ceiling: Annotated[float | None, Meta(description="no closed loop of these users can be faster: users ÷ service time (Little)")] = None
+    ceiling: Annotated[
+        float | None,
+        Meta(
+            description="no closed loop of these users can be faster: users ÷ service time (Little)"
+        ),
+    ] = None
     state: CellState = "measured"
     note: Note = ""
     evidence: str = ""
     launches: int = 0
     interval: Annotated[
         Literal["launches", "side by side"],
-        Meta(description="side by side: it tells the cells of a row apart; the level that all of them share is not in it"),
+        Meta(
+            description="side by side: it tells the cells of a row apart; the level that all of them share is not in it"
+        ),
     ] = "launches"
 
 

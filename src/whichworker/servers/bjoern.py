@@ -34,13 +34,25 @@ class Bjoern(Adapter):
 
     def command(self, app: App, address: Address, settings: Settings) -> Command:
         """A script of our own; to deploy it is a file of the project."""
-        options = ("--host", address.host, "--port", str(address.port), "--workers", str(settings["workers"]), self.target(app))
-        return Command(argv=("python", str(SCRIPT), *options), deploy=("python", SCRIPT.name, *options))
+        options = (
+            "--host",
+            address.host,
+            "--port",
+            str(address.port),
+            "--workers",
+            str(settings["workers"]),
+            self.target(app),
+        )
+        return Command(
+            argv=("python", str(SCRIPT), *options), deploy=("python", SCRIPT.name, *options)
+        )
 
     def config_file(self, app: App, address: Address, settings: Settings) -> ConfigFile:
         """The script."""
         command = self.command(app, address, settings).deploy
-        return ConfigFile(name=SCRIPT.name, text=SCRIPT.read_text(encoding="utf-8"), command=command)
+        return ConfigFile(
+            name=SCRIPT.name, text=SCRIPT.read_text(encoding="utf-8"), command=command
+        )
 
     def in_flight_limit(self, settings: Settings) -> int:
         """One for each process."""

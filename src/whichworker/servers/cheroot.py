@@ -29,7 +29,14 @@ class Cheroot(Adapter):
 
     def command(self, app: App, address: Address, settings: Settings) -> Command:
         """`cheroot --bind …`; it has no access log."""
-        options = ("--bind", str(address), "--threads", str(settings["threads"]), "--request-queue-size", BACKLOG)
+        options = (
+            "--bind",
+            str(address),
+            "--threads",
+            str(settings["threads"]),
+            "--request-queue-size",
+            BACKLOG,
+        )
         return Command(argv=("cheroot", *options, self.target(app)))
 
     def in_flight_limit(self, settings: Settings) -> int:

@@ -19,14 +19,19 @@ def flags(options: Options, names: Mapping[str, str] | None = None) -> list[str]
     """
     found: list[str] = []
     for name, value in options.items():
-        flag = (names or {}).get(name, ("--no-" if value is False else "--") + name.replace("_", "-"))
+        flag = (names or {}).get(
+            name, ("--no-" if value is False else "--") + name.replace("_", "-")
+        )
         found += [flag] if isinstance(value, bool) else [flag, str(value)]
     return found
 
 
 def assignments(options: Options) -> str:
     """The options as Python assigns them."""
-    return "".join(f'{name} = "{value}"\n' if isinstance(value, str) else f"{name} = {value!r}\n" for name, value in options.items())
+    return "".join(
+        f'{name} = "{value}"\n' if isinstance(value, str) else f"{name} = {value!r}\n"
+        for name, value in options.items()
+    )
 
 
 def toml(options: Options) -> str:
@@ -37,16 +42,25 @@ def toml(options: Options) -> str:
 def ini(section: str, options: Options) -> str:
     """The options as one section of an INI file."""
     return f"[{section}]\n" + "".join(
-        f"{name} = {str(value).lower() if isinstance(value, bool) else value}\n" for name, value in options.items()
+        f"{name} = {str(value).lower() if isinstance(value, bool) else value}\n"
+        for name, value in options.items()
     )
 
 
 def start_script(name: str, command: Command) -> ConfigFile:
     """A shell script that starts the server as a person would, one option a line."""
-    lines = ["#!/bin/sh", *(f"export {variable}={shlex.quote(value)}" for variable, value in command.environment.items())]
+    lines = [
+        "#!/bin/sh",
+        *(
+            f"export {variable}={shlex.quote(value)}"
+            for variable, value in command.environment.items()
+        ),
+    ]
     text = "exec"
     for word in command.deploy or command.argv:
-        text += (" \\\n    " if word.startswith("-") and text != "exec" else " ") + shlex.quote(word)
+        text += (" \\\n    " if word.startswith("-") and text != "exec" else " ") + shlex.quote(
+            word
+        )
     return ConfigFile(name=name, text="\n".join([*lines, text]) + "\n", command=("sh", name))
 
 

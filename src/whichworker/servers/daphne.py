@@ -36,5 +36,16 @@ class Daphne(Adapter):
 
     def command(self, app: App, address: Address, settings: Settings) -> Command:
         """`daphne -b … -p …`; access log to nowhere, warnings only."""
-        argv = ("daphne", "-b", address.host, "-p", str(address.port), "--access-log", "/dev/null", "-v", "0", self.target(app))
+        argv = (
+            "daphne",
+            "-b",
+            address.host,
+            "-p",
+            str(address.port),
+            "--access-log",
+            "/dev/null",
+            "-v",
+            "0",
+            self.target(app),
+        )
         return Command(argv=argv)

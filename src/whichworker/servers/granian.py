@@ -10,8 +10,15 @@ from whichworker.servers.configs import Options, flags
 from whichworker.servers.known import CHUNKED_EMPTY
 from whichworker.servers.protocol import LOG_LEVEL, THREADS, THREADS_EACH, WORKERS, Adapter, whole
 
-RUNTIME_THREADS = Knob(name="runtime_threads", help="threads of each worker process that read and write, beside Python's one")
-BACKPRESSURE = Knob(name="backpressure", least=0, help="connections of each worker process that are served at once; 0: 1024 / workers")
+RUNTIME_THREADS = Knob(
+    name="runtime_threads",
+    help="threads of each worker process that read and write, beside Python's one",
+)
+BACKPRESSURE = Knob(
+    name="backpressure",
+    least=0,
+    help="connections of each worker process that are served at once; 0: 1024 / workers",
+)
 BACKLOG = 1024
 
 

@@ -9,10 +9,30 @@ from typing import ClassVar
 from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings
 from whichworker.model.arms import ConfigFile
 from whichworker.servers.configs import Options, assignments, flags
-from whichworker.servers.known import CHUNKED_EMPTY, GREENLETS_ASYNC, GREENLETS_DATABASE, SLOW_HEADERS, THREAD_PER_REQUEST
-from whichworker.servers.protocol import CONNECTIONS, CONNECTIONS_EACH, LOG_LEVEL, PRELOAD, THREADS, THREADS_EACH, WORKERS, Adapter, whole
+from whichworker.servers.known import (
+    CHUNKED_EMPTY,
+    GREENLETS_ASYNC,
+    GREENLETS_DATABASE,
+    SLOW_HEADERS,
+    THREAD_PER_REQUEST,
+)
+from whichworker.servers.protocol import (
+    CONNECTIONS,
+    CONNECTIONS_EACH,
+    LOG_LEVEL,
+    PRELOAD,
+    THREADS,
+    THREADS_EACH,
+    WORKERS,
+    Adapter,
+    whole,
+)
 
-FLAGS = {"loglevel": "--log-level", "control_socket_disable": "--no-control-socket", "preload_app": "--preload"}
+FLAGS = {
+    "loglevel": "--log-level",
+    "control_socket_disable": "--no-control-socket",
+    "preload_app": "--preload",
+}
 """Where a flag of the command line is called otherwise than the setting of gunicorn.conf.py."""
 
 FILE = "gunicorn.conf.py"
@@ -46,13 +66,21 @@ class Gunicorn(Adapter):
         """`gunicorn --worker-class …`, quiet, without its control socket."""
         options = self.options(address, settings)
         return Command(
-            argv=("gunicorn", "--config", str(UNCHOSEN_FILE), *flags(options, FLAGS), self.target(app)),
+            argv=(
+                "gunicorn",
+                "--config",
+                str(UNCHOSEN_FILE),
+                *flags(options, FLAGS),
+                self.target(app),
+            ),
             deploy=("gunicorn", *flags({**options, **UNCHOSEN}, FLAGS), self.target(app)),
         )
 
     def config_file(self, app: App, address: Address, settings: Settings) -> ConfigFile:
         """gunicorn.conf.py."""
-        text = assignments({"wsgi_app": self.target(app), **self.options(address, settings), **UNCHOSEN})
+        text = assignments(
+            {"wsgi_app": self.target(app), **self.options(address, settings), **UNCHOSEN}
+        )
         return ConfigFile(name=FILE, text=text, command=("gunicorn", "--config", FILE))
 
     def extra(self, settings: Settings) -> Options:

@@ -12,7 +12,9 @@ from whichworker.servers.known import THREAD_PER_REQUEST
 from whichworker.servers.protocol import WORKERS, Adapter, whole
 
 FILE = "h2corn.toml"
-LIMIT = Knob(name="limit", least=0, help="requests that each worker process works on at once; 0: no limit")
+LIMIT = Knob(
+    name="limit", least=0, help="requests that each worker process works on at once; 0: no limit"
+)
 
 
 class H2corn(Adapter):
@@ -39,12 +41,22 @@ class H2corn(Adapter):
 
     def command(self, app: App, address: Address, settings: Settings) -> Command:
         """`h2corn --bind …`, without access log."""
-        return Command(argv=("h2corn", "--bind", str(address), *flags(self.options(settings)), self.target(app)))
+        return Command(
+            argv=(
+                "h2corn",
+                "--bind",
+                str(address),
+                *flags(self.options(settings)),
+                self.target(app),
+            )
+        )
 
     def config_file(self, app: App, address: Address, settings: Settings) -> ConfigFile:
         """h2corn.toml, which is not told the app."""
         text = f'bind = ["{address}"]\n{toml(self.options(settings))}'
-        return ConfigFile(name=FILE, text=text, command=("h2corn", "--config", FILE, self.target(app)))
+        return ConfigFile(
+            name=FILE, text=text, command=("h2corn", "--config", FILE, self.target(app))
+        )
 
     def in_flight_limit(self, settings: Settings) -> int | None:
         """Workers × limit, where there is one."""

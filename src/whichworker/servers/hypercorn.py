@@ -22,10 +22,15 @@ POOL = 32
 """The most threads that the default executor of an asyncio loop has; fewer on machines of less than 28 cores."""
 
 TERM_WORKERS = Finding(
-    code="term-drops", severity="warning", text="TERM drops requests in flight where there are two workers or more", hint="--workers 1"
+    code="term-drops",
+    severity="warning",
+    text="TERM drops requests in flight where there are two workers or more",
+    hint="--workers 1",
 )
 HUP_RESTARTS = Finding(
-    code="hup-restarts", severity="info", text="HUP waits for all workers to end before it starts new ones: a gap, not a roll"
+    code="hup-restarts",
+    severity="info",
+    text="HUP waits for all workers to end before it starts new ones: a gap, not a roll",
 )
 
 
@@ -53,11 +58,17 @@ class Asyncio(Adapter):
 
     def command(self, app: App, address: Address, settings: Settings) -> Command:
         """`hypercorn --worker-class …`."""
-        return Command(argv=("hypercorn", *flags(self.options(address, settings), FLAGS), self.target(app)))
+        return Command(
+            argv=("hypercorn", *flags(self.options(address, settings), FLAGS), self.target(app))
+        )
 
     def config_file(self, app: App, address: Address, settings: Settings) -> ConfigFile:
         """hypercorn.toml, which cannot name the app."""
-        return ConfigFile(name=FILE, text=toml(self.options(address, settings)), command=("hypercorn", "--config", FILE, self.target(app)))
+        return ConfigFile(
+            name=FILE,
+            text=toml(self.options(address, settings)),
+            command=("hypercorn", "--config", FILE, self.target(app)),
+        )
 
 
 class Uvloop(Asyncio):
@@ -98,7 +109,9 @@ class Wsgi(Asyncio):
         TERM_WORKERS,
         HUP_RESTARTS,
         Finding(
-            code="body-limit", severity="info", text="bodies of more than 16 MiB are refused, and each is read whole before the app runs"
+            code="body-limit",
+            severity="info",
+            text="bodies of more than 16 MiB are refused, and each is read whole before the app runs",
         ),
     )
 

@@ -52,9 +52,13 @@ TERM_DROPS = Finding(
     text="TERM drops the requests in flight",
     hint="stop it with INT, which waits for them",
 )
-HUP_KILLS = Finding(code="hup-kills", severity="info", text="HUP ends it: there is no reload without a gap")
+HUP_KILLS = Finding(
+    code="hup-kills", severity="info", text="HUP ends it: there is no reload without a gap"
+)
 ONE_PROCESS = Finding(
-    code="one-process", severity="info", text="one process is all there is: more cores need more instances and a proxy in front"
+    code="one-process",
+    severity="info",
+    text="one process is all there is: more cores need more instances and a proxy in front",
 )
 STATIC_SLOW = Finding(
     code="static-files",

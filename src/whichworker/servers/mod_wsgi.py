@@ -21,8 +21,12 @@ class ModWsgi(Adapter):
     requirements: ClassVar[tuple[str, ...]] = ("mod_wsgi-standalone",)
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, THREADS)
     reload_signal: ClassVar[signal.Signals | None] = signal.SIGHUP
-    opt_in: ClassVar[str] = "its source package builds Apache as well, which takes minutes, and it does not run as root"
-    known: ClassVar[tuple[Finding, ...]] = (Finding(code="term-drops", severity="warning", text="TERM drops the requests in flight"),)
+    opt_in: ClassVar[str] = (
+        "its source package builds Apache as well, which takes minutes, and it does not run as root"
+    )
+    known: ClassVar[tuple[Finding, ...]] = (
+        Finding(code="term-drops", severity="warning", text="TERM drops the requests in flight"),
+    )
 
     def settings(self, cores: int) -> Settings:
         """One process a core."""
@@ -31,9 +35,30 @@ class ModWsgi(Adapter):
     def command(self, app: App, address: Address, settings: Settings) -> Command:
         """`mod_wsgi-express start-server …`, no access log."""
         module, _, attribute = self.target(app).partition(":")
-        express = ["mod_wsgi-express", "start-server", module, "--application-type", "module", "--callable-object", attribute]
-        express += ["--host", address.host, "--port", str(address.port), "--processes", str(settings["workers"])]
-        express += ["--threads", str(settings["threads"]), "--log-to-terminal", "--log-level", "warn"]
+        express = [
+            "mod_wsgi-express",
+            "start-server",
+            module,
+            "--application-type",
+            "module",
+            "--callable-object",
+            attribute,
+        ]
+        express += [
+            "--host",
+            address.host,
+            "--port",
+            str(address.port),
+            "--processes",
+            str(settings["workers"]),
+        ]
+        express += [
+            "--threads",
+            str(settings["threads"]),
+            "--log-to-terminal",
+            "--log-level",
+            "warn",
+        ]
         return Command(argv=("python", str(SCRIPT), *express), deploy=tuple(express))
 
     def in_flight_limit(self, settings: Settings) -> int:

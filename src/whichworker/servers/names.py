@@ -14,7 +14,10 @@ from whichworker.model import Arm, Knob, SettingValue
 from whichworker.servers import table
 from whichworker.servers.protocol import Server
 
-_NAME = re.compile(r"(?P<name>[a-z0-9-]+)(?:@(?P<version>[\w.!+]+))?(?:/(?P<python>[\w.]+))?(?:\[(?P<settings>[^\[\]]*)\])?", re.ASCII)
+_NAME = re.compile(
+    r"(?P<name>[a-z0-9-]+)(?:@(?P<version>[\w.!+]+))?(?:/(?P<python>[\w.]+))?(?:\[(?P<settings>[^\[\]]*)\])?",
+    re.ASCII,
+)
 
 
 class Wanted(Struct, frozen=True):
@@ -50,7 +53,11 @@ def chosen(text: str) -> list[str]:
         interface = name.removeprefix("all-")
         if name in GROUPS:
             servers = ((known, table.load(known)) for known in table.names())
-            found += [known for known, server in servers if server.interface == interface and not server.opt_in]
+            found += [
+                known
+                for known, server in servers
+                if server.interface == interface and not server.opt_in
+            ]
         else:
             found.append(name)
     return found
@@ -60,7 +67,10 @@ def parse(text: str) -> Wanted:
     """Take one arm name apart; raises UsageError with the candidates where it is unknown or ambiguous."""
     match = _NAME.fullmatch(text.strip())
     if not match:
-        raise UsageError(f"not an arm name: {text!r}", hint="names look like granian-wsgi@2.8.7/3.12[workers=2,threads=4]")
+        raise UsageError(
+            f"not an arm name: {text!r}",
+            hint="names look like granian-wsgi@2.8.7/3.12[workers=2,threads=4]",
+        )
     settings: dict[str, str] = {}
     for part in filter(str.strip, (match["settings"] or "").split(",")):
         key, _, value = (word.strip() for word in part.partition("="))
@@ -80,9 +90,14 @@ def resolve(name: str) -> str:
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
-        raise UsageError(f"{name!r} is not unique: {', '.join(candidates)}", hint="give the full name")
+        raise UsageError(
+            f"{name!r} is not unique: {', '.join(candidates)}", hint="give the full name"
+        )
     close = difflib.get_close_matches(name, known, n=1)
-    raise UsageError(f"no server is called {name!r}", hint=f"did you mean {close[0]}?" if close else "whichworker servers lists them all")
+    raise UsageError(
+        f"no server is called {name!r}",
+        hint=f"did you mean {close[0]}?" if close else "whichworker servers lists them all",
+    )
 
 
 def contender(wanted: Wanted, python: str, *, cores: int) -> Arm:
@@ -91,7 +106,9 @@ def contender(wanted: Wanted, python: str, *, cores: int) -> Arm:
     `python` is the label of the interpreter it runs on, named in the arm's name only where `wanted` names one.
     """
     server = table.load(wanted.server)
-    chosen = {name: setting(server, wanted.server, name, value) for name, value in wanted.settings.items()}
+    chosen = {
+        name: setting(server, wanted.server, name, value) for name, value in wanted.settings.items()
+    }
     return Arm(
         name=str(wanted),
         server=wanted.server,
@@ -108,7 +125,10 @@ def held(requirements: tuple[str, ...], wanted: Wanted) -> tuple[str, ...]:
     """What is to be installed, the first of it at the version that is wanted; raises UsageError where there is nothing to choose from."""
     if not requirements and wanted.version:
         raise UsageError(f"{wanted.server} has no version to choose: nothing is installed for it")
-    return tuple(pin(requirement, None if rank else wanted.version) for rank, requirement in enumerate(requirements))
+    return tuple(
+        pin(requirement, None if rank else wanted.version)
+        for rank, requirement in enumerate(requirements)
+    )
 
 
 def pin(requirement: str, version: str | None) -> str:
@@ -124,14 +144,20 @@ def setting(server: Server, arm: str, name: str, value: str) -> SettingValue:
     """Check one setting against the server's knobs; raises UsageError with what is allowed."""
     knobs: dict[str, Knob] = {knob.name: knob for knob in server.knobs}
     if name not in knobs:
-        raise UsageError(f"{arm} has no setting {name!r}", hint=f"it has {', '.join(knobs) or 'none at all'}")
+        raise UsageError(
+            f"{arm} has no setting {name!r}", hint=f"it has {', '.join(knobs) or 'none at all'}"
+        )
     knob = knobs[name]
     if knob.choices:
         if value not in knob.choices:
-            raise UsageError(f"{arm}: {name} cannot be {value!r}", hint=f"one of {', '.join(knob.choices)}")
+            raise UsageError(
+                f"{arm}: {name} cannot be {value!r}", hint=f"one of {', '.join(knob.choices)}"
+            )
         return value
     if not value.isascii() or not value.isdigit() or int(value) < knob.least:
-        raise UsageError(f"{arm}: {name} must be a whole number of at least {knob.least}, not {value!r}")
+        raise UsageError(
+            f"{arm}: {name} must be a whole number of at least {knob.least}, not {value!r}"
+        )
     return int(value)
 
 
@@ -142,5 +168,7 @@ def number_copies(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     for arm in arms:
         seen[arm.name] = seen.get(arm.name, 0) + 1
         copy = seen[arm.name]
-        numbered.append(arm if copy == 1 else msgspec.structs.replace(arm, name=f"{arm.name}#{copy}"))
+        numbered.append(
+            arm if copy == 1 else msgspec.structs.replace(arm, name=f"{arm.name}#{copy}")
+        )
     return tuple(numbered)

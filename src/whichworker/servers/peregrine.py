@@ -10,8 +10,18 @@ from whichworker.servers.configs import Options, flags
 from whichworker.servers.known import THREAD_PER_REQUEST
 from whichworker.servers.protocol import LOG_LEVEL, THREADS, THREADS_EACH, WORKERS, Adapter, whole
 
-YOUNG = Finding(code="young", severity="info", text="a young project with a few releases", hint="read its changelog before you deploy it")
-BODY_LIMIT = Finding(code="body-limit", severity="info", text="bodies of more than 16 MiB are refused", hint="--max-body")
+YOUNG = Finding(
+    code="young",
+    severity="info",
+    text="a young project with a few releases",
+    hint="read its changelog before you deploy it",
+)
+BODY_LIMIT = Finding(
+    code="body-limit",
+    severity="info",
+    text="bodies of more than 16 MiB are refused",
+    hint="--max-body",
+)
 
 
 class Peregrine(Adapter):

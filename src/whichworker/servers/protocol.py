@@ -13,10 +13,17 @@ LOG_LEVEL = "warning"
 
 WORKERS = Knob(name="workers", help="worker processes")
 THREADS = Knob(name="threads", help="threads of each worker process")
-PRELOAD = Knob(name="preload", help="load the app once, before the workers that then share its memory", choices=("no", "yes"), unset="no")
+PRELOAD = Knob(
+    name="preload",
+    help="load the app once, before the workers that then share its memory",
+    choices=("no", "yes"),
+    unset="no",
+)
 CONNECTIONS = Knob(name="connections", help="simultaneous connections of each worker process")
 
-THREADS_EACH = 4  # the same for every threaded server, so that a race compares servers and not habits
+THREADS_EACH = (
+    4  # the same for every threaded server, so that a race compares servers and not habits
+)
 CONNECTIONS_EACH = 1000  # gunicorn's own default, and the same for every server of greenlets
 
 

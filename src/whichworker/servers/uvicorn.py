@@ -9,7 +9,11 @@ from whichworker.servers.configs import Options, flags
 from whichworker.servers.known import CHUNKED_EMPTY, SLOW_HEADERS, THREAD_PER_REQUEST
 from whichworker.servers.protocol import LOG_LEVEL, WORKERS, Adapter, whole
 
-LIMIT = Knob(name="limit", least=0, help="connections of each worker process beyond which it answers 503; 0: no limit")
+LIMIT = Knob(
+    name="limit",
+    least=0,
+    help="connections of each worker process beyond which it answers 503; 0: no limit",
+)
 
 WSGI_THREADS = 10
 WSGI_DEPRECATED = Finding(
@@ -66,7 +70,13 @@ class Asyncio(Adapter):
 
     def command(self, app: App, address: Address, settings: Settings) -> Command:
         """`uvicorn --workers …`, without access log."""
-        return Command(argv=("uvicorn", *flags(options_of(address, settings, self.loop, self.parser)), self.target(app)))
+        return Command(
+            argv=(
+                "uvicorn",
+                *flags(options_of(address, settings, self.loop, self.parser)),
+                self.target(app),
+            )
+        )
 
     def in_flight_limit(self, settings: Settings) -> int | None:
         """Workers × limit, where there is one."""
@@ -108,7 +118,13 @@ class Wsgi(Asyncio):
     title = "uvicorn, its own WSGI mode"
     interface: ClassVar[Interface] = "wsgi"
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS,)
-    known: ClassVar[tuple[Finding, ...]] = (WSGI_DEPRECATED, COOKIES_BREAK, RELOAD, CHUNKED_EMPTY, SLOW_HEADERS)
+    known: ClassVar[tuple[Finding, ...]] = (
+        WSGI_DEPRECATED,
+        COOKIES_BREAK,
+        RELOAD,
+        CHUNKED_EMPTY,
+        SLOW_HEADERS,
+    )
 
     def settings(self, cores: int) -> Settings:
         """One process a core."""

@@ -9,14 +9,33 @@ from typing import ClassVar
 from whichworker.model import Address, App, Command, Finding, Knob, Settings
 from whichworker.model.arms import ConfigFile
 from whichworker.servers.configs import Options, flags, ini
-from whichworker.servers.known import CHUNKED_EMPTY, GREENLETS_ASYNC, GREENLETS_DATABASE, KEEP_ALIVE_STARVES, UNSIZED_WAITS
-from whichworker.servers.protocol import CONNECTIONS, CONNECTIONS_EACH, THREADS, THREADS_EACH, WORKERS, Adapter, whole
+from whichworker.servers.known import (
+    CHUNKED_EMPTY,
+    GREENLETS_ASYNC,
+    GREENLETS_DATABASE,
+    KEEP_ALIVE_STARVES,
+    UNSIZED_WAITS,
+)
+from whichworker.servers.protocol import (
+    CONNECTIONS,
+    CONNECTIONS_EACH,
+    THREADS,
+    THREADS_EACH,
+    WORKERS,
+    Adapter,
+    whole,
+)
 
 FILE = "uwsgi.ini"
 BACKLOG = 1024
 """Its own default of 100 overflows before a few hundred users have connected; it refuses to start with more than the kernel allows."""
 KERNEL_BACKLOG = Path("/proc/sys/net/core/somaxconn")
-WHEEL_HUP = Finding(code="hup-kills", severity="warning", text="HUP ends the service: the wheel cannot start itself again", hint="uwsgi")
+WHEEL_HUP = Finding(
+    code="hup-kills",
+    severity="warning",
+    text="HUP ends the service: the wheel cannot start itself again",
+    hint="uwsgi",
+)
 NO_KEEP_ALIVE = Finding(
     code="no-keep-alive",
     severity="warning",
@@ -77,7 +96,11 @@ class Uwsgi(Adapter):
 
     def config_file(self, app: App, address: Address, settings: Settings) -> ConfigFile:
         """uwsgi.ini."""
-        return ConfigFile(name=FILE, text=ini("uwsgi", self.options(app, address, settings)), command=("uwsgi", "--ini", FILE))
+        return ConfigFile(
+            name=FILE,
+            text=ini("uwsgi", self.options(app, address, settings)),
+            command=("uwsgi", "--ini", FILE),
+        )
 
     def in_flight_limit(self, settings: Settings) -> int:
         """Processes × threads."""
@@ -94,7 +117,12 @@ class Gevent(Uwsgi):
     title = "uWSGI, gevent"
     requirements: ClassVar[tuple[str, ...]] = ("uWSGI", "gevent")
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, CONNECTIONS)
-    known: ClassVar[tuple[Finding, ...]] = (NO_KEEP_ALIVE, GREENLETS_ASYNC, GREENLETS_DATABASE, CHUNKED_EMPTY)
+    known: ClassVar[tuple[Finding, ...]] = (
+        NO_KEEP_ALIVE,
+        GREENLETS_ASYNC,
+        GREENLETS_DATABASE,
+        CHUNKED_EMPTY,
+    )
     socket: ClassVar[str] = "http-socket"
 
     def settings(self, cores: int) -> Settings:
@@ -117,7 +145,12 @@ class Wheel(Uwsgi):
     title = "pyuwsgi (uWSGI as a wheel), processes and threads"
     requirements = ("pyuwsgi",)
     reload_signal: ClassVar[signal.Signals | None] = None
-    known: ClassVar[tuple[Finding, ...]] = (WHEEL_HUP, KEEP_ALIVE_STARVES, UNSIZED_WAITS, CHUNKED_EMPTY)
+    known: ClassVar[tuple[Finding, ...]] = (
+        WHEEL_HUP,
+        KEEP_ALIVE_STARVES,
+        UNSIZED_WAITS,
+        CHUNKED_EMPTY,
+    )
 
 
 class WheelGevent(Gevent):
@@ -127,4 +160,10 @@ class WheelGevent(Gevent):
     title = "pyuwsgi (uWSGI as a wheel), gevent"
     requirements = ("pyuwsgi", "gevent")
     reload_signal: ClassVar[signal.Signals | None] = None
-    known: ClassVar[tuple[Finding, ...]] = (WHEEL_HUP, NO_KEEP_ALIVE, GREENLETS_ASYNC, GREENLETS_DATABASE, CHUNKED_EMPTY)
+    known: ClassVar[tuple[Finding, ...]] = (
+        WHEEL_HUP,
+        NO_KEEP_ALIVE,
+        GREENLETS_ASYNC,
+        GREENLETS_DATABASE,
+        CHUNKED_EMPTY,
+    )

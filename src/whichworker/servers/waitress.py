@@ -44,7 +44,13 @@ class Waitress(Adapter):
 
     def command(self, app: App, address: Address, settings: Settings) -> Command:
         """`waitress-serve --listen …`, without the queue's log."""
-        options = ("--listen", str(address), "--threads", str(settings["threads"]), self.target(app))
+        options = (
+            "--listen",
+            str(address),
+            "--threads",
+            str(settings["threads"]),
+            self.target(app),
+        )
         return Command(argv=("python", "-c", RUN, *options), deploy=("waitress-serve", *options))
 
     def in_flight_limit(self, settings: Settings) -> int:

@@ -47,9 +47,17 @@ class Wrapped(Adapter):
         module, _, attribute = self.target(app).partition(":")
         name = attribute.rpartition(".")[2]
         outer, _, inner = attribute.partition(".")
-        found = f"from {module} import {outer}\n\n" if not inner else f"import {module}\n\n{name} = {module}.{attribute}\n"
+        found = (
+            f"from {module} import {outer}\n\n"
+            if not inner
+            else f"import {module}\n\n{name} = {module}.{attribute}\n"
+        )
         text = f'"""What {self.title} serves."""\n\n{self.imports()}{found}application = {self.expression(name, settings)}\n'
-        return ConfigFile(name=f"{self.deployed}.py", text=text, command=self.command(app, address, settings).deploy)
+        return ConfigFile(
+            name=f"{self.deployed}.py",
+            text=text,
+            command=self.command(app, address, settings).deploy,
+        )
 
     def imports(self) -> str:
         """The import lines of the module."""

@@ -31,7 +31,13 @@ def version_in(path: Path) -> tuple[int, ...]:
 def version_of(program: str, pattern: str) -> str:
     """What a program says to `--version`, as far as the group of `pattern` goes; empty where it says something else."""
     try:
-        run = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False)
+        run = subprocess.run(
+            [program, "--version"],
+            capture_output=True,
+            text=True,
+            timeout=VERSION_SECONDS,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     found = re.search(pattern, run.stdout)

@@ -35,15 +35,24 @@ def given(variable: str, environ: Mapping[str, str]) -> Given | None:
     parts, known = urlsplit(url), SCHEMES[variable]
     if parts.scheme not in known:
         hint = f"unset it for a private instance, or write {known[0]}://…"
-        raise UsageError(f"{variable} is of the kind {parts.scheme or 'nothing'!r}, not {' or '.join(known)}", hint=hint)
-    hosts = [parts.path] if parts.scheme == "unix" else hosts_of(url, environ if variable == "DATABASE_URL" else {})
+        raise UsageError(
+            f"{variable} is of the kind {parts.scheme or 'nothing'!r}, not {' or '.join(known)}",
+            hint=hint,
+        )
+    hosts = (
+        [parts.path]
+        if parts.scheme == "unix"
+        else hosts_of(url, environ if variable == "DATABASE_URL" else {})
+    )
     if far := [host for host in hosts if not is_local(host)]:
         hint = f"a race loads it as hard as it can: name one on this machine, or unset {variable} for a private instance"
         raise UsageError(f"{variable} names another machine: {far[0]}", hint=hint)
     host, port = hosts[0], port_of(url, variable)
     where = host if host.startswith("/") else f"{host or 'localhost'}:{port}"
     name = "" if parts.scheme == "unix" else parts.path
-    return Given(variable, url, f"{where}{name} ({variable})", port, socket_of(variable, host, port))
+    return Given(
+        variable, url, f"{where}{name} ({variable})", port, socket_of(variable, host, port)
+    )
 
 
 def hosts_of(url: str, environ: Mapping[str, str]) -> list[str]:
@@ -53,7 +62,11 @@ def hosts_of(url: str, environ: Mapping[str, str]) -> list[str]:
     if "service" in query or environ.get("PGSERVICE"):
         return ["a service of pg_service.conf"]
     inside = parts.netloc.rpartition("@")[2]
-    named = inside[1 : inside.index("]")] if inside.startswith("[") else unquote(inside.partition(":")[0])
+    named = (
+        inside[1 : inside.index("]")]
+        if inside.startswith("[")
+        else unquote(inside.partition(":")[0])
+    )
     found = [*query.get("host", []), *query.get("hostaddr", []), named]
     found = [host for host in found if host] or [environ.get("PGHOST", "")]
     return [*found, *filter(None, [environ.get("PGHOSTADDR", "")])]
@@ -62,9 +75,16 @@ def hosts_of(url: str, environ: Mapping[str, str]) -> list[str]:
 def port_of(url: str, variable: str) -> int:
     """The port of a URL or its query, or the usual one; raises UsageError where it is no number."""
     try:
-        return int(parse_qs(urlsplit(url).query).get("port", [0])[-1]) or urlsplit(url).port or PORTS[variable]
+        return (
+            int(parse_qs(urlsplit(url).query).get("port", [0])[-1])
+            or urlsplit(url).port
+            or PORTS[variable]
+        )
     except ValueError as error:
-        raise UsageError(f"{variable} has a port that is no number: {error}", hint="write a number behind the colon") from error
+        raise UsageError(
+            f"{variable} has a port that is no number: {error}",
+            hint="write a number behind the colon",
+        ) from error
 
 
 def is_local(host: str) -> bool:

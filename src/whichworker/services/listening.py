@@ -22,7 +22,9 @@ def _of_socket(path: str) -> int | None:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(ANSWER_SECONDS)
             client.connect(path)
-            pid, _, _ = PEER.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size))
+            pid, _, _ = PEER.unpack(
+                client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size)
+            )
     except OSError:
         return None
     return int(pid) or None
@@ -34,5 +36,9 @@ def _of_port(port: int) -> int | None:
         found = psutil.net_connections(kind="tcp")
     except (psutil.Error, OSError):
         return None
-    listening = (one for one in found if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port)
+    listening = (
+        one
+        for one in found
+        if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port
+    )
     return min((one.pid for one in listening if one.pid), default=None)

@@ -40,22 +40,30 @@ def owner(names: Iterable[str]) -> Owner | None:
         if found.pw_uid:
             return Owner(found.pw_uid, found.pw_gid)
     raise UsageError(
-        f"run by root, a service needs one of the users {', '.join(wanted)}", hint="useradd --system nobody, or do not run as root"
+        f"run by root, a service needs one of the users {', '.join(wanted)}",
+        hint="useradd --system nobody, or do not run as root",
     )
 
 
 def make_folder(whose: Owner | None) -> Path:
     """A new folder for that user alone, with a path short enough for a Unix socket; raises UsageError where there is no place for one."""
     for parent in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp")):
-        if len(os.fsencode(parent) + LONGEST_NAME.encode()) <= MOST_SOCKET_BYTES and _is_open(Path(parent), whose):
+        if len(os.fsencode(parent) + LONGEST_NAME.encode()) <= MOST_SOCKET_BYTES and _is_open(
+            Path(parent), whose
+        ):
             folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
             if whose is not None:
                 os.chown(folder, whose.user, whose.group)
             return folder
-    raise UsageError("no temporary folder has a path short enough for a Unix socket", hint="set TMPDIR to a short path, such as /tmp")
+    raise UsageError(
+        "no temporary folder has a path short enough for a Unix socket",
+        hint="set TMPDIR to a short path, such as /tmp",
+    )
 
 
 def _is_open(parent: Path, whose: Owner | None) -> bool:
     """Whether that user may pass through all folders down to this one, and we may write into it."""
-    passable = whose is None or all(folder.stat().st_mode & 0o001 for folder in (parent, *parent.parents))
+    passable = whose is None or all(
+        folder.stat().st_mode & 0o001 for folder in (parent, *parent.parents)
+    )
     return passable and os.access(parent, os.W_OK | os.X_OK)

@@ -21,7 +21,9 @@ PROTOCOL = 3 << 16
 SETTINGS = {
     "listen_addresses": "",  # no TCP
     "unix_socket_permissions": "0700",
-    "max_connections": str(MOST_CONNECTIONS),  # servers with a thread for each request keep as many connections
+    "max_connections": str(
+        MOST_CONNECTIONS
+    ),  # servers with a thread for each request keep as many connections
     "fsync": "off",  # the disk below a temporary folder says nothing about the one of a deployment
     "dynamic_shared_memory_type": "mmap",  # files of the folder, where other kinds would survive a kill
 }
@@ -42,12 +44,24 @@ class Postgres(Struct, frozen=True):
     @property
     def title(self) -> str:
         """With what differs from a default installation and matters to numbers."""
-        return f"PostgreSQL {self.version}, private, fsync off, at most {MOST_CONNECTIONS} connections"
+        return (
+            f"PostgreSQL {self.version}, private, fsync off, at most {MOST_CONNECTIONS} connections"
+        )
 
     def steps(self, folder: Path) -> tuple[tuple[str, ...], ...]:
         """Make the cluster, then serve it."""
         cluster = str(folder / "cluster")
-        make = ("--username", USER, "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync")
+        make = (
+            "--username",
+            USER,
+            "--auth",
+            "trust",
+            "--encoding",
+            "UTF8",
+            "--locale",
+            "C",
+            "--no-sync",
+        )
         settings = {**SETTINGS, "unix_socket_directories": str(folder), "port": str(PORT)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return (self.initdb, "--pgdata", cluster, *make), (self.postgres, "-D", cluster, *options)
@@ -76,7 +90,9 @@ def find(path: str) -> Postgres:
     found = together(("initdb", "postgres"), path, PLACES)
     if found is None:
         hint = "apt install postgresql, or set DATABASE_URL to one that runs on this machine"
-        raise UsageError("no PostgreSQL is installed here: neither on PATH nor in /usr/lib/postgresql", hint=hint)
+        raise UsageError(
+            "no PostgreSQL is installed here: neither on PATH nor in /usr/lib/postgresql", hint=hint
+        )
     initdb, serve = found
     return Postgres(initdb, serve, version_of(serve, r"PostgreSQL\) (\S+)") or "of unknown version")
 
@@ -95,7 +111,14 @@ def read_greeting(client: socket.socket) -> str:
         if kind == b"Z":
             return ""
         if kind == b"E":
-            return next((field[1:].decode(errors="replace") for field in body.split(b"\0") if field[:1] == b"M"), "an error")
+            return next(
+                (
+                    field[1:].decode(errors="replace")
+                    for field in body.split(b"\0")
+                    if field[:1] == b"M"
+                ),
+                "an error",
+            )
         if kind == b"R" and body[:4] != b"\0\0\0\0":
             return "it asks for a password"
 

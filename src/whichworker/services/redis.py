@@ -37,7 +37,20 @@ class Redis(Struct, frozen=True):
     def steps(self, folder: Path) -> tuple[tuple[str, ...], ...]:
         """Serve, without a port and without ever writing a file."""
         listen = ("--port", "0", "--unixsocket", str(folder / SOCKET), "--unixsocketperm", "700")
-        return ((self.program, *listen, "--save", "", "--appendonly", "no", "--dir", str(folder), "--daemonize", "no"),)
+        return (
+            (
+                self.program,
+                *listen,
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--dir",
+                str(folder),
+                "--daemonize",
+                "no",
+            ),
+        )
 
     def variables(self, folder: Path) -> dict[str, str]:
         """REDIS_URL."""
@@ -62,4 +75,6 @@ def find(path: str) -> Redis:
         if found := together((program,), path, PLACES):
             return Redis(found[0], kind, version_of(found[0], r"v=(\S+)") or "of unknown version")
     hint = "apt install redis-server, or set REDIS_URL to one that runs on this machine"
-    raise UsageError("no Redis is installed here: neither redis-server nor valkey-server is on PATH", hint=hint)
+    raise UsageError(
+        "no Redis is installed here: neither redis-server nor valkey-server is on PATH", hint=hint
+    )

@@ -61,7 +61,11 @@ def leave() -> None:
     if libc.unshare(CLONE_NEWIPC | (CLONE_NEWUSER if user else 0)):
         raise OSError(ctypes.get_errno(), "unshare")
     if user:
-        for name, line in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        for name, line in (
+            ("setgroups", "deny"),
+            ("uid_map", f"{user} {user} 1"),
+            ("gid_map", f"{group} {group} 1"),
+        ):
             Path("/proc/self", name).write_text(line)
 
 

@@ -36,12 +36,16 @@ class Journal:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             file = FileIO(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
         except OSError as error:
-            raise JournalFailed(f"the journal {self.path} cannot be opened: {error.strerror}", hint=_HINT) from error
+            raise JournalFailed(
+                f"the journal {self.path} cannot be opened: {error.strerror}", hint=_HINT
+            ) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             file.close()
-            raise JournalFailed(f"another process is writing {self.path}", hint="wait for it, or end it") from error
+            raise JournalFailed(
+                f"another process is writing {self.path}", hint="wait for it, or end it"
+            ) from error
         try:
             whole = self._read(file)
             file.truncate(whole)
@@ -52,7 +56,12 @@ class Journal:
         self._file = file
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -68,9 +77,13 @@ class Journal:
                 written += self._file.write(line[written:]) or 0
         except OSError as error:
             self._file.seek(start)
-            with contextlib.suppress(OSError):  # a torn last line is ignored, should even this be refused
+            with contextlib.suppress(
+                OSError
+            ):  # a torn last line is ignored, should even this be refused
                 self._file.truncate()
-            raise JournalFailed(f"the journal {self.path} cannot be written: {error.strerror}", hint=_HINT) from error
+            raise JournalFailed(
+                f"the journal {self.path} cannot be written: {error.strerror}", hint=_HINT
+            ) from error
         self.records.append(record)
 
     def of(self, kind: type[Kind]) -> Iterator[Kind]:
@@ -86,13 +99,19 @@ class Journal:
     def _read(self, file: FileIO) -> int:
         """Decode whole lines; the number of bytes they take, so that a torn last line can be cut off."""
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise JournalFailed(f"the journal {self.path} is not a file", hint="move it away, or set WHICHWORKER_STATE")
+            raise JournalFailed(
+                f"the journal {self.path} is not a file",
+                hint="move it away, or set WHICHWORKER_STATE",
+            )
         text = file.readall()
         whole = text.rfind(b"\n") + 1
         try:
             self.records = [decoder.decode(line) for line in text[:whole].splitlines()]
         except msgspec.MsgspecError as error:
-            raise JournalFailed(f"{self.path} has a line that is not of this version: {error}", hint="start a new run") from error
+            raise JournalFailed(
+                f"{self.path} has a line that is not of this version: {error}",
+                hint="start a new run",
+            ) from error
         return whole
 
 

@@ -28,7 +28,9 @@ def make_cache(cache: Path) -> None:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         hint = "set WHICHWORKER_CACHE to a folder you can write"
-        raise EnvironmentFailed(f"the cache folder {cache} cannot be made: {error.strerror}", hint=hint) from error
+        raise EnvironmentFailed(
+            f"the cache folder {cache} cannot be made: {error.strerror}", hint=hint
+        ) from error
 
 
 def project_folder(project: Path) -> Path:
@@ -46,21 +48,27 @@ def new_run(project: Path) -> Path:
         folder.mkdir(parents=True)
     except OSError as error:
         raise JournalFailed(
-            f"the folder of the run cannot be made: {error}", hint="set WHICHWORKER_STATE to a folder you can write"
+            f"the folder of the run cannot be made: {error}",
+            hint="set WHICHWORKER_STATE to a folder you can write",
         ) from error
     return folder
 
 
 def find_run(project: Path, run: str) -> Path:
     """The folder of an earlier run of this project, by its id or `latest`; raises UsageError with the ids there are."""
-    folders = sorted(folder for folder in project_folder(project).glob("*") if (folder / FILE).exists())
+    folders = sorted(
+        folder for folder in project_folder(project).glob("*") if (folder / FILE).exists()
+    )
     if run == "latest" and folders:
         return folders[-1]
     for folder in folders:
         if folder.name == run:
             return folder
     known = ", ".join(folder.name for folder in folders[-5:])
-    raise UsageError(f"no run {run!r} of {project}", hint=f"the newest runs are {known}" if known else "there is no run yet")
+    raise UsageError(
+        f"no run {run!r} of {project}",
+        hint=f"the newest runs are {known}" if known else "there is no run yet",
+    )
 
 
 def _folder(variable: str, xdg: str, default: str) -> Path:

@@ -51,7 +51,9 @@ class Served(Struct, frozen=True, kw_only=True):
     remark: str = ""
 
 
-def _published(iterations: float, rate: float, mean: float, median: float, p90: float, p95: float, most: float) -> Published:
+def _published(
+    iterations: float, rate: float, mean: float, median: float, p90: float, p95: float, most: float
+) -> Published:
     return {
         "iterations": iterations,
         cells.RATE: rate,
@@ -67,16 +69,31 @@ def _historical(django: str, python: str) -> tuple[Served, ...]:
     """What the study ran then, as far as it installs today: its Django and its interpreters, with the servers of those years."""
     app, label = f"{DJANGO}@{django}", f"historical, Django {django}"
     gunicorn = "21.2.0" if python == "3.6" else "23.0.0"
-    arms = [f"gunicorn-gthread@{gunicorn}", f"gunicorn-gevent@{gunicorn}", f"gunicorn-eventlet@{gunicorn}"]
+    arms = [
+        f"gunicorn-gthread@{gunicorn}",
+        f"gunicorn-gevent@{gunicorn}",
+        f"gunicorn-eventlet@{gunicorn}",
+    ]
     if django != "2.2":  # the first Django with ASGI is 3.0
         arms += ["uvicorn", f"gunicorn-uvicorn@{gunicorn}"]
-    return tuple(Served(title=f"{arm.partition('@')[0]}, {label}", arm=f"{arm}[workers=1]", app=app, pythons=(python,)) for arm in arms)
+    return tuple(
+        Served(
+            title=f"{arm.partition('@')[0]}, {label}",
+            arm=f"{arm}[workers=1]",
+            app=app,
+            pythons=(python,),
+        )
+        for arm in arms
+    )
 
 
 def _drivers() -> tuple[Served, ...]:
     """psycopg2 waits in C: under gevent every query stops all greenlets, unless psycogreen makes it wait in Python."""
     rows = []
-    for variant, environment in (("psycopg2", {}), ("psycopg2 + psycogreen", {"WHICHWORKER_PSYCOGREEN": "1"})):
+    for variant, environment in (
+        ("psycopg2", {}),
+        ("psycopg2 + psycogreen", {"WHICHWORKER_PSYCOGREEN": "1"}),
+    ):
         rows.append(
             Served(
                 title=f"gunicorn-gevent, {variant}, Django 3.2",
@@ -124,7 +141,9 @@ ROWS: tuple[Served, ...] = (
     Served(title="uvicorn, WSGI through a2wsgi", arm="uvicorn-a2wsgi[workers=1]"),
     Served(title="FastAPI with Django mounted", arm="uvicorn[workers=1]", app=MIXED),
     Served(title="gunicorn-gevent", arm="gunicorn-gevent[workers=1]"),
-    Served(title="gunicorn-gthread", arm="gunicorn-gthread[workers=1]", pythons=("", "3.12", "3.13")),
+    Served(
+        title="gunicorn-gthread", arm="gunicorn-gthread[workers=1]", pythons=("", "3.12", "3.13")
+    ),
     Served(title="18 workers", arm="gunicorn-uvicorn[workers=18]", remark=WORKERS),
     Served(title="hypercorn", arm="hypercorn[workers=1]"),
     Served(title="daphne", arm="daphne"),
@@ -137,8 +156,18 @@ ROWS: tuple[Served, ...] = (
     Served(title="Django ORM, sync", arm="uvicorn[workers=1]", kind="lists"),
     Served(title="Django ORM, async", arm="uvicorn[workers=1]", kind="lists-async"),
     Served(title="FastAPI, SQLAlchemy, sync", arm="uvicorn[workers=1]", app=FASTAPI, kind="lists"),
-    Served(title="FastAPI, SQLAlchemy asyncio", arm="uvicorn[workers=1]", app=FASTAPI, kind="lists-async"),
-    Served(title="FastAPI, Tortoise", arm="uvicorn[workers=1]", app=FASTAPI, kind="lists-tortoise-async"),
+    Served(
+        title="FastAPI, SQLAlchemy asyncio",
+        arm="uvicorn[workers=1]",
+        app=FASTAPI,
+        kind="lists-async",
+    ),
+    Served(
+        title="FastAPI, Tortoise",
+        arm="uvicorn[workers=1]",
+        app=FASTAPI,
+        kind="lists-tortoise-async",
+    ),
     Served(
         title="FastAPI, GINO",
         arm="uvicorn[workers=1]",
@@ -209,25 +238,38 @@ def session_of(kind: str, app: str) -> Session:
     """What a virtual user does: the whole session, by sync or async views, or the two open lists alone by this ORM."""
     if kind.startswith("lists"):
         suffix = kind.removeprefix("lists")
-        steps = [request for name in ("clowncollege", "troupe") for request in workload(f"{name}{suffix}", app).requests]
+        steps = [
+            request
+            for name in ("clowncollege", "troupe")
+            for request in workload(f"{name}{suffix}", app).requests
+        ]
         return Session(name=kind, steps=tuple(Step(request=request) for request in steps))
     with as_file(files("whichworker.workloads") / "circus.toml") as path:
         (session,) = read_definition(path).sessions
     if kind == "session":
         return session
-    return msgspec.structs.replace(session, name=kind, steps=tuple(_by_async_view(step) for step in session.steps))
+    return msgspec.structs.replace(
+        session, name=kind, steps=tuple(_by_async_view(step) for step in session.steps)
+    )
 
 
 def _by_async_view(step: Step) -> Step:
     if step.request.path not in LISTS:
         return step
-    return msgspec.structs.replace(step, request=msgspec.structs.replace(step.request, path=f"{step.request.path}-async"))
+    return msgspec.structs.replace(
+        step, request=msgspec.structs.replace(step.request, path=f"{step.request.path}-async")
+    )
 
 
-def tabulate(table: cells.Table, asked: StudyRun) -> tuple[tuple[StudyRow, ...], tuple[Card, ...], tuple[str, ...], tuple[Finding, ...]]:
+def tabulate(
+    table: cells.Table, asked: StudyRun
+) -> tuple[tuple[StudyRow, ...], tuple[Card, ...], tuple[str, ...], tuple[Finding, ...]]:
     """One row for each SERVED_BY and interpreter, with every k6 metric."""
     rows = [
-        _row(row, python, table) for row in ROWS for python in (row.pythons if not asked.quick else row.pythons[:2]) if asked.wants(row.arm)
+        _row(row, python, table)
+        for row in ROWS
+        for python in (row.pythons if not asked.quick else row.pythons[:2])
+        if asked.wants(row.arm)
     ]
     return tuple(rows), (), tuple(_conclusions(rows)), ()
 
@@ -237,9 +279,16 @@ def _row(row: Served, python: str, table: cells.Table) -> StudyRow:
     found: list[Cell] = []
     for metric, unit, measure in METRICS:
         published = None if python else row.published.get(metric)
-        found.append(table.cell(key, row.kind, measure, metric=metric, unit=unit, published=published))
+        found.append(
+            table.cell(key, row.kind, measure, metric=metric, unit=unit, published=published)
+        )
     title = f"{row.title}, Python {python}" if python else row.title
-    return StudyRow(workload=title, variant=row.kind, cells=tuple(found), remark=row.remark if not python else "")
+    return StudyRow(
+        workload=title,
+        variant=row.kind,
+        cells=tuple(found),
+        remark=row.remark if not python else "",
+    )
 
 
 def _iterations(reading: Reading) -> float | None:
@@ -248,7 +297,10 @@ def _iterations(reading: Reading) -> float | None:
 
 
 def _checks(reading: Reading) -> float | None:
-    passes, fails = sum(check.passes for check in reading.tally.checks), sum(check.fails for check in reading.tally.checks)
+    passes, fails = (
+        sum(check.passes for check in reading.tally.checks),
+        sum(check.fails for check in reading.tally.checks),
+    )
     return passes / (passes + fails) if passes + fails else None
 
 
@@ -286,10 +338,17 @@ METRICS: tuple[tuple[str, str, cells.Measure], ...] = (
 
 def _conclusions(rows: Sequence[StudyRow]) -> list[str]:
     """What the session is made of, where the lists alone were measured beside it."""
-    rates = {row.workload: cell.value for row in rows for cell in row.cells if cell.metric == cells.RATE and cell.value}
+    rates = {
+        row.workload: cell.value
+        for row in rows
+        for cell in row.cells
+        if cell.metric == cells.RATE and cell.value
+    }
     said = []
     whole, lists = rates.get("uvicorn"), rates.get("Django ORM, sync")
     if whole and lists:
         alone = f"the two lists alone are answered at {lists:,.0f}/s, the whole session at {whole:,.0f}/s"
-        said.append(f"{alone}: the login, which hashes a password, is most of what is measured once it succeeds")
+        said.append(
+            f"{alone}: the login, which hashes a password, is most of what is measured once it succeeds"
+        )
     return said

@@ -77,17 +77,26 @@ class Site(Struct, frozen=True):
     environments: dict[str, Environment]
 
 
-def assemble(asked: StudyRun, wishes: Sequence[Wish], watch: StudyWatch, seconds: float) -> tuple[Plan, dict[str, Site]]:
+def assemble(
+    asked: StudyRun, wishes: Sequence[Wish], watch: StudyWatch, seconds: float
+) -> tuple[Plan, dict[str, Site]]:
     """Build what has to be built; what cannot be is absent, with the reason. Raises UsageError where nothing is left to measure."""
     open_files.check(max((ask.users for wish in wishes for ask in wish.asks), default=1))
     stands: list[Stand] = []
-    absent: list[Absent] = [Absent(stand=wish.key, note=wish.absent, evidence=wish.evidence) for wish in wishes if wish.absent]
+    absent: list[Absent] = [
+        Absent(stand=wish.key, note=wish.absent, evidence=wish.evidence)
+        for wish in wishes
+        if wish.absent
+    ]
     sites: dict[str, Site] = {}
     for place in dict.fromkeys((wish.app, wish.python) for wish in wishes if not wish.absent):
         here = [wish for wish in wishes if (wish.app, wish.python) == place and not wish.absent]
         _site(asked, here, watch, seconds, (stands, absent, sites))
     if not stands:
-        raise UsageError(f"nothing of the study {asked.study} can be measured here", seen=absent[0].evidence if absent else "")
+        raise UsageError(
+            f"nothing of the study {asked.study} can be measured here",
+            seen=absent[0].evidence if absent else "",
+        )
     plan = Plan(
         study=asked.study,
         stands=tuple(stands),
@@ -125,9 +134,13 @@ def _site(
     for wish, arm in zip(wishes, question.arms, strict=True):
         if arm.name in reasons:
             note = "not applicable" if reasons[arm.name].refused else NOT_INSTALLABLE
-            absent.append(Absent(stand=wish.key, note=note, evidence=reasons[arm.name].failures[0].sample))
+            absent.append(
+                Absent(stand=wish.key, note=note, evidence=reasons[arm.name].failures[0].sample)
+            )
         else:
-            varied = msgspec.structs.replace(arm, environment={**arm.environment, **wish.environment})
+            varied = msgspec.structs.replace(
+                arm, environment={**arm.environment, **wish.environment}
+            )
             stands.append(Stand(key=wish.key, app=key, arm=varied, asks=wish.asks))
     sites[key] = Site(question, built)
 
@@ -135,13 +148,19 @@ def _site(
 def app_of(name: str, python: str, cache: Path) -> App:
     """A built-in app with everything the studies need; raises WhichworkerError where this interpreter or environment cannot be had."""
     base = interpreters.find(python, environments.uv_path()) if python else interpreters.own_base()
-    return builtin.app(name, interpreters.inspect(base).base, cache, extras="@" not in name)  # of old versions the plain lock is kept
+    return builtin.app(
+        name, interpreters.inspect(base).base, cache, extras="@" not in name
+    )  # of old versions the plain lock is kept
 
 
-def _question(asked: StudyRun, name: str, app: App, arms: Sequence[str], seconds: float) -> Question:
+def _question(
+    asked: StudyRun, name: str, app: App, arms: Sequence[str], seconds: float
+) -> Question:
     label = interpreters.inspect(app.python).short_version
     budget = budget_of(asked.seconds or seconds)
-    chosen = [names.contender(names.parse(arm), label, cores=len(budget.server_cores)) for arm in arms]
+    chosen = [
+        names.contender(names.parse(arm), label, cores=len(budget.server_cores)) for arm in arms
+    ]
     return Question(
         apps={label: app},
         workload=workload(READY, name),
@@ -159,7 +178,11 @@ def place_key(app: str, python: str) -> str:
 
 
 def carry_out(
-    asked: StudyRun, assembled: tuple[Plan, dict[str, Site]], watch: StudyWatch, title: str, tabulate: Callable[[Table, StudyRun], Tables]
+    asked: StudyRun,
+    assembled: tuple[Plan, dict[str, Site]],
+    watch: StudyWatch,
+    title: str,
+    tabulate: Callable[[Table, StudyRun], Tables],
 ) -> StudyResult:
     """Measure what is missing, then make the tables of what there is; an interruption is not lost."""
     plan, sites = assembled
@@ -167,20 +190,29 @@ def carry_out(
     with Journal(asked.folder / FILE) as journal:
         begin(journal, asked, digest(plan, sites))
         needs = services.Needs(
-            upstream=any(ask.upstream for stand in plan.stands for ask in stand.asks), database=asked.database, cache=asked.cache_kind
+            upstream=any(ask.upstream for stand in plan.stands for ask in stand.asks),
+            database=asked.database,
+            cache=asked.cache_kind,
         )
         apps = [site.question.app for site in sites.values()]
         open_files.allow(max(ask.users for stand in plan.stands for ask in stand.asks))
         try:
             cores = services.cores_of(budget)
-            with services.backing(needs, apps, cores=cores, folder=asked.folder, cache=asked.cache, note=watch.note) as backing:
-                benches = {key: Bench(site.question, site.environments, asked.folder, asked.cache, backing) for key, site in sites.items()}
+            with services.backing(
+                needs, apps, cores=cores, folder=asked.folder, cache=asked.cache, note=watch.note
+            ) as backing:
+                benches = {
+                    key: Bench(site.question, site.environments, asked.folder, asked.cache, backing)
+                    for key, site in sites.items()
+                }
                 measure_study(msgspec.structs.replace(plan, benches=benches), journal, watch)
         except KeyboardInterrupt:
             watch.note("interrupted")
         table = Table(plan, journal)
         reason = session_refusal(table.refused, table.tried)
-        return conclude(journal, asked, title, tabulate(table, asked), seconds=plan.seconds, reason=reason)
+        return conclude(
+            journal, asked, title, tabulate(table, asked), seconds=plan.seconds, reason=reason
+        )
 
 
 def begin(journal: Journal, asked: StudyRun, plan_digest: str) -> StudyHeader:
@@ -188,7 +220,11 @@ def begin(journal: Journal, asked: StudyRun, plan_digest: str) -> StudyHeader:
     described = machine.describe()
     header = next(journal.of(StudyHeader), None)
     if header is not None:
-        if header.digest != plan_digest or header.machine.fingerprint != described.fingerprint or header.study != asked.study:
+        if (
+            header.digest != plan_digest
+            or header.machine.fingerprint != described.fingerprint
+            or header.study != asked.study
+        ):
             fact = f"run {header.run} cannot be resumed: servers, app or machine are not those it was begun with"
             raise UsageError(fact, hint="start a new run")
         return header
@@ -222,7 +258,9 @@ def restored(asked: StudyRun) -> StudyRun:
     with Journal(asked.folder / FILE) as journal:
         header = next(journal.of(StudyHeader), None)
     if header is None or header.study != asked.study:
-        raise UsageError(f"{asked.folder.name} is no run of the study {asked.study}", hint="start a new run")
+        raise UsageError(
+            f"{asked.folder.name} is no run of the study {asked.study}", hint="start a new run"
+        )
     options = msgspec.convert(header.options, Begun)
     return msgspec.structs.replace(
         asked,
@@ -237,19 +275,34 @@ def restored(asked: StudyRun) -> StudyRun:
 
 def digest(plan: Plan, sites: dict[str, Site]) -> str:
     """What is measured, with what, as one word."""
-    packages = {key: {name: made.packages for name, made in sorted(site.environments.items())} for key, site in sorted(sites.items())}
+    packages = {
+        key: {name: made.packages for name, made in sorted(site.environments.items())}
+        for key, site in sorted(sites.items())
+    }
     asks = [(stand.key, msgspec.to_builtins(stand.asks)) for stand in plan.stands]
     return environments.digest(json.dumps([packages, asks], sort_keys=True, default=str))
 
 
-def conclude(journal: Journal, asked: StudyRun, title: str, tables: Tables, *, seconds: float, reason: str = "") -> StudyResult:
+def conclude(
+    journal: Journal,
+    asked: StudyRun,
+    title: str,
+    tables: Tables,
+    *,
+    seconds: float,
+    reason: str = "",
+) -> StudyResult:
     """The result of what the journal holds; invalid for a `reason`, and where nothing could be measured."""
     rows, cards, conclusions, findings = tables
     header = next(journal.of(StudyHeader))
     sessions = list(journal.of(Session))
     budget = budget_of(seconds)
-    measured = any(True for _ in journal.of(StandWindow)) or any(cell.value is not None for row in rows for cell in row.cells)
-    reasons = tuple(filter(None, (reason, "" if measured or reason else "nothing could be measured")))
+    measured = any(True for _ in journal.of(StandWindow)) or any(
+        cell.value is not None for row in rows for cell in row.cells
+    )
+    reasons = tuple(
+        filter(None, (reason, "" if measured or reason else "nothing could be measured"))
+    )
     return StudyResult(
         study=asked.study,
         title=title,

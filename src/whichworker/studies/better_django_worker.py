@@ -31,7 +31,10 @@ FAKE_CACHE_SECONDS = 0.5  # up to here a service time is short enough for many l
 
 def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
     """Measure what is missing and make the table."""
-    wishes = [Wish(app="builtin:django", arm=name, asks=_asks(name, asked)) for name in asked.servers or ARMS]
+    wishes = [
+        Wish(app="builtin:django", arm=name, asks=_asks(name, asked))
+        for name in asked.servers or ARMS
+    ]
     planned = assemble(asked, wishes, watch, QUICK_SECONDS if asked.quick else FULL_SECONDS)
     return carry_out(asked, planned, watch, TITLE, tabulate)
 
@@ -62,14 +65,18 @@ def _ask(row: PublishedRow, asked: StudyRun) -> Ask:
         workload=what,
         users=USERS_WAITING if service else USERS,
         service_seconds=service,
-        window_seconds=max(0.5 if asked.quick else 2.0, service),  # a whole turn, in which nobody has more than one answer
+        window_seconds=max(
+            0.5 if asked.quick else 2.0, service
+        ),  # a whole turn, in which nobody has more than one answer
         longest_seconds=2.0 if asked.quick else 10.0,
         launches=(1 if slow else 3) if asked.quick else (3 if slow else 6),
         upstream=what.upstream,
     )
 
 
-def tabulate(table: cells.Table, asked: StudyRun) -> tuple[tuple[StudyRow, ...], tuple[Card, ...], tuple[str, ...], tuple[Finding, ...]]:
+def tabulate(
+    table: cells.Table, asked: StudyRun
+) -> tuple[tuple[StudyRow, ...], tuple[Card, ...], tuple[str, ...], tuple[Finding, ...]]:
     """Rows in the order of the article; beside each rate what wrk would have printed; then what follows."""
     arms = list(asked.servers or ARMS)
     rows = tuple(_row(row, arms, table) for row in ROWS)
@@ -81,14 +88,34 @@ def _row(row: PublishedRow, arms: Sequence[str], table: cells.Table) -> StudyRow
     found: list[Cell] = []
     for arm in arms:
         published = row.values.get(arm)
-        found.append(table.cell(cells.stand_key("builtin:django", arm), row.workload, cells.rate, published=published))
+        found.append(
+            table.cell(
+                cells.stand_key("builtin:django", arm),
+                row.workload,
+                cells.rate,
+                published=published,
+            )
+        )
         if found[-1].value is not None:
             found += _printed_by_wrk(table, arm, row.workload)
-    remark = judge_row([row.values[arm] for arm in PUBLISHED_ARMS if arm in row.values], row.really_seconds or row.service_seconds, MANNER)
+    remark = judge_row(
+        [row.values[arm] for arm in PUBLISHED_ARMS if arm in row.values],
+        row.really_seconds or row.service_seconds,
+        MANNER,
+    )
     if row.really_seconds is not None:
-        named = judge_row([row.values[arm] for arm in PUBLISHED_ARMS if arm in row.values], row.service_seconds, MANNER)
+        named = judge_row(
+            [row.values[arm] for arm in PUBLISHED_ARMS if arm in row.values],
+            row.service_seconds,
+            MANNER,
+        )
         remark = f"{named}; so the route did not sleep what its name says: with {row.really_seconds:g} s, {remark or 'it is possible'}"
-    return StudyRow(workload=row.title, variant=row.variant, cells=tuple(found), remark="; ".join(filter(None, (remark, row.remark))))
+    return StudyRow(
+        workload=row.title,
+        variant=row.variant,
+        cells=tuple(found),
+        remark="; ".join(filter(None, (remark, row.remark))),
+    )
 
 
 def _printed_by_wrk(table: cells.Table, arm: str, ask: str) -> list[Cell]:
@@ -104,22 +131,39 @@ def _printed_by_wrk(table: cells.Table, arm: str, ask: str) -> list[Cell]:
 
 
 def _rates(rows: Sequence[StudyRow], arm: str) -> dict[tuple[str, str], Cell]:
-    return {(row.workload, row.variant): cell for row in rows for cell in row.cells if cell.arm == arm and cell.metric == cells.RATE}
+    return {
+        (row.workload, row.variant): cell
+        for row in rows
+        for cell in row.cells
+        if cell.arm == arm and cell.metric == cells.RATE
+    }
 
 
 def _card(arm: str, rows: Sequence[StudyRow]) -> Card:
     """Like the article's: stability, blocking, non-blocking, async, and the best HTTP clients; each from the rows."""
     mine = {key: cell for key, cell in _rates(rows, arm).items() if cell.note != "not applicable"}
-    failed = [f"{variant} {name}" for (name, variant), cell in mine.items() if cell.state == "failed"]
-    lines = {"stability": f"wrong answers or none for {', '.join(failed)}" if failed else f"all {len(mine)} workloads answered rightly"}
-    for line, name, variant in (("blocking", "Gateway 1 s", "sync"), ("non-blocking", "Gateway 1 s", "async"), ("plain", "JSON", "sync")):
+    failed = [
+        f"{variant} {name}" for (name, variant), cell in mine.items() if cell.state == "failed"
+    ]
+    lines = {
+        "stability": f"wrong answers or none for {', '.join(failed)}"
+        if failed
+        else f"all {len(mine)} workloads answered rightly"
+    }
+    for line, name, variant in (
+        ("blocking", "Gateway 1 s", "sync"),
+        ("non-blocking", "Gateway 1 s", "async"),
+        ("plain", "JSON", "sync"),
+    ):
         cell = mine.get((name, variant))
         if cell is not None and cell.value is not None:
             limit = f" ({cell.evidence})" if cell.state == "ceiling" else ""
             lines[line] = f"{cell.value:,.0f}/s of {variant} {name}{limit}"
     for variant in ("sync", "async"):
         clients = {
-            name: cell.value for (name, kind), cell in mine.items() if kind == variant and name in CLIENTS and cell.value is not None
+            name: cell.value
+            for (name, kind), cell in mine.items()
+            if kind == variant and name in CLIENTS and cell.value is not None
         }
         if clients:
             best = max(clients, key=lambda name: clients[name])
@@ -136,13 +180,22 @@ def _conclusions(rows: Sequence[StudyRow]) -> list[str]:
     In CPU per request, as rates end at what the slots of the threads allow; requests is the measure of what patching costs by itself.
     """
     said = []
-    for names, manner in ((("HTTPX", "Requests"), "a client per request"), (("HTTPX, reused", "Requests, reused"), "one client")):
+    for names, manner in (
+        (("HTTPX", "Requests"), "a client per request"),
+        (("HTTPX, reused", "Requests, reused"), "one client"),
+    ):
         factors = [_factor(rows, name) for name in names]
         if None in factors:
             continue
         httpx, requests = (factor or 0.0 for factor in factors)
-        verdict = "monkey-patching degrades httpx" if httpx > DEGRADED * requests else "no sign that monkey-patching degrades httpx"
-        said.append(f"CPU per request, gevent ÷ threads, {manner}: httpx {httpx:.2f}, requests {requests:.2f}: {verdict}")
+        verdict = (
+            "monkey-patching degrades httpx"
+            if httpx > DEGRADED * requests
+            else "no sign that monkey-patching degrades httpx"
+        )
+        said.append(
+            f"CPU per request, gevent ÷ threads, {manner}: httpx {httpx:.2f}, requests {requests:.2f}: {verdict}"
+        )
     return said
 
 

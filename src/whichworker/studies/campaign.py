@@ -21,7 +21,18 @@ from whichworker.race.track import close_torn_round
 from whichworker.store.journal import Journal
 from whichworker.store.records import Prepared, RoundEnd, Session, StandFailed, StandWindow
 from whichworker.studies.heats import Calibrated, Heat, rounds_of, times_of
-from whichworker.studies.loads import PILOT_USERS, SLOW_SECONDS, WAITING, Size, cost, is_quick, lasting, load_of, settle_of, users_of
+from whichworker.studies.loads import (
+    PILOT_USERS,
+    SLOW_SECONDS,
+    WAITING,
+    Size,
+    cost,
+    is_quick,
+    lasting,
+    load_of,
+    settle_of,
+    users_of,
+)
 from whichworker.studies.plan import Ask, Plan, Stand, cell_name
 
 FEWEST_ANSWERS = 30
@@ -58,7 +69,9 @@ class StudyWatch(Protocol):
         """A cell, or with an empty `ask` a whole stand, is out."""
 
 
-def measure_study(planned: Plan, journal: Journal, watch: StudyWatch, clock: Callable[[], float] = time.monotonic) -> None:
+def measure_study(
+    planned: Plan, journal: Journal, watch: StudyWatch, clock: Callable[[], float] = time.monotonic
+) -> None:
     """Measure blocks until every cell has its launches or time is spent; KeyboardInterrupt passes through, nothing measured is lost."""
     began, spent = clock(), sum(session.seconds for session in journal.of(Session))
     ended = "interrupted"
@@ -66,7 +79,13 @@ def measure_study(planned: Plan, journal: Journal, watch: StudyWatch, clock: Cal
     try:
         with Generator() as generator:
             generator.start(next(iter(planned.benches.values())).question.budget.generator_cores)
-            campaign = Campaign(planned, generator, journal, watch, lambda: planned.seconds - spent - (clock() - began))
+            campaign = Campaign(
+                planned,
+                generator,
+                journal,
+                watch,
+                lambda: planned.seconds - spent - (clock() - began),
+            )
             campaign.run()
         ended = "finished"
     finally:
@@ -76,8 +95,21 @@ def measure_study(planned: Plan, journal: Journal, watch: StudyWatch, clock: Cal
 class Campaign:
     """What is known so far, and what is done next."""
 
-    def __init__(self, planned: Plan, generator: Generator, journal: Journal, watch: StudyWatch, left: Callable[[], float]) -> None:
-        self.planned, self.generator, self.journal, self.watch, self.left = planned, generator, journal, watch, left
+    def __init__(
+        self,
+        planned: Plan,
+        generator: Generator,
+        journal: Journal,
+        watch: StudyWatch,
+        left: Callable[[], float],
+    ) -> None:
+        self.planned, self.generator, self.journal, self.watch, self.left = (
+            planned,
+            generator,
+            journal,
+            watch,
+            left,
+        )
         self.launches: dict[tuple[str, str], int] = {}
         self.sizes: dict[tuple[str, str], Size] = {}
         self.failed: dict[tuple[str, str], int] = {}
@@ -85,15 +117,23 @@ class Campaign:
         self.calibrated: dict[tuple[str, str], Calibrated] = {}
         self.block = 0
         self.round = max((record.number for record in journal.of(RoundEnd)), default=0)
-        cells = {cell_name(stand.key, ask.key): (stand.key, ask.key) for stand in planned.stands for ask in stand.asks}
+        cells = {
+            cell_name(stand.key, ask.key): (stand.key, ask.key)
+            for stand in planned.stands
+            for ask in stand.asks
+        }
         for record in journal.records:
             if isinstance(record, StandWindow):
                 self._remember(record)
-                self.block = max(self.block, record.block - 1)  # the block that was cut short goes on
+                self.block = max(
+                    self.block, record.block - 1
+                )  # the block that was cut short goes on
             elif isinstance(record, Prepared) and record.arm in cells:
                 self.calibrated[cells[record.arm]] = Calibrated.read(record)
             elif isinstance(record, StandFailed):
-                self.failed[record.stand, record.ask] = self.failed.get((record.stand, record.ask), 0) + 1
+                self.failed[record.stand, record.ask] = (
+                    self.failed.get((record.stand, record.ask), 0) + 1
+                )
 
     def run(self) -> None:
         """Block after block: a stand is left out when it has nothing more to give, or when its part would not end in time."""
@@ -118,18 +158,32 @@ class Campaign:
         """What this launch is asked: quick things in random order, then slow ones, which leave sleepers behind in the server."""
         if self._is_out(stand, ""):
             return []
-        asks = [ask for ask in stand.asks if self.launches.get((stand.key, ask.key), 0) < min(ask.launches, self.block)]
+        asks = [
+            ask
+            for ask in stand.asks
+            if self.launches.get((stand.key, ask.key), 0) < min(ask.launches, self.block)
+        ]
         asks = [ask for ask in asks if not self._is_out(stand, ask.key)]
         if not self.planned.fixed_order:
             random.Random(f"{self.planned.seed}/{self.block}/{stand.key}").shuffle(asks)
-        return sorted(asks, key=lambda ask: (ask.service_seconds if ask.service_seconds >= SLOW_SECONDS else 0.0, lasting(ask)))
+        return sorted(
+            asks,
+            key=lambda ask: (
+                ask.service_seconds if ask.service_seconds >= SLOW_SECONDS else 0.0,
+                lasting(ask),
+            ),
+        )
 
     def _is_out(self, stand: Stand, ask: str) -> bool:
         return self.failed.get((stand.key, ask), 0) > SECOND_CHANCES
 
     def _side_by_side(self) -> bool:
         """The quick asks on launches that are alive together, heat after heat; each is then asked the rest. False if nothing began."""
-        waiting = [] if self.planned.fixed_order else [stand for stand in self._ordered() if self._quick(stand)]
+        waiting = (
+            []
+            if self.planned.fixed_order
+            else [stand for stand in self._ordered() if self._quick(stand)]
+        )
         if len(waiting) < 2:
             return False
         began = False
@@ -141,7 +195,9 @@ class Campaign:
                 for key in heat.restless():
                     self.restless.add(key)
                     heat.leave(key)
-                asks = dict.fromkeys(ask.key for stand in heat.stands.values() for ask in self._quick(stand))
+                asks = dict.fromkeys(
+                    ask.key for stand in heat.stands.values() for ask in self._quick(stand)
+                )
                 for key in random_round(self.block, list(asks), self.planned.seed).order:
                     self._compare(heat, key)
                 for stand in list(heat.stands.values()):
@@ -150,7 +206,11 @@ class Campaign:
 
     def _quick(self, stand: Stand) -> list[Ask]:
         """What is still asked of a stand in slices."""
-        return [ask for ask in self._pending(stand) if is_quick(ask)] if stand.key not in self.restless else []
+        return (
+            [ask for ask in self._pending(stand) if is_quick(ask)]
+            if stand.key not in self.restless
+            else []
+        )
 
     def _enter(self, heat: Heat, stand: Stand) -> None:
         try:
@@ -160,8 +220,15 @@ class Campaign:
 
     def _compare(self, heat: Heat, key: str) -> None:
         """One ask of every stand of a heat: rounds of slices, then a portrait of each; a window of those whose slices would be as long."""
-        asks = {stand.key: ask for stand in heat.stands.values() for ask in self._quick(stand) if ask.key == key}
-        if len(asks) < 2 or self.left() <= sum(settle_of(ask) + ask.window_seconds for ask in asks.values()):
+        asks = {
+            stand.key: ask
+            for stand in heat.stands.values()
+            for ask in self._quick(stand)
+            if ask.key == key
+        }
+        if len(asks) < 2 or self.left() <= sum(
+            settle_of(ask) + ask.window_seconds for ask in asks.values()
+        ):
             return
         self.watch.note(f"{key}: {len(asks)} launches side by side")
         cells: dict[str, Calibrated] = {}
@@ -170,11 +237,22 @@ class Campaign:
                 cells[name] = self._calibrated(heat, heat.stands[name], ask)
             except (ServerFailed, ArmFailed) as error:
                 self._replace(heat, name, ask, error)
-        in_slices = {name: cell for name, cell in cells.items() if cell.part.seconds <= asks[name].window_seconds}
+        in_slices = {
+            name: cell
+            for name, cell in cells.items()
+            if cell.part.seconds <= asks[name].window_seconds
+        }
         broken = self._rounds(heat, asks, in_slices) if len(in_slices) > 1 else set()
         heat.stand_up(cells)
-        for name in random_round(self.block, [name for name in cells if name not in broken], self.planned.seed).order:
-            self._portrait(heat, heat.stands[name], asks[name], shorter=name in in_slices and len(in_slices) > 1)
+        for name in random_round(
+            self.block, [name for name in cells if name not in broken], self.planned.seed
+        ).order:
+            self._portrait(
+                heat,
+                heat.stands[name],
+                asks[name],
+                shorter=name in in_slices and len(in_slices) > 1,
+            )
 
     def _calibrated(self, heat: Heat, stand: Stand, ask: Ask) -> Calibrated:
         """What a slice of a cell is, its launch warmed for it."""
@@ -186,7 +264,9 @@ class Campaign:
         self.journal.append(heat.record(stand, ask, known))
         return known
 
-    def _rounds(self, heat: Heat, asks: Mapping[str, Ask], cells: dict[str, Calibrated]) -> set[str]:
+    def _rounds(
+        self, heat: Heat, asks: Mapping[str, Ask], cells: dict[str, Calibrated]
+    ) -> set[str]:
         """Rounds of slices of these cells; the stands whose launch broke."""
         share = SLICES_SHARE * min(asks[name].window_seconds for name in cells)
         broken: set[str] = set()
@@ -213,9 +293,17 @@ class Campaign:
     def _portrait(self, heat: Heat, stand: Stand, ask: Ask, *, shorter: bool) -> None:
         """A window of one launch of the heat; a shorter one if its rate is known from slices."""
         cell = self.calibrated[stand.key, ask.key]
-        least = max(LEAST_PORTRAIT_SECONDS, (1 - SLICES_SHARE) * ask.window_seconds) if shorter else ask.window_seconds
-        self.sizes[stand.key, ask.key] = Size(cell.users, min(ask.longest_seconds, max(least, FEWEST_ANSWERS / cell.per_second)))
-        settled = msgspec.structs.replace(ask, settle_seconds=PORTRAIT_SETTLE_SECONDS) if shorter else ask
+        least = (
+            max(LEAST_PORTRAIT_SECONDS, (1 - SLICES_SHARE) * ask.window_seconds)
+            if shorter
+            else ask.window_seconds
+        )
+        self.sizes[stand.key, ask.key] = Size(
+            cell.users, min(ask.longest_seconds, max(least, FEWEST_ANSWERS / cell.per_second))
+        )
+        settled = (
+            msgspec.structs.replace(ask, settle_seconds=PORTRAIT_SETTLE_SECONDS) if shorter else ask
+        )
         try:
             reading = self._window(heat.bench(stand), heat.contender(stand.key).run, stand, settled)
         except (ServerFailed, ArmFailed) as error:
@@ -227,7 +315,9 @@ class Campaign:
         """A failure ends its ask, and the launch: the other asks go on with another."""
         stand = heat.stands[key]
         heat.leave(key)
-        self._give_up(stand, ask.key, (error if isinstance(error, ArmFailed) else failed(error)).failures)
+        self._give_up(
+            stand, ask.key, (error if isinstance(error, ArmFailed) else failed(error)).failures
+        )
         if not self._is_out(stand, ""):
             self._enter(heat, stand)
 
@@ -235,7 +325,9 @@ class Campaign:
         """The windows that this launch is asked; then it is stopped, with what they left in it."""
         left = self._pending(stand)
         try:
-            for record in self._ask_all(heat.bench(stand), heat.contender(stand.key).run, stand, left):
+            for record in self._ask_all(
+                heat.bench(stand), heat.contender(stand.key).run, stand, left
+            ):
                 self._keep(record)
         finally:
             heat.leave(stand.key)
@@ -257,7 +349,9 @@ class Campaign:
             except ServerFailed as error:
                 self._give_up(stand, "", failed(error).failures)
 
-    def _ask_all(self, bench: Bench, run: Running, stand: Stand, left: list[Ask]) -> Iterator[StandWindow]:
+    def _ask_all(
+        self, bench: Bench, run: Running, stand: Stand, left: list[Ask]
+    ) -> Iterator[StandWindow]:
         """Ask in turn; what was asked leaves the list. A failure ends its ask, and the launch: the others go on with another."""
         while left:
             ask = left[0]
@@ -267,7 +361,9 @@ class Campaign:
             left.pop(0)
             try:
                 reading = self._window(bench, run, stand, ask)
-            except ServerFailed as error:  # it died of this ask, which is not the fault of the others
+            except (
+                ServerFailed
+            ) as error:  # it died of this ask, which is not the fault of the others
                 self._give_up(stand, ask.key, failed(error).failures)
                 return
             except ArmFailed as error:
@@ -304,7 +400,14 @@ class Campaign:
             return Size(most, ask.window_seconds)
         few = min(most, PILOT_USERS)
         try:
-            load = load_of(bench, run, stand, ask, Size(few, PILOT_SECONDS + 2 * ask.service_seconds), self.planned.seed)
+            load = load_of(
+                bench,
+                run,
+                stand,
+                ask,
+                Size(few, PILOT_SECONDS + 2 * ask.service_seconds),
+                self.planned.seed,
+            )
             tally, _ = load_and_probe(bench, self.generator, run, load)
         except ArmFailed as error:
             if {failure.kind for failure in error.failures} != {"timeout"}:
@@ -312,18 +415,28 @@ class Campaign:
             return Size(few, ask.longest_seconds)  # too slow for a pilot is not wrong
         rate = tally.requests / tally.seconds
         waits = ask.service_seconds and rate >= WAITING * few / ask.service_seconds
-        return Size(most if waits else few, min(ask.longest_seconds, max(ask.window_seconds, FEWEST_ANSWERS / rate)))
+        return Size(
+            most if waits else few,
+            min(ask.longest_seconds, max(ask.window_seconds, FEWEST_ANSWERS / rate)),
+        )
 
     def _give_up(self, stand: Stand, ask: str, failures: tuple[Failure, ...]) -> None:
-        self.journal.append(StandFailed(block=self.block, stand=stand.key, ask=ask, failures=failures))
+        self.journal.append(
+            StandFailed(block=self.block, stand=stand.key, ask=ask, failures=failures)
+        )
         self.failed[stand.key, ask] = self.failed.get((stand.key, ask), 0) + 1
         if self._is_out(stand, ask):
             self.watch.out(stand.key, ask, failures)
 
     def _remember(self, record: StandWindow) -> None:
         if not record.reading.refused:
-            self.launches[record.stand, record.ask] = self.launches.get((record.stand, record.ask), 0) + 1
-        self.sizes.setdefault((record.stand, record.ask), Size(record.reading.connections, record.reading.tally.seconds))
+            self.launches[record.stand, record.ask] = (
+                self.launches.get((record.stand, record.ask), 0) + 1
+            )
+        self.sizes.setdefault(
+            (record.stand, record.ask),
+            Size(record.reading.connections, record.reading.tally.seconds),
+        )
 
     def _progress(self) -> StudyProgress:
         cells = [(stand.key, ask) for stand in self.planned.stands for ask in stand.asks]

@@ -24,7 +24,19 @@ from whichworker.studies.pooled import Cells
 from whichworker.studies.rates import rates_of
 
 AT_CEILING, MOST_OF_CEILING = 0.95, 1.05
-WRONG = ("status", "header", "body", "check", "capture", "framing", "start", "died", "reset", "timeout", "connect")
+WRONG = (
+    "status",
+    "header",
+    "body",
+    "check",
+    "capture",
+    "framing",
+    "start",
+    "died",
+    "reset",
+    "timeout",
+    "connect",
+)
 FULL = ("overflow", "generator", "upstream")
 """Not the answers were wrong: a queue, the generator or the upstream was full."""
 RATE = "requests per second"
@@ -44,7 +56,11 @@ class Table:
         self._times_failed: Counter[tuple[str, str]] = Counter()
         self._users: dict[tuple[str, str], int] = {}
         self._pools: dict[tuple[str, bool], dict[str, Cells]] = {}
-        names = {cell_name(stand.key, ask.key): (stand.key, ask.key) for stand in planned.stands for ask in stand.asks}
+        names = {
+            cell_name(stand.key, ask.key): (stand.key, ask.key)
+            for stand in planned.stands
+            for ask in stand.asks
+        }
         self._rates = rates_of(journal.records, names)
         for record in journal.records:
             if isinstance(record, StandWindow):
@@ -69,7 +85,14 @@ class Table:
         return self._times_failed[stand, ask] > SECOND_CHANCES
 
     def cell(
-        self, stand: str, ask: str, measure: Measure, *, metric: str = RATE, unit: str = "1/s", published: float | None = None
+        self,
+        stand: str,
+        ask: str,
+        measure: Measure,
+        *,
+        metric: str = RATE,
+        unit: str = "1/s",
+        published: float | None = None,
     ) -> Cell:
         """One number with its interval, or the note that says why there is none."""
         found = self.stands.get(stand)
@@ -78,10 +101,23 @@ class Table:
         name = found.arm.name
         asked = next((one for one in found.asks if one.key == ask), None)
         if asked is None:
-            return Cell(arm=name, metric=metric, unit=unit, published=published, state="absent", note="not applicable")
+            return Cell(
+                arm=name,
+                metric=metric,
+                unit=unit,
+                published=published,
+                state="absent",
+                note="not applicable",
+            )
         readings = self.readings(stand, ask)
-        in_slices = measure is rate and not self.is_out(stand, ask) and stand in self._rates.get(ask, {})
-        values = [] if in_slices else [value for reading in readings if (value := measure(reading)) is not None]
+        in_slices = (
+            measure is rate and not self.is_out(stand, ask) and stand in self._rates.get(ask, {})
+        )
+        values = (
+            []
+            if in_slices
+            else [value for reading in readings if (value := measure(reading)) is not None]
+        )
         if not (values or in_slices):
             return self._failed(found, ask, metric, unit, published)
         launches = len(self._rates[ask][stand]) if in_slices else len(values)
@@ -107,14 +143,20 @@ class Table:
             note="at its ceiling" if full else "",
             evidence=_explain_ceiling(found, asked, users) if full else "",
             launches=launches,
-            interval="side by side" if in_slices and len(self._pool(metric, measure, in_slices)[ask].means) > 1 else "launches",
+            interval="side by side"
+            if in_slices and len(self._pool(metric, measure, in_slices)[ask].means) > 1
+            else "launches",
         )
 
-    def _estimate(self, stand: str, ask: str, measure: Measure, metric: str, in_slices: bool) -> Estimate:
+    def _estimate(
+        self, stand: str, ask: str, measure: Measure, metric: str, in_slices: bool
+    ) -> Estimate:
         """The geometric mean over launches; its interval has the variance of all cells of the workload."""
         pool = self._pool(metric, measure, in_slices)
         cells = pool[ask]
-        alike = [other for other in pool.values() if (len(other.means) > 1) == (len(cells.means) > 1)]
+        alike = [
+            other for other in pool.values() if (len(other.means) > 1) == (len(cells.means) > 1)
+        ]
         usual = pooled.usual_variance(alike) if len(alike) > 1 else None
         return estimate_of(cells, stand, usual)
 
@@ -124,25 +166,37 @@ class Table:
         if known is None:
             asks = dict.fromkeys(ask.key for stand in self.stands.values() for ask in stand.asks)
             logs = {ask: self._logs(ask, measure, in_slices) for ask in asks}
-            known = {ask: pooled.gather(values, side_by_side=in_slices) for ask, values in logs.items() if values}
+            known = {
+                ask: pooled.gather(values, side_by_side=in_slices)
+                for ask, values in logs.items()
+                if values
+            }
             self._pools[metric, in_slices] = known
         return known
 
     def _logs(self, ask: str, measure: Measure, in_slices: bool) -> dict[str, dict[int, float]]:
         rates = self._rates.get(ask, {})
         if in_slices:
-            return {stand: launches for stand, launches in rates.items() if not self.is_out(stand, ask)}
+            return {
+                stand: launches for stand, launches in rates.items() if not self.is_out(stand, ask)
+            }
         found: dict[str, dict[int, float]] = {}
         for stand in self.stands:
             if measure is rate and stand in rates:
                 continue
-            values = [value for reading in self.readings(stand, ask) if (value := measure(reading)) is not None]
+            values = [
+                value
+                for reading in self.readings(stand, ask)
+                if (value := measure(reading)) is not None
+            ]
             if values and min(values) > 0:
                 found[stand] = {number: math.log(value) for number, value in enumerate(values)}
         return found
 
     @staticmethod
-    def _impossible(stand: Stand, metric: str, unit: str, published: float | None, value: float, ceiling: float) -> Cell:
+    def _impossible(
+        stand: Stand, metric: str, unit: str, published: float | None, value: float, ceiling: float
+    ) -> Cell:
         """What Little's law forbids is not printed, ours no more than theirs."""
         evidence = f"{value:,.3g}/s is above the ceiling of {ceiling:,.3g}/s: impossible, so something was counted wrongly"
         return Cell(
@@ -170,7 +224,9 @@ class Table:
             evidence=absent.evidence,
         )
 
-    def _failed(self, stand: Stand, ask: str, metric: str, unit: str, published: float | None) -> Cell:
+    def _failed(
+        self, stand: Stand, ask: str, metric: str, unit: str, published: float | None
+    ) -> Cell:
         failures = self._failures.get((stand.key, ask)) or self._failures.get((stand.key, ""), [])
         full = bool(failures) and all(failure.kind in FULL for failure in failures)
         wrong = any(failure.kind in WRONG for failure in failures)
@@ -181,13 +237,19 @@ class Table:
             published=published,
             state="failed" if failures else "absent",
             note="at its ceiling" if full else "wrong answers" if wrong else "not reached",
-            evidence="; ".join(dict.fromkeys(f"{failure.kind}: {failure.sample.strip()}"[:400] for failure in failures[:2])),
+            evidence="; ".join(
+                dict.fromkeys(
+                    f"{failure.kind}: {failure.sample.strip()}"[:400] for failure in failures[:2]
+                )
+            ),
         )
 
 
 def stand_key(app: str, arm: str, python: str = "", variant: str = "") -> str:
     """The name of a stand."""
-    return f"{arm} on {app}" + (f"/{python}" if python else "") + (f", {variant}" if variant else "")
+    return (
+        f"{arm} on {app}" + (f"/{python}" if python else "") + (f", {variant}" if variant else "")
+    )
 
 
 def interface_of(arm: str) -> str:

@@ -57,7 +57,9 @@ class Calibrated(Struct, frozen=True):
     @property
     def part(self) -> SliceSize:
         """What a slice leaves out and counts."""
-        return slice_sizes.size(self.users, self.per_second, slice_sizes.skipped_turns(self.profile))
+        return slice_sizes.size(
+            self.users, self.per_second, slice_sizes.skipped_turns(self.profile)
+        )
 
 
 class Heat:
@@ -77,7 +79,12 @@ class Heat:
         self.thermometer.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         try:
             self.lineup.leave(*self.lineup.alive)
         finally:
@@ -103,7 +110,11 @@ class Heat:
 
     def restless(self) -> list[str]:
         """The stands that use a part of a core while nobody asks anything: they would slow the others down."""
-        return [key for key, contender in self.lineup.alive.items() if (idle_share(contender) or 0.0) > MOST_IDLE_SHARE]
+        return [
+            key
+            for key, contender in self.lineup.alive.items()
+            if (idle_share(contender) or 0.0) > MOST_IDLE_SHARE
+        ]
 
     def bench(self, stand: Stand) -> Bench:
         """Where it is run."""
@@ -116,11 +127,17 @@ class Heat:
     def sit(self, stand: Stand, ask: Ask, users: int) -> float:
         """Give a launch the connections of an ask and load it for a moment: responses a second; raises ServerFailed or ArmFailed."""
         contender = self.contender(stand.key)
-        load = load_of(self.bench(stand), contender.run, stand, ask, Size(users, 1.0), self.planned.seed)
-        patient = msgspec.structs.replace(load, deadline_seconds=deadline_of(users * ask.service_seconds))
+        load = load_of(
+            self.bench(stand), contender.run, stand, ask, Size(users, 1.0), self.planned.seed
+        )
+        patient = msgspec.structs.replace(
+            load, deadline_seconds=deadline_of(users * ask.service_seconds)
+        )
         self.generator.seat(contender.seat, patient)
         contender.connections = users
-        turn = SliceOrder(seat=contender.seat, uncounted=0, counted=users, most_seconds=patient.deadline_seconds)
+        turn = SliceOrder(
+            seat=contender.seat, uncounted=0, counted=users, most_seconds=patient.deadline_seconds
+        )
         record, _ = self.court.slice_of(contender, turn)
         if record.seconds >= WARM_SECONDS:
             return record.requests / record.seconds
@@ -159,7 +176,9 @@ class Heat:
             profile=calibrated.profile,
         )
 
-    def slice(self, key: str, ask: str, calibrated: Calibrated, round_: int, place: int) -> list[Slice]:
+    def slice(
+        self, key: str, ask: str, calibrated: Calibrated, round_: int, place: int
+    ) -> list[Slice]:
         """One slice, after those that were refused before it; raises ServerFailed or ArmFailed."""
         part = calibrated.part
         order = SliceOrder(
@@ -173,21 +192,35 @@ class Heat:
         while not tried or (tried[-1].refused and len(tried) < MOST_TRIES):
             record, _ = self.court.slice_of(self.contender(key), order)
             last = len(tried) == MOST_TRIES - 1
-            place_of_it = {"arm": cell_name(key, ask), "round": round_, "place": place, "repeats": len(tried)}
-            tried.append(msgspec.structs.replace(record, lost=last and bool(record.refused), **place_of_it))
+            place_of_it = {
+                "arm": cell_name(key, ask),
+                "round": round_,
+                "place": place,
+                "repeats": len(tried),
+            }
+            tried.append(
+                msgspec.structs.replace(record, lost=last and bool(record.refused), **place_of_it)
+            )
         return tried
 
     def _watch(self, contender: Contender, seconds: float) -> tuple[float, tuple[float, ...]]:
         """Responses a second in a slice that its time ends, and its profile."""
-        order = SliceOrder(seat=contender.seat, uncounted=0, counted=MANY, most_seconds=seconds, profile=True)
+        order = SliceOrder(
+            seat=contender.seat, uncounted=0, counted=MANY, most_seconds=seconds, profile=True
+        )
         record, tally = self.court.slice_of(contender, order)
-        return record.requests / record.seconds, slice_sizes.profile([slice_sizes.turns(tally.times, contender.connections)])
+        return record.requests / record.seconds, slice_sizes.profile(
+            [slice_sizes.turns(tally.times, contender.connections)]
+        )
 
 
 def times_of(cells: Mapping[str, Calibrated]) -> dict[str, int]:
     """How often each cell has a slice in a round: a fast one several times while the slowest has its only one."""
     longest = max((cell.part.seconds for cell in cells.values()), default=0.0)
-    return {name: max(1, min(MOST_TIMES, int(longest / cell.part.seconds))) for name, cell in cells.items()}
+    return {
+        name: max(1, min(MOST_TIMES, int(longest / cell.part.seconds)))
+        for name, cell in cells.items()
+    }
 
 
 def rounds_of(cells: Mapping[str, Calibrated], seconds: float, least: int, most: int) -> int:

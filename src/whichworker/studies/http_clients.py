@@ -57,7 +57,11 @@ PUBLISHED = {
 }
 SWAPPED = "the raw output beside the table has 37.25 for httpx sync and 19.80 for async, so the two columns look swapped"
 HUNDRED = "the sync script made 100 requests, not 1000"
-REMARKS = {"requests": "the sites were the public internet", "httpx": f"{SWAPPED}; {HUNDRED}", "httpx-async": SWAPPED}
+REMARKS = {
+    "requests": "the sites were the public internet",
+    "httpx": f"{SWAPPED}; {HUNDRED}",
+    "httpx-async": SWAPPED,
+}
 AS_PUBLISHED = {"requests": "each", "httpx": "each", "httpx-async": "reused", "aiohttp": "reused"}
 """Which manner the published script had, as far as it can be told: one client was pooled, another not."""
 
@@ -90,13 +94,24 @@ def columns(upstreams: Sequence[str], requests: int) -> tuple[Column, Column]:
 
 
 def _column(name: str, wanted: Sequence[tuple[str, int]]) -> Column:
-    digest = hashlib.sha256(b"".join(answers.country(number)(answers.write_spaced) for _, number in wanted)).hexdigest()
-    return Column(name, tuple(f"{base}/countries/{number}?delay={DELAY_SECONDS:g}" for base, number in wanted), digest)
+    digest = hashlib.sha256(
+        b"".join(answers.country(number)(answers.write_spaced) for _, number in wanted)
+    ).hexdigest()
+    return Column(
+        name,
+        tuple(f"{base}/countries/{number}?delay={DELAY_SECONDS:g}" for base, number in wanted),
+        digest,
+    )
 
 
 def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
     """Measure what is missing and make the table."""
-    if asked.servers or asked.as_published or asked.database != "sqlite" or asked.cache_kind != "memory":
+    if (
+        asked.servers
+        or asked.as_published
+        or asked.database != "sqlite"
+        or asked.cache_kind != "memory"
+    ):
         fact = "the study http-clients measures clients: it has no servers, database, cache or published parameters to choose"
         raise UsageError(fact, hint="leave --servers, --as-published, --database and --cache out")
     app = app_of("builtin:django", "", asked.cache)
@@ -111,26 +126,55 @@ def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
                 needs = services.Needs(upstream=True, database="sqlite", cache="memory")
                 sites = []
                 for _ in range(SITES):
-                    place = services.backing(needs, [app], cores=services.cores_of(budget), folder=asked.folder, cache=asked.cache)
+                    place = services.backing(
+                        needs,
+                        [app],
+                        cores=services.cores_of(budget),
+                        folder=asked.folder,
+                        cache=asked.cache,
+                    )
                     sites.append(stack.enter_context(place).variables["WHICHWORKER_UPSTREAM"])
-                _measure(asked, app, budget.server_cores, columns(sites, REQUESTS), journal, watch, started + seconds - spent)
+                _measure(
+                    asked,
+                    app,
+                    budget.server_cores,
+                    columns(sites, REQUESTS),
+                    journal,
+                    watch,
+                    started + seconds - spent,
+                )
             ended = "finished"
         except KeyboardInterrupt:
             watch.note("interrupted")
         finally:
             journal.append(Session(seconds=time.monotonic() - started, ended=ended))
-        return conclude(journal, asked, TITLE, (_rows(journal), (), tuple(_conclusions(journal)), ()), seconds=seconds)
+        return conclude(
+            journal,
+            asked,
+            TITLE,
+            (_rows(journal), (), tuple(_conclusions(journal)), ()),
+            seconds=seconds,
+        )
 
 
 def _measure(
-    asked: StudyRun, app: App, cores: tuple[int, ...], wanted: Sequence[Column], journal: Journal, watch: StudyWatch, ends: float
+    asked: StudyRun,
+    app: App,
+    cores: tuple[int, ...],
+    wanted: Sequence[Column],
+    journal: Journal,
+    watch: StudyWatch,
+    ends: float,
 ) -> None:
     known = list(journal.of(ClientRun))
     for launch in range(3 if asked.quick else 8):
         order = list(product(CLIENTS, MANNERS, wanted))
         random.Random(f"{asked.seed}/{launch}").shuffle(order)
         for client, manner, column in order:
-            done = sum((one.client, one.manner, one.column) == (client, manner, column.name) for one in known)
+            done = sum(
+                (one.client, one.manner, one.column) == (client, manner, column.name)
+                for one in known
+            )
             if done > launch:
                 continue
             if time.monotonic() > ends:
@@ -139,7 +183,9 @@ def _measure(
             journal.append(_fetch(app, cores, client, manner, column, asked.folder))
 
 
-def _fetch(app: App, cores: tuple[int, ...], client: str, manner: str, column: Column, folder: Path) -> ClientRun:
+def _fetch(
+    app: App, cores: tuple[int, ...], client: str, manner: str, column: Column, folder: Path
+) -> ClientRun:
     """One run in a process of its own, pinned as a server would be; raises EnvironmentFailed for wrong answers."""
     targets = folder / "targets.json"
     targets.write_text(json.dumps(column.paths))
@@ -147,15 +193,21 @@ def _fetch(app: App, cores: tuple[int, ...], client: str, manner: str, column: C
         pinned = ("taskset", "--cpu-list", ",".join(map(str, cores)))
         argv = (*pinned, app.python, "-I", "-B", str(script), client, manner, str(targets))
         try:
-            ended = subprocess.run(argv, capture_output=True, text=True, timeout=CHILD_SECONDS, check=False)
+            ended = subprocess.run(
+                argv, capture_output=True, text=True, timeout=CHILD_SECONDS, check=False
+            )
         except subprocess.TimeoutExpired as error:
             raise EnvironmentFailed(f"{client} took more than {CHILD_SECONDS:g} s") from error
     if ended.returncode:
         raise EnvironmentFailed(f"{client} failed", seen=ended.stderr[-2000:])
     told = convert(json.loads(ended.stdout), Told)
     if told.sha256 != column.sha256:
-        raise EnvironmentFailed(f"{client} fetched something else than the right bodies", seen=ended.stdout[-500:])
-    return ClientRun(client=client, manner=manner, column=column.name, seconds=told.seconds, answers=told.answers)
+        raise EnvironmentFailed(
+            f"{client} fetched something else than the right bodies", seen=ended.stdout[-500:]
+        )
+    return ClientRun(
+        client=client, manner=manner, column=column.name, seconds=told.seconds, answers=told.answers
+    )
 
 
 def _pools(journal: Journal) -> dict[str, Cells]:
@@ -176,7 +228,11 @@ def _rows(journal: Journal) -> tuple[StudyRow, ...]:
             published = PUBLISHED[client, column] if AS_PUBLISHED[client] == manner else None
             found.append(_cell((client, manner), column, pools.get(column), published))
         variant = "a client for each request" if manner == "each" else "one client"
-        rows.append(StudyRow(workload=client, variant=variant, cells=tuple(found), remark=_remark(client, manner)))
+        rows.append(
+            StudyRow(
+                workload=client, variant=variant, cells=tuple(found), remark=_remark(client, manner)
+            )
+        )
     return tuple(rows)
 
 
@@ -188,7 +244,14 @@ def _cell(who: tuple[str, str], column: str, pool: Cells | None, published: floa
     client, name = who[0], ", ".join(who)
     metric = "1000 requests to one site" if column == "one site" else f"{SITES} sites once"
     if pool is None or name not in pool.means:
-        return Cell(arm=client, metric=metric, unit="s", published=published, state="absent", note="not reached")
+        return Cell(
+            arm=client,
+            metric=metric,
+            unit="s",
+            published=published,
+            state="absent",
+            note="not reached",
+        )
     estimate = estimate_of(pool, name, None)
     return Cell(
         arm=client,
@@ -207,7 +270,12 @@ def _conclusions(journal: Journal) -> list[str]:
     pool = _pools(journal).get("one site")
     said = []
     for client in CLIENTS:
-        each, reused = (pool.means.get(f"{client}, {manner}") if pool is not None else None for manner in MANNERS)
+        each, reused = (
+            pool.means.get(f"{client}, {manner}") if pool is not None else None
+            for manner in MANNERS
+        )
         if each is not None and reused is not None:
-            said.append(f"{client}: a client for each request takes {math.exp(each - reused):.1f} times as long as one client")
+            said.append(
+                f"{client}: a client for each request takes {math.exp(each - reused):.1f} times as long as one client"
+            )
     return said

@@ -35,7 +35,9 @@ def is_quick(ask: Ask) -> bool:
 
     Calls of an upstream are waited for, too: nine turns of 50 ms are as long as a window, whose gates know how late the upstream was.
     """
-    waits = ask.service_seconds >= QUICK_SECONDS or ask.settle_seconds >= SLOW_SECONDS or ask.upstream
+    waits = (
+        ask.service_seconds >= QUICK_SECONDS or ask.settle_seconds >= SLOW_SECONDS or ask.upstream
+    )
     return not (ask.sessions or waits or ask.overfull) and ask.keep_alive and ask.drain
 
 
@@ -47,7 +49,11 @@ def lasting(ask: Ask) -> float:
 def users_of(stand: Stand, ask: Ask) -> int:
     """As many as were meant, or what fills the slots of the arm several times over, where it has fewer."""
     limit = limit_of(stand)
-    return ask.users if limit is None or ask.overfull or not ask.service_seconds else min(ask.users, max(1, SLOTS_ASKED * limit))
+    return (
+        ask.users
+        if limit is None or ask.overfull or not ask.service_seconds
+        else min(ask.users, max(1, SLOTS_ASKED * limit))
+    )
 
 
 def users_in_slices(stand: Stand, users: int) -> int:
@@ -68,7 +74,9 @@ def cost(ask: Ask) -> float:
 
 def settle_of(ask: Ask) -> float:
     """Until the flow is even: the first answers of a slow workload arrive a whole service time after the last user has begun."""
-    return ask.settle_seconds + ask.service_seconds * (1.1 if ask.service_seconds >= SLOW_SECONDS else 2.0)
+    return ask.settle_seconds + ask.service_seconds * (
+        1.1 if ask.service_seconds >= SLOW_SECONDS else 2.0
+    )
 
 
 def load_of(bench: Bench, run: Running, stand: Stand, ask: Ask, size: Size, seed: int) -> Load:

@@ -39,7 +39,10 @@ class StudyRun(Struct, frozen=True, kw_only=True):
         known = sorted({server_of(arm) for arm in arms})
         for name in self.servers:
             if name not in known:
-                raise UsageError(f"the study {self.study} has no arm {name!r}", hint=f"some of {', '.join(known)}")
+                raise UsageError(
+                    f"the study {self.study} has no arm {name!r}",
+                    hint=f"some of {', '.join(known)}",
+                )
 
 
 def server_of(arm: str) -> str:

@@ -50,7 +50,9 @@ def gather(values: Mapping[str, Mapping[int, float]], *, side_by_side: bool) -> 
     the level of all of them.
     """
     names = [name for name, blocks in values.items() if blocks]
-    rows = [(at, block, value) for at, name in enumerate(names) for block, value in values[name].items()]
+    rows = [
+        (at, block, value) for at, name in enumerate(names) for block, value in values[name].items()
+    ]
     if not rows:
         return Cells({}, {}, {}, {})
     places = np.array([at for at, _, _ in rows])
@@ -59,7 +61,9 @@ def gather(values: Mapping[str, Mapping[int, float]], *, side_by_side: bool) -> 
     design = np.zeros((len(rows), len(names) + len(blocks)))
     design[np.arange(len(rows)), places] = 1.0
     if side_by_side and len(names) > 1:
-        design[np.arange(len(rows)), [len(names) + blocks.index(block) for _, block, _ in rows]] = 1.0
+        design[np.arange(len(rows)), [len(names) + blocks.index(block) for _, block, _ in rows]] = (
+            1.0
+        )
     fit = np.linalg.pinv(design)
     effects = fit @ response
     residuals = response - design @ effects
@@ -67,8 +71,12 @@ def gather(values: Mapping[str, Mapping[int, float]], *, side_by_side: bool) -> 
     level = float(np.mean(effects[len(names) :]))
     return Cells(
         means={name: float(effects[at]) + level for at, name in enumerate(names)},
-        squares={name: float(np.sum(residuals[places == at] ** 2)) for at, name in enumerate(names)},
-        freedom={name: max(0.0, float(np.sum(free[places == at]))) for at, name in enumerate(names)},
+        squares={
+            name: float(np.sum(residuals[places == at] ** 2)) for at, name in enumerate(names)
+        },
+        freedom={
+            name: max(0.0, float(np.sum(free[places == at]))) for at, name in enumerate(names)
+        },
         launches={name: int(np.sum(places == at)) for at, name in enumerate(names)},
     )
 
@@ -93,4 +101,6 @@ def half_width(cells: Cells, name: str, usual: float | None) -> float | None:
     if known < LEAST_FREEDOM - 1e-9 or freedom <= 1e-9:
         return None
     variance = squares + (prior * top / (others + study) if prior else 0.0)
-    return float(special.stdtrit(known, 1 - ALPHA / 2)) * math.sqrt(variance / known / cells.launches[name])
+    return float(special.stdtrit(known, 1 - ALPHA / 2)) * math.sqrt(
+        variance / known / cells.launches[name]
+    )

@@ -33,7 +33,9 @@ def judge_row(values: Sequence[float], service_seconds: float, manner: Manner) -
         above = [value for value in known if value > ABOVE * ceiling]
         near = [value for value in known if NEAR * ceiling <= value <= ABOVE * ceiling]
         if above:
-            said.append(f"impossible: {max(above):,.0f}/s is above {manner.users:,} users ÷ {service_seconds:g} s = {ceiling:,.0f}/s")
+            said.append(
+                f"impossible: {max(above):,.0f}/s is above {manner.users:,} users ÷ {service_seconds:g} s = {ceiling:,.0f}/s"
+            )
         if near:
             count = "all" if len(near) == len(known) else f"{len(near)} of {len(known)}"
             said.append(
@@ -41,11 +43,18 @@ def judge_row(values: Sequence[float], service_seconds: float, manner: Manner) -
             )
         if manner.timeout_seconds and service_seconds > manner.timeout_seconds:
             limit = f"{manner.timeout_seconds:g} s"
-            said.append(f"every answer took longer than the {limit} after which {manner.tool} throws a latency away")
+            said.append(
+                f"every answer took longer than the {limit} after which {manner.tool} throws a latency away"
+            )
         waves = manner.seconds / service_seconds
         if waves < 5:
-            fewest, most = int(waves) * manner.users / manner.seconds, (int(waves) + 1) * manner.users / manner.seconds
-            said.append(f"{waves:.1f} waves in {manner.seconds:g} s: whole waves alone make it {fewest:,.0f} or {most:,.0f}/s")
+            fewest, most = (
+                int(waves) * manner.users / manner.seconds,
+                (int(waves) + 1) * manner.users / manner.seconds,
+            )
+            said.append(
+                f"{waves:.1f} waves in {manner.seconds:g} s: whole waves alone make it {fewest:,.0f} or {most:,.0f}/s"
+            )
     if 0 in values:
         said.append("the zeros are failures, not scores")
     return "; ".join(said)

@@ -17,7 +17,9 @@ Cell = tuple[str, str]
 """A stand and an ask."""
 
 
-def rates_of(records: Iterable[Record], cells: Mapping[str, Cell]) -> dict[str, dict[str, dict[int, float]]]:
+def rates_of(
+    records: Iterable[Record], cells: Mapping[str, Cell]
+) -> dict[str, dict[str, dict[int, float]]]:
     """The logarithm of the rate by ask, stand and launch, of the slices of whole rounds; `cells` are those by their name in the journal."""
     rounds: dict[str, dict[int, list[list[Heard]]]] = {}
     current: dict[tuple[str, int], list[Heard]] = {}
@@ -32,7 +34,9 @@ def rates_of(records: Iterable[Record], cells: Mapping[str, Cell]) -> dict[str, 
     return {ask: _levels(launches, cells) for ask, launches in rounds.items()}
 
 
-def _levels(launches: Mapping[int, list[list[Heard]]], cells: Mapping[str, Cell]) -> dict[str, dict[int, float]]:
+def _levels(
+    launches: Mapping[int, list[list[Heard]]], cells: Mapping[str, Cell]
+) -> dict[str, dict[int, float]]:
     """Each launch by its contrasts with those that were alive with it, at the level of all of them."""
     names = sorted({one.arm for rounds in launches.values() for slices in rounds for one in slices})
     places = {name: at for at, name in enumerate(names)}
@@ -47,7 +51,10 @@ def _levels(launches: Mapping[int, list[list[Heard]]], cells: Mapping[str, Cell]
         for slices in rounds:
             for one in slices:
                 logs.setdefault(one.arm, []).append(one.log_rate)
-        contrasts = {name: float(effects[0, places[name]] - slope * effects[1, places[name]]) for name in logs}
+        contrasts = {
+            name: float(effects[0, places[name]] - slope * effects[1, places[name]])
+            for name in logs
+        }
         shift = float(np.mean([np.mean(logs[name]) - contrasts[name] for name in logs]))
         for name, contrast in contrasts.items():
             found[cells[name][0]][generation] = shift + contrast

@@ -27,11 +27,27 @@ def _asgi(*values: float) -> dict[str, float]:
     return dict(zip(PUBLISHED_ARMS[1:], values, strict=True))
 
 
-def _row(title: str, variant: str, workload: str, values: dict[str, float], service: float = 0.0, **more: object) -> PublishedRow:
-    return PublishedRow(title=title, variant=variant, workload=workload, values=values, service_seconds=service, **more)  # type: ignore[arg-type]
+def _row(
+    title: str,
+    variant: str,
+    workload: str,
+    values: dict[str, float],
+    service: float = 0.0,
+    **more: object,
+) -> PublishedRow:
+    return PublishedRow(
+        title=title,
+        variant=variant,
+        workload=workload,
+        values=values,
+        service_seconds=service,
+        **more,
+    )  # type: ignore[arg-type]
 
 
-BLOCKS = "requests blocks the event loop of an async view: what it can do here is one call at a time"
+BLOCKS = (
+    "requests blocks the event loop of an async view: what it can do here is one call at a time"
+)
 INTERNET = "the upstream was the public internet"
 
 ROWS: tuple[PublishedRow, ...] = (
@@ -44,7 +60,14 @@ ROWS: tuple[PublishedRow, ...] = (
     _row("Gateway 1 s", "sync", "gateway-1s", _all(1861.80, 1819.99, 1747.01, 1769.52), 1.0),
     _row("Gateway 1 s", "async", "gateway-1s-async", _asgi(1805.06, 1676.20, 1712.17), 1.0),
     _row("Gateway 3 s", "sync", "gateway-3s", _all(635.14, 631.95, 585.55, 578.60), 3.0),
-    _row("Gateway 3 s", "async", "gateway-3s-async", _asgi(1592.22, 1476.54, 1395.52), 3.0, really_seconds=1.0),
+    _row(
+        "Gateway 3 s",
+        "async",
+        "gateway-3s-async",
+        _asgi(1592.22, 1476.54, 1395.52),
+        3.0,
+        really_seconds=1.0,
+    ),
     _row("Gateway 10 s", "sync", "gateway-10s", _all(181.38, 181.37, 181.43, 152.51), 10.0),
     _row(
         "Gateway 10 s",
@@ -56,12 +79,35 @@ ROWS: tuple[PublishedRow, ...] = (
     ),
     _row("Brotli", "sync", "brotli", _all(414.45, 295.72, 314.35, 324.34)),
     _row("Brotli", "async", "brotli-async", _asgi(158.04, 142.45, 193.18)),
-    _row("Requests", "sync", "http-requests", _all(38.50, 25.08, 22.04, 16.01), upstream=True, remark=INTERNET),
+    _row(
+        "Requests",
+        "sync",
+        "http-requests",
+        _all(38.50, 25.08, 22.04, 16.01),
+        upstream=True,
+        remark=INTERNET,
+    ),
     _row("Requests", "async", "http-requests-async", _asgi(0, 0, 0), upstream=True, remark=BLOCKS),
     _row("HTTPX", "sync", "http-httpx", _all(0.50, 0, 0, 0), upstream=True, remark=INTERNET),
-    _row("HTTPX", "async", "http-httpx-async", _asgi(42.81, 17.74, 17.42), upstream=True, remark=INTERNET),
-    _row("AIOHTTP", "async", "http-aiohttp-async", _asgi(35.07, 23.40, 45.29), upstream=True, remark=INTERNET),
-    _row("Cache hit", "sync", "cache-hit", _all(26658.00, 5654.22, 3251.49, 4327.30), 0.02, remark=""),
+    _row(
+        "HTTPX",
+        "async",
+        "http-httpx-async",
+        _asgi(42.81, 17.74, 17.42),
+        upstream=True,
+        remark=INTERNET,
+    ),
+    _row(
+        "AIOHTTP",
+        "async",
+        "http-aiohttp-async",
+        _asgi(35.07, 23.40, 45.29),
+        upstream=True,
+        remark=INTERNET,
+    ),
+    _row(
+        "Cache hit", "sync", "cache-hit", _all(26658.00, 5654.22, 3251.49, 4327.30), 0.02, remark=""
+    ),
     _row("Cache hit", "async", "cache-hit-async", _asgi(6295.06, 3735.66, 4035.76), 0.02),
     _row("Cache set", "sync", "cache-set", _all(9669.09, 4366.79, 3236.40, 3676.91), 0.2),
     _row("Cache set", "async", "cache-set-async", _asgi(3806.02, 3399.52, 3713.74), 0.2),

@@ -95,7 +95,13 @@ SERVICES = (
         slots=100,
         published=(619, 1400, 1039, 91),
     ),
-    Service(title="uvicorn", arm="uvicorn[workers=1]", workload="fanout-async", slots=100_000, published=(616, 1000, 854, 115)),
+    Service(
+        title="uvicorn",
+        arm="uvicorn[workers=1]",
+        workload="fanout-async",
+        slots=100_000,
+        published=(616, 1000, 854, 115),
+    ),
 )
 KEPT = (
     Service(
@@ -105,7 +111,13 @@ KEPT = (
         slots=100,
         kept=True,
     ),
-    Service(title="uvicorn, clients kept", arm="uvicorn[workers=1]", workload="fanout-async-reused", slots=100_000, kept=True),
+    Service(
+        title="uvicorn, clients kept",
+        arm="uvicorn[workers=1]",
+        workload="fanout-async-reused",
+        slots=100_000,
+        kept=True,
+    ),
 )
 METRICS = ("latency min", "latency p95", "latency mean")
 AT = 100
@@ -118,16 +130,24 @@ def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
     every = (*chosen, *(() if asked.as_published else KEPT))
 
     def asks(arm: str) -> tuple[Ask, ...]:
-        return tuple(ask for service in every if service.arm == arm for ask in _asks(service, asked))
+        return tuple(
+            ask for service in every if service.arm == arm for ask in _asks(service, asked)
+        )
 
-    wishes = [Wish(app="builtin:django", arm=service.arm, asks=asks(service.arm)) for service in chosen]
+    wishes = [
+        Wish(app="builtin:django", arm=service.arm, asks=asks(service.arm)) for service in chosen
+    ]
     planned = assemble(asked, wishes, watch, QUICK_SECONDS if asked.quick else FULL_SECONDS)
     return carry_out(asked, planned, watch, TITLE, tabulate)
 
 
 def _asks(service: Service, asked: StudyRun) -> tuple[Ask, ...]:
     counts = (AT,) if asked.as_published else sweep(asked)
-    return tuple(_ask(service, users, asked) for users in counts if turn_seconds(service, users) <= PATIENCE_SECONDS)
+    return tuple(
+        _ask(service, users, asked)
+        for users in counts
+        if turn_seconds(service, users) <= PATIENCE_SECONDS
+    )
 
 
 def sweep(asked: StudyRun) -> tuple[int, ...]:
@@ -145,7 +165,8 @@ def _ask(service: Service, users: int, asked: StudyRun) -> Ask:
     window = (
         MANNER.seconds
         if asked.as_published
-        else max(TURNS * SERVICE_SECONDS, turn_seconds(service, FEWEST)) * (1.0 if asked.quick else 3.0)
+        else max(TURNS * SERVICE_SECONDS, turn_seconds(service, FEWEST))
+        * (1.0 if asked.quick else 3.0)
     )
     return Ask(
         key=f"{service.workload} {users}",
@@ -164,9 +185,14 @@ def _ask(service: Service, users: int, asked: StudyRun) -> Ask:
     )
 
 
-def tabulate(table: cells.Table, asked: StudyRun) -> tuple[tuple[StudyRow, ...], tuple[Card, ...], tuple[str, ...], tuple[Finding, ...]]:
+def tabulate(
+    table: cells.Table, asked: StudyRun
+) -> tuple[tuple[StudyRow, ...], tuple[Card, ...], tuple[str, ...], tuple[Finding, ...]]:
     """The published row of each service at 100 users, then the sweep."""
-    rows = [_published(service, table) for service in (SERVICES if asked.as_published else (*SERVICES, *KEPT))]
+    rows = [
+        _published(service, table)
+        for service in (SERVICES if asked.as_published else (*SERVICES, *KEPT))
+    ]
     if not asked.as_published:
         rows += [_sweep(users, table) for users in sweep(asked)]
     return tuple(rows), (), tuple(_conclusions(rows)), ()
@@ -176,9 +202,15 @@ def _published(service: Service, table: cells.Table) -> StudyRow:
     key, ask = cells.stand_key("builtin:django", service.arm), f"{service.workload} {AT}"
     least, p95, mean, best = service.published or (None, None, None, None)
     found = (
-        table.cell(key, ask, cells.latency_least, metric="latency min", unit="s", published=_seconds(least)),
-        table.cell(key, ask, cells.latency(0.95), metric="latency p95", unit="s", published=_seconds(p95)),
-        table.cell(key, ask, cells.latency_mean, metric="latency mean", unit="s", published=_seconds(mean)),
+        table.cell(
+            key, ask, cells.latency_least, metric="latency min", unit="s", published=_seconds(least)
+        ),
+        table.cell(
+            key, ask, cells.latency(0.95), metric="latency p95", unit="s", published=_seconds(p95)
+        ),
+        table.cell(
+            key, ask, cells.latency_mean, metric="latency mean", unit="s", published=_seconds(mean)
+        ),
         table.cell(key, ask, cells.rate, published=best),
     )
     return StudyRow(
@@ -201,7 +233,9 @@ def _remark(service: Service) -> str:
     expected = MANNER.users / best
     said = [judge_row([best], SERVICE_SECONDS, MANNER)]
     if abs(expected - mean / 1000) > 0.2 * expected:
-        said.append(f"{MANNER.users} users ÷ {best:g}/s = {expected:.2g} s, but a mean of {mean / 1000:.2g} s: the ramp was averaged in")
+        said.append(
+            f"{MANNER.users} users ÷ {best:g}/s = {expected:.2g} s, but a mean of {mean / 1000:.2g} s: the ramp was averaged in"
+        )
     return "; ".join(filter(None, said))
 
 
@@ -221,11 +255,21 @@ def _conclusions(rows: Sequence[StudyRow]) -> list[str]:
     for row in rows:
         if row.variant != "sweep":
             continue
-        rates = [cell for cell in row.cells if cell.metric == cells.RATE and cell.low is not None and cell.high is not None]
+        rates = [
+            cell
+            for cell in row.cells
+            if cell.metric == cells.RATE and cell.low is not None and cell.high is not None
+        ]
         if len(rates) < 2:
             continue
         best = max(rates, key=lambda cell: cell.value or 0.0)
-        behind = [cell.arm for cell in rates if cell.high is not None and best.low is not None and cell.high < best.low]
+        behind = [
+            cell.arm
+            for cell in rates
+            if cell.high is not None and best.low is not None and cell.high < best.low
+        ]
         if behind:
-            said.append(f"at {row.workload}, {best.arm} is ahead of {', '.join(behind)}: the intervals do not touch")
+            said.append(
+                f"at {row.workload}, {best.arm} is ahead of {', '.join(behind)}: the intervals do not touch"
+            )
     return said

@@ -15,10 +15,22 @@ from whichworker.studies.campaign import StudyWatch
 from whichworker.studies.options import StudyRun
 
 STUDIES: dict[str, tuple[str, str]] = {
-    "better-django-worker": ("23 workloads on gevent, uvicorn and hypercorn workers", "whichworker.studies.better_django_worker:run"),
-    "http-clients": ("requests, httpx and aiohttp against one site and twenty", "whichworker.studies.http_clients:run"),
-    "sync-or-async": ("three parallel upstream calls and a page, 100 users, six services", "whichworker.studies.sync_or_async:run"),
-    "asgi-benchmarks": ("a session behind a login, by server, interpreter and ORM", "whichworker.studies.asgi_benchmarks:run"),
+    "better-django-worker": (
+        "23 workloads on gevent, uvicorn and hypercorn workers",
+        "whichworker.studies.better_django_worker:run",
+    ),
+    "http-clients": (
+        "requests, httpx and aiohttp against one site and twenty",
+        "whichworker.studies.http_clients:run",
+    ),
+    "sync-or-async": (
+        "three parallel upstream calls and a page, 100 users, six services",
+        "whichworker.studies.sync_or_async:run",
+    ),
+    "asgi-benchmarks": (
+        "a session behind a login, by server, interpreter and ORM",
+        "whichworker.studies.asgi_benchmarks:run",
+    ),
 }
 
 

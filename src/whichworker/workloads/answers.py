@@ -30,7 +30,9 @@ def write_compact(value: Any) -> bytes:
 
 def constant_list(write: Write = write_spaced) -> bytes:
     """Twenty small objects."""
-    return write([{"id": number, "name": f"item {number}", "even": number % 2 == 0} for number in range(20)])
+    return write(
+        [{"id": number, "name": f"item {number}", "even": number % 2 == 0} for number in range(20)]
+    )
 
 
 def owls(write: Write = write_spaced) -> bytes:
@@ -41,7 +43,10 @@ def owls(write: Write = write_spaced) -> bytes:
 def owl_table() -> bytes:
     """The same rows as a page with a table."""
     rows = [[owl["id"], owl["name"], owl["family"], owl["wingspan_cm"]] for owl in _owls()]
-    lines = [_cells("th", ["Number", "Name", "Family", "Wingspan, cm"]), *(_cells("td", row) for row in rows)]
+    lines = [
+        _cells("th", ["Number", "Name", "Family", "Wingspan, cm"]),
+        *(_cells("td", row) for row in rows),
+    ]
     return _page("Birds", ["<table>", *lines, "</table>"])
 
 
@@ -63,20 +68,35 @@ def country(number: int) -> Callable[[Write], bytes]:
 def three_countries(*numbers: int) -> bytes:
     """The page of three calls, in the order in which they were asked for."""
     found = [(number, countries()[number]) for number in numbers]
-    lines = [f"<li>{each['code']}: {html.escape(each['name'])}, number {number}</li>" for number, each in found]
+    lines = [
+        f"<li>{each['code']}: {html.escape(each['name'])}, number {number}</li>"
+        for number, each in found
+    ]
     return _page("Three countries", ["<ol>", *lines, "</ol>"])
 
 
 def colleges(write: Write) -> bytes:
     """The list of colleges."""
-    return write(_listed([{"id": number, **college} for number, college in enumerate(_circus()["colleges"], start=1)]))
+    return write(
+        _listed(
+            [
+                {"id": number, **college}
+                for number, college in enumerate(_circus()["colleges"], start=1)
+            ]
+        )
+    )
 
 
 def troupes(write: Write) -> bytes:
     """The list of troupes, each with its college's name."""
     found = _circus()
     rows = [
-        {"id": number, "name": row["name"], "members": row["members"], "college__name": found["colleges"][row["college_id"] - 1]["name"]}
+        {
+            "id": number,
+            "name": row["name"],
+            "members": row["members"],
+            "college__name": found["colleges"][row["college_id"] - 1]["name"],
+        }
         for number, row in enumerate(found["troupes"], start=1)
     ]
     return write(_listed(rows))
@@ -97,7 +117,11 @@ def countries() -> list[dict[str, str]]:
 
 def _owls() -> list[dict[str, Any]]:
     birds = _read("django_project/aviary/birds.json")
-    return [{"id": number, **bird} for number, bird in enumerate(birds, start=1) if bird["family"] == "owl"]
+    return [
+        {"id": number, **bird}
+        for number, bird in enumerate(birds, start=1)
+        if bird["family"] == "owl"
+    ]
 
 
 def _circus() -> Any:

@@ -18,7 +18,9 @@ from whichworker.workloads.table import workload
 Way = Literal["ask", "chunked", "together", "reuse", "head", "stop", "reload"]
 State = Literal["passed", "failed", "timeout", "not applicable"]
 
-BODY = bytes(range(256)) * 781 + b"the end is here!" * 4  # 200 000 bytes, every value among them, and no two ends alike
+BODY = (
+    bytes(range(256)) * 781 + b"the end is here!" * 4
+)  # 200 000 bytes, every value among them, and no two ends alike
 SLOW_SECONDS = 0.2
 QUICK_SECONDS = 0.4
 STOP_SECONDS = 0.5
@@ -75,12 +77,17 @@ def post(view: str) -> Request:
     """200 kB to a view that answers with how much of it arrived, and what."""
     answer = _json_answer({"bytes": len(BODY), "sha256": hashlib.sha256(BODY).hexdigest()})
     headers = (("Content-Type", "application/octet-stream"),)
-    return Request(method="POST", path=f"{PREFIX}/{view}", headers=headers, body=BODY, answer=answer)
+    return Request(
+        method="POST", path=f"{PREFIX}/{view}", headers=headers, body=BODY, answer=answer
+    )
 
 
 def slow(view: str, seconds: float, count: int) -> tuple[Request, ...]:
     """Requests to a view that sleeps; each has a number, which its own answer must carry."""
-    return tuple(_get(f"/{view}?seconds={seconds}&number={number}", _json_answer({"number": str(number)})) for number in range(count))
+    return tuple(
+        _get(f"/{view}?seconds={seconds}&number={number}", _json_answer({"number": str(number)}))
+        for number in range(count)
+    )
 
 
 def _streamed() -> Answer:
@@ -91,7 +98,11 @@ def _streamed() -> Answer:
 def _echoed() -> Request:
     sent = {"method": "GET", "path": f"{PREFIX}/headers/café", "word": "café"}
     seen = {**sent, "query": "a=1&b=%20", "host": "localhost", "header": "one, two"}
-    return Request(path=f"{PREFIX}/headers/caf%C3%A9?a=1&b=%20", headers=(("X-Conformance", "one, two"),), answer=_json_answer(seen))
+    return Request(
+        path=f"{PREFIX}/headers/caf%C3%A9?a=1&b=%20",
+        headers=(("X-Conformance", "one, two"),),
+        answer=_json_answer(seen),
+    )
 
 
 def _named(name: str) -> Request:
@@ -105,8 +116,21 @@ _FAILED_PAGE = Answer(status=500, headers=HTML, contains=(b"<h1>Server Error (50
 
 CASES: tuple[Case, ...] = (
     Case(name="json", title="JSON from a sync view", right=_SERVED, way="ask", requests=(_ONCE,)),
-    Case(name="json-async", title="JSON from an async view", right=_SERVED, way="ask", requests=(_named("json-async"),), async_view=True),
-    Case(name="orm", title="a query by the ORM, sync", right=_SERVED, way="ask", requests=(_named("query-json"),)),
+    Case(
+        name="json-async",
+        title="JSON from an async view",
+        right=_SERVED,
+        way="ask",
+        requests=(_named("json-async"),),
+        async_view=True,
+    ),
+    Case(
+        name="orm",
+        title="a query by the ORM, sync",
+        right=_SERVED,
+        way="ask",
+        requests=(_named("query-json"),),
+    ),
     Case(
         name="orm-async",
         title="a query by the ORM, async",
@@ -115,7 +139,13 @@ CASES: tuple[Case, ...] = (
         requests=(_named("query-json-async"),),
         async_view=True,
     ),
-    Case(name="post", title="POST of 200 kB with its length", right="every byte reaches the view", way="ask", requests=(post("echo"),)),
+    Case(
+        name="post",
+        title="POST of 200 kB with its length",
+        right="every byte reaches the view",
+        way="ask",
+        requests=(post("echo"),),
+    ),
     Case(
         name="post-async",
         title="the same to an async view",
@@ -177,7 +207,9 @@ CASES: tuple[Case, ...] = (
         title="a path that is not there",
         right="status 404 and Django's page",
         way="ask",
-        requests=(_get("/missing", Answer(status=404, headers=HTML, contains=(b"<h1>Not Found</h1>",))),),
+        requests=(
+            _get("/missing", Answer(status=404, headers=HTML, contains=(b"<h1>Not Found</h1>",))),
+        ),
     ),
     Case(
         name="500",
@@ -231,7 +263,9 @@ def quick_cases(limit: int | None) -> tuple[Case, ...]:
     Slow views sleep the shorter, the more rounds a server needs for them.
     """
     each = min(SLOW_SECONDS, QUICK_SECONDS / rounds(TOGETHER, limit))
-    return tuple(_hurried(case, each) if case.way == "together" else case for case in CASES if case.quick)
+    return tuple(
+        _hurried(case, each) if case.way == "together" else case for case in CASES if case.quick
+    )
 
 
 def _hurried(case: Case, each: float) -> Case:
@@ -246,7 +280,13 @@ def own_cases(what: Workload) -> tuple[Case, ...]:
     bare = Request(method="GET", path=first.path, headers=first.headers, answer=Answer(status=None))
     known = {case.name: case for case in CASES}
     return (
-        Case(name="answers", title=f"the workload {what.name}", right="the workload's own answers", way="ask", requests=what.requests),
+        Case(
+            name="answers",
+            title=f"the workload {what.name}",
+            right="the workload's own answers",
+            way="ask",
+            requests=what.requests,
+        ),
         _about(known["head"], bare, right="not one byte of a body"),
         _about(known["keep-alive"], first),
         _about(known["stop"], first, title="the stop signal just after a request was sent"),
@@ -283,22 +323,36 @@ def judge_together(case: Case, seconds: float, limit: int | None) -> Outcome:
 
 
 def judge_reload(
-    case: Case, *, answered: Sequence[float], failures: Sequence[tuple[str, str]], ended: bool, renewed: bool, seconds: float
+    case: Case,
+    *,
+    answered: Sequence[float],
+    failures: Sequence[tuple[str, str]],
+    ended: bool,
+    renewed: bool,
+    seconds: float,
 ) -> Outcome:
     """What came of a reload: how long each right answer took meanwhile, and the kind and sample of each request that went wrong."""
     if ended:
-        return Outcome(case=case.name, state="failed", kind="died", note="kills", evidence="the server ended")
+        return Outcome(
+            case=case.name, state="failed", kind="died", note="kills", evidence="the server ended"
+        )
     asked = len(answered) + len(failures)
     if failures:
         kind, sample = failures[0]
         evidence = f"{len(failures)} of {asked} requests went wrong, the first: {sample}"
-        return Outcome(case=case.name, state="failed", kind=kind, note="restarts", evidence=evidence)
+        return Outcome(
+            case=case.name, state="failed", kind=kind, note="restarts", evidence=evidence
+        )
     if not renewed:
         evidence = f"after {seconds:.0f} s the workers are those of before"
-        return Outcome(case=case.name, state="failed", kind="stale", note="ignores", evidence=evidence)
+        return Outcome(
+            case=case.name, state="failed", kind="stale", note="ignores", evidence=evidence
+        )
     longest = max(answered, default=0.0)
     note = "restarts" if longest >= GAP_SECONDS else "rolls"
-    return Outcome(case=case.name, note=note, evidence=f"the longest of {asked} took {longest:.2f} s")
+    return Outcome(
+        case=case.name, note=note, evidence=f"the longest of {asked} took {longest:.2f} s"
+    )
 
 
 def keeps_out(case: Case, outcome: Outcome, interface: Interface, *, async_raced: bool) -> bool:

@@ -41,7 +41,14 @@ FOREIGN = {
     "expect": ("assert", "status"),
 }
 """What a thing is called here, and by other tools or in other places of the file; used for hints only."""
-TOML_WORDS = {"object": "table", "array": "list", "str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
+TOML_WORDS = {
+    "object": "table",
+    "array": "list",
+    "str": "text",
+    "int": "whole number",
+    "float": "number",
+    "bool": "true or false",
+}
 DOUBLE = {"request": "[[request]]", "session": "[[session]]", "step": "[[session.step]]"}
 PLACE = re.compile(r"\$(?:\$|\{([^}]*)(\}?))")
 PATH = re.compile(r"/[\x21-\x7e]*")
@@ -135,9 +142,13 @@ def read_definition(path: Path) -> Definition:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"the load file {path} cannot be read: {error.strerror}", hint="check its name") from error
+        raise UsageError(
+            f"the load file {path} cannot be read: {error.strerror}", hint="check its name"
+        ) from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"the load file {path} is not UTF-8: {error}", hint="save it as UTF-8") from error
+        raise UsageError(
+            f"the load file {path} is not UTF-8: {error}", hint="save it as UTF-8"
+        ) from error
     return parse_definition(text, path)
 
 
@@ -180,13 +191,21 @@ def _read_file(table: dict[str, Any], folder: Path) -> Definition:
 
 def _check_whole(file: FileTable) -> None:
     if file.request and file.session:
-        raise UsageError("both requests and sessions", hint="write each request as a session of one step, or use two files")
+        raise UsageError(
+            "both requests and sessions",
+            hint="write each request as a session of one step, or use two files",
+        )
     if not file.request and not file.session:
-        raise UsageError("neither a request nor a session", hint='write [[request]] and path = "/" below it')
+        raise UsageError(
+            "neither a request nor a session", hint='write [[request]] and path = "/" below it'
+        )
     if file.stages:
         for key in ("rate", "time"):
             if getattr(file, key) is not None:
-                raise UsageError(f"both {key} and stages", hint="the stages say how long and how many; leave the other out")
+                raise UsageError(
+                    f"both {key} and stages",
+                    hint="the stages say how long and how many; leave the other out",
+                )
 
 
 def _check_url(url: str) -> None:
@@ -197,7 +216,10 @@ def _check_url(url: str) -> None:
 def _check_names(names: list[str], what: str) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise UsageError(f"two {what} are called {name!r}", hint="give each a name of its own: results are listed by it")
+            raise UsageError(
+                f"two {what} are called {name!r}",
+                hint="give each a name of its own: results are listed by it",
+            )
 
 
 # Tables: their keys and types, and the place that every message names.
@@ -218,7 +240,9 @@ Read = TypeVar("Read")
 def _each(tables: list[Any], what: str, read: Callable[[Any, int], Read]) -> Iterator[Read]:
     for number, table in enumerate(tables, start=1):
         name = table.get("name") if isinstance(table, dict) else None
-        with _naming(f"{what} {number} {name!r}" if isinstance(name, str) and name else f"{what} {number}"):
+        with _naming(
+            f"{what} {number} {name!r}" if isinstance(name, str) and name else f"{what} {number}"
+        ):
             yield read(table, number)
 
 
@@ -232,14 +256,22 @@ def _convert(table: Any, kind: type[Kind]) -> Kind:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
         fact, place = _tell(str(error))
-        hint = f"write {DOUBLE[place]} with two brackets" if place in DOUBLE else "see docs/guides/load-files.md"
+        hint = (
+            f"write {DOUBLE[place]} with two brackets"
+            if place in DOUBLE
+            else "see docs/guides/load-files.md"
+        )
         raise UsageError(f"{place}: {fact}" if place else fact, hint=hint) from error
 
 
 def _tell(text: str) -> tuple[str, str]:
     """What a conversion found wrong, in words of TOML, and the key at which it did."""
-    fact, _, place = text.replace("Object missing required field", "there is no").partition(" - at `$")
-    fact = re.sub(r"`([a-z| ]+)`", lambda kinds: _name_kinds(kinds[1].split(" | ")), fact).replace("`", "")
+    fact, _, place = text.replace("Object missing required field", "there is no").partition(
+        " - at `$"
+    )
+    fact = re.sub(r"`([a-z| ]+)`", lambda kinds: _name_kinds(kinds[1].split(" | ")), fact).replace(
+        "`", ""
+    )
     return fact[:1].lower() + fact[1:], place.rstrip("`").lstrip(".").replace("[...]", "")
 
 
@@ -271,12 +303,17 @@ def _read_stages(tables: list[Any]) -> tuple[Stage, ...]:
             start = before if read.start is None else _rate(read.start)
             stages.append(Stage(units.parse_duration(read.duration), start, _rate(read.target)))
     if stages and not any(stage.start_rate or stage.end_rate for stage in stages):
-        raise UsageError("no stage asks for anything", hint='such as stages = [{ duration = "10s", target = "200/s" }]')
+        raise UsageError(
+            "no stage asks for anything",
+            hint='such as stages = [{ duration = "10s", target = "200/s" }]',
+        )
     return tuple(stages)
 
 
 def _rate(text: str) -> float:
-    return 0.0 if re.fullmatch(r"\s*0(?:\s*/\s*(?:s|m|min|h))?\s*", text) else units.parse_rate(text)
+    return (
+        0.0 if re.fullmatch(r"\s*0(?:\s*/\s*(?:s|m|min|h))?\s*", text) else units.parse_rate(text)
+    )
 
 
 # Requests and sessions.
@@ -286,7 +323,10 @@ def _read_request(table: Any, _: int) -> Request:
     read = _convert(table, RequestTable)
     request = _build(read, weight=read.weight)
     for name in _names_of(request):
-        raise UsageError(f"${{{name}}} in a request", hint="only a later step of a session knows what was captured; write $$ for a dollar")
+        raise UsageError(
+            f"${{{name}}} in a request",
+            hint="only a later step of a session knows what was captured; write $$ for a dollar",
+        )
     return msgspec.structs.replace(
         request,
         path=request.path.replace("$$", "$"),
@@ -309,13 +349,17 @@ def _read_session(table: Any, number: int) -> Session:
 
 def _read_step(table: Any, known: set[str]) -> Step:
     if isinstance(table, dict) and "weight" in table:
-        raise UsageError("a weight in a step", hint="the session has one; its steps are taken in order")
+        raise UsageError(
+            "a weight in a step", hint="the session has one; its steps are taken in order"
+        )
     read = _convert(table, StepTable)
     request = _build(read, weight=1)
     for name in _names_of(request):
         if name not in known:
             late = name in read.capture
-            hint = "this step captures it, which is too late" if late else _suggest_name(name, known)
+            hint = (
+                "this step captures it, which is too late" if late else _suggest_name(name, known)
+            )
             raise UsageError(f"${{{name}}} is captured by no step before this one", hint=hint)
     captures = tuple(parse_capture(name, text) for name, text in read.capture.items())
     think = _unit("think_time", read.think_time, units.parse_duration)
@@ -331,7 +375,10 @@ def _suggest_name(name: str, known: set[str]) -> str:
 
 def _build(read: AskTable, *, weight: int) -> Request:
     if not PATH.fullmatch(read.path):
-        raise UsageError(f"not a path: {read.path!r}", hint="begin with / and write spaces as %20 and other letters than ASCII as %C3%A9")
+        raise UsageError(
+            f"not a path: {read.path!r}",
+            hint="begin with / and write spaces as %20 and other letters than ASCII as %C3%A9",
+        )
     body, kind = _read_body(read)
     headers = list(read.headers.items())
     if kind and not any(name.lower() == "content-type" for name in read.headers):
@@ -348,7 +395,10 @@ def _build(read: AskTable, *, weight: int) -> Request:
         weight=weight,
         answer=_answer("expect", read.expect, 200),
         # A check says nothing of the status unless it names one: the answer has been judged already.
-        checks=tuple(Check(name=name, answer=_answer(f"check {name!r}", texts, None)) for name, texts in read.check.items()),
+        checks=tuple(
+            Check(name=name, answer=_answer(f"check {name!r}", texts, None))
+            for name, texts in read.check.items()
+        ),
     )
 
 
@@ -359,16 +409,24 @@ def _answer(place: str, texts: Texts, status: int | None) -> Answer:
 
 def _read_body(read: AskTable) -> tuple[bytes, str]:
     """The body and its content type, empty where a plain body says nothing of it."""
-    given = [name for name in ("body", "form", "json") if getattr(read, name) not in (None, msgspec.UNSET)]
+    given = [
+        name
+        for name in ("body", "form", "json")
+        if getattr(read, name) not in (None, msgspec.UNSET)
+    ]
     if len(given) > 1:
         raise UsageError(f"both {given[0]} and {given[1]}", hint="a request has one body")
     if read.form is not None:
         return _write_form(read.form), "application/x-www-form-urlencoded"
     if read.json is not msgspec.UNSET:
         try:
-            return json.dumps(read.json, ensure_ascii=False, allow_nan=False).encode(), "application/json"
+            return json.dumps(
+                read.json, ensure_ascii=False, allow_nan=False
+            ).encode(), "application/json"
         except (TypeError, ValueError, RecursionError) as error:
-            raise UsageError(f"json: {str(error).lower()}", hint="write dates as texts; JSON has no inf or nan") from error
+            raise UsageError(
+                f"json: {str(error).lower()}", hint="write dates as texts; JSON has no inf or nan"
+            ) from error
     return (read.body or "").encode(), ""
 
 
@@ -392,5 +450,8 @@ def _names_of(request: Request) -> Iterator[str]:
             if match[0] == "$$":
                 continue
             if not match[2] or not NAME.fullmatch(match[1]):
-                raise UsageError(f"not a name: {match[0][:60]!r}", hint="write ${name} with letters, digits and _, or $$ for a dollar")
+                raise UsageError(
+                    f"not a name: {match[0][:60]!r}",
+                    hint="write ${name} with letters, digits and _, or $$ for a dollar",
+                )
             yield match[1]

@@ -13,13 +13,20 @@ import msgspec
 from whichworker.errors import UsageError
 from whichworker.model import Answer, Capture
 
-FORMS = "status=200 (or any), header:NAME=VALUE, body=TEXT, contains=TEXT, json:PATH=VALUE, sha256=HEX"
+FORMS = (
+    "status=200 (or any), header:NAME=VALUE, body=TEXT, contains=TEXT, json:PATH=VALUE, sha256=HEX"
+)
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """What a captured value can be called."""
 
 Source = Literal["cookie", "header", "json", "regex"]
-SOURCES: dict[str, Source] = {"cookie": "cookie", "header": "header", "json": "json", "regex": "regex"}
+SOURCES: dict[str, Source] = {
+    "cookie": "cookie",
+    "header": "header",
+    "json": "json",
+    "regex": "regex",
+}
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _STATUS = re.compile(r"[2-5][0-9][0-9]")
@@ -39,7 +46,10 @@ def parse_expect(texts: Iterable[str], status: int | None = 200) -> Answer:
             field = "headers" if kind == "header" else kind
             found[field] = (*found.get(field, ()), value)
         elif kind in told:
-            raise UsageError(f"two expectations of the {kind}: {text!r} is the second", hint="an answer has only one")
+            raise UsageError(
+                f"two expectations of the {kind}: {text!r} is the second",
+                hint="an answer has only one",
+            )
         else:
             found[kind] = value
         told.add(kind)
@@ -52,7 +62,9 @@ def _read(text: str) -> tuple[str, Any]:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UsageError(f"not UTF-8: {text!r}", hint="sha256=HEX can state a body of any bytes") from None
+        raise UsageError(
+            f"not UTF-8: {text!r}", hint="sha256=HEX can state a body of any bytes"
+        ) from None
     if not equals:
         raise UsageError(f"not an expectation: {text!r}", hint=f"write {FORMS}")
     reader = READERS.get(kind)
@@ -65,25 +77,36 @@ def _read_status(_: str, value: str) -> int | None:
     if value == "any":
         return None
     if not _STATUS.fullmatch(value):
-        raise UsageError(f"not a status: {value!r}", hint="write status=200, another number from 200 to 599, or status=any")
+        raise UsageError(
+            f"not a status: {value!r}",
+            hint="write status=200, another number from 200 to 599, or status=any",
+        )
     return int(value)
 
 
 def _read_header(name: str, value: str) -> tuple[str, str]:
     if not _TOKEN.fullmatch(name):
-        raise UsageError(f"not the name of a header: {name!r}", hint="write header:NAME=VALUE, such as header:Content-Type=text/html")
+        raise UsageError(
+            f"not the name of a header: {name!r}",
+            hint="write header:NAME=VALUE, such as header:Content-Type=text/html",
+        )
     return name, value
 
 
 def _read_part(_: str, value: str) -> bytes:
     if not value:
-        raise UsageError("every body contains an empty text", hint="write contains=TEXT, or body= for a body that is empty")
+        raise UsageError(
+            "every body contains an empty text",
+            hint="write contains=TEXT, or body= for a body that is empty",
+        )
     return value.encode()
 
 
 def _read_json(path: str, value: str) -> tuple[str, str]:
     if not path:
-        raise UsageError("no path into the JSON", hint="write json:PATH=VALUE, such as json:items.0.name=apple")
+        raise UsageError(
+            "no path into the JSON", hint="write json:PATH=VALUE, such as json:items.0.name=apple"
+        )
     try:
         msgspec.json.decode(value)
     except (ValueError, RecursionError):
@@ -93,7 +116,10 @@ def _read_json(path: str, value: str) -> tuple[str, str]:
 
 def _read_digest(_: str, value: str) -> str:
     if not _DIGEST.fullmatch(value):
-        raise UsageError(f"not a SHA-256: {value[:80]!r}", hint="write sha256= and 64 hexadecimal digits, as sha256sum prints them")
+        raise UsageError(
+            f"not a SHA-256: {value[:80]!r}",
+            hint="write sha256= and 64 hexadecimal digits, as sha256sum prints them",
+        )
     return value.lower()
 
 
@@ -111,9 +137,15 @@ def parse_capture(name: str, text: str) -> Capture:
     """Read where the value called `name` is found in an answer; raises UsageError for what says no such place."""
     source, _, key = text.partition(":")
     if not NAME.fullmatch(name):
-        raise UsageError(f"not a name to capture a value by: {name!r}", hint="letters, digits and _, as in ${token}")
+        raise UsageError(
+            f"not a name to capture a value by: {name!r}",
+            hint="letters, digits and _, as in ${token}",
+        )
     if source not in SOURCES or not key:
-        raise UsageError(f"{name} is not a capture: {text!r}", hint="write cookie:NAME, header:NAME, json:PATH or regex:PATTERN")
+        raise UsageError(
+            f"{name} is not a capture: {text!r}",
+            hint="write cookie:NAME, header:NAME, json:PATH or regex:PATTERN",
+        )
     if source == "regex":
         _check_pattern(name, key)
     return Capture(name=name, source=SOURCES[source], key=key)
@@ -122,9 +154,16 @@ def parse_capture(name: str, text: str) -> Capture:
 def _check_pattern(name: str, pattern: str) -> None:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a pattern of doubtful meaning would warn in the middle of a load
+            warnings.simplefilter(
+                "error"
+            )  # a pattern of doubtful meaning would warn in the middle of a load
             groups = re.compile(pattern).groups
     except (re.error, Warning, RecursionError, OverflowError) as error:
-        raise UsageError(f"{name} is not a regular expression: {error}", hint="see the re module of Python") from error
+        raise UsageError(
+            f"{name} is not a regular expression: {error}", hint="see the re module of Python"
+        ) from error
     if groups != 1:
-        raise UsageError(f"{name} has {groups} groups in {pattern!r}", hint="put ( ) around the value, and (?: ) around anything else")
+        raise UsageError(
+            f"{name} has {groups} groups in {pattern!r}",
+            hint="put ( ) around the value, and (?: ) around anything else",
+        )

@@ -29,7 +29,10 @@ def parse_login(text: str) -> Login:
         if value.startswith("$"):
             variable = value.strip("${}")
             if variable not in os.environ:
-                raise UsageError(f"--login: the variable for {name} is not set", hint="export it: a value that begins with $ names one")
+                raise UsageError(
+                    f"--login: the variable for {name} is not set",
+                    hint="export it: a value that begins with $ names one",
+                )
             value = os.environ[variable]
         found[name] = value
         redaction.remember(f"login {name}", value)
@@ -49,7 +52,11 @@ def find_form(page: str, path: str, login: Login) -> Form | None:
     reader.feed(page)
     for action, method, fields in reader.forms:
         if method == "post" and set(login.fields) <= set(fields):
-            hidden = {name: value for name, value in fields.items() if name not in login.fields and value is not None}
+            hidden = {
+                name: value
+                for name, value in fields.items()
+                if name not in login.fields and value is not None
+            }
             parts = urlsplit(urljoin(path, action or path))
             return Form(parts.path + (f"?{parts.query}" if parts.query else ""), hidden)
     return None
@@ -73,11 +80,17 @@ class _Forms(HTMLParser):
         if tag == "form":
             self.forms.append((told.get("action") or "", (told.get("method") or "get").lower(), {}))
             self._open, self._pressed = True, False
-        elif tag in ("input", "button", "select", "textarea") and self._open and (name := told.get("name")):
+        elif (
+            tag in ("input", "button", "select", "textarea")
+            and self._open
+            and (name := told.get("name"))
+        ):
             kind = (told.get("type") or ("submit" if tag == "button" else "text")).lower()
             pressed = kind == "submit" and not self._pressed  # the first one, as by the enter key
             self._pressed = self._pressed or pressed
-            sent = kind == "hidden" or pressed or (kind in ("checkbox", "radio") and "checked" in told)
+            sent = (
+                kind == "hidden" or pressed or (kind in ("checkbox", "radio") and "checked" in told)
+            )
             if sent or name not in self.forms[-1][2]:
                 self.forms[-1][2][name] = (told.get("value") or "") if sent else None
 

@@ -76,7 +76,9 @@ def stable_parts(bodies: Sequence[bytes], clock: re.Pattern[bytes] | None = None
         parts = [shared for part in parts for shared in _shared(part, other)]
     if clock is not None:
         parts = [kept for part in parts for kept in _timeless(part, clock)]
-    longest = sorted({part for part in parts if len(part) >= LEAST_PART}, key=len, reverse=True)[:MOST_PARTS]
+    longest = sorted({part for part in parts if len(part) >= LEAST_PART}, key=len, reverse=True)[
+        :MOST_PARTS
+    ]
     return [part for part in longest if all(part in body for body in bodies)]
 
 
@@ -96,7 +98,9 @@ def _ends(part: bytes, other: bytes) -> list[bytes]:
     """What two long texts begin and end with alike: comparing all of their pieces would take minutes."""
     least = min(len(part), len(other))
     begin = next((at for at in range(least) if part[at] != other[at]), least)
-    end = next((at for at in range(least - begin) if part[-1 - at] != other[-1 - at]), least - begin)
+    end = next(
+        (at for at in range(least - begin) if part[-1 - at] != other[-1 - at]), least - begin
+    )
     return [part[:begin], part[len(part) - end :]]
 
 

@@ -44,20 +44,40 @@ def _row(title: str, *asks: tuple[str, Callable[[Write], Answer]], seconds: floa
 
 
 CALL_SECONDS = 0.05
-CALLED = (15, 31, 252)  # one of them has a letter beyond ASCII; more than one, so that a mix-up of answers is seen
+CALLED = (
+    15,
+    31,
+    252,
+)  # one of them has a letter beyond ASCII; more than one, so that a mix-up of answers is seen
 FANOUT_SECONDS = 0.6
 FANNED = ((57, 75, 115), (172, 252, 15))
 
 
 def _called(path: str, title: str) -> Row:
     asks = tuple(_json(f"{path}?country={number}", answers.country(number)) for number in CALLED)
-    return Row(title=f"one call to an upstream that takes 50 ms: {title}", asks=asks, seconds=CALL_SECONDS, extras=True, upstream=True)
+    return Row(
+        title=f"one call to an upstream that takes 50 ms: {title}",
+        asks=asks,
+        seconds=CALL_SECONDS,
+        extras=True,
+        upstream=True,
+    )
 
 
 def _fanned(path: str, title: str) -> Row:
-    asks = tuple(_html(f"{path}?countries={','.join(map(str, numbers))}", partial(answers.three_countries, *numbers)) for numbers in FANNED)
+    asks = tuple(
+        _html(
+            f"{path}?countries={','.join(map(str, numbers))}",
+            partial(answers.three_countries, *numbers),
+        )
+        for numbers in FANNED
+    )
     return Row(
-        title=f"three calls at once (300, 600, 150 ms) and a page: {title}", asks=asks, seconds=FANOUT_SECONDS, extras=True, upstream=True
+        title=f"three calls at once (300, 600, 150 ms) and a page: {title}",
+        asks=asks,
+        seconds=FANOUT_SECONDS,
+        extras=True,
+        upstream=True,
     )
 
 
@@ -70,52 +90,127 @@ def _tortoise(path: str, title: str, body: Body) -> Row:
 
 
 WORKLOADS: dict[str, Row] = {
-    "json": _row("a constant list as JSON, from a sync view", _json("/json", answers.constant_list)),
-    "json-async": _row("a constant list as JSON, from an async view", _json("/json-async", answers.constant_list)),
-    "query-json": _row("a filtered query by the ORM as JSON, from a sync view", _json("/query-json?family=owl", answers.owls)),
-    "query-json-async": _row(
-        "a filtered query by the ORM as JSON, from an async view", _json("/query-json-async?family=owl", answers.owls)
+    "json": _row(
+        "a constant list as JSON, from a sync view", _json("/json", answers.constant_list)
     ),
-    "query-html": _row("the same query as a table by a template, from a sync view", _html("/query-html?family=owl", answers.owl_table)),
+    "json-async": _row(
+        "a constant list as JSON, from an async view", _json("/json-async", answers.constant_list)
+    ),
+    "query-json": _row(
+        "a filtered query by the ORM as JSON, from a sync view",
+        _json("/query-json?family=owl", answers.owls),
+    ),
+    "query-json-async": _row(
+        "a filtered query by the ORM as JSON, from an async view",
+        _json("/query-json-async?family=owl", answers.owls),
+    ),
+    "query-html": _row(
+        "the same query as a table by a template, from a sync view",
+        _html("/query-html?family=owl", answers.owl_table),
+    ),
     "query-html-async": _row(
-        "the same query as a table by a template, from an async view", _html("/query-html-async?family=owl", answers.owl_table)
+        "the same query as a table by a template, from an async view",
+        _html("/query-html-async?family=owl", answers.owl_table),
     ),
 }
 """What a plain race can ask: answered by the small environment, without an upstream, as fast as the server can."""
 
 STUDIED: dict[str, Row] = {
-    "gateway-1s": _row("a view that sleeps 1 s", _json("/gateway/1", answers.slept(1.0)), seconds=1.0),
-    "gateway-1s-async": _row("an async view that sleeps 1 s", _json("/gateway-async/1", answers.slept(1.0)), seconds=1.0),
-    "gateway-3s": _row("a view that sleeps 3 s", _json("/gateway/3", answers.slept(3.0)), seconds=3.0),
-    "gateway-3s-async": _row("an async view that sleeps 3 s", _json("/gateway-async/3", answers.slept(3.0)), seconds=3.0),
-    "gateway-10s": _row("a view that sleeps 10 s", _json("/gateway/10", answers.slept(10.0)), seconds=10.0),
-    "gateway-10s-async": _row("an async view that sleeps 10 s", _json("/gateway-async/10", answers.slept(10.0)), seconds=10.0),
-    "cache-hit": _row("20 ms of sleep in place of a cache", _json("/cache-hit", answers.cached("hit")), seconds=0.02),
-    "cache-hit-async": _row("20 ms of sleep in place of a cache, async", _json("/cache-hit-async", answers.cached("hit")), seconds=0.02),
-    "cache-set": _row("200 ms of sleep in place of a cache", _json("/cache-set", answers.cached("set")), seconds=0.2),
-    "cache-set-async": _row("200 ms of sleep in place of a cache, async", _json("/cache-set-async", answers.cached("set")), seconds=0.2),
-    "real-cache-hit": _row("a list from the cache", _json("/real-cache-hit", answers.constant_list)),
-    "real-cache-hit-async": _row("a list from the cache, async", _json("/real-cache-hit-async", answers.constant_list)),
-    "real-cache-set": _row("a list into the cache", _json("/real-cache-set", answers.cached("set"))),
-    "real-cache-set-async": _row("a list into the cache, async", _json("/real-cache-set-async", answers.cached("set"))),
+    "gateway-1s": _row(
+        "a view that sleeps 1 s", _json("/gateway/1", answers.slept(1.0)), seconds=1.0
+    ),
+    "gateway-1s-async": _row(
+        "an async view that sleeps 1 s", _json("/gateway-async/1", answers.slept(1.0)), seconds=1.0
+    ),
+    "gateway-3s": _row(
+        "a view that sleeps 3 s", _json("/gateway/3", answers.slept(3.0)), seconds=3.0
+    ),
+    "gateway-3s-async": _row(
+        "an async view that sleeps 3 s", _json("/gateway-async/3", answers.slept(3.0)), seconds=3.0
+    ),
+    "gateway-10s": _row(
+        "a view that sleeps 10 s", _json("/gateway/10", answers.slept(10.0)), seconds=10.0
+    ),
+    "gateway-10s-async": _row(
+        "an async view that sleeps 10 s",
+        _json("/gateway-async/10", answers.slept(10.0)),
+        seconds=10.0,
+    ),
+    "cache-hit": _row(
+        "20 ms of sleep in place of a cache",
+        _json("/cache-hit", answers.cached("hit")),
+        seconds=0.02,
+    ),
+    "cache-hit-async": _row(
+        "20 ms of sleep in place of a cache, async",
+        _json("/cache-hit-async", answers.cached("hit")),
+        seconds=0.02,
+    ),
+    "cache-set": _row(
+        "200 ms of sleep in place of a cache",
+        _json("/cache-set", answers.cached("set")),
+        seconds=0.2,
+    ),
+    "cache-set-async": _row(
+        "200 ms of sleep in place of a cache, async",
+        _json("/cache-set-async", answers.cached("set")),
+        seconds=0.2,
+    ),
+    "real-cache-hit": _row(
+        "a list from the cache", _json("/real-cache-hit", answers.constant_list)
+    ),
+    "real-cache-hit-async": _row(
+        "a list from the cache, async", _json("/real-cache-hit-async", answers.constant_list)
+    ),
+    "real-cache-set": _row(
+        "a list into the cache", _json("/real-cache-set", answers.cached("set"))
+    ),
+    "real-cache-set-async": _row(
+        "a list into the cache, async", _json("/real-cache-set-async", answers.cached("set"))
+    ),
     "clowncollege": _row("a list of eight rows", _json("/open/clowncollege", answers.colleges)),
-    "clowncollege-async": _row("a list of eight rows, async", _json("/open-async/clowncollege", answers.colleges)),
-    "clowncollege-tortoise-async": _tortoise("/open-tortoise/clowncollege", "a list of eight rows by Tortoise ORM", answers.colleges),
-    "troupe": _row("a list of twelve rows and their parents", _json("/open/troupe", answers.troupes)),
-    "troupe-async": _row("a list of twelve rows and their parents, async", _json("/open-async/troupe", answers.troupes)),
-    "troupe-tortoise-async": _tortoise("/open-tortoise/troupe", "a list of twelve rows and their parents by Tortoise ORM", answers.troupes),
+    "clowncollege-async": _row(
+        "a list of eight rows, async", _json("/open-async/clowncollege", answers.colleges)
+    ),
+    "clowncollege-tortoise-async": _tortoise(
+        "/open-tortoise/clowncollege", "a list of eight rows by Tortoise ORM", answers.colleges
+    ),
+    "troupe": _row(
+        "a list of twelve rows and their parents", _json("/open/troupe", answers.troupes)
+    ),
+    "troupe-async": _row(
+        "a list of twelve rows and their parents, async",
+        _json("/open-async/troupe", answers.troupes),
+    ),
+    "troupe-tortoise-async": _tortoise(
+        "/open-tortoise/troupe",
+        "a list of twelve rows and their parents by Tortoise ORM",
+        answers.troupes,
+    ),
     "brotli": _brotli("/brotli", "50 kB compressed by brotli for each request"),
-    "brotli-async": _brotli("/brotli-async", "50 kB compressed by brotli for each request, in an async view"),
+    "brotli-async": _brotli(
+        "/brotli-async", "50 kB compressed by brotli for each request, in an async view"
+    ),
     "http-requests": _called("/http-requests", "requests, a session for each"),
-    "http-requests-async": _called("/http-requests-async", "requests in an async view, which stops its loop"),
+    "http-requests-async": _called(
+        "/http-requests-async", "requests in an async view, which stops its loop"
+    ),
     "http-requests-reused": _called("/http-requests-reused", "requests, one session"),
-    "http-requests-async-reused": _called("/http-requests-async-reused", "requests in an async view, one session"),
+    "http-requests-async-reused": _called(
+        "/http-requests-async-reused", "requests in an async view, one session"
+    ),
     "http-httpx": _called("/http-httpx", "httpx, a client for each"),
     "http-httpx-async": _called("/http-httpx-async", "httpx in an async view, a client for each"),
     "http-httpx-reused": _called("/http-httpx-reused", "httpx, one client"),
-    "http-httpx-async-reused": _called("/http-httpx-async-reused", "httpx in an async view, one client"),
-    "http-aiohttp-async": _called("/http-aiohttp-async", "aiohttp in an async view, a session for each"),
-    "http-aiohttp-async-reused": _called("/http-aiohttp-async-reused", "aiohttp in an async view, one session"),
+    "http-httpx-async-reused": _called(
+        "/http-httpx-async-reused", "httpx in an async view, one client"
+    ),
+    "http-aiohttp-async": _called(
+        "/http-aiohttp-async", "aiohttp in an async view, a session for each"
+    ),
+    "http-aiohttp-async-reused": _called(
+        "/http-aiohttp-async-reused", "aiohttp in an async view, one session"
+    ),
     "fanout": _fanned("/fanout", "a pool of threads for each request"),
     "fanout-async": _fanned("/fanout-async", "gathered, an httpx client for each request"),
     "fanout-reused": _fanned("/fanout-reused", "one pool of threads"),
@@ -135,16 +230,25 @@ def workload(name: str, app: str | None = None) -> Workload:
     known = {**WORKLOADS, **STUDIED}
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(known)}, or a path such as /"
+        hint = (
+            f"did you mean {close[0]}?"
+            if close
+            else f"one of {', '.join(known)}, or a path such as /"
+        )
         raise UsageError(f"no workload is called {name!r}", hint=hint)
     row, app = known[name], app if app in ALL else DJANGO
     if app not in row.apps:
-        raise UsageError(f"{app} has no workload {name!r}", hint=f"only {', '.join(row.apps)} has it")
+        raise UsageError(
+            f"{app} has no workload {name!r}", hint=f"only {', '.join(row.apps)} has it"
+        )
     compact = app == FASTAPI or (app == MIXED and name in FASTAPI_SIDE)
     return Workload(
         name=name,
         title=row.title,
-        requests=tuple(Request(path=path, answer=answer(write_compact if compact else write_spaced)) for path, answer in row.asks),
+        requests=tuple(
+            Request(path=path, answer=answer(write_compact if compact else write_spaced))
+            for path, answer in row.asks
+        ),
         minimum_service_seconds=row.seconds,
         extras=row.extras,
         upstream=row.upstream,

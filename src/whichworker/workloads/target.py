@@ -47,7 +47,9 @@ def parse_target(url: str) -> Target:
         parts = urlsplit(url)
         port = parts.port if parts.scheme in PORTS and parts.netloc else None
     except ValueError as error:
-        raise UsageError(f"not a URL: {url!r}: {str(error).lower()}", hint=f"write {FORMS}") from error
+        raise UsageError(
+            f"not a URL: {url!r}: {str(error).lower()}", hint=f"write {FORMS}"
+        ) from error
     if parts.scheme == "http+unix":
         return _at_socket(url, unquote(parts.netloc), _path_of(url, parts))
     if parts.scheme not in PORTS or not parts.netloc:
@@ -75,12 +77,25 @@ def _at_host(url: str, parts: SplitResult, port: int | None) -> Target:
 
 
 def _at_socket(url: str, socket_path: str, path: str) -> Target:
-    if not socket_path or "\0" in socket_path or len(os.fsencode(socket_path)) > LONGEST_SOCKET_PATH:
-        fact = f"not the path of a Unix socket, of 1 to {LONGEST_SOCKET_PATH} bytes: {socket_path!r}"
+    if (
+        not socket_path
+        or "\0" in socket_path
+        or len(os.fsencode(socket_path)) > LONGEST_SOCKET_PATH
+    ):
+        fact = (
+            f"not the path of a Unix socket, of 1 to {LONGEST_SOCKET_PATH} bytes: {socket_path!r}"
+        )
         raise UsageError(fact, hint="write unix:/run/app.sock:/PATH")
     if socket_path.startswith("//"):  # unix:///run/app.sock, as some tools write it
         socket_path = "/" + socket_path.lstrip("/")
-    return Target(scheme="http", host="localhost", port=0, path=_check_path(url, path or "/"), host_header="localhost", unix=socket_path)
+    return Target(
+        scheme="http",
+        host="localhost",
+        port=0,
+        path=_check_path(url, path or "/"),
+        host_header="localhost",
+        unix=socket_path,
+    )
 
 
 def _path_of(url: str, parts: SplitResult) -> str:
@@ -93,7 +108,10 @@ def _path_of(url: str, parts: SplitResult) -> str:
 
 def _check_path(url: str, path: str) -> str:
     if not path.startswith("/") or not _PRINTABLE.fullmatch(path):
-        raise UsageError(f"not a path: {path!r} in {url!r}", hint="begin with / and write other letters than ASCII as %C3%A9")
+        raise UsageError(
+            f"not a path: {path!r} in {url!r}",
+            hint="begin with / and write other letters than ASCII as %C3%A9",
+        )
     return path
 
 
@@ -103,7 +121,10 @@ def _read_host(url: str, parts: SplitResult) -> str:
         try:
             return str(ipaddress.IPv6Address(host.replace("%25", "%", 1)))
         except ValueError as error:
-            raise UsageError(f"not an IPv6 address: {host!r}", hint="write it in brackets, such as http://[::1]:8000/") from error
+            raise UsageError(
+                f"not an IPv6 address: {host!r}",
+                hint="write it in brackets, such as http://[::1]:8000/",
+            ) from error
     try:
         ascii_host = host if host.isascii() else host.encode("idna").decode()
     except UnicodeError as error:
@@ -133,7 +154,10 @@ def resolve(target: Target) -> list[Address]:
         found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UsageError(f"no address of {target.host}: {why}", hint="check the name, or write the address itself") from error
+        raise UsageError(
+            f"no address of {target.host}: {why}",
+            hint="check the name, or write the address itself",
+        ) from error
     return list(dict.fromkeys(Address(str(peer[0]), int(peer[1])) for *_, peer in found))
 
 

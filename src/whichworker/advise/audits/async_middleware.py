@@ -14,7 +14,9 @@ DIFF = """# replace each middleware of the evidence by one that is async_capable
 def audit(result: Result, best: ArmResult) -> Audit:
     """Failed where the finding is there; WSGI has no event loop."""
     if best.interface != "asgi":
-        return Audit(name=NAME, title=TITLE, state="not applicable", evidence="it is served by WSGI")
+        return Audit(
+            name=NAME, title=TITLE, state="not applicable", evidence="it is served by WSGI"
+        )
     seen = next((finding for finding in result.findings if finding.code == CODE), None)
     if seen is None:
         return Audit(name=NAME, title=TITLE, state="passed")

@@ -14,9 +14,15 @@ def audit(result: Result, best: ArmResult) -> Audit:
     """Failed where an async arm did one thing at a time without being short of CPU."""
     loops = [arm for arm in result.arms if arm.interface == "asgi" and arm.attribution is not None]
     if not loops:
-        return Audit(name=NAME, title=TITLE, state="not applicable", evidence="no async server was measured")
-    blocked = [arm for arm in loops if arm.attribution and arm.attribution.cause == "blocked event loop"]
+        return Audit(
+            name=NAME, title=TITLE, state="not applicable", evidence="no async server was measured"
+        )
+    blocked = [
+        arm for arm in loops if arm.attribution and arm.attribution.cause == "blocked event loop"
+    ]
     if not blocked:
         return Audit(name=NAME, title=TITLE, state="passed")
     why = "; ".join(blocked[0].attribution.evidence) if blocked[0].attribution else ""
-    return Audit(name=NAME, title=TITLE, state="failed", evidence=f"{blocked[0].name}: {why}", diff=DIFF)
+    return Audit(
+        name=NAME, title=TITLE, state="failed", evidence=f"{blocked[0].name}: {why}", diff=DIFF
+    )

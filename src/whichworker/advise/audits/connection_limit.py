@@ -13,5 +13,15 @@ def audit(result: Result, best: ArmResult) -> Audit:
     seen = [finding for finding in result.findings if finding.code == CODE]
     if not seen:
         return Audit(name=NAME, title=TITLE, state="passed")
-    more = f"; {best.name} was not among them" if all(finding.arm != best.name for finding in seen) else ""
-    return Audit(name=NAME, title=TITLE, state="failed", evidence=seen[0].text + more, diff=f"# {seen[0].hint}\n")
+    more = (
+        f"; {best.name} was not among them"
+        if all(finding.arm != best.name for finding in seen)
+        else ""
+    )
+    return Audit(
+        name=NAME,
+        title=TITLE,
+        state="failed",
+        evidence=seen[0].text + more,
+        diff=f"# {seen[0].hint}\n",
+    )

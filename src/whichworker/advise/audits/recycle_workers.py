@@ -22,7 +22,14 @@ def audit(result: Result, best: ArmResult) -> Audit:
             state="not applicable",
             evidence="memory is watched over the launches of the second stage, which was not run",
         )
-    seen = next((finding for finding in result.findings if finding.code == CODE and finding.arm == best.name), None)
+    seen = next(
+        (
+            finding
+            for finding in result.findings
+            if finding.code == CODE and finding.arm == best.name
+        ),
+        None,
+    )
     if seen is None:
         return Audit(name=NAME, title=TITLE, state="passed")
     return Audit(name=NAME, title=TITLE, state="failed", evidence=seen.text, diff=DIFF)

@@ -14,7 +14,12 @@ DIFF = """+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.Re
 def audit(result: Result, best: ArmResult) -> Audit:
     """Failed where the finding is there; one worker shares with nobody."""
     if not isinstance(best.settings.get("workers"), int) or best.settings["workers"] == 1:
-        return Audit(name=NAME, title=TITLE, state="not applicable", evidence="one worker has nobody to share with")
+        return Audit(
+            name=NAME,
+            title=TITLE,
+            state="not applicable",
+            evidence="one worker has nobody to share with",
+        )
     seen = next((finding for finding in result.findings if finding.code == CODE), None)
     if seen is None:
         return Audit(name=NAME, title=TITLE, state="passed")

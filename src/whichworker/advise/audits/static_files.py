@@ -14,7 +14,9 @@ DIFF = """+    "whitenoise.middleware.WhiteNoiseMiddleware",  # MIDDLEWARE, afte
 def audit(result: Result, best: ArmResult) -> Audit:
     """Failed where the finding is there; it is asked of Django alone."""
     if "framework" in result.app and result.app["framework"].value != "django":
-        return Audit(name=NAME, title=TITLE, state="not applicable", evidence="it is asked of Django alone")
+        return Audit(
+            name=NAME, title=TITLE, state="not applicable", evidence="it is asked of Django alone"
+        )
     seen = next((finding for finding in result.findings if finding.code == CODE), None)
     if seen is None:
         return Audit(name=NAME, title=TITLE, state="passed")

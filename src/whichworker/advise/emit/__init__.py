@@ -28,7 +28,9 @@ def emit(kinds: tuple[str, ...], what: Deployment) -> list[Emitted]:
         write: Emit = importlib.import_module(TABLE[kind]).emit
         for file in write(what):
             found.setdefault(file.name, file)
-    found["requirements-server.txt"] = Emitted(name="requirements-server.txt", text=pins(what), kind="requirements")
+    found["requirements-server.txt"] = Emitted(
+        name="requirements-server.txt", text=pins(what), kind="requirements"
+    )
     if what.shim:
         found[SHIM_FILE] = Emitted(name=SHIM_FILE, text=what.shim, kind="shim")
     return list(found.values())

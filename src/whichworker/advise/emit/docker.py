@@ -5,7 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from whichworker.advise.emit.parts import PORT, SHIM_FILE, command, everywhere, heading, reads_python, reasons
+from whichworker.advise.emit.parts import (
+    PORT,
+    SHIM_FILE,
+    command,
+    everywhere,
+    heading,
+    reads_python,
+    reasons,
+)
 from whichworker.model.deployments import Deployment, Emitted
 
 BUILD = "# uWSGI is built from its source\nRUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev\n"
@@ -21,10 +29,15 @@ def emit(what: Deployment) -> list[Emitted]:
     else:
         install = "COPY . .\n"
     argv = everywhere(command(what) if reads_python(what) else what.argv)
-    config = f"COPY {what.config.name} ./\n" if what.config is not None and reads_python(what) else ""
+    config = (
+        f"COPY {what.config.name} ./\n" if what.config is not None and reads_python(what) else ""
+    )
     build = BUILD if what.server.startswith("uwsgi") else ""
     shim = f"COPY {SHIM_FILE} ./\n" if what.shim else ""
-    environment = "".join(f"ENV {name}={value}\n" for name, value in {"PYTHONUNBUFFERED": "1", **what.environment}.items())
+    environment = "".join(
+        f"ENV {name}={value}\n"
+        for name, value in {"PYTHONUNBUFFERED": "1", **what.environment}.items()
+    )
     given = f" --env-file {what.environment_file}" if what.environment_file else ""
     text = f"""{heading(what)}{reasons(what)}# docker build -t {what.project} PROJECT, with the files of this folder copied to it
 # docker run{given} --publish {PORT}:{PORT} {what.project}

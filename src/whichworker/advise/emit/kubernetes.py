@@ -6,7 +6,17 @@ import json
 import re
 
 from whichworker.advise.emit import docker
-from whichworker.advise.emit.parts import GRACE_SECONDS, PORT, command, everywhere, heading, mebibytes, memory_limit, reads_python, reasons
+from whichworker.advise.emit.parts import (
+    GRACE_SECONDS,
+    PORT,
+    command,
+    everywhere,
+    heading,
+    mebibytes,
+    memory_limit,
+    reads_python,
+    reasons,
+)
 from whichworker.model.deployments import Deployment, Emitted
 
 

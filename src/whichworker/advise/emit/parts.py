@@ -25,7 +25,11 @@ def command(what: Deployment, folder: str = "") -> list[str]:
 
 def reads_python(what: Deployment) -> bool:
     """Whether the server needs a module of its own; other files say no more than flags do, and hold a folder that a container has not."""
-    return what.config is not None and what.config.name.endswith(".py") and what.config.name != "gunicorn.conf.py"
+    return (
+        what.config is not None
+        and what.config.name.endswith(".py")
+        and what.config.name != "gunicorn.conf.py"
+    )
 
 
 def python_path(what: Deployment) -> dict[str, str]:
@@ -52,7 +56,11 @@ def heading(what: Deployment, sign: str = "#") -> str:
     """Where a file comes from and what was promised of it, as a comment."""
     promise = what.promise
     rate = f"{units.show_rate(promise.throughput_per_second)} requests/s when flooded"
-    sure = f"; {units.show_rate(promise.certified_per_second)}/s certified for {promise.slo}" if promise.certified_per_second else ""
+    sure = (
+        f"; {units.show_rate(promise.certified_per_second)}/s certified for {promise.slo}"
+        if promise.certified_per_second
+        else ""
+    )
     lines = [
         f"{what.arm}, as it was raced by whichworker (run {promise.run}).",
         f"It did {rate} on {what.cores} core{'' if what.cores == 1 else 's'}{sure}.",
@@ -80,7 +88,9 @@ def reasons(what: Deployment, sign: str = "#") -> str:
 
 def pins(what: Deployment) -> str:
     """The server's packages at the versions that were measured."""
-    return "# the versions that were raced\n" + "".join(f"{requirement}\n" for requirement in what.requirements)
+    return "# the versions that were raced\n" + "".join(
+        f"{requirement}\n" for requirement in what.requirements
+    )
 
 
 def memory_limit(what: Deployment) -> int | None:

@@ -12,15 +12,29 @@ def emit(what: Deployment) -> list[Emitted]:
     """gunicorn.conf.py, uwsgi.ini and the like; start.sh for servers that have only flags."""
     if what.config is not None:
         sign = ";" if what.config.name.endswith(".ini") else "#"
-        whole = what.config.text + (_gunicorn(what) if what.config.name == "gunicorn.conf.py" else "")
-        behind = annotated(whole, what, sign) if not what.config.name.endswith(".ini") else what.config.text
+        whole = what.config.text + (
+            _gunicorn(what) if what.config.name == "gunicorn.conf.py" else ""
+        )
+        behind = (
+            annotated(whole, what, sign)
+            if not what.config.name.endswith(".ini")
+            else what.config.text
+        )
         why = reasons(what, sign)
-        return [Emitted(name=what.config.name, text=f"{heading(what, sign)}{why}{behind}", kind="config")]
+        return [
+            Emitted(
+                name=what.config.name, text=f"{heading(what, sign)}{why}{behind}", kind="config"
+            )
+        ]
     told = {**what.environment, **python_path(what)}
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in told.items())
-    file = f"set -a; . {shlex.quote(what.environment_file)}; set +a\n" if what.environment_file else ""
+    file = (
+        f"set -a; . {shlex.quote(what.environment_file)}; set +a\n" if what.environment_file else ""
+    )
     place = f"cd {shlex.quote(what.directory)}\n"
-    text = f"#!/bin/sh\n{heading(what)}{reasons(what)}{place}{file}{exports}exec {shown(what.argv)}\n"
+    text = (
+        f"#!/bin/sh\n{heading(what)}{reasons(what)}{place}{file}{exports}exec {shown(what.argv)}\n"
+    )
     return [Emitted(name="start.sh", text=text, kind="script")]
 
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from whichworker.advise.emit.parts import GRACE_SECONDS, command, heading, python_path, reasons, shown
+from whichworker.advise.emit.parts import (
+    GRACE_SECONDS,
+    command,
+    heading,
+    python_path,
+    reasons,
+    shown,
+)
 from whichworker.model.deployments import Deployment, Emitted
 
 
@@ -12,7 +19,11 @@ def emit(what: Deployment) -> list[Emitted]:
     argv[0] = f"{what.bin}/{argv[0]}"
     told = {**what.environment, **python_path(what)}
     environment = ",".join(f'{name}="{value.replace("%", "%%")}"' for name, value in told.items())
-    file = f"; start supervisord with the variables of {what.environment_file}: it reads no such files\n" if what.environment_file else ""
+    file = (
+        f"; start supervisord with the variables of {what.environment_file}: it reads no such files\n"
+        if what.environment_file
+        else ""
+    )
     text = f"""{heading(what, ";")}{reasons(what, ";")}[program:{what.project}]
 command={shown(argv).replace("%", "%%")}
 directory={what.directory.replace("%", "%%")}

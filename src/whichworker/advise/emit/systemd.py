@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import re
 
-from whichworker.advise.emit.parts import GRACE_SECONDS, command, heading, mebibytes, memory_limit, python_path, reasons
+from whichworker.advise.emit.parts import (
+    GRACE_SECONDS,
+    command,
+    heading,
+    mebibytes,
+    memory_limit,
+    python_path,
+    reasons,
+)
 from whichworker.model.deployments import Deployment, Emitted
 
 PLAIN = re.compile(r"[\w@+=:,./-]+")
@@ -25,10 +33,17 @@ def emit(what: Deployment) -> list[Emitted]:
     argv = command(what, f"{what.folder}/")
     argv[0] = f"{what.bin}/{argv[0]}"
     told = {**what.environment, **python_path(what)}
-    environment = "".join(f"Environment={quoted(f'{name}={value}', variables=False)}\n" for name, value in told.items())
+    environment = "".join(
+        f"Environment={quoted(f'{name}={value}', variables=False)}\n"
+        for name, value in told.items()
+    )
     file = f"EnvironmentFile={what.environment_file}\n" if what.environment_file else ""
     limit = memory_limit(what)
-    memory = f"# half as much again as was seen under load\nMemoryMax={mebibytes(limit)}M\n" if limit else ""
+    memory = (
+        f"# half as much again as was seen under load\nMemoryMax={mebibytes(limit)}M\n"
+        if limit
+        else ""
+    )
     text = f"""{heading(what)}{reasons(what)}# pip install -r {what.folder}/requirements-server.txt   (in the project's environment)
 # cp {what.folder}/{what.project}.service /etc/systemd/system/ && systemctl enable --now {what.project}
 [Unit]

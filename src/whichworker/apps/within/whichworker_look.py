@@ -11,7 +11,17 @@ import os
 import sys
 from typing import Any
 
-FRAMEWORKS = ("django", "fastapi", "starlette", "flask", "quart", "litestar", "falcon", "bottle", "pyramid")
+FRAMEWORKS = (
+    "django",
+    "fastapi",
+    "starlette",
+    "flask",
+    "quart",
+    "litestar",
+    "falcon",
+    "bottle",
+    "pyramid",
+)
 
 
 def load(target: Any) -> Any:
@@ -23,7 +33,11 @@ def load(target: Any) -> Any:
 
 
 def is_asgi(found: Any) -> Any:
-    call = found if inspect.isfunction(found) or inspect.isclass(found) else getattr(type(found), "__call__", found)
+    call = (
+        found
+        if inspect.isfunction(found) or inspect.isclass(found)
+        else getattr(type(found), "__call__", found)
+    )
     if inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(call):
         return True
     try:
@@ -37,7 +51,11 @@ def is_factory(found: Any) -> Any:
     """Whether it has to be called without anything to give the app: a function that needs no argument, and is no known app."""
     if not inspect.isfunction(found) or inspect.iscoroutinefunction(found):
         return False
-    needed = [one for one in inspect.signature(found).parameters.values() if one.default is one.empty and one.kind != 4]
+    needed = [
+        one
+        for one in inspect.signature(found).parameters.values()
+        if one.default is one.empty and one.kind != 4
+    ]
     return not needed
 
 
@@ -83,7 +101,11 @@ def django() -> Any:
             }
         )
     caches = [
-        {"alias": alias, "backend": str(given.get("BACKEND", "")), "location": str(given.get("LOCATION", ""))}
+        {
+            "alias": alias,
+            "backend": str(given.get("BACKEND", "")),
+            "location": str(given.get("LOCATION", "")),
+        }
         for alias, given in (get("CACHES") or {}).items()
     ]
     static = {"url": plain(get("STATIC_URL")), "root": plain(get("STATIC_ROOT"))}
@@ -110,7 +132,11 @@ def django() -> Any:
 
 def host_in_options(given: Any) -> Any:
     """Where else a database says its host: its options, Oracle's name, and what libpq reads of the environment."""
-    options, engine, name = given.get("OPTIONS") or {}, str(given.get("ENGINE", "")), str(given.get("NAME") or "")
+    options, engine, name = (
+        given.get("OPTIONS") or {},
+        str(given.get("ENGINE", "")),
+        str(given.get("NAME") or ""),
+    )
     if "oracle" in engine and ":" in name:
         return name.partition(":")[0]
     return options.get("host") or (os.environ.get("PGHOST", "") if "postg" in engine else "")
@@ -159,7 +185,15 @@ def literal(pattern: Any) -> Any:
     regex = getattr(pattern, "_regex", None)
     if regex is None:
         return str(pattern) if not getattr(pattern, "converters", True) else None
-    text = str(regex).lstrip("^").replace("\\Z", "").rstrip("$").replace("\\/", "/").replace("\\.", ".").replace("\\-", "-")
+    text = (
+        str(regex)
+        .lstrip("^")
+        .replace("\\Z", "")
+        .rstrip("$")
+        .replace("\\/", "/")
+        .replace("\\.", ".")
+        .replace("\\-", "-")
+    )
     return None if any(sign in text for sign in "()[]{}*+?|\\^$") else text
 
 
@@ -189,7 +223,11 @@ def starlette_routes(routes: Any, prefix: Any = "") -> Any:
         inner = getattr(route, "routes", None)
         if inner and not getattr(route, "methods", None):
             found += starlette_routes(inner, prefix + path)
-        elif "GET" in (getattr(route, "methods", None) or ()) and "{" not in path and not wanted_parameters(route):
+        elif (
+            "GET" in (getattr(route, "methods", None) or ())
+            and "{" not in path
+            and not wanted_parameters(route)
+        ):
             found.append(prefix + path)
     return found
 
@@ -215,7 +253,11 @@ def wanted_parameters(route: Any) -> Any:
 def litestar_routes(app: Any) -> Any:
     found = []
     for route in getattr(app, "routes", ()):
-        if "GET" in (getattr(route, "methods", None) or ()) and "{" not in route.path and not getattr(route, "path_parameters", None):
+        if (
+            "GET" in (getattr(route, "methods", None) or ())
+            and "{" not in route.path
+            and not getattr(route, "path_parameters", None)
+        ):
             found += [str(route.path)]
     return found
 
@@ -258,10 +300,21 @@ def engines() -> Any:
 
 
 def main(out: Any, targets: Any) -> Any:
-    told: Any = {"targets": {}, "framework": "", "debug": False, "django": None, "databases": [], "routes": []}
+    told: Any = {
+        "targets": {},
+        "framework": "",
+        "debug": False,
+        "django": None,
+        "databases": [],
+        "routes": [],
+    }
     for target in targets:
         found = load(target)
-        told["targets"][target] = {"asgi": is_asgi(found), "callable": callable(found), "factory": is_factory(found)}
+        told["targets"][target] = {
+            "asgi": is_asgi(found),
+            "callable": callable(found),
+            "factory": is_factory(found),
+        }
         framework = framework_of(found)
         told["framework"] = told["framework"] or framework
         if not told["routes"]:

@@ -17,7 +17,11 @@ OWN_NAMES = ("", "localhost", "ip6-localhost", "0.0.0.0", "::", socket.gethostna
 def stays_here(host: Any) -> bool:
     """Whether a host is this machine: loopback or one of its own names."""
     text = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host or "")
-    own = text in OWN_NAMES or text.startswith("127.") or text.split("%")[0] in ("::1", "::ffff:127.0.0.1")
+    own = (
+        text in OWN_NAMES
+        or text.startswith("127.")
+        or text.split("%")[0] in ("::1", "::ffff:127.0.0.1")
+    )
     return own or text == socket.getfqdn()  # asked last, as it may take its time
 
 
@@ -36,7 +40,11 @@ def watch(event: str, arguments: "tuple[Any, ...]") -> None:
     with open(NOTES, "a", encoding="utf-8") as file:
         file.write(place + "\n")
     if not ALLOWED:
-        raise ConnectionRefusedError(111, "whichworker: --allow-outbound was not given, so nothing leaves this machine", place)
+        raise ConnectionRefusedError(
+            111,
+            "whichworker: --allow-outbound was not given, so nothing leaves this machine",
+            place,
+        )
 
 
 if hasattr(sys, "addaudithook"):

@@ -53,9 +53,15 @@ def render(export: Export, result: LoadResult) -> tuple[tuple[str, str], ...]:
 def _parse(text: str) -> Export:
     name, equals, path = text.partition("=")
     if name not in FORMATS:
-        raise UsageError(f"no format to export is called {name!r}", hint=f"one of {', '.join(FORMATS)}, such as --export k6=summary.json")
+        raise UsageError(
+            f"no format to export is called {name!r}",
+            hint=f"one of {', '.join(FORMATS)}, such as --export k6=summary.json",
+        )
     if not equals or not path:
         raise UsageError(f"no file to export to: {text!r}", hint=f"--export {name}=PATH")
     if path == "-":
-        raise UsageError("an export is a file, not standard output", hint=f"--export {name}=PATH; only --json takes -")
+        raise UsageError(
+            "an export is a file, not standard output",
+            hint=f"--export {name}=PATH; only --json takes -",
+        )
     return Export(name, path)

@@ -74,7 +74,10 @@ def _ends(measured: Measured) -> Iterator[tuple[str, dict[str, Field], dict[str,
     result = measured.result
     yield "whichworker_load", _summary(measured), {}
     if measured.tried:
-        failed: dict[str, Field] = {"value": measured.failed / measured.tried, "count": float(measured.failed)}
+        failed: dict[str, Field] = {
+            "value": measured.failed / measured.tried,
+            "count": float(measured.failed),
+        }
         yield "http_req_failed", failed, {}
     for kind, count in result.errors.items():
         yield "failures", {"count": float(count)}, {"kind": kind}
@@ -82,7 +85,11 @@ def _ends(measured: Measured) -> Iterator[tuple[str, dict[str, Field], dict[str,
         yield "statuses", {"count": float(count)}, {"status": status}
     for check in result.checks:
         if whole := check.passes + check.fails:
-            passed: dict[str, Field] = {"value": check.passes / whole, "passes": float(check.passes), "fails": float(check.fails)}
+            passed: dict[str, Field] = {
+                "value": check.passes / whole,
+                "passes": float(check.passes),
+                "fails": float(check.fails),
+            }
             yield "checks", passed, {"check": check.name}
     if result.iterations is not None:
         yield "iterations", {"value": float(result.iterations)}, {}
@@ -92,7 +99,9 @@ def _ends(measured: Measured) -> Iterator[tuple[str, dict[str, Field], dict[str,
     yield "data_received", {"value": float(result.bytes_received)}, {}
     yield "data_sent", {"value": float(result.bytes_sent)}, {}
     if measured.valid:
-        most: dict[str, Field] = {"most": float(result.most_in_flight)} if result.most_in_flight else {}
+        most: dict[str, Field] = (
+            {"most": float(result.most_in_flight)} if result.most_in_flight else {}
+        )
         yield "in_flight", {"mean": result.mean_in_flight, **most}, {}
     for name, times in measured.times.items():
         yield NAMES[name], _times(times), {}
@@ -108,25 +117,39 @@ def _summary(measured: Measured) -> dict[str, Field]:
     }
     if result.validity.reasons:
         counts["reasons"] = "; ".join(result.validity.reasons)
-    rates = {"rate": measured.rate(result.requests), "intended_rate": result.intended_rate_per_second if measured.valid else None}
+    rates = {
+        "rate": measured.rate(result.requests),
+        "intended_rate": result.intended_rate_per_second if measured.valid else None,
+    }
     return {**counts, **{name: rate for name, rate in rates.items() if rate is not None}}
 
 
 def _times(times: Distribution) -> dict[str, Field]:
     values = {field: getattr(times, name) for field, name in FIELDS.items()}
-    return {"count": float(times.count), **{field: value * MS for field, value in values.items() if value is not None}}
+    return {
+        "count": float(times.count),
+        **{field: value * MS for field, value in values.items() if value is not None},
+    }
 
 
 def _line(point: Point) -> str:
     written = {name: _escape(text) for name, text in sorted(point.tags.items())}
-    tags = "".join(f",{name}={text}" for name, text in written.items() if text)  # an empty value is not one
+    tags = "".join(
+        f",{name}={text}" for name, text in written.items() if text
+    )  # an empty value is not one
     fields = ",".join(f"{name}={_value(value)}" for name, value in point.fields.items())
     return f"{point.measurement}{tags} {fields} {round(point.seconds * 1e6) * 1000}\n"
 
 
 def _escape(text: str) -> str:
     """A line ends with its newline; a backslash cannot be written so that every reader takes it for one."""
-    return " ".join(text.splitlines()).replace("\\", "/").replace(",", "\\,").replace("=", "\\=").replace(" ", "\\ ")
+    return (
+        " ".join(text.splitlines())
+        .replace("\\", "/")
+        .replace(",", "\\,")
+        .replace("=", "\\=")
+        .replace(" ", "\\ ")
+    )
 
 
 def _value(value: Field) -> str:

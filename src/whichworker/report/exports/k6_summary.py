@@ -12,7 +12,15 @@ from whichworker.result import Distribution
 
 MS = 1e3
 EXPECTED = "http_req_duration{expected_response:true}"
-STATISTICS = {"avg": "mean", "min": "min", "med": "p50", "max": "max", "p(90)": "p90", "p(95)": "p95", "p(99)": "p99"}
+STATISTICS = {
+    "avg": "mean",
+    "min": "min",
+    "med": "p50",
+    "max": "max",
+    "p(90)": "p90",
+    "p(95)": "p95",
+    "p(99)": "p99",
+}
 
 Metric = dict[str, float]
 
@@ -37,7 +45,10 @@ def _metrics(measured: Measured) -> dict[str, Metric]:
         # "passes" counts what the metric is about, and that is failing.
         metrics["http_req_failed"] = _rate(measured.failed, result.requests)
     if result.checks:
-        metrics["checks"] = _rate(sum(check.passes for check in result.checks), sum(check.fails for check in result.checks))
+        metrics["checks"] = _rate(
+            sum(check.passes for check in result.checks),
+            sum(check.fails for check in result.checks),
+        )
     if result.iterations is not None:
         metrics["iterations"] = _counter(measured, result.iterations)
     if result.scheduled is not None:
@@ -53,7 +64,13 @@ def _root(measured: Measured) -> dict[str, Any]:
     checks = {}
     for check in measured.result.checks:
         path = f"::{check.name}"
-        checks[check.name] = {"name": check.name, "path": path, "id": _id(path), "passes": check.passes, "fails": check.fails}
+        checks[check.name] = {
+            "name": check.name,
+            "path": path,
+            "id": _id(path),
+            "passes": check.passes,
+            "fails": check.fails,
+        }
     return {"name": "", "path": "", "id": _id(""), "groups": {}, "checks": checks}
 
 
@@ -73,7 +90,11 @@ def _gauge(value: float) -> Metric:
 
 def _rate(passes: int, fails: int) -> Metric:
     whole = passes + fails
-    return {"value": passes / whole, "passes": passes, "fails": fails} if whole else {"passes": passes, "fails": fails}
+    return (
+        {"value": passes / whole, "passes": passes, "fails": fails}
+        if whole
+        else {"passes": passes, "fails": fails}
+    )
 
 
 def _trend(times: Distribution) -> Metric:

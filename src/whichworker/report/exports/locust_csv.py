@@ -25,10 +25,25 @@ PERCENTILES = {
 }
 """The last column, 100%, is the greatest value."""
 COUNTS = ("Request Count", "Failure Count")
-TIMES = ("Median Response Time", "Average Response Time", "Min Response Time", "Max Response Time", "Average Content Size")
+TIMES = (
+    "Median Response Time",
+    "Average Response Time",
+    "Min Response Time",
+    "Max Response Time",
+    "Average Content Size",
+)
 RATES = ("Requests/s", "Failures/s")
 STATS = ("Type", "Name", *COUNTS, *TIMES, *RATES, *PERCENTILES, "100%")
-HISTORY = ("Timestamp", "User Count", "Type", "Name", *RATES, *PERCENTILES, "100%", *(f"Total {name}" for name in (*COUNTS, *TIMES)))
+HISTORY = (
+    "Timestamp",
+    "User Count",
+    "Type",
+    "Name",
+    *RATES,
+    *PERCENTILES,
+    "100%",
+    *(f"Total {name}" for name in (*COUNTS, *TIMES)),
+)
 FAILURES = ("Method", "Name", "Error", "Occurrences", "First Seen", "Last Seen")
 NONE = "N/A"
 """What locust itself writes for a percentile that it does not know; other unknown numbers are left empty."""
@@ -40,7 +55,11 @@ METHOD = re.compile(r"([A-Z]+) (/.*)", re.DOTALL)
 
 def render(measured: Measured) -> tuple[str, str, str]:
     """The tables in the order of their endings."""
-    return _table(STATS, _stats(measured)), _table(HISTORY, _history(measured)), _table(FAILURES, _failures(measured))
+    return (
+        _table(STATS, _stats(measured)),
+        _table(HISTORY, _history(measured)),
+        _table(FAILURES, _failures(measured)),
+    )
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
@@ -53,14 +72,28 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
 
 def _stats(measured: Measured) -> Iterable[list[Cell]]:
     """What is known of each request: where there are several, only how many right answers it had."""
-    whole: list[Cell] = [measured.tried, measured.failed, *_times(measured), *_rates(measured), *_percentiles(measured)]
+    whole: list[Cell] = [
+        measured.tried,
+        measured.failed,
+        *_times(measured),
+        *_rates(measured),
+        *_percentiles(measured),
+    ]
     result = measured.result
     for title, count in result.per_request.items():
         if len(result.per_request) == 1:
             yield [*_name(title), *whole]
         else:
             unknown = [""] * len(TIMES)
-            yield [*_name(title), count, "", *unknown, _rate(measured, count), "", *[NONE] * (len(PERCENTILES) + 1)]
+            yield [
+                *_name(title),
+                count,
+                "",
+                *unknown,
+                _rate(measured, count),
+                "",
+                *[NONE] * (len(PERCENTILES) + 1),
+            ]
     yield ["", WHOLE, *whole]
 
 
@@ -75,7 +108,11 @@ def _history(measured: Measured) -> Iterable[list[Cell]]:
         rate = measured.result.per_second[place]
         row: list[Cell] = [int(at), users, "", WHOLE, f"{rate:f}", ""]
         row += _percentiles(measured) if last else [NONE] * (len(PERCENTILES) + 1)
-        row += [measured.tried, measured.failed, *_times(measured)] if last else [int(total), "", *[""] * len(TIMES)]
+        row += (
+            [measured.tried, measured.failed, *_times(measured)]
+            if last
+            else [int(total), "", *[""] * len(TIMES)]
+        )
         yield row
 
 
@@ -84,7 +121,13 @@ def _failures(measured: Measured) -> Iterable[list[Cell]]:
     titles = list(measured.result.per_request)
     name = _name(titles[0]) if len(titles) == 1 else ["", ""]
     for failure in measured.result.failures:
-        yield [*name, f"{failure.kind}: {failure.sample.partition(chr(10))[0]}", failure.count, "", ""]
+        yield [
+            *name,
+            f"{failure.kind}: {failure.sample.partition(chr(10))[0]}",
+            failure.count,
+            "",
+            "",
+        ]
 
 
 def _name(title: str) -> list[Cell]:
@@ -116,7 +159,10 @@ def _percentiles(measured: Measured) -> list[Cell]:
         return [NONE] * (len(PERCENTILES) + 1)
     known = [spread.percentile(q) for q in PERCENTILES.values()]
     # The highest value of a slot can be a little more than the greatest value there was.
-    return [*(NONE if value is None else _ms(min(value, times.max)) for value in known), _ms(times.max)]
+    return [
+        *(NONE if value is None else _ms(min(value, times.max)) for value in known),
+        _ms(times.max),
+    ]
 
 
 def _ms(seconds: float | None) -> str:

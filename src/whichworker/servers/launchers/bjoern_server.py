@@ -20,7 +20,9 @@ def main() -> None:
     module, _, attribute = given.app.partition(":")
     bjoern.listen(attrgetter(attribute)(import_module(module)), given.host, given.port)
     heard = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
-    signal.pthread_sigmask(signal.SIG_BLOCK, heard)  # one that came between two calls would be slept through: they are waited for instead
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, heard
+    )  # one that came between two calls would be slept through: they are waited for instead
     children = {fork(heard) for _ in range(given.workers)}
     while children:
         number = signal.sigwait(heard)

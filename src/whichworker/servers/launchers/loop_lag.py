@@ -28,8 +28,14 @@ def beat(loop: Any, due: float) -> None:
     late.append(max(0.0, now - due))
     if len(late) >= LEAST_BEATS and len(late) % BEATS == 0:
         ordered = sorted(late)
-        told = {"beats": len(late), "p50": ordered[len(ordered) // 2], "p99": ordered[int(len(ordered) * 0.99)]}
-        Path("{}.{}".format(os.environ["WHICHWORKER_LAG"], os.getpid())).write_text(json.dumps(told))
+        told = {
+            "beats": len(late),
+            "p50": ordered[len(ordered) // 2],
+            "p99": ordered[int(len(ordered) * 0.99)],
+        }
+        Path("{}.{}".format(os.environ["WHICHWORKER_LAG"], os.getpid())).write_text(
+            json.dumps(told)
+        )
     loop.call_at(now + EVERY_SECONDS, beat, loop, now + EVERY_SECONDS)
 
 

@@ -13,7 +13,11 @@ from whichworker.model import Request
 
 COMMON = re.compile(r'"(?P<method>[A-Z]{3,10}) (?P<path>\S+)(?: HTTP/[\d.]+)?" (?P<status>\d{3})\b')
 """The request and the status are the same in both formats; what stands before and behind differs."""
-METHODS, PATHS, STATUSES = ("method", "request_method", "verb"), ("path", "request_uri", "uri", "url", "target"), ("status", "status_code")
+METHODS, PATHS, STATUSES = (
+    ("method", "request_method", "verb"),
+    ("path", "request_uri", "uri", "url", "target"),
+    ("status", "status_code"),
+)
 MOST_LINES = 2_000_000
 PRINTABLE = re.compile(r"/[\x21-\x7e]*")
 
@@ -32,7 +36,9 @@ def read(path: Path) -> Iterator[Request]:
                     found += 1
                     yield request
     except OSError as error:
-        raise UsageError(f"the access log {path} cannot be read: {error.strerror}", hint="check its name") from error
+        raise UsageError(
+            f"the access log {path} cannot be read: {error.strerror}", hint="check its name"
+        ) from error
     if not found:
         raise UsageError(
             f"none of the {lines} lines of {path} is a request that was answered",
@@ -60,7 +66,10 @@ def _of_json(line: str) -> Request | None:
     if isinstance(nested, str) and not any(name in told for name in PATHS):
         words = nested.split()
         told = {**told, "method": words[0], "path": words[1]} if len(words) >= 2 else told
-    first = [next((told[name] for name in names if name in told), None) for names in (METHODS, PATHS, STATUSES)]
+    first = [
+        next((told[name] for name in names if name in told), None)
+        for names in (METHODS, PATHS, STATUSES)
+    ]
     method, path, status = first
     return _request(str(method or "GET"), str(path), str(status or 200)) if path else None
 

@@ -14,7 +14,9 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 MOST, HEAVIEST = 20, 100
 
 
-def mixture(seen: Iterable[Request], source: str, *, unsafe: bool = False) -> tuple[tuple[Request, ...], str]:
+def mixture(
+    seen: Iterable[Request], source: str, *, unsafe: bool = False
+) -> tuple[tuple[Request, ...], str]:
     """The most frequent requests with weights from 1 to 100, and what was left out, in words; answers and names do not tell them apart.
 
     Only safe methods, unless `unsafe`. Raises UsageError where nothing is left.
@@ -29,15 +31,24 @@ def mixture(seen: Iterable[Request], source: str, *, unsafe: bool = False) -> tu
     if not counts:
         methods = ", ".join(sorted(left)) or "none"
         raise UsageError(
-            f"no request in {source} can be asked: the methods there are {methods}", hint="only GET, HEAD and OPTIONS are safe"
+            f"no request in {source} can be asked: the methods there are {methods}",
+            hint="only GET, HEAD and OPTIONS are safe",
         )
     most = counts.most_common(MOST)
     scale = min(1.0, HEAVIEST / most[0][1])
     requests = tuple(
-        Request(method=method, path=path, headers=headers, body=body, weight=max(1, round(count * scale)))
+        Request(
+            method=method,
+            path=path,
+            headers=headers,
+            body=body,
+            weight=max(1, round(count * scale)),
+        )
         for (method, path, headers, body), count in most
     )
-    return requests, _left_out(left, counts.total() - sum(count for _, count in most), len(counts) - len(most))
+    return requests, _left_out(
+        left, counts.total() - sum(count for _, count in most), len(counts) - len(most)
+    )
 
 
 def _left_out(unsafe: Counter[str], rare: int, paths: int) -> str:

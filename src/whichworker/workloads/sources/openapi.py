@@ -17,11 +17,17 @@ def read(path: Path) -> Iterator[Request]:
     try:
         schema = json.loads(path.read_bytes())
     except OSError as error:
-        raise UsageError(f"the schema {path} cannot be read: {error.strerror}", hint="check its name") from error
+        raise UsageError(
+            f"the schema {path} cannot be read: {error.strerror}", hint="check its name"
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is not JSON", hint="save the schema as JSON, such as from /openapi.json") from error
+        raise UsageError(
+            f"{path} is not JSON", hint="save the schema as JSON, such as from /openapi.json"
+        ) from error
     if not isinstance(schema, dict) or not isinstance(schema.get("paths"), dict):
-        raise UsageError(f"{path} is not an OpenAPI schema: it has no paths", hint="save it from /openapi.json")
+        raise UsageError(
+            f"{path} is not an OpenAPI schema: it has no paths", hint="save it from /openapi.json"
+        )
     yield from requests_of(schema)
 
 
@@ -32,7 +38,10 @@ def requests_of(schema: Mapping[str, Any]) -> Iterator[Request]:
         operation = item.get("get") if isinstance(item, dict) else None
         if not isinstance(operation, dict):
             continue
-        parameters = [_resolved(one, schema) for one in (*item.get("parameters", ()), *operation.get("parameters", ()))]
+        parameters = [
+            _resolved(one, schema)
+            for one in (*item.get("parameters", ()), *operation.get("parameters", ()))
+        ]
         filled = _filled(path, parameters)
         if filled is not None:
             yield Request(path=prefix + filled)
@@ -46,7 +55,9 @@ def _prefix(schema: Mapping[str, Any]) -> str:
 def _resolved(parameter: Any, schema: Mapping[str, Any]) -> dict[str, Any]:
     reference = parameter.get("$ref", "") if isinstance(parameter, dict) else ""
     if reference.startswith("#/components/parameters/"):
-        parameter = schema.get("components", {}).get("parameters", {}).get(reference.rpartition("/")[2], {})
+        parameter = (
+            schema.get("components", {}).get("parameters", {}).get(reference.rpartition("/")[2], {})
+        )
     return parameter if isinstance(parameter, dict) else {}
 
 

@@ -19,6 +19,10 @@ LEFT_OUT = re.compile(
 def requests_of(routes: Iterable[str]) -> tuple[Request, ...]:
     """The root, which many apps answer by a pattern, and the shortest of the routes: at most twelve."""
     paths = ["/", *(route if route.startswith("/") else f"/{route}" for route in routes)]
-    kept = [path for path in dict.fromkeys(paths) if not LEFT_OUT.search(path) and path.isascii() and " " not in path]
+    kept = [
+        path
+        for path in dict.fromkeys(paths)
+        if not LEFT_OUT.search(path) and path.isascii() and " " not in path
+    ]
     ordered = sorted(kept, key=lambda path: (path.count("/") - path.endswith("/"), len(path), path))
     return tuple(Request(path=path) for path in ordered[:MOST])

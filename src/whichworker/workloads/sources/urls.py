@@ -19,10 +19,16 @@ def parse(texts: Iterable[str]) -> tuple[Request, ...]:
         match = FORM.fullmatch(text)
         if match is None or (match[1] and int(match[1]) == 0):
             whole = WHOLE.fullmatch(text)
-            hint = f"the app is started here, so the path is enough: --url {whole[1] or '/'}" if whole else "write /path, or 3:/path"
+            hint = (
+                f"the app is started here, so the path is enough: --url {whole[1] or '/'}"
+                if whole
+                else "write /path, or 3:/path"
+            )
             raise UsageError(f"--url: not a path of the app: {text!r}", hint=hint)
         path = match[2]
         if path in found:
-            raise UsageError(f"--url: {path} is said twice", hint=f"once, with its weight: --url 2:{path}")
+            raise UsageError(
+                f"--url: {path} is said twice", hint=f"once, with its weight: --url 2:{path}"
+            )
         found[path] = Request(path=path, weight=int(match[1] or 1))
     return tuple(found.values())

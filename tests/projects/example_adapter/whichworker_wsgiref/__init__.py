@@ -22,8 +22,18 @@ class Simple(Adapter):
 
     def command(self, app, address, settings):
         """Run by the app's own interpreter, where no whichworker is installed: so by its path."""
-        options = ("--host", address.host, "--port", str(address.port), "--backlog", str(settings["backlog"]), self.target(app))
-        return Command(argv=("python", str(SERVE), *options), deploy=("python", "serve.py", *options))
+        options = (
+            "--host",
+            address.host,
+            "--port",
+            str(address.port),
+            "--backlog",
+            str(settings["backlog"]),
+            self.target(app),
+        )
+        return Command(
+            argv=("python", str(SERVE), *options), deploy=("python", "serve.py", *options)
+        )
 
     def in_flight_limit(self, settings):
         """How many requests are worked on at once."""

@@ -26,7 +26,7 @@ READING_SD = 0.037
 """The thermometer's own error, on the log scale."""
 SLICE_SD = 0.034
 """A slice's own noise: half of the variogram at no distance."""
-LOAD_SECONDS = 1.0
+LOAD_SECONDS = 0.5
 """Load after which an arm is launched again."""
 RELAUNCH_SECONDS = 0.4
 SHORTEST_SLICE, SLICE_AT_TENTH = 0.045, 0.150
@@ -178,13 +178,21 @@ def simulate(
     """Run one race until it is decided, or for so long."""
     virtual = Virtual(case, seed)
     race = Race(
-        virtual.names, twin_of=virtual.names[0], delta=delta, alpha=0.05, claims=claims, seed=seed
+        virtual.names,
+        twin_of=virtual.names[0],
+        delta=delta,
+        alpha=0.05,
+        claims=claims,
+        seed=seed,
+        last_look=True,
     )
     left: dict[str, float] = {}
     while race.rounds < rounds and virtual.seconds < seconds and (planned := race.next_round()):
         race.enter(planned.number, virtual.run(planned))
         for name in race.dropped:
             left.setdefault(name, virtual.seconds)
+    if race.next_round():
+        race.close()
     return Ending(
         race,
         virtual.seconds,

@@ -71,6 +71,13 @@ def critical_t(threshold: float, freedom: ArrayLike, units: ArrayLike) -> Array:
     return np.where(np.isinf(start), np.inf, np.sqrt(nu[..., 0] * np.expm1(x[..., 0])))
 
 
+def student_critical(alpha: float, freedom: ArrayLike) -> Array:
+    """The two-sided critical value of Student's t at level α, element by element."""
+    from scipy import special  # a race must not wait for its import
+
+    return np.asarray(special.stdtrit(np.asarray(freedom, dtype=float), 1 - alpha / 2))
+
+
 def student_quantile(probability: float, freedom: float) -> float:
     """The quantile of Student's t for a probability of at least ½ (Hill 1970, Algorithm 396).
 
@@ -92,7 +99,7 @@ def fixed_interval(values: Sequence[float], alpha: float) -> tuple[float, float]
     n = len(values)
     if n < 2:
         return None
-    from scipy import special  # the only use of SciPy here: a race must not wait for its import
+    from scipy import special  # a race must not wait for its import
 
     mean = float(np.mean(values))
     half = (

@@ -53,6 +53,13 @@ def rounds_to_decide(outlook: Outlook, *, limit: float, gap: float) -> int | Non
     return int(more[np.argmax(settled)]) if settled.any() else None
 
 
+def settles(outlook: Outlook, more: int, *, limit: float, gap: float) -> bool:
+    """Whether so many further rounds would likely settle the pair."""
+    error, freedom, units = _precision(outlook, np.array([outlook.rounds + more], dtype=float))
+    needed = max(abs(outlook.mean), gap - abs(outlook.mean))
+    return bool(evidence.critical_t(limit, freedom, units)[0] * error[0] < needed)
+
+
 def _precision(outlook: Outlook, rounds: Array) -> tuple[Array, Array, Array]:
     """Standard error, degrees of freedom and independent rounds after so many rounds in all."""
     per_generation = outlook.rounds / outlook.generations

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from whichworker.design import evidence, forecast, pairs
 from whichworker.design.bridges import bridged
-from whichworker.design.contrasts import weigh
+from whichworker.design.contrasts import Array, weigh
 from whichworker.design.elimination import FIRST_DECISION, is_behind, rounds_needed
 from whichworker.design.generations import Generations, Known
 from whichworker.design.pairs import Pair, Verdict
@@ -21,6 +22,16 @@ TWIN_LIMIT = 20.0
 SHOWN = 0.95
 """The probability of the plain interval that is shown beside an arm."""
 
+LAST_LOOK_SHARE = 0.5
+"""The part of α that is kept for the look when the planned time is over. Simulated, one setup of
+four 5 % slower is claimed after half of the rounds that a claim at any time takes."""
+FIRST_LOOK_SHARE = 0.9
+"""The part of that which the first such look may spend; a resumed race spends nine tenths of what
+is left, and so on."""
+WORTH_WAITING = 2.0
+"""An arm that cannot be the best stays in the rounds while its claim is expected within so many
+times the rounds so far: a race that knows its pick early may not say much about the others."""
+
 Claims = Literal["leader", "all"]
 
 
@@ -30,8 +41,9 @@ class Race:
     Every arm alive runs in each round. An arm leaves when it is claimed worse than one that is
     alive, or is not the best by more than δ. Then the pick is known; the leader goes on with those
     that have left without a claim. The race of the leader ends when all are claimed slower than
-    it, or tied with it; with `claims="all"` it ends when all pairs are settled. When an arm alive fails, the arms that only
-    it had driven out compete again. Claims are valid whenever you look.
+    it, or tied with it; with `claims="all"` it ends when all pairs are settled. When an arm alive
+    fails, the arms that only it had driven out compete again. Claims are valid whenever you look.
+    With `last_look` they spend half of α, and `close` spends the rest when the time is over.
     """
 
     def __init__(
@@ -43,6 +55,7 @@ class Race:
         alpha: float,
         claims: Claims = "leader",
         seed: int = 1,
+        last_look: bool = False,
     ) -> None:
         self.arms = tuple(arms)
         self.twin_of, self.delta, self.alpha, self.claims, self.seed = (
@@ -57,7 +70,10 @@ class Race:
         self.rounds = 0
         self._places = {name: place for place, name in enumerate((*self.arms, TWIN))}
         self._generations = Generations(len(self.arms) + 1, self._places[twin_of])
-        self._limit = pairs.threshold(max(2, len(self.arms)), alpha)
+        self._kept_alpha = alpha * LAST_LOOK_SHARE if last_look else 0.0
+        self._limit = pairs.threshold(max(2, len(self.arms)), alpha - self._kept_alpha)
+        self._last_places: list[int] = []
+        self._waited: tuple[int, list[str]] = (-1, [])
         self._low = np.full((len(self.arms),) * 2, -np.inf)
         self._high = np.full((len(self.arms),) * 2, np.inf)
         self._known: Known | None = None
@@ -114,7 +130,29 @@ class Race:
         )
         self._generations.add(weighed, {self._places[one.arm]: one.generation for one in heard})
         self._known = None
-        self._look(sorted(set(places.tolist()) - {len(self.arms)}))
+        self._last_places = sorted(set(places.tolist()) - {len(self.arms)})
+        self._look(self._last_places)
+        self._drop()
+
+    def close(self) -> None:
+        """The planned time is over: one look at the arms that ran until now, for what is kept of α.
+
+        How long a race lasts does not depend on what it measures, so this is a test of fixed size:
+        Student's intervals, Bonferroni over all pairs. Arms that left before have had their looks.
+        """
+        known, spent = self._now(), self._kept_alpha * FIRST_LOOK_SHARE
+        self._kept_alpha -= spent
+        if known is None or not spent:
+            return
+        every = max(2, len(self.arms))
+        ran = np.array(self._last_places, dtype=np.int64)
+        first, second = (ran[places] for places in np.triu_indices(len(ran), 1))
+        met = known.rounds[first, second] >= FIRST_DECISION
+        first, second = first[met], second[met]
+        radius = known.error[first, second] * evidence.student_critical(
+            spent / (every * (every - 1) / 2), known.freedom[first, second]
+        )
+        self._narrow(first, second, known.mean[first, second], radius)
         self._drop()
 
     def fail(self, name: str) -> None:
@@ -175,12 +213,19 @@ class Race:
 
         None if it is settled or has too few rounds, or if it would take more than a thousand.
         """
+        outlook = self._outlook(first, second)
+        if outlook is None:
+            return None
+        return forecast.rounds_to_decide(outlook, limit=self._limit, gap=math.log1p(self.delta))
+
+    def _outlook(self, first: str, second: str) -> forecast.Outlook | None:
+        """What is known of an open pair; None if it is settled or has too few rounds."""
         known, a, b = self._now(), self._places[first], self._places[second]
         if known is None or not {first, second} <= set(self.listed):
             return None
         if self._verdict(first, second) != "undetermined" or not known.rounds[a, b]:
             return None
-        outlook = forecast.Outlook(
+        return forecast.Outlook(
             mean=float(known.mean[a, b]),
             noise=float(known.noise[a, b]),
             rounds=int(known.rounds[a, b]),
@@ -189,7 +234,6 @@ class Race:
             launch_sd=known.launch.seen_sd,
             birge=float(known.birge[a, b]),
         )
-        return forecast.rounds_to_decide(outlook, limit=self._limit, gap=math.log1p(self.delta))
 
     def rounds_to_pick(self, first: str, second: str) -> int | None:
         """How many more rounds until one of two arms that are alive leaves by the boundary alone.
@@ -224,22 +268,39 @@ class Race:
                     if other != name
                 )
             ]
-        return self.alive if not self.picked else self._unplaced()
+        return [*self.alive, *self._waiting()] if not self.picked else self._unplaced()
+
+    def _waiting(self) -> list[str]:
+        """Those that cannot be the best, and will likely be claimed slower soon."""
+        if self._waited[0] != self.rounds:
+            self._waited = (self.rounds, [*filter(self._claimed_soon, self._unclaimed())])
+        return [name for name in self._waited[1] if name in self._unclaimed()]
+
+    def _claimed_soon(self, name: str) -> bool:
+        leader, more = self.leader(), round(WORTH_WAITING * self.rounds)
+        outlook = self._outlook(leader, name) if leader else None
+        return outlook is not None and forecast.settles(
+            outlook, more, limit=self._limit, gap=math.log1p(self.delta)
+        )
+
+    def _unclaimed(self) -> list[str]:
+        """Those that have left, while nobody is known to be faster than they are."""
+        return [
+            name
+            for name in self.dropped
+            if name not in self.failed
+            and not any(
+                self._verdict(name, other) == "worse" for other in self.arms if other != name
+            )
+        ]
 
     def _unplaced(self) -> list[str]:
         """The leader and those that have left without a claim: the pick is known, but not whether they are slower or tied."""
         leader = self.leader()
         open_ = [
             name
-            for name in self.dropped
-            if name not in self.failed and leader and self._verdict(leader, name) == "undetermined"
-        ]
-        open_ = [
-            name
-            for name in open_
-            if not any(
-                self._verdict(name, other) == "worse" for other in self.arms if other != name
-            )
+            for name in self._unclaimed()
+            if leader and self._verdict(leader, name) == "undetermined"
         ]
         return [leader, *open_] if leader and open_ else []
 
@@ -264,10 +325,15 @@ class Race:
         ran = np.isin(np.arange(len(self.arms)), places)
         met = (known.rounds[first, second] >= FIRST_DECISION) & (ran[first] | ran[second])
         first, second = first[met], second[met]
-        mean, error = known.mean[first, second], known.error[first, second]
-        radius = error * evidence.critical_t(
+        radius = known.error[first, second] * evidence.critical_t(
             self._limit, known.freedom[first, second], known.units[first, second]
         )
+        self._narrow(first, second, known.mean[first, second], radius)
+
+    def _narrow(
+        self, first: NDArray[np.int64], second: NDArray[np.int64], mean: Array, radius: Array
+    ) -> None:
+        """Cut the running intervals of these pairs down to mean ± radius."""
         low = np.maximum(self._low[first, second], mean - radius)
         high = np.minimum(self._high[first, second], mean + radius)
         kept = low <= high  # an interval that contradicts those before it is left out

@@ -23,7 +23,7 @@ MOST_SKIPPED_TURNS = 12
 SETTLED = 0.1
 """A turn belongs to the beginning while its rate is more than a tenth from that of the second half."""
 LEAST_CONNECTIONS, MOST_CONNECTIONS, MOST_TRIED = 8, 16, 256
-MOST_TURN_SECONDS = 0.008
+MOST_TURN_SECONDS = 0.005
 """An arm begins with 16 connections, or with 8 if a turn of more would take longer than this: such an arm computes for half a millisecond
 and more. With four connections granian-wsgi, which computes for 0.2 ms, lost a quarter of its rate; 32 brought nothing over 16."""
 BUSY = 0.85

@@ -8,7 +8,7 @@ from whichworker.design.race import Race
 from whichworker.design.rounds import Heard
 from whichworker.model import Question
 from whichworker.store.journal import Journal
-from whichworker.store.records import BlockEnd, Failed, RoundEnd, Settled, Slice, Window
+from whichworker.store.records import BlockEnd, Failed, RoundEnd, Settled, Slice, TimeUp, Window
 
 PORTRAIT = 0
 """The block of a window that is no part of a block: it shows what slices are too short for."""
@@ -25,6 +25,7 @@ def replay(question: Question, settled: Settled, journal: Journal) -> Race:
         alpha=question.alpha,
         claims=question.claims,
         seed=question.seed,
+        last_look=settled.last_look,
     )
     current: list[Heard] = []
     for record in journal.records:
@@ -38,6 +39,8 @@ def replay(question: Question, settled: Settled, journal: Journal) -> Race:
             )
         elif isinstance(record, Failed) and record.block is not None:
             race.fail(record.arm)
+        elif isinstance(record, TimeUp):
+            race.close()
         elif isinstance(record, RoundEnd | BlockEnd):
             if not record.abandoned:
                 race.enter(record.number, current)

@@ -115,6 +115,7 @@ def settle(
         parts=parts,
         heats=groups if len(groups) > 1 else (),
         reason=reason,
+        last_look=True,
     )
 
 

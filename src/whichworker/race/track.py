@@ -29,12 +29,16 @@ from whichworker.store.records import (
     RoundEnd,
     Settled,
     Slice,
+    TimeUp,
 )
 
-GENERATION_SECONDS = 1.0
-"""Load on each launch before it is replaced: from then on another launch says more than another second of this one."""
-GENERATION_TIMES = 3.0
-"""A generation lasts at least so many times as long as it takes to replace it: else a race is mostly launches."""
+GENERATION_SECONDS = 0.5
+"""Load on each launch before it is replaced. Launches that differ by 1-2 % limit a claim sooner
+than the noise within a launch does: of four setups, one 5 % slower, 76 % of simulated races of a
+minute found it with 1 s of load each, 92 % with half of that."""
+GENERATION_TIMES = 1.5
+"""A generation lasts at least so many times as long as it takes to replace it, so that most of a
+race is load, not launches."""
 MOST_TRIES = 3
 SECOND_CHANCES = 1
 SLICE_PATIENCE = 5.0
@@ -75,6 +79,7 @@ class Track:
         self.generation_began = time.monotonic()
         self.slices = self.lost = 0
         self.heat_ends = 0.0
+        self.time_is_up = False
 
     # Who runs.
 
@@ -107,6 +112,7 @@ class Track:
         if len(set(order) - {TWIN}) < 2 <= len(self.race.arms):
             return None
         if self.left() <= self._cost(order):
+            self.time_is_up = True
             return None
         self._enter(
             [name for name in dict.fromkeys(order) if name not in self.lineup.alive]
@@ -173,8 +179,11 @@ class Track:
             self.generation_began = time.monotonic()
 
     def end(self) -> None:
-        """Stop everybody; what there is to report of the last launches is in the journal, too."""
+        """Stop everybody, and look once more if the time was over before all was decided."""
         self._leave(list(self.lineup.alive))
+        if self.time_is_up:
+            self.journal.append(TimeUp(rounds=self.race.rounds))
+            self.race.close()
 
     def _enter(self, names: Sequence[str]) -> None:
         for name in names:

@@ -68,6 +68,7 @@ class Settled(Struct, frozen=True, kw_only=True, tag="settled", tag_field="recor
 
     `heats` are those alive together (none: all at once), `reason` says why there are several. `parts` are the slices of each arm, and
     `connections` the most of any.
+    `last_look` says that half of α is kept for the look when the time is over (False in journals that are older than it).
     `window_seconds` and `too_slow` are of journals that are older than slices.
     """
 
@@ -79,6 +80,13 @@ class Settled(Struct, frozen=True, kw_only=True, tag="settled", tag_field="recor
     parts: dict[str, Part] = {}
     heats: tuple[tuple[str, ...], ...] = ()
     reason: str = ""
+    last_look: bool = False
+
+
+class TimeUp(Struct, frozen=True, kw_only=True, tag="time-up", tag_field="record"):
+    """The planned time of the race was over before everything was decided."""
+
+    rounds: int
 
 
 class Launched(Struct, frozen=True, kw_only=True, tag="launched", tag_field="record"):
@@ -280,6 +288,7 @@ OfRaces = (
     | Settled
     | Launched
     | Slice
+    | TimeUp
     | RoundEnd
     | Left
     | Window

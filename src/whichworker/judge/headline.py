@@ -16,6 +16,9 @@ RECENT = 10
 LAUNCHES = 1.3
 """New launches take about a third as long as the rounds between them."""
 NAMED = 3
+LEAST_ROUNDS = 10
+"""Rounds before a forecast: after five, one race beside a busy neighbour was told 46 minutes where
+one more minute was enough."""
 
 
 def verdict_of(race: Race | None, sliced: Sliced, validity: Validity) -> RaceVerdict:
@@ -63,7 +66,7 @@ def verdict_of(race: Race | None, sliced: Sliced, validity: Validity) -> RaceVer
         seconds = rounds * seconds_of_a_round(sliced) if rounds is not None else None
         return RaceVerdict(
             state="undecided",
-            headline=_undecided(leader, open_, seconds),
+            headline=_undecided(leader, open_, seconds, race.rounds),
             leader=leader,
             tied_with=tuple(tied),
             undecided_against=tuple(open_),
@@ -98,7 +101,9 @@ def _too_short(race: Race | None, sliced: Sliced) -> RaceVerdict:
 
 
 def rounds_to_decide(race: Race) -> int | None:
-    """How many more rounds would likely decide the leader against everyone that is alive; None if that is too many, or nobody is open."""
+    """How many more rounds would likely decide the leader against everyone that is alive; None if that is too many, nobody is open, or there were too few rounds to tell."""
+    if race.rounds < LEAST_ROUNDS:
+        return None
     leader = race.leader()
     waits = []
     for pair in race.pairs():
@@ -135,12 +140,13 @@ def _leads(leader: str, behind: Sequence[str], passed: Sequence[str], delta: flo
     return f"Deploy {leader}: {faster}{_listed(passed)} {verb} not better by more than {delta:.0%}"
 
 
-def _undecided(leader: str, others: Sequence[str], seconds: float | None) -> str:
-    few = (
-        f"about {units.show_about(seconds)} more would decide"
-        if seconds
-        else "more time than is sensible would be needed"
-    )
+def _undecided(leader: str, others: Sequence[str], seconds: float | None, rounds: int) -> str:
+    if rounds < LEAST_ROUNDS:
+        few = f"{rounds} rounds are too few; give it more with --time"
+    elif seconds:
+        few = f"about {units.show_about(seconds)} more would decide"
+    else:
+        few = "more time than is sensible would be needed"
     return f"Not decided between {leader} and {_listed(others)}: {few}"
 
 

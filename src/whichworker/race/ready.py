@@ -46,9 +46,9 @@ def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared,
     lineup.sit(contender, min(WARM_UP_CONNECTIONS, most or WARM_UP_CONNECTIONS), response_seconds)
     warmed = warm(court, contender, response_seconds, WARM_UP_SECONDS)
     about = 1e9 * warmed.responses / (warmed.ended_ns - warmed.began_ns)
-    ladder = _climb(lineup, court, contender, response_seconds, about)
+    ladder, top = _climb(lineup, court, contender, response_seconds, about)
     connections = max(ladder)
-    profile = _profile(court, contender, ladder[connections], response_seconds)
+    profile = _profile(court, contender, top, ladder[connections], response_seconds)
     portrait = _portrait(court, contender, connections / ladder[connections])
     lineup.sit(contender, connections, response_seconds)
     return (
@@ -130,8 +130,8 @@ def _for(court: Court, contender: Contender, seconds: float) -> SliceTally:
 
 def _climb(
     lineup: Lineup, court: Court, contender: Contender, response_seconds: float, per_second: float
-) -> dict[int, float]:
-    """Responses per second by number of connections: of one alone, then of more until they saturate it."""
+) -> tuple[dict[int, float], SliceTally]:
+    """Responses per second by number of connections, of one alone and of more until they saturate it; and the slice of the top rung."""
     fixed = court.bench.question.connections
     most = fixed or most_connections(contender.arm.server, contender.arm.settings)
     slow = response_seconds > slice_sizes.SLOW_RESPONSE_SECONDS
@@ -140,13 +140,13 @@ def _climb(
         rung = min(
             slice_sizes.SLOW_CONNECTIONS, slots_of(contender) or slice_sizes.SLOW_CONNECTIONS
         )
-    alone, _ = _rung(lineup, court, contender, 1, 1 / response_seconds, response_seconds)
+    alone, _, top = _rung(lineup, court, contender, 1, 1 / response_seconds, response_seconds)
     ladder: dict[int, float] = {}
     while rung is not None:
         expected = rung / response_seconds if slow else max([per_second, *ladder.values()])
-        ladder[rung], busy = _rung(lineup, court, contender, rung, expected, response_seconds)
+        ladder[rung], busy, top = _rung(lineup, court, contender, rung, expected, response_seconds)
         rung = None if slow else slice_sizes.next_rung(ladder, busy, most)
-    return {1: alone, **ladder}
+    return {1: alone, **ladder}, top
 
 
 def _rung(
@@ -156,14 +156,15 @@ def _rung(
     connections: int,
     per_second: float,
     response_seconds: float,
-) -> tuple[float, float | None]:
-    """Responses per second with so many connections, and the share of its cores that the server used; `per_second` is what to expect."""
+) -> tuple[float, float | None, SliceTally]:
+    """Responses per second with so many connections, the share of its cores that the server used, and the slice; `per_second` is what to expect."""
     lineup.sit(contender, connections, response_seconds)
-    record, _ = court.slice_of(contender, _rung_order(contender, per_second, response_seconds))
+    record, tally = court.slice_of(contender, _rung_order(contender, per_second, response_seconds))
     used, cores = record.server_cpu_seconds, len(court.server_cores)
     return (
         record.requests / record.seconds,
         None if used is None else used / record.whole_seconds / cores,
+        tally,
     )
 
 
@@ -189,13 +190,13 @@ def slots_of(contender: Contender) -> int | None:
 
 
 def _profile(
-    court: Court, contender: Contender, rate: float, response_seconds: float
+    court: Court, contender: Contender, top: SliceTally, rate: float, response_seconds: float
 ) -> tuple[float, ...]:
-    """The rate turn by turn since the beginning of a slice, on the connections of the top rung."""
+    """The rate turn by turn since the beginning of a slice, on the connections of the top rung, whose own slice is the first of them."""
     if contender.connections / rate > slice_sizes.SLOW_TURN_SECONDS:
         return ()
     order = _rung_order(contender, rate, response_seconds)
-    seen = [court.slice_of(contender, order)[1] for _ in range(PROFILES)]
+    seen = [top, *(court.slice_of(contender, order)[1] for _ in range(PROFILES - 1))]
     return slice_sizes.profile(
         [slice_sizes.turns(tally.times, contender.connections) for tally in seen]
     )

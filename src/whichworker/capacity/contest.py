@@ -12,6 +12,7 @@ from whichworker.bench import open_files
 from whichworker.bench.running import Bench, Running, running
 from whichworker.bench.window import WARM_UP_SECONDS, ArmFailed, failed
 from whichworker.capacity.shots import deadline_of, shoot
+from whichworker.capacity.watch import CapacityWatch
 from whichworker.design.capacity import hunt
 from whichworker.design.capacity import slo as objectives
 from whichworker.design.validity import MOST_TRIES
@@ -20,7 +21,6 @@ from whichworker.judge.hunts import blind, hunts_of, patience, seen_of
 from whichworker.load.generator import Generator
 from whichworker.model import Question
 from whichworker.probes import stalls
-from whichworker.race.watch import Watch
 from whichworker.store.journal import Journal
 from whichworker.store.records import Prepared, Shot, Sought, Unsought
 
@@ -60,7 +60,7 @@ class Contest:
         bench: Bench,
         generator: Generator,
         journal: Journal,
-        watch: Watch,
+        watch: CapacityWatch,
         sought: Sought,
         left: Callable[[], float],
     ) -> None:
@@ -196,7 +196,7 @@ def contest(
     bench: Bench,
     generator: Generator,
     journal: Journal,
-    watch: Watch,
+    watch: CapacityWatch,
     throughput: dict[str, float],
     connections: int,
     left: Callable[[], float],

@@ -14,7 +14,6 @@ from whichworker.apps import builtin
 from whichworker.bench import overlays, services
 from whichworker.bench.running import SHOWN_ADDRESS, Bench
 from whichworker.bench.window import failed
-from whichworker.config.options import PreflightOptions, RaceOptions
 from whichworker.conformance.attempts import examine
 from whichworker.conformance.cases import (
     CASES,
@@ -28,7 +27,6 @@ from whichworker.conformance.cases import (
 from whichworker.environments import venvs
 from whichworker.errors import ServerFailed
 from whichworker.model import App, Arm, Failure, Finding, Question
-from whichworker.question.ask import ask
 from whichworker.servers import table
 from whichworker.store.records import Failed
 
@@ -276,14 +274,3 @@ def _source(directory: Path) -> str:
     for path in sorted(directory.rglob("*.py")):
         digest.update(path.relative_to(directory).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
-
-
-def question_of(
-    named: str | None, options: PreflightOptions, here: Path, cache: Path
-) -> tuple[Question, list[Finding]]:
-    """What a preflight asks; raises UsageError for what cannot be used."""
-    race = RaceOptions(
-        servers=options.servers, workload=options.workload, python=options.python, seed=0
-    )
-    question, findings = ask(named, race, here, cache)
-    return question, [finding for finding in findings if finding.code != "cores-shared"]

@@ -12,11 +12,11 @@ from msgspec import Struct
 from whichworker import redaction
 from whichworker.bench.running import SHOWN_ADDRESS
 from whichworker.deployment.kinds import TABLE, emit
-from whichworker.environments import venvs
 from whichworker.errors import UsageError
 from whichworker.judge import verdict
 from whichworker.model import App, Arm, Environment, Question
 from whichworker.model.deployments import Deployment, Promise
+from whichworker.model.distributions import distribution
 from whichworker.report.files import write_text
 from whichworker.result import ArmResult, Result
 from whichworker.servers import names, table
@@ -164,7 +164,7 @@ def write(what: Deployment, kinds: tuple[str, ...], out: Path) -> list[Path]:
 def _pinned(arm: Arm, environment: Environment) -> tuple[str, ...]:
     """The server's own packages at the versions that were measured."""
     held = [
-        (requirement, environment.packages.get(venvs.distribution(requirement)))
+        (requirement, environment.packages.get(distribution(requirement)))
         for requirement in arm.requirements
     ]
     pinned = [names.pin(requirement, version) for requirement, version in held if version]

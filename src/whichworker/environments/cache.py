@@ -14,8 +14,9 @@ import msgspec
 from msgspec import Struct, field
 
 from whichworker.environments import locks
-from whichworker.environments.venvs import BYTE_CODE, DESCRIPTION, REQUIREMENTS, distribution
+from whichworker.environments.venvs import BYTE_CODE, DESCRIPTION, REQUIREMENTS
 from whichworker.model import Environment
+from whichworker.model.distributions import distribution
 
 Kind = Literal["app", "overlay", "data", "byte code"]
 State = Literal["complete", "unfinished", "broken"]

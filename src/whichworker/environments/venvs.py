@@ -22,6 +22,7 @@ from whichworker.environments import locks
 from whichworker.environments.interpreters import Interpreter, inspect
 from whichworker.errors import EnvironmentFailed
 from whichworker.model import Environment
+from whichworker.model.distributions import distribution
 
 BUILD_SECONDS = 900
 DESCRIPTION = "environment.json"
@@ -250,11 +251,6 @@ def cure(stderr: str) -> str:
             "the environment of the app is never changed: update it yourself, or leave this arm out"
         )
     return ""
-
-
-def distribution(requirement: str) -> str:
-    """The normalised distribution name of a requirement, a pin or a name."""
-    return re.sub(r"[-_.]+", "-", re.split(r"[\s<>=!~;\[@]", requirement, maxsplit=1)[0]).lower()
 
 
 def digest(*parts: str) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from whichworker.design import evidence
 from whichworker.design.pairs import ranks
 from whichworker.design.selection import Race
-from whichworker.environments.venvs import distribution
 from whichworker.judge.probed import middle_of, probed
 from whichworker.judge.slices import Sliced
 from whichworker.load.histogram import Histogram
 from whichworker.model import Arm, Environment, Reading
+from whichworker.model.distributions import distribution
 from whichworker.result import ArmResult, ArmState, Estimate, Ratio, SaturationLatency
 from whichworker.store.journal import Journal
 from whichworker.store.records import Failed, Prepared, Settled

@@ -13,7 +13,7 @@ from whichworker.apps import builtin, discover
 from whichworker.apps.checkup import examine
 from whichworker.apps.examine import Examiner, Look
 from whichworker.bench import open_files, services
-from whichworker.config.options import RaceOptions
+from whichworker.config.options import PreflightOptions, RaceOptions
 from whichworker.design import ladder
 from whichworker.design.capacity import slo as objectives
 from whichworker.environments.interpreters import inspect
@@ -105,6 +105,17 @@ def ask(
         allowed=tuple(word for word in ALLOWED if getattr(options, f"allow_{word}")),
     )
     return question, [*findings, *about(what, budget)]
+
+
+def ask_for_preflight(
+    named: str | None, options: PreflightOptions, here: Path, cache: Path
+) -> tuple[Question, list[Finding]]:
+    """What a preflight asks; raises UsageError for what cannot be used."""
+    race = RaceOptions(
+        servers=options.servers, workload=options.workload, python=options.python, seed=0
+    )
+    question, findings = ask(named, race, here, cache)
+    return question, [finding for finding in findings if finding.code != "cores-shared"]
 
 
 def seconds_of(options: RaceOptions) -> float:

@@ -6,10 +6,9 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -20,13 +19,12 @@ from whichworker.bench.lineup import Contender, Lineup, most_connections
 from whichworker.bench.running import Bench, Running, order_of, running
 from whichworker.bench.slices import Court
 from whichworker.bench.window import ArmFailed
-from whichworker.deployment import emitted
-from whichworker.deployment.emitted import Start
+from whichworker.deployment import read_back
+from whichworker.deployment.decision import ALLOWED, DEPLOYED, LOOK_ROUNDS, LOOKS, RACED, Decision
+from whichworker.deployment.kinds.parts import Start
 from whichworker.deployment.recipe import PROMISE_FILE, Told, deployment
-from whichworker.design import evidence, slice_sizes
-from whichworker.design.pairs import Pair
-from whichworker.design.rounds import TWIN, Heard, random_round
-from whichworker.design.selection import Race
+from whichworker.design import slice_sizes
+from whichworker.design.rounds import Heard, random_round
 from whichworker.errors import ServerFailed, UsageError
 from whichworker.judge.replay import heard
 from whichworker.load.generator import Generator
@@ -42,16 +40,6 @@ from whichworker.store.records import Prepared
 
 READY_SECONDS = 30.0
 ANY = Answer(status=None)
-ALLOWED = 0.05
-"""A deployment may be slower by this share than what was raced: a comment, a port or a folder costs nothing."""
-ALPHA = 0.05
-"""The chance that "kept" is wrong, or that "not kept" is: half of it for a verdict at any time, half for those at the planned looks."""
-LOOKS = (0.5, 1.0)
-"""When plain intervals are looked at, too, in parts of the time: these tell in half a minute what one that is valid at any time tells in
-one (simulation: tests/lab/test_emitted.py)."""
-LOOK_ROUNDS, LOOK_FREEDOM = 7, 12.0
-"""From so many rounds on the error of a ratio has at least so many degrees of freedom (design/generations.py)."""
-RACED, DEPLOYED = "raced", "deployed"
 GENERATION_SECONDS = 0.4
 """Load on each launch before both are replaced: launches differ by about 1.5 %, half a second of slices by 2-3 %."""
 MOST_SECONDS = 25.0
@@ -131,7 +119,7 @@ def verify(
             court = Court(bench, generator, thermometer)
             prepared: Prepared | None = None
             for name, kind in promise.files.items():
-                start = emitted.start_of(folder / name, kind, promise.directory, promise.command)
+                start = read_back.start_of(folder / name, kind, promise.directory, promise.command)
                 if start is None:
                     continue
                 prepared = prepared or _prepare(court, arm, note)
@@ -144,7 +132,7 @@ def verify(
                         known[key],
                         name,
                         kind,
-                        tuple(emitted.edits(name, kind, folder, what, start)),
+                        tuple(read_back.edits(name, kind, folder, what, start)),
                     )
                 )
     if not checked:
@@ -249,53 +237,6 @@ def _measured(court: Court, arm: Arm, folder: Path, start: Start, prepared: Prep
             )
             return Checked(file="", kind="", kept=False, said=(why,))
     return duel.checked()
-
-
-class Decision:
-    """What the rounds say of the deployment's throughput over that of what was raced; `low` and `high` on the logarithms.
-
-    Without a twin: here the raced server *is* the copy that the deployment is compared with. A second copy would take a third of the time
-    and leave one contrast in two generations where there could be three; a machine that disturbs slices is met by their gate and by the
-    spread of the generations.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self.race = Race((DEPLOYED, RACED), twin_of=RACED, delta=ALLOWED, alpha=ALPHA, seed=seed)
-        self.race.fail(TWIN)
-        self.low, self.high = -math.inf, math.inf
-
-    @property
-    def pair(self) -> Pair | None:
-        """The ratio and its error; None before the fourth round."""
-        return next(iter(self.race.pairs()), None)
-
-    def enter(self, number: int, slices: Sequence[Heard]) -> None:
-        """Take in a round: the interval that is valid at any time."""
-        self.race.enter(number, slices)
-        if self.pair is not None:
-            self._narrow(self.pair.low, self.pair.high)
-
-    def look(self) -> None:
-        """Take the plain interval, too, at one of the planned moments."""
-        if self.pair is not None and self.pair.rounds >= LOOK_ROUNDS:
-            half = (
-                evidence.student_quantile(1 - ALPHA / 2 / len(LOOKS), LOOK_FREEDOM)
-                * self.pair.standard_error
-            )
-            self._narrow(self.pair.mean - half, self.pair.mean + half)
-
-    @property
-    def verdict(self) -> Literal["kept", "not kept", "undetermined"]:
-        """Kept if the whole interval is above what is allowed, not kept if all of it is below."""
-        if self.low > math.log1p(-ALLOWED):
-            return "kept"
-        return "not kept" if self.high < math.log1p(-ALLOWED) else "undetermined"
-
-    def _narrow(self, low: float, high: float) -> None:
-        if max(low, self.low) <= min(
-            high, self.high
-        ):  # an interval that contradicts those before it is left out
-            self.low, self.high = max(low, self.low), min(high, self.high)
 
 
 class Duel:
@@ -419,13 +360,14 @@ def started(bench: Bench, arm: Arm, folder: Path, start: Start) -> Iterator[Runn
     order = order_of(bench, arm, address)
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, order.environment["TMPDIR"], ignore_errors=True)
-        argv = list(emitted.moved(start.argv, address))
+        argv = list(read_back.moved(start.argv, address))
         for at, word in enumerate(argv):
             path = Path(word) if Path(word).is_absolute() else folder / word
             if path.is_file() and path.parent.resolve() == folder.resolve():
                 copy = Path(order.environment["TMPDIR"]) / path.name
                 copy.write_text(
-                    emitted.moved_text(path.read_text(encoding="utf-8"), address), encoding="utf-8"
+                    read_back.moved_text(path.read_text(encoding="utf-8"), address),
+                    encoding="utf-8",
                 )
                 argv[at] = str(copy)
         program = Path(bench.environments[arm.name].bin) / Path(argv[0]).name

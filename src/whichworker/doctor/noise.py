@@ -90,7 +90,8 @@ def verdicts(seen: Noise) -> Iterator[Finding]:
         )
         return
     seconds = race_seconds(seen.spread)
-    text = f"two windows of one server differ by {seen.spread:.1%} (standard deviation, {len(seen.windows)} windows of {WINDOW_SECONDS:g} s)"
+    windows = f"{len(seen.windows)} windows of {WINDOW_SECONDS:g} s"
+    text = f"two windows of one server differ by {seen.spread:.1%} (standard deviation, {windows})"
     yield Finding(code="noise", severity="info", text=text)
     length = units.show_clock(seconds)
     text = f"a race of {ARMS} arms to ±{DELTA:.0%} takes {length} at most, going by that alone; launches add their own noise"

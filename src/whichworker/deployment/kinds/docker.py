@@ -8,18 +8,20 @@ from pathlib import Path
 from whichworker.deployment.kinds.parts import (
     PORT,
     SHIM_FILE,
+    Start,
     command,
     everywhere,
     heading,
     reads_python,
     reasons,
 )
+from whichworker.errors import UsageError
 from whichworker.model.deployments import Deployment, Emitted
 
 BUILD = "# uWSGI is built from its source\nRUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev\n"
 
 
-def emit(what: Deployment) -> list[Emitted]:
+def write(what: Deployment) -> list[Emitted]:
     """Dockerfile, to be built from the project's folder with the emitted files beside it."""
     folder = Path(what.directory)
     if (folder / "requirements.txt").is_file():
@@ -51,3 +53,22 @@ STOPSIGNAL {what.stop_signal}
 CMD {json.dumps(argv)}
 """
     return [Emitted(name="Dockerfile", text=text, kind="docker")]
+
+
+def read(text: str, path: Path, directory: str) -> Start:
+    """The start that the CMD and the ENV lines of a Dockerfile describe; raises UsageError."""
+    command = next(
+        (line.removeprefix("CMD ") for line in text.splitlines() if line.startswith("CMD ")), "[]"
+    )
+    told = [line.removeprefix("ENV ") for line in text.splitlines() if line.startswith("ENV ")]
+    try:
+        argv = tuple(map(str, json.loads(command)))
+    except ValueError as error:
+        raise UsageError(
+            f"the CMD of {path} is not a list in JSON", hint="emit it again"
+        ) from error
+    return Start(
+        argv=argv,
+        folder=directory,
+        environment=dict(one.split("=", 1) for one in told if "=" in one),
+    )

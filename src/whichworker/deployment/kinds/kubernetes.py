@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 from whichworker.deployment.kinds import docker
 from whichworker.deployment.kinds.parts import (
     GRACE_SECONDS,
     PORT,
+    Start,
     command,
     everywhere,
     heading,
@@ -17,10 +19,11 @@ from whichworker.deployment.kinds.parts import (
     reads_python,
     reasons,
 )
+from whichworker.errors import UsageError
 from whichworker.model.deployments import Deployment, Emitted
 
 
-def emit(what: Deployment) -> list[Emitted]:
+def write(what: Deployment) -> list[Emitted]:
     """kubernetes.yaml, beside the Dockerfile of the image it runs."""
     argv = everywhere(command(what) if reads_python(what) else what.argv)
     name = re.sub(r"[^a-z0-9-]+", "-", what.project.lower()).strip("-") or "app"
@@ -66,4 +69,15 @@ spec:
     - port: 80
       targetPort: {PORT}
 """
-    return [Emitted(name="kubernetes.yaml", text=text, kind="kubernetes"), *docker.emit(what)]
+    return [Emitted(name="kubernetes.yaml", text=text, kind="kubernetes"), *docker.write(what)]
+
+
+def read(text: str, path: Path, directory: str) -> Start:
+    """The start that the command of the container describes; raises UsageError."""
+    match = re.search(r"^\s*command: (\[.*\])$", text, re.MULTILINE)
+    try:
+        return Start(argv=tuple(map(str, json.loads(match[1]))) if match else (), folder=directory)
+    except ValueError as error:
+        raise UsageError(
+            f"the command of {path} is not a list in JSON", hint="emit it again"
+        ) from error

@@ -6,7 +6,7 @@ from whichworker.deployment.kinds.parts import PORT, heading
 from whichworker.model.deployments import Deployment, Emitted
 
 
-def emit(what: Deployment) -> list[Emitted]:
+def write(what: Deployment) -> list[Emitted]:
     """PROJECT.nginx.conf, to be included in the http block."""
     static = ""
     if what.static is not None:

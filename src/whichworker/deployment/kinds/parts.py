@@ -6,6 +6,8 @@ import re
 import shlex
 from collections.abc import Iterable
 
+from msgspec import Struct, field
+
 from whichworker import units
 from whichworker.model.deployments import Deployment
 
@@ -14,6 +16,14 @@ GRACE_SECONDS = 30
 EVERYWHERE = "0.0.0.0"
 PORT = "8000"
 SHOWN = re.compile(r"127\.0\.0\.1(?=:|$)")
+
+
+class Start(Struct, frozen=True, kw_only=True):
+    """How a file starts the server; `folder` is where relative names of its command are found."""
+
+    argv: tuple[str, ...]
+    folder: str
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 def command(what: Deployment, folder: str = "") -> list[str]:

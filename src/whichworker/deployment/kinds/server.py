@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
-from whichworker.deployment.kinds.parts import annotated, heading, python_path, reasons, shown
+from whichworker.deployment.kinds.parts import (
+    Start,
+    annotated,
+    heading,
+    python_path,
+    reasons,
+    shown,
+)
 from whichworker.model.deployments import Deployment, Emitted
 
 
-def emit(what: Deployment) -> list[Emitted]:
+def write(what: Deployment) -> list[Emitted]:
     """gunicorn.conf.py, uwsgi.ini and the like; start.sh for servers that have only flags."""
     if what.config is not None:
         sign = ";" if what.config.name.endswith(".ini") else "#"
@@ -36,6 +44,20 @@ def emit(what: Deployment) -> list[Emitted]:
         f"#!/bin/sh\n{heading(what)}{reasons(what)}{place}{file}{exports}exec {shown(what.argv)}\n"
     )
     return [Emitted(name="start.sh", text=text, kind="script")]
+
+
+def read(text: str, path: Path, directory: str) -> Start:
+    """The start that a script describes."""
+    whole = text.replace("\\\n", " ")
+    environment = {}
+    argv: list[str] = []
+    for line in whole.splitlines():
+        if line.startswith("export "):
+            name, _, value = line.removeprefix("export ").partition("=")
+            environment[name] = (shlex.split(value) or [""])[0]
+        elif line.startswith("exec "):
+            argv = shlex.split(line.removeprefix("exec "))
+    return Start(argv=tuple(argv), folder=directory, environment=environment)
 
 
 def _gunicorn(what: Deployment) -> str:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import configparser
+import re
+import shlex
+from pathlib import Path
+
 from whichworker.deployment.kinds.parts import (
     GRACE_SECONDS,
+    Start,
     command,
     heading,
     python_path,
@@ -13,7 +19,7 @@ from whichworker.deployment.kinds.parts import (
 from whichworker.model.deployments import Deployment, Emitted
 
 
-def emit(what: Deployment) -> list[Emitted]:
+def write(what: Deployment) -> list[Emitted]:
     """PROJECT.supervisor.conf."""
     argv = command(what, f"{what.folder}/")
     argv[0] = f"{what.bin}/{argv[0]}"
@@ -37,3 +43,21 @@ killasgroup=true
 minfds=65536
 """
     return [Emitted(name=f"{what.project}.supervisor.conf", text=text, kind="supervisor")]
+
+
+def read(text: str, path: Path, directory: str) -> Start:
+    """The start that the program of a configuration describes."""
+    reader = configparser.RawConfigParser(inline_comment_prefixes=None, comment_prefixes=(";", "#"))
+    reader.read_string(text)
+    section = next((name for name in reader.sections() if name.startswith("program:")), None)
+    if section is None:
+        return Start(argv=(), folder=directory)
+    told = reader.get(section, "environment", fallback="")
+    environment = dict(re.findall(r'([A-Za-z_]\w*)="([^"]*)"', told))
+    folder = reader.get(section, "directory", fallback=directory).replace("%%", "%")
+    argv = tuple(shlex.split(reader.get(section, "command", fallback="").replace("%%", "%")))
+    return Start(
+        argv=argv,
+        folder=folder,
+        environment={name: value.replace("%%", "%") for name, value in environment.items()},
+    )

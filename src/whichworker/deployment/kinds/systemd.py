@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
+from pathlib import Path
 
 from whichworker.deployment.kinds.parts import (
     GRACE_SECONDS,
+    Start,
     command,
     heading,
     mebibytes,
@@ -28,7 +31,7 @@ def quoted(word: str, *, variables: bool = True) -> str:
     return f'"{escaped}"'
 
 
-def emit(what: Deployment) -> list[Emitted]:
+def write(what: Deployment) -> list[Emitted]:
     """PROJECT.service."""
     argv = command(what, f"{what.folder}/")
     argv[0] = f"{what.bin}/{argv[0]}"
@@ -65,3 +68,26 @@ LimitNOFILE=65536
 WantedBy=multi-user.target
 """
     return [Emitted(name=f"{what.project}.service", text=text, kind="systemd")]
+
+
+def read(text: str, path: Path, directory: str) -> Start:
+    """The start that a unit describes."""
+    lines = [
+        line.strip()
+        for line in text.replace("\\\n", " ").splitlines()
+        if not line.startswith(("#", ";"))
+    ]
+    told = [line.partition("=")[2] for line in lines if line.startswith("Environment=")]
+    command = next((line.partition("=")[2] for line in lines if line.startswith("ExecStart=")), "")
+    folder = next(
+        (line.partition("=")[2] for line in lines if line.startswith("WorkingDirectory=")),
+        directory,
+    )
+    environment = dict(
+        one.replace("%%", "%").split("=", 1)
+        for text in told
+        for one in shlex.split(text)
+        if "=" in one
+    )
+    argv = tuple(word.replace("%%", "%").replace("$$", "$") for word in shlex.split(command))
+    return Start(argv=argv, folder=folder.replace("%%", "%"), environment=environment)

@@ -1,17 +1,15 @@
-"""What an emitted file starts: its command, folder and environment, read back from its text as the tool it is for would read them."""
+"""What a written file starts, wherever it listens, and what was edited in it since it was written."""
 
 from __future__ import annotations
 
 import configparser
-import json
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from msgspec import Struct, field
-
-from whichworker.deployment.kinds import TABLE, emit
+from whichworker.deployment.kinds import READ_BY, TABLE, emit, read
+from whichworker.deployment.kinds.parts import Start
 from whichworker.errors import UsageError
 from whichworker.model import Address
 from whichworker.model.deployments import Deployment
@@ -22,14 +20,6 @@ HOSTS = ("127.0.0.1", "0.0.0.0", "localhost", "::1", "::")
 PORTS = ("8000", "$PORT", "${PORT}")
 
 
-class Start(Struct, frozen=True, kw_only=True):
-    """How a file starts the server; `folder` is where relative names of its command are found."""
-
-    argv: tuple[str, ...]
-    folder: str
-    environment: dict[str, str] = field(default_factory=dict)
-
-
 def start_of(path: Path, kind: str, directory: str, command: tuple[str, ...] = ()) -> Start | None:
     """The start that a file of this kind describes; None for one that starts nothing, such as a proxy's.
 
@@ -37,7 +27,7 @@ def start_of(path: Path, kind: str, directory: str, command: tuple[str, ...] = (
 
     Raises UsageError where it describes none any more.
     """
-    if kind not in (*READERS, "config"):
+    if kind not in (*READ_BY, "config"):
         return None
     try:
         return start_in(path.read_text(encoding="utf-8"), path, kind, directory, command)
@@ -54,7 +44,7 @@ def start_in(
             argv=tuple(str(path) if word == path.name else word for word in command),
             folder=directory,
         )
-    found = READERS[kind](text, path, directory)
+    found = read(kind, text, path, directory)
     if not found.argv:
         raise UsageError(f"{path} starts nothing", hint="emit it again")
     return found
@@ -102,103 +92,6 @@ def edits(name: str, kind: str, folder: Path, what: Deployment, start: Start) ->
             yield from differences(
                 own.name, settings_in(own.text), settings_in(path.read_text(encoding="utf-8"))
             )
-
-
-def _script(text: str, path: Path, directory: str) -> Start:
-    whole = text.replace("\\\n", " ")
-    environment = {}
-    argv: list[str] = []
-    for line in whole.splitlines():
-        if line.startswith("export "):
-            name, _, value = line.removeprefix("export ").partition("=")
-            environment[name] = (shlex.split(value) or [""])[0]
-        elif line.startswith("exec "):
-            argv = shlex.split(line.removeprefix("exec "))
-    return Start(argv=tuple(argv), folder=directory, environment=environment)
-
-
-def _systemd(text: str, path: Path, directory: str) -> Start:
-    lines = [
-        line.strip()
-        for line in text.replace("\\\n", " ").splitlines()
-        if not line.startswith(("#", ";"))
-    ]
-    told = [line.partition("=")[2] for line in lines if line.startswith("Environment=")]
-    command = next((line.partition("=")[2] for line in lines if line.startswith("ExecStart=")), "")
-    folder = next(
-        (line.partition("=")[2] for line in lines if line.startswith("WorkingDirectory=")),
-        directory,
-    )
-    environment = dict(
-        one.replace("%%", "%").split("=", 1)
-        for text in told
-        for one in shlex.split(text)
-        if "=" in one
-    )
-    argv = tuple(word.replace("%%", "%").replace("$$", "$") for word in shlex.split(command))
-    return Start(argv=argv, folder=folder.replace("%%", "%"), environment=environment)
-
-
-def _docker(text: str, path: Path, directory: str) -> Start:
-    command = next(
-        (line.removeprefix("CMD ") for line in text.splitlines() if line.startswith("CMD ")), "[]"
-    )
-    told = [line.removeprefix("ENV ") for line in text.splitlines() if line.startswith("ENV ")]
-    try:
-        argv = tuple(map(str, json.loads(command)))
-    except ValueError as error:
-        raise UsageError(
-            f"the CMD of {path} is not a list in JSON", hint="emit it again"
-        ) from error
-    return Start(
-        argv=argv,
-        folder=directory,
-        environment=dict(one.split("=", 1) for one in told if "=" in one),
-    )
-
-
-def _procfile(text: str, path: Path, directory: str) -> Start:
-    line = next(
-        (line.partition(":")[2] for line in text.splitlines() if line.startswith("web:")), ""
-    )
-    return Start(argv=tuple(shlex.split(line)), folder=directory)
-
-
-def _supervisor(text: str, path: Path, directory: str) -> Start:
-    reader = configparser.RawConfigParser(inline_comment_prefixes=None, comment_prefixes=(";", "#"))
-    reader.read_string(text)
-    section = next((name for name in reader.sections() if name.startswith("program:")), None)
-    if section is None:
-        return Start(argv=(), folder=directory)
-    told = reader.get(section, "environment", fallback="")
-    environment = dict(re.findall(r'([A-Za-z_]\w*)="([^"]*)"', told))
-    folder = reader.get(section, "directory", fallback=directory).replace("%%", "%")
-    argv = tuple(shlex.split(reader.get(section, "command", fallback="").replace("%%", "%")))
-    return Start(
-        argv=argv,
-        folder=folder,
-        environment={name: value.replace("%%", "%") for name, value in environment.items()},
-    )
-
-
-def _kubernetes(text: str, path: Path, directory: str) -> Start:
-    match = re.search(r"^\s*command: (\[.*\])$", text, re.MULTILINE)
-    try:
-        return Start(argv=tuple(map(str, json.loads(match[1]))) if match else (), folder=directory)
-    except ValueError as error:
-        raise UsageError(
-            f"the command of {path} is not a list in JSON", hint="emit it again"
-        ) from error
-
-
-READERS = {
-    "script": _script,
-    "systemd": _systemd,
-    "docker": _docker,
-    "procfile": _procfile,
-    "supervisor": _supervisor,
-    "kubernetes": _kubernetes,
-}
 
 
 def moved(argv: tuple[str, ...], address: Address) -> tuple[str, ...]:

@@ -13,7 +13,9 @@ from tests.conftest import PROJECTS, faulty_bench
 from whichworker.bench.lineup import Lineup
 from whichworker.bench.slices import Court
 from whichworker.bench.window import ArmFailed
-from whichworker.deployment.emitted import (
+from whichworker.deployment.decision import DEPLOYED, RACED, Decision
+from whichworker.deployment.kinds import TABLE, emit
+from whichworker.deployment.read_back import (
     Start,
     differences,
     moved,
@@ -22,8 +24,7 @@ from whichworker.deployment.emitted import (
     start_in,
     start_of,
 )
-from whichworker.deployment.kinds import TABLE, emit
-from whichworker.deployment.verify import DEPLOYED, RACED, Checked, Decision, Duel
+from whichworker.deployment.verify import Checked, Duel
 from whichworker.design.rounds import Heard
 from whichworker.errors import ServerFailed, UsageError
 from whichworker.load.generator import Generator

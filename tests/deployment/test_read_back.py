@@ -15,8 +15,8 @@ from whichworker.bench.slices import Court
 from whichworker.bench.window import ArmFailed
 from whichworker.deployment.decision import DEPLOYED, RACED, Decision
 from whichworker.deployment.kinds import TABLE, emit
+from whichworker.deployment.kinds.parts import Start
 from whichworker.deployment.read_back import (
-    Start,
     differences,
     moved,
     moved_text,

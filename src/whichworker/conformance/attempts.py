@@ -4,35 +4,31 @@ from __future__ import annotations
 
 import math
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
 
 import msgspec
 from msgspec import Struct
 
 from whichworker.bench.running import Bench, Running, running
 from whichworker.conformance.cases import Case, Outcome, judge_reload, judge_together
+from whichworker.conformance.wire import DEADLINE_SECONDS, Wire, classify, encode_chunked
 from whichworker.errors import ServerFailed
-from whichworker.load.framing import FramingError, Response, ResponseParser, TruncatedError
-from whichworker.load.http1 import READ_BYTES, Verdict, encode_request, family_of, judge_answer
-from whichworker.model import Address, Arm, Request
+from whichworker.load.framing import FramingError, Response
+from whichworker.load.http1 import Verdict, encode_request, judge_answer
+from whichworker.model import Arm, Request
 from whichworker.process.launch import Launch
 from whichworker.servers import table
 from whichworker.servers.protocol import Server
 
-DEADLINE_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
 GRACE_SECONDS = 6.0
 RELOAD_SECONDS = 10.0
 STEADY_SECONDS = 0.5
 PAUSE_SECONDS = 0.01
-CHUNK_BYTES = 8192
 BREAKING_KINDS = ("connect", "reset", "timeout", "died")
 BREAKING_WAYS = ("stop", "reload")
 SECOND_CHANCE_KINDS = (
@@ -108,7 +104,7 @@ def attempt(scene: Scene, case: Case) -> Outcome:
     try:
         outcome = WAYS[case.way](scene, case)
     except (OSError, FramingError) as error:
-        outcome = _wrong(case, _classify(error))
+        outcome = _wrong(case, classify(error))
     if outcome.state != "passed" and case.way not in BREAKING_WAYS and scene.run.launch.ended():
         return Outcome(
             case=case.name,
@@ -130,88 +126,6 @@ def _wrong(case: Case, verdict: Verdict, note: str = "") -> Outcome:
     )
 
 
-def _classify(error: Exception) -> Verdict:
-    """A word of `model.FAILURE_KINDS` for what broke, and what was seen."""
-    if isinstance(error, TimeoutError):
-        return "timeout", f"no complete answer: {error}"
-    if isinstance(error, ConnectionRefusedError):
-        return "connect", "the connection was refused"
-    if isinstance(error, FramingError) and not isinstance(error, TruncatedError):
-        return "framing", str(error)
-    return "reset", f"the connection broke: {error}"
-
-
-class Wire:
-    """One plain connection, with a deadline for all that is done on it."""
-
-    def __init__(self, address: Address, seconds: float = DEADLINE_SECONDS) -> None:
-        self._ends = time.monotonic() + seconds
-        self._sock = socket.socket(family_of(address), socket.SOCK_STREAM)
-        try:
-            self._sock.settimeout(seconds)
-            self._sock.connect(address.path or (address.host, address.port))
-        except BaseException:
-            self._sock.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._sock.close()
-
-    def send(self, wire: bytes) -> None:
-        """Send all of it; raises OSError."""
-        self._sock.settimeout(self._left())
-        self._sock.sendall(wire)
-
-    def receive(self, method: str) -> Response:
-        """One answer; raises OSError, ConnectionResetError where the connection ended before its first byte, and FramingError."""
-        parser, response, begun = ResponseParser(method), None, False
-        while response is None:
-            received = self._read()
-            if not received and not begun:
-                raise ConnectionResetError("closed before the first byte of an answer")
-            begun = True
-            response = parser.feed(received) if received else parser.finish()
-        if parser.leftover:
-            raise FramingError(
-                f"{len(parser.leftover)} bytes follow the end of the answer: {parser.leftover[:60]!r}"
-            )
-        return response
-
-    def ask(self, wire: bytes, method: str) -> Response:
-        """Send a request and take its answer."""
-        self.send(wire)
-        return self.receive(method)
-
-    def read_to_end(self) -> bytes:
-        """What still comes until the server closes; raises TimeoutError where it does not."""
-        rest = b""
-        while received := self._read():
-            rest += received
-        return rest
-
-    def hurry(self, seconds: float) -> None:
-        """From now on it may take no longer than this."""
-        self._ends = min(self._ends, time.monotonic() + seconds)
-
-    def _read(self) -> bytes:
-        self._sock.settimeout(self._left())
-        return self._sock.recv(READ_BYTES)
-
-    def _left(self) -> float:
-        left = self._ends - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("not in time")
-        return left
-
-
 def ask(scene: Scene, case: Case) -> Outcome:
     """Each request once, on a connection of its own."""
     for request in case.requests:
@@ -227,22 +141,7 @@ def _ask_once(scene: Scene, request: Request) -> Verdict | None:
                 request.answer, wire.ask(encode_request(request, scene.host), request.method)
             )
     except (OSError, FramingError) as error:
-        return _classify(error)
-
-
-def encode_chunked(request: Request, host: str) -> bytes:
-    """A POST whose length is not said beforehand, as the bytes of an HTTP/1.1 message."""
-    lines = [
-        f"POST {request.path} HTTP/1.1",
-        f"Host: {host}",
-        *(f"{name}: {value}" for name, value in request.headers),
-    ]
-    head = "\r\n".join([*lines, "Transfer-Encoding: chunked", "", ""]).encode("latin-1")
-    pieces = [
-        request.body[start : start + CHUNK_BYTES]
-        for start in range(0, len(request.body), CHUNK_BYTES)
-    ]
-    return head + b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+        return classify(error)
 
 
 def ask_chunked(scene: Scene, case: Case) -> Outcome:
@@ -300,7 +199,7 @@ def ask_again(scene: Scene, case: Case) -> Outcome:
         try:
             verdict = judge_answer(request.answer, wire.ask(asked, request.method))
         except (OSError, FramingError) as error:
-            kind, sample = _classify(error)
+            kind, sample = classify(error)
             verdict = kind, f"the first answer kept the connection open, and then: {sample}"
     return (
         _wrong(case, verdict, note="breaks") if verdict else Outcome(case=case.name, note="reuses")
@@ -374,7 +273,7 @@ def stop(scene: Scene, case: Case) -> Outcome:
         try:
             verdict = judge_answer(request.answer, answer.result())
         except (OSError, FramingError) as error:
-            verdict = _classify(error)
+            verdict = classify(error)
     if verdict:
         left = f"; the master ended before {', '.join(ending.left)[:200]}" if ending.left else ""
         return _wrong(case, (verdict[0], f"after {number.name}: {verdict[1]}{left}"), note="drops")

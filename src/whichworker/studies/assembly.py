@@ -26,10 +26,11 @@ from whichworker.result.study import AskedStudy, Card, StudyResult, StudyRow
 from whichworker.servers import names
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Session, StandWindow, StudyHeader
-from whichworker.studies.campaign import StudyWatch, measure_study
+from whichworker.studies.campaign import measure_study
 from whichworker.studies.cells import Table, stand_key
 from whichworker.studies.options import StudyRun
 from whichworker.studies.plan import Absent, Ask, Plan, Stand
+from whichworker.studies.watch import StudyWatch
 from whichworker.workloads.table import workload
 
 READY = "json"

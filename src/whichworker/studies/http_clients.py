@@ -31,10 +31,10 @@ from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import ClientRun, Session
 from whichworker.studies import pooled
 from whichworker.studies.assembly import app_of, begin, conclude
-from whichworker.studies.campaign import StudyWatch
 from whichworker.studies.cells import estimate_of
 from whichworker.studies.options import StudyRun
 from whichworker.studies.pooled import Cells
+from whichworker.studies.watch import StudyWatch
 from whichworker.workloads import answers
 
 TITLE = "HTTP clients: one site many times, and twenty sites once"

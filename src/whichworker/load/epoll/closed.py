@@ -54,13 +54,8 @@ class ClosedLoop(Loop):
 
         A request is stamped with the moment at which the answer before it was complete: one reading of the clock for both.
         """
-        window, by_fd, clock, read, write = (
-            self.window,
-            self._by_fd,
-            monotonic_ns,
-            os.read,
-            os.write,
-        )
+        window, by_fd = self.window, self._by_fd
+        clock, read, write = monotonic_ns, os.read, os.write
         only_in, read_bytes, received, handed, others = IN, READ_BYTES, 0, 0, 0
         edge, sending, draws = window.edge, self._sending, self._draws(len(events))
         for fd, mask in events:
@@ -77,8 +72,7 @@ class ClosedLoop(Loop):
                 continue
             now = clock()
             if now >= edge:
-                window.received += received
-                window.sent += handed
+                window.received, window.sent = window.received + received, window.sent + handed
                 received = handed = 0
                 self._cross(now)
                 edge, sending = window.edge, self._sending

@@ -120,28 +120,18 @@ class Loop(ABC):
         for connection in self._connections:
             began = connection.start or (0 if connection.linked else connection.since)
             if began and now - began >= self._deadline_ns:
-                what = "no complete answer" if connection.linked else "no connection"
-                self._fail(
-                    connection, "timeout", f"{what} within {self._load.deadline_seconds:g} s"
-                )
-        if (
-            self._load.flood is not None
-            and self._refused_since
-            and now - self._refused_since >= REFUSED_NS
-        ):
+                missing = "complete answer" if connection.linked else "connection"
+                text = f"no {missing} within {self._load.deadline_seconds:g} s"
+                self._fail(connection, "timeout", text)
+        refused_ns = now - self._refused_since if self._refused_since else 0
+        if self._load.flood is not None and refused_ns >= REFUSED_NS:
             self._alive = False
         if now >= self._report_due:
             self._report_due += REPORT_NS
             self.window.flush()
-            self._tell(
-                (now - self.window.begins) / 1e9,
-                self.window.right_so_far(),
-                self.window.failures.total,
-            )
-
-    def _tell(self, seconds: float, right: int, failures: int) -> None:
-        if self._progress is not None:
-            self._progress(seconds, right, failures)
+            if self._progress is not None:
+                seconds = (now - self.window.begins) / 1e9
+                self._progress(seconds, self.window.right_so_far(), self.window.failures.total)
 
     def _later(self, connection: Connection, due: int) -> None:
         """Turn to a connection then, and never at once: a server that breaks every connection must not be answered by recursion."""
@@ -192,9 +182,8 @@ class Loop(ABC):
         try:
             done = send(connection)
         except OSError as error:
-            connection.trouble = (
-                connection.trouble or error
-            )  # the first says why, the next only that it is broken
+            # The first says why, the next only that it is broken.
+            connection.trouble = connection.trouble or error
             return False
         moved = before - len(connection.unsent)
         if not moved:
@@ -285,12 +274,8 @@ class Loop(ABC):
             self._drop(connection)  # idle: nothing was asked, nothing is missing
         elif not connection.linked:
             self._refused_since = self._refused_since or monotonic_ns()
-            self._fail(
-                connection,
-                "connect",
-                f"{error.strerror if error else 'closed'} by {self._load.address}",
-                RETRY_NS,
-            )
+            text = f"{error.strerror if error else 'closed'} by {self._load.address}"
+            self._fail(connection, "connect", text, RETRY_NS)
         elif connection.spare and connection.parser is None:
             # The server closed a connection it had kept alive, as RFC 9112 section 9.3.1 allows: ask again, once.
             self._drop(connection)
@@ -298,11 +283,8 @@ class Loop(ABC):
             self._later(connection, monotonic_ns())
         else:
             where = "after a part" if connection.parser is not None else "before any byte"
-            self._fail(
-                connection,
-                "reset",
-                f"{error.strerror if error else 'connection closed'} {where} of the answer",
-            )
+            text = f"{error.strerror if error else 'connection closed'} {where} of the answer"
+            self._fail(connection, "reset", text)
 
     def _fail(self, connection: Connection, kind: str, text: str, delay_ns: int = 0) -> None:
         """Count a request that got no answer, and close its connection."""
@@ -318,9 +300,8 @@ class Loop(ABC):
 
     def _take(self, connection: Connection, data: bytes, now: int) -> None:
         if data and not connection.start:
-            self.window.failures.add(
-                "framing", f"{connection.ask.name}: bytes that nobody asked for: {data[:60]!r}"
-            )
+            text = f"{connection.ask.name}: bytes that nobody asked for: {data[:60]!r}"
+            self.window.failures.add("framing", text)
         if not connection.start or (not data and connection.parser is None):
             self._break(connection, None)
             return
@@ -329,9 +310,8 @@ class Loop(ABC):
             connection.first = now
             if connection.visit is None and connection.ask.recognise(data):
                 self._count(connection, now)
-                self._free(
-                    connection, now, keep_alive=self._transport.keep_alive and not connection.unsent
-                )
+                stays = self._transport.keep_alive and not connection.unsent
+                self._free(connection, now, keep_alive=stays)
                 return
         whole = connection.parser is None
         parser = connection.parser or ResponseParser(connection.ask.request.method)
@@ -344,11 +324,8 @@ class Loop(ABC):
             self._fail(connection, "framing", str(error))
         else:
             if response is not None and parser.leftover:
-                self._fail(
-                    connection,
-                    "framing",
-                    f"bytes after the end of the answer: {parser.leftover[:60]!r}",
-                )
+                text = f"bytes after the end of the answer: {parser.leftover[:60]!r}"
+                self._fail(connection, "framing", text)
             elif response is not None:
                 self._judge(connection, response, data if whole else b"", now)
 

@@ -17,8 +17,13 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def cell(arm: str, value: float | None, published: float | None = None, **more: object) -> Cell:
     return Cell(
-        arm=arm, metric="requests per second", unit="1/s", value=value, published=published, **more
-    )  # type: ignore[arg-type]
+        arm=arm,
+        metric="requests per second",
+        unit="1/s",
+        value=value,
+        published=published,
+        **more,  # type: ignore[arg-type]
+    )
 
 
 def study(*rows: StudyRow) -> StudyResult:

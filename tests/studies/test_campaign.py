@@ -30,7 +30,7 @@ class Dry(Campaign):
     def _visit(self, stand: Stand, pending: Sequence[Ask]) -> None:
         self.visits.append((self.block, tuple(sorted(ask.key for ask in pending))))
         for ask in pending:
-            self._remember(window(100, ask=ask.key))
+            self.ledger.remember(window(100, ask=ask.key))
 
 
 def campaign(*records: Record, seconds: float = 100.0) -> Dry:

@@ -16,11 +16,12 @@ from whichworker.model import Failure, Reading, Request, Session, Workload
 from whichworker.result.study import Cell
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Prepared, RoundEnd, Slice, StandFailed, StandWindow
-from whichworker.studies.campaign import StudyProgress, measure_study
+from whichworker.studies.campaign import measure_study
 from whichworker.studies.cells import Table, latency, rate
 from whichworker.studies.heats import Calibrated, rounds_of
 from whichworker.studies.loads import is_quick, users_in_slices
 from whichworker.studies.plan import Ask, Plan, Stand, cell_name
+from whichworker.studies.watch import StudyProgress
 
 ARMS = [("waitress", ""), ("gunicorn-sync", ""), ("waitress", "slow")]
 QUICK = Ask(

@@ -287,7 +287,10 @@ def busy_loops(core: int) -> Iterator[None]:
     the scheduler groups by session it would change nothing.
     """
     ends = math.ceil(2 * SPARE_SECONDS)
-    work = f"import os, time\nos.sched_setaffinity(0, {{{core}}})\nprint(flush=True)\nwhile time.monotonic() < {time.monotonic() + ends}: pass"
+    work = (
+        f"import os, time\nos.sched_setaffinity(0, {{{core}}})\nprint(flush=True)\n"
+        f"while time.monotonic() < {time.monotonic() + ends}: pass"
+    )
     with contextlib.ExitStack() as stack:
         for _ in range(BUSY_LOOPS):
             loop = subprocess.Popen(

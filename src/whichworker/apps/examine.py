@@ -187,7 +187,8 @@ def _not_importable(what: str, stderr: str, app: App) -> UsageError:
             if (Path(app.directory) / name).is_file()
         ]
         of = f" -r {files_of[0]}" if files_of[:1] == ["requirements.txt"] else ""
-        hint = f"{app.python} has no {missing[1]}: install the project's dependencies there{f' (pip install{of})' if of else ''}, or --python"
+        how = f" (pip install{of})" if of else ""
+        hint = f"{app.python} has no {missing[1]}: install the project's dependencies there{how}, or --python"
     elif not app.environment_file and (found := environment_files.beside(Path(app.directory))):
         hint = f"{hint}; {found.name} was not read: --env-file {found.name} does"
     return UsageError(

@@ -19,10 +19,11 @@ from whichworker import redaction
 from whichworker.cli import consoles
 from whichworker.cli.options import options_of
 from whichworker.config.options import PreflightOptions
-from whichworker.lab import preflight as laboratory
-from whichworker.lab import reference
-from whichworker.lab.preflight import ArmReport, CaseTitle, Report
+from whichworker.conformance import preflight as laboratory
+from whichworker.conformance.preflight import ArmReport, CaseTitle, Report
 from whichworker.model import Permits, Question
+from whichworker.question import reference
+from whichworker.question.ask import ask_for_preflight
 from whichworker.report import files, terminal
 from whichworker.store import places
 
@@ -47,7 +48,7 @@ def preflight(app: str | None, **given: Any) -> int:
     )
     files.check_writable(json=options.json)
     notes = consoles.notes()
-    question, findings = laboratory.question_of(app, options, here, cache)
+    question, findings = ask_for_preflight(app, options, here, cache)
     terminal.print_findings(notes, findings)
     if options.dry_run:
         _print_plan(notes, question)

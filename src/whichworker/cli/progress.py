@@ -10,12 +10,12 @@ from rich.segment import ControlType
 from rich.text import Text
 
 from whichworker import units
-from whichworker.design.hunt import Hunt
+from whichworker.design.capacity.hunt import Hunt
 from whichworker.model import Failure, Finding, Reading
 from whichworker.race.watch import Progress
 from whichworker.report.terminal import print_findings
 from whichworker.store.records import Prepared, Settled, Shot, Slice, Sought
-from whichworker.studies.campaign import StudyProgress
+from whichworker.studies.watch import StudyProgress
 
 WIDTH = 24
 REDRAW_SECONDS = 0.2

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import fmean
+from typing import Literal
 
 from whichworker import units
 from whichworker.design.elimination import FIRST_DECISION
-from whichworker.design.race import Race
+from whichworker.design.selection import Race
 from whichworker.judge.slices import Sliced
 from whichworker.result import RaceVerdict, Validity
 
@@ -31,7 +32,7 @@ def verdict_of(race: Race | None, sliced: Sliced, validity: Validity) -> RaceVer
     if race is None or leader is None or not race.listed:
         return _too_short(race, sliced)
     tied: list[str] = []
-    open_: list[str] = []
+    undecided: list[str] = []
     behind: list[str] = []
     passed: list[str] = []
     slower = {
@@ -45,46 +46,35 @@ def verdict_of(race: Race | None, sliced: Sliced, validity: Validity) -> RaceVer
             if pair.verdict == "tie":
                 tied.append(other)
             elif pair.verdict != "undetermined" or (other in race.dropped and other in slower):
-                behind.append(
-                    other
-                )  # claimed worse than the leader, or than another arm that was ahead of it
+                # claimed worse than the leader, or than another arm that was ahead of it
+                behind.append(other)
             else:
-                (passed if other in race.dropped else open_).append(other)
+                (passed if other in race.dropped else undecided).append(other)
+    state: Literal["clear", "tied", "undecided"] = "undecided"
+    seconds: float | None = None
     if short := [name for name in race.alive if name not in race.listed]:
         text = f"Not decided: the time ended before {_listed(short)} had {FIRST_DECISION} rounds; give it more with --time"
-        others = (*open_, *(name for name in short if name != leader))
-        return RaceVerdict(
-            state="undecided",
-            headline=text,
-            leader=leader,
-            tied_with=tuple(tied),
-            undecided_against=others,
-            not_better=tuple(passed),
-        )
-    if open_:
+        undecided += [name for name in short if name != leader]
+    elif undecided:
         rounds = rounds_to_decide(race)
         seconds = rounds * seconds_of_a_round(sliced) if rounds is not None else None
-        return RaceVerdict(
-            state="undecided",
-            headline=_undecided(leader, open_, seconds, race.rounds),
-            leader=leader,
-            tied_with=tuple(tied),
-            undecided_against=tuple(open_),
-            not_better=tuple(passed),
-            seconds_to_decide=seconds,
-        )
-    if tied:
+        text = _undecided(leader, undecided, seconds, race.rounds)
+    elif tied:
+        state = "tied"
         verb = "is" if len(tied) == 1 else "are"
         text = f"Tied: {_listed(tied)} {verb} within {race.delta:.0%} of {leader}, which leads. Take the cheapest."
-        return RaceVerdict(
-            state="tied",
-            headline=text,
-            leader=leader,
-            tied_with=tuple(tied),
-            not_better=tuple(passed),
-        )
-    text = _leads(leader, behind, passed, race.delta) if passed else _clear(leader, behind)
-    return RaceVerdict(state="clear", headline=text, leader=leader, not_better=tuple(passed))
+    else:
+        state = "clear"
+        text = _leads(leader, behind, passed, race.delta) if passed else _clear(leader, behind)
+    return RaceVerdict(
+        state=state,
+        headline=text,
+        leader=leader,
+        tied_with=tuple(tied),
+        undecided_against=tuple(undecided),
+        not_better=tuple(passed),
+        seconds_to_decide=seconds,
+    )
 
 
 def _too_short(race: Race | None, sliced: Sliced) -> RaceVerdict:

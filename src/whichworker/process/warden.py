@@ -37,6 +37,8 @@ LINGER_SECONDS = 0.25  # what a master leaves behind may be on its way out
 PSS_SECONDS = 1.0  # at most, between two looks at smaps_rollup: it walks the page tables, a hundred times as dear as statm
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -46,11 +48,10 @@ def main() -> None:
     if mode == "probe":
         return probe()
     order: dict[str, Any] = json.loads(read_line(0))
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in STOPS:
         signal.signal(number, signal.SIG_IGN)
-    if mode == "namespace":
-        return guard_namespace(order)
-    return guard_by_walking(order)
+    guard = guard_namespace if mode == "namespace" else guard_by_walking
+    return guard(order)
 
 
 def probe() -> None:
@@ -71,17 +72,16 @@ def guard_namespace(order: dict[str, Any]) -> None:
         run_reaper(order, warden)
     os.close(warden)
     say({"root": reaper})
-    ended, watch = os.pidfd_open(reaper), Watch(order)
-    while not select.select([0, ended], [], [], watch.pause)[0]:
+    ended, lookout = os.pidfd_open(reaper), Lookout(order)
+    while not select.select([0, ended], [], [], lookout.pause)[0]:
         # The mounted /proc of the reaper is this process's too: it shows the namespace alone, where this process is not.
-        if not os.path.exists("/proc/self") and (
-            used := watch.look(lambda: [pid for pid in pids() if pid != 1])
-        ):
+        mounted = not os.path.exists("/proc/self")
+        if mounted and (used := lookout.look(lambda: [pid for pid in pids() if pid != 1])):
             say(ending(order, None, [], used))
             break
     signal.pidfd_send_signal(ended, signal.SIGKILL)
     os.waitpid(reaper, 0)
-    tidy(order, watch)
+    tidy(order, lookout)
 
 
 def run_reaper(order: dict[str, Any], warden: int) -> NoReturn:
@@ -107,19 +107,19 @@ def guard_by_walking(order: dict[str, Any]) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     master = start_master(order, death_signal=True)
     say({"root": os.getpid()})
-    watch = Watch(order)
+    lookout = Lookout(order)
     while True:
-        ready, _, _ = select.select([0, wake], [], [], watch.pause)
+        ready, _, _ = select.select([0, wake], [], [], lookout.pause)
         if wake in ready:
             os.read(wake, 4096)
-        status, used = reap(master), None if ready else watch.look(lambda: family(os.getpid()))
+        status, used = reap(master), None if ready else lookout.look(lambda: family(os.getpid()))
         if status is not None:
             say(ending(order, os.waitstatus_to_exitcode(status), linger()))
         elif used:
             say(ending(order, None, [], used))
         if status is not None or used or 0 in ready:
             kill_descendants()
-            return tidy(order, watch)
+            return tidy(order, lookout)
 
 
 def ending(
@@ -139,11 +139,11 @@ def linger() -> list[int]:
     return left
 
 
-def tidy(order: dict[str, Any], watch: Watch) -> None:
+def tidy(order: dict[str, Any], lookout: Lookout) -> None:
     """Once nothing runs: say how large the log had become, and remove what only the server needed."""
     with suppress(FileNotFoundError):
-        if watch.cut:
-            say({"flooded": watch.cut + os.stat(order["log"]).st_size})
+        if lookout.cut:
+            say({"flooded": lookout.cut + os.stat(order["log"]).st_size})
     if order["temporary"]:
         remove_tree(order["temporary"])
     if order["group"]:
@@ -151,7 +151,7 @@ def tidy(order: dict[str, Any], watch: Watch) -> None:
             os.rmdir(order["group"]["folder"])
 
 
-class Watch:
+class Lookout:
     """Keeps a server's log small and tells when its processes use more memory than they may.
 
     A log over its limit keeps its begin and its end; what lies between is cut out. The server holds it open for appending, so it
@@ -176,9 +176,8 @@ class Watch:
             return None
         # Resident sizes count a shared page in every process, so only proportional ones can convict.
         used = sum(proportional_bytes(pid) for pid in found)
-        self.memory_due = time.monotonic() + PSS_SECONDS * (
-            1 - used / limit
-        )  # the nearer, the sooner
+        # The nearer to the limit, the sooner.
+        self.memory_due = time.monotonic() + PSS_SECONDS * (1 - used / limit)
         return used if used > limit else None
 
     def trim(self) -> bool:
@@ -195,9 +194,8 @@ class Watch:
             end = os.pread(file, tail, max(head, size - tail))
             os.ftruncate(file, head)
             self.cut += size - head - len(end)
-            os.write(
-                file, f"\n[... {self.cut} bytes of this log were cut out here ...]\n".encode() + end
-            )
+            mark = f"\n[... {self.cut} bytes of this log were cut out here ...]\n"
+            os.write(file, mark.encode() + end)
         finally:
             os.close(file)
         return True
@@ -212,14 +210,7 @@ def start_master(order: dict[str, Any], death_signal: bool = False) -> int:
         os.setsid()
         if death_signal:
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        for number in (
-            signal.SIGINT,
-            signal.SIGTERM,
-            signal.SIGHUP,
-            signal.SIGCHLD,
-            signal.SIGPIPE,
-            signal.SIGXFSZ,
-        ):
+        for number in (*STOPS, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         os.dup2(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), 0)
@@ -263,11 +254,8 @@ def enter_namespace() -> None:
     if libc.unshare(CLONE_NEWPID | CLONE_NEWNS | (CLONE_NEWUSER if user else 0)):
         sys.exit(1)
     if user:
-        for name, line in (
-            ("setgroups", "deny"),
-            ("uid_map", f"{user} {user} 1"),
-            ("gid_map", f"{group} {group} 1"),
-        ):
+        maps = {"uid_map": f"{user} {user} 1", "gid_map": f"{group} {group} 1"}
+        for name, line in {"setgroups": "deny", **maps}.items():
             with open(f"/proc/self/{name}", "w") as file:
                 file.write(line)
 
@@ -288,8 +276,7 @@ def reap(master: int) -> int | None:
             return found
         if pid == 0:
             return found
-        if pid == master:
-            found = status
+        found = status if pid == master else found
 
 
 def kill_descendants() -> None:
@@ -297,10 +284,8 @@ def kill_descendants() -> None:
     while below := descendants(os.getpid()):
         for number in (signal.SIGSTOP, signal.SIGKILL):
             for pid in below:
-                try:
+                with suppress(ProcessLookupError):
                     os.kill(pid, number)
-                except ProcessLookupError:
-                    continue
         reap(0)
     while True:  # what is left now are the dead, some of them orphans that have only just arrived
         try:
@@ -353,12 +338,8 @@ def pids() -> list[int]:
 def name_of(pid: int) -> str:
     """The command line of a process, cut to what fits a finding."""
     try:
-        return (
-            read_small(f"/proc/{pid}/cmdline")[:200]
-            .replace(b"\0", b" ")
-            .decode(errors="replace")
-            .strip()
-        )
+        words = read_small(f"/proc/{pid}/cmdline")[:200].replace(b"\0", b" ")
+        return words.decode(errors="replace").strip()
     except OSError:
         return "?"
 
@@ -403,8 +384,7 @@ def read_line(descriptor: int) -> bytes:
     """One line, unbuffered, so that nothing of the life line is swallowed."""
     line = b""
     while not line.endswith(b"\n"):
-        piece = os.read(descriptor, 65536)
-        if not piece:
+        if not (piece := os.read(descriptor, 65536)):
             sys.exit(1)
         line += piece
     return line

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from whichworker.design.hunt import Hunt
+from whichworker.capacity.watch import CapacityWatch
+from whichworker.design.capacity.hunt import Hunt
 from whichworker.model import Failure
 from whichworker.store.records import Prepared, Settled, Shot, Slice, Sought
 
@@ -24,32 +25,17 @@ class Progress(Struct, frozen=True, kw_only=True):
     open_pairs: int | None
 
 
-class Watch(Protocol):
+class Watch(CapacityWatch, Protocol):
     """The events of a run; every method may do nothing."""
-
-    def note(self, text: str) -> None:
-        """Something takes a while, such as the first build of an environment."""
 
     def prepared(self, record: Prepared) -> None:
         """An arm gave correct responses, and its connections are known."""
-
-    def failed(self, arm: str, failures: tuple[Failure, ...]) -> None:
-        """An arm is out."""
 
     def settled(self, record: Settled) -> None:
         """The race proper begins."""
 
     def slice(self, arm: str, seen: Slice, progress: Progress) -> None:
         """A slice is done, or was refused."""
-
-    def repeated(self, arm: str, reason: str) -> None:
-        """A window was refused and is measured again."""
-
-    def sought(self, record: Sought) -> None:
-        """The second stage begins."""
-
-    def shot(self, arm: str, record: Shot, hunt: Hunt, left_seconds: float) -> None:
-        """A shot is done; the hunt is what is known of its arm now."""
 
 
 class Silent:

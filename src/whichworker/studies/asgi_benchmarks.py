@@ -17,10 +17,10 @@ from whichworker.model import Finding, Reading, Session, Step
 from whichworker.result.study import Card, Cell, StudyResult, StudyRow
 from whichworker.studies import cells
 from whichworker.studies.assembly import Wish, assemble, carry_out
-from whichworker.studies.campaign import StudyWatch
 from whichworker.studies.gino import GINO_EVIDENCE
 from whichworker.studies.options import StudyRun
 from whichworker.studies.plan import Ask
+from whichworker.studies.watch import StudyWatch
 from whichworker.workloads.definition import read_definition
 from whichworker.workloads.table import workload
 

@@ -11,12 +11,12 @@ from whichworker.model import Finding
 from whichworker.result.study import Card, Cell, StudyResult, StudyRow
 from whichworker.studies import cells
 from whichworker.studies.assembly import Wish, assemble, carry_out
-from whichworker.studies.campaign import StudyWatch
 from whichworker.studies.options import StudyRun
 from whichworker.studies.plan import Ask
 from whichworker.studies.published import Manner, judge_row
 from whichworker.studies.rows_of_a import ARMS, ASYNC, PUBLISHED_ARMS, ROWS, SYNC
 from whichworker.studies.table import PublishedRow
+from whichworker.studies.watch import StudyWatch
 from whichworker.workloads.table import workload
 
 NAME = "better-django-worker"

@@ -5,10 +5,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
 
 import msgspec
-from msgspec import Struct
 
 from whichworker.bench.running import Bench, Running, running
 from whichworker.bench.window import ArmFailed, failed, load_and_probe
@@ -19,8 +17,9 @@ from whichworker.load.generator import Generator
 from whichworker.model import Failure, Reading
 from whichworker.race.track import close_torn_round
 from whichworker.store.journal import Journal
-from whichworker.store.records import Prepared, RoundEnd, Session, StandFailed, StandWindow
+from whichworker.store.records import RoundEnd, Session, StandFailed, StandWindow
 from whichworker.studies.heats import Calibrated, Heat, rounds_of, times_of
+from whichworker.studies.ledger import Ledger
 from whichworker.studies.loads import (
     PILOT_USERS,
     SLOW_SECONDS,
@@ -33,40 +32,17 @@ from whichworker.studies.loads import (
     settle_of,
     users_of,
 )
-from whichworker.studies.plan import Ask, Plan, Stand, cell_name
+from whichworker.studies.plan import Ask, Plan, Stand
+from whichworker.studies.watch import StudyProgress, StudyWatch
 
 FEWEST_ANSWERS = 30
 PILOT_SECONDS = 0.4
-SECOND_CHANCES = 1
 SLICES_SHARE = 0.6
 """Of the time of a window that a cell measured in slices has for them: the rest is for a portrait, which shows latency and memory."""
 LEAST_PORTRAIT_SECONDS, PORTRAIT_SETTLE_SECONDS = 0.3, 0.05
 """A portrait comes after slices of the same ask, so there is little to settle."""
 LEAST_ROUNDS, MOST_ROUNDS = 2, 12
 """A launch counts once, however many rounds it has: after a dozen, launches differ by more than rounds."""
-
-
-class StudyProgress(Struct, frozen=True, kw_only=True):
-    """How far a study is: cells with all their launches, of all."""
-
-    block: int
-    done: int
-    cells: int
-    spent_seconds: float
-    budget_seconds: float
-
-
-class StudyWatch(Protocol):
-    """The events of a study; every method may do nothing."""
-
-    def note(self, text: str) -> None:
-        """Something takes a while, such as the first build of an environment."""
-
-    def asked(self, stand: str, ask: str, reading: Reading, progress: StudyProgress) -> None:
-        """One window is done."""
-
-    def out(self, stand: str, ask: str, failures: tuple[Failure, ...]) -> None:
-        """A cell, or with an empty `ask` a whole stand, is out."""
 
 
 def measure_study(
@@ -103,37 +79,11 @@ class Campaign:
         watch: StudyWatch,
         left: Callable[[], float],
     ) -> None:
-        self.planned, self.generator, self.journal, self.watch, self.left = (
-            planned,
-            generator,
-            journal,
-            watch,
-            left,
-        )
-        self.launches: dict[tuple[str, str], int] = {}
-        self.sizes: dict[tuple[str, str], Size] = {}
-        self.failed: dict[tuple[str, str], int] = {}
+        self.planned, self.generator, self.journal = planned, generator, journal
+        self.watch, self.left = watch, left
+        self.ledger = Ledger(planned, journal)
         self.restless: set[str] = set()
-        self.calibrated: dict[tuple[str, str], Calibrated] = {}
-        self.block = 0
-        self.round = max((record.number for record in journal.of(RoundEnd)), default=0)
-        cells = {
-            cell_name(stand.key, ask.key): (stand.key, ask.key)
-            for stand in planned.stands
-            for ask in stand.asks
-        }
-        for record in journal.records:
-            if isinstance(record, StandWindow):
-                self._remember(record)
-                self.block = max(
-                    self.block, record.block - 1
-                )  # the block that was cut short goes on
-            elif isinstance(record, Prepared) and record.arm in cells:
-                self.calibrated[cells[record.arm]] = Calibrated.read(record)
-            elif isinstance(record, StandFailed):
-                self.failed[record.stand, record.ask] = (
-                    self.failed.get((record.stand, record.ask), 0) + 1
-                )
+        self.block, self.round = self.ledger.blocks, self.ledger.rounds
 
     def run(self) -> None:
         """Block after block: a stand is left out when it has nothing more to give, or when its part would not end in time."""
@@ -156,14 +106,14 @@ class Campaign:
 
     def _pending(self, stand: Stand) -> list[Ask]:
         """What this launch is asked: quick things in random order, then slow ones, which leave sleepers behind in the server."""
-        if self._is_out(stand, ""):
+        if self.ledger.is_out(stand.key, ""):
             return []
         asks = [
             ask
             for ask in stand.asks
-            if self.launches.get((stand.key, ask.key), 0) < min(ask.launches, self.block)
+            if self.ledger.launches.get((stand.key, ask.key), 0) < min(ask.launches, self.block)
         ]
-        asks = [ask for ask in asks if not self._is_out(stand, ask.key)]
+        asks = [ask for ask in asks if not self.ledger.is_out(stand.key, ask.key)]
         if not self.planned.fixed_order:
             random.Random(f"{self.planned.seed}/{self.block}/{stand.key}").shuffle(asks)
         return sorted(
@@ -173,9 +123,6 @@ class Campaign:
                 lasting(ask),
             ),
         )
-
-    def _is_out(self, stand: Stand, ask: str) -> bool:
-        return self.failed.get((stand.key, ask), 0) > SECOND_CHANCES
 
     def _side_by_side(self) -> bool:
         """The quick asks on launches that are alive together, heat after heat; each is then asked the rest. False if nothing began."""
@@ -256,11 +203,11 @@ class Campaign:
 
     def _calibrated(self, heat: Heat, stand: Stand, ask: Ask) -> Calibrated:
         """What a slice of a cell is, its launch warmed for it."""
-        known = self.calibrated.get((stand.key, ask.key))
+        known = self.ledger.calibrated.get((stand.key, ask.key))
         if known is not None:
             heat.sit(stand, ask, known.users)
             return known
-        known = self.calibrated[stand.key, ask.key] = heat.calibrate(stand, ask)
+        known = self.ledger.calibrated[stand.key, ask.key] = heat.calibrate(stand, ask)
         self.journal.append(heat.record(stand, ask, known))
         return known
 
@@ -292,13 +239,13 @@ class Campaign:
 
     def _portrait(self, heat: Heat, stand: Stand, ask: Ask, *, shorter: bool) -> None:
         """A window of one launch of the heat; a shorter one if its rate is known from slices."""
-        cell = self.calibrated[stand.key, ask.key]
+        cell = self.ledger.calibrated[stand.key, ask.key]
         least = (
             max(LEAST_PORTRAIT_SECONDS, (1 - SLICES_SHARE) * ask.window_seconds)
             if shorter
             else ask.window_seconds
         )
-        self.sizes[stand.key, ask.key] = Size(
+        self.ledger.sizes[stand.key, ask.key] = Size(
             cell.users, min(ask.longest_seconds, max(least, FEWEST_ANSWERS / cell.per_second))
         )
         settled = (
@@ -318,7 +265,7 @@ class Campaign:
         self._give_up(
             stand, ask.key, (error if isinstance(error, ArmFailed) else failed(error)).failures
         )
-        if not self._is_out(stand, ""):
+        if not self.ledger.is_out(stand.key, ""):
             self._enter(heat, stand)
 
     def _ask_rest(self, heat: Heat, stand: Stand) -> None:
@@ -334,14 +281,14 @@ class Campaign:
 
     def _keep(self, record: StandWindow) -> None:
         self.journal.append(record)
-        self._remember(record)
+        self.ledger.remember(record)
         self.watch.asked(record.stand, record.ask, record.reading, self._progress())
 
     def _visit(self, stand: Stand, pending: Sequence[Ask]) -> None:
         """One launch; one that breaks is followed by another for what was not asked yet."""
         bench = self.planned.benches[stand.app]
         left = list(pending)
-        while left and self.left() > 0 and not self._is_out(stand, ""):
+        while left and self.left() > 0 and not self.ledger.is_out(stand.key, ""):
             try:
                 with running(bench, stand.arm) as run:
                     for record in self._ask_all(bench, run, stand, left):
@@ -373,9 +320,9 @@ class Campaign:
 
     def _window(self, bench: Bench, run: Running, stand: Stand, ask: Ask) -> Reading:
         """One window, after a pilot where its length is not known yet; again where others used the machine."""
-        if (stand.key, ask.key) not in self.sizes:
-            self.sizes[stand.key, ask.key] = self._size(bench, run, stand, ask)
-        size = self.sizes[stand.key, ask.key]
+        if (stand.key, ask.key) not in self.ledger.sizes:
+            self.ledger.sizes[stand.key, ask.key] = self._size(bench, run, stand, ask)
+        size = self.ledger.sizes[stand.key, ask.key]
         repeats = 0
         while True:
             load = load_of(bench, run, stand, ask, size, self.planned.seed + self.block)
@@ -424,25 +371,17 @@ class Campaign:
         self.journal.append(
             StandFailed(block=self.block, stand=stand.key, ask=ask, failures=failures)
         )
-        self.failed[stand.key, ask] = self.failed.get((stand.key, ask), 0) + 1
-        if self._is_out(stand, ask):
+        self.ledger.fail(stand.key, ask)
+        if self.ledger.is_out(stand.key, ask):
             self.watch.out(stand.key, ask, failures)
-
-    def _remember(self, record: StandWindow) -> None:
-        if not record.reading.refused:
-            self.launches[record.stand, record.ask] = (
-                self.launches.get((record.stand, record.ask), 0) + 1
-            )
-        self.sizes.setdefault(
-            (record.stand, record.ask),
-            Size(record.reading.connections, record.reading.tally.seconds),
-        )
 
     def _progress(self) -> StudyProgress:
         cells = [(stand.key, ask) for stand in self.planned.stands for ask in stand.asks]
         return StudyProgress(
             block=self.block,
-            done=sum(self.launches.get((key, ask.key), 0) >= ask.launches for key, ask in cells),
+            done=sum(
+                self.ledger.launches.get((key, ask.key), 0) >= ask.launches for key, ask in cells
+            ),
             cells=len(cells),
             spent_seconds=self.planned.seconds - self.left(),
             budget_seconds=self.planned.seconds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import get_args
 
 import numpy as np
@@ -98,17 +99,10 @@ class Table:
         found = self.stands.get(stand)
         if found is None:
             return self._without(stand, metric, unit, published)
-        name = found.arm.name
+        labelled = partial(Cell, arm=found.arm.name, metric=metric, unit=unit, published=published)
         asked = next((one for one in found.asks if one.key == ask), None)
         if asked is None:
-            return Cell(
-                arm=name,
-                metric=metric,
-                unit=unit,
-                published=published,
-                state="absent",
-                note="not applicable",
-            )
+            return labelled(state="absent", note="not applicable")
         readings = self.readings(stand, ask)
         in_slices = (
             measure is rate and not self.is_out(stand, ask) and stand in self._rates.get(ask, {})
@@ -130,11 +124,7 @@ class Table:
         if ceiling is not None and estimate.value > MOST_OF_CEILING * ceiling:
             return self._impossible(found, metric, unit, published, estimate.value, ceiling)
         full = ceiling is not None and estimate.value >= AT_CEILING * ceiling
-        return Cell(
-            arm=name,
-            metric=metric,
-            unit=unit,
-            published=published,
+        return labelled(
             value=estimate.value,
             low=estimate.low,
             high=estimate.high,

@@ -41,8 +41,8 @@ def _row(
         workload=workload,
         values=values,
         service_seconds=service,
-        **more,
-    )  # type: ignore[arg-type]
+        **more,  # type: ignore[arg-type]
+    )
 
 
 BLOCKS = (

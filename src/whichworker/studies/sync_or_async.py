@@ -15,10 +15,10 @@ from whichworker.model import Finding
 from whichworker.result.study import Card, Cell, StudyResult, StudyRow
 from whichworker.studies import cells
 from whichworker.studies.assembly import Wish, assemble, carry_out
-from whichworker.studies.campaign import StudyWatch
 from whichworker.studies.options import StudyRun
 from whichworker.studies.plan import Ask
 from whichworker.studies.published import Manner, judge_row
+from whichworker.studies.watch import StudyWatch
 from whichworker.workloads.table import workload
 
 NAME = "sync-or-async"

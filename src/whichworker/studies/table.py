@@ -11,8 +11,8 @@ from msgspec import Struct, field
 
 from whichworker.errors import UsageError
 from whichworker.result.study import StudyResult
-from whichworker.studies.campaign import StudyWatch
 from whichworker.studies.options import StudyRun
+from whichworker.studies.watch import StudyWatch
 
 STUDIES: dict[str, tuple[str, str]] = {
     "better-django-worker": (

@@ -9,54 +9,36 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal
 from urllib.parse import quote_plus
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Struct
 
 from whichworker import units
 from whichworker.errors import UsageError
 from whichworker.model import Answer, Check, Request, Session, Stage, Step
 from whichworker.workloads.expect import NAME, parse_capture, parse_expect
+from whichworker.workloads.file_tables import (
+    AskTable,
+    FileTable,
+    RequestTable,
+    SessionTable,
+    StageTable,
+    StepTable,
+    Texts,
+    convert,
+    each,
+    naming,
+    unit_of,
+)
 from whichworker.workloads.target import parse_target
 
-FOREIGN = {
-    "connections": ("vus", "users", "concurrency"),
-    "time": ("duration", "run_time"),
-    "stages": ("spawn_rate", "ramp"),
-    "rate": ("rps", "qps"),
-    "url": ("base_url", "host", "target"),
-    "deadline": ("timeout",),
-    "insecure": ("verify", "insecureSkipTLSVerify"),
-    "session": ("scenario", "scenarios", "task", "tasks", "user"),
-    "request": ("endpoint", "endpoints"),
-    "think_time": ("wait_time", "sleep"),
-    "path": ("url", "uri"),
-    "form": ("data", "params"),
-    "capture": ("extract", "save"),
-    "expect": ("assert", "status"),
-}
-"""What a thing is called here, and by other tools or in other places of the file; used for hints only."""
-TOML_WORDS = {
-    "object": "table",
-    "array": "list",
-    "str": "text",
-    "int": "whole number",
-    "float": "number",
-    "bool": "true or false",
-}
-DOUBLE = {"request": "[[request]]", "session": "[[session]]", "step": "[[session.step]]"}
 PLACE = re.compile(r"\$(?:\$|\{([^}]*)(\}?))")
 PATH = re.compile(r"/[\x21-\x7e]*")
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-
-Weight = Annotated[int, Meta(ge=1, le=10_000)]
-Texts = str | list[str]
-Kind = TypeVar("Kind", bound=Struct)
 
 
 class Definition(Struct, frozen=True, kw_only=True):
@@ -78,65 +60,6 @@ class Definition(Struct, frozen=True, kw_only=True):
     insecure: bool | None = None
 
 
-class FileTable(Struct):
-    """The keys of a load file."""
-
-    url: str | None = None
-    connections: Annotated[int, Meta(ge=1)] | None = None
-    rate: str | None = None
-    arrivals: Literal["constant", "poisson"] | None = None
-    time: str | None = None
-    stages: list[Any] = []
-    deadline: str | None = None
-    ca: str | None = None
-    insecure: bool | None = None
-    request: list[Any] = []
-    session: list[Any] = []
-
-
-class StageTable(Struct):
-    """The keys of a stage."""
-
-    duration: str
-    target: str
-    start: str | None = field(default=None, name="from")
-
-
-class AskTable(Struct, kw_only=True):
-    """The keys of any request."""
-
-    path: str
-    name: str = ""
-    method: str | None = None
-    headers: dict[str, str] = {}
-    body: str | None = None
-    form: dict[str, str | int | float] | None = None
-    json: Any = msgspec.UNSET
-    expect: Texts = []
-    check: dict[str, Texts] = {}
-
-
-class RequestTable(AskTable, kw_only=True):
-    """The keys of a request outside sessions."""
-
-    weight: Weight = 1
-
-
-class StepTable(AskTable, kw_only=True):
-    """The keys of a step of a session."""
-
-    capture: dict[str, str] = {}
-    think_time: str | None = None
-
-
-class SessionTable(Struct):
-    """The keys of a session."""
-
-    step: list[Any]
-    name: str = ""
-    weight: Weight = 1
-
-
 def read_definition(path: Path) -> Definition:
     """Read a load file; raises UsageError for one that cannot be read, or that says something nobody can do."""
     try:
@@ -154,7 +77,7 @@ def read_definition(path: Path) -> Definition:
 
 def parse_definition(text: str, path: Path) -> Definition:
     """Read the text of a load file; `path` is used for messages, and its folder for the files it names."""
-    with _naming(str(path)):
+    with naming(str(path)):
         try:
             table = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
@@ -165,25 +88,25 @@ def parse_definition(text: str, path: Path) -> Definition:
 
 
 def _read_file(table: dict[str, Any], folder: Path) -> Definition:
-    file = _convert(table, FileTable)
+    file = convert(table, FileTable)
     _check_whole(file)
-    requests = tuple(_each(file.request, "request", _read_request))
-    sessions = tuple(_each(file.session, "session", _read_session))
+    requests = tuple(each(file.request, "request", _read_request))
+    sessions = tuple(each(file.session, "session", _read_session))
     _check_names([request.title for request in requests], "requests")
     _check_names([session.name for session in sessions], "sessions")
     if file.url is not None:
-        with _naming("url"):
+        with naming("url"):
             _check_url(file.url)
     return Definition(
         url=file.url,
         requests=requests,
         sessions=sessions,
         connections=file.connections,
-        rate=_unit("rate", file.rate, units.parse_rate),
+        rate=unit_of("rate", file.rate, units.parse_rate),
         arrivals=file.arrivals,
-        time=_unit("time", file.time, units.parse_duration),
+        time=unit_of("time", file.time, units.parse_duration),
         stages=_read_stages(file.stages),
-        deadline=_unit("deadline", file.deadline, units.parse_duration),
+        deadline=unit_of("deadline", file.deadline, units.parse_duration),
         ca=str(folder / file.ca) if file.ca else None,
         insecure=file.insecure,
     )
@@ -222,83 +145,10 @@ def _check_names(names: list[str], what: str) -> None:
             )
 
 
-# Tables: their keys and types, and the place that every message names.
-
-
-@contextmanager
-def _naming(place: str) -> Iterator[None]:
-    """Put the place before what is wrong there."""
-    try:
-        yield
-    except UsageError as error:
-        raise UsageError(f"{place}: {error.fact}", hint=error.hint) from error
-
-
-Read = TypeVar("Read")
-
-
-def _each(tables: list[Any], what: str, read: Callable[[Any, int], Read]) -> Iterator[Read]:
-    for number, table in enumerate(tables, start=1):
-        name = table.get("name") if isinstance(table, dict) else None
-        with _naming(
-            f"{what} {number} {name!r}" if isinstance(name, str) and name else f"{what} {number}"
-        ):
-            yield read(table, number)
-
-
-def _convert(table: Any, kind: type[Kind]) -> Kind:
-    known = kind.__struct_encode_fields__
-    if isinstance(table, dict):
-        for key in table:
-            if key not in known:
-                raise UsageError(f"unknown key {key!r}", hint=_suggest(key, known))
-    try:
-        return msgspec.convert(table, kind)
-    except msgspec.ValidationError as error:
-        fact, place = _tell(str(error))
-        hint = (
-            f"write {DOUBLE[place]} with two brackets"
-            if place in DOUBLE
-            else "see docs/guides/load-files.md"
-        )
-        raise UsageError(f"{place}: {fact}" if place else fact, hint=hint) from error
-
-
-def _tell(text: str) -> tuple[str, str]:
-    """What a conversion found wrong, in words of TOML, and the key at which it did."""
-    fact, _, place = text.replace("Object missing required field", "there is no").partition(
-        " - at `$"
-    )
-    fact = re.sub(r"`([a-z| ]+)`", lambda kinds: _name_kinds(kinds[1].split(" | ")), fact).replace(
-        "`", ""
-    )
-    return fact[:1].lower() + fact[1:], place.rstrip("`").lstrip(".").replace("[...]", "")
-
-
-def _name_kinds(kinds: list[str]) -> str:
-    return " or ".join(TOML_WORDS.get(kind, kind) for kind in kinds if kind != "null")
-
-
-def _suggest(key: str, known: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(key, known, n=1)
-    words = close or [ours for ours, theirs in FOREIGN.items() if key in theirs and ours in known]
-    return f"did you mean {words[0]}?" if words else f"one of {', '.join(known)}"
-
-
-def _unit(key: str, text: str | None, read: Callable[[str], float]) -> float | None:
-    if text is None:
-        return None
-    with _naming(key):
-        return read(text)
-
-
-# Stages.
-
-
 def _read_stages(tables: list[Any]) -> tuple[Stage, ...]:
     stages: list[Stage] = []
-    for read in _each(tables, "stage", lambda table, _: _convert(table, StageTable)):
-        with _naming(f"stage {len(stages) + 1}"):
+    for read in each(tables, "stage", lambda table, _: convert(table, StageTable)):
+        with naming(f"stage {len(stages) + 1}"):
             before = stages[-1].end_rate if stages else 0.0
             start = before if read.start is None else _rate(read.start)
             stages.append(Stage(units.parse_duration(read.duration), start, _rate(read.target)))
@@ -316,11 +166,8 @@ def _rate(text: str) -> float:
     )
 
 
-# Requests and sessions.
-
-
 def _read_request(table: Any, _: int) -> Request:
-    read = _convert(table, RequestTable)
+    read = convert(table, RequestTable)
     request = _build(read, weight=read.weight)
     for name in _names_of(request):
         raise UsageError(
@@ -336,12 +183,12 @@ def _read_request(table: Any, _: int) -> Request:
 
 
 def _read_session(table: Any, number: int) -> Session:
-    read = _convert(table, SessionTable)
+    read = convert(table, SessionTable)
     if not read.step:
         raise UsageError("no step", hint='write [[session.step]] and path = "/" below it')
     steps: list[Step] = []
     known: set[str] = set()
-    for step in _each(read.step, "step", lambda inner, _: _read_step(inner, known)):
+    for step in each(read.step, "step", lambda inner, _: _read_step(inner, known)):
         steps.append(step)
         known.update(capture.name for capture in step.captures)
     return Session(name=read.name or f"session {number}", steps=tuple(steps), weight=read.weight)
@@ -352,7 +199,7 @@ def _read_step(table: Any, known: set[str]) -> Step:
         raise UsageError(
             "a weight in a step", hint="the session has one; its steps are taken in order"
         )
-    read = _convert(table, StepTable)
+    read = convert(table, StepTable)
     request = _build(read, weight=1)
     for name in _names_of(request):
         if name not in known:
@@ -362,7 +209,7 @@ def _read_step(table: Any, known: set[str]) -> Step:
             )
             raise UsageError(f"${{{name}}} is captured by no step before this one", hint=hint)
     captures = tuple(parse_capture(name, text) for name, text in read.capture.items())
-    think = _unit("think_time", read.think_time, units.parse_duration)
+    think = unit_of("think_time", read.think_time, units.parse_duration)
     return Step(request=request, captures=captures, think_seconds=think or 0.0)
 
 
@@ -403,7 +250,7 @@ def _build(read: AskTable, *, weight: int) -> Request:
 
 
 def _answer(place: str, texts: Texts, status: int | None) -> Answer:
-    with _naming(place):
+    with naming(place):
         return parse_expect([texts] if isinstance(texts, str) else texts, status)
 
 

@@ -1,0 +1,28 @@
+"""What the second stage of a run tells whoever watches it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from whichworker.design.capacity.hunt import Hunt
+from whichworker.model import Failure
+from whichworker.store.records import Shot, Sought
+
+
+class CapacityWatch(Protocol):
+    """The events of a second stage; every method may do nothing."""
+
+    def note(self, text: str) -> None:
+        """Something takes a while, such as the first build of an environment."""
+
+    def failed(self, arm: str, failures: tuple[Failure, ...]) -> None:
+        """An arm is out."""
+
+    def repeated(self, arm: str, reason: str) -> None:
+        """A window was refused and is measured again."""
+
+    def sought(self, record: Sought) -> None:
+        """The second stage begins."""
+
+    def shot(self, arm: str, record: Shot, hunt: Hunt, left_seconds: float) -> None:
+        """A shot is done; the hunt is what is known of its arm now."""

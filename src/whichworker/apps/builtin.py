@@ -14,8 +14,8 @@ from msgspec import Struct, field
 from whichworker.apps import environments, locks
 from whichworker.errors import EnvironmentFailed, UsageError
 from whichworker.model import App
+from whichworker.model.arms import BUILTIN as PREFIX
 
-PREFIX = "builtin:"
 WSGI, ASGI = "aviary.wsgi:application", "aviary.asgi:application"
 SEED_SECONDS = 120
 ALONE = {"DATABASE_URL": "", "REDIS_URL": ""}

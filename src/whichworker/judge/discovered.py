@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from whichworker.apps import builtin
 from whichworker.model import Question
 from whichworker.result import Found
 
 
 def discovered(question: Question) -> dict[str, Found]:
     """The facts about an app of one's own, by name; nothing about a built-in one, which is known."""
-    if question.app.name.startswith(builtin.PREFIX):
+    if question.app.is_builtin:
         return {}
     return dict(_facts(question))
 

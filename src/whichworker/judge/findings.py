@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import msgspec
 
-from whichworker.apps import builtin
 from whichworker.design.elimination import FIRST_DECISION
 from whichworker.design.heats import MOST_IDLE_SHARE
 from whichworker.design.rounds import TWIN
@@ -37,7 +36,7 @@ def run_findings(
             continue
         for failure in record.failures:
             yield _failure(record, failure)
-        if not record.alone and not header.question.app.name.startswith(builtin.PREFIX):
+        if not record.alone and not header.question.app.is_builtin:
             yield from diagnose(header.question, record)
     yield from _launch_findings(journal, sliced, twin.arm if twin is not None else "")
     if twin is not None and twin.blocks < FIRST_DECISION and validity.state == "valid":

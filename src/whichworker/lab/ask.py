@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from whichworker import redaction
-from whichworker.apps import builtin, discover
+from whichworker.apps import discover
 from whichworker.apps.checkup import examine
 from whichworker.apps.examine import Examiner, Look
 from whichworker.apps.interpreters import inspect
@@ -75,7 +75,7 @@ def ask(
                 )
             )
     app = next(iter(apps.values()))
-    own = not app.name.startswith(builtin.PREFIX)
+    own = not app.is_builtin
     if what is None and not own and not options.url:
         what = workload(options.workload or "json", app.name)
     if what is None or own:

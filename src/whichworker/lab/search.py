@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from whichworker.apps import builtin
 from whichworker.design import settings as design
 from whichworker.lab.investigation import Plan
 from whichworker.model import Arm, Question
@@ -25,7 +24,7 @@ LASTING = ("wrong-under-load", "connections-refused", "database-locked", "error-
 
 def wanted(question: Question, asked: bool | None) -> bool:
     """Whether to search: where that was asked for, or by itself for an app of one's own that has the time."""
-    own = not question.app.name.startswith(builtin.PREFIX)
+    own = not question.app.is_builtin
     return asked if asked is not None else own and question.budget.seconds >= LEAST_SECONDS
 
 

@@ -17,7 +17,6 @@ from typing import BinaryIO, Protocol
 import msgspec
 from msgspec import Struct
 
-from whichworker.apps import builtin
 from whichworker.bench import overlays
 from whichworker.bench.running import Bench, Running, check_sockets, order_of
 from whichworker.config.options import RaceOptions, ServeOptions
@@ -75,7 +74,7 @@ def plan(arms: Sequence[str], options: ServeOptions, here: Path, cache: Path) ->
     question, findings = ask(
         options.app or None, RaceOptions(servers=",".join(arms), python=options.python), here, cache
     )
-    if not question.app.name.startswith(builtin.PREFIX):
+    if not question.app.is_builtin:
         anything = Request(path=question.app.ready_path, answer=Answer(status=None))
         question = msgspec.structs.replace(
             question, workload=Workload(name="ready", title="any answer", requests=(anything,))

@@ -17,7 +17,6 @@ WRONG = ("header", "body", "framing", "check")
 """What no load excuses. A refusal under load (a status), a broken connection or a time-out is a request that missed the objective."""
 LEAST_DEADLINE_SECONDS, DEADLINES, MOST_DEADLINE_SECONDS = 4.0, 2.0, 90.0
 BACKLOG = 200_000
-SPINS_ABOVE = 10_000.0
 
 
 def shoot(
@@ -70,7 +69,7 @@ def shoot(
             lag,
             slo.shortest_seconds,
             shared=bench.question.budget.shared,
-            spins=shot.rate > SPINS_ABOVE,
+            spins=load.spins,
         ),
     )
 

@@ -30,7 +30,7 @@ class OpenLoop(Loop):
             self._chunks, np.empty(0, dtype=np.int64)
         )  # the first costs milliseconds, so before the run begins
         super().__init__(load, progress)
-        self._spin = bool(load.pace.spin)
+        self._spin = load.spins
         self._room = load.pace.backlog
         self._origin = self.window.begins + round(load.stagger_seconds * 1e9)
         self._ahead: list[int] = (first + self._origin).tolist()

@@ -9,6 +9,8 @@ from msgspec import Struct, field
 from whichworker.model.objectives import Slo
 from whichworker.model.requests import Workload
 
+BUILTIN = "builtin:"
+"""Begins the names of the apps that come with this tool."""
 Interface = Literal["wsgi", "asgi"]
 SettingValue = int | str
 Settings = dict[str, SettingValue]
@@ -44,6 +46,11 @@ class App(Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...] = ()
     static_url: str = ""
     static_root: str = ""
+
+    @property
+    def is_builtin(self) -> bool:
+        """Whether it comes with this tool, so that its views and services are known."""
+        return self.name.startswith(BUILTIN)
 
     def target(self, interface: Interface) -> str | None:
         """The `module:attribute` a server of this interface loads, or None when the app has none."""

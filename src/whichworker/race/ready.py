@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from whichworker.apps import builtin
 from whichworker.bench.lineup import Contender, Lineup, most_connections
 from whichworker.bench.running import Running
 from whichworker.bench.slices import Court
@@ -38,7 +37,7 @@ def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared,
     """
     question, run = court.bench.question, contender.run
     response_seconds = ask_each(court, run)
-    if not question.app.name.startswith(builtin.PREFIX):
+    if not question.app.is_builtin:
         _crowd(court, contender, response_seconds)
     most = question.connections or most_connections(contender.arm.server, contender.arm.settings)
     lineup.sit(contender, min(WARM_UP_CONNECTIONS, most or WARM_UP_CONNECTIONS), response_seconds)

@@ -5,26 +5,26 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import shutil
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from types import TracebackType
+from typing import BinaryIO, Protocol, Self
 
 import msgspec
 from msgspec import Struct
 
 from whichworker.bench import overlays
-from whichworker.bench.running import Bench, Running, check_sockets, order_of
+from whichworker.bench.running import Bench, Running, launched, order_of
 from whichworker.config.options import RaceOptions, ServeOptions
 from whichworker.errors import ServerFailed, UsageError, WhichworkerError
 from whichworker.lab.ask import ask
 from whichworker.load.http1 import FramingError, fetch, judge_answer
 from whichworker.model import Address, Answer, Arm, Finding, Question, Request, Workload
-from whichworker.process.launch import Ending, Launch
+from whichworker.process.launch import Ending, Order
 from whichworker.process.sockets import free_port
 from whichworker.servers import names, table
 from whichworker.store import places
@@ -166,30 +166,36 @@ def serving(
 
     Raises ServerFailed where it does not start or listens outside loopback. The log is removed where a watch was told it, or all went well.
     """
-    order = order_of(bench, arm, address)
-    follower = Follower(Path(order.log), watch.log) if watch else None
-    kept = False
+    order, kept = order_of(bench, arm, address), False
+
+    @contextmanager
+    def following(order: Order) -> Iterator[None]:
+        if watch is None:
+            yield
+            return
+        watch.starting(order.argv)
+        with Follower(Path(order.log), watch.log):
+            yield
+
     try:
-        if watch and follower:
-            watch.starting(order.argv)
-            follower.start()
-        with Launch(order) as launch:
-            cold = launch.wait_ready(ready, READY_SECONDS)
-            check_sockets(launch, address)
-            yield Running(launch, address, cold, order.argv)
+        with launched(
+            lambda _: order,
+            lambda _: ready,
+            address=address,
+            seconds=READY_SECONDS,
+            following=following,
+        ) as run:
+            yield run
     except ServerFailed as error:
-        kept = follower is None
-        if follower:  # what it wrote was told
+        if watch:  # it was told what the server wrote
             raise ServerFailed(
                 error.kind, error.fact, hint="its log, above, may say why"
             ) from error
+        kept = True
         raise
     finally:
-        if follower:
-            follower.finish()
         if not kept:
             Path(order.log).unlink(missing_ok=True)
-        shutil.rmtree(order.environment["TMPDIR"], ignore_errors=True)
 
 
 def stop(run: Running, arm: Arm) -> Ending:
@@ -232,16 +238,19 @@ class Follower:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="log", daemon=True)
 
-    def start(self) -> None:
-        """Begin to tell."""
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
 
-    def finish(self) -> None:
-        """Tell the rest, and end."""
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._ended.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        self.look()
+        self._thread.join()
+        self.look()  # what was written since
 
     def _follow(self) -> None:
         while not self._ended.wait(LOOK_SECONDS):

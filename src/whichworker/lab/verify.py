@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,7 @@ from msgspec import Struct
 from whichworker.apps import checkup
 from whichworker.bench import overlays, services
 from whichworker.bench.lineup import Contender, Lineup, most_connections
-from whichworker.bench.running import Bench, Running, order_of, running
+from whichworker.bench.running import Bench, Check, Running, launched, order_of, running
 from whichworker.bench.slices import Court
 from whichworker.bench.window import ArmFailed
 from whichworker.design import evidence, slice_sizes
@@ -31,16 +30,13 @@ from whichworker.lab.deploy import PROMISE_FILE, Told, deployment
 from whichworker.lab.emitted import Start
 from whichworker.lab.login import Proof, log_in, relearnt, renewed
 from whichworker.load.generator import Generator
-from whichworker.load.http1 import FramingError, fetch, judge_answer
 from whichworker.model import Address, Answer, Arm, Request, SliceOrder, Workload
 from whichworker.model.deployments import Promise
 from whichworker.probes.thermometer import Thermometer
-from whichworker.process.launch import Launch
-from whichworker.process.sockets import free_port
+from whichworker.process.launch import Order
 from whichworker.race.ready import ask_each, ready, warm
 from whichworker.store.records import Prepared
 
-READY_SECONDS = 30.0
 ANY = Answer(status=None)
 ALLOWED = 0.05
 """A deployment may be slower by this share than what was raced: a comment, a port or a folder costs nothing."""
@@ -415,37 +411,30 @@ class Duel:
 @contextmanager
 def started(bench: Bench, arm: Arm, folder: Path, start: Start) -> Iterator[Running]:
     """What a file says, started in the environment that was raced, with nothing changed but the port; raises ServerFailed."""
-    address = Address("127.0.0.1", free_port())
+    with launched(
+        lambda address: order_as_emitted(bench, arm, folder, start, address),
+        lambda address: Check(bench, address),
+    ) as run:
+        yield run
+    Path(run.launch.order.log).unlink(missing_ok=True)
+
+
+def order_as_emitted(bench: Bench, arm: Arm, folder: Path, start: Start, address: Address) -> Order:
+    """The order of the arm with the words, the folder and the variables of the file; its own files are copied, with the port moved."""
     order = order_of(bench, arm, address)
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, order.environment["TMPDIR"], ignore_errors=True)
-        argv = list(emitted.moved(start.argv, address))
-        for at, word in enumerate(argv):
-            path = Path(word) if Path(word).is_absolute() else folder / word
-            if path.is_file() and path.parent.resolve() == folder.resolve():
-                copy = Path(order.environment["TMPDIR"]) / path.name
-                copy.write_text(
-                    emitted.moved_text(path.read_text(encoding="utf-8"), address), encoding="utf-8"
-                )
-                argv[at] = str(copy)
-        program = Path(bench.environments[arm.name].bin) / Path(argv[0]).name
-        argv[0] = str(program) if program.exists() else argv[0]
-        paths = [str(folder), order.environment["PYTHONPATH"]]
-        told = {**order.environment, **start.environment, "PYTHONPATH": os.pathsep.join(paths)}
-        changed = msgspec.structs.replace(
-            order, argv=tuple(argv), directory=start.folder, environment=told
-        )
-        launch = stack.enter_context(Launch(changed))
-        cold = launch.wait_ready(lambda: _ready(bench, address), READY_SECONDS)
-        yield Running(launch, address, cold, tuple(argv))
-        Path(order.log).unlink(missing_ok=True)
-
-
-def _ready(bench: Bench, address: Address) -> str:
-    request = bench.question.workload.requests[0]
-    try:
-        response = fetch(address, request, bench.question.app.host, READY_SECONDS)
-    except (OSError, FramingError) as error:
-        return f"{type(error).__name__}: {error}"
-    complaint = judge_answer(request.answer, response)
-    return complaint[1] if complaint else ""
+    temporary = Path(order.environment["TMPDIR"])
+    argv = list(emitted.moved(start.argv, address))
+    for at, word in enumerate(argv):
+        path = Path(word) if Path(word).is_absolute() else folder / word
+        if path.is_file() and path.parent.resolve() == folder.resolve():
+            copy = temporary / path.name
+            text = emitted.moved_text(path.read_text(encoding="utf-8"), address)
+            copy.write_text(text, encoding="utf-8")
+            argv[at] = str(copy)
+    program = Path(bench.environments[arm.name].bin) / Path(argv[0]).name
+    argv[0] = str(program) if program.exists() else argv[0]
+    paths = os.pathsep.join([str(folder), order.environment["PYTHONPATH"]])
+    told = {**order.environment, **start.environment, "PYTHONPATH": paths}
+    return msgspec.structs.replace(
+        order, argv=tuple(argv), directory=start.folder, environment=told
+    )

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from whichworker.model.objectives import Slo
 from whichworker.model.requests import Workload
 
-BUILTIN = "builtin:"
+BUILTIN_PREFIX = "builtin:"
 """Begins the names of the apps that come with this tool."""
 Interface = Literal["wsgi", "asgi"]
 SettingValue = int | str
@@ -50,7 +50,7 @@ class App(Struct, frozen=True, kw_only=True):
     @property
     def is_builtin(self) -> bool:
         """Whether it comes with this tool, so that its views and services are known."""
-        return self.name.startswith(BUILTIN)
+        return self.name.startswith(BUILTIN_PREFIX)
 
     def target(self, interface: Interface) -> str | None:
         """The `module:attribute` a server of this interface loads, or None when the app has none."""

@@ -22,7 +22,7 @@ from whichworker.bench.running import Bench
 from whichworker.bench.slices import Court
 from whichworker.config.options import RaceOptions
 from whichworker.design.slice_sizes import size
-from whichworker.lab.ask import ask
+from whichworker.lab.ask import ask, discover
 from whichworker.load.generator import Generator
 from whichworker.model import SliceOrder
 from whichworker.probes import machine
@@ -54,9 +54,11 @@ def main() -> None:
 
 def _record(seconds: float, share: float) -> dict[str, Any]:
     """Slices: when (s), which launch, requests per second, the thermometer's turn (µs), and whether others used the cores."""
-    question, _ = ask(
-        "builtin:django", RaceOptions(servers=SERVER, seed=1), Path.cwd(), places.cache_folder()
-    )
+    question = discover(
+        ask(
+            "builtin:django", RaceOptions(servers=SERVER, seed=1), Path.cwd(), places.cache_folder()
+        )
+    ).question
     environments, without = overlays.build(question, places.cache_folder(), print)
     assert not without, without
     company = neighbour(share, seconds + 60, 1) if share else None

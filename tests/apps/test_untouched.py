@@ -18,7 +18,7 @@ from whichworker.apps.interpreters import inspect, own_base
 from whichworker.bench.running import Bench
 from whichworker.config.options import RaceOptions
 from whichworker.lab import investigation
-from whichworker.lab.ask import ask
+from whichworker.lab.ask import ask, discover
 from whichworker.load.generator import Generator
 from whichworker.race.watch import Silent
 from whichworker.store.records import Prepared
@@ -91,10 +91,10 @@ def test_a_race_leaves_project_and_environment_as_they_were(
     for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "VIRTUAL_ENV"):
         monkeypatch.delenv(name, raising=False)
     cache, before = tmp_path / "cache", fingerprint(project)
-    question, findings = ask(
-        "app:application", RaceOptions(servers="waitress,gunicorn-sync", time=10), project, cache
-    )
-    planned = investigation.plan(question, findings, project, cache, Silent())
+    options = RaceOptions(servers="waitress,gunicorn-sync", time=10)
+    found = discover(ask("app:application", options, project, cache))
+    question = found.question_about(investigation.learn(found, Silent()).subject)
+    planned = investigation.plan(question, found.findings, project, cache, Silent())
     bench = Bench(planned.question, planned.environments, tmp_path / "run", cache)
     bench.folder.mkdir()
     found = preflight_of(bench, generator)

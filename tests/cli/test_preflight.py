@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
-from tests.conftest import faulty_question
+from tests.conftest import discovered, faulty_question
 
 from whichworker.cli import preflight as command
 from whichworker.cli.main import cli
 from whichworker.lab import preflight
 from whichworker.lab.preflight import ArmReport, ArmState
-from whichworker.model import Failure, Finding, Question
+from whichworker.model import Failure
+from whichworker.question.stages import Discovered
 from whichworker.workloads.conformance import CASES, Outcome
 
 WRONG = Outcome(case="head", state="failed", kind="framing", evidence="3 bytes of a body")
@@ -51,13 +52,13 @@ def arms(monkeypatch: pytest.MonkeyPatch) -> Arms:
     def put(*found: ArmReport) -> None:
         question = faulty_question([(arm.name, "") for arm in found])
 
-        def question_of(*_: object) -> tuple[Question, list[Finding]]:
-            return question, []
+        def of_the_arms(*_: object) -> Discovered:
+            return discovered(question)
 
         def inspect(*_: object) -> Iterator[ArmReport]:
             return iter(found)
 
-        monkeypatch.setattr(preflight, "question_of", question_of)
+        monkeypatch.setattr(preflight, "discovered", of_the_arms)
         monkeypatch.setattr(preflight, "inspect", inspect)
 
     return put

@@ -16,7 +16,7 @@ from whichworker.bench import overlays
 from whichworker.bench.running import Bench
 from whichworker.config.options import RaceOptions
 from whichworker.errors import ServerFailed, WhichworkerError
-from whichworker.lab.ask import ask
+from whichworker.lab.ask import ask, discover
 from whichworker.lab.conformance import examine
 from whichworker.model import Budget, Question
 from whichworker.servers import names
@@ -72,12 +72,14 @@ def app_of(django: str) -> str:
 def question_of(arm: str, platform: Platform, cache: Path) -> Question:
     """One arm with two workers where it has workers, on every core; raises UsageError."""
     django, python = platform
-    question, _ = ask(
-        app_of(django),
-        RaceOptions(servers=arm, workload="json", python=(python,), seed=1),
-        Path.cwd(),
-        cache,
-    )
+    question = discover(
+        ask(
+            app_of(django),
+            RaceOptions(servers=arm, workload="json", python=(python,), seed=1),
+            Path.cwd(),
+            cache,
+        )
+    ).question
     (asked,) = question.arms
     settings = names.contender(names.parse(arm), asked.python, cores=WORKERS).settings
     cores = tuple(sorted(os.sched_getaffinity(0)))

@@ -16,7 +16,7 @@ from tests.lab.meeting import upstream
 from whichworker.bench import overlays, services
 from whichworker.bench.running import Bench, Running, running
 from whichworker.config.options import RaceOptions
-from whichworker.lab.ask import ask
+from whichworker.lab.ask import ask, discover
 from whichworker.load.generator import Generator
 from whichworker.load.http1 import Response, fetch, judge_answer
 from whichworker.model import Load, Request, Workload
@@ -44,7 +44,7 @@ def serving(
     """One server on a built-in app in its larger environment; with its services `beside` it, or the upstream of the test's environment."""
     cache = places.cache_folder()
     asked = RaceOptions(servers=server, **{"workload": "brotli", **options})  # type: ignore[arg-type]
-    question, _ = ask(app, asked, folder, cache)
+    question = discover(ask(app, asked, folder, cache)).question
     arms = tuple(
         msgspec.structs.replace(arm, environment={**arm.environment, **(environment or {})})
         for arm in question.arms

@@ -32,9 +32,7 @@ def start(bench: Bench, *words: str) -> None:
     assert not list((bench.folder / "launches").iterdir()), "nothing is kept of a good launch"
 
 
-def test_a_port_taken_once_is_met_by_another(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_port_taken_once_is_met_by_another(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports = iter([taken.getsockname()[1], free_port()])
         monkeypatch.setattr(running, "free_port", lambda: next(ports))

@@ -15,7 +15,7 @@ from whichworker.bench import overlays
 from whichworker.bench.running import Bench, running
 from whichworker.config.options import RaceOptions
 from whichworker.errors import UsageError
-from whichworker.lab.ask import ask
+from whichworker.lab.ask import ask, discover
 from whichworker.model import Environment
 from whichworker.store import places
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.servers
 
 
 def bench_of(options: RaceOptions, folder: Path) -> Bench:
-    question, _ = ask("builtin:django", options, folder, places.cache_folder())
+    question = discover(ask("builtin:django", options, folder, places.cache_folder())).question
     environments, without = overlays.build(question, places.cache_folder(), lambda _: None)
     assert not without
     return Bench(question, environments, folder, places.cache_folder())

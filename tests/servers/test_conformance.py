@@ -20,7 +20,7 @@ from whichworker.bench import overlays
 from whichworker.bench.running import Bench, running
 from whichworker.bench.window import load_and_probe, load_of
 from whichworker.config.options import RaceOptions
-from whichworker.lab.ask import ask
+from whichworker.lab.ask import ask, discover
 from whichworker.lab.conformance import examine
 from whichworker.lab.preflight import unfit
 from whichworker.load.generator import Generator
@@ -38,13 +38,14 @@ pytestmark = pytest.mark.servers
 
 def question(server: str, what: str = "json") -> Question:
     """One server on the built-in app."""
-    found, _ = ask(
-        "builtin:django",
-        RaceOptions(servers=server, workload=what, seed=1),
-        Path.cwd(),
-        places.cache_folder(),
-    )
-    return found
+    return discover(
+        ask(
+            "builtin:django",
+            RaceOptions(servers=server, workload=what, seed=1),
+            Path.cwd(),
+            places.cache_folder(),
+        )
+    ).question
 
 
 ASKED = [name for name in table.SERVERS if not table.load(name).opt_in]

@@ -125,7 +125,7 @@ def load_of(
         "requests": bench.question.workload.requests,
         "stagger_seconds": settle / 4,
         "deadline_seconds": max(5.0, 3 * seconds),
-        "seed": bench.question.seed,
+        "seed": bench.question.terms.seed,
     }
     return Load(
         address=run.address,

@@ -22,7 +22,7 @@ from whichworker.config.options import PreflightOptions
 from whichworker.lab import preflight as laboratory
 from whichworker.lab import reference
 from whichworker.lab.preflight import ArmReport, CaseTitle, Report
-from whichworker.model import Permits, Question
+from whichworker.model import Question
 from whichworker.report import files, terminal
 from whichworker.store import places
 
@@ -47,17 +47,16 @@ def preflight(app: str | None, **given: Any) -> int:
     )
     files.check_writable(json=options.json)
     notes = consoles.notes()
-    question, findings = laboratory.question_of(app, options, here, cache)
+    found = laboratory.discovered(app, options, here, cache)
+    findings = [finding for finding in found.findings if finding.code != "cores-shared"]
     terminal.print_findings(notes, findings)
     if options.dry_run:
-        _print_plan(notes, question)
+        _print_plan(notes, found.question)
         return 0
     with tempfile.TemporaryDirectory(prefix="whichworker-") as folder:
-        known = reference.learn(
-            question, Permits(), Path(folder), cache, lambda text: notes.print(text, style="dim")
-        )
-        terminal.print_findings(notes, known.findings)
-        question = known.question
+        learnt = reference.learn(found, Path(folder), lambda text: notes.print(text, style="dim"))
+        terminal.print_findings(notes, learnt.findings)
+        question = found.question_about(learnt.subject)
         arms = list(
             laboratory.inspect(
                 question, Path(folder), cache, lambda text: notes.print(text, style="dim")

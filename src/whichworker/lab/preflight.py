@@ -16,9 +16,10 @@ from whichworker.bench.running import SHOWN_ADDRESS, Bench
 from whichworker.bench.window import failed
 from whichworker.config.options import PreflightOptions, RaceOptions
 from whichworker.errors import ServerFailed
-from whichworker.lab.ask import ask
+from whichworker.lab.ask import ask, discover
 from whichworker.lab.conformance import examine
 from whichworker.model import App, Arm, Failure, Finding, Question
+from whichworker.question.stages import Discovered
 from whichworker.servers import table
 from whichworker.store.records import Failed
 from whichworker.workloads.conformance import (
@@ -277,12 +278,9 @@ def _source(directory: Path) -> str:
     return digest.hexdigest()
 
 
-def question_of(
-    named: str | None, options: PreflightOptions, here: Path, cache: Path
-) -> tuple[Question, list[Finding]]:
+def discovered(named: str | None, options: PreflightOptions, here: Path, cache: Path) -> Discovered:
     """What a preflight asks; raises UsageError for what cannot be used."""
     race = RaceOptions(
         servers=options.servers, workload=options.workload, python=options.python, seed=0
     )
-    question, findings = ask(named, race, here, cache)
-    return question, [finding for finding in findings if finding.code != "cores-shared"]
+    return discover(ask(named, race, here, cache))

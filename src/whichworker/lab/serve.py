@@ -21,12 +21,13 @@ from whichworker.bench import overlays
 from whichworker.bench.running import Bench, Running, launched, order_of
 from whichworker.config.options import RaceOptions, ServeOptions
 from whichworker.errors import ServerFailed, UsageError, WhichworkerError
-from whichworker.lab.ask import ask
+from whichworker.lab.ask import RANKING_SECONDS, ask, budget_of, discover
 from whichworker.load.http1 import FramingError, fetch, judge_answer
-from whichworker.model import Address, Answer, Arm, Finding, Question, Request, Workload
+from whichworker.model import Address, Arm, Budget, Finding, Question, Subject
+from whichworker.model.question import readiness
 from whichworker.process.launch import Ending, Order
 from whichworker.process.sockets import free_port
-from whichworker.servers import names, table
+from whichworker.servers import table
 from whichworker.store import places
 
 FIRST = Address("127.0.0.1", 8000)
@@ -70,21 +71,16 @@ class Watch(Protocol):
 def plan(arms: Sequence[str], options: ServeOptions, here: Path, cache: Path) -> ServePlan:
     """Which arms serve which app where; raises UsageError for whatever cannot be used, before anything is built or started."""
     bound = parse_bind(options.bind) if options.bind else None
-    cores = parse_cores(options.cpus, os.sched_getaffinity(0)) if options.cpus else None
-    question, findings = ask(
-        options.app or None, RaceOptions(servers=",".join(arms), python=options.python), here, cache
-    )
-    if not question.app.is_builtin:
-        anything = Request(path=question.app.ready_path, answer=Answer(status=None))
-        question = msgspec.structs.replace(
-            question, workload=Workload(name="ready", title="any answer", requests=(anything,))
-        )
-    if cores:
-        question = _on_cores(question, cores)
+    cores = parse_cores(options.cpus, os.sched_getaffinity(0)) if options.cpus else ()
+    race = RaceOptions(servers=",".join(arms), python=options.python)
+    found = discover(ask(options.app or None, race, here, cache, _budget_on(cores)))
+    app = found.question.app
+    what = found.subject.workload if app.is_builtin else readiness(app)
+    question = found.question_about(Subject(apps=found.subject.apps, workload=what))
     chosen = choose_addresses(len(question.arms), bound, is_free)
     said = [
         _worded(finding)
-        for finding in findings
+        for finding in found.findings
         if finding.code not in ("answer-unchecked", "cores-shared")
     ]
     if bound is None and chosen[0] != FIRST:
@@ -379,15 +375,14 @@ def _worded(finding: Finding) -> Finding:
     )
 
 
-def _on_cores(question: Question, cores: tuple[int, ...]) -> Question:
-    """The same arms with these cores, and with the settings they have by default for so many."""
-    arms = []
-    for arm in question.arms:
-        wanted = names.parse(arm.name.partition("#")[0])
-        arms.append(
-            msgspec.structs.replace(
-                arm, settings=names.contender(wanted, arm.python, cores=len(cores)).settings
-            )
-        )
-    budget = msgspec.structs.replace(question.budget, server_cores=cores)
-    return msgspec.structs.replace(question, arms=tuple(arms), budget=budget)
+def _budget_on(cores: tuple[int, ...]) -> Budget:
+    """The usual budget of a server in the foreground; on these cores, if any are named."""
+    usual = budget_of(RANKING_SECONDS)
+    if not cores:
+        return usual
+    return Budget(
+        seconds=usual.seconds,
+        server_cores=cores,
+        generator_cores=usual.generator_cores,
+        shared=usual.shared,
+    )

@@ -30,14 +30,23 @@ from whichworker.lab.deploy import PROMISE_FILE, Told, deployment
 from whichworker.lab.emitted import Start
 from whichworker.lab.login import Proof, log_in, relearnt, renewed
 from whichworker.load.generator import Generator
-from whichworker.model import Address, Answer, Arm, Request, SliceOrder, Workload
+from whichworker.model import (
+    Address,
+    Arm,
+    Question,
+    Request,
+    SliceOrder,
+    Subject,
+    Terms,
+    Workload,
+)
 from whichworker.model.deployments import Promise
+from whichworker.model.question import readiness
 from whichworker.probes.thermometer import Thermometer
 from whichworker.process.launch import Order
 from whichworker.race.ready import ask_each, ready, warm
 from whichworker.store.records import Prepared
 
-ANY = Answer(status=None)
 ALLOWED = 0.05
 """A deployment may be slower by this share than what was raced: a comment, a port or a folder costs nothing."""
 ALPHA = 0.05
@@ -104,12 +113,7 @@ def verify(
     promise = promise_in(folder)
     _known_again(told, cache)
     arm = told.question.arm(promise.arm)
-    most = most_connections(arm.server, arm.settings)
-    question = msgspec.structs.replace(
-        told.question,
-        workload=Workload(name="promise", title="what was promised", requests=promise.requests),
-        connections=min(promise.connections, most) if most else promise.connections,
-    )
+    question = _question(told, promise, promise.requests)
     best = next(one for one in told.result.arms if one.name == promise.arm)
     what = deployment(told, best, folder)
     environments, without = overlays.build(question, cache, note, only={arm.name})
@@ -122,7 +126,9 @@ def verify(
     known: dict[tuple[object, ...], Checked] = {}
     with services.serving(question, place, cache, note) as backing, Generator() as generator:
         generator.start(question.budget.generator_cores)
-        bench = _asking(Bench(question, environments, place, cache, backing), arm, promise, proof)
+        up = _question(told, promise, readiness(question.apps[arm.python]).requests)
+        requests = _sendable(Bench(up, environments, place, cache, backing), arm, promise, proof)
+        bench = Bench(_question(told, promise, requests), environments, place, cache, backing)
         with Thermometer(question.budget.server_cores) as thermometer:
             court = Court(bench, generator, thermometer)
             prepared: Prepared | None = None
@@ -148,19 +154,32 @@ def verify(
     return checked
 
 
-def _asking(bench: Bench, arm: Arm, promise: Promise, proof: Proof) -> Bench:
-    """The bench with the requests of the promise as they can be sent today, after a login where there is one."""
+def _question(told: Told, promise: Promise, requests: tuple[Request, ...]) -> Question:
+    """The promised arm, on the promised connections, asked these requests; everything else is as it was raced."""
+    raced, arm = told.question, told.question.arm(promise.arm)
+    most = most_connections(arm.server, arm.settings)
+    return Question(
+        subject=Subject(
+            apps=raced.apps,
+            workload=Workload(name="promise", title="what was promised", requests=requests),
+            database=raced.subject.database,
+            cache=raced.subject.cache,
+            services=raced.subject.services,
+        ),
+        terms=Terms(
+            connections=min(promise.connections, most) if most else promise.connections,
+            seed=raced.terms.seed,
+        ),
+        arms=raced.arms,
+        budget=raced.budget,
+    )
+
+
+def _sendable(bench: Bench, arm: Arm, promise: Promise, proof: Proof) -> tuple[Request, ...]:
+    """The requests of the promise as they can be sent today, after a login if there is one; `bench` takes any response."""
     app = bench.question.apps[arm.python]
     if proof.login is not None:
-        ready = Workload(
-            name="ready",
-            title="any answer",
-            requests=(Request(path=app.ready_path, headers=app.headers, answer=ANY),),
-        )
-        alone = msgspec.structs.replace(
-            bench, question=msgspec.structs.replace(bench.question, workload=ready)
-        )
-        with running(alone, arm) as run:
+        with running(bench, arm) as run:
             cookies = log_in(run, app, proof.login)
             again = renewed(promise.requests, cookies, proof.headers)
             requests = tuple(
@@ -173,16 +192,13 @@ def _asking(bench: Bench, arm: Arm, promise: Promise, proof: Proof) -> Bench:
         raise UsageError(
             "every request of the race was sent a secret, which is kept nowhere", hint=hint
         )
-    workload = msgspec.structs.replace(bench.question.workload, requests=requests)
-    return msgspec.structs.replace(
-        bench, question=msgspec.structs.replace(bench.question, workload=workload)
-    )
+    return requests
 
 
 def _known_again(told: Told, cache: Path) -> None:
     """The app's secrets are known, and its databases still on this machine, before anything is started."""
     for app in told.question.apps.values():
-        checkup.examine_again(app, cache, told.question.allowed)
+        checkup.examine_again(app, cache, told.question.terms.allowed)
 
 
 def _key(folder: Path, start: Start) -> tuple[object, ...]:
@@ -310,7 +326,7 @@ class Duel:
         self.connections = prepared.connections or max(prepared.ladder)
         skipped = slice_sizes.skipped_turns(prepared.profile)
         self.part = slice_sizes.size(self.connections, prepared.ladder[self.connections], skipped)
-        self.decision = Decision(court.bench.question.seed)
+        self.decision = Decision(court.bench.question.terms.seed)
         self.rounds = self.generation = 0
         self.lost: list[str] = []
 
@@ -383,7 +399,9 @@ class Duel:
 
     def _round(self) -> None:
         self.rounds += 1
-        order = random_round(self.rounds, (DEPLOYED, RACED), self.court.bench.question.seed).order
+        order = random_round(
+            self.rounds, (DEPLOYED, RACED), self.court.bench.question.terms.seed
+        ).order
         slices = [self._slice(name, place) for place, name in enumerate(order)]
         self.decision.enter(self.rounds, [one for one in slices if one is not None])
 

@@ -39,7 +39,9 @@ def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared,
     response_seconds = ask_each(court, run)
     if not question.app.is_builtin:
         _crowd(court, contender, response_seconds)
-    most = question.connections or most_connections(contender.arm.server, contender.arm.settings)
+    most = question.terms.connections or most_connections(
+        contender.arm.server, contender.arm.settings
+    )
     lineup.sit(contender, min(WARM_UP_CONNECTIONS, most or WARM_UP_CONNECTIONS), response_seconds)
     warmed = warm(court, contender, response_seconds)
     about = 1e9 * warmed.responses / (warmed.ended_ns - warmed.began_ns)
@@ -124,7 +126,7 @@ def _climb(
     lineup: Lineup, court: Court, contender: Contender, response_seconds: float, per_second: float
 ) -> dict[int, float]:
     """Responses per second by number of connections: of one alone, then of more until they saturate it."""
-    fixed = court.bench.question.connections
+    fixed = court.bench.question.terms.connections
     most = fixed or most_connections(contender.arm.server, contender.arm.settings)
     slow = response_seconds > slice_sizes.SLOW_RESPONSE_SECONDS
     rung: int | None = fixed or slice_sizes.first_rung(per_second, most)

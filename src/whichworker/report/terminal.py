@@ -58,9 +58,18 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
         )
     )
     stores = ", ".join(
-        filter(None, (question.database, question.cache and f"cache in {question.cache}"))
+        filter(
+            None,
+            (
+                question.subject.database,
+                question.subject.cache and f"cache in {question.subject.cache}",
+            ),
+        )
     )
-    for title, value in (("stores", stores), ("services", "; ".join(question.services.values()))):
+    for title, value in (
+        ("stores", stores),
+        ("services", "; ".join(question.subject.services.values())),
+    ):
         if value:
             console.print(Text.assemble((f"{title:<11}", "dim"), value))
     for title, value in (
@@ -76,11 +85,15 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
     cores = f"servers on core {_cores(budget.server_cores)}, generator on core {_cores(budget.generator_cores)}"
     console.print(Text.assemble(("cores      ", "dim"), cores))
     own = "each server setup with the number of connections that saturates it"
-    load = f"{question.connections} connections" if question.connections else own
+    load = f"{question.terms.connections} connections" if question.terms.connections else own
     console.print(Text.assemble(("load       ", "dim"), load, ", closed loop"))
     console.print(Text.assemble(("time       ", "dim"), _times(question)))
-    rate = f"your rate is {units.show_rate(question.rate)}/s" if question.rate is not None else ""
-    wanted = ", ".join(filter(None, (question.slo.text if question.slo else "", rate)))
+    rate = (
+        f"your rate is {units.show_rate(question.terms.rate)}/s"
+        if question.terms.rate is not None
+        else ""
+    )
+    wanted = ", ".join(filter(None, (question.terms.slo.text if question.terms.slo else "", rate)))
     if wanted:
         console.print(Text.assemble(("objective  ", "dim"), wanted))
     console.print(Text.assemble(("setups     ", "dim"), f"{len(question.arms)}"))
@@ -98,8 +111,8 @@ def _times(question: Question) -> str:
     servers = units.show_clock(question.budget.seconds)
     steps = f", {servers} of it for the servers, the rest for the settings of the best"
     return (
-        f"at most {whole}{steps if question.search else ''}; gaps under {question.delta:.0%} count"
-        f" as ties; the chance of any wrong claim is at most {question.alpha:.0%}"
+        f"at most {whole}{steps if question.search else ''}; gaps under {question.terms.delta:.0%} count"
+        f" as ties; the chance of any wrong claim is at most {question.terms.alpha:.0%}"
     )
 
 

@@ -18,7 +18,7 @@ from whichworker.bench.running import Bench
 from whichworker.design.validity import session_refusal
 from whichworker.errors import UsageError, WhichworkerError
 from whichworker.lab.ask import budget_of
-from whichworker.model import App, Environment, Finding, Question
+from whichworker.model import App, Environment, Finding, Question, Subject, Terms
 from whichworker.probes import machine
 from whichworker.result.run import Run, Validity
 from whichworker.result.study import AskedStudy, Card, StudyResult, StudyRow
@@ -162,13 +162,15 @@ def _question(
         names.contender(names.parse(arm), label, cores=len(budget.server_cores)) for arm in arms
     ]
     return Question(
-        apps={label: app},
-        workload=workload(READY, name),
+        subject=Subject(
+            apps={label: app},
+            workload=workload(READY, name),
+            database=asked.database,
+            cache=asked.cache_kind,
+        ),
+        terms=Terms(seed=asked.seed),
         arms=names.number_copies(chosen),
         budget=budget,
-        seed=asked.seed,
-        database=asked.database,
-        cache=asked.cache_kind,
     )
 
 

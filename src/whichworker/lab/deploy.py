@@ -67,7 +67,7 @@ def arm_for(told: Told, kinds: tuple[str, ...]) -> tuple[ArmResult, str]:
     ranked = [
         arm
         for arm in result.arms
-        if arm.state in ("ranked", "dropped") and arm.throughput_per_second
+        if arm.is_measured and arm.throughput_per_second
     ]
     advised = next(arm for arm in ranked if arm.name == result.advice.arm)
     if "gunicorn" not in kinds or advised.server == "gunicorn":

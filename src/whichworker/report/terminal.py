@@ -129,7 +129,7 @@ def print_result(console: Console, result: Result) -> None:
         print_capacities(console, result)
         _print_advice(console, result)
     concerning = [finding for finding in result.findings if _concerns_all(finding)]
-    if concerning or any(arm.state not in ("ranked", "dropped") for arm in result.arms):
+    if concerning or any(not arm.is_measured for arm in result.arms):
         console.print()
     _print_out(console, result)
     print_findings(console, concerning)
@@ -265,7 +265,7 @@ def _print_advice(console: Console, result: Result) -> None:
 def _print_out(console: Console, result: Result) -> None:
     """Setups without a number, and why."""
     for arm in result.arms:
-        if arm.state in ("ranked", "dropped"):
+        if arm.is_measured:
             continue
         too_few = f"measured {arm.windows} times; a rank needs {RANKED_FROM} rounds"
         fact = arm.failures[0].sample if arm.failures else too_few

@@ -11,6 +11,7 @@ from tests.report import samples
 
 from whichworker.config.options import RaceOptions
 from whichworker.lab import search
+from whichworker.lab.ask import budget_of
 from whichworker.model import Question
 from whichworker.question.stages import Planned
 from whichworker.result import Result
@@ -63,7 +64,7 @@ def test_a_search_is_made_by_itself_for_the_users_own_app_if_there_is_time(
     name: str, seconds: float, asked: bool | None, searched: bool
 ) -> None:
     app = msgspec.structs.replace(WHOLE.app, name=name)
-    whole = changed(WHOLE, apps={"3.12": app}, budget=WHOLE.budget.lasting(seconds))
+    whole = changed(WHOLE, apps={"3.12": app}, budget=budget_of(seconds))
     step = first(whole, asked)
     assert (step.search is not None) is searched
     assert step.budget.seconds == (search.FIRST_SHARE if searched else 1.0) * seconds

@@ -21,10 +21,8 @@ RACE_SHARE = 0.4
 
 def sought_after(question: Question) -> bool:
     """Whether a capacity is asked for; not where generator and servers share a core, which no rate can be held to."""
-    asked = (
-        question.terms.capacity or question.terms.slo is not None or question.terms.rate is not None
-    )
-    return asked and not question.budget.shared and question.search is None
+    wanted = question.terms.ask_for_capacity
+    return wanted and not question.budget.shared and question.search is None
 
 
 def race_seconds(question: Question) -> float:

@@ -122,11 +122,7 @@ class SecondStage:
 
     def _unasked(self) -> Iterator[Finding]:
         """Nothing was sought, though it was asked for."""
-        if (
-            not self.question.terms.capacity
-            and self.question.terms.slo is None
-            and self.question.terms.rate is None
-        ):
+        if not self.question.terms.ask_for_capacity:
             return
         why = "no arm was ranked in time"
         if self.question.budget.shared:

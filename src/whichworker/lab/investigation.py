@@ -82,7 +82,9 @@ def resume(
         header = journal.header()
         spent = sum(session.seconds for session in journal.of(Session))
         told = tuple(record.finding for record in journal.of(Noted))
-    question = _with_time(header.question, None if seconds is None else spent + seconds)
+    first = header.question
+    time_seconds = first.budget.seconds if seconds is None else spent + seconds
+    question = first.another(time_seconds, search=first.search, first_step=first.first_step)
     if any(
         "[" in value and redaction.MARK.search(value)
         for request in question.workload.requests
@@ -124,18 +126,6 @@ def resume(
             hint="start a new run",
         )
     return Planned(question, environments, (), told, folder, cache, project, resumed=True)
-
-
-def _with_time(asked: Question, seconds: float | None) -> Question:
-    """The question of a run that is resumed, for so many seconds in all (None: those it was begun with)."""
-    return Question(
-        subject=asked.subject,
-        terms=asked.terms,
-        arms=asked.arms,
-        budget=asked.budget if seconds is None else asked.budget.lasting(seconds),
-        search=asked.search,
-        first_step=asked.first_step,
-    )
 
 
 def carry_out(planned: Planned, watch: Watch, command: str) -> Result:

@@ -70,13 +70,7 @@ def planned_question(found: Discovered, subject: Subject) -> Question:
     by_itself = not found.question.app.is_builtin and whole >= LEAST_SECONDS
     if not (by_itself if asked.options.search is None else asked.options.search):
         return found.question_about(subject)
-    return Question(
-        subject=subject,
-        terms=asked.terms,
-        arms=found.arms,
-        budget=asked.budget.lasting(FIRST_SHARE * whole),
-        search=whole,
-    )
+    return found.question_about(subject).another(FIRST_SHARE * whole, search=whole)
 
 
 def longer(planned: Planned, step: Result) -> Planned | None:
@@ -89,12 +83,7 @@ def longer(planned: Planned, step: Result) -> Planned | None:
     ):
         return None
     return Planned(
-        Question(
-            subject=first.subject,
-            terms=first.terms,
-            arms=first.arms,
-            budget=first.budget.lasting(first.search),
-        ),
+        first.another(first.search),
         planned.environments,
         planned.without,
         planned.findings,
@@ -112,13 +101,7 @@ def second(planned: Planned, step: Result) -> Planned | None:
     arms = _survivors(first, step)[: max(2, int(left / SECONDS_EACH))]
     if not arms or step.validity.state == "invalid" or left <= 0:
         return None
-    question = Question(
-        subject=first.subject,
-        terms=first.terms,
-        arms=names.number_copies(arms),
-        budget=first.budget.lasting(left),
-        first_step=step.run.id,
-    )
+    question = first.another(left, names.number_copies(arms), first_step=step.run.id)
     lasting = (finding for finding in step.findings if finding.code in LASTING)
     return Planned(
         question,

@@ -23,7 +23,7 @@ from whichworker.config.options import RaceOptions, ServeOptions
 from whichworker.errors import ServerFailed, UsageError, WhichworkerError
 from whichworker.lab.ask import RANKING_SECONDS, ask, budget_of, discover
 from whichworker.load.http1 import FramingError, fetch, judge_answer
-from whichworker.model import Address, Arm, Budget, Finding, Question, Subject
+from whichworker.model import Address, Arm, Finding, Question, Subject
 from whichworker.model.question import readiness
 from whichworker.process.launch import Ending, Order
 from whichworker.process.sockets import free_port
@@ -73,7 +73,10 @@ def plan(arms: Sequence[str], options: ServeOptions, here: Path, cache: Path) ->
     bound = parse_bind(options.bind) if options.bind else None
     cores = parse_cores(options.cpus, os.sched_getaffinity(0)) if options.cpus else ()
     race = RaceOptions(servers=",".join(arms), python=options.python)
-    found = discover(ask(options.app or None, race, here, cache, _budget_on(cores)))
+    budget = budget_of(RANKING_SECONDS)
+    if cores:
+        budget = msgspec.structs.replace(budget, server_cores=cores)
+    found = discover(ask(options.app or None, race, here, cache, budget))
     app = found.question.app
     what = found.subject.workload if app.is_builtin else readiness(app)
     question = found.question_about(Subject(apps=found.subject.apps, workload=what))
@@ -372,17 +375,4 @@ def _worded(finding: Finding) -> Finding:
     text = "no app was found in this folder, so the built-in Django project is served"
     return msgspec.structs.replace(
         finding, text=text, hint="name yours: --app FOLDER or --app MODULE:ATTRIBUTE"
-    )
-
-
-def _budget_on(cores: tuple[int, ...]) -> Budget:
-    """The usual budget of a server in the foreground; on these cores, if any are named."""
-    usual = budget_of(RANKING_SECONDS)
-    if not cores:
-        return usual
-    return Budget(
-        seconds=usual.seconds,
-        server_cores=cores,
-        generator_cores=usual.generator_cores,
-        shared=usual.shared,
     )

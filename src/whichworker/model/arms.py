@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
 from msgspec import Struct, field
 
 BUILTIN_PREFIX = "builtin:"
@@ -134,7 +133,3 @@ class Budget(Struct, frozen=True, kw_only=True):
             "services": self.services_cores,
         }
         return own[role] or self.server_cores
-
-    def lasting(self, seconds: float) -> Budget:
-        """The same cores and memory for so many seconds."""
-        return msgspec.structs.replace(self, seconds=seconds)

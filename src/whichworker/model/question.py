@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
 from msgspec import Struct, field
 
 from whichworker.model.arms import App, Arm, Budget
@@ -28,6 +29,11 @@ class Terms(Struct, frozen=True, kw_only=True):
     capacity: bool = False
     profile: bool = False
     allowed: tuple[str, ...] = ()
+
+    @property
+    def ask_for_capacity(self) -> bool:
+        """Whether a capacity is asked for, in whatever words."""
+        return self.capacity or self.slo is not None or self.rate is not None
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -70,6 +76,23 @@ class Question(Struct, frozen=True, kw_only=True):
     def workload(self) -> Workload:
         """What is asked of the app."""
         return self.subject.workload
+
+    def another(
+        self,
+        seconds: float,
+        arms: tuple[Arm, ...] = (),
+        search: float | None = None,
+        first_step: str = "",
+    ) -> Question:
+        """A question about the same subject on the same terms, for so many seconds; of the same arms unless others are given."""
+        return Question(
+            subject=self.subject,
+            terms=self.terms,
+            arms=arms or self.arms,
+            budget=msgspec.structs.replace(self.budget, seconds=seconds),
+            search=search,
+            first_step=first_step,
+        )
 
     def arm(self, name: str) -> Arm:
         """The arm of this name."""

@@ -48,6 +48,7 @@ MARKS = {"info": ("i", "cyan"), "warning": ("!", "yellow"), "error": ("x", "red"
 def print_plan(console: Console, question: Question, versions: dict[str, str]) -> None:
     """What is going to be measured, on what, and for how long."""
     app, budget = question.app, question.budget
+    subject, terms = question.subject, question.terms
     origin = app.origin.get("app", "")
     console.print(
         Text.assemble(("app        ", "dim"), app.name, (f"  {origin}" if origin else "", "dim"))
@@ -61,14 +62,14 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
         filter(
             None,
             (
-                question.subject.database,
-                question.subject.cache and f"cache in {question.subject.cache}",
+                subject.database,
+                subject.cache and f"cache in {subject.cache}",
             ),
         )
     )
     for title, value in (
         ("stores", stores),
-        ("services", "; ".join(question.subject.services.values())),
+        ("services", "; ".join(subject.services.values())),
     ):
         if value:
             console.print(Text.assemble((f"{title:<11}", "dim"), value))
@@ -85,15 +86,11 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
     cores = f"servers on core {_cores(budget.server_cores)}, generator on core {_cores(budget.generator_cores)}"
     console.print(Text.assemble(("cores      ", "dim"), cores))
     own = "each server setup with the number of connections that saturates it"
-    load = f"{question.terms.connections} connections" if question.terms.connections else own
+    load = f"{terms.connections} connections" if terms.connections else own
     console.print(Text.assemble(("load       ", "dim"), load, ", closed loop"))
     console.print(Text.assemble(("time       ", "dim"), _times(question)))
-    rate = (
-        f"your rate is {units.show_rate(question.terms.rate)}/s"
-        if question.terms.rate is not None
-        else ""
-    )
-    wanted = ", ".join(filter(None, (question.terms.slo.text if question.terms.slo else "", rate)))
+    rate = f"your rate is {units.show_rate(terms.rate)}/s" if terms.rate is not None else ""
+    wanted = ", ".join(filter(None, (terms.slo.text if terms.slo else "", rate)))
     if wanted:
         console.print(Text.assemble(("objective  ", "dim"), wanted))
     console.print(Text.assemble(("setups     ", "dim"), f"{len(question.arms)}"))
@@ -107,12 +104,13 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
 
 
 def _times(question: Question) -> str:
+    terms = question.terms
     whole = units.show_clock(question.search or question.budget.seconds)
     servers = units.show_clock(question.budget.seconds)
     steps = f", {servers} of it for the servers, the rest for the settings of the best"
     return (
-        f"at most {whole}{steps if question.search else ''}; gaps under {question.terms.delta:.0%} count"
-        f" as ties; the chance of any wrong claim is at most {question.terms.alpha:.0%}"
+        f"at most {whole}{steps if question.search else ''}; gaps under {terms.delta:.0%} count"
+        f" as ties; the chance of any wrong claim is at most {terms.alpha:.0%}"
     )
 
 

@@ -13,28 +13,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from whichworker.apps.interpreters import inspect, own_base
 from whichworker.bench import overlays
 from whichworker.bench.lineup import Lineup
 from whichworker.bench.running import Bench
 from whichworker.bench.slices import Court
 from whichworker.config.options import RaceOptions
-from whichworker.lab.ask import budget_of
+from whichworker.environments.interpreters import inspect, own_base
 from whichworker.load.generator import Generator
-from whichworker.model import (
-    Answer,
-    App,
-    Arm,
-    Permits,
-    Question,
-    Request,
-    Subject,
-    Terms,
-    Workload,
-)
+from whichworker.model import Answer, App, Arm, Permits, Question, Request, Subject, Terms, Workload
 from whichworker.probes.thermometer import Thermometer
+from whichworker.question.ask import budget_of
 from whichworker.question.stages import Asked, Discovered, Planned
-from whichworker.race.preflight import preflight
+from whichworker.race.calibration import preflight
 from whichworker.race.watch import Silent
 from whichworker.servers import names
 from whichworker.store import places

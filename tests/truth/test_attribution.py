@@ -14,11 +14,11 @@ import msgspec
 import pytest
 from tests.conftest import PROJECTS, changed
 
-from whichworker.apps.interpreters import inspect, own_base
-from whichworker.design import objectives
-from whichworker.lab import investigation
-from whichworker.lab.ask import budget_of
+from whichworker.design.capacity import slo as objectives
+from whichworker.environments.interpreters import inspect, own_base
 from whichworker.model import Answer, App, Arm, Budget, Question, Request, Subject, Workload
+from whichworker.question.ask import budget_of
+from whichworker.race import investigation
 from whichworker.race.watch import Silent
 from whichworker.result import ArmResult, Result
 from whichworker.servers import names

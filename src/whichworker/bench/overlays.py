@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from whichworker.apps import environments
-from whichworker.apps.interpreters import Interpreter, inspect
+from whichworker.environments import venvs as environments
+from whichworker.environments.interpreters import Interpreter, inspect
 from whichworker.errors import EnvironmentFailed
 from whichworker.model import Environment, Failure, Question
 from whichworker.store.records import Failed, flat

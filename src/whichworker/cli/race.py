@@ -19,10 +19,11 @@ from whichworker.cli.options import options_of
 from whichworker.cli.progress import Printer
 from whichworker.config.layers import gather
 from whichworker.config.options import OutputOptions, RaceOptions
+from whichworker.deployment import recipe as deploy
 from whichworker.errors import UsageError
-from whichworker.lab import deploy, investigation, search
-from whichworker.lab.ask import ask, discover
+from whichworker.question.ask import ask, discover
 from whichworker.question.stages import Planned
+from whichworker.race import investigation, search
 from whichworker.report import files, terminal
 from whichworker.result import Result
 from whichworker.store import places

@@ -1,0 +1,220 @@
+"""The first two stages of a question: what was asked, and what is discovered of the app: which workload, which arms."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+import msgspec
+
+from whichworker import redaction
+from whichworker.apps import discover as discovery
+from whichworker.apps.checkup import examine
+from whichworker.apps.examine import Examiner, Look
+from whichworker.bench import open_files, services
+from whichworker.config.options import RaceOptions
+from whichworker.design import ladder
+from whichworker.design.capacity import slo as objectives
+from whichworker.environments.interpreters import inspect
+from whichworker.errors import UsageError
+from whichworker.model import App, Budget, Finding, Subject, Terms, Workload
+from whichworker.question import own as own_app
+from whichworker.question.stages import Asked, Discovered
+from whichworker.servers import names
+from whichworker.store import places
+from whichworker.workloads.table import workload
+
+MOST_CONNECTIONS = 4096
+RANKING_SECONDS, CAPACITY_SECONDS = 120.0, 300.0
+"""Two minutes rank twelve setups of a fast app on two cores; search and certification of two finalists take about three more."""
+ALLOWED = ("writes", "outbound", "remote_database")
+
+
+def ask(
+    app: str | None,
+    options: RaceOptions,
+    here: Path,
+    cache: Path,
+    budget: Budget | None = None,
+) -> Asked:
+    """What the user asked, as far as it can be checked without the app; raises UsageError before anything is started.
+
+    The `budget` is that of the options, unless it is given.
+    """
+    redaction.remember_environment(os.environ)
+    budget = budget or budget_of(seconds_of(options), options.cpus, options.memory)
+    terms = _terms_of(options)
+    servers = tuple(names.parse(text) for text in names.chosen(options.servers))
+    if options.connections is not None and not 1 <= options.connections <= MOST_CONNECTIONS:
+        raise UsageError(
+            f"--connections must be between 1 and {MOST_CONNECTIONS}, not {options.connections}"
+        )
+    open_files.check(options.connections or ladder.MOST)
+    return Asked(
+        app=app,
+        here=here,
+        cache=cache,
+        options=options,
+        servers=servers,
+        terms=terms,
+        budget=budget,
+        permits=own_app.permits_of(options, own_app.base_of(here, app)),
+    )
+
+
+def discover(asked: Asked) -> Discovered:
+    """The app on each interpreter that was asked for, what it is asked and by whom it could be served; raises UsageError."""
+    options = asked.options
+    named = options.workload if not options.workload.startswith("/") else ""
+    known = workload(named, asked.app) if named else None
+    wide = options.database == "postgres" or options.cache == "redis"
+    places.make_cache(asked.cache)
+    finder = Finder(asked, extras=bool(known and known.extras) or wide)
+    arms = []
+    for python in options.python or (None,):
+        for server in asked.servers:
+            label = finder.find(server.python or python)
+            shown = server.python or (label if len(options.python) > 1 else None)
+            wanted = msgspec.structs.replace(server, python=shown)
+            arms.append(names.contender(wanted, label, cores=len(asked.budget.server_cores)))
+    what, said = _workload(asked, finder, known)
+    needs = services.needed(what, options, own=not finder.app.is_builtin)
+    subject = Subject(
+        apps=finder.apps,
+        workload=what,
+        database=needs.database,
+        cache=needs.cache,
+        services=services.describe(needs),
+    )
+    findings = (*dict.fromkeys(finder.findings), *said, *about(what, asked.budget))
+    return Discovered(
+        asked=asked, subject=subject, arms=names.number_copies(arms), findings=findings
+    )
+
+
+def _terms_of(options: RaceOptions) -> Terms:
+    return Terms(
+        connections=options.connections,
+        delta=options.delta,
+        alpha=options.alpha,
+        claims=options.claims,
+        seed=options.seed if options.seed is not None else secrets.randbelow(2**31),
+        slo=objectives.parse(options.slo) if options.slo else None,
+        rate=options.rate,
+        capacity=options.capacity,
+        profile=options.profile,
+        allowed=tuple(word for word in ALLOWED if getattr(options, f"allow_{word}")),
+    )
+
+
+def _workload(
+    asked: Asked, finder: Finder, known: Workload | None
+) -> tuple[Workload, list[Finding]]:
+    """What the app is asked: a workload of a built-in app by its name, or the requests of the user."""
+    options, app = asked.options, finder.app
+    if app.is_builtin and (known is not None or not options.url):
+        return known or workload(options.workload or "json", app.name), []
+    base = own_app.base_of(asked.here, asked.app)
+    return own_app.workload_of(options, app, finder.look, base)
+
+
+def seconds_of(options: RaceOptions) -> float:
+    """Wall time: what was asked for, or what a ranking takes, and a capacity after it."""
+    later = options.capacity or bool(options.slo) or options.rate is not None
+    return options.time or (CAPACITY_SECONDS if later else RANKING_SECONDS)
+
+
+def budget_of(seconds: float, cpus: int | None = None, memory_bytes: float | None = None) -> Budget:
+    """The cores this process may use, less the last for the generator; where there is only one, both share it.
+
+    Servers have the first `cpus` of theirs, where that is asked for. Raises UsageError where there are not so many.
+    """
+    cores = tuple(sorted(os.sched_getaffinity(0)))
+    memory = round(memory_bytes) if memory_bytes else None
+    if len(cores) == 1:
+        return Budget(
+            seconds=seconds,
+            server_cores=cores,
+            generator_cores=cores,
+            shared=True,
+            memory_bytes=memory,
+        )
+    most = len(cores) - 1
+    if cpus is not None and not 1 <= cpus <= most:
+        hint = "one core generates the load" if cpus > 0 else "servers need one at least"
+        raise UsageError(f"--cpus must be between 1 and {most} here, not {cpus}", hint=hint)
+    return Budget(
+        seconds=seconds,
+        server_cores=cores[: cpus or most],
+        generator_cores=cores[-1:],
+        memory_bytes=memory,
+    )
+
+
+def about(what: Workload, budget: Budget) -> list[Finding]:
+    """What is worth saying before anything is measured."""
+    findings = []
+    if budget.shared:
+        text = "only one core is usable: generator and server share it, so throughput is that of both together"
+        findings.append(
+            Finding(
+                code="cores-shared",
+                severity="warning",
+                text=text,
+                hint="run on a machine with two cores or more",
+            )
+        )
+    if not what.learn and any(request.answer.body is None for request in what.requests):
+        text = f"answers to {what.name} are checked for their status only"
+        findings.append(Finding(code="answer-unchecked", severity="info", text=text))
+    return findings
+
+
+class Finder:
+    """Finds the app on one interpreter after another, each once; `apps` are by the interpreter's short version."""
+
+    def __init__(self, asked: Asked, *, extras: bool) -> None:
+        self.asked, self.extras = asked, extras
+        self.examiner = Examiner(asked.cache, asked.options.allow_outbound)
+        self.apps: dict[str, App] = {}
+        self.findings: list[Finding] = []
+        self.look: Look | None = None
+
+    @property
+    def app(self) -> App:
+        """The app on the first interpreter."""
+        return next(iter(self.apps.values()))
+
+    def find(self, python: str | None) -> str:
+        """The label of the app on this interpreter; raises UsageError if the app cannot be found, imported or raced there."""
+        for label, app in self.apps.items():
+            if (python or "") == app.origin["wanted"]:
+                return label
+        asked, remote = self.asked, self.asked.options.allow_remote_database
+        app, findings = discovery.discover(
+            asked.app,
+            python,
+            asked.here,
+            self.examiner,
+            extras=self.extras,
+            environment_file=self._environment_file(),
+            allow_remote_database=remote,
+        )
+        self.findings += findings
+        label = inspect(app.python).short_version
+        if label in self.apps and self.apps[label].python != app.python:
+            fact = f"{self.apps[label].python} and {app.python} are both Python {label}"
+            raise UsageError(fact, hint="race one interpreter of each minor version at a time")
+        if label not in self.apps:
+            app, look, said = examine(app, self.examiner, allow_remote_database=remote)
+            self.look = look if not self.apps else self.look
+            self.apps[label] = msgspec.structs.replace(
+                app, origin={**app.origin, "wanted": python or ""}
+            )
+            self.findings += said
+        return label
+
+    def _environment_file(self) -> str:
+        asked, file = self.asked, self.asked.options.env_file
+        return str(own_app.place_of(asked.here, asked.app, file).resolve()) if file else ""

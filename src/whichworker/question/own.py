@@ -1,0 +1,163 @@
+"""What is asked of an app of one's own: the requests that were named, or those that it is seen to have; and what may be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from whichworker.apps.examine import Look
+from whichworker.config.options import RaceOptions
+from whichworker.errors import UsageError
+from whichworker.load.http1 import can_be_value
+from whichworker.model import Answer, App, Finding, Permits, Request, Session, Workload
+from whichworker.question.login import Proof, keep_secret
+from whichworker.workloads import forms
+from whichworker.workloads.definition import Definition, read_definition
+from whichworker.workloads.expect import parse_expect
+from whichworker.workloads.sources import mixture, routes, urls
+from whichworker.workloads.sources.given import READERS, Given
+
+SOURCES = ("workload", "url", "from_log", "from_har", "from_openapi", "requests")
+
+
+def base_of(here: Path, named: str | None) -> Path:
+    """The folder that names of files are looked for in beside the current one: the app's, where that was named."""
+    return Path(named).resolve() if named and Path(named).is_dir() else here
+
+
+def place_of(here: Path, named: str | None, name: str) -> Path:
+    """A file by its name in the current folder, or in the app's, whose configuration may have named it."""
+    own = base_of(here, named) / name
+    return own if not (here / name).exists() and own.exists() else here / name
+
+
+def permits_of(options: RaceOptions, here: Path) -> Permits:
+    """What the options allow; raises UsageError for a login that is none, or two of them."""
+    session = (
+        _logs_in(read_definition(_found(here, options.requests))) if options.requests else None
+    )
+    if session and options.login:
+        raise UsageError(
+            f"--login and a session of {options.requests} both log in", hint="give one of them"
+        )
+    return Permits(
+        writes=options.allow_writes,
+        outbound=options.allow_outbound,
+        remote_database=options.allow_remote_database,
+        login=forms.parse_login(options.login) if options.login else None,
+        session=session,
+    )
+
+
+def proof_of(login: str, headers: Sequence[str], *, writes: bool) -> Proof:
+    """What proves again who asks; raises UsageError for a login that is none, or that may not write."""
+    if login and not writes:
+        raise UsageError(
+            "a login writes to the app's database: nothing was started",
+            hint="--allow-writes, best with a copy of the database",
+        )
+    found = tuple(_header(text) for text in headers)
+    keep_secret(found)
+    return Proof(forms.parse_login(login) if login else None, found)
+
+
+def workload_of(
+    options: RaceOptions, app: App, seen: Look | None, here: Path
+) -> tuple[Workload, list[Finding]]:
+    """What is asked of an app of one's own, its right answers still to be learnt; raises UsageError for sources that cannot be read."""
+    asked = _given(options, seen, here)
+    headers = tuple(_header(text) for text in options.header)
+    answer = parse_expect(options.expect, status=None) if options.expect else None
+    requests = tuple(
+        msgspec.structs.replace(
+            one,
+            headers=_with(one.headers, headers),
+            answer=answer if answer is not None else _open(one.answer),
+        )
+        for one in asked.requests
+    )
+    for one in requests:
+        keep_secret(one.headers)
+    name = requests[0].path if len(requests) == 1 else f"{len(requests)} requests"
+    title = f"{', '.join(one.title for one in requests[:3])}{', …' if len(requests) > 3 else ''}, {asked.source}"
+    findings = (
+        [
+            Finding(
+                code="requests-left-out", severity="info", text=f"{asked.source}: {asked.left_out}"
+            )
+        ]
+        if asked.left_out
+        else []
+    )
+    return Workload(
+        name=name, title=title, requests=requests, learn="named" if asked.named else "found"
+    ), findings
+
+
+def _open(answer: Answer) -> Answer:
+    """The status of 200 that nobody said is still to be learnt; another one was said."""
+    return (
+        msgspec.structs.replace(answer, status=None) if answer.status == Answer().status else answer
+    )
+
+
+def _with(
+    first: Sequence[tuple[str, str]], more: Sequence[tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    named = {name.lower() for name, _ in first}
+    return (*first, *(pair for pair in more if pair[0].lower() not in named))
+
+
+def _given(options: RaceOptions, seen: Look | None, here: Path) -> Given:
+    named = [name for name in SOURCES if getattr(options, name)]
+    if len(named) > 1:
+        first, second = (f"--{name.replace('_', '-')}" for name in named[:2])
+        raise UsageError(f"{first} and {second} both say what is asked", hint="give one of them")
+    if options.url:
+        return Given(urls.parse(options.url), "--url")
+    if options.workload.startswith("/"):
+        return Given((Request(path=options.workload),), "--workload")
+    if options.workload:
+        raise UsageError(
+            f"no workload of your own app is called {options.workload!r}",
+            hint="name a path: --url /path",
+        )
+    for name in named:
+        file = getattr(options, name)
+        return READERS[name](_found(here, file), file, options.allow_writes)
+    source = f"routes of the {(seen and seen.framework) or 'app'}"
+    return Given(routes.requests_of(seen.routes if seen else ()), source, named=False)
+
+
+def _found(base: Path, name: str) -> Path:
+    return Path(name).resolve() if Path(name).exists() else base / name
+
+
+def _logs_in(definition: Definition) -> Session | None:
+    """The session that is carried out once, for its cookies: the one that sends something, or that takes values from answers.
+
+    Raises UsageError where there are several, as each would be another user.
+    """
+    found = [
+        session
+        for session in definition.sessions
+        if any(step.captures or step.request.method not in mixture.SAFE for step in session.steps)
+    ]
+    if len(found) > 1:
+        names = ", ".join(session.name for session in found)
+        raise UsageError(
+            f"{len(found)} sessions log in: {names}",
+            hint="a race is asked by one user: leave one of them",
+        )
+    return found[0] if found else None
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip() or not can_be_value(value.strip()):
+        raise UsageError(
+            f"--header: not a header: {text!r}", hint="write 'Accept: application/json'"
+        )
+    return name.strip(), value.strip()

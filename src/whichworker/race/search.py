@@ -1,0 +1,192 @@
+"""A search over settings, as a race in two steps: every server at sensible settings, then the settings of those that are still possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from whichworker.design import settings as design
+from whichworker.model import Arm, Question, Subject
+from whichworker.question.stages import Discovered, Planned
+from whichworker.race import investigation
+from whichworker.race.watch import Watch
+from whichworker.result import ArmResult, Result, Searched
+from whichworker.servers import names, table
+from whichworker.store import places
+
+FIRST_SHARE = 0.45
+"""Of the time; the second step has what is left, and the capacities after it."""
+LEAST_SECONDS = 90.0
+"""Two steps of 40 s: each starts its setups in about 20 s, and tells apart in as long what differs by 10 %."""
+SURVIVORS, MOST_ARMS = 2, 8
+SECONDS_EACH = 7.0
+"""A setup of the second step takes about 2 s to start and calibrate, and 5 s of slices to be told from one that is 5 % slower."""
+LASTING = ("wrong-under-load", "connections-refused", "database-locked", "error-under-load")
+"""Findings of the first step that are true of the app whatever is raced afterwards."""
+
+
+def carry_out(
+    planned: Planned, watch: Watch, command: str, announce: Callable[[Planned, str], None]
+) -> tuple[Planned, Result]:
+    """The race; if it is the first step of a search, the second step after it. The step that counts, and its result.
+
+    If the servers cannot be ranked in their share of the time, they have all of it; if the settings cannot be told apart in the
+    rest, the race of the servers counts. `announce` is called with the plan that goes on, and what there is to say of it.
+    """
+    result = investigation.carry_out(planned, watch, command)
+    if not result.run.finished:
+        return planned, result
+    if (whole := longer(planned, result)) is not None:
+        announce(
+            whole, "no rank yet: the servers have all of the time, at the settings that are shown"
+        )
+        return whole, investigation.carry_out(whole, watch, command)
+    following = second(planned, result) if planned.question.search is not None else None
+    if following is None:
+        return planned, result
+    arms = len(following.question.arms)
+    announce(
+        following,
+        f"settings   {arms} arms of the best servers, in what is left of the time",
+    )
+    best = investigation.carry_out(following, watch, command)
+    if best.run.finished and best.validity.state == "invalid" and result.validity.state == "valid":
+        announce(
+            planned,
+            "the settings could not be told apart in time: what follows is the race of the servers",
+        )
+        return planned, result
+    return following, best
+
+
+def planned_question(found: Discovered, subject: Subject) -> Question:
+    """What is raced of a subject: everything, or the first step of a search, with a part of the time for the same arms.
+
+    A search is made if it was asked for, or by itself for the user's own app if there is time. Capacities and profiles are for its
+    second step.
+    """
+    asked, whole = found.asked, found.asked.budget.seconds
+    by_itself = not found.question.app.is_builtin and whole >= LEAST_SECONDS
+    if not (by_itself if asked.options.search is None else asked.options.search):
+        return found.question_about(subject)
+    return found.question_about(subject).another(FIRST_SHARE * whole, search=whole)
+
+
+def longer(planned: Planned, step: Result) -> Planned | None:
+    """The first step with all of the time, if its share of it was too short for a rank; the settings stay what they are. Else None."""
+    first = planned.question
+    if (
+        first.search is None
+        or any(arm.rank_low for arm in step.arms)
+        or not any(arm.state == "invalid" for arm in step.arms)
+    ):
+        return None
+    return Planned(
+        first.another(first.search),
+        planned.environments,
+        planned.without,
+        planned.findings,
+        planned.folder,
+        planned.cache,
+        planned.project,
+        resumed=True,
+    )
+
+
+def second(planned: Planned, step: Result) -> Planned | None:
+    """The second step of a search whose first one is over, with the time that it has left; None if there is nothing to go on with."""
+    first = planned.question
+    left = (first.search or 0.0) - step.run.seconds
+    arms = _survivors(first, step)[: max(2, int(left / SECONDS_EACH))]
+    if not arms or step.validity.state == "invalid" or left <= 0:
+        return None
+    question = first.another(left, names.number_copies(arms), first_step=step.run.id)
+    lasting = (finding for finding in step.findings if finding.code in LASTING)
+    return Planned(
+        question,
+        {arm.name: planned.environments[_named(first, arm).name] for arm in question.arms},
+        (),
+        (*planned.findings, *lasting),
+        places.new_run(planned.project),
+        planned.cache,
+        planned.project,
+        searched=searched(step, arms),
+    )
+
+
+def searched(step: Result, arms: list[Arm]) -> tuple[Searched, ...]:
+    """What the first step has found, arm by arm, and which of their servers went on."""
+    went_on = {arm.server for arm in arms}
+    return tuple(
+        Searched(
+            arm=arm.name,
+            settings=arm.settings,
+            throughput_per_second=arm.throughput_per_second,
+            state=arm.state,
+            went_on=any(
+                names.parse(arm.name.partition("#")[0]).server == server for server in went_on
+            ),
+            run=step.run.id,
+        )
+        for arm in step.arms
+    )
+
+
+def _survivors(question: Question, step: Result) -> list[Arm]:
+    """The arms of the second step: the best servers with their usual settings, and the variants worth racing."""
+    ranked = [arm for arm in step.arms if arm.state == "ranked" and not arm.dropped]
+    behind = {claim.worse for claim in step.claims if claim.better == step.leader}
+    possible = [arm for arm in ranked if arm.name not in behind]
+    possible.sort(key=lambda arm: (arm.name != step.leader, -_speed(arm)))
+    best: list[ArmResult] = []
+    for arm in possible:
+        if (arm.server, arm.kind) not in {(one.server, one.kind) for one in best}:
+            best.append(arm)
+    found: list[Arm] = []
+    for arm in best[:SURVIVORS]:
+        found += with_variants(question, question.arm(arm.name), arm)
+    return found[:MOST_ARMS]
+
+
+def with_variants(question: Question, arm: Arm, seen: ArmResult) -> list[Arm]:
+    """The arm and its variants, which are named by what is different in them."""
+    cores = len(question.budget.server_cores)
+    server = table.load(arm.server)
+    base = names.parse(arm.name.partition("#")[0])
+    found = [arm]
+    for settings in design.variants(
+        server.knobs, arm.settings, cores, _most_workers(question, seen)
+    ):
+        changed = {
+            name: str(value) for name, value in settings.items() if value != arm.settings.get(name)
+        }
+        found.append(
+            names.contender(
+                msgspec.structs.replace(base, settings={**base.settings, **changed}),
+                arm.python,
+                cores=cores,
+            )
+        )
+    return found
+
+
+def _most_workers(question: Question, seen: ArmResult) -> int | None:
+    """How many workers the memory of the budget holds, if each needs what one was seen to need."""
+    workers = seen.settings.get("workers")
+    if not question.budget.memory_bytes or not seen.memory_bytes or not isinstance(workers, int):
+        return None
+    return max(1, int(question.budget.memory_bytes / (seen.memory_bytes / workers)))
+
+
+def _named(question: Question, arm: Arm) -> Arm:
+    """The arm of the first step that has the same environment: that of the same server and interpreter."""
+    return next(
+        one
+        for one in question.arms
+        if (one.server, one.python, one.requirements) == (arm.server, arm.python, arm.requirements)
+    )
+
+
+def _speed(arm: ArmResult) -> float:
+    return arm.throughput_per_second.value if arm.throughput_per_second else 0.0

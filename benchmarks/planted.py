@@ -22,13 +22,13 @@ from typing import Any
 import msgspec
 from whichworker.config.options import RaceOptions
 from whichworker.model import Question
-from whichworker.question.ask import ask
+from whichworker.question.ask import ask, discover
 from whichworker.race import investigation
 from whichworker.race.watch import Silent
 from whichworker.result import Result
 from whichworker.store import places
 
-from tests.conftest import faulty_question
+from tests.conftest import changed, faulty_question
 
 RECORD = Path(__file__).parent / "planted.jsonl"
 SERVER = "waitress"
@@ -54,7 +54,7 @@ def planted(*arms: dict[str, object]) -> Callable[[float, int], Question]:
             label: msgspec.structs.replace(app, wsgi="planted:application")
             for label, app in asked.apps.items()
         }
-        return msgspec.structs.replace(asked, arms=with_work, apps=apps, seed=seed)
+        return changed(asked, arms=with_work, apps=apps, seed=seed)
 
     return question
 
@@ -66,10 +66,14 @@ def slower(share: float) -> dict[str, object]:
 
 def usual(seconds: float, seed: int) -> Question:
     """The twelve usual arms on the built-in Django project."""
-    question, _ = ask(
-        "builtin:django", RaceOptions(time=seconds, seed=seed), Path.cwd(), places.cache_folder()
-    )
-    return question
+    return discover(
+        ask(
+            "builtin:django",
+            RaceOptions(time=seconds, seed=seed),
+            Path.cwd(),
+            places.cache_folder(),
+        )
+    ).question
 
 
 SHOWN = ("scenario", "seed", "wall", "valid", "state", "leader", "claims", "rounds", "findings")

@@ -26,7 +26,7 @@ from whichworker.load.generator import Generator
 from whichworker.model import SliceOrder
 from whichworker.probes import machine
 from whichworker.probes.thermometer import Thermometer
-from whichworker.question.ask import ask
+from whichworker.question.ask import ask, discover
 from whichworker.race.ready import warm
 from whichworker.store import places
 
@@ -54,9 +54,11 @@ def main() -> None:
 
 def _record(seconds: float, share: float) -> dict[str, Any]:
     """Slices: when (s), which launch, requests per second, the thermometer's turn (µs), and whether others used the cores."""
-    question, _ = ask(
-        "builtin:django", RaceOptions(servers=SERVER, seed=1), Path.cwd(), places.cache_folder()
-    )
+    question = discover(
+        ask(
+            "builtin:django", RaceOptions(servers=SERVER, seed=1), Path.cwd(), places.cache_folder()
+        )
+    ).question
     environments, without = overlays.build(question, places.cache_folder(), print)
     assert not without, without
     company = neighbour(share, seconds + 60, 1) if share else None

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,13 +17,14 @@ from whichworker.bench import overlays
 from whichworker.bench.lineup import Lineup
 from whichworker.bench.running import Bench
 from whichworker.bench.slices import Court
+from whichworker.config.options import RaceOptions
 from whichworker.environments.interpreters import inspect, own_base
 from whichworker.load.generator import Generator
-from whichworker.model import Answer, App, Arm, Question, Request, Workload
+from whichworker.model import Answer, App, Arm, Permits, Question, Request, Subject, Terms, Workload
 from whichworker.probes.thermometer import Thermometer
 from whichworker.question.ask import budget_of
+from whichworker.question.stages import Asked, Discovered, Planned
 from whichworker.race.calibration import preflight
-from whichworker.race.investigation import Plan
 from whichworker.race.watch import Silent
 from whichworker.servers import names
 from whichworker.store import places
@@ -94,18 +96,45 @@ def faulty_question(
             )
         )
     return Question(
-        apps={
-            label: App(
-                name="faults", directory=str(PROJECTS), python=python, wsgi="faults:application"
-            )
-        },
-        workload=Workload(
-            name="answer", title="the answer", requests=(Request(path="/", answer=RIGHT),)
+        subject=Subject(
+            apps={
+                label: App(
+                    name="faults", directory=str(PROJECTS), python=python, wsgi="faults:application"
+                )
+            },
+            workload=Workload(
+                name="answer", title="the answer", requests=(Request(path="/", answer=RIGHT),)
+            ),
         ),
+        terms=Terms(connections=connections),
         arms=names.number_copies(arms),
         budget=budget_of(seconds),
-        connections=connections,
     )
+
+
+def changed(question: Question, **fields: Any) -> Question:
+    """Another question: these fields are different, whichever of its parts they stand in."""
+    parts = {}
+    for name in ("subject", "terms"):
+        part = getattr(question, name)
+        own = {key: fields.pop(key) for key in part.__struct_fields__ if key in fields}
+        parts[name] = msgspec.structs.replace(part, **own)
+    return msgspec.structs.replace(question, **parts, **fields)
+
+
+def discovered(question: Question, permits: Permits | None = None) -> Discovered:
+    """The stage before the reference run, as if its app and its requests had been discovered."""
+    asked = Asked(
+        app=None,
+        here=Path(),
+        cache=places.cache_folder(),
+        options=RaceOptions(),
+        servers=(),
+        terms=question.terms,
+        budget=question.budget,
+        permits=permits or Permits(),
+    )
+    return Discovered(asked=asked, subject=question.subject, arms=question.arms)
 
 
 def faulty_bench(faults: Sequence[tuple[str, str]], folder: Path) -> Bench:
@@ -133,11 +162,13 @@ def preflight_of(bench: Bench, generator: Generator) -> dict[str, Prepared | Fai
         }
 
 
-def planned(bench: Bench, *, seconds: float = 20.0) -> Plan:
+def planned(bench: Bench, *, seconds: float = 20.0) -> Planned:
     """A plan of this bench, as if everything had been built and asked."""
     budget = msgspec.structs.replace(bench.question.budget, seconds=seconds)
     question = msgspec.structs.replace(bench.question, budget=budget)
-    return Plan(question, dict(bench.environments), (), (), bench.folder, bench.cache, bench.folder)
+    return Planned(
+        question, dict(bench.environments), (), (), bench.folder, bench.cache, bench.folder
+    )
 
 
 def processes_with(mark: str) -> list[int]:

@@ -23,7 +23,7 @@ from whichworker.bench.running import Bench
 from whichworker.config.options import RaceOptions
 from whichworker.process.launch import LAUNCH_VARIABLE
 from whichworker.process.sockets import is_listening
-from whichworker.question.ask import ask
+from whichworker.question.ask import ask, discover
 from whichworker.servers import table
 from whichworker.store import places
 
@@ -86,7 +86,7 @@ def forecast(seed: int, count: int) -> list[Gust]:
 def shelter(folder: Path) -> Bench:
     """A bench with the environments of all contenders on the built-in Django project."""
     options = RaceOptions(servers=",".join(table.CONTENDERS), workload="json", seed=1)
-    question, _ = ask("builtin:django", options, Path.cwd(), places.cache_folder())
+    question = discover(ask("builtin:django", options, Path.cwd(), places.cache_folder())).question
     environments, without = overlays.build(question, places.cache_folder(), lambda _: None)
     assert not without, without
     return Bench(question, environments, folder, places.cache_folder())

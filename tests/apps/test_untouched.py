@@ -15,10 +15,11 @@ from tests.conftest import preflight_of
 
 from whichworker.bench.running import Bench
 from whichworker.config.options import RaceOptions
-from whichworker.environments import locks, venvs
+from whichworker.environments import locks
+from whichworker.environments import venvs as environments
 from whichworker.environments.interpreters import inspect, own_base
 from whichworker.load.generator import Generator
-from whichworker.question.ask import ask
+from whichworker.question.ask import ask, discover
 from whichworker.race import investigation
 from whichworker.race.watch import Silent
 from whichworker.store.records import Prepared
@@ -36,7 +37,7 @@ def application(environ, start_response):
 BUILD = """
 import sys
 from pathlib import Path
-from whichworker.apps import environments, locks
+from whichworker.environments import venvs as environments, locks
 from whichworker.environments.interpreters import inspect
 environments.overlay(Path(sys.argv[1]), inspect(sys.argv[2]), ("waitress>=3",))
 """
@@ -49,11 +50,13 @@ def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "app.py").write_text(APP)
-    venvs.run_uv(
+    environments.run_uv(
         tmp_path, "venv", "--quiet", "--no-project", "--python", own_base(), str(folder / ".venv")
     )
     python = str(folder / ".venv/bin/python")
-    venvs.run_uv(tmp_path, "pip", "install", "--quiet", "--python", python, "click", "a2wsgi")
+    environments.run_uv(
+        tmp_path, "pip", "install", "--quiet", "--python", python, "click", "a2wsgi"
+    )
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     subprocess.run([python, "-c", f"import {', '.join(BUILD_MODULES)}"], env=clean, check=True)
     assert list((folder / ".venv").rglob("click/__pycache__/*.pyc")), (
@@ -89,10 +92,10 @@ def test_a_race_leaves_project_and_environment_as_they_were(
     for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "VIRTUAL_ENV"):
         monkeypatch.delenv(name, raising=False)
     cache, before = tmp_path / "cache", fingerprint(project)
-    question, findings = ask(
-        "app:application", RaceOptions(servers="waitress,gunicorn-sync", time=10), project, cache
-    )
-    planned = investigation.plan(question, findings, project, cache, Silent())
+    options = RaceOptions(servers="waitress,gunicorn-sync", time=10)
+    found = discover(ask("app:application", options, project, cache))
+    question = found.question_about(investigation.learn(found, Silent()).subject)
+    planned = investigation.plan(question, found.findings, project, cache, Silent())
     bench = Bench(planned.question, planned.environments, tmp_path / "run", cache)
     bench.folder.mkdir()
     found = preflight_of(bench, generator)
@@ -125,7 +128,7 @@ def test_a_build_that_is_killed_harms_nothing_and_is_begun_again(
         time.sleep(0.03 * moment)  # while it resolves, or installs
         tool.send_signal(signal.SIGKILL)
     assert not list((cache / "overlays").glob(f"*/{locks.COMPLETE}"))
-    environment = venvs.overlay(cache, inspect(python), ("waitress>=3",))
+    environment = environments.overlay(cache, inspect(python), ("waitress>=3",))
     run = subprocess.run(
         [environment.python, "-c", "import waitress, click"],
         capture_output=True,

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.conftest import faulty_bench, faulty_question, planned, preflight_of, processes_with
+from tests.conftest import (
+    changed,
+    faulty_bench,
+    faulty_question,
+    planned,
+    preflight_of,
+    processes_with,
+)
 
 from whichworker.bench import running
 from whichworker.design.heats import MOST_IDLE_SHARE
@@ -205,9 +212,7 @@ def test_an_arm_that_is_wrong_alone_is_not_said_to_be_wrong_under_load_only(
     what = msgspec.structs.replace(
         bench.question.workload, requests=(*bench.question.workload.requests, other)
     )
-    bench = msgspec.structs.replace(
-        bench, question=msgspec.structs.replace(bench.question, workload=what)
-    )
+    bench = msgspec.structs.replace(bench, question=changed(bench.question, workload=what))
     record = preflight_of(bench, generator)["waitress"]
     assert isinstance(record, Failed)
     assert (record.failures[0].kind, record.alone) == ("body", True)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.conftest import faulty_bench, planned, processes_with
+from tests.conftest import changed, faulty_bench, planned, processes_with
 
 from whichworker.errors import JournalFailed
+from whichworker.question.stages import Planned
 from whichworker.race import investigation
-from whichworker.race.investigation import Plan
 from whichworker.race.watch import Progress, Silent
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Launched, Prepared, RoundEnd, Session, Settled, Slice
@@ -33,7 +33,7 @@ TOOL = """
 import sys
 from pathlib import Path
 from tests.bench.test_interruptions import plan_of
-from whichworker.lab import investigation
+from whichworker.race import investigation
 from whichworker.race.watch import Silent
 
 class Loud(Silent):
@@ -44,14 +44,14 @@ investigation.carry_out(plan_of(Path(sys.argv[1])), Loud(), "whichworker race")
 """
 
 
-def plan_of(folder: Path) -> Plan:
+def plan_of(folder: Path) -> Planned:
     """A race that would last far longer than its test; of a built-in app, whose preflight is short."""
     plan = planned(faulty_bench(ARMS, folder), seconds=90)
     apps = {
         label: msgspec.structs.replace(app, name="builtin:faults")
         for label, app in plan.question.apps.items()
     }
-    return msgspec.structs.replace(plan, question=msgspec.structs.replace(plan.question, apps=apps))
+    return msgspec.structs.replace(plan, question=changed(plan.question, apps=apps))
 
 
 class At(Silent):
@@ -77,7 +77,7 @@ def interrupt() -> None:
 
 
 @pytest.fixture
-def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planned:
     """A race of which every process can be told."""
     monkeypatch.setenv(MARK, str(tmp_path))
     return plan_of(tmp_path)
@@ -93,7 +93,7 @@ def ends(journal: Journal) -> list[tuple[int, bool]]:
 
 
 def test_ctrl_c_keeps_whole_rounds_and_a_resumed_run_repeats_the_torn_one(
-    plan: Plan, tmp_path: Path
+    plan: Planned, tmp_path: Path
 ) -> None:
     watch = At(tmp_path, 3, 2, interrupt)
     result = investigation.carry_out(plan, watch, "whichworker race")
@@ -153,7 +153,7 @@ def test_a_kill_leaves_no_process_though_all_contenders_are_alive(tmp_path: Path
     assert ends(journal_of(tmp_path)) == [(1, False)]
 
 
-def test_a_full_disk_in_a_round_ends_everything(plan: Plan, tmp_path: Path) -> None:
+def test_a_full_disk_in_a_round_ends_everything(plan: Planned, tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.conftest import PROJECTS, faulty_bench, faulty_question
+from tests.conftest import PROJECTS, changed, faulty_bench, faulty_question
 
 from whichworker.bench import overlays
 from whichworker.bench.profile import innermost, profile, shares
@@ -58,7 +58,7 @@ def test_a_loop_that_is_blocked_is_late(tmp_path: Path, generator: Generator) ->
     ok = Workload(
         name="ok", title="ok", requests=(Request(path="/", answer=Answer(status=200, body=b"ok")),)
     )
-    question = msgspec.structs.replace(question, apps=apps, workload=ok)
+    question = changed(question, apps=apps, workload=ok)
     environments, without = overlays.build(question, places.cache_folder(), lambda _: None)
     assert not without
     found = profile(

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 from click.testing import CliRunner
-from tests.conftest import PROJECTS, faulty_question
+from tests.conftest import PROJECTS, changed, faulty_question
 
 from whichworker.bench import overlays, services
 from whichworker.bench.running import Bench, running
@@ -31,7 +31,7 @@ from whichworker.design.validity import arm_fault, refusal
 from whichworker.errors import EnvironmentFailed, UsageError
 from whichworker.model import App, Probes, Tally
 from whichworker.process.launch import Order
-from whichworker.question.ask import ask
+from whichworker.question.ask import ask, discover
 from whichworker.services import postgres, redis
 from whichworker.services.upstream import Stats
 from whichworker.store import places
@@ -316,8 +316,8 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path, installed: None) -> It
     options = RaceOptions(
         servers=request.param, workload="query-json", database="postgres", cache="redis"
     )
-    question, _ = ask("builtin:django", options, tmp_path, cache)
-    assert set(question.services) == {"postgres", "redis"}
+    question = discover(ask("builtin:django", options, tmp_path, cache)).question
+    assert set(question.subject.services) == {"postgres", "redis"}
     environments, without = overlays.build(question, cache, lambda _: None)
     assert not without
     with services.serving(question, tmp_path, cache, lambda _: None) as found:
@@ -357,9 +357,7 @@ def test_the_built_in_project_answers_from_postgres(bench: Bench) -> None:
 @pytest.mark.servers
 def test_the_built_in_project_keeps_its_cache_in_redis(bench: Bench) -> None:
     what = workload("real-cache-set")
-    asked = msgspec.structs.replace(
-        bench, question=msgspec.structs.replace(bench.question, workload=what)
-    )
+    asked = msgspec.structs.replace(bench, question=changed(bench.question, workload=what))
     with running(asked, asked.question.arms[0]):
         assert redis_says(bench.services.variables, "DBSIZE").strip() != ":0"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.conftest import faulty_bench
+from tests.conftest import changed, faulty_bench
 
 from whichworker.capacity import contest
 from whichworker.design.capacity import slo as objectives
@@ -213,9 +213,8 @@ def test_a_machine_that_stalls_certifies_nothing_shorter(
 
 
 def test_a_rate_that_no_arm_can_do_is_told(question: Question, tmp_path: Path) -> None:
-    import msgspec
 
-    asked = msgspec.structs.replace(question, rate=1e6)
+    asked = changed(question, rate=1e6)
     (finding,) = SecondStage(asked, written(tmp_path)).findings()
     assert finding.code == "capacity-not-sought"
     assert "1,000,000/s" in finding.text
@@ -227,9 +226,7 @@ def test_a_real_server_is_sought(tmp_path: Path, generator: Generator) -> None:
     import msgspec
 
     bench = faulty_bench([(ARM, "")], tmp_path)
-    bench = msgspec.structs.replace(
-        bench, question=msgspec.structs.replace(bench.question, slo=SLO)
-    )
+    bench = msgspec.structs.replace(bench, question=changed(bench.question, slo=SLO))
     ready = Prepared(
         arm=ARM,
         ladder={1: 1000.0, 4: 1500.0},

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
-from tests.conftest import faulty_question
+from tests.conftest import discovered, faulty_question
 
 from whichworker.cli import preflight as command
 from whichworker.cli.main import cli
 from whichworker.conformance import preflight
 from whichworker.conformance.cases import CASES, Outcome
 from whichworker.conformance.preflight import ArmReport, ArmState
-from whichworker.model import Failure, Finding, Question
+from whichworker.model import Failure
+from whichworker.question.stages import Discovered
 
 WRONG = Outcome(case="head", state="failed", kind="framing", evidence="3 bytes of a body")
 TOLD = Outcome(case="stop", state="failed", kind="reset", note="drops", evidence="closed")
@@ -51,13 +52,13 @@ def arms(monkeypatch: pytest.MonkeyPatch) -> Arms:
     def put(*found: ArmReport) -> None:
         question = faulty_question([(arm.name, "") for arm in found])
 
-        def question_of(*_: object) -> tuple[Question, list[Finding]]:
-            return question, []
+        def of_the_arms(*_: object) -> Discovered:
+            return discovered(question)
 
         def inspect(*_: object) -> Iterator[ArmReport]:
             return iter(found)
 
-        monkeypatch.setattr(preflight, "question_of", question_of)
+        monkeypatch.setattr(preflight, "discovered", of_the_arms)
         monkeypatch.setattr(preflight, "inspect", inspect)
 
     return put

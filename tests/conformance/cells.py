@@ -16,10 +16,10 @@ from whichworker.bench.running import Bench
 from whichworker.config.options import RaceOptions
 from whichworker.conformance.attempts import examine
 from whichworker.conformance.cases import CASES, Outcome
-from whichworker.environments import venvs
+from whichworker.environments import venvs as environments
 from whichworker.errors import ServerFailed, WhichworkerError
 from whichworker.model import Budget, Question
-from whichworker.question.ask import ask
+from whichworker.question.ask import ask, discover
 from whichworker.servers import names
 
 KEPT = Path(__file__).parents[2] / "build" / "conformance"
@@ -72,12 +72,14 @@ def app_of(django: str) -> str:
 def question_of(arm: str, platform: Platform, cache: Path) -> Question:
     """One arm with two workers where it has workers, on every core; raises UsageError."""
     django, python = platform
-    question, _ = ask(
-        app_of(django),
-        RaceOptions(servers=arm, workload="json", python=(python,), seed=1),
-        Path.cwd(),
-        cache,
-    )
+    question = discover(
+        ask(
+            app_of(django),
+            RaceOptions(servers=arm, workload="json", python=(python,), seed=1),
+            Path.cwd(),
+            cache,
+        )
+    ).question
     (asked,) = question.arms
     settings = names.contender(names.parse(arm), asked.python, cores=WORKERS).settings
     cores = tuple(sorted(os.sched_getaffinity(0)))
@@ -104,7 +106,7 @@ def measure(arm: str, platform: Platform, cache: Path) -> Cell:
             cell, reason=without[0].failures[0].sample.partition("\n")[0]
         )
     (environment,) = found.values()
-    digest = venvs.digest(
+    digest = environments.digest(
         msgspec.json.encode((CASES, question.arms, sorted(environment.packages.items()))).decode()
     )
     kept = kept_cell(arm, platform)

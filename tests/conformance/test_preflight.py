@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import msgspec
 import pytest
-from tests.conftest import faulty_bench
+from tests.conftest import changed, faulty_bench
 
 from whichworker.apps import builtin
 from whichworker.bench import overlays
@@ -21,7 +21,7 @@ from whichworker.conformance.attempts import Scene, attempt, encode_chunked
 from whichworker.conformance.cases import BODY, CASES, Case, Outcome, own_cases, post
 from whichworker.environments.interpreters import own_base
 from whichworker.errors import ServerFailed
-from whichworker.model import Address, Answer, App, Arm, Environment, Question, Request
+from whichworker.model import Address, Answer, App, Arm, Environment, Question, Request, Subject
 from whichworker.question.ask import budget_of
 from whichworker.race import investigation
 from whichworker.race.watch import Silent
@@ -195,7 +195,9 @@ def builtin_bench(folder: Path, *servers: str, what: str = "json") -> Bench:
     )
     arms = tuple(names.contender(names.parse(server), "3.12", cores=1) for server in servers)
     question = Question(
-        apps={"3.12": app}, workload=workload(what), arms=arms, budget=budget_of(1.0)
+        subject=Subject(apps={"3.12": app}, workload=workload(what)),
+        arms=arms,
+        budget=budget_of(1.0),
     )
     made = Environment(
         python="python",
@@ -283,9 +285,9 @@ def test_async_views_keep_an_arm_out_where_they_are_raced(
 
 def test_an_own_app_is_asked_nothing_before_a_race(tmp_path: Path, examined: list[str]) -> None:
     bench = builtin_bench(tmp_path, "waitress")
-    for changed in ({"name": "mine"}, {"wsgi": "other:application"}):
-        question = msgspec.structs.replace(
-            bench.question, apps={"3.12": msgspec.structs.replace(bench.question.app, **changed)}
+    for other in ({"name": "mine"}, {"wsgi": "other:application"}):
+        question = changed(
+            bench.question, apps={"3.12": msgspec.structs.replace(bench.question.app, **other)}
         )
         assert preflight.admit(
             msgspec.structs.replace(bench, question=question), lambda _: None
@@ -321,9 +323,9 @@ def test_an_own_app_with_its_server(tmp_path: Path) -> None:
 def test_a_wrong_answer_is_a_failure_of_its_case(tmp_path: Path) -> None:
     bench = faulty_bench([("gunicorn-gthread", "")], tmp_path)
     wanted = Request(path="/", answer=Answer(status=200))
-    changed = Request(path="/other", answer=Answer(status=200, body=b"other"))
-    what = msgspec.structs.replace(bench.question.workload, requests=(wanted, changed))
-    question = msgspec.structs.replace(bench.question, workload=what)
+    other = Request(path="/other", answer=Answer(status=200, body=b"other"))
+    what = msgspec.structs.replace(bench.question.workload, requests=(wanted, other))
+    question = changed(bench.question, workload=what)
     (arm,) = preflight.inspect(question, tmp_path, bench.cache, lambda _: None)
     assert arm.state == "failed"
     report = preflight.report(question, [arm], [])

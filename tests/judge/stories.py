@@ -24,7 +24,9 @@ from whichworker.model import (
     Question,
     Reading,
     Request,
+    Subject,
     Tally,
+    Terms,
     Workload,
 )
 from whichworker.result import Result, decode, encode
@@ -66,20 +68,22 @@ def question(servers: Sequence[str] = SERVERS) -> Question:
         [names.contender(names.parse(server), "3.12", cores=1) for server in servers]
     )
     return Question(
-        apps={
-            "3.12": App(
-                name="shop",
-                directory="/srv/shop",
-                python="/usr/bin/python3.12",
-                wsgi="shop.wsgi:application",
-            )
-        },
-        workload=Workload(
-            name="/", title="GET /", requests=(Request(answer=Answer(body=b"hello")),)
+        subject=Subject(
+            apps={
+                "3.12": App(
+                    name="shop",
+                    directory="/srv/shop",
+                    python="/usr/bin/python3.12",
+                    wsgi="shop.wsgi:application",
+                )
+            },
+            workload=Workload(
+                name="/", title="GET /", requests=(Request(answer=Answer(body=b"hello")),)
+            ),
         ),
+        terms=Terms(seed=3),
         arms=arms,
         budget=Budget(seconds=60.0, server_cores=(0,), generator_cores=(1,)),
-        seed=3,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from tests.conftest import changed
 from tests.judge.stories import Story
 
 from whichworker.judge.finalists import finalists
@@ -22,7 +23,7 @@ def noisy(name: str, number: int) -> float:
 
 def asked(story: Story, seconds: float, rate: float | None = None) -> Question:
     """The same question with a capacity, and so much time."""
-    return replace(
+    return changed(
         story.asked, capacity=True, rate=rate, budget=replace(story.asked.budget, seconds=seconds)
     )
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from whichworker.load.native.engine.engine import engine as native
 
 from whichworker.load.histogram import Histogram
-from whichworker.load.native import engine as native
 from whichworker.loadtest.plan import LoadPlan
 from whichworker.loadtest.verdict import distribution, intervals_of, judge, per_second, send_lag
 from whichworker.model import (
@@ -242,6 +242,13 @@ def test_a_generator_that_spins_on_purpose_is_not_full(
         judged(plan, cpu_seconds=9.9 * threads, scheduled=due, attempts=due).validity.state
         == "valid"
     ) == valid
+
+
+def test_a_peak_above_the_limit_is_no_excuse_as_the_engine_sleeps_by_the_mean() -> None:
+    stages = (Stage(1.0, 24_000.0, 24_000.0), Stage(9.0, 3000.0, 3000.0))
+    plan = plan_of(pace=Pace(stages=stages))
+    found = judged(plan, cpu_seconds=9.9, scheduled=51_000, attempts=51_000)
+    assert "the generator used 99% of its core" in found.validity.reasons[0]
 
 
 def test_what_the_engine_never_knew_of_is_unsent_all_the_same() -> None:

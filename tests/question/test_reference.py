@@ -7,17 +7,17 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.conftest import PROJECTS
+from tests.conftest import PROJECTS, changed, discovered
 
 from whichworker import redaction
 from whichworker.config.options import RaceOptions
 from whichworker.environments.interpreters import inspect, own_base
 from whichworker.errors import UsageError
-from whichworker.model import Answer, App, Permits, Question, Request, Workload
+from whichworker.model import Answer, App, Permits, Question, Request, Subject, Workload
 from whichworker.question.ask import budget_of
 from whichworker.question.own import permits_of
-from whichworker.question.reference import Reference, learn
-from whichworker.store import places
+from whichworker.question.reference import learn
+from whichworker.question.stages import Learnt
 
 pytestmark = pytest.mark.servers
 
@@ -28,42 +28,44 @@ def question_of(wrong: str = "", *paths: str, learning: Any = "named", **app: An
         Request(path=path, answer=Answer(status=None)) for path in paths or ("/a", "/b")
     )
     return Question(
-        apps={
-            inspect(python).short_version: App(
-                name="own",
-                directory=str(PROJECTS),
-                python=python,
-                wsgi="own:application",
-                environment={"WRONG": wrong},
-                **app,
-            )
-        },
-        workload=Workload(name="own", title="own", requests=requests, learn=learning),
+        subject=Subject(
+            apps={
+                inspect(python).short_version: App(
+                    name="own",
+                    directory=str(PROJECTS),
+                    python=python,
+                    wsgi="own:application",
+                    environment={"WRONG": wrong},
+                    **app,
+                )
+            },
+            workload=Workload(name="own", title="own", requests=requests, learn=learning),
+        ),
         arms=(),
         budget=budget_of(20.0),
     )
 
 
-def learnt(question: Question, folder: Path, permits: Permits | None = None) -> Reference:
-    return learn(question, permits or Permits(), folder, places.cache_folder(), lambda _: None)
+def learnt(question: Question, folder: Path, permits: Permits | None = None) -> Learnt:
+    return learn(discovered(question, permits), folder, lambda _: None)
 
 
 def test_answers_are_learnt_whole(tmp_path: Path) -> None:
-    found = learnt(question_of(), tmp_path)
-    assert [one.answer.body for one in found.question.workload.requests] == [
+    question = question_of()
+    found = learnt(question, tmp_path)
+    assert [one.answer.body for one in found.subject.workload.requests] == [
         b"<p>/a</p>",
         b"<p>/b</p>",
     ]
     assert not found.findings
-    assert not found.question.workload.learn
-    assert learnt(found.question, tmp_path).question is found.question, (
-        "what is known is not asked again"
-    )
+    assert not found.subject.workload.learn
+    again = learnt(changed(question, workload=found.subject.workload), tmp_path)
+    assert again.subject.workload is found.subject.workload, "what is known is not asked again"
 
 
 def test_what_changes_is_masked_and_told(tmp_path: Path) -> None:
     found = learnt(question_of("volatile"), tmp_path)
-    (first, _) = found.question.workload.requests
+    (first, _) = found.subject.workload.requests
     assert first.answer.body is None
     assert any(b"long enough" in part for part in first.answer.contains)
     assert [finding.code for finding in found.findings] == ["answer-masked", "answer-masked"]
@@ -76,7 +78,7 @@ def test_a_path_that_was_named_and_is_missing(tmp_path: Path) -> None:
 
 def test_a_route_that_was_found_and_is_missing_is_left_out(tmp_path: Path) -> None:
     found = learnt(question_of("missing", "/", "/gone", learning="found"), tmp_path)
-    assert [one.path for one in found.question.workload.requests] == ["/"]
+    assert [one.path for one in found.subject.workload.requests] == ["/"]
     assert [finding.code for finding in found.findings] == ["routes-found", "requests-left-out"]
 
 
@@ -92,7 +94,7 @@ def test_an_app_that_connects_elsewhere_is_stopped_and_refused(tmp_path: Path) -
     assert "--allow-outbound" in caught.value.hint
     assert learnt(
         question_of("outbound"), tmp_path, Permits(outbound=True)
-    ).question.workload.requests
+    ).subject.workload.requests
 
 
 def test_a_database_that_changes_is_refused(tmp_path: Path) -> None:
@@ -101,10 +103,10 @@ def test_a_database_that_changes_is_refused(tmp_path: Path) -> None:
     question = question_of("writes", database_files=(str(file),))
     label = next(iter(question.apps))
     told = msgspec.structs.replace(question.app, environment={"WRONG": "writes", "FILE": str(file)})
-    question = msgspec.structs.replace(question, apps={label: told})
+    question = changed(question, apps={label: told})
     with pytest.raises(UsageError, match=r"changed .*db\.sqlite3"):
         learnt(question, tmp_path)
-    assert learnt(question, tmp_path, Permits(writes=True)).question.workload.requests
+    assert learnt(question, tmp_path, Permits(writes=True)).subject.workload.requests
 
 
 def test_what_may_write_is_not_sent_without_leave(tmp_path: Path) -> None:
@@ -113,16 +115,14 @@ def test_what_may_write_is_not_sent_without_leave(tmp_path: Path) -> None:
         question.workload, requests=(Request(method="POST", path="/a"),)
     )
     with pytest.raises(UsageError, match="may write: nothing was started"):
-        learnt(msgspec.structs.replace(question, workload=asked), tmp_path)
+        learnt(changed(question, workload=asked), tmp_path)
 
 
 def test_an_app_that_does_not_start(tmp_path: Path) -> None:
     question = question_of()
     broken = msgspec.structs.replace(question.app, wsgi="own:nothing")
     with pytest.raises(UsageError, match="does not start") as caught:
-        learnt(
-            msgspec.structs.replace(question, apps={next(iter(question.apps)): broken}), tmp_path
-        )
+        learnt(changed(question, apps={next(iter(question.apps)): broken}), tmp_path)
     assert "AttributeError" in caught.value.seen
 
 
@@ -131,7 +131,7 @@ def test_a_redirect_is_raced_and_said(tmp_path: Path) -> None:
     (said,) = [finding for finding in found.findings if finding.code == "redirect-raced"]
     assert "GET /a answers 302, a redirect to http://localhost/b?c=d" in said.text
     assert "--url /b" in said.hint
-    assert [request.answer.status for request in found.question.workload.requests] == [302, 200]
+    assert [request.answer.status for request in found.subject.workload.requests] == [302, 200]
 
 
 LOGIN = """
@@ -162,7 +162,7 @@ def test_a_session_is_carried_out_once_and_what_it_reads_is_asked_with_its_cooki
         with pytest.raises(UsageError, match=fact):
             learnt(question, tmp_path, permits)
         return
-    (request,) = learnt(question, tmp_path, permits).question.workload.requests
+    (request,) = learnt(question, tmp_path, permits).subject.workload.requests
     assert (request.answer.status, request.answer.body) == (200, b"private /orders")
     assert dict(request.headers)["Cookie"] == "who=ann-s-own-s3cret"
     assert "s3cret" not in redaction.clean("who=ann-s-own-s3cret")

@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 import psutil
 import pytest
-from tests.conftest import faulty_bench, faulty_question, preflight_of
+from tests.conftest import changed, faulty_bench, faulty_question, preflight_of
 from tests.judge.stories import reading
 from tests.race.acting import prepared
 
@@ -106,7 +106,7 @@ def test_arms_that_are_alike_have_the_same_number_of_connections(
 
 
 def test_a_number_that_was_asked_for_is_that_of_all(question: Question, journal: Journal) -> None:
-    asked = msgspec.structs.replace(question, connections=7)
+    asked = changed(question, connections=7)
     settled = of(asked, journal, ready())
     assert {part.connections for part in settled.parts.values()} == {7} and settled.connections == 7
 
@@ -201,7 +201,7 @@ def test_a_database_must_have_connections_for_all(
         msgspec.structs.replace(arm, settings={**arm.settings, **wide(arm.server, connections)})
         for arm in question.arms
     )
-    asked = msgspec.structs.replace(question, apps=apps, arms=arms, database=cast(Any, database))
+    asked = changed(question, apps=apps, arms=arms, database=cast(Any, database))
     every = {name: prepared(name, 4000.0, connections=connections) for name in ARMS}
     settled = of(asked, journal, every)
     assert len(settled.heats) == heats
@@ -222,7 +222,7 @@ def wide(server: str, slots: int) -> dict[str, int | str]:
 def test_an_arm_opens_no_more_connections_to_the_database_than_it_has_slots(
     question: Question, journal: Journal
 ) -> None:
-    asked = msgspec.structs.replace(question, database="postgres")
+    asked = changed(question, database="postgres")
     every = {
         name: prepared(name, 4000.0, connections=10 * postgres.MOST_CONNECTIONS) for name in ARMS
     }
@@ -259,9 +259,7 @@ def test_a_preflight_of_real_servers(tmp_path: Path, generator: Generator) -> No
     bench = faulty_bench(
         [("waitress", ""), ("gunicorn-sync", "slow"), ("uwsgi[threads=2]", "")], tmp_path
     )
-    bench = msgspec.structs.replace(
-        bench, question=msgspec.structs.replace(bench.question, connections=None)
-    )
+    bench = msgspec.structs.replace(bench, question=changed(bench.question, connections=None))
     found = preflight_of(bench, generator)
     with Journal(tmp_path / FILE) as journal:
         (settled,) = journal.of(Settled)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.conftest import faulty_bench, planned, processes_with
+from tests.conftest import changed, faulty_bench, planned, processes_with
 
 from whichworker.design.rounds import TWIN
 from whichworker.judge.replay import replay
@@ -100,9 +100,7 @@ def test_a_race_ends_in_its_time_and_stops_who_is_alive(
         label: msgspec.structs.replace(app, name="builtin:faults")
         for label, app in bench.question.apps.items()
     }
-    bench = msgspec.structs.replace(
-        bench, question=msgspec.structs.replace(bench.question, apps=apps)
-    )
+    bench = msgspec.structs.replace(bench, question=changed(bench.question, apps=apps))
     watch = Listener()
     with Journal(tmp_path / FILE) as journal:
         raced = main_path.race(

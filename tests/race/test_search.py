@@ -6,20 +6,30 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.conftest import faulty_question
+from tests.conftest import changed, discovered, faulty_question
 from tests.report import samples
 
+from whichworker.config.options import RaceOptions
 from whichworker.model import Question
+from whichworker.question.ask import budget_of
+from whichworker.question.stages import Planned
 from whichworker.race import search
-from whichworker.race.investigation import Plan
 from whichworker.result import Result
 from whichworker.servers import names, table
 
 WHOLE = faulty_question([("waitress", ""), ("gunicorn-sync", "")], seconds=300)
 
 
-def planned(question: Question) -> Plan:
-    return Plan(question, {}, (), (), Path("run"), Path("cache"), Path("project"))
+def planned(question: Question) -> Planned:
+    return Planned(question, {}, (), (), Path("run"), Path("cache"), Path("project"))
+
+
+def first(question: Question, search_options: bool | None = None) -> Question:
+    """What is raced first of this question."""
+    found = discovered(question)
+    asked = msgspec.structs.replace(found.asked, options=RaceOptions(search=search_options))
+    found = msgspec.structs.replace(found, asked=asked)
+    return search.planned_question(found, question.subject)
 
 
 def seen(windows: int) -> Result:
@@ -35,12 +45,33 @@ def seen(windows: int) -> Result:
 
 
 def test_the_first_step_has_a_part_of_the_time() -> None:
-    step = search.first(WHOLE)
+    step = first(WHOLE)
     assert (step.budget.seconds, step.search) == (search.FIRST_SHARE * 300, 300)
 
 
+@pytest.mark.parametrize(
+    ("name", "seconds", "asked", "searched"),
+    [
+        ("faults", 90.0, None, True),
+        ("faults", 89.0, None, False),  # no time for two steps
+        ("faults", 89.0, True, True),
+        ("faults", 300.0, False, False),
+        ("builtin:django", 300.0, None, False),  # its usual settings are known
+        ("builtin:django", 300.0, True, True),
+    ],
+)
+def test_a_search_is_made_by_itself_for_the_users_own_app_if_there_is_time(
+    name: str, seconds: float, asked: bool | None, searched: bool
+) -> None:
+    app = msgspec.structs.replace(WHOLE.app, name=name)
+    whole = changed(WHOLE, apps={"3.12": app}, budget=budget_of(seconds))
+    step = first(whole, asked)
+    assert (step.search is not None) is searched
+    assert step.budget.seconds == (search.FIRST_SHARE if searched else 1.0) * seconds
+
+
 def test_a_slow_app_has_all_of_the_time_for_its_servers() -> None:
-    whole = search.longer(planned(search.first(WHOLE)), seen(windows=2))
+    whole = search.longer(planned(first(WHOLE)), seen(windows=2))
     assert whole is not None
     assert (whole.question.budget.seconds, whole.question.search, whole.resumed) == (
         300,
@@ -50,14 +81,14 @@ def test_a_slow_app_has_all_of_the_time_for_its_servers() -> None:
 
 
 def test_what_time_does_not_mend_is_not_gone_on_with() -> None:
-    assert search.longer(planned(search.first(WHOLE)), samples.race()) is None, "there are ranks"
+    assert search.longer(planned(first(WHOLE)), samples.race()) is None, "there are ranks"
     failed = samples.race()
     arms = tuple(
         msgspec.structs.replace(arm, windows=2, rank_low=None, rank_high=None, state="failed")
         for arm in failed.arms
     )
     failed = msgspec.structs.replace(failed, arms=arms)
-    assert search.longer(planned(search.first(WHOLE)), failed) is None, "nothing could be measured"
+    assert search.longer(planned(first(WHOLE)), failed) is None, "nothing could be measured"
     assert search.longer(planned(WHOLE), seen(windows=2)) is None, "it had all of the time"
 
 

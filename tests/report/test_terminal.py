@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from whichworker.model import App, Arm, Budget, Finding, Question, Request, Workload
+from whichworker.model import App, Arm, Budget, Finding, Question, Request, Subject, Terms, Workload
 from whichworker.report import standings, terminal
 from whichworker.result import Ratio, Result, decode, encode
 
@@ -479,11 +479,13 @@ def test_the_plan(connections: int | None, words: str) -> None:
         origin={"app": "manage.py of this folder"},
     )
     question = Question(
-        apps={"3.12": app},
-        workload=Workload(name="/", title="GET /", requests=(Request(),)),
+        subject=Subject(
+            apps={"3.12": app},
+            workload=Workload(name="/", title="GET /", requests=(Request(),)),
+        ),
+        terms=Terms(connections=connections),
         arms=(arm,),
         budget=Budget(seconds=120.0, server_cores=(0, 1), generator_cores=(2,)),
-        connections=connections,
     )
     console = console_of(120)
     terminal.print_plan(console, question, {arm.name: "3.0.2"})

@@ -14,7 +14,7 @@ from whichworker.bench.running import Bench, Running, running
 from whichworker.config.options import RaceOptions
 from whichworker.load.generator import Generator
 from whichworker.model import Load, Session, Tally
-from whichworker.question.ask import ask
+from whichworker.question.ask import ask, discover
 from whichworker.store import places
 from whichworker.workloads.definition import read_definition
 
@@ -29,7 +29,9 @@ def circus() -> tuple[Session, ...]:
 @pytest.fixture(params=["gunicorn-gthread", "uvicorn"])
 def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
     cache = places.cache_folder()
-    question, _ = ask("builtin:django", RaceOptions(servers=request.param), tmp_path, cache)
+    question = discover(
+        ask("builtin:django", RaceOptions(servers=request.param), tmp_path, cache)
+    ).question
     environments, without = overlays.build(question, cache, lambda _: None)
     assert not without
     with running(Bench(question, environments, tmp_path, cache), question.arms[0]) as run:

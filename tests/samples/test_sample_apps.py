@@ -19,7 +19,7 @@ from whichworker.config.options import RaceOptions
 from whichworker.load.generator import Generator
 from whichworker.load.http1 import Response, fetch, judge_answer
 from whichworker.model import Load, Request, Workload
-from whichworker.question.ask import ask
+from whichworker.question.ask import ask, discover
 from whichworker.store import places
 from whichworker.workloads.definition import read_definition
 from whichworker.workloads.table import ALL, DJANGO, FASTAPI, MIXED, STUDIED, WORKLOADS, workload
@@ -44,7 +44,7 @@ def serving(
     """One server on a built-in app in its larger environment; with its services `beside` it, or the upstream of the test's environment."""
     cache = places.cache_folder()
     asked = RaceOptions(servers=server, **{"workload": "brotli", **options})  # type: ignore[arg-type]
-    question, _ = ask(app, asked, folder, cache)
+    question = discover(ask(app, asked, folder, cache)).question
     arms = tuple(
         msgspec.structs.replace(arm, environment={**arm.environment, **(environment or {})})
         for arm in question.arms

@@ -16,14 +16,14 @@ from whichworker.environments import interpreters
 from whichworker.environments.venvs import uv_path
 from whichworker.errors import UsageError
 from whichworker.model import Environment
-from whichworker.question.ask import ask
+from whichworker.question.ask import ask, discover
 from whichworker.store import places
 
 pytestmark = pytest.mark.servers
 
 
 def bench_of(options: RaceOptions, folder: Path) -> Bench:
-    question, _ = ask("builtin:django", options, folder, places.cache_folder())
+    question = discover(ask("builtin:django", options, folder, places.cache_folder())).question
     environments, without = overlays.build(question, places.cache_folder(), lambda _: None)
     assert not without
     return Bench(question, environments, folder, places.cache_folder())

@@ -28,7 +28,7 @@ from whichworker.load.http1 import fetch, judge_answer
 from whichworker.model import Question
 from whichworker.process.launch import LAUNCH_VARIABLE
 from whichworker.process.sockets import owned
-from whichworker.question.ask import ask
+from whichworker.question.ask import ask, discover
 from whichworker.servers import table
 from whichworker.store import places
 from whichworker.workloads.table import WORKLOADS, workload
@@ -38,13 +38,14 @@ pytestmark = pytest.mark.servers
 
 def question(server: str, what: str = "json") -> Question:
     """One server on the built-in app."""
-    found, _ = ask(
-        "builtin:django",
-        RaceOptions(servers=server, workload=what, seed=1),
-        Path.cwd(),
-        places.cache_folder(),
-    )
-    return found
+    return discover(
+        ask(
+            "builtin:django",
+            RaceOptions(servers=server, workload=what, seed=1),
+            Path.cwd(),
+            places.cache_folder(),
+        )
+    ).question
 
 
 ASKED = [name for name in table.SERVERS if not table.load(name).opt_in]

@@ -11,7 +11,7 @@ from whichworker.bench.running import Bench, running
 from whichworker.config.options import RaceOptions
 from whichworker.load.http1 import fetch, judge_answer
 from whichworker.model import Answer, Request
-from whichworker.question.ask import ask
+from whichworker.question.ask import ask, discover
 from whichworker.store import places
 
 ASKED = (
@@ -28,9 +28,14 @@ ASKED = (
 @pytest.mark.parametrize("server", ["uvicorn-static", "uvicorn-a2wsgi-static"])
 def test_static_files_are_served_by_the_app(server: str, tmp_path: Path) -> None:
     cache = places.cache_folder()
-    question, _ = ask(
-        "builtin:django", RaceOptions(servers=server, workload="json", seed=1), Path.cwd(), cache
-    )
+    question = discover(
+        ask(
+            "builtin:django",
+            RaceOptions(servers=server, workload="json", seed=1),
+            Path.cwd(),
+            cache,
+        )
+    ).question
     environments, without = overlays.build(question, cache, lambda _: None)
     assert not without, without
     with running(Bench(question, environments, tmp_path, cache), question.arms[0]) as run:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from whichworker.errors import JournalFailed
@@ -16,6 +17,7 @@ from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import (
     BlockEnd,
     Failed,
+    Header,
     Launched,
     Left,
     Noted,
@@ -26,7 +28,8 @@ from whichworker.store.records import (
     Session,
     Settled,
     Slice,
-    decoder,
+    decode,
+    encode,
 )
 
 PREPARED = Prepared(
@@ -196,7 +199,7 @@ def test_a_slice_on_disk_is_short_and_says_nothing_that_goes_without_saying(path
     plain = next(record for record in NEW if isinstance(record, Slice))
     line = written(path, [plain])
     assert b"refused" not in line and b"lost" not in line and b"foreign_share" not in line
-    assert decoder.decode(line) == plain
+    assert decode(line) == plain
 
 
 @pytest.mark.parametrize(
@@ -227,7 +230,7 @@ def test_a_slice_on_disk_is_short_and_says_nothing_that_goes_without_saying(path
     ],
 )
 def test_lines_that_are_older_than_slices_are_read(line: bytes, record: Record) -> None:
-    assert decoder.decode(line) == record
+    assert decode(line) == record
 
 
 @pytest.mark.parametrize(
@@ -315,3 +318,18 @@ def test_a_journal_without_a_header_is_none(path: Path, records: list[Record]) -
     written(path, records)
     with Journal(path) as journal, pytest.raises(JournalFailed, match="not a journal"):
         journal.header()
+
+
+def test_a_question_is_stored_as_it_was_before_it_had_parts() -> None:
+    line = (
+        (Path(__file__).parent.parent / "judge" / "old_journal.jsonl").read_bytes().split(b"\n")[0]
+    )
+    header = decode(line)
+    assert isinstance(header, Header)
+    assert header.question.workload.name == "answer"
+    assert header.question.terms.delta == 0.03
+    stored = msgspec.json.decode(encode(header))
+    old = msgspec.json.decode(line)
+    assert set(old["question"]) <= set(stored["question"])
+    assert {name: stored["question"][name] for name in old["question"]} == old["question"]
+    assert decode(encode(header)) == header

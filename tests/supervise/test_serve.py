@@ -115,14 +115,11 @@ def test_a_port_somebody_listens_at_is_not_free() -> None:
 def test_a_log_is_told_as_it_grows(tmp_path: Path) -> None:
     told: list[bytes] = []
     log = tmp_path / "log"
-    follower = Follower(log, told.append)
-    follower.look()
-    for piece in (b"one\n", b"two\n"):
-        with log.open("ab") as file:
-            file.write(piece)
-        follower.look()
-    follower.finish()
-    assert told == [b"one\n", b"two\n"]
+    with Follower(log, told.append):
+        for piece in (b"one\n", b"two\n"):
+            with log.open("ab") as file:
+                file.write(piece)
+    assert b"".join(told) == b"one\ntwo\n"
 
 
 def lines_between(first: int, last: int) -> bytes:

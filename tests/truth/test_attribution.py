@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.conftest import PROJECTS
+from tests.conftest import PROJECTS, changed
 
-from whichworker.design.capacity import slo
+from whichworker.design.capacity import slo as objectives
 from whichworker.environments.interpreters import inspect, own_base
-from whichworker.model import Answer, App, Arm, Budget, Question, Request, Workload
+from whichworker.model import Answer, App, Arm, Budget, Question, Request, Subject, Workload
 from whichworker.question.ask import budget_of
 from whichworker.race import investigation
 from whichworker.race.watch import Silent
@@ -54,11 +54,13 @@ def question_of(
         asgi="bottlenecks:asgi",
     )
     return Question(
-        apps={label: app},
-        workload=Workload(
-            name="ok",
-            title="ok",
-            requests=(Request(path="/", answer=Answer(status=200, body=b"ok")),),
+        subject=Subject(
+            apps={label: app},
+            workload=Workload(
+                name="ok",
+                title="ok",
+                requests=(Request(path="/", answer=Answer(status=200, body=b"ok")),),
+            ),
         ),
         arms=names.number_copies(found),
         budget=budget,
@@ -145,9 +147,7 @@ def test_a_leak_is_told(tmp_path: Path, state: Path) -> None:
         "waitress": {"BOTTLENECK": "leak", "SECONDS": "0.005"},
         "gunicorn-gthread[workers=1]": {"SECONDS": "0.005"},
     }
-    question = msgspec.structs.replace(
-        question_of(leaking, seconds=100), slo=slo.parse("p99<500ms")
-    )
+    question = changed(question_of(leaking, seconds=100), slo=objectives.parse("p99<500ms"))
     result = carry_out(question, tmp_path)
     print([finding.text for finding in result.findings])
     assert [finding.arm for finding in result.findings if finding.code == "memory-grows"] == [

@@ -6,9 +6,8 @@ import statistics
 import time
 from pathlib import Path
 
-import msgspec
 import pytest
-from tests.conftest import preflight_of
+from tests.conftest import changed, preflight_of
 from tests.oracle.queues import Queue, capacity
 from tests.truth.test_attribution import question_of
 
@@ -53,7 +52,7 @@ def test_the_capacity_is_that_of_theory(
     kind, threads, seconds = CASES[case]
     name = f"gunicorn-gthread[workers=1,threads={threads}]"
     question = question_of({name: {"BOTTLENECK": kind, "SECONDS": str(seconds)}}, seconds=SECONDS)
-    question = msgspec.structs.replace(question, slo=SLO, seed=repeat)
+    question = changed(question, slo=SLO, seed=repeat)
     environments, without = overlays.build(question, places.cache_folder(), lambda _: None)
     assert not without
     bench = Bench(question, environments, tmp_path, places.cache_folder())

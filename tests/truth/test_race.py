@@ -7,11 +7,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.conftest import faulty_question
+from tests.conftest import changed, faulty_question
 
 from whichworker.config.options import RaceOptions
 from whichworker.model import Question
-from whichworker.question.ask import ask
+from whichworker.question.ask import ask, discover
 from whichworker.race import investigation
 from whichworker.race.watch import Silent
 from whichworker.result import Result
@@ -50,12 +50,12 @@ def working_question(rounds: Sequence[int], seed: int, seconds: float = 150) -> 
         label: msgspec.structs.replace(app, wsgi="work:application")
         for label, app in question.apps.items()
     }
-    return msgspec.structs.replace(question, arms=arms, apps=apps, seed=seed)
+    return changed(question, arms=arms, apps=apps, seed=seed)
 
 
 def test_two_identical_arms_by_name(tmp_path: Path, state: Path) -> None:
     options = RaceOptions(servers="granian-asgi,granian-asgi", time=60, seed=11)
-    question, _ = ask("builtin:django", options, tmp_path, places.cache_folder())
+    question = discover(ask("builtin:django", options, tmp_path, places.cache_folder())).question
     result = carry_out(question, tmp_path)
     assert [arm.name for arm in question.arms] == ["granian-asgi", "granian-asgi#2"]
     assert result.validity.state == "valid"

@@ -14,8 +14,8 @@ from msgspec import Struct, field
 from whichworker.environments import locks, venvs
 from whichworker.errors import EnvironmentFailed, UsageError
 from whichworker.model import App
+from whichworker.model.arms import BUILTIN_PREFIX
 
-PREFIX = "builtin:"
 WSGI, ASGI = "aviary.wsgi:application", "aviary.asgi:application"
 SEED_SECONDS = 120
 ALONE = {"DATABASE_URL": "", "REDIS_URL": ""}
@@ -81,11 +81,11 @@ def app(name: str, base: str, cache: Path, *, extras: bool = False) -> App:
     environment holds what the studies need, too: HTTP clients, brotli, drivers for PostgreSQL and Redis. Raises UsageError for an
     unknown name, EnvironmentFailed where the environment cannot be built or the database not be seeded.
     """
-    short, _, wanted = name.removeprefix(PREFIX).partition("@")
+    short, _, wanted = name.removeprefix(BUILTIN_PREFIX).partition("@")
     if short not in BUILTIN:
         raise UsageError(
             f"no built-in app is called {name!r}",
-            hint=f"one of {', '.join(PREFIX + known for known in BUILTIN)}",
+            hint=f"one of {', '.join(BUILTIN_PREFIX + known for known in BUILTIN)}",
         )
     sample = BUILTIN[short]
     with as_file(files("whichworker.samples")) as folder:
@@ -126,9 +126,7 @@ def _lock(directory: Path, short: str, version: str, extras: bool) -> Path:
         match[1] for path in directory.iterdir() if (match := pattern.fullmatch(path.name))
     )
     if version and version not in known:
-        hint = (
-            f"{PREFIX}{short}, or one of {', '.join(f'{PREFIX}{short}@{other}' for other in known)}"
-        )
+        hint = f"{BUILTIN_PREFIX}{short}, or one of {', '.join(f'{BUILTIN_PREFIX}{short}@{other}' for other in known)}"
         raise UsageError(
             f"the built-in {short} app is not locked to version {version!r}", hint=hint
         )

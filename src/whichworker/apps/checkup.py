@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from whichworker.apps import builtin, environment_files
+from whichworker.apps import environment_files
 from whichworker.apps.examine import Database, Django, Examiner, Look
 from whichworker.errors import UsageError
 from whichworker.model import App, Finding
@@ -42,7 +42,7 @@ def examine(
 
     Raises UsageError where it cannot be imported, and for a database that is not on this machine unless that is allowed.
     """
-    if app.name.startswith(builtin.PREFIX):
+    if app.is_builtin:
         return app, None, []
     seen = examiner.look([target for target in (app.wsgi, app.asgi) if target], app)
     told = environment_files.read(app.environment_file)

@@ -16,6 +16,7 @@ from whichworker.environments import interpreters, own_python
 from whichworker.environments.venvs import uv_path
 from whichworker.errors import UsageError
 from whichworker.model import App, Finding
+from whichworker.model.arms import BUILTIN_PREFIX
 
 SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*,\s*["']([\w.]+)["']""")
 TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?")
@@ -52,7 +53,7 @@ def discover(
             guard()
             return _of_candidates(found, here, python, examiner, environment_file)
         return _builtin("builtin:django", python, examiner, extras), [_nothing_here(here)]
-    if named.startswith(builtin.PREFIX):
+    if named.startswith(BUILTIN_PREFIX):
         return _builtin(named, python, examiner, extras), []
     guard()
     if Path(named).is_dir():

@@ -6,13 +6,11 @@ import json
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-import msgspec
-
-from whichworker.environments import venvs
+from whichworker.environments import venvs as environments
 from whichworker.environments.interpreters import Interpreter, inspect
 from whichworker.errors import EnvironmentFailed
 from whichworker.model import Environment, Failure, Question
-from whichworker.store.records import Failed
+from whichworker.store.records import Failed, flat
 
 
 def build(
@@ -42,7 +40,9 @@ def build(
             continue
         try:
             note(f"environment of {arm.name}")
-            found[arm.name] = venvs.overlay(cache, interpreters[arm.python], arm.requirements)
+            found[arm.name] = environments.overlay(
+                cache, interpreters[arm.python], arm.requirements
+            )
         except EnvironmentFailed as error:
             sample = "\n".join(
                 filter(None, (error.fact, error.seen, error.hint and f"hint: {error.hint}"))
@@ -56,6 +56,6 @@ def build(
 def digest(question: Question, found: dict[str, Environment]) -> str:
     """The plan as one short word: a run is resumed only where it is the same."""
     packages = {name: (found[name].python_version, found[name].packages) for name in sorted(found)}
-    plan = {"question": msgspec.to_builtins(question), "packages": packages}
+    plan = {"question": flat(question), "packages": packages}
     del plan["question"]["budget"]["seconds"]
-    return venvs.digest(json.dumps(plan, sort_keys=True, default=str))
+    return environments.digest(json.dumps(plan, sort_keys=True, default=str))

@@ -18,7 +18,7 @@ from whichworker.bench.window import WARM_UP_SECONDS, load_of
 from whichworker.environments.venvs import uv_path
 from whichworker.errors import GeneratorFailed, ServerFailed, UsageError
 from whichworker.load.generator import Generator
-from whichworker.model import Arm, Finding
+from whichworker.model import Arm, Finding, Question, Subject
 from whichworker.servers import launchers
 from whichworker.store.records import Noted, Profiled
 
@@ -80,10 +80,14 @@ def _listening(bench: Bench, arm: Arm, folder: Path) -> Bench:
         environment=told,
         paths=(*app.paths, str(LOOP_LAG.parent)),
     )
-    question = msgspec.structs.replace(
-        bench.question, apps={**bench.question.apps, arm.python: around}
+    before = bench.question
+    alone = Question(
+        subject=Subject(apps={arm.python: around}, workload=before.workload),
+        terms=before.terms,
+        arms=(arm,),
+        budget=before.budget,
     )
-    return msgspec.structs.replace(bench, question=question)
+    return Bench(alone, bench.environments, bench.folder, bench.cache, bench.services)
 
 
 def _lag(folder: Path) -> tuple[float, float] | None:

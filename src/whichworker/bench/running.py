@@ -7,8 +7,8 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -72,31 +72,51 @@ class Bench(Struct, frozen=True):
 
 @contextmanager
 def running(bench: Bench, arm: Arm) -> Iterator[Running]:
-    """Start an arm and stop it at the end of the block, gracefully, then by force.
-
-    Raises ServerFailed with the end of its log where it does not start, answers wrongly, or listens anywhere but on loopback. A port that
-    was taken between choosing and binding is met by another port, at most three times.
-    """
+    """Start an arm and stop it at the end of the block, gracefully, then by force; raises ServerFailed as `launched` does."""
     bench.services.check()
-    for tries_left in reversed(range(PORT_TRIES)):
-        address = Address("127.0.0.1", free_port())
-        order = order_of(bench, arm, address)
+    with launched(
+        lambda address: order_of(bench, arm, address), lambda address: Check(bench, address)
+    ) as started:
+        launch, number = started.launch, table.load(arm.server).stop_signal
+        run = Running(
+            launch, started.address, started.cold_start_seconds, _shown(bench.question, arm)
+        )
+        yield run
+        died = launch.ended()
+        run.findings.extend(_account(arm, run, launch.stop(number, STOP_SECONDS), number))
+    if not died:
+        Path(launch.order.log).unlink(missing_ok=True)  # kept only if something went wrong
+
+
+@contextmanager
+def launched(
+    order_at: Callable[[Address], Order],
+    check_at: Callable[[Address], Callable[[], str]],
+    *,
+    address: Address | None = None,
+    seconds: float | None = None,
+    following: Callable[[Order], AbstractContextManager[object]] = nullcontext,
+) -> Iterator[Running]:
+    """What is ordered for an address, once the check has no complaint; whatever is left of it at the end of the block is killed.
+
+    Without `address` it is a free port of loopback; one that was taken between choosing and binding is replaced by another, at most
+    three times. `seconds` is how long the server may take to be ready, `following` is entered for as long as its log is written.
+    Raises ServerFailed with the end of the log if the server does not start, responds wrongly, or listens anywhere but on loopback.
+    """
+    for tries_left in reversed(range(1 if address else PORT_TRIES)):
+        place = address or Address("127.0.0.1", free_port())
+        order = order_at(place)
         try:
-            with Launch(order) as launch:
+            with following(order), Launch(order) as launch:
                 try:
-                    cold = launch.wait_ready(_Check(bench.question, address), READY_SECONDS)
-                    check_sockets(launch, address)
+                    cold = launch.wait_ready(check_at(place), seconds or READY_SECONDS)
+                    check_sockets(launch, place)
                 except ServerFailed as error:
                     if tries_left and PORT_TAKEN.search(error.seen):
+                        Path(order.log).unlink(missing_ok=True)
                         continue
                     raise
-                run = Running(launch, address, cold, _shown(bench.question, arm))
-                yield run
-                number, died = table.load(arm.server).stop_signal, launch.ended()
-                ending = launch.stop(number, STOP_SECONDS)
-                run.findings.extend(_account(arm, run, ending, number))
-            if not died:
-                Path(order.log).unlink(missing_ok=True)  # kept only where something went wrong
+                yield Running(launch, place, cold, order.argv)
             return
         finally:
             shutil.rmtree(order.environment["TMPDIR"], ignore_errors=True)
@@ -140,15 +160,13 @@ def _account(arm: Arm, run: Running, ending: Ending, number: signal.Signals) -> 
         yield Finding(code="port-kept", severity="error", arm=arm.name, text=text)
 
 
-class _Check:
+class Check:
     """Asks for the workload's first answer. A wrong one is given a few seconds to become right, then it is a failure of its own kind."""
 
-    def __init__(self, question: Question, address: Address) -> None:
-        self.request, self.host, self.address = (
-            question.workload.requests[0],
-            question.app.host,
-            address,
-        )
+    def __init__(self, bench: Bench, address: Address) -> None:
+        question = bench.question
+        self.request, self.host = question.workload.requests[0], question.app.host
+        self.address = address
         self.wrong_since = 0.0
         self.deadline = time.monotonic() + READY_SECONDS
 

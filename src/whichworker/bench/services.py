@@ -128,7 +128,9 @@ def needed(what: Workload, options: RaceOptions, *, own: bool) -> Needs:
 def needs_of(question: Question) -> Needs:
     """What a question needs."""
     return Needs(
-        upstream=question.workload.upstream, database=question.database, cache=question.cache
+        upstream=question.workload.upstream,
+        database=question.subject.database,
+        cache=question.subject.cache,
     )
 
 

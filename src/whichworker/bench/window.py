@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Literal, TypedDict, Unpack
 
 import msgspec
 
@@ -12,7 +13,7 @@ from whichworker.design.validity import arm_fault, too_fast
 from whichworker.errors import ServerFailed, WhichworkerError
 from whichworker.load.generator import Generator
 from whichworker.load.histogram import Histogram
-from whichworker.model import Failure, Load, Probes, Tally
+from whichworker.model import Failure, Load, Pace, Probes, Request, Session, Tally
 from whichworker.probes import snapshot
 from whichworker.process.launch import Launch
 
@@ -20,6 +21,21 @@ WARM_UP_SECONDS = 0.3
 LAST_WORDS_SECONDS = 0.3
 BROKEN_KINDS = ("connect", "reset")
 WRONG_KINDS = ("status", "header", "body", "framing")
+
+
+class Manner(TypedDict, total=False):
+    """What differs from the usual load of a window; the words are those of `Load`."""
+
+    requests: tuple[Request, ...]
+    sessions: tuple[Session, ...]
+    stagger_seconds: float
+    deadline_seconds: float
+    seed: int
+    pace: Pace
+    flood: int | None
+    engine: Literal["auto", "epoll", "native"]
+    drain: bool
+    keep_alive: bool
 
 
 class ArmFailed(WhichworkerError):
@@ -93,18 +109,31 @@ def sleep_until(moment_ns: int) -> None:
     time.sleep(max(0.0, (moment_ns - time.monotonic_ns()) / 1e9))
 
 
-def load_of(bench: Bench, run: Running, connections: int, seconds: float, settle: float) -> Load:
-    """The load of one window; a window lasts at least 20 response times, so a fifth of it covers start and settling."""
+def load_of(
+    bench: Bench,
+    run: Running,
+    connections: int,
+    seconds: float,
+    settle: float,
+    **manner: Unpack[Manner],
+) -> Load:
+    """The load of one window: a closed loop of the workload's requests, unless `manner` says otherwise.
+
+    A window lasts at least 20 response times, so a fifth of it covers start and settling.
+    """
+    usual: Manner = {
+        "requests": bench.question.workload.requests,
+        "stagger_seconds": settle / 4,
+        "deadline_seconds": max(5.0, 3 * seconds),
+        "seed": bench.question.terms.seed,
+    }
     return Load(
         address=run.address,
         host=bench.question.app.host,
-        requests=bench.question.workload.requests,
         connections=connections,
         settle_seconds=settle,
         window_seconds=seconds,
-        stagger_seconds=settle / 4,
-        deadline_seconds=max(5.0, 3 * seconds),
-        seed=bench.question.seed,
+        **(usual | manner),
     )
 
 

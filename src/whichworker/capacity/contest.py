@@ -38,7 +38,7 @@ def seek(
     unloaded = sorted(
         1 / record.ladder[1] for record in ready if record.arm in throughput and 1 in record.ladder
     ) or [UNKNOWN_SECONDS]
-    slo = question.slo or objectives.derive(unloaded[len(unloaded) // 2])
+    slo = question.terms.slo or objectives.derive(unloaded[len(unloaded) // 2])
     in_flight = IN_FLIGHT_TIMES * max(throughput.values()) * max(slo.longest_seconds, unloaded[-1])
     room = open_files.most_connections() or MOST_CONNECTIONS
     seen = stalls.look(question.budget.generator_cores[0], STALL_SECONDS)
@@ -91,7 +91,7 @@ class Contest:
                 if not asked:
                     return
                 self.round += 1
-                random.Random(f"{self.bench.question.seed}/shots/{self.round}").shuffle(asked)
+                random.Random(f"{self.bench.question.terms.seed}/shots/{self.round}").shuffle(asked)
                 if not [name for name in asked if self._visit(name)]:
                     return  # no shot is short enough for the time that is left
 
@@ -147,7 +147,7 @@ class Contest:
         warm_up = 0.0 if place.shots else self.warm_ups.get(name, WARM_UP_SECONDS)
         place.shots += 1
         place.phase = shot.phase
-        plan = (self.sought.connections, self.bench.question.seed * 1009 + self.round)
+        plan = (self.sought.connections, self.bench.question.terms.seed * 1009 + self.round)
         return shoot(
             self.bench,
             self.generator,

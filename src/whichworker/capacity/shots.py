@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from whichworker.bench.running import Bench, Running
-from whichworker.bench.window import ArmFailed, failed, probe_a_load
+from whichworker.bench.window import ArmFailed, failed, load_of, probe_a_load
 from whichworker.design.capacity import hunt
 from whichworker.design.validity import shot_refusal
 from whichworker.errors import ServerFailed
 from whichworker.load.generator import Generator
 from whichworker.load.histogram import Histogram
-from whichworker.model import Clause, Load, Pace, Slo, Stage, Tally
+from whichworker.model import Clause, Pace, Slo, Stage, Tally
 from whichworker.store.records import Shot
 
 LAG_AT = (0.99, 0.95, 0.9, 0.5)
@@ -17,7 +17,6 @@ WRONG = ("header", "body", "framing", "check")
 """What no load excuses. A refusal under load (a status), a broken connection or a time-out is a request that missed the objective."""
 LEAST_DEADLINE_SECONDS, DEADLINES, MOST_DEADLINE_SECONDS = 4.0, 2.0, 90.0
 BACKLOG = 200_000
-SPINS_ABOVE = 10_000.0
 
 
 def shoot(
@@ -36,7 +35,18 @@ def shoot(
     The first of a launch comes after `warm_up` more seconds at its rate. Raises ArmFailed for wrong answers, or none.
     """
     connections, seed = plan
-    load = load_of(bench, run, shot, slo, connections, seed, warm_up)
+    load = load_of(
+        bench,
+        run,
+        connections,
+        shot.window_seconds,
+        warm_up + shot.settle_seconds,
+        stagger_seconds=0.0,
+        deadline_seconds=deadline_of(slo),
+        seed=seed,
+        pace=arrivals_of(shot, warm_up),
+        flood=None,  # nothing ends it early, as what fails is what is counted
+    )
     try:
         tally, probes = probe_a_load(bench, generator, run, load)
         if run.launch.ended():
@@ -70,35 +80,16 @@ def shoot(
             lag,
             slo.shortest_seconds,
             shared=bench.question.budget.shared,
-            spins=shot.rate > SPINS_ABOVE,
+            spins=load.spins,
         ),
     )
 
 
-def load_of(
-    bench: Bench,
-    run: Running,
-    shot: hunt.Shot,
-    slo: Slo,
-    connections: int,
-    seed: int,
-    warm_up: float = 0.0,
-) -> Load:
-    """Poisson arrivals; nothing ends it early, as what fails is what is counted."""
+def arrivals_of(shot: hunt.Shot, warm_up: float) -> Pace:
+    """Poisson arrivals, after `warm_up` seconds at the rate of the shot (of a recovery: at the calm one)."""
     calm = hunt.QUIET / hunt.OVERLOAD * shot.rate if shot.phase == "recovery" else shot.rate
     before = (Stage(warm_up, calm, calm),) if warm_up else ()
-    return Load(
-        address=run.address,
-        host=bench.question.app.host,
-        requests=bench.question.workload.requests,
-        connections=connections,
-        settle_seconds=warm_up + shot.settle_seconds,
-        window_seconds=shot.window_seconds,
-        deadline_seconds=deadline_of(slo),
-        seed=seed,
-        pace=Pace(stages=(*before, *shot.stages), arrivals="poisson", backlog=BACKLOG),
-        flood=None,
-    )
+    return Pace(stages=(*before, *shot.stages), arrivals="poisson", backlog=BACKLOG)
 
 
 def deadline_of(slo: Slo) -> float:

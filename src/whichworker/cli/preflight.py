@@ -21,9 +21,9 @@ from whichworker.cli.options import options_of
 from whichworker.config.options import PreflightOptions
 from whichworker.conformance import preflight as laboratory
 from whichworker.conformance.preflight import ArmReport, CaseTitle, Report
-from whichworker.model import Permits, Question
+from whichworker.model import Question
 from whichworker.question import reference
-from whichworker.question.ask import ask_for_preflight
+from whichworker.question.ask import discover_for_preflight
 from whichworker.report import files, terminal
 from whichworker.store import places
 
@@ -48,17 +48,16 @@ def preflight(app: str | None, **given: Any) -> int:
     )
     files.check_writable(json=options.json)
     notes = consoles.notes()
-    question, findings = ask_for_preflight(app, options, here, cache)
+    found = discover_for_preflight(app, options, here, cache)
+    findings = [finding for finding in found.findings if finding.code != "cores-shared"]
     terminal.print_findings(notes, findings)
     if options.dry_run:
-        _print_plan(notes, question)
+        _print_plan(notes, found.question)
         return 0
     with tempfile.TemporaryDirectory(prefix="whichworker-") as folder:
-        known = reference.learn(
-            question, Permits(), Path(folder), cache, lambda text: notes.print(text, style="dim")
-        )
-        terminal.print_findings(notes, known.findings)
-        question = known.question
+        learnt = reference.learn(found, Path(folder), lambda text: notes.print(text, style="dim"))
+        terminal.print_findings(notes, learnt.findings)
+        question = found.question_about(learnt.subject)
         arms = list(
             laboratory.inspect(
                 question, Path(folder), cache, lambda text: notes.print(text, style="dim")

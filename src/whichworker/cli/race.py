@@ -19,13 +19,11 @@ from whichworker.cli.options import options_of
 from whichworker.cli.progress import Printer
 from whichworker.config.layers import gather
 from whichworker.config.options import OutputOptions, RaceOptions
-from whichworker.deployment import recipe
+from whichworker.deployment import recipe as deploy
 from whichworker.errors import UsageError
-from whichworker.model import Question
-from whichworker.question.ask import ask
-from whichworker.question.own import base_of, permits_of
+from whichworker.question.ask import ask, discover
+from whichworker.question.stages import Planned
 from whichworker.race import investigation, search
-from whichworker.race.investigation import Plan
 from whichworker.report import files, terminal
 from whichworker.result import Result
 from whichworker.store import places
@@ -61,7 +59,15 @@ def race(app: str | None, **given: Any) -> int:
     planned = _plan(app, given, output, printer, notes)
     if planned is None:
         return 0
-    planned, result = _carry_out(planned, printer, notes)
+    command = shlex.join(["whichworker", *_without_secrets(sys.argv[1:])])
+
+    def announce(following: Planned, text: str) -> None:
+        printer.clear()
+        notes.print(text, style="dim")
+        if following.searched:
+            _print_plan(notes, following)
+
+    planned, result = search.carry_out(planned, printer, command, announce)
     printer.close()
     written = files.write(result, json=output.json, html=output.html)
     with contextlib.suppress(
@@ -74,7 +80,7 @@ def race(app: str | None, **given: Any) -> int:
             notes.print(f"continue with: {shlex.join(_resume_command(app, planned))}")
     if output.emit and result.run.finished and result.advice is not None:
         emit(
-            recipe.read(planned.folder),
+            deploy.read(planned.folder),
             output.emit,
             output.out,
             app if app and Path(app).is_dir() else None,
@@ -84,40 +90,6 @@ def race(app: str | None, **given: Any) -> int:
     elif output.emit:
         notes.print("! nothing to deploy is written: no arm is advised", style="yellow")
     return _exit_code(result, require_verdict=output.require_verdict)
-
-
-def _carry_out(planned: Plan, printer: Printer, notes: Console) -> tuple[Plan, Result]:
-    """The race; where it is the first step of a search, the second one after it."""
-    command = shlex.join(["whichworker", *_without_secrets(sys.argv[1:])])
-    result = investigation.carry_out(planned, printer, command)
-    if result.run.finished and (whole := search.longer(planned, result)) is not None:
-        printer.clear()
-        notes.print(
-            "no rank yet: the servers have all of the time, at the settings that are shown",
-            style="dim",
-        )
-        return whole, investigation.carry_out(whole, printer, command)
-    if (
-        planned.question.search is None
-        or not result.run.finished
-        or (following := search.second(planned, result)) is None
-    ):
-        return planned, result
-    printer.clear()
-    notes.print(
-        f"settings   {len(following.question.arms)} arms of the best servers, in what is left of the time",
-        style="dim",
-    )
-    _print_plan(notes, following, following.question)
-    best = investigation.carry_out(following, printer, command)
-    if best.run.finished and best.validity.state == "invalid" and result.validity.state == "valid":
-        printer.clear()
-        notes.print(
-            "the settings could not be told apart in time: what follows is the race of the servers",
-            style="yellow",
-        )
-        return planned, result
-    return following, best
 
 
 def _without_secrets(words: Sequence[str]) -> list[str]:
@@ -134,7 +106,7 @@ def _without_secrets(words: Sequence[str]) -> list[str]:
 
 def _plan(
     app: str | None, given: dict[str, Any], output: OutputOptions, printer: Printer, notes: Console
-) -> Plan | None:
+) -> Planned | None:
     here, cache = Path.cwd(), places.cache_folder()
     project = Path(app).resolve() if app and Path(app).is_dir() else here
     options, origins = gather(RaceOptions, given, os.environ, project)
@@ -151,36 +123,35 @@ def _plan(
             places.find_run(project, output.resume), cache, printer, seconds, app, project=project
         )
         emitting.check(planned.question, output.emit, output.out)
-        if output.dry_run:
-            _print_plan(notes, planned, planned.question)
-            return None
     else:
-        question, findings = ask(app, options, here, cache)
+        found = discover(ask(app, options, here, cache))
+        question = search.planned_question(found, found.subject)
         emitting.check(question, output.emit, output.out)
-        question = search.first(question) if search.wanted(question, options.search) else question
-        terminal.print_findings(notes, findings)
+        terminal.print_findings(notes, found.findings)
         if output.dry_run:
             terminal.print_plan(notes, question, {})
             return None
+        learnt = investigation.learn(found, printer)
         planned = investigation.plan(
-            question, findings, project, cache, printer, permits_of(options, base_of(here, app))
+            search.planned_question(found, learnt.subject),
+            (*found.findings, *learnt.findings),
+            project,
+            cache,
+            printer,
         )
     printer.clear()
-    _print_plan(notes, planned, planned.question)
-    return planned
+    _print_plan(notes, planned)
+    return None if output.dry_run else planned
 
 
-def _print_plan(notes: Console, planned: Plan, question: Question) -> None:
-    terminal.print_plan(
-        notes,
-        question,
-        {name: environment.version for name, environment in planned.environments.items()},
-    )
+def _print_plan(notes: Console, planned: Planned) -> None:
+    versions = {name: environment.version for name, environment in planned.environments.items()}
+    terminal.print_plan(notes, planned.question, versions)
     notes.print(f"run        {planned.run}{' (resumed)' if planned.resumed else ''}", style="dim")
     notes.print()
 
 
-def _resume_command(app: str | None, planned: Plan) -> list[str]:
+def _resume_command(app: str | None, planned: Planned) -> list[str]:
     return [
         sys.argv[0] if sys.argv[0].endswith("whichworker") else "whichworker",
         "race",

@@ -24,7 +24,7 @@ from whichworker.conformance.cases import (
     quick_cases,
     races_async,
 )
-from whichworker.environments import venvs
+from whichworker.environments import venvs as environments
 from whichworker.errors import ServerFailed
 from whichworker.model import App, Arm, Failure, Finding, Question
 from whichworker.servers import table
@@ -78,9 +78,9 @@ class Report(Struct, frozen=True, kw_only=True):
         return "passed" in states and "failed" not in states
 
 
-def is_builtin(app: App) -> bool:
+def has_case_views(app: App) -> bool:
     """Whether an app has the views that the cases ask."""
-    return app.name.startswith(builtin.PREFIX) and (app.wsgi, app.asgi) == (
+    return app.is_builtin and (app.wsgi, app.asgi) == (
         builtin.WSGI,
         builtin.ASGI,
     )
@@ -88,7 +88,7 @@ def is_builtin(app: App) -> bool:
 
 def cases_of(question: Question) -> tuple[Case, ...]:
     """Everything that can be asked of this app."""
-    return CASES if is_builtin(question.app) else own_cases(question.workload)
+    return CASES if has_case_views(question.app) else own_cases(question.workload)
 
 
 def inspect(
@@ -168,7 +168,7 @@ def unfit(
     question: Question, arm: Arm, cases: Sequence[Case], outcomes: Sequence[Outcome]
 ) -> list[tuple[Case, Outcome]]:
     """The failed cases that keep an arm out of the ranking."""
-    async_raced = is_builtin(question.app) and races_async(question.workload)
+    async_raced = has_case_views(question.app) and races_async(question.workload)
     known = {case.name: case for case in cases}
     pairs = [(known[outcome.case], outcome) for outcome in outcomes]
     return [pair for pair in pairs if keeps_out(*pair, arm.interface, async_raced=async_raced)]
@@ -204,7 +204,7 @@ def admit(bench: Bench, note: Callable[[str], None]) -> tuple[list[Failed], list
     question = bench.question
     out: list[Failed] = []
     told: list[Finding] = []
-    if not is_builtin(question.app):
+    if not has_case_views(question.app):
         return out, told
     for arm in question.arms:
         if arm.name not in bench.environments:
@@ -266,7 +266,7 @@ def _key(bench: Bench, arm: Arm, cases: Sequence[Case]) -> str:
         sorted(environment.packages.items()),
         environment.python_version,
     )
-    return venvs.digest(msgspec.json.encode(known).decode(), _source(Path(app.directory)))
+    return environments.digest(msgspec.json.encode(known).decode(), _source(Path(app.directory)))
 
 
 def _source(directory: Path) -> str:

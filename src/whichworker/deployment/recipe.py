@@ -64,11 +64,7 @@ def arm_for(told: Told, kinds: tuple[str, ...]) -> tuple[ArmResult, str]:
         raise UsageError(
             f"run {result.run.id} has no advice: {why}", hint="race again, with more --time"
         )
-    ranked = [
-        arm
-        for arm in result.arms
-        if arm.state in ("ranked", "dropped") and arm.throughput_per_second
-    ]
+    ranked = [arm for arm in result.arms if arm.is_measured and arm.throughput_per_second]
     advised = next(arm for arm in ranked if arm.name == result.advice.arm)
     if "gunicorn" not in kinds or advised.server == "gunicorn":
         return advised, ""

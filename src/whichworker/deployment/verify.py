@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,7 +15,7 @@ from msgspec import Struct
 from whichworker.apps import checkup
 from whichworker.bench import overlays, services
 from whichworker.bench.lineup import Contender, Lineup, most_connections
-from whichworker.bench.running import Bench, Running, order_of, running
+from whichworker.bench.running import Bench, Check, Running, launched, order_of, running
 from whichworker.bench.slices import Court
 from whichworker.bench.window import ArmFailed
 from whichworker.deployment import read_back
@@ -28,18 +27,15 @@ from whichworker.design.rounds import Heard, random_round
 from whichworker.errors import ServerFailed, UsageError
 from whichworker.judge.replay import heard
 from whichworker.load.generator import Generator
-from whichworker.load.http1 import FramingError, fetch, judge_answer
-from whichworker.model import Address, Answer, Arm, Request, SliceOrder, Workload
+from whichworker.model import Address, Arm, Question, Request, SliceOrder, Subject, Terms, Workload
 from whichworker.model.deployments import Promise
+from whichworker.model.question import readiness
 from whichworker.probes.thermometer import Thermometer
-from whichworker.process.launch import Launch
-from whichworker.process.sockets import free_port
+from whichworker.process.launch import Order
 from whichworker.question.login import Proof, log_in, relearnt, renewed
 from whichworker.race.ready import ask_each, ready, warm
 from whichworker.store.records import Prepared
 
-READY_SECONDS = 30.0
-ANY = Answer(status=None)
 GENERATION_SECONDS = 0.4
 """Load on each launch before both are replaced: launches differ by about 1.5 %, half a second of slices by 2-3 %."""
 MOST_SECONDS = 25.0
@@ -96,12 +92,7 @@ def verify(
     promise = promise_in(folder)
     _known_again(told, cache)
     arm = told.question.arm(promise.arm)
-    most = most_connections(arm.server, arm.settings)
-    question = msgspec.structs.replace(
-        told.question,
-        workload=Workload(name="promise", title="what was promised", requests=promise.requests),
-        connections=min(promise.connections, most) if most else promise.connections,
-    )
+    question = _question(told, promise, promise.requests)
     best = next(one for one in told.result.arms if one.name == promise.arm)
     what = deployment(told, best, folder)
     environments, without = overlays.build(question, cache, note, only={arm.name})
@@ -114,7 +105,9 @@ def verify(
     known: dict[tuple[object, ...], Checked] = {}
     with services.serving(question, place, cache, note) as backing, Generator() as generator:
         generator.start(question.budget.generator_cores)
-        bench = _asking(Bench(question, environments, place, cache, backing), arm, promise, proof)
+        up = _question(told, promise, readiness(question.apps[arm.python]).requests)
+        requests = _sendable(Bench(up, environments, place, cache, backing), arm, promise, proof)
+        bench = Bench(_question(told, promise, requests), environments, place, cache, backing)
         with Thermometer(question.budget.server_cores) as thermometer:
             court = Court(bench, generator, thermometer)
             prepared: Prepared | None = None
@@ -140,19 +133,32 @@ def verify(
     return checked
 
 
-def _asking(bench: Bench, arm: Arm, promise: Promise, proof: Proof) -> Bench:
-    """The bench with the requests of the promise as they can be sent today, after a login where there is one."""
+def _question(told: Told, promise: Promise, requests: tuple[Request, ...]) -> Question:
+    """The promised arm, on the promised connections, asked these requests; everything else is as it was raced."""
+    raced, arm = told.question, told.question.arm(promise.arm)
+    most = most_connections(arm.server, arm.settings)
+    return Question(
+        subject=Subject(
+            apps=raced.apps,
+            workload=Workload(name="promise", title="what was promised", requests=requests),
+            database=raced.subject.database,
+            cache=raced.subject.cache,
+            services=raced.subject.services,
+        ),
+        terms=Terms(
+            connections=min(promise.connections, most) if most else promise.connections,
+            seed=raced.terms.seed,
+        ),
+        arms=raced.arms,
+        budget=raced.budget,
+    )
+
+
+def _sendable(bench: Bench, arm: Arm, promise: Promise, proof: Proof) -> tuple[Request, ...]:
+    """The requests of the promise as they can be sent today, after a login if there is one; `bench` takes any response."""
     app = bench.question.apps[arm.python]
     if proof.login is not None:
-        ready = Workload(
-            name="ready",
-            title="any answer",
-            requests=(Request(path=app.ready_path, headers=app.headers, answer=ANY),),
-        )
-        alone = msgspec.structs.replace(
-            bench, question=msgspec.structs.replace(bench.question, workload=ready)
-        )
-        with running(alone, arm) as run:
+        with running(bench, arm) as run:
             cookies = log_in(run, app, proof.login)
             again = renewed(promise.requests, cookies, proof.headers)
             requests = tuple(
@@ -165,16 +171,13 @@ def _asking(bench: Bench, arm: Arm, promise: Promise, proof: Proof) -> Bench:
         raise UsageError(
             "every request of the race was sent a secret, which is kept nowhere", hint=hint
         )
-    workload = msgspec.structs.replace(bench.question.workload, requests=requests)
-    return msgspec.structs.replace(
-        bench, question=msgspec.structs.replace(bench.question, workload=workload)
-    )
+    return requests
 
 
 def _known_again(told: Told, cache: Path) -> None:
     """The app's secrets are known, and its databases still on this machine, before anything is started."""
     for app in told.question.apps.values():
-        checkup.examine_again(app, cache, told.question.allowed)
+        checkup.examine_again(app, cache, told.question.terms.allowed)
 
 
 def _key(folder: Path, start: Start) -> tuple[object, ...]:
@@ -255,7 +258,7 @@ class Duel:
         self.connections = prepared.connections or max(prepared.ladder)
         skipped = slice_sizes.skipped_turns(prepared.profile)
         self.part = slice_sizes.size(self.connections, prepared.ladder[self.connections], skipped)
-        self.decision = Decision(court.bench.question.seed)
+        self.decision = Decision(court.bench.question.terms.seed)
         self.rounds = self.generation = 0
         self.lost: list[str] = []
 
@@ -328,7 +331,9 @@ class Duel:
 
     def _round(self) -> None:
         self.rounds += 1
-        order = random_round(self.rounds, (DEPLOYED, RACED), self.court.bench.question.seed).order
+        order = random_round(
+            self.rounds, (DEPLOYED, RACED), self.court.bench.question.terms.seed
+        ).order
         slices = [self._slice(name, place) for place, name in enumerate(order)]
         self.decision.enter(self.rounds, [one for one in slices if one is not None])
 
@@ -356,38 +361,30 @@ class Duel:
 @contextmanager
 def started(bench: Bench, arm: Arm, folder: Path, start: Start) -> Iterator[Running]:
     """What a file says, started in the environment that was raced, with nothing changed but the port; raises ServerFailed."""
-    address = Address("127.0.0.1", free_port())
+    with launched(
+        lambda address: order_as_emitted(bench, arm, folder, start, address),
+        lambda address: Check(bench, address),
+    ) as run:
+        yield run
+    Path(run.launch.order.log).unlink(missing_ok=True)
+
+
+def order_as_emitted(bench: Bench, arm: Arm, folder: Path, start: Start, address: Address) -> Order:
+    """The order of the arm with the words, the folder and the variables of the file; its own files are copied, with the port moved."""
     order = order_of(bench, arm, address)
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, order.environment["TMPDIR"], ignore_errors=True)
-        argv = list(read_back.moved(start.argv, address))
-        for at, word in enumerate(argv):
-            path = Path(word) if Path(word).is_absolute() else folder / word
-            if path.is_file() and path.parent.resolve() == folder.resolve():
-                copy = Path(order.environment["TMPDIR"]) / path.name
-                copy.write_text(
-                    read_back.moved_text(path.read_text(encoding="utf-8"), address),
-                    encoding="utf-8",
-                )
-                argv[at] = str(copy)
-        program = Path(bench.environments[arm.name].bin) / Path(argv[0]).name
-        argv[0] = str(program) if program.exists() else argv[0]
-        paths = [str(folder), order.environment["PYTHONPATH"]]
-        told = {**order.environment, **start.environment, "PYTHONPATH": os.pathsep.join(paths)}
-        changed = msgspec.structs.replace(
-            order, argv=tuple(argv), directory=start.folder, environment=told
-        )
-        launch = stack.enter_context(Launch(changed))
-        cold = launch.wait_ready(lambda: _ready(bench, address), READY_SECONDS)
-        yield Running(launch, address, cold, tuple(argv))
-        Path(order.log).unlink(missing_ok=True)
-
-
-def _ready(bench: Bench, address: Address) -> str:
-    request = bench.question.workload.requests[0]
-    try:
-        response = fetch(address, request, bench.question.app.host, READY_SECONDS)
-    except (OSError, FramingError) as error:
-        return f"{type(error).__name__}: {error}"
-    complaint = judge_answer(request.answer, response)
-    return complaint[1] if complaint else ""
+    temporary = Path(order.environment["TMPDIR"])
+    argv = list(read_back.moved(start.argv, address))
+    for at, word in enumerate(argv):
+        path = Path(word) if Path(word).is_absolute() else folder / word
+        if path.is_file() and path.parent.resolve() == folder.resolve():
+            copy = temporary / path.name
+            text = read_back.moved_text(path.read_text(encoding="utf-8"), address)
+            copy.write_text(text, encoding="utf-8")
+            argv[at] = str(copy)
+    program = Path(bench.environments[arm.name].bin) / Path(argv[0]).name
+    argv[0] = str(program) if program.exists() else argv[0]
+    paths = os.pathsep.join([str(folder), order.environment["PYTHONPATH"]])
+    told = {**order.environment, **start.environment, "PYTHONPATH": paths}
+    return msgspec.structs.replace(
+        order, argv=tuple(argv), directory=start.folder, environment=told
+    )

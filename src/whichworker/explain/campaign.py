@@ -17,7 +17,7 @@ from whichworker.explain.plan import ExplainRun, small_arm, wanted
 from whichworker.explain.portrait import ExplainWatch, Portrait
 from whichworker.explain.sentences import is_noisy
 from whichworker.load.generator import Generator
-from whichworker.model import App, Arm, Budget, Finding, Question
+from whichworker.model import App, Arm, Budget, Finding, Question, Subject
 from whichworker.probes import machine
 from whichworker.question.ask import budget_of
 from whichworker.result.explain import AskedExplain, ExplainedArm, ExplainResult
@@ -88,8 +88,7 @@ def ask(asked: ExplainRun, watch: ExplainWatch) -> Question:
         arms.append(small_arm(name, label))
     seconds = SECONDS_EACH[asked.quick] * len(arms)
     return Question(
-        apps=apps,
-        workload=workload("json", asked.app),
+        subject=Subject(apps=apps, workload=workload("json", asked.app)),
         arms=names.number_copies(arms),
         budget=budget_of(seconds),
     )

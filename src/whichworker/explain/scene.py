@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import psutil
 from msgspec import Struct
 
 from whichworker.bench.running import Bench, Running
@@ -100,15 +99,3 @@ def inside_of(pid: int) -> int:
     except OSError:
         return pid
     return next((int(line.split()[-1]) for line in lines if line.startswith("NSpid:")), pid)
-
-
-def memory_of(pids: Iterable[int]) -> tuple[int, int] | None:
-    """The proportional and the unique set size of processes, summed (bytes); None where one may not be read."""
-    pss = uss = 0
-    try:
-        for pid in pids:
-            found = psutil.Process(pid).memory_full_info()
-            pss, uss = pss + found.pss, uss + found.uss
-    except psutil.Error:
-        return None
-    return (pss, uss) if pss else None

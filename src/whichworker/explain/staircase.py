@@ -7,9 +7,9 @@ from msgspec import Struct
 
 from whichworker.errors import ServerFailed
 from whichworker.explain.counting import most_overlapping, stairs_for, wait_for
-from whichworker.explain.scene import PATIENCE_SECONDS, Scene, memory_of
+from whichworker.explain.scene import PATIENCE_SECONDS, Scene
 from whichworker.explain.volley import Volley
-from whichworker.probes import threads
+from whichworker.probes import memory, threads
 from whichworker.result.explain import PerRequest, PerWorker, Stair, View
 
 MANY = 64
@@ -106,7 +106,7 @@ def _look(scene: Scene, view: View, at_once: int, workers: list[int]) -> Look | 
 
     def tick(now: float) -> None:
         if not looks and now >= LOOK_AT * seconds:
-            pss, uss = memory_of(workers) or (None, None)
+            pss, uss = memory.tree_memory(workers) or (None, None)
             looks.append(
                 Look(
                     in_flight=at_once,

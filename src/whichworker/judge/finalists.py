@@ -17,8 +17,8 @@ def finalists(question: Question, race: Race, journal: Journal) -> dict[str, flo
     throughput = {
         name: rate for name in race.listed if (rate := sliced.throughput(name)) is not None
     }
-    if question.rate is not None:
-        able = [name for name in throughput if throughput[name] > question.rate]
+    if question.terms.rate is not None:
+        able = [name for name in throughput if throughput[name] > question.terms.rate]
         cheapest = sorted(able, key=lambda name: sliced.cpu_seconds_per_request(name) or math.inf)
         return {name: throughput[name] for name in cheapest[: places_of(question)]}
     leader = race.leader()

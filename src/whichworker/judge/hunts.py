@@ -21,8 +21,8 @@ RACE_SHARE = 0.4
 
 def sought_after(question: Question) -> bool:
     """Whether a capacity is asked for; not where generator and servers share a core, which no rate can be held to."""
-    asked = question.capacity or question.slo is not None or question.rate is not None
-    return asked and not question.budget.shared and question.search is None
+    wanted = question.terms.ask_for_capacity
+    return wanted and not question.budget.shared and question.search is None
 
 
 def race_seconds(question: Question) -> float:
@@ -59,8 +59,8 @@ def hunts_of(question: Question, sought: Sought, journal: Journal) -> dict[str, 
         name: Hunt(
             sought.slo,
             sought.throughput[name],
-            seed=question.seed + at,
-            rate=question.rate,
+            seed=question.terms.seed + at,
+            rate=question.terms.rate,
             patience=each,
         )
         for at, name in enumerate(sought.finalists)

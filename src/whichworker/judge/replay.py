@@ -21,10 +21,10 @@ def replay(question: Question, settled: Settled, journal: Journal) -> Race:
     race = Race(
         settled.contenders,
         twin_of=settled.twin_of,
-        delta=question.delta,
-        alpha=question.alpha,
-        claims=question.claims,
-        seed=question.seed,
+        delta=question.terms.delta,
+        alpha=question.terms.alpha,
+        claims=question.terms.claims,
+        seed=question.terms.seed,
         last_look=settled.last_look,
     )
     current: list[Heard] = []

@@ -47,7 +47,7 @@ class SecondStage:
             arm,
             capacity_per_second=_capacity(self.sought.slo, hunt, used),
             latency_curve=tuple(_curve(used)),
-            at_rate=_at_rate(self.question.rate, hunt),
+            at_rate=_at_rate(self.question.terms.rate, hunt),
         )
 
     def findings(self) -> Iterator[Finding]:
@@ -122,13 +122,13 @@ class SecondStage:
 
     def _unasked(self) -> Iterator[Finding]:
         """Nothing was sought, though it was asked for."""
-        if not self.question.capacity and self.question.slo is None and self.question.rate is None:
+        if not self.question.terms.ask_for_capacity:
             return
         why = "no arm was ranked in time"
         if self.question.budget.shared:
             why = "generator and servers share a core here, so neither can be held to a rate"
-        elif self.question.rate is not None:
-            why = f"no arm that was ranked in time does more than {units.show_rate(self.question.rate)}/s when flooded"
+        elif self.question.terms.rate is not None:
+            why = f"no arm that was ranked in time does more than {units.show_rate(self.question.terms.rate)}/s when flooded"
         hint = "more --time, or a lower rate"
         yield Finding(
             code="capacity-not-sought",

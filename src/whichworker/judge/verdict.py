@@ -94,25 +94,25 @@ def _asked(
     return AskedQuestion(
         app=question.app.name,
         workload=question.workload.name,
-        delta=question.delta,
-        alpha=question.alpha,
-        claims=question.claims,
-        seed=question.seed,
+        delta=question.terms.delta,
+        alpha=question.terms.alpha,
+        claims=question.terms.claims,
+        seed=question.terms.seed,
         time_seconds=time_seconds or question.budget.seconds,
-        connections=question.connections
+        connections=question.terms.connections
         or (settled.connections if settled and settled.window_seconds else None),
         server_cores=question.budget.server_cores,
         generator_cores=question.budget.generator_cores,
-        database=question.database,
-        cache=question.cache,
-        services=question.services,
+        database=question.subject.database,
+        cache=question.subject.cache,
+        services=question.subject.services,
         slo=second.sought.slo.text
         if second.sought
-        else question.slo.text
-        if question.slo
+        else question.terms.slo.text
+        if question.terms.slo
         else None,
         slo_derived=second.sought.slo.derived if second.sought else "",
-        rate_per_second=question.rate,
+        rate_per_second=question.terms.rate,
     )
 
 

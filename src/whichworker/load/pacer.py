@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 def expected(stages: tuple[Stage, ...]) -> float:
     """How many requests the stages ask for: the integral of the rate."""
-    return sum(_area(stage) for stage in stages)
+    return sum(stage.arrivals for stage in stages)
 
 
 def due_seconds(stages: tuple[Stage, ...], units: Floats) -> Floats:
@@ -31,7 +31,7 @@ def due_seconds(stages: tuple[Stage, ...], units: Floats) -> Floats:
     """
     due = np.full(units.shape, np.inf)
     starts = [0.0, *accumulate(stage.seconds for stage in stages)]
-    areas = [0.0, *accumulate(_area(stage) for stage in stages)]
+    areas = [0.0, *accumulate(stage.arrivals for stage in stages)]
     for stage, start, before, after in zip(stages, starts, areas, areas[1:], strict=False):
         inside = (units >= before) & (units < after)
         due[inside] = start + _invert(stage, units[inside] - before)
@@ -59,10 +59,6 @@ def arrivals(pace: Pace, seed: int, limit: int | None = None) -> Iterator[NDArra
             yield np.rint(due * 1e9).astype(np.int64)
         if due.size < CHUNK:
             return
-
-
-def _area(stage: Stage) -> float:
-    return stage.seconds * (stage.start_rate + stage.end_rate) / 2
 
 
 def _invert(stage: Stage, areas: Floats) -> Floats:

@@ -9,7 +9,7 @@ from whichworker.design import load_validity, quantiles
 from whichworker.design.load_validity import Seen
 from whichworker.load import pacer
 from whichworker.load.histogram import Histogram
-from whichworker.load.native import engine as native
+from whichworker.load.native.engine.engine import engine as native
 from whichworker.loadtest.plan import LoadPlan
 from whichworker.model import PHASES, Finding, Machine, Tally
 from whichworker.result import (
@@ -23,7 +23,6 @@ from whichworker.result import (
 )
 
 BUCKETS_PER_SECOND = 20
-SPINS_ABOVE = 10_000.0
 MOST_RECONNECTS = 0.10
 LEAST_NS = 1000
 SHORT = 0.99
@@ -185,7 +184,7 @@ def seen(plan: LoadPlan, tally: Tally, counted: Counted, *, finished: bool) -> S
         send_lag_at=at,
         cpu_seconds=tally.cpu_seconds,
         run_delay_seconds=tally.run_delay_seconds,
-        spins=_spins(plan),
+        spins=plan.load.spins,
         mean_in_flight=tally.mean_in_flight,
         most_in_flight=tally.most_in_flight,
         mean_service_seconds=None if mean is None else mean / 1e9,
@@ -314,17 +313,6 @@ def _intended(plan: LoadPlan, tally: Tally, seconds: float) -> float | None:
     if plan.asked.rate_per_second is not None or tally.scheduled is None:
         return plan.asked.rate_per_second
     return tally.scheduled / seconds
-
-
-def _spins(plan: LoadPlan) -> bool:
-    """Whether the generator burns its cores between arrivals: asked to, or by itself above 10 000/s on each."""
-    pace = plan.load.pace
-    if pace is None or pace.spin is not None:
-        return bool(pace and pace.spin)
-    return (
-        max(max(stage.start_rate, stage.end_rate) for stage in pace.stages) / plan.load.threads
-        > SPINS_ABOVE
-    )
 
 
 def _read(text: str | None) -> Histogram | None:

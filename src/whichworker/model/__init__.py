@@ -13,7 +13,6 @@ from whichworker.model.arms import (
     Environment,
     Interface,
     Knob,
-    Question,
     Settings,
     SettingValue,
 )
@@ -30,6 +29,7 @@ from whichworker.model.loads import (
     Tally,
 )
 from whichworker.model.objectives import Clause, Slo
+from whichworker.model.question import Question, Subject, Terms
 from whichworker.model.readings import Finding, Machine, Probes, Reading, Severity
 from whichworker.model.requests import (
     Address,
@@ -81,7 +81,9 @@ __all__ = [
     "Slo",
     "Stage",
     "Step",
+    "Subject",
     "Tally",
+    "Terms",
     "Tls",
     "Workload",
 ]

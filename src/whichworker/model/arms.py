@@ -6,9 +6,6 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from whichworker.model.objectives import Slo
-from whichworker.model.requests import Workload
-
 BUILTIN = "builtin:"
 """Begins the names of the apps that come with this tool."""
 Interface = Literal["wsgi", "asgi"]
@@ -136,43 +133,3 @@ class Budget(Struct, frozen=True, kw_only=True):
             "services": self.services_cores,
         }
         return own[role] or self.server_cores
-
-
-class Question(Struct, frozen=True, kw_only=True):
-    """Everything that decides what a race measures; `apps` is the same app on each interpreter, by the arms' `python`.
-
-    `slo` is the objective whose capacity is sought (None: one is derived if `capacity` is asked for), `rate` the user's own rate of
-    requests, per second.
-    `allowed` is what the user lets the app do, in the words of the options. `search` are the seconds of a search whose first step this is
-    (None: it is none); `first_step` is the run of that of a second one.
-    `database` and `cache` are those of a built-in app, None for any other; `services` says what each service is that runs beside it.
-    """
-
-    apps: dict[str, App]
-    workload: Workload
-    arms: tuple[Arm, ...]
-    budget: Budget
-    connections: int | None = None
-    delta: float = 0.03
-    alpha: float = 0.05
-    claims: Literal["leader", "all"] = "leader"
-    seed: int = 1
-    database: Literal["sqlite", "postgres"] | None = None
-    cache: Literal["memory", "redis"] | None = None
-    services: dict[str, str] = field(default_factory=dict)
-    slo: Slo | None = None
-    rate: float | None = None
-    capacity: bool = False
-    profile: bool = False
-    allowed: tuple[str, ...] = ()
-    search: float | None = None
-    first_step: str = ""
-
-    @property
-    def app(self) -> App:
-        """The app on its first interpreter."""
-        return next(iter(self.apps.values()))
-
-    def arm(self, name: str) -> Arm:
-        """The arm of this name."""
-        return next(arm for arm in self.arms if arm.name == name)

@@ -8,6 +8,8 @@ from msgspec import Struct, field
 
 from whichworker.model.requests import Address, Request, Session, Tls
 
+SPINS_ABOVE_PER_SECOND = 10_000.0
+"""Arrivals on each thread: with 0.1 ms between them, sleeping and waking (about 0.05 ms each way) cost more than they save."""
 FAILURE_KINDS = (
     "install",  # the environment of the arm could not be built
     "refused",  # the arm cannot serve this app or workload at all
@@ -47,6 +49,11 @@ class Stage(Struct, frozen=True):
     start_rate: float
     end_rate: float
 
+    @property
+    def arrivals(self) -> float:
+        """How many requests it asks for: the integral of the rate."""
+        return self.seconds * (self.start_rate + self.end_rate) / 2
+
 
 class Pace(Struct, frozen=True, kw_only=True):
     """An open loop: when requests (or iterations of sessions) are due, whatever the server does.
@@ -59,6 +66,12 @@ class Pace(Struct, frozen=True, kw_only=True):
     arrivals: Literal["constant", "poisson"] = "constant"
     backlog: int = 100_000
     spin: bool | None = None
+
+    @property
+    def mean_rate(self) -> float:
+        """Arrivals per second over all stages."""
+        seconds = sum(stage.seconds for stage in self.stages)
+        return sum(stage.arrivals for stage in self.stages) / max(seconds, 1e-9)
 
 
 class Load(Struct, frozen=True, kw_only=True):
@@ -89,6 +102,18 @@ class Load(Struct, frozen=True, kw_only=True):
     receive_delay: bool = False
     drain: bool = True
     keep_alive: bool = True
+
+    @property
+    def spins(self) -> bool:
+        """Whether the generator burns its cores between arrivals, so that its CPU time says nothing about how full it is.
+
+        An engine decides that once for a run, by the mean rate on each thread; the judge of the run asks the same. By the peak
+        rate the judge would excuse a generator that sleeps for a full core in the steepest stretch, where it must not be full.
+        """
+        if self.pace is None or self.pace.spin is not None:
+            return self.pace is not None and bool(self.pace.spin)
+        threads = max(1, min(self.threads, self.connections))
+        return self.pace.mean_rate / threads > SPINS_ABOVE_PER_SECOND
 
 
 class CheckCount(Struct, frozen=True, kw_only=True):

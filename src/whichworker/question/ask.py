@@ -1,4 +1,4 @@
-"""From options to a question: which app, which workload, which arms, within which budget."""
+"""The first two stages of a question: what was asked, and what is discovered of the app: which workload, which arms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from whichworker import redaction
-from whichworker.apps import builtin, discover
+from whichworker.apps import discover as discovery
 from whichworker.apps.checkup import examine
 from whichworker.apps.examine import Examiner, Look
 from whichworker.bench import open_files, services
@@ -18,8 +18,9 @@ from whichworker.design import ladder
 from whichworker.design.capacity import slo as objectives
 from whichworker.environments.interpreters import inspect
 from whichworker.errors import UsageError
-from whichworker.model import App, Arm, Budget, Finding, Question, Workload
+from whichworker.model import App, Budget, Finding, Subject, Terms, Workload
 from whichworker.question import own as own_app
+from whichworker.question.stages import Asked, Discovered
 from whichworker.servers import names
 from whichworker.store import places
 from whichworker.workloads.table import workload
@@ -31,91 +32,101 @@ ALLOWED = ("writes", "outbound", "remote_database")
 
 
 def ask(
-    named: str | None, options: RaceOptions, here: Path, cache: Path
-) -> tuple[Question, list[Finding]]:
-    """The question a race answers, and what there is to say about how it was put together.
+    app: str | None,
+    options: RaceOptions,
+    here: Path,
+    cache: Path,
+    budget: Budget | None = None,
+) -> Asked:
+    """What the user asked, as far as it can be checked without the app; raises UsageError before anything is started.
 
-    Raises UsageError for whatever cannot be used, before anything is started.
+    The `budget` is that of the options, unless it is given.
     """
     redaction.remember_environment(os.environ)
-    budget = budget_of(seconds_of(options), options.cpus, options.memory)
-    slo = objectives.parse(options.slo) if options.slo else None
-    checked = [names.parse(text) for text in names.chosen(options.servers)]
-    what = (
-        workload(options.workload, named)
-        if options.workload and not options.workload.startswith("/")
-        else None
-    )
-    extras = (
-        (what is not None and what.extras)
-        or options.database == "postgres"
-        or options.cache == "redis"
-    )
+    budget = budget or budget_of(seconds_of(options), options.cpus, options.memory)
+    terms = _terms_of(options)
+    servers = tuple(names.parse(text) for text in names.chosen(options.servers))
     if options.connections is not None and not 1 <= options.connections <= MOST_CONNECTIONS:
         raise UsageError(
             f"--connections must be between 1 and {MOST_CONNECTIONS}, not {options.connections}"
         )
     open_files.check(options.connections or ladder.MOST)
-    places.make_cache(cache)
-    apps: dict[str, App] = {}
-    looks: dict[str, Look | None] = {}
-    findings: list[Finding] = []
-    arms: list[Arm] = []
-    for python in options.python or (None,):
-        for name in checked:
-            label, found = _app(
-                named, name.python or python, here, cache, apps, looks, options, extras=extras
-            )
-            findings += [finding for finding in found if finding not in findings]
-            shown = name.python or (label if len(options.python) > 1 else None)
-            arms.append(
-                names.contender(
-                    msgspec.structs.replace(name, python=shown),
-                    label,
-                    cores=len(budget.server_cores),
-                )
-            )
-    app = next(iter(apps.values()))
-    own = not app.name.startswith(builtin.PREFIX)
-    if what is None and not own and not options.url:
-        what = workload(options.workload or "json", app.name)
-    if what is None or own:
-        what, said = own_app.workload_of(
-            options, app, next(iter(looks.values())), own_app.base_of(here, named)
-        )
-        findings += said
-    needs = services.needed(what, options, own=own)
-    question = Question(
-        apps=apps,
-        workload=what,
-        arms=names.number_copies(arms),
+    return Asked(
+        app=app,
+        here=here,
+        cache=cache,
+        options=options,
+        servers=servers,
+        terms=terms,
         budget=budget,
+        permits=own_app.permits_of(options, own_app.base_of(here, app)),
+    )
+
+
+def discover(asked: Asked) -> Discovered:
+    """The app on each interpreter that was asked for, what it is asked and by whom it could be served; raises UsageError."""
+    options = asked.options
+    named = options.workload if not options.workload.startswith("/") else ""
+    known = workload(named, asked.app) if named else None
+    wide = options.database == "postgres" or options.cache == "redis"
+    places.make_cache(asked.cache)
+    finder = Finder(asked, extras=bool(known and known.extras) or wide)
+    arms = []
+    for python in options.python or (None,):
+        for server in asked.servers:
+            label = finder.find(server.python or python)
+            shown = server.python or (label if len(options.python) > 1 else None)
+            wanted = msgspec.structs.replace(server, python=shown)
+            arms.append(names.contender(wanted, label, cores=len(asked.budget.server_cores)))
+    what, said = _workload(asked, finder, known)
+    needs = services.needed(what, options, own=not finder.app.is_builtin)
+    subject = Subject(
+        apps=finder.apps,
+        workload=what,
+        database=needs.database,
+        cache=needs.cache,
+        services=services.describe(needs),
+    )
+    findings = (*dict.fromkeys(finder.findings), *said, *about(what, asked.budget))
+    return Discovered(
+        asked=asked, subject=subject, arms=names.number_copies(arms), findings=findings
+    )
+
+
+def _terms_of(options: RaceOptions) -> Terms:
+    return Terms(
         connections=options.connections,
         delta=options.delta,
         alpha=options.alpha,
         claims=options.claims,
         seed=options.seed if options.seed is not None else secrets.randbelow(2**31),
-        database=needs.database,
-        cache=needs.cache,
-        services=services.describe(needs),
-        slo=slo,
+        slo=objectives.parse(options.slo) if options.slo else None,
         rate=options.rate,
         capacity=options.capacity,
         profile=options.profile,
         allowed=tuple(word for word in ALLOWED if getattr(options, f"allow_{word}")),
     )
-    return question, [*findings, *about(what, budget)]
 
 
-def ask_for_preflight(
-    named: str | None, options: PreflightOptions, here: Path, cache: Path
-) -> tuple[Question, list[Finding]]:
-    """What a preflight asks; raises UsageError for what cannot be used."""
+def _workload(
+    asked: Asked, finder: Finder, known: Workload | None
+) -> tuple[Workload, list[Finding]]:
+    """What the app is asked: a workload of a built-in app by its name, or the requests of the user."""
+    options, app = asked.options, finder.app
+    if app.is_builtin and (known is not None or not options.url):
+        return known or workload(options.workload or "json", app.name), []
+    base = own_app.base_of(asked.here, asked.app)
+    return own_app.workload_of(options, app, finder.look, base)
+
+
+def discover_for_preflight(
+    app: str | None, options: PreflightOptions, here: Path, cache: Path
+) -> Discovered:
+    """The app and the arms of a preflight; raises UsageError for what cannot be used."""
     race = RaceOptions(
         servers=options.servers, workload=options.workload, python=options.python, seed=0
     )
-    question, findings = ask(named, race, here, cache)
-    return question, [finding for finding in findings if finding.code != "cores-shared"]
+    return discover(ask(app, race, here, cache))
 
 
 def seconds_of(options: RaceOptions) -> float:
@@ -170,41 +181,50 @@ def about(what: Workload, budget: Budget) -> list[Finding]:
     return findings
 
 
-def _app(
-    named: str | None,
-    python: str | None,
-    here: Path,
-    cache: Path,
-    apps: dict[str, App],
-    looks: dict[str, Look | None],
-    options: RaceOptions,
-    *,
-    extras: bool,
-) -> tuple[str, list[Finding]]:
-    """The app on one interpreter, found once; its label is the interpreter's short version."""
-    for label, app in apps.items():
-        if (python or "") == app.origin["wanted"]:
-            return label, []
-    told = (
-        str(own_app.place_of(here, named, options.env_file).resolve()) if options.env_file else ""
-    )
-    remote = options.allow_remote_database
-    examiner = Examiner(cache, options.allow_outbound)
-    app, findings = discover.discover(
-        named,
-        python,
-        here,
-        examiner,
-        extras=extras,
-        environment_file=told,
-        allow_remote_database=remote,
-    )
-    label = inspect(app.python).short_version
-    if label in apps and apps[label].python != app.python:
-        fact = f"{apps[label].python} and {app.python} are both Python {label}"
-        raise UsageError(fact, hint="race one interpreter of each minor version at a time")
-    if label not in apps:
-        app, looks[label], said = examine(app, examiner, allow_remote_database=remote)
-        apps[label] = msgspec.structs.replace(app, origin={**app.origin, "wanted": python or ""})
-        findings = [*findings, *said]
-    return label, findings
+class Finder:
+    """Finds the app on one interpreter after another, each once; `apps` are by the interpreter's short version."""
+
+    def __init__(self, asked: Asked, *, extras: bool) -> None:
+        self.asked, self.extras = asked, extras
+        self.examiner = Examiner(asked.cache, asked.options.allow_outbound)
+        self.apps: dict[str, App] = {}
+        self.findings: list[Finding] = []
+        self.look: Look | None = None
+
+    @property
+    def app(self) -> App:
+        """The app on the first interpreter."""
+        return next(iter(self.apps.values()))
+
+    def find(self, python: str | None) -> str:
+        """The label of the app on this interpreter; raises UsageError if the app cannot be found, imported or raced there."""
+        for label, app in self.apps.items():
+            if (python or "") == app.origin["wanted"]:
+                return label
+        asked, remote = self.asked, self.asked.options.allow_remote_database
+        app, findings = discovery.discover(
+            asked.app,
+            python,
+            asked.here,
+            self.examiner,
+            extras=self.extras,
+            environment_file=self._environment_file(),
+            allow_remote_database=remote,
+        )
+        self.findings += findings
+        label = inspect(app.python).short_version
+        if label in self.apps and self.apps[label].python != app.python:
+            fact = f"{self.apps[label].python} and {app.python} are both Python {label}"
+            raise UsageError(fact, hint="race one interpreter of each minor version at a time")
+        if label not in self.apps:
+            app, look, said = examine(app, self.examiner, allow_remote_database=remote)
+            self.look = look if not self.apps else self.look
+            self.apps[label] = msgspec.structs.replace(
+                app, origin={**app.origin, "wanted": python or ""}
+            )
+            self.findings += said
+        return label
+
+    def _environment_file(self) -> str:
+        asked, file = self.asked, self.asked.options.env_file
+        return str(own_app.place_of(asked.here, asked.app, file).resolve()) if file else ""

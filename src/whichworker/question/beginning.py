@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from whichworker.apps import builtin, checkup, discover
+from whichworker.apps import checkup, discover
 from whichworker.apps.examine import Examiner
 from whichworker.model import Finding
 from whichworker.workloads.sources import routes
@@ -36,7 +36,7 @@ def begin(named: str | None, python: str | None, here: Path, examiner: Examiner)
         facts.append(("framework", app.framework, "its class, imported"))
     facts += [("database", text, "settings") for text in app.databases]
     values: dict[str, object] = {}
-    if not app.name.startswith(builtin.PREFIX) and seen is not None:
+    if not app.is_builtin and seen is not None:
         known = {route if route.startswith("/") else f"/{route}" for route in seen.routes}
         if paths := [
             request.path for request in routes.requests_of(seen.routes) if request.path in known

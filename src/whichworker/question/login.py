@@ -17,6 +17,7 @@ from whichworker.load.http1 import FramingError, Response, exchange, fetch, judg
 from whichworker.load.session import Iteration, Jar
 from whichworker.model import Answer, App, Login, Request, Session
 from whichworker.workloads import forms, learning
+from whichworker.workloads.sources.given import waits_for_a_value
 
 ASK_SECONDS = 30.0
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -221,13 +222,8 @@ def keep_secret(headers: Sequence[tuple[str, str]]) -> None:
             else [value.partition(" ")[2]]
         )
         for secret in (value, *parts):
-            if not captured(secret):
+            if not waits_for_a_value(secret):
                 redaction.remember(f"header {name}", secret.strip())
-
-
-def captured(text: str) -> bool:
-    """Whether a text of a session waits for a value that an earlier step captures."""
-    return "${" in text
 
 
 def _remember(request: Request) -> None:
@@ -241,7 +237,7 @@ def _remember(request: Request) -> None:
         found = {}
     values += [str(value) for value in found.values()] if isinstance(found, dict) else []
     for value in values:
-        if not captured(value):
+        if not waits_for_a_value(value):
             redaction.remember("login", value)
 
 

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
 from whichworker.apps.examine import Look
 from whichworker.config.options import RaceOptions
 from whichworker.errors import UsageError
 from whichworker.load.http1 import can_be_value
 from whichworker.model import Answer, App, Finding, Permits, Request, Session, Workload
-from whichworker.question.login import Proof, captured, keep_secret
+from whichworker.question.login import Proof, keep_secret
 from whichworker.workloads import forms
 from whichworker.workloads.definition import Definition, read_definition
 from whichworker.workloads.expect import parse_expect
-from whichworker.workloads.sources import access_log, har, mixture, openapi, routes, urls
+from whichworker.workloads.sources import mixture, routes, urls
+from whichworker.workloads.sources.given import READERS, Given
 
 SOURCES = ("workload", "url", "from_log", "from_har", "from_openapi", "requests")
-
-
-class Asked(Struct, frozen=True):
-    """Requests, and where they come from."""
-
-    requests: tuple[Request, ...]
-    source: str
-    named: bool = True
-    left_out: str = ""
 
 
 def base_of(here: Path, named: str | None) -> Path:
@@ -76,7 +67,7 @@ def workload_of(
     options: RaceOptions, app: App, seen: Look | None, here: Path
 ) -> tuple[Workload, list[Finding]]:
     """What is asked of an app of one's own, its right answers still to be learnt; raises UsageError for sources that cannot be read."""
-    asked = _asked(options, seen, here)
+    asked = _given(options, seen, here)
     headers = tuple(_header(text) for text in options.header)
     answer = parse_expect(options.expect, status=None) if options.expect else None
     requests = tuple(
@@ -119,78 +110,29 @@ def _with(
     return (*first, *(pair for pair in more if pair[0].lower() not in named))
 
 
-def _asked(options: RaceOptions, seen: Look | None, here: Path) -> Asked:
-    named = [f"--{name.replace('_', '-')}" for name in SOURCES if getattr(options, name)]
+def _given(options: RaceOptions, seen: Look | None, here: Path) -> Given:
+    named = [name for name in SOURCES if getattr(options, name)]
     if len(named) > 1:
-        raise UsageError(
-            f"{named[0]} and {named[1]} both say what is asked", hint="give one of them"
-        )
-    if given := next(_given(options, here), None):
-        return given
-    return Asked(
-        routes.requests_of(seen.routes if seen else ()),
-        f"routes of the {(seen and seen.framework) or 'app'}",
-        named=False,
-    )
-
-
-def _given(options: RaceOptions, here: Path) -> Iterator[Asked]:
-    """What was named; each source at most once."""
-    unsafe = options.allow_writes
-    if options.workload:
-        if not options.workload.startswith("/"):
-            raise UsageError(
-                f"no workload of your own app is called {options.workload!r}",
-                hint="name a path: --url /path",
-            )
-        yield Asked((Request(path=options.workload),), "--workload")
+        first, second = (f"--{name.replace('_', '-')}" for name in named[:2])
+        raise UsageError(f"{first} and {second} both say what is asked", hint="give one of them")
     if options.url:
-        yield Asked(urls.parse(options.url), "--url")
-    if options.from_log:
-        yield _mixed(
-            access_log.read(_found(here, options.from_log)), options.from_log, unsafe=unsafe
+        return Given(urls.parse(options.url), "--url")
+    if options.workload.startswith("/"):
+        return Given((Request(path=options.workload),), "--workload")
+    if options.workload:
+        raise UsageError(
+            f"no workload of your own app is called {options.workload!r}",
+            hint="name a path: --url /path",
         )
-    if options.from_har:
-        yield _mixed(har.read(_found(here, options.from_har)), options.from_har, unsafe=unsafe)
-    if options.from_openapi:
-        found = mixture.plain(openapi.read(_found(here, options.from_openapi)))
-        if not found:
-            raise UsageError(
-                f"no GET of {options.from_openapi} can be asked without parameters",
-                hint="give them examples, or name --url /path",
-            )
-        yield Asked(found[: routes.MOST], options.from_openapi, named=False)
-    if options.requests:
-        yield _of_file(_found(here, options.requests), options.requests)
+    for name in named:
+        file = getattr(options, name)
+        return READERS[name](_found(here, file), file, options.allow_writes)
+    source = f"routes of the {(seen and seen.framework) or 'app'}"
+    return Given(routes.requests_of(seen.routes if seen else ()), source, named=False)
 
 
 def _found(base: Path, name: str) -> Path:
     return Path(name).resolve() if Path(name).exists() else base / name
-
-
-def _mixed(seen: Iterator[Request], name: str, *, unsafe: bool) -> Asked:
-    requests, left_out = mixture.mixture(seen, name, unsafe=unsafe)
-    return Asked(requests, name, named=False, left_out=left_out)
-
-
-def _of_file(path: Path, name: str) -> Asked:
-    """The requests of a load file; of its sessions the steps that read, and neither give nor take a value, each as a request."""
-    definition = read_definition(path)
-    steps = [
-        step.request
-        for session in definition.sessions
-        for step in session.steps
-        if not step.captures
-    ]
-    requests = definition.requests or mixture.plain(
-        step for step in steps if step.method in mixture.SAFE and not _captured(step)
-    )
-    if not requests:
-        raise UsageError(
-            f"no step of {name} can be asked by itself",
-            hint="race requests; whichworker load asks sessions",
-        )
-    return Asked(requests, name)
 
 
 def _logs_in(definition: Definition) -> Session | None:
@@ -219,14 +161,3 @@ def _header(text: str) -> tuple[str, str]:
             f"--header: not a header: {text!r}", hint="write 'Accept: application/json'"
         )
     return name.strip(), value.strip()
-
-
-def _captured(request: Request) -> bool:
-    return any(
-        captured(text)
-        for text in (
-            request.path,
-            request.body.decode(errors="replace"),
-            *(value for _, value in request.headers),
-        )
-    )

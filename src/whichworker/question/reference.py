@@ -24,9 +24,21 @@ from whichworker.bench import overlays
 from whichworker.bench.running import Bench, Running, running
 from whichworker.errors import ServerFailed, UsageError
 from whichworker.load.http1 import FramingError, Response, fetch, judge_answer
-from whichworker.model import Answer, Finding, Interface, Permits, Question, Request, Workload
+from whichworker.model import (
+    Answer,
+    App,
+    Finding,
+    Interface,
+    Permits,
+    Question,
+    Request,
+    Subject,
+    Workload,
+)
+from whichworker.model.question import readiness
 from whichworker.process.sockets import outward
 from whichworker.question.login import ASK_SECONDS, REDIRECTS, dressed, header, log_in, play
+from whichworker.question.stages import Discovered, Learnt
 from whichworker.servers import names
 from whichworker.workloads import forms, learning
 from whichworker.workloads.sources import mixture
@@ -35,13 +47,6 @@ SERVERS = {"wsgi": "waitress", "asgi": "uvicorn"}
 WRAPPER = Path(str(within.__file__)).parent / "whichworker_reference.py"
 LAUNCHES, TIMES = 2, 2
 LOOK_SECONDS = 0.004
-
-
-class Reference(Struct, frozen=True):
-    """The question with its right answers, and what there is to say about how they were learnt."""
-
-    question: Question
-    findings: tuple[Finding, ...] = ()
 
 
 class Visit(Struct):
@@ -53,46 +58,44 @@ class Visit(Struct):
     began: float = field(default_factory=time.time)
 
 
-def learn(
-    question: Question, permits: Permits, folder: Path, cache: Path, note: Callable[[str], None]
-) -> Reference:
-    """Ask the app by itself what is right.
+def learn(found: Discovered, folder: Path, note: Callable[[str], None]) -> Learnt:
+    """Ask the app by itself what is correct.
 
     Raises UsageError where a request is not answered, answers differ in more than their bodies, a login is refused, something is written
     or leaves the machine without being allowed to.
     """
-    if not question.workload.learn:
-        return Reference(question)
+    subject, permits = found.subject, found.asked.permits
+    if not subject.workload.learn:
+        return Learnt(subject)
     if not permits.writes:
-        _refuse_unsafe(question.workload, permits)
-    visit, files = Visit(), question.app.database_files
+        _refuse_unsafe(subject.workload, permits)
+    app = found.question.app
+    visit, files = Visit(), app.database_files
     with tempfile.TemporaryDirectory() as place:
         outbound = Path(place) / "outbound"
-        bench = _bench(question, permits, outbound, folder, cache, note)
+        bench = _bench(found, outbound, folder, note)
         for number in range(LAUNCHES):
             note(f"reference run {number + 1} of {LAUNCHES}")
             before = _digests(files)
             with _watched(bench, outbound) as run:
                 if not number:
                     visit.cookies = _proven(
-                        question, permits, run, lambda: _refuse_outbound(outbound, permits)
+                        app, permits, run, lambda: _refuse_outbound(outbound, permits)
                     )
-                _ask_all(question, run, visit, lambda: _refuse_outbound(outbound, permits))
+                _ask_all(found.question, run, visit, lambda: _refuse_outbound(outbound, permits))
             _refuse_outbound(outbound, permits)
             if (changed := _changed(before, files)) and not permits.writes:
                 hint = "ask for pages that only read, or --allow-writes, best with a copy of the database"
                 raise UsageError(f"answering these requests changed {changed}", hint=hint)
-    return _settled(question, visit)
+    return _settled(found.question, visit)
 
 
-def _proven(
-    question: Question, permits: Permits, run: Running, check: Callable[[], None]
-) -> dict[str, str]:
+def _proven(app: App, permits: Permits, run: Running, check: Callable[[], None]) -> dict[str, str]:
     """The cookies of a login, by its form or its session; a connection that was refused to it is the better reason where it fails."""
     try:
         if permits.session:
-            return play(run, question.app, permits.session)
-        return log_in(run, question.app, permits.login) if permits.login else {}
+            return play(run, app, permits.session)
+        return log_in(run, app, permits.login) if permits.login else {}
     except UsageError:
         check()
         raise
@@ -108,21 +111,13 @@ def _refuse_unsafe(workload: Workload, permits: Permits) -> None:
             raise UsageError(f"{request.title} may write: nothing was started", hint=hint)
 
 
-def _bench(
-    question: Question,
-    permits: Permits,
-    outbound: Path,
-    folder: Path,
-    cache: Path,
-    note: Callable[[str], None],
-) -> Bench:
+def _bench(found: Discovered, outbound: Path, folder: Path, note: Callable[[str], None]) -> Bench:
     """One arm that serves the app through the wrapper which sees what leaves the machine; any answer makes it ready."""
-    app = question.app
+    app, asked = found.question.app, found.asked
     interface: Interface = "wsgi" if app.wsgi else "asgi"
-    label = next(iter(question.apps))
-    arm = names.contender(names.parse(SERVERS[interface]), label, cores=1)
+    label = next(iter(found.subject.apps))
     told = {"WHICHWORKER_WRAPS": app.target(interface) or "", "WHICHWORKER_OUTBOUND": str(outbound)}
-    allowed = {"WHICHWORKER_OUTBOUND_ALLOWED": "1"} if permits.outbound else {}
+    allowed = {"WHICHWORKER_OUTBOUND_ALLOWED": "1"} if asked.permits.outbound else {}
     wrapped = msgspec.structs.replace(
         app,
         wsgi=f"{WRAPPER.stem}:application" if interface == "wsgi" else None,
@@ -130,18 +125,16 @@ def _bench(
         environment={**app.environment, **told, **allowed},
         paths=(*app.paths, str(WRAPPER.parent)),
     )
-    first = Request(path=app.ready_path, headers=app.headers, answer=Answer(status=None))
-    asked = msgspec.structs.replace(
-        question,
-        apps={label: wrapped},
-        arms=(arm,),
-        workload=Workload(name="ready", title="any answer", requests=(first,)),
+    alone = Question(
+        subject=Subject(apps={label: wrapped}, workload=readiness(app)),
+        arms=(names.contender(names.parse(SERVERS[interface]), label, cores=1),),
+        budget=asked.budget,
     )
-    environments, without = overlays.build(asked, cache, note)
+    environments, without = overlays.build(alone, asked.cache, note)
     if without:
         fact, _, seen = without[0].failures[0].sample.partition("\n")
         raise UsageError(f"the reference run cannot be made: {fact}", seen=seen)
-    return Bench(asked, environments, folder, cache)
+    return Bench(alone, environments, folder, asked.cache)
 
 
 @contextmanager
@@ -247,8 +240,8 @@ def _wrong(request: Request, response: Response, logged_in: bool) -> str:
     return ""
 
 
-def _settled(question: Question, visit: Visit) -> Reference:
-    """The question with the answers that were learnt."""
+def _settled(question: Question, visit: Visit) -> Learnt:
+    """The subject with the responses that were learnt."""
     findings: list[Finding] = []
     learnt: list[Request] = []
     minutes = learning.minutes_between(visit.began, time.time())
@@ -303,8 +296,15 @@ def _settled(question: Question, visit: Visit) -> Reference:
                 hint="your own: --url /path, --from-log, --from-har",
             ),
         )
-    workload = msgspec.structs.replace(question.workload, requests=tuple(learnt), learn="")
-    return Reference(msgspec.structs.replace(question, workload=workload), tuple(findings))
+    before = question.subject
+    subject = Subject(
+        apps=before.apps,
+        workload=msgspec.structs.replace(before.workload, requests=tuple(learnt), learn=""),
+        database=before.database,
+        cache=before.cache,
+        services=before.services,
+    )
+    return Learnt(subject, tuple(findings))
 
 
 def _merged(wanted: Answer, learnt: Answer) -> Answer:

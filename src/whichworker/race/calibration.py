@@ -127,8 +127,8 @@ def parts_of(
     wanted = {name: record.connections or 1 for name, record in every.items()}
     most = {name: most_connections(arm.server, arm.settings) for name, arm in arms.items()}
     chosen = (
-        dict.fromkeys(every, question.connections)
-        if question.connections
+        dict.fromkeys(every, question.terms.connections)
+        if question.terms.connections
         else together(wanted, rates, most)
     )
     found = {}
@@ -146,7 +146,7 @@ def _slots(arm: Arm, connections: int) -> int:
 
 def _database_connections(question: Question) -> int | None:
     """How many connections the app's database has for all launches together; None if it is not a database server."""
-    if question.database == "postgres":
+    if question.subject.database == "postgres":
         return postgres.MOST_CONNECTIONS - SPARE_CONNECTIONS
     servers = any(
         re.search(r"postgres|mysql|mariadb", text, re.IGNORECASE) for text in question.app.databases

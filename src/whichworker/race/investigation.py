@@ -8,76 +8,44 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import msgspec
-from msgspec import Struct
-
 import whichworker
 from whichworker import redaction
 from whichworker.apps import checkup
 from whichworker.bench import open_files, overlays, profile, services
 from whichworker.bench.running import Bench
-from whichworker.capacity import contest
+from whichworker.capacity import contest as capacity
 from whichworker.conformance import preflight
 from whichworker.design import ladder
 from whichworker.errors import UsageError
 from whichworker.judge import hunts, verdict
 from whichworker.judge.finalists import finalists
 from whichworker.load.generator import Generator
-from whichworker.model import Environment, Finding, Permits, Question
+from whichworker.model import Finding, Question
 from whichworker.probes import machine
 from whichworker.question import reference
-from whichworker.question.reference import Reference
+from whichworker.question.stages import Discovered, Learnt, Planned
 from whichworker.race import run as race
 from whichworker.race.watch import Watch
-from whichworker.result import Result, Searched
+from whichworker.result import Result
 from whichworker.store import places
 from whichworker.store.journal import FILE, Journal
-from whichworker.store.records import (
-    Failed,
-    FirstStep,
-    Header,
-    Noted,
-    Prepared,
-    Profiled,
-    Session,
-    Settled,
-)
+from whichworker.store.records import FirstStep, Header, Noted, Prepared, Profiled, Session, Settled
 
 PROFILE_SECONDS = 15.0
 """A launch, and two times three seconds of samples."""
 
 
-class Plan(Struct, frozen=True):
-    """A question whose arms have environments (or a reason why not), and the folder its run is kept in."""
-
-    question: Question
-    environments: dict[str, Environment]
-    without: tuple[Failed, ...]
-    findings: tuple[Finding, ...]
-    folder: Path
-    cache: Path
-    project: Path
-    resumed: bool = False
-    searched: tuple[Searched, ...] = ()
-
-    @property
-    def run(self) -> str:
-        """The id of the run."""
-        return self.folder.name
+def learn(found: Discovered, watch: Watch) -> Learnt:
+    """The reference run, in a folder that is gone afterwards: a run that cannot begin leaves nothing behind."""
+    with tempfile.TemporaryDirectory() as folder:
+        return reference.learn(found, Path(folder), watch.note)
 
 
 def plan(
-    question: Question,
-    findings: Sequence[Finding],
-    project: Path,
-    cache: Path,
-    watch: Watch,
-    permits: Permits | None = None,
-) -> Plan:
-    """Build what has to be built, learn what the app's right answers are, and ask what has never been asked, before the clock starts."""
-    known = _learn(question, permits or Permits(), cache, watch)
-    question, findings = known.question, (*findings, *known.findings)
-    if question.profile:
+    question: Question, findings: Sequence[Finding], project: Path, cache: Path, watch: Watch
+) -> Planned:
+    """Build what has to be built, and ask each arm what has never been asked, before the clock starts."""
+    if question.terms.profile:
         watch.note("py-spy")
         profile.fetch_tool()
     environments, without = overlays.build(question, cache, watch.note)
@@ -86,15 +54,9 @@ def plan(
         unfit, told = preflight.admit(
             Bench(question, environments, folder, cache, backing), watch.note
         )
-    return Plan(
+    return Planned(
         question, environments, (*without, *unfit), (*findings, *told), folder, cache, project
     )
-
-
-def _learn(question: Question, permits: Permits, cache: Path, watch: Watch) -> Reference:
-    """The reference run, in a folder that is gone afterwards: a run that cannot begin leaves nothing behind."""
-    with tempfile.TemporaryDirectory() as folder:
-        return reference.learn(question, permits, Path(folder), cache, watch.note)
 
 
 def resume(
@@ -105,7 +67,7 @@ def resume(
     named: str | None = None,
     *,
     project: Path,
-) -> Plan:
+) -> Planned:
     """The plan of an earlier run, with what is left of its time or with `seconds` more.
 
     Raises UsageError where its app is not the one named, or its environments are no longer what they were.
@@ -114,7 +76,9 @@ def resume(
         header = journal.header()
         spent = sum(session.seconds for session in journal.of(Session))
         told = tuple(record.finding for record in journal.of(Noted))
-    question = header.question
+    first = header.question
+    time_seconds = first.budget.seconds if seconds is None else spent + seconds
+    question = first.another(time_seconds, search=first.search, first_step=first.first_step)
     if any(
         "[" in value and redaction.MARK.search(value)
         for request in question.workload.requests
@@ -138,18 +102,14 @@ def resume(
             hint="leave the app out, or start a new run",
         )
     for app in question.apps.values():
-        checkup.examine_again(app, cache, question.allowed)
-    if seconds is not None:
-        question = msgspec.structs.replace(
-            question, budget=msgspec.structs.replace(question.budget, seconds=spent + seconds)
-        )
+        checkup.examine_again(app, cache, question.terms.allowed)
     environments, _ = overlays.build(question, cache, watch.note, only=header.environments)
     if overlays.digest(question, environments) != header.digest:
         fact = (
             f"run {header.run} cannot be resumed: servers or app are not the ones it was begun with"
         )
         raise UsageError(fact, hint="start a new run")
-    if services.describe(services.needs_of(question)) != question.services:
+    if services.describe(services.needs_of(question)) != question.subject.services:
         raise UsageError(
             f"run {header.run} cannot be resumed: its services are not the ones it was begun with",
             hint="start a new run",
@@ -159,10 +119,10 @@ def resume(
             f"run {header.run} cannot be resumed: it was begun on another machine",
             hint="start a new run",
         )
-    return Plan(question, environments, (), told, folder, cache, project, resumed=True)
+    return Planned(question, environments, (), told, folder, cache, project, resumed=True)
 
 
-def carry_out(planned: Plan, watch: Watch, command: str) -> Result:
+def carry_out(planned: Planned, watch: Watch, command: str) -> Result:
     """Measure until decided, out of time or interrupted, and judge what there is.
 
     An interruption is not lost: the result says `finished: false`, and the same plan can be resumed.
@@ -193,7 +153,7 @@ def investigate(
     KeyboardInterrupt passes through; what was measured before it stays.
     """
     question = bench.question
-    open_files.allow(question.connections or ladder.MOST)
+    open_files.allow(question.terms.connections or ladder.MOST)
     began, spent = clock(), sum(session.seconds for session in journal.of(Session))
     ended = "interrupted"
 
@@ -207,11 +167,11 @@ def investigate(
             raced = race.race(bench, generator, journal, watch, lambda: left() - later)
             if raced is not None:
                 best = finalists(question, raced, journal)
-                profiled = question.profile and question.search is None
+                profiled = question.terms.profile and question.search is None
                 after = PROFILE_SECONDS * len(best) if profiled else 0.0
                 if best and hunts.sought_after(question):
                     connections = next(journal.of(Settled)).connections
-                    contest.contest(
+                    capacity.contest(
                         bench, generator, journal, watch, best, connections, lambda: left() - after
                     )
                 if profiled:
@@ -233,7 +193,7 @@ def _profile(
             journal.append(profile.profile(bench, generator, name, connections[name]))
 
 
-def _open(journal: Journal, planned: Plan, command: str) -> None:
+def _open(journal: Journal, planned: Planned, command: str) -> None:
     journal.append(
         Header(
             run=planned.run,

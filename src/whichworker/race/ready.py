@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from whichworker.apps import builtin
 from whichworker.bench.lineup import Contender, Lineup, most_connections
 from whichworker.bench.running import Running
 from whichworker.bench.slices import Court
@@ -40,9 +39,11 @@ def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared,
     """
     question, run = court.bench.question, contender.run
     response_seconds = ask_each(court, run)
-    if not question.app.name.startswith(builtin.PREFIX):
+    if not question.app.is_builtin:
         _crowd(court, contender, response_seconds)
-    most = question.connections or most_connections(contender.arm.server, contender.arm.settings)
+    most = question.terms.connections or most_connections(
+        contender.arm.server, contender.arm.settings
+    )
     lineup.sit(contender, min(WARM_UP_CONNECTIONS, most or WARM_UP_CONNECTIONS), response_seconds)
     warmed = warm(court, contender, response_seconds, WARM_UP_SECONDS)
     about = 1e9 * warmed.responses / (warmed.ended_ns - warmed.began_ns)
@@ -132,7 +133,7 @@ def _climb(
     lineup: Lineup, court: Court, contender: Contender, response_seconds: float, per_second: float
 ) -> tuple[dict[int, float], SliceTally]:
     """Responses per second by number of connections, of one alone and of more until they saturate it; and the slice of the top rung."""
-    fixed = court.bench.question.connections
+    fixed = court.bench.question.terms.connections
     most = fixed or most_connections(contender.arm.server, contender.arm.settings)
     slow = response_seconds > slice_sizes.SLOW_RESPONSE_SECONDS
     rung: int | None = fixed or slice_sizes.first_rung(per_second, most)

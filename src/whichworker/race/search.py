@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
-from whichworker.apps import builtin
 from whichworker.design import settings as design
-from whichworker.model import Arm, Question
-from whichworker.race.investigation import Plan
+from whichworker.model import Arm, Question, Subject
+from whichworker.question.stages import Discovered, Planned
+from whichworker.race import investigation
+from whichworker.race.watch import Watch
 from whichworker.result import ArmResult, Result, Searched
 from whichworker.servers import names, table
 from whichworker.store import places
@@ -23,58 +26,91 @@ LASTING = ("wrong-under-load", "connections-refused", "database-locked", "error-
 """Findings of the first step that are true of the app whatever is raced afterwards."""
 
 
-def wanted(question: Question, asked: bool | None) -> bool:
-    """Whether to search: where that was asked for, or by itself for an app of one's own that has the time."""
-    own = not question.app.name.startswith(builtin.PREFIX)
-    return asked if asked is not None else own and question.budget.seconds >= LEAST_SECONDS
+def carry_out(
+    planned: Planned, watch: Watch, command: str, announce: Callable[[Planned, str], None]
+) -> tuple[Planned, Result]:
+    """The race; if it is the first step of a search, the second step after it. The step that counts, and its result.
+
+    If the servers cannot be ranked in their share of the time, they have all of it; if the settings cannot be told apart in the
+    rest, the race of the servers counts. `announce` is called with the plan that goes on, and what there is to say of it.
+    """
+    result = investigation.carry_out(planned, watch, command)
+    if not result.run.finished:
+        return planned, result
+    if (whole := longer(planned, result)) is not None:
+        announce(
+            whole, "no rank yet: the servers have all of the time, at the settings that are shown"
+        )
+        return whole, investigation.carry_out(whole, watch, command)
+    following = second(planned, result) if planned.question.search is not None else None
+    if following is None:
+        return planned, result
+    arms = len(following.question.arms)
+    announce(
+        following,
+        f"settings   {arms} arms of the best servers, in what is left of the time",
+    )
+    best = investigation.carry_out(following, watch, command)
+    if best.run.finished and best.validity.state == "invalid" and result.validity.state == "valid":
+        announce(
+            planned,
+            "the settings could not be told apart in time: what follows is the race of the servers",
+        )
+        return planned, result
+    return following, best
 
 
-def first(question: Question) -> Question:
-    """The first step: the same arms with a part of the time; capacities and profiles are for the second."""
-    whole = question.budget.seconds
-    budget = msgspec.structs.replace(question.budget, seconds=FIRST_SHARE * whole)
-    return msgspec.structs.replace(question, search=whole, budget=budget)
+def planned_question(found: Discovered, subject: Subject) -> Question:
+    """What is raced of a subject: everything, or the first step of a search, with a part of the time for the same arms.
+
+    A search is made if it was asked for, or by itself for the user's own app if there is time. Capacities and profiles are for its
+    second step.
+    """
+    asked, whole = found.asked, found.asked.budget.seconds
+    by_itself = not found.question.app.is_builtin and whole >= LEAST_SECONDS
+    if not (by_itself if asked.options.search is None else asked.options.search):
+        return found.question_about(subject)
+    return found.question_about(subject).another(FIRST_SHARE * whole, search=whole)
 
 
-def longer(planned: Plan, step: Result) -> Plan | None:
-    """The first step with all of the time, where its share of it was too short for a rank; the settings stay what they are. Else None."""
-    asked = planned.question
+def longer(planned: Planned, step: Result) -> Planned | None:
+    """The first step with all of the time, if its share of it was too short for a rank; the settings stay what they are. Else None."""
+    first = planned.question
     if (
-        asked.search is None
+        first.search is None
         or any(arm.rank_low for arm in step.arms)
         or not any(arm.state == "invalid" for arm in step.arms)
     ):
         return None
-    budget = msgspec.structs.replace(asked.budget, seconds=asked.search)
-    return msgspec.structs.replace(
-        planned, question=msgspec.structs.replace(asked, budget=budget, search=None), resumed=True
+    return Planned(
+        first.another(first.search),
+        planned.environments,
+        planned.without,
+        planned.findings,
+        planned.folder,
+        planned.cache,
+        planned.project,
+        resumed=True,
     )
 
 
-def second(planned: Plan, step: Result) -> Plan | None:
-    """The second step of a search whose first one is over, with the time that it has left; None where there is nothing to go on with."""
-    asked = planned.question
-    left = (asked.search or 0.0) - step.run.seconds
-    arms = _survivors(asked, step)[: max(2, int(left / SECONDS_EACH))]
+def second(planned: Planned, step: Result) -> Planned | None:
+    """The second step of a search whose first one is over, with the time that it has left; None if there is nothing to go on with."""
+    first = planned.question
+    left = (first.search or 0.0) - step.run.seconds
+    arms = _survivors(first, step)[: max(2, int(left / SECONDS_EACH))]
     if not arms or step.validity.state == "invalid" or left <= 0:
         return None
-    budget = msgspec.structs.replace(asked.budget, seconds=left)
-    question = msgspec.structs.replace(
-        asked, arms=names.number_copies(arms), budget=budget, search=None, first_step=step.run.id
-    )
-    kept = {arm.name: planned.environments[_named(asked, arm).name] for arm in question.arms}
-    folder = places.new_run(planned.project)
-    return msgspec.structs.replace(
-        planned,
-        question=question,
-        findings=(
-            *planned.findings,
-            *(finding for finding in step.findings if finding.code in LASTING),
-        ),
-        environments=kept,
-        without=(),
-        folder=folder,
-        resumed=False,
+    question = first.another(left, names.number_copies(arms), first_step=step.run.id)
+    lasting = (finding for finding in step.findings if finding.code in LASTING)
+    return Planned(
+        question,
+        {arm.name: planned.environments[_named(first, arm).name] for arm in question.arms},
+        (),
+        (*planned.findings, *lasting),
+        places.new_run(planned.project),
+        planned.cache,
+        planned.project,
         searched=searched(step, arms),
     )
 

@@ -187,8 +187,8 @@ def findings(result: Result) -> list[tuple[str, str, list[Finding]]]:
 
 def unranked(result: Result) -> list[ArmResult]:
     """The arms to explain: those that failed, were refused or are invalid, then ranked ones that saw failures."""
-    out = [arm for arm in result.arms if arm.state not in ("ranked", "dropped")]
-    return out + [arm for arm in result.arms if arm.state in ("ranked", "dropped") and arm.failures]
+    out = [arm for arm in result.arms if not arm.is_measured]
+    return out + [arm for arm in result.arms if arm.is_measured and arm.failures]
 
 
 def pythons(result: Result) -> list[str]:

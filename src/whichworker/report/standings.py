@@ -84,7 +84,7 @@ def standings(result: Result) -> tuple[Standing, ...]:
     """The ranked setups, the fastest first; none for an invalid result: its ranks mean nothing."""
     if result.validity.state == "invalid":
         return ()
-    arms = [arm for arm in result.arms if arm.state in ("ranked", "dropped")]
+    arms = [arm for arm in result.arms if arm.is_measured]
     return tuple(_standing(result, arm) for arm in sorted(arms, key=_order))
 
 

@@ -48,6 +48,7 @@ MARKS = {"info": ("i", "cyan"), "warning": ("!", "yellow"), "error": ("x", "red"
 def print_plan(console: Console, question: Question, versions: dict[str, str]) -> None:
     """What is going to be measured, on what, and for how long."""
     app, budget = question.app, question.budget
+    subject, terms = question.subject, question.terms
     origin = app.origin.get("app", "")
     console.print(
         Text.assemble(("app        ", "dim"), app.name, (f"  {origin}" if origin else "", "dim"))
@@ -58,9 +59,18 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
         )
     )
     stores = ", ".join(
-        filter(None, (question.database, question.cache and f"cache in {question.cache}"))
+        filter(
+            None,
+            (
+                subject.database,
+                subject.cache and f"cache in {subject.cache}",
+            ),
+        )
     )
-    for title, value in (("stores", stores), ("services", "; ".join(question.services.values()))):
+    for title, value in (
+        ("stores", stores),
+        ("services", "; ".join(subject.services.values())),
+    ):
         if value:
             console.print(Text.assemble((f"{title:<11}", "dim"), value))
     for title, value in (
@@ -76,11 +86,11 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
     cores = f"servers on core {_cores(budget.server_cores)}, generator on core {_cores(budget.generator_cores)}"
     console.print(Text.assemble(("cores      ", "dim"), cores))
     own = "each server setup with the number of connections that saturates it"
-    load = f"{question.connections} connections" if question.connections else own
+    load = f"{terms.connections} connections" if terms.connections else own
     console.print(Text.assemble(("load       ", "dim"), load, ", closed loop"))
     console.print(Text.assemble(("time       ", "dim"), _times(question)))
-    rate = f"your rate is {units.show_rate(question.rate)}/s" if question.rate is not None else ""
-    wanted = ", ".join(filter(None, (question.slo.text if question.slo else "", rate)))
+    rate = f"your rate is {units.show_rate(terms.rate)}/s" if terms.rate is not None else ""
+    wanted = ", ".join(filter(None, (terms.slo.text if terms.slo else "", rate)))
     if wanted:
         console.print(Text.assemble(("objective  ", "dim"), wanted))
     console.print(Text.assemble(("setups     ", "dim"), f"{len(question.arms)}"))
@@ -94,12 +104,13 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
 
 
 def _times(question: Question) -> str:
+    terms = question.terms
     whole = units.show_clock(question.search or question.budget.seconds)
     servers = units.show_clock(question.budget.seconds)
     steps = f", {servers} of it for the servers, the rest for the settings of the best"
     return (
-        f"at most {whole}{steps if question.search else ''}; gaps under {question.delta:.0%} count"
-        f" as ties; the chance of any wrong claim is at most {question.alpha:.0%}"
+        f"at most {whole}{steps if question.search else ''}; gaps under {terms.delta:.0%} count"
+        f" as ties; the chance of any wrong claim is at most {terms.alpha:.0%}"
     )
 
 
@@ -116,7 +127,7 @@ def print_result(console: Console, result: Result) -> None:
         print_capacities(console, result)
         _print_advice(console, result)
     concerning = [finding for finding in result.findings if _concerns_all(finding)]
-    if concerning or any(arm.state not in ("ranked", "dropped") for arm in result.arms):
+    if concerning or any(not arm.is_measured for arm in result.arms):
         console.print()
     _print_out(console, result)
     print_findings(console, concerning)
@@ -252,7 +263,7 @@ def _print_advice(console: Console, result: Result) -> None:
 def _print_out(console: Console, result: Result) -> None:
     """Setups without a number, and why."""
     for arm in result.arms:
-        if arm.state in ("ranked", "dropped"):
+        if arm.is_measured:
             continue
         too_few = f"measured {arm.windows} times; a rank needs {RANKED_FROM} rounds"
         fact = arm.failures[0].sample if arm.failures else too_few

@@ -131,6 +131,11 @@ class ArmResult(Struct, frozen=True, kw_only=True):
     profile: Profile | None = None
     scaling: Scaling | None = None
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether it stands in the table, with a number: until the end, or until it left early."""
+        return self.state in ("ranked", "dropped")
+
 
 class Claim(Struct, frozen=True, kw_only=True):
     """`better` is faster than `worse` by `ratio`, at family-wise error alpha whenever one looks."""

@@ -16,7 +16,7 @@ import msgspec
 
 from whichworker import redaction
 from whichworker.errors import JournalFailed
-from whichworker.store.records import Header, Record, decoder
+from whichworker.store.records import Header, Record, decode, encode
 
 FILE = "journal.jsonl"
 Kind = TypeVar("Kind")
@@ -69,7 +69,7 @@ class Journal:
     def append(self, record: Record) -> None:
         """Write one record; raises JournalFailed (and leaves no torn line behind) where the disk refuses it."""
         assert self._file is not None
-        line = redaction.clean_bytes(msgspec.json.encode(record)) + b"\n"
+        line = redaction.clean_bytes(encode(record)) + b"\n"
         start = self._file.tell()
         try:
             written = 0
@@ -106,7 +106,7 @@ class Journal:
         text = file.readall()
         whole = text.rfind(b"\n") + 1
         try:
-            self.records = [decoder.decode(line) for line in text[:whole].splitlines()]
+            self.records = [decode(line) for line in text[:whole].splitlines()]
         except msgspec.MsgspecError as error:
             raise JournalFailed(
                 f"{self.path} has a line that is not of this version: {error}",

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
-from whichworker.model import Environment, Failure, Finding, Machine, Probes, Question, Reading, Slo
+from whichworker.model import (
+    Environment,
+    Failure,
+    Finding,
+    Machine,
+    Probes,
+    Question,
+    Reading,
+    Slo,
+    Subject,
+    Terms,
+)
 from whichworker.result import Searched
 
 
@@ -300,4 +311,31 @@ OfRaces = (
 )
 Record = OfRaces | Noted | Session | StudyHeader | StandWindow | StandFailed | ClientRun
 
-decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+PARTS: tuple[tuple[str, type[Struct]], ...] = (("subject", Subject), ("terms", Terms))
+
+
+def encode(record: Record) -> bytes:
+    """One line; the parts of a question are stored side by side, as they were before it had any."""
+    if not isinstance(record, Header):
+        return msgspec.json.encode(record)
+    return msgspec.json.encode({**msgspec.to_builtins(record), "question": flat(record.question)})
+
+
+def decode(line: bytes) -> Record:
+    """The record of a line; raises MsgspecError for one that is not of this version."""
+    if not line.startswith(b'{"record":"header"'):
+        return _decoder.decode(line)
+    fields = msgspec.json.decode(line)
+    asked = fields["question"]
+    for name, part in PARTS:
+        asked[name] = {key: asked.pop(key) for key in part.__struct_fields__ if key in asked}
+    return msgspec.convert(fields, Header)
+
+
+def flat(question: Question) -> dict[str, Any]:
+    """A question with the fields of its parts beside its own: as it is stored, and as the digest of a plan has it."""
+    fields = msgspec.to_builtins(question)
+    for name, _ in PARTS:
+        fields |= fields.pop(name)
+    return dict(fields)

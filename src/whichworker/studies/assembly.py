@@ -16,9 +16,10 @@ from whichworker.apps import builtin
 from whichworker.bench import open_files, overlays, services
 from whichworker.bench.running import Bench
 from whichworker.design.validity import session_refusal
-from whichworker.environments import interpreters, venvs
+from whichworker.environments import interpreters
+from whichworker.environments import venvs as environments
 from whichworker.errors import UsageError, WhichworkerError
-from whichworker.model import App, Environment, Finding, Question
+from whichworker.model import App, Environment, Finding, Question, Subject, Terms
 from whichworker.probes import machine
 from whichworker.question.ask import budget_of
 from whichworker.result.run import Run, Validity
@@ -149,7 +150,7 @@ def _site(
 
 def app_of(name: str, python: str, cache: Path) -> App:
     """A built-in app with everything the studies need; raises WhichworkerError where this interpreter or environment cannot be had."""
-    base = interpreters.find(python, venvs.uv_path()) if python else interpreters.own_base()
+    base = interpreters.find(python, environments.uv_path()) if python else interpreters.own_base()
     return builtin.app(
         name, interpreters.inspect(base).base, cache, extras="@" not in name
     )  # of old versions the plain lock is kept
@@ -164,13 +165,15 @@ def _question(
         names.contender(names.parse(arm), label, cores=len(budget.server_cores)) for arm in arms
     ]
     return Question(
-        apps={label: app},
-        workload=workload(READY, name),
+        subject=Subject(
+            apps={label: app},
+            workload=workload(READY, name),
+            database=asked.database,
+            cache=asked.cache_kind,
+        ),
+        terms=Terms(seed=asked.seed),
         arms=names.number_copies(chosen),
         budget=budget,
-        seed=asked.seed,
-        database=asked.database,
-        cache=asked.cache_kind,
     )
 
 
@@ -282,7 +285,7 @@ def digest(plan: Plan, sites: dict[str, Site]) -> str:
         for key, site in sorted(sites.items())
     }
     asks = [(stand.key, msgspec.to_builtins(stand.asks)) for stand in plan.stands]
-    return venvs.digest(json.dumps([packages, asks], sort_keys=True, default=str))
+    return environments.digest(json.dumps([packages, asks], sort_keys=True, default=str))
 
 
 def conclude(

@@ -28,8 +28,8 @@ from whichworker.studies.loads import (
     cost,
     is_quick,
     lasting,
-    load_of,
     settle_of,
+    users_load,
     users_of,
 )
 from whichworker.studies.plan import Ask, Plan, Stand
@@ -325,7 +325,7 @@ class Campaign:
         size = self.ledger.sizes[stand.key, ask.key]
         repeats = 0
         while True:
-            load = load_of(bench, run, stand, ask, size, self.planned.seed + self.block)
+            load = users_load(bench, run, stand, ask, size, self.planned.seed + self.block)
             tally, probes = load_and_probe(bench, self.generator, run, load)
             refused = refusal(probes, tally, shared=bench.question.budget.shared)
             reading = Reading(
@@ -347,7 +347,7 @@ class Campaign:
             return Size(most, ask.window_seconds)
         few = min(most, PILOT_USERS)
         try:
-            load = load_of(
+            load = users_load(
                 bench,
                 run,
                 stand,

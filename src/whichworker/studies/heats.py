@@ -22,7 +22,14 @@ from whichworker.model import SliceOrder
 from whichworker.probes.thermometer import Thermometer
 from whichworker.race.ready import idle_share
 from whichworker.store.records import Prepared, Slice
-from whichworker.studies.loads import PILOT_USERS, WAITING, Size, load_of, users_in_slices, users_of
+from whichworker.studies.loads import (
+    PILOT_USERS,
+    WAITING,
+    Size,
+    users_in_slices,
+    users_load,
+    users_of,
+)
 from whichworker.studies.plan import Ask, Plan, Stand, cell_name
 
 MOST_ALIVE = 12
@@ -127,7 +134,7 @@ class Heat:
     def sit(self, stand: Stand, ask: Ask, users: int) -> float:
         """Give a launch the connections of an ask and load it for a moment: responses a second; raises ServerFailed or ArmFailed."""
         contender = self.contender(stand.key)
-        load = load_of(
+        load = users_load(
             self.bench(stand), contender.run, stand, ask, Size(users, 1.0), self.planned.seed
         )
         patient = msgspec.structs.replace(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from whichworker.bench import window
 from whichworker.bench.lineup import most_connections
 from whichworker.bench.running import Bench, Running
 from whichworker.model import Load
@@ -79,17 +80,17 @@ def settle_of(ask: Ask) -> float:
     )
 
 
-def load_of(bench: Bench, run: Running, stand: Stand, ask: Ask, size: Size, seed: int) -> Load:
+def users_load(bench: Bench, run: Running, stand: Stand, ask: Ask, size: Size, seed: int) -> Load:
     """A closed loop whose users begin evenly; slow work in flight at its end is not waited for."""
     slow = ask.service_seconds >= SLOW_SECONDS
-    return Load(
-        address=run.address,
-        host=bench.question.app.host,
+    return window.load_of(
+        bench,
+        run,
+        size.users,
+        size.seconds,
+        settle_of(ask),
         requests=() if ask.sessions else ask.workload.requests,
         sessions=ask.sessions,
-        connections=size.users,
-        settle_seconds=settle_of(ask),
-        window_seconds=size.seconds,
         stagger_seconds=stagger_of(stand, ask, size.users),
         deadline_seconds=ask.deadline_seconds,
         seed=seed,

@@ -5,29 +5,29 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import shutil
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from types import TracebackType
+from typing import BinaryIO, Protocol, Self
 
 import msgspec
 from msgspec import Struct
 
-from whichworker.apps import builtin
 from whichworker.bench import overlays
-from whichworker.bench.running import Bench, Running, check_sockets, order_of
+from whichworker.bench.running import Bench, Running, launched, order_of
 from whichworker.config.options import RaceOptions, ServeOptions
 from whichworker.errors import ServerFailed, UsageError, WhichworkerError
 from whichworker.load.http1 import FramingError, fetch, judge_answer
-from whichworker.model import Address, Answer, Arm, Finding, Question, Request, Workload
-from whichworker.process.launch import Ending, Launch
+from whichworker.model import Address, Arm, Finding, Question, Subject
+from whichworker.model.question import readiness
+from whichworker.process.launch import Ending, Order
 from whichworker.process.sockets import free_port
-from whichworker.question.ask import ask
-from whichworker.servers import names, table
+from whichworker.question.ask import RANKING_SECONDS, ask, budget_of, discover
+from whichworker.servers import table
 from whichworker.store import places
 
 FIRST = Address("127.0.0.1", 8000)
@@ -71,21 +71,19 @@ class Watch(Protocol):
 def plan(arms: Sequence[str], options: ServeOptions, here: Path, cache: Path) -> ServePlan:
     """Which arms serve which app where; raises UsageError for whatever cannot be used, before anything is built or started."""
     bound = parse_bind(options.bind) if options.bind else None
-    cores = parse_cores(options.cpus, os.sched_getaffinity(0)) if options.cpus else None
-    question, findings = ask(
-        options.app or None, RaceOptions(servers=",".join(arms), python=options.python), here, cache
-    )
-    if not question.app.name.startswith(builtin.PREFIX):
-        anything = Request(path=question.app.ready_path, answer=Answer(status=None))
-        question = msgspec.structs.replace(
-            question, workload=Workload(name="ready", title="any answer", requests=(anything,))
-        )
+    cores = parse_cores(options.cpus, os.sched_getaffinity(0)) if options.cpus else ()
+    race = RaceOptions(servers=",".join(arms), python=options.python)
+    budget = budget_of(RANKING_SECONDS)
     if cores:
-        question = _on_cores(question, cores)
+        budget = msgspec.structs.replace(budget, server_cores=cores)
+    found = discover(ask(options.app or None, race, here, cache, budget))
+    app = found.question.app
+    what = found.subject.workload if app.is_builtin else readiness(app)
+    question = found.question_about(Subject(apps=found.subject.apps, workload=what))
     chosen = choose_addresses(len(question.arms), bound, is_free)
     said = [
         _worded(finding)
-        for finding in findings
+        for finding in found.findings
         if finding.code not in ("answer-unchecked", "cores-shared")
     ]
     if bound is None and chosen[0] != FIRST:
@@ -167,30 +165,36 @@ def serving(
 
     Raises ServerFailed where it does not start or listens outside loopback. The log is removed where a watch was told it, or all went well.
     """
-    order = order_of(bench, arm, address)
-    follower = Follower(Path(order.log), watch.log) if watch else None
-    kept = False
+    order, kept = order_of(bench, arm, address), False
+
+    @contextmanager
+    def following(order: Order) -> Iterator[None]:
+        if watch is None:
+            yield
+            return
+        watch.starting(order.argv)
+        with Follower(Path(order.log), watch.log):
+            yield
+
     try:
-        if watch and follower:
-            watch.starting(order.argv)
-            follower.start()
-        with Launch(order) as launch:
-            cold = launch.wait_ready(ready, READY_SECONDS)
-            check_sockets(launch, address)
-            yield Running(launch, address, cold, order.argv)
+        with launched(
+            lambda _: order,
+            lambda _: ready,
+            address=address,
+            seconds=READY_SECONDS,
+            following=following,
+        ) as run:
+            yield run
     except ServerFailed as error:
-        kept = follower is None
-        if follower:  # what it wrote was told
+        if watch:  # it was told what the server wrote
             raise ServerFailed(
                 error.kind, error.fact, hint="its log, above, may say why"
             ) from error
+        kept = True
         raise
     finally:
-        if follower:
-            follower.finish()
         if not kept:
             Path(order.log).unlink(missing_ok=True)
-        shutil.rmtree(order.environment["TMPDIR"], ignore_errors=True)
 
 
 def stop(run: Running, arm: Arm) -> Ending:
@@ -233,16 +237,19 @@ class Follower:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="log", daemon=True)
 
-    def start(self) -> None:
-        """Begin to tell."""
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
 
-    def finish(self) -> None:
-        """Tell the rest, and end."""
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._ended.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        self.look()
+        self._thread.join()
+        self.look()  # what was written since
 
     def _follow(self) -> None:
         while not self._ended.wait(LOOK_SECONDS):
@@ -369,17 +376,3 @@ def _worded(finding: Finding) -> Finding:
     return msgspec.structs.replace(
         finding, text=text, hint="name yours: --app FOLDER or --app MODULE:ATTRIBUTE"
     )
-
-
-def _on_cores(question: Question, cores: tuple[int, ...]) -> Question:
-    """The same arms with these cores, and with the settings they have by default for so many."""
-    arms = []
-    for arm in question.arms:
-        wanted = names.parse(arm.name.partition("#")[0])
-        arms.append(
-            msgspec.structs.replace(
-                arm, settings=names.contender(wanted, arm.python, cores=len(cores)).settings
-            )
-        )
-    budget = msgspec.structs.replace(question.budget, server_cores=cores)
-    return msgspec.structs.replace(question, arms=tuple(arms), budget=budget)

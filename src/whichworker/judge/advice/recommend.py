@@ -20,7 +20,7 @@ def recommend(result: Result, memory_limit_bytes: int | None = None) -> Result:
     advised = _advise(result)
     if advised.advice is None:
         return result
-    arms = [arm for arm in advised.arms if arm.state in ("ranked", "dropped")]
+    arms = [arm for arm in advised.arms if arm.is_measured]
     best = next(arm for arm in arms if arm.name == advised.advice.arm)
     whole = msgspec.structs.replace(
         advised.advice,
@@ -33,11 +33,7 @@ def recommend(result: Result, memory_limit_bytes: int | None = None) -> Result:
 
 def _advise(result: Result) -> Result:
     broken = {finding.arm for finding in result.findings if finding.code == "capacity-broken"}
-    arms = {
-        arm.name: arm
-        for arm in result.arms
-        if arm.state in ("ranked", "dropped") and arm.name not in broken
-    }
+    arms = {arm.name: arm for arm in result.arms if arm.is_measured and arm.name not in broken}
     leader = result.leader
     if result.validity.state == "invalid" or leader is None or leader not in arms:
         return result

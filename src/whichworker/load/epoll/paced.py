@@ -9,9 +9,9 @@ from time import monotonic_ns
 
 import numpy as np
 
-from whichworker.load.epoll.connection import Connection
-from whichworker.load.epoll.loop import IN, MOST_EVENTS, Loop, Progress
-from whichworker.load.epoll.window import NEVER
+from whichworker.load.epoll.engine.connection import Connection
+from whichworker.load.epoll.engine.loop import IN, MOST_EVENTS, Loop, Progress
+from whichworker.load.epoll.engine.window import NEVER
 from whichworker.load.http1 import READ_BYTES
 from whichworker.load.pacer import arrivals
 from whichworker.model import Load
@@ -30,7 +30,7 @@ class OpenLoop(Loop):
             self._chunks, np.empty(0, dtype=np.int64)
         )  # the first costs milliseconds, so before the run begins
         super().__init__(load, progress)
-        self._spin = bool(load.pace.spin)
+        self._spin = load.spins
         self._room = load.pace.backlog
         self._origin = self.window.begins + round(load.stagger_seconds * 1e9)
         self._ahead: list[int] = (first + self._origin).tolist()

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 from whichworker.errors import UsageError
 from whichworker.load.mix import Ask, deal, prepare_asks
-from whichworker.load.native.judge import Judge
-from whichworker.load.native.tally import Usage, build_tally
-from whichworker.load.pacer import arrivals, expected
+from whichworker.load.native.engine.engine.engine.judge import Judge
+from whichworker.load.native.engine.engine.engine.tally import Usage, build_tally
+from whichworker.load.pacer import arrivals
 from whichworker.load.quiet import quiet_collector
-from whichworker.model import Load, Pace, Tally
+from whichworker.model import Load, Tally
 
 if TYPE_CHECKING:
     from whichworker.load._native import Engine
@@ -41,7 +41,6 @@ TURN_NS = 100_000_000
 AHEAD_NS = 1_000_000_000
 HEAD_START_NS = 5_000_000
 PROGRESS_SECONDS = 1.0
-SPIN_RATE = 10_000
 
 Announce = Callable[[int, int], None]
 Progress = Callable[[float, int, int], None]
@@ -106,14 +105,6 @@ def _split(whole: int, parts: int) -> list[int]:
     return [whole // parts + (at < whole % parts) for at in range(parts)]
 
 
-def _spins(pace: Pace | None, threads: int) -> bool:
-    """Sleeping and waking costs more than it saves when hardly any time lies between two arrivals."""
-    if pace is None or pace.spin is not None:
-        return pace is not None and bool(pace.spin)
-    seconds = sum(stage.seconds for stage in pace.stages)
-    return expected(pace.stages) / max(seconds, 1e-9) / threads > SPIN_RATE
-
-
 def make_engine(
     load: Load,
     judge: Judge,
@@ -145,7 +136,7 @@ def make_engine(
             limit=-1 if load.limit is None else _split(load.limit, threads)[number],
             flood=-1 if load.flood is None else load.flood,
             backlog=-(-load.pace.backlog // threads) if load.pace else -1,
-            spin=_spins(load.pace, threads),
+            spin=load.spins,
             stamps=load.receive_delay and not address.path,
             timerfd=False,
             keep=keep,

@@ -1,0 +1,105 @@
+"""What a race measures, in three parts: what was learnt of the app, what the user asked, and what was planned from both."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct, field
+
+from whichworker.model.arms import App, Arm, Budget
+from whichworker.model.objectives import Slo
+from whichworker.model.requests import Answer, Request, Workload
+
+
+class Terms(Struct, frozen=True, kw_only=True):
+    """What the user asks beside the app: how sure a verdict must be, under which load, which capacity, and what the app may do.
+
+    `slo` is the objective whose capacity is sought (None: one is derived if `capacity` is asked for), `rate` the user's own
+    requests per second. `allowed` is what the user lets the app do, in the words of the options.
+    """
+
+    connections: int | None = None
+    delta: float = 0.03
+    alpha: float = 0.05
+    claims: Literal["leader", "all"] = "leader"
+    seed: int = 1
+    slo: Slo | None = None
+    rate: float | None = None
+    capacity: bool = False
+    profile: bool = False
+    allowed: tuple[str, ...] = ()
+
+    @property
+    def ask_for_capacity(self) -> bool:
+        """Whether a capacity is asked for, in whatever words."""
+        return self.capacity or self.slo is not None or self.rate is not None
+
+
+class Subject(Struct, frozen=True, kw_only=True):
+    """What is served and what it is asked; `apps` is the same app on each interpreter, by the arms' `python`.
+
+    `database` and `cache` are those of a built-in app, None for any other; `services` says what each service is that runs beside it.
+    """
+
+    apps: dict[str, App]
+    workload: Workload
+    database: Literal["sqlite", "postgres"] | None = None
+    cache: Literal["memory", "redis"] | None = None
+    services: dict[str, str] = field(default_factory=dict)
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """Everything that decides what a race measures.
+
+    `search` are the seconds of a search whose first step this is (None: it is none); `first_step` is the run of that of a second one.
+    """
+
+    subject: Subject
+    terms: Terms = Terms()
+    arms: tuple[Arm, ...]
+    budget: Budget
+    search: float | None = None
+    first_step: str = ""
+
+    @property
+    def apps(self) -> dict[str, App]:
+        """The app on each interpreter."""
+        return self.subject.apps
+
+    @property
+    def app(self) -> App:
+        """The app on its first interpreter."""
+        return next(iter(self.subject.apps.values()))
+
+    @property
+    def workload(self) -> Workload:
+        """What is asked of the app."""
+        return self.subject.workload
+
+    def another(
+        self,
+        seconds: float,
+        arms: tuple[Arm, ...] = (),
+        search: float | None = None,
+        first_step: str = "",
+    ) -> Question:
+        """A question about the same subject on the same terms, for so many seconds; of the same arms unless others are given."""
+        return Question(
+            subject=self.subject,
+            terms=self.terms,
+            arms=arms or self.arms,
+            budget=msgspec.structs.replace(self.budget, seconds=seconds),
+            search=search,
+            first_step=first_step,
+        )
+
+    def arm(self, name: str) -> Arm:
+        """The arm of this name."""
+        return next(arm for arm in self.arms if arm.name == name)
+
+
+def readiness(app: App) -> Workload:
+    """One request, which shows that the app is up, whatever it responds."""
+    first = Request(path=app.ready_path, headers=app.headers, answer=Answer(status=None))
+    return Workload(name="ready", title="any answer", requests=(first,))

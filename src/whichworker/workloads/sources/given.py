@@ -1,0 +1,78 @@
+"""The requests that a file gives, by the option that names it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from whichworker.errors import UsageError
+from whichworker.model import Request
+from whichworker.workloads.definition import read_definition
+from whichworker.workloads.sources import access_log, har, mixture, openapi, routes
+
+
+class Given(Struct, frozen=True):
+    """Requests, and where they come from; `named` are those that each must work, as the user chose every single one."""
+
+    requests: tuple[Request, ...]
+    source: str
+    named: bool = True
+    left_out: str = ""
+
+
+def waits_for_a_value(text: str) -> bool:
+    """Whether a text of a session waits for a value that an earlier step captures."""
+    return "${" in text
+
+
+def _mixed(seen: Iterator[Request], name: str, unsafe: bool) -> Given:
+    requests, left_out = mixture.mixture(seen, name, unsafe=unsafe)
+    return Given(requests, name, named=False, left_out=left_out)
+
+
+def _of_schema(path: Path, name: str) -> Given:
+    found = mixture.plain(openapi.read(path))
+    if not found:
+        raise UsageError(
+            f"no GET of {name} can be asked without parameters",
+            hint="give them examples, or name --url /path",
+        )
+    return Given(found[: routes.MOST], name, named=False)
+
+
+def _of_load_file(path: Path, name: str) -> Given:
+    """The requests of a load file; of its sessions the steps that read, and neither give nor take a value, each as a request."""
+    definition = read_definition(path)
+    steps = [
+        step.request
+        for session in definition.sessions
+        for step in session.steps
+        if not step.captures
+    ]
+    requests = definition.requests or mixture.plain(
+        step for step in steps if step.method in mixture.SAFE and not _takes_a_value(step)
+    )
+    if not requests:
+        raise UsageError(
+            f"no step of {name} can be asked by itself",
+            hint="race requests; whichworker load asks sessions",
+        )
+    return Given(requests, name)
+
+
+def _takes_a_value(request: Request) -> bool:
+    values = (value for _, value in request.headers)
+    return any(
+        map(waits_for_a_value, (request.path, request.body.decode(errors="replace"), *values))
+    )
+
+
+READERS: dict[str, Callable[[Path, str, bool], Given]] = {
+    "from_log": lambda path, name, unsafe: _mixed(access_log.read(path), name, unsafe),
+    "from_har": lambda path, name, unsafe: _mixed(har.read(path), name, unsafe),
+    "from_openapi": lambda path, name, _: _of_schema(path, name),
+    "requests": lambda path, name, _: _of_load_file(path, name),
+}
+"""By the option: the requests of the file, as it is shown to the user; those that may write only if that is allowed."""

@@ -12,6 +12,7 @@ from types import TracebackType
 import msgspec
 import pytest
 
+from tests.silent import Silent
 from whichworker.apps.interpreters import inspect, own_base
 from whichworker.bench import overlays
 from whichworker.bench.lineup import Lineup
@@ -23,7 +24,6 @@ from whichworker.load.generator import Generator
 from whichworker.model import Answer, App, Arm, Question, Request, Workload
 from whichworker.probes.thermometer import Thermometer
 from whichworker.race.preflight import preflight
-from whichworker.race.watch import Silent
 from whichworker.servers import names
 from whichworker.store import places
 from whichworker.store.journal import FILE, Journal

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import preflight_of
+from tests.silent import Silent
 
 from whichworker.apps import environments, locks
 from whichworker.apps.interpreters import inspect, own_base
@@ -20,7 +21,6 @@ from whichworker.config.options import RaceOptions
 from whichworker.lab import investigation
 from whichworker.lab.ask import ask
 from whichworker.load.generator import Generator
-from whichworker.race.watch import Silent
 from whichworker.store.records import Prepared
 
 pytestmark = pytest.mark.servers

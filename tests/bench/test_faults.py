@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.conftest import faulty_bench, faulty_question, planned, preflight_of, processes_with
+from tests.silent import Silent
 
 from whichworker.bench import running
 from whichworker.design.heats import MOST_IDLE_SHARE
@@ -18,7 +19,7 @@ from whichworker.load.generator import Generator
 from whichworker.model import Answer, Failure, Request
 from whichworker.process.launch import LAUNCH_VARIABLE
 from whichworker.process.sockets import free_port
-from whichworker.race.watch import Progress, Silent
+from whichworker.race.watch import Progress
 from whichworker.result import Result
 from whichworker.store import places
 from whichworker.store.journal import FILE, Journal

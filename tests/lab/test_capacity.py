@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.conftest import faulty_bench
+from tests.silent import Silent
 
 from whichworker.design import objectives
 from whichworker.design.hunt import Hunt
@@ -18,7 +19,6 @@ from whichworker.lab import capacity
 from whichworker.load.generator import Generator
 from whichworker.load.histogram import Histogram
 from whichworker.model import Probes, Question, Slo
-from whichworker.race.watch import Silent
 from whichworker.result import ArmResult
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Prepared, Shot, Sought, Unsought

@@ -12,6 +12,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 from tests.conftest import faulty_bench
+from tests.silent import Silent
 
 from whichworker.apps import builtin
 from whichworker.apps.interpreters import own_base
@@ -22,7 +23,6 @@ from whichworker.lab import investigation, preflight
 from whichworker.lab.ask import budget_of
 from whichworker.lab.conformance import Scene, attempt, encode_chunked
 from whichworker.model import Address, Answer, App, Arm, Environment, Question, Request
-from whichworker.race.watch import Silent
 from whichworker.servers import names, table
 from whichworker.workloads.conformance import BODY, CASES, Case, Outcome, own_cases, post
 from whichworker.workloads.table import workload

@@ -13,13 +13,13 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.conftest import PROJECTS
+from tests.silent import Silent
 
 from whichworker.apps.interpreters import inspect, own_base
 from whichworker.design import objectives
 from whichworker.lab import investigation
 from whichworker.lab.ask import budget_of
 from whichworker.model import Answer, App, Arm, Budget, Question, Request, Workload
-from whichworker.race.watch import Silent
 from whichworker.result import ArmResult, Result
 from whichworker.servers import names
 from whichworker.store import places

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from tests.conftest import preflight_of
 from tests.oracle.queues import Queue, capacity
+from tests.silent import Silent
 from tests.truth.test_attribution import question_of
 
 from whichworker.bench import overlays
@@ -19,7 +20,6 @@ from whichworker.design import objectives
 from whichworker.judge.second_stage import SecondStage
 from whichworker.lab import capacity as second_stage
 from whichworker.load.generator import Generator
-from whichworker.race.watch import Silent
 from whichworker.result import ArmResult
 from whichworker.store import places
 from whichworker.store.journal import FILE, Journal

@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.conftest import faulty_question
+from tests.silent import Silent
 
 from whichworker.config.options import RaceOptions
 from whichworker.lab import investigation
 from whichworker.lab.ask import ask
 from whichworker.model import Question
-from whichworker.race.watch import Silent
 from whichworker.result import Result
 from whichworker.store import places
 

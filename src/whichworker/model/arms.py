@@ -103,32 +103,17 @@ class Environment(Struct, frozen=True, kw_only=True):
     packages: dict[str, str] = field(default_factory=dict)
 
 
-Role = Literal["server", "generator", "services"]
-
-
 class Budget(Struct, frozen=True, kw_only=True):
     """What a run may use. `shared` is true where generator and server have to share a core.
 
-    Backing services run on `services_cores` (none: on the server's). One launch may use `memory_bytes` (None: four fifths of what is
-    available when it starts) and, only where a control group can hold it to that, the time of `cpus` cores (None: all of its own).
+    One launch may use `memory_bytes` (None: four fifths of what is available when it starts).
     """
 
     seconds: float
     server_cores: tuple[int, ...]
     generator_cores: tuple[int, ...]
     shared: bool = False
-    services_cores: tuple[int, ...] = ()
     memory_bytes: int | None = None
-    cpus: float | None = None
-
-    def cores(self, role: Role) -> tuple[int, ...]:
-        """The cores that processes of this role are pinned to."""
-        own = {
-            "server": self.server_cores,
-            "generator": self.generator_cores,
-            "services": self.services_cores,
-        }
-        return own[role] or self.server_cores
 
 
 class Question(Struct, frozen=True, kw_only=True):

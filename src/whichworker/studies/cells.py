@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import get_args
 
 import numpy as np
@@ -332,9 +332,3 @@ def cpu_per_request(reading: Reading) -> float | None:
 def received(reading: Reading) -> float:
     """Bytes per second."""
     return reading.tally.bytes_received / reading.tally.seconds
-
-
-def filled(cells: Iterable[Cell]) -> tuple[int, int]:
-    """How many of the applicable cells hold a value, and how many are applicable."""
-    applicable = [cell for cell in cells if cell.note != "not applicable"]
-    return sum(cell.value is not None for cell in applicable), len(applicable)

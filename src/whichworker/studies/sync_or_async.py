@@ -119,7 +119,6 @@ KEPT = (
         kept=True,
     ),
 )
-METRICS = ("latency min", "latency p95", "latency mean")
 AT = 100
 
 

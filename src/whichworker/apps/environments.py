@@ -17,6 +17,8 @@ from pathlib import Path
 
 import msgspec
 import uv
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from whichworker.apps import locks
 from whichworker.apps.interpreters import Interpreter, inspect
@@ -127,7 +129,9 @@ def resolve(cache: Path, place: Path, app: Interpreter, requirements: tuple[str,
     )
     out = run_uv(cache, *argv, "--constraints", str(constraints), str(wanted))
     pins = [line.strip() for line in out.splitlines() if line.strip() and not line.startswith("#")]
-    return [pin for pin in pins if distribution(pin) not in {distribution(name) for name in have}]
+    return [
+        pin for pin in pins if distribution(pin) not in {canonicalize_name(name) for name in have}
+    ]
 
 
 def prepare(place: Path, base: str, cache: Path, build: Callable[[Path], None]) -> Path:
@@ -253,8 +257,8 @@ def cure(stderr: str) -> str:
 
 
 def distribution(requirement: str) -> str:
-    """The normalised distribution name of a requirement, a pin or a name."""
-    return re.sub(r"[-_.]+", "-", re.split(r"[\s<>=!~;\[@]", requirement, maxsplit=1)[0]).lower()
+    """The normalised distribution name of a requirement or a pin."""
+    return canonicalize_name(Requirement(requirement).name)
 
 
 def digest(*parts: str) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from packaging.requirements import Requirement
 
 from whichworker import redaction
 from whichworker.advise.emit import TABLE, emit
-from whichworker.apps import environments
+from whichworker.apps import environment_files, environments
 from whichworker.bench.running import SHOWN_ADDRESS
 from whichworker.errors import UsageError
 from whichworker.judge import verdict
@@ -110,6 +111,9 @@ def deployment(told: Told, best: ArmResult, out: Path, remark: str = "") -> Depl
         requirements=_pinned(arm, environment),
         environment={**app.environment, **command.environment},
         environment_file=app.environment_file,
+        misread=environment_files.misread(app.environment_file)
+        if Path(app.environment_file).is_file()
+        else {},
         shim=app.shim,
         python=".".join(environment.python_version.split(".")[:2]),
         bin=str(Path(app.python).parent),
@@ -163,23 +167,12 @@ def write(what: Deployment, kinds: tuple[str, ...], out: Path) -> list[Path]:
 
 def _pinned(arm: Arm, environment: Environment) -> tuple[str, ...]:
     """The server's own packages at the versions that were measured."""
-    held = [
-        (requirement, environment.packages.get(environments.distribution(requirement)))
-        for requirement in arm.requirements
-    ]
-    pinned = [names.pin(requirement, version) for requirement, version in held if version]
-    extras = [
-        extra.strip()
-        for requirement in arm.requirements
-        for extra in re.findall(r"\[(.*?)\]", requirement)
-    ]
-    return (
-        *pinned,
-        *(
-            f"{extra}=={environment.packages[extra]}"
-            for extra in extras
-            if extra in environment.packages
-        ),
+    extras = sorted({extra for text in arm.requirements for extra in Requirement(text).extras})
+    held = [(text, environments.distribution(text)) for text in (*arm.requirements, *extras)]
+    return tuple(
+        names.pin(text, environment.packages[name])
+        for text, name in held
+        if name in environment.packages
     )
 
 

@@ -11,6 +11,7 @@ from whichworker.advise.emit.parts import (
     command,
     everywhere,
     heading,
+    misread,
     reads_python,
     reasons,
 )
@@ -41,7 +42,7 @@ def emit(what: Deployment) -> list[Emitted]:
     given = f" --env-file {what.environment_file}" if what.environment_file else ""
     text = f"""{heading(what)}{reasons(what)}# docker build -t {what.project} PROJECT, with the files of this folder copied to it
 # docker run{given} --publish {PORT}:{PORT} {what.project}
-FROM python:{what.python}-slim
+{misread(what, "docker")}FROM python:{what.python}-slim
 WORKDIR /app
 COPY requirements-server.txt ./
 {build}RUN pip install --no-cache-dir -r requirements-server.txt

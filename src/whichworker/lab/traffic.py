@@ -13,7 +13,6 @@ import socket
 import struct
 import threading
 from collections.abc import Collection, Iterator
-from types import TracebackType
 from typing import NamedTuple, Self
 
 from whichworker.report.status import Traffic
@@ -117,12 +116,7 @@ class Counter:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._closing.set()
         self._thread.join()
         assert self._news is not None

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-import whichworker
 from whichworker.advise.recommend import recommend
 from whichworker.design.pairs import Pair
 from whichworker.design.race import TWIN_LIMIT, Race
@@ -26,7 +25,6 @@ from whichworker.result import (
     AskedQuestion,
     Claim,
     Result,
-    Run,
     Searched,
     Twin,
     Validity,
@@ -55,14 +53,7 @@ def judge(journal: Journal, time_seconds: float | None = None) -> Result:
     result = Result(
         question=_asked(question, settled, second, time_seconds),
         machine=header.machine,
-        run=Run(
-            id=header.run,
-            started=header.started,
-            command=header.command,
-            version=whichworker.__version__,
-            seconds=sum(session.seconds for session in sessions),
-            finished=bool(sessions) and sessions[-1].ended == "finished",
-        ),
+        run=header.run_of(sessions),
         validity=validity,
         verdict=verdict,
         findings=(

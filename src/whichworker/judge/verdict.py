@@ -174,9 +174,5 @@ def _finished(journal: Journal) -> bool:
 
 def _order(arm: ArmResult) -> tuple[bool, float, str]:
     """The fastest first, by the estimate; arms without a number last."""
-    value = (
-        arm.throughput_per_second.value
-        if arm.throughput_per_second and arm.rank_low is not None
-        else 0.0
-    )
-    return (arm.rank_low is None, -value, arm.name)
+    ranked = arm.rank_low is not None
+    return (not ranked, -arm.speed if ranked else 0.0, arm.name)

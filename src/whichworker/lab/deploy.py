@@ -73,13 +73,13 @@ def arm_for(told: Told, kinds: tuple[str, ...]) -> tuple[ArmResult, str]:
     advised = next(arm for arm in ranked if arm.name == result.advice.arm)
     if "gunicorn" not in kinds or advised.server == "gunicorn":
         return advised, ""
-    own = sorted((arm for arm in ranked if arm.server == "gunicorn"), key=lambda arm: -_speed(arm))
+    own = sorted((arm for arm in ranked if arm.server == "gunicorn"), key=lambda arm: -arm.speed)
     if not own:
         raise UsageError(
             f"no arm of gunicorn was ranked in run {result.run.id}",
             hint="race it: --servers gunicorn-gthread,gunicorn-sync",
         )
-    share = _speed(own[0]) / _speed(advised)
+    share = own[0].speed / advised.speed
     return (
         own[0],
         f"{advised.name} is advised; this is {own[0].name}, the best of gunicorn, at {share:.0%} of its throughput",
@@ -211,9 +211,9 @@ def _because(told: Told, best: ArmResult) -> dict[str, str]:
         ]
         if rivals:
             said = ", ".join(
-                f"{arm.settings[name]}: {show_rate(_speed(arm))}/s" for arm in rivals[:3]
+                f"{arm.settings[name]}: {show_rate(arm.speed)}/s" for arm in rivals[:3]
             )
-            found[name] = f"{value} did {show_rate(_speed(best))}/s; {said}"
+            found[name] = f"{value} did {show_rate(best.speed)}/s; {said}"
         elif name == "workers":
             memory = f", {show_bytes(best.memory_bytes)} in all" if best.memory_bytes else ""
             found[name] = f"raced on {cores} core{'' if cores == 1 else 's'}{memory}"
@@ -230,7 +230,3 @@ def _differs_in(arm: ArmResult, best: ArmResult, name: str) -> bool:
         and arm.settings[name] != best.settings[name]
         and same == {key: value for key, value in best.settings.items() if key != name}
     )
-
-
-def _speed(arm: ArmResult) -> float:
-    return arm.throughput_per_second.value if arm.throughput_per_second else 0.0

@@ -131,6 +131,11 @@ class ArmResult(Struct, frozen=True, kw_only=True):
     profile: Profile | None = None
     scaling: Scaling | None = None
 
+    @property
+    def speed(self) -> float:
+        """Requests per second, 0 where none was measured."""
+        return self.throughput_per_second.value if self.throughput_per_second else 0.0
+
 
 class Claim(Struct, frozen=True, kw_only=True):
     """`better` is faster than `worse` by `ratio`, at family-wise error alpha whenever one looks."""

@@ -54,7 +54,7 @@ def start_in(
             argv=tuple(str(path) if word == path.name else word for word in command),
             folder=directory,
         )
-    found = READERS[kind](text, path, directory)
+    found = READERS[kind](text, directory)
     if not found.argv:
         raise UsageError(f"{path} starts nothing", hint="emit it again")
     return found
@@ -104,7 +104,7 @@ def edits(name: str, kind: str, folder: Path, what: Deployment, start: Start) ->
             )
 
 
-def _script(text: str, path: Path, directory: str) -> Start:
+def _script(text: str, directory: str) -> Start:
     whole = text.replace("\\\n", " ")
     environment = {}
     argv: list[str] = []
@@ -117,7 +117,7 @@ def _script(text: str, path: Path, directory: str) -> Start:
     return Start(argv=tuple(argv), folder=directory, environment=environment)
 
 
-def _systemd(text: str, path: Path, directory: str) -> Start:
+def _systemd(text: str, directory: str) -> Start:
     lines = [
         line.strip()
         for line in text.replace("\\\n", " ").splitlines()
@@ -139,32 +139,26 @@ def _systemd(text: str, path: Path, directory: str) -> Start:
     return Start(argv=argv, folder=folder.replace("%%", "%"), environment=environment)
 
 
-def _docker(text: str, path: Path, directory: str) -> Start:
+def _docker(text: str, directory: str) -> Start:
     command = next(
         (line.removeprefix("CMD ") for line in text.splitlines() if line.startswith("CMD ")), "[]"
     )
     told = [line.removeprefix("ENV ") for line in text.splitlines() if line.startswith("ENV ")]
-    try:
-        argv = tuple(map(str, json.loads(command)))
-    except ValueError as error:
-        raise UsageError(
-            f"the CMD of {path} is not a list in JSON", hint="emit it again"
-        ) from error
     return Start(
-        argv=argv,
+        argv=tuple(map(str, json.loads(command))),
         folder=directory,
         environment=dict(one.split("=", 1) for one in told if "=" in one),
     )
 
 
-def _procfile(text: str, path: Path, directory: str) -> Start:
+def _procfile(text: str, directory: str) -> Start:
     line = next(
         (line.partition(":")[2] for line in text.splitlines() if line.startswith("web:")), ""
     )
     return Start(argv=tuple(shlex.split(line)), folder=directory)
 
 
-def _supervisor(text: str, path: Path, directory: str) -> Start:
+def _supervisor(text: str, directory: str) -> Start:
     reader = configparser.RawConfigParser(inline_comment_prefixes=None, comment_prefixes=(";", "#"))
     reader.read_string(text)
     section = next((name for name in reader.sections() if name.startswith("program:")), None)
@@ -181,7 +175,7 @@ def _supervisor(text: str, path: Path, directory: str) -> Start:
     )
 
 
-def _kubernetes(text: str, path: Path, directory: str) -> Start:
+def _kubernetes(text: str, directory: str) -> Start:
     import yaml
 
     try:
@@ -195,9 +189,7 @@ def _kubernetes(text: str, path: Path, directory: str) -> Start:
         argv = [*container.get("command", ()), *container.get("args", ())]
         environment = {one["name"]: str(one["value"]) for one in container.get("env", ())}
     except (yaml.YAMLError, LookupError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"{path} is not a deployment of Kubernetes", hint="emit it again"
-        ) from error
+        raise ValueError("it is not a deployment of Kubernetes") from error
     return Start(argv=tuple(map(str, argv)), folder=directory, environment=environment)
 
 

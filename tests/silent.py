@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whichworker.design.hunt import Hunt
+from whichworker.design.capacity.hunt import Hunt
 from whichworker.model import Failure
 from whichworker.race.watch import Progress
 from whichworker.store.records import Prepared, Settled, Shot, Slice, Sought

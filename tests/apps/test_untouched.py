@@ -14,13 +14,14 @@ import pytest
 from tests.conftest import preflight_of
 from tests.silent import Silent
 
-from whichworker.apps import environments, locks
-from whichworker.apps.interpreters import inspect, own_base
 from whichworker.bench.running import Bench
 from whichworker.config.options import RaceOptions
-from whichworker.lab import investigation
-from whichworker.lab.ask import ask
+from whichworker.environments import locks
+from whichworker.environments import venvs as environments
+from whichworker.environments.interpreters import inspect, own_base
 from whichworker.load.generator import Generator
+from whichworker.question.ask import ask
+from whichworker.race import investigation
 from whichworker.store.records import Prepared
 
 pytestmark = pytest.mark.servers
@@ -36,8 +37,8 @@ def application(environ, start_response):
 BUILD = """
 import sys
 from pathlib import Path
-from whichworker.apps import environments, locks
-from whichworker.apps.interpreters import inspect
+from whichworker.environments import venvs as environments, locks
+from whichworker.environments.interpreters import inspect
 environments.overlay(Path(sys.argv[1]), inspect(sys.argv[2]), ("waitress>=3",))
 """
 BUILD_MODULES = ("click", "click.core")  # these have byte code, others of the same package have not

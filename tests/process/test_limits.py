@@ -7,13 +7,7 @@ from pathlib import Path
 import pytest
 
 from whichworker.process import limits
-from whichworker.process.limits import (
-    Delegation,
-    Group,
-    default_memory_bytes,
-    delegation,
-    group,
-)
+from whichworker.process.limits import Delegation, Group, default_memory_bytes, delegation, group
 
 MEMINFO = "MemTotal:       16000000 kB\nMemAvailable:   10000000 kB\nHugePages_Total:       0\n"
 

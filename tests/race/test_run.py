@@ -11,8 +11,8 @@ from tests.silent import Silent
 
 from whichworker.design.rounds import TWIN
 from whichworker.judge.replay import replay
-from whichworker.lab import investigation
 from whichworker.load.generator import Generator
+from whichworker.race import investigation
 from whichworker.race import run as main_path
 from whichworker.race.watch import Progress
 from whichworker.store.journal import FILE, Journal

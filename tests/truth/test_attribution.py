@@ -15,11 +15,11 @@ import pytest
 from tests.conftest import PROJECTS
 from tests.silent import Silent
 
-from whichworker.apps.interpreters import inspect, own_base
-from whichworker.design import objectives
-from whichworker.lab import investigation
-from whichworker.lab.ask import budget_of
+from whichworker.design.capacity import slo as objectives
+from whichworker.environments.interpreters import inspect, own_base
 from whichworker.model import Answer, App, Arm, Budget, Question, Request, Workload
+from whichworker.question.ask import budget_of
+from whichworker.race import investigation
 from whichworker.result import ArmResult, Result
 from whichworker.servers import names
 from whichworker.store import places

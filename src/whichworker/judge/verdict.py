@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from whichworker.advise.recommend import recommend
 from whichworker.design.pairs import Pair
-from whichworker.design.race import TWIN_LIMIT, Race
+from whichworker.design.selection import TWIN_LIMIT, Race
 from whichworker.design.validity import session_refusal
-from whichworker.judge.arms import arm_results
+from whichworker.judge.advice.recommend import recommend
+from whichworker.judge.arm_results import arm_results
 from whichworker.judge.discovered import discovered
 from whichworker.judge.findings import run_findings
 from whichworker.judge.headline import rounds_to_decide, verdict_of
@@ -20,15 +20,7 @@ from whichworker.judge.replay import replay
 from whichworker.judge.second_stage import SecondStage
 from whichworker.judge.slices import Sliced
 from whichworker.model import Question
-from whichworker.result import (
-    ArmResult,
-    AskedQuestion,
-    Claim,
-    Result,
-    Searched,
-    Twin,
-    Validity,
-)
+from whichworker.result import ArmResult, AskedQuestion, Claim, Result, Searched, Twin, Validity
 from whichworker.store.journal import Journal
 from whichworker.store.records import FirstStep, Header, Prepared, Session, Settled
 

@@ -12,14 +12,16 @@ import msgspec
 from msgspec import Struct, field
 
 import whichworker
-from whichworker.apps import builtin, environments, interpreters
+from whichworker.apps import builtin
 from whichworker.bench import open_files, overlays, services
 from whichworker.bench.running import Bench
 from whichworker.design.validity import session_refusal
+from whichworker.environments import interpreters
+from whichworker.environments import venvs as environments
 from whichworker.errors import UsageError, WhichworkerError
-from whichworker.lab.ask import budget_of
 from whichworker.model import App, Environment, Finding, Question
 from whichworker.probes import machine
+from whichworker.question.ask import budget_of
 from whichworker.result.run import Validity
 from whichworker.result.study import AskedStudy, Card, StudyResult, StudyRow
 from whichworker.servers import names

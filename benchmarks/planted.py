@@ -24,11 +24,11 @@ from whichworker.config.options import RaceOptions
 from whichworker.model import Question
 from whichworker.question.ask import ask, discover
 from whichworker.race import investigation
-from whichworker.race.watch import Silent
 from whichworker.result import Result
 from whichworker.store import places
 
 from tests.conftest import changed, faulty_question
+from tests.silent import Silent
 
 RECORD = Path(__file__).parent / "planted.jsonl"
 SERVER = "waitress"

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.silent import Silent
 from whichworker.bench import overlays
 from whichworker.bench.lineup import Lineup
 from whichworker.bench.running import Bench
@@ -25,7 +26,6 @@ from whichworker.probes.thermometer import Thermometer
 from whichworker.question.ask import budget_of
 from whichworker.question.stages import Asked, Discovered, Planned
 from whichworker.race.calibration import preflight
-from whichworker.race.watch import Silent
 from whichworker.servers import names
 from whichworker.store import places
 from whichworker.store.journal import FILE, Journal

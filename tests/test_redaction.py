@@ -18,7 +18,7 @@ SECRET = 'p<4"ss&w0rd/ü'
 def nothing_known() -> Iterator[None]:
     """What other tests remembered is none of these tests' business, nor the other way round."""
     before = dict(redaction._secrets)
-    redaction.forget()
+    redaction._secrets.clear()
     yield
     redaction._secrets.clear()
     redaction._secrets.update(before)

@@ -70,11 +70,6 @@ def remember_environment(environment: Mapping[str, str]) -> None:
             remember(name, unquote(secret))
 
 
-def forget() -> None:
-    """Remember nothing any more: for tests."""
-    _secrets.clear()
-
-
 def clean(text: str) -> str:
     """The text without the secrets, the longest taken out first."""
     for value in sorted(_secrets, key=len, reverse=True):

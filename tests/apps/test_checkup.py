@@ -23,7 +23,6 @@ DJANGO = Django(
     installed=(),
     middleware=(),
     sync_middleware=(),
-    session_engine="django.contrib.sessions.backends.db",
     ssl_redirect=False,
     proxy_ssl_header=None,
 )

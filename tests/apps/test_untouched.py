@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import preflight_of
+from tests.silent import Silent
 
 from whichworker.bench.running import Bench
 from whichworker.config.options import RaceOptions
@@ -21,7 +22,6 @@ from whichworker.environments.interpreters import inspect, own_base
 from whichworker.load.generator import Generator
 from whichworker.question.ask import ask, discover
 from whichworker.race import investigation
-from whichworker.race.watch import Silent
 from whichworker.store.records import Prepared
 
 pytestmark = pytest.mark.servers

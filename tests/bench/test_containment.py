@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from tests import storm
 from tests.conftest import faulty_bench, faulty_question, preflight_of, processes_with
+from tests.silent import Silent
 
 from whichworker.bench import running
 from whichworker.bench.running import Bench
@@ -21,7 +22,6 @@ from whichworker.load.http1 import fetch
 from whichworker.model import Finding, Request
 from whichworker.process.launch import LAUNCH_VARIABLE, LOG_BYTES
 from whichworker.race import investigation
-from whichworker.race.watch import Silent
 from whichworker.store import places
 from whichworker.store.records import Failed
 

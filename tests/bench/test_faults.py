@@ -17,6 +17,7 @@ from tests.conftest import (
     preflight_of,
     processes_with,
 )
+from tests.silent import Silent
 
 from whichworker.bench import running
 from whichworker.design.heats import MOST_IDLE_SHARE
@@ -25,7 +26,7 @@ from whichworker.model import Answer, Failure, Request
 from whichworker.process.launch import LAUNCH_VARIABLE
 from whichworker.process.sockets import free_port
 from whichworker.race import investigation
-from whichworker.race.watch import Progress, Silent
+from whichworker.race.watch import Progress
 from whichworker.result import Result
 from whichworker.store import places
 from whichworker.store.journal import FILE, Journal

@@ -14,11 +14,12 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.conftest import changed, faulty_bench, planned, processes_with
+from tests.silent import Silent
 
 from whichworker.errors import JournalFailed
 from whichworker.question.stages import Planned
 from whichworker.race import investigation
-from whichworker.race.watch import Progress, Silent
+from whichworker.race.watch import Progress
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Launched, Prepared, RoundEnd, Session, Settled, Slice
 
@@ -34,7 +35,7 @@ import sys
 from pathlib import Path
 from tests.bench.test_interruptions import plan_of
 from whichworker.race import investigation
-from whichworker.race.watch import Silent
+from tests.silent import Silent
 
 class Loud(Silent):
     def slice(self, arm, seen, progress):

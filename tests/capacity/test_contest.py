@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.conftest import changed, faulty_bench
+from tests.silent import Silent
 
 from whichworker.capacity import contest
 from whichworker.design.capacity import slo as objectives
@@ -18,7 +19,6 @@ from whichworker.judge.second_stage import SecondStage
 from whichworker.load.generator import Generator
 from whichworker.load.histogram import Histogram
 from whichworker.model import Probes, Question, Slo
-from whichworker.race.watch import Silent
 from whichworker.result import ArmResult
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Prepared, Shot, Sought, Unsought

@@ -12,6 +12,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 from tests.conftest import changed, faulty_bench
+from tests.silent import Silent
 
 from whichworker.apps import builtin
 from whichworker.bench import overlays
@@ -24,7 +25,6 @@ from whichworker.errors import ServerFailed
 from whichworker.model import Address, Answer, App, Arm, Environment, Question, Request, Subject
 from whichworker.question.ask import budget_of
 from whichworker.race import investigation
-from whichworker.race.watch import Silent
 from whichworker.servers import names, table
 from whichworker.workloads.table import workload
 

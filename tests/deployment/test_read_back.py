@@ -72,6 +72,7 @@ def deployment(name: str, shim: str = "", folder: str = "/srv/shop/deploy") -> D
         requirements=("server==1.0",),
         environment={"DJANGO_SETTINGS_MODULE": "shop.settings"},
         environment_file="",
+        misread={},
         shim=shim,
         python="3.12",
         bin="/srv/shop/.venv/bin",
@@ -151,6 +152,46 @@ def test_a_file_that_starts_nothing_is_told(kind: str, text: str, tmp_path: Path
     path.write_text(text)
     with pytest.raises(UsageError, match="starts nothing"):
         start_of(path, kind, "/srv/shop")
+
+
+def test_a_deployment_of_kubernetes_may_be_written_in_any_style_of_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "kubernetes.yaml"
+    path.write_text(
+        """kind: Service
+---
+kind: Deployment
+spec:
+  template:
+    spec:
+      containers:
+        - env: [{name: DEBUG, value: "0"}]
+          command: [gunicorn]
+          args:
+            - -b
+            - 0.0.0.0:8000
+"""
+    )
+    start = start_of(path, "kubernetes", "/srv/shop")
+    assert start == Start(
+        argv=("gunicorn", "-b", "0.0.0.0:8000"), folder="/srv/shop", environment={"DEBUG": "0"}
+    )
+
+
+@pytest.mark.parametrize("text", ["kind: Deployment\n", "- a\n", "a: [\n", "!!python/none x\n"])
+def test_a_file_that_is_no_deployment_of_kubernetes(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "kubernetes.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="it is not a deployment"):
+        start_of(path, "kubernetes", "/srv/shop")
+
+
+@pytest.mark.parametrize("kind", ["docker", "systemd"])
+def test_files_name_the_variables_that_their_tool_reads_differently(kind: str) -> None:
+    what = msgspec.structs.replace(
+        deployment("uvicorn"), environment_file="/srv/shop/.env", misread={kind: ("A", "B")}
+    )
+    (file,) = [file for file in emit((kind,), what) if file.kind == kind]
+    assert f"# {kind} reads A, B differently from the race" in file.text
 
 
 def test_every_kind_has_its_module() -> None:

@@ -10,8 +10,8 @@ from whichworker.probes import stalls
 
 STILL = Noise(
     stalls={
-        0: stalls.Stalls(900, 60e-6, 0.0004, 0.003),
-        1: stalls.Stalls(900, 60e-6, 0.002, 0.009),
+        0: stalls.Stalls(60e-6, 0.0004, 0.003),
+        1: stalls.Stalls(60e-6, 0.002, 0.009),
     },
     windows=(1000.0, 1010.0, 995.0, 1005.0, 1000.0, 1008.0, 997.0),
     stolen=0.001,
@@ -59,7 +59,6 @@ def test_a_sleeper_is_looked_at_on_its_core() -> None:
     before = os.sched_getaffinity(0)
     found = stalls.look(core, 0.1)
     assert found is not None
-    assert found.naps > 5
     assert 0 <= found.p50 <= found.p99 <= found.most
     assert os.sched_getaffinity(0) == before, "only the thread that sleeps is bound"
     assert stalls.look(10_000, 0.1) is None

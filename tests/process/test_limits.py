@@ -7,14 +7,7 @@ from pathlib import Path
 import pytest
 
 from whichworker.process import limits
-from whichworker.process.limits import (
-    Delegation,
-    Group,
-    default_memory_bytes,
-    delegation,
-    group,
-    limits_cpu,
-)
+from whichworker.process.limits import Delegation, Group, default_memory_bytes, delegation, group
 
 MEMINFO = "MemTotal:       16000000 kB\nMemAvailable:   10000000 kB\nHugePages_Total:       0\n"
 
@@ -108,14 +101,10 @@ def test_a_group_with_other_processes_is_not_divided(tmp_path: Path) -> None:
 
 def test_a_group_of_a_launch(tmp_path: Path) -> None:
     files(tmp_path, cgroup__subtree_control="cpu memory\n")
-    made = group("7", 1000, 1.5, Delegation(2, tmp_path))
-    settings = (("memory.max", "1000"), ("memory.oom.group", "1"), ("cpu.max", "150000 100000"))
+    made = group("7", 1000, Delegation(2, tmp_path))
+    settings = (("memory.max", "1000"), ("memory.oom.group", "1"))
     assert made == Group(folder=str(tmp_path / "whichworker-7"), settings=settings)
-    assert limits_cpu(made)
-    first = group("7", 1000, 1.5, Delegation(1, tmp_path))
-    assert first == Group(
+    assert group("7", 1000, Delegation(1, tmp_path)) == Group(
         folder=str(tmp_path / "whichworker-7"), settings=(("memory.limit_in_bytes", "1000"),)
     )
-    assert not limits_cpu(first)
-    assert group("7", 1000, None, None) is None
-    assert not limits_cpu(None)
+    assert group("7", 1000, None) is None

@@ -13,6 +13,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 from tests.conftest import faulty_question
+from tests.silent import Silent
 
 from whichworker.bench.lineup import Contender
 from whichworker.bench.window import ArmFailed
@@ -21,7 +22,6 @@ from whichworker.errors import ServerFailed
 from whichworker.model import Arm, Failure, Finding, Question, SliceOrder, SliceTally
 from whichworker.race import track as track_module
 from whichworker.race.track import Track
-from whichworker.race.watch import Silent
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Part, Prepared, Settled, Slice
 

@@ -13,13 +13,13 @@ import pytest
 from tests.conftest import changed, faulty_bench, faulty_question, preflight_of
 from tests.judge.stories import reading
 from tests.race.acting import prepared
+from tests.silent import Silent
 
 from whichworker.bench.slices import Court
 from whichworker.judge.replay import PORTRAIT
 from whichworker.load.generator import Generator
 from whichworker.model import Question
 from whichworker.race.calibration import USUAL_CONNECTIONS, preflight, settle
-from whichworker.race.watch import Silent
 from whichworker.services import postgres
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Failed, Launched, Prepared, Settled, Window

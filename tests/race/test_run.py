@@ -7,13 +7,14 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.conftest import changed, faulty_bench, planned, processes_with
+from tests.silent import Silent
 
 from whichworker.design.rounds import TWIN
 from whichworker.judge.replay import replay
 from whichworker.load.generator import Generator
 from whichworker.race import investigation
 from whichworker.race import run as main_path
-from whichworker.race.watch import Progress, Silent
+from whichworker.race.watch import Progress
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Launched, Left, Prepared, RoundEnd, Settled, Slice, Window
 

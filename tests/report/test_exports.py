@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from whichworker.errors import UsageError
 from whichworker.report import files
-from whichworker.report.exports import FORMATS, Export, locust_csv, parse_exports, render
+from whichworker.report.exports import ENDINGS, FORMATS, Export, locust_csv, parse_exports, render
 from whichworker.report.exports.measured import Spread
 from whichworker.result import LoadResult
 
@@ -133,7 +133,7 @@ def test_every_file_of_an_export_is_written(tmp_path: Path) -> None:
         "influx",
         "k6",
         "grafana",
-        *(f"locust{ending}" for ending in locust_csv.ENDINGS),
+        *(f"locust{ending}" for ending in ENDINGS["locust"]),
     }
     assert all(path.stat().st_size for path in written)
 

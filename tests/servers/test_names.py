@@ -169,7 +169,7 @@ PINS = [
     ("uvicorn[standard,watch]", "0.54.0", "uvicorn[standard,watch]==0.54.0"),
     ("zope.event~=5.0", "5.1", "zope.event==5.1"),
     ("served @ file:///wheels/served.whl", "2", "served==2"),
-    ("gevent>=24; python_version < '3.14'", "24.2", "gevent==24.2 ; python_version < '3.14'"),
+    ("gevent>=24; python_version < '3.14'", "24.2", 'gevent==24.2; python_version < "3.14"'),
     ("gunicorn>=25", None, "gunicorn>=25"),
 ]
 

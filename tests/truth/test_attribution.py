@@ -13,13 +13,13 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.conftest import PROJECTS, changed
+from tests.silent import Silent
 
 from whichworker.design.capacity import slo as objectives
 from whichworker.environments.interpreters import inspect, own_base
 from whichworker.model import Answer, App, Arm, Budget, Question, Request, Subject, Workload
 from whichworker.question.ask import budget_of
 from whichworker.race import investigation
-from whichworker.race.watch import Silent
 from whichworker.result import ArmResult, Result
 from whichworker.servers import names
 from whichworker.store import places

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import changed, preflight_of
 from tests.oracle.queues import Queue, capacity
+from tests.silent import Silent
 from tests.truth.test_attribution import question_of
 
 from whichworker.bench import overlays
@@ -18,7 +19,6 @@ from whichworker.capacity import contest as second_stage
 from whichworker.design.capacity import slo
 from whichworker.judge.second_stage import SecondStage
 from whichworker.load.generator import Generator
-from whichworker.race.watch import Silent
 from whichworker.result import ArmResult
 from whichworker.store import places
 from whichworker.store.journal import FILE, Journal

@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.conftest import changed, faulty_question
+from tests.silent import Silent
 
 from whichworker.config.options import RaceOptions
 from whichworker.model import Question
 from whichworker.question.ask import ask, discover
 from whichworker.race import investigation
-from whichworker.race.watch import Silent
 from whichworker.result import Result
 from whichworker.store import places
 

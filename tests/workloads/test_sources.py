@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from whichworker.errors import UsageError
 from whichworker.model import Request
@@ -163,7 +164,17 @@ def test_a_schema_has_what_can_be_asked() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"paths": []}', "openapi: 3"])
+def test_a_schema_in_yaml_is_read_as_one_in_json(tmp_path: Path) -> None:
+    path = tmp_path / "schema.yaml"
+    path.write_text(yaml.safe_dump(SCHEMA, sort_keys=False))
+    assert list(openapi.read(path)) == list(openapi.requests_of(SCHEMA))
+    path.write_text(json.dumps(SCHEMA, indent="\t"))
+    assert list(openapi.read(path)) == list(openapi.requests_of(SCHEMA))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"paths": []}', "openapi: 3", "{paths", "a: [", "!!python/object:x.Y {}"]
+)
 def test_a_file_that_is_no_schema(text: str, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(text)

@@ -48,13 +48,11 @@ def test_a_built_in_workload_knows_the_whole_answer(name: str, app: str) -> None
 def test_sync_and_async_views_have_the_same_right_answers(name: str) -> None:
     app = EVERY[name].apps[0]
     found = workload(name, app)
-    assert found.asynchronous == ("async" in name)
     if not found.twin:
         assert any(word in name for word in ("aiohttp", "tortoise")), name
         return
     twin = workload(found.twin, app)
     assert twin.twin == name
-    assert twin.asynchronous != found.asynchronous
     assert [request.answer for request in twin.requests] == [
         request.answer for request in found.requests
     ]

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import subprocess
+from collections.abc import Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -146,12 +147,21 @@ def seed(built: App, place: Path, cache: Path) -> None:
 
     def make() -> None:
         place.mkdir(parents=True)
-        environment = {
-            **os.environ,
-            **built.environment,
-            "PYTHONPYCACHEPREFIX": str(cache / "pycache"),
-        }
-        for step in built.setup:
+        set_up(built, {}, cache)
+
+    locks.once(place, make)
+
+
+def set_up(built: App, variables: Mapping[str, str], cache: Path) -> None:
+    """Run an app's setup steps with these variables; raises EnvironmentFailed with what they said."""
+    environment = {
+        **os.environ,
+        **built.environment,
+        **variables,
+        "PYTHONPYCACHEPREFIX": str(cache / "pycache"),
+    }
+    for step in built.setup:
+        try:
             run = subprocess.run(
                 step,
                 cwd=built.directory,
@@ -161,9 +171,11 @@ def seed(built: App, place: Path, cache: Path) -> None:
                 timeout=SEED_SECONDS,
                 check=False,
             )
-            if run.returncode:
-                raise EnvironmentFailed(
-                    f"the database of {built.name} could not be seeded", seen=run.stderr[-2000:]
-                )
-
-    locks.once(place, make)
+        except subprocess.TimeoutExpired as error:
+            raise EnvironmentFailed(
+                f"the database of {built.name} was not seeded within {SEED_SECONDS} s"
+            ) from error
+        if run.returncode:
+            raise EnvironmentFailed(
+                f"the database of {built.name} could not be seeded", seen=run.stderr[-2000:]
+            )

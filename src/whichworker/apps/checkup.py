@@ -32,7 +32,6 @@ SCHEMES = (
     "clickhouse",
 )
 TOOLBARS = ("debug_toolbar", "silk", "django_extensions.debug", "nplusone.ext.django")
-ANYTHING = ("*", "")
 
 
 def examine(

@@ -1,41 +1,34 @@
-"""Files of environment variables, as `docker --env-file` and python-dotenv read them. Their values are taken for secrets."""
+"""Files of environment variables, as python-dotenv reads them. Their values are taken for secrets."""
 
 from __future__ import annotations
 
 import re
-import shlex
+from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 from whichworker import redaction
 from whichworker.errors import UsageError
 
 USUAL = (".env", ".env.local", "env")
-LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
+SYSTEMD = re.compile(r"'([^']*)'|\"((?:\\.|[^\"\\])*)\"|((?!['\"]).*)", re.DOTALL)
+"""A value in single quotes, in double quotes, or without; systemd.exec(5), EnvironmentFile=."""
 
 
 def read(path: str) -> dict[str, str]:
     """The variables of a file, none without one; raises UsageError for a line that is not NAME=value."""
-    if not path:
-        return {}
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"the environment file {path} cannot be read: {error}", hint="--env-file FILE"
-        ) from error
-    found: dict[str, str] = {}
-    for number, raw in enumerate(text.splitlines(), start=1):
-        line = raw.strip()
-        if not line or line.startswith("#"):
-            continue
-        match = LINE.fullmatch(line)
-        if match is None:
-            raise UsageError(
-                f"{path}, line {number} is not NAME=value", hint="a line each, # begins a comment"
-            )
-        found[match[1]] = _value(match[2])
-    redaction.remember_environment(found)
-    return found
+    return {name: value for name, (value, _) in _read(path).items()}
+
+
+def misread(path: str) -> dict[str, tuple[str, ...]]:
+    """The variables that other readers of such a file read differently, by the reader: `docker` and `systemd`."""
+    found = _read(path)
+    return {
+        reader: tuple(
+            name for name, (value, line) in found.items() if value_in(line, name) != value
+        )
+        for reader, value_in in READERS.items()
+    }
 
 
 def beside(folder: Path) -> Path | None:
@@ -43,11 +36,50 @@ def beside(folder: Path) -> Path | None:
     return next((folder / name for name in USUAL if (folder / name).is_file()), None)
 
 
-def _value(text: str) -> str:
-    """Without its quotes and a comment behind it."""
-    if text[:1] in ("'", '"'):
-        try:
-            return next(iter(shlex.split(text, comments=True)), "")
-        except ValueError:
-            return text
-    return text.partition(" #")[0].strip()
+def _read(path: str) -> dict[str, tuple[str, str]]:
+    """The value of each variable, with what stands in the file."""
+    if not path:
+        return {}
+    from dotenv import dotenv_values
+    from dotenv.parser import parse_stream
+
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"the environment file {path} cannot be read: {error}", hint="--env-file FILE"
+        ) from error
+    lines: dict[str, str] = {}
+    for binding in parse_stream(StringIO(text)):
+        written = binding.original.string
+        if binding.error or (binding.key and binding.value is None):
+            number = binding.original.line + len(written) - len(written.lstrip("\n"))
+            raise UsageError(
+                f"{path}, line {number} is not NAME=value", hint="a line each, # begins a comment"
+            )
+        if binding.key:
+            lines[binding.key] = written.lstrip().rstrip("\r\n")
+    values = {name: value or "" for name, value in dotenv_values(stream=StringIO(text)).items()}
+    redaction.remember_environment(values)
+    return {name: (values[name], line) for name, line in lines.items()}
+
+
+def _docker(line: str, name: str) -> str | None:
+    """What follows the `=`, quotes, comments and all; a name with a space before or in it is refused."""
+    before, _, value = line.partition("=")
+    return value if before == name else None
+
+
+def _systemd(line: str, name: str) -> str | None:
+    """Quotes and backslashes mean what they do to a shell; a comment behind a value is a part of it, `export` of the name."""
+    before, _, value = line.partition("=")
+    match = SYSTEMD.fullmatch(value.strip())
+    if match is None or before.strip() != name:
+        return None
+    single, double, plain = match.groups()
+    if single is not None:
+        return single
+    return re.sub(r'\\(["\\`$])' if plain is None else r"\\(.)", r"\1", double or plain or "")
+
+
+READERS: dict[str, Callable[[str, str], str | None]] = {"docker": _docker, "systemd": _systemd}

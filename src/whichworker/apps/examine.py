@@ -72,11 +72,9 @@ class Django(Struct, frozen=True, kw_only=True):
     installed: tuple[str, ...]
     middleware: tuple[str, ...]
     sync_middleware: tuple[str, ...]
-    session_engine: str
     ssl_redirect: bool
     proxy_ssl_header: tuple[str, str] | None
     secret_key: str = ""
-    login_url: str | None = None
 
 
 class Look(Struct, frozen=True, kw_only=True):

@@ -149,12 +149,6 @@ def _account(arm: Arm, run: Running, ending: Ending, number: signal.Signals) -> 
         text = f"it wrote {show_bytes(run.launch.flooded_bytes)} to its log in one launch, and that was measured with it"
         hint = "lower the log level of the app"
         yield Finding(code="log-flooded", severity="warning", arm=arm.name, text=text, hint=hint)
-    if run.launch.order.cpus is not None and not limits.limits_cpu(run.launch.order.group):
-        text = f"no control group of this user could limit it to {run.launch.order.cpus:g} cores of CPU time: only its cores are bound"
-        hint = "run it by systemd-run --user --scope -p Delegate=yes"
-        yield Finding(
-            code="cpu-limit-missing", severity="warning", arm=arm.name, text=text, hint=hint
-        )
     if is_listening(run.address.port):
         text = f"port {run.address.port} is still taken after everything that was started there has ended"
         yield Finding(code="port-kept", severity="error", arm=arm.name, text=text)
@@ -220,14 +214,11 @@ def order_of(bench: Bench, arm: Arm, address: Address) -> Order:
         argv=(str(program) if program.exists() else command.argv[0], *command.argv[1:]),
         directory=app.directory,
         environment=_environment(bench, arm, environment, command, temporary),
-        cores=budget.cores("server"),
+        cores=budget.server_cores,
         log=str(place.with_suffix(".log")),
         memory_bytes=memory,
-        cpus=budget.cpus,
         temporary=str(temporary),
-        group=limits.group(
-            f"{os.getpid()}-{time.monotonic_ns()}", memory, budget.cpus, limits.delegation()
-        ),
+        group=limits.group(f"{os.getpid()}-{time.monotonic_ns()}", memory, limits.delegation()),
     )
 
 

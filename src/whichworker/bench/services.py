@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
+from whichworker.apps import builtin
 from whichworker.config.options import RaceOptions
 from whichworker.errors import EnvironmentFailed, ServerFailed, UsageError
 from whichworker.model import App, Budget, Finding, Probes, Question, Workload
@@ -34,7 +34,6 @@ from whichworker.services.upstream import Stats, Upstream, strain
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 5.0
-SEED_SECONDS = 120
 PORT_TRIES = 3
 PORT_TAKEN = re.compile(r"address already in use", re.IGNORECASE)
 SILENCED = {"DATABASE_URL": "", "REDIS_URL": ""}
@@ -200,7 +199,7 @@ def backing(
         if needs.database == "postgres":
             note("seeding the database")
             for app in apps:
-                seed(app, variables, cache)
+                builtin.set_up(app, variables, cache)
         seen = {name: listener_of(other.socket, other.port) for name, other in others.items()}
         yield Backing(
             variables=variables,
@@ -211,35 +210,6 @@ def backing(
                 _unseen(name, others[name]) for name, pid in seen.items() if pid is None
             ),
         )
-
-
-def seed(app: App, variables: Mapping[str, str], cache: Path) -> None:
-    """Run an app's setup steps against the services of these variables; raises EnvironmentFailed with what they said."""
-    environment = {
-        **os.environ,
-        **app.environment,
-        **variables,
-        "PYTHONPYCACHEPREFIX": str(cache / "pycache"),
-    }
-    for step in app.setup:
-        try:
-            run = subprocess.run(
-                step,
-                cwd=app.directory,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=SEED_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise EnvironmentFailed(
-                f"the database of {app.name} was not seeded within {SEED_SECONDS} s"
-            ) from error
-        if run.returncode:
-            raise EnvironmentFailed(
-                f"the database of {app.name} could not be seeded", seen=run.stderr[-2000:]
-            )
 
 
 def with_services(probes: Probes, before: Look | None, after: Look | None, cores: int) -> Probes:

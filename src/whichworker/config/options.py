@@ -117,7 +117,9 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
         str, option("ask what an access log shows: common, combined or JSON lines", "FILE")
     ] = ""
     from_har: Annotated[str, option("ask what a browser recorded, as a HAR file", "FILE")] = ""
-    from_openapi: Annotated[str, option("ask what an OpenAPI schema has, as JSON", "FILE")] = ""
+    from_openapi: Annotated[
+        str, option("ask what an OpenAPI schema has, as JSON or YAML", "FILE")
+    ] = ""
     requests: Annotated[str, option("ask what a load file says, in TOML", "FILE")] = ""
     header: Annotated[
         tuple[str, ...],

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from packaging.requirements import Requirement
 
 from whichworker import redaction
+from whichworker.apps import environment_files
 from whichworker.bench.running import SHOWN_ADDRESS
 from whichworker.deployment.kinds import TABLE, emit
 from whichworker.errors import UsageError
@@ -68,13 +70,13 @@ def arm_for(told: Told, kinds: tuple[str, ...]) -> tuple[ArmResult, str]:
     advised = next(arm for arm in ranked if arm.name == result.advice.arm)
     if "gunicorn" not in kinds or advised.server == "gunicorn":
         return advised, ""
-    own = sorted((arm for arm in ranked if arm.server == "gunicorn"), key=lambda arm: -_speed(arm))
+    own = sorted((arm for arm in ranked if arm.server == "gunicorn"), key=lambda arm: -arm.speed)
     if not own:
         raise UsageError(
             f"no arm of gunicorn was ranked in run {result.run.id}",
             hint="race it: --servers gunicorn-gthread,gunicorn-sync",
         )
-    share = _speed(own[0]) / _speed(advised)
+    share = own[0].speed / advised.speed
     return (
         own[0],
         f"{advised.name} is advised; this is {own[0].name}, the best of gunicorn, at {share:.0%} of its throughput",
@@ -106,6 +108,9 @@ def deployment(told: Told, best: ArmResult, out: Path, remark: str = "") -> Depl
         requirements=_pinned(arm, environment),
         environment={**app.environment, **command.environment},
         environment_file=app.environment_file,
+        misread=environment_files.misread(app.environment_file)
+        if Path(app.environment_file).is_file()
+        else {},
         shim=app.shim,
         python=".".join(environment.python_version.split(".")[:2]),
         bin=str(Path(app.python).parent),
@@ -159,23 +164,12 @@ def write(what: Deployment, kinds: tuple[str, ...], out: Path) -> list[Path]:
 
 def _pinned(arm: Arm, environment: Environment) -> tuple[str, ...]:
     """The server's own packages at the versions that were measured."""
-    held = [
-        (requirement, environment.packages.get(distribution(requirement)))
-        for requirement in arm.requirements
-    ]
-    pinned = [names.pin(requirement, version) for requirement, version in held if version]
-    extras = [
-        extra.strip()
-        for requirement in arm.requirements
-        for extra in re.findall(r"\[(.*?)\]", requirement)
-    ]
-    return (
-        *pinned,
-        *(
-            f"{extra}=={environment.packages[extra]}"
-            for extra in extras
-            if extra in environment.packages
-        ),
+    extras = sorted({extra for text in arm.requirements for extra in Requirement(text).extras})
+    held = [(text, distribution(text)) for text in (*arm.requirements, *extras)]
+    return tuple(
+        names.pin(text, environment.packages[name])
+        for text, name in held
+        if name in environment.packages
     )
 
 
@@ -214,9 +208,9 @@ def _because(told: Told, best: ArmResult) -> dict[str, str]:
         ]
         if rivals:
             said = ", ".join(
-                f"{arm.settings[name]}: {show_rate(_speed(arm))}/s" for arm in rivals[:3]
+                f"{arm.settings[name]}: {show_rate(arm.speed)}/s" for arm in rivals[:3]
             )
-            found[name] = f"{value} did {show_rate(_speed(best))}/s; {said}"
+            found[name] = f"{value} did {show_rate(best.speed)}/s; {said}"
         elif name == "workers":
             memory = f", {show_bytes(best.memory_bytes)} in all" if best.memory_bytes else ""
             found[name] = f"raced on {cores} core{'' if cores == 1 else 's'}{memory}"
@@ -233,7 +227,3 @@ def _differs_in(arm: ArmResult, best: ArmResult, name: str) -> bool:
         and arm.settings[name] != best.settings[name]
         and same == {key: value for key, value in best.settings.items() if key != name}
     )
-
-
-def _speed(arm: ArmResult) -> float:
-    return arm.throughput_per_second.value if arm.throughput_per_second else 0.0

@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 from msgspec import Struct, field
+from packaging.utils import canonicalize_name
 
 from whichworker.environments import locks
 from whichworker.environments.venvs import BYTE_CODE, DESCRIPTION, REQUIREMENTS
@@ -174,7 +175,7 @@ def _versions(place: Path, kind: Kind) -> dict[str, str]:
 
 
 def _chosen(wanted: Iterable[str], packages: dict[str, str]) -> dict[str, str]:
-    versions = {distribution(name): version for name, version in packages.items()}
+    versions = {canonicalize_name(name): version for name, version in packages.items()}
     return {name: versions[name] for name in wanted if name in versions}
 
 

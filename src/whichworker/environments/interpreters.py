@@ -31,9 +31,9 @@ packages = {}
 for name, version in installed():
     if name and name.lower() not in packages:
         packages[name.lower()] = version
-print(json.dumps({"version": platform.python_version(), "implementation": platform.python_implementation(),
+print(json.dumps({"version": platform.python_version(),
     "base": getattr(sys, "_base_executable", sys.executable), "site": sysconfig.get_paths()["purelib"],
-    "is_environment": sys.prefix != sys.base_prefix, "packages": packages}))
+    "packages": packages}))
 """
 
 
@@ -42,10 +42,8 @@ class Interpreter(Struct, frozen=True, kw_only=True):
 
     path: str
     version: str
-    implementation: str
     base: str
     site: str
-    is_environment: bool
     packages: dict[str, str]
 
     @property

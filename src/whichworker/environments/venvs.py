@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 import uv
+from packaging.utils import canonicalize_name
 
 from whichworker.environments import locks
 from whichworker.environments.interpreters import Interpreter, inspect
@@ -128,7 +129,9 @@ def resolve(cache: Path, place: Path, app: Interpreter, requirements: tuple[str,
     )
     out = run_uv(cache, *argv, "--constraints", str(constraints), str(wanted))
     pins = [line.strip() for line in out.splitlines() if line.strip() and not line.startswith("#")]
-    return [pin for pin in pins if distribution(pin) not in {distribution(name) for name in have}]
+    return [
+        pin for pin in pins if distribution(pin) not in {canonicalize_name(name) for name in have}
+    ]
 
 
 def prepare(place: Path, base: str, cache: Path, build: Callable[[Path], None]) -> Path:

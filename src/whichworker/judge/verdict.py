@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-import whichworker
 from whichworker.design.pairs import Pair
 from whichworker.design.selection import TWIN_LIMIT, Race
 from whichworker.design.validity import session_refusal
@@ -21,16 +20,7 @@ from whichworker.judge.replay import replay
 from whichworker.judge.second_stage import SecondStage
 from whichworker.judge.slices import Sliced
 from whichworker.model import Question
-from whichworker.result import (
-    ArmResult,
-    AskedQuestion,
-    Claim,
-    Result,
-    Run,
-    Searched,
-    Twin,
-    Validity,
-)
+from whichworker.result import ArmResult, AskedQuestion, Claim, Result, Searched, Twin, Validity
 from whichworker.store.journal import Journal
 from whichworker.store.records import FirstStep, Header, Prepared, Session, Settled
 
@@ -55,14 +45,7 @@ def judge(journal: Journal, time_seconds: float | None = None) -> Result:
     result = Result(
         question=_asked(question, settled, second, time_seconds),
         machine=header.machine,
-        run=Run(
-            id=header.run,
-            started=header.started,
-            command=header.command,
-            version=whichworker.__version__,
-            seconds=sum(session.seconds for session in sessions),
-            finished=bool(sessions) and sessions[-1].ended == "finished",
-        ),
+        run=header.run_of(sessions),
         validity=validity,
         verdict=verdict,
         findings=(
@@ -183,9 +166,5 @@ def _finished(journal: Journal) -> bool:
 
 def _order(arm: ArmResult) -> tuple[bool, float, str]:
     """The fastest first, by the estimate; arms without a number last."""
-    value = (
-        arm.throughput_per_second.value
-        if arm.throughput_per_second and arm.rank_low is not None
-        else 0.0
-    )
-    return (arm.rank_low is None, -value, arm.name)
+    ranked = arm.rank_low is not None
+    return (not ranked, -arm.speed if ranked else 0.0, arm.name)

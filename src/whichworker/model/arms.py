@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-BUILTIN = "builtin:"
+BUILTIN_PREFIX = "builtin:"
 """Begins the names of the apps that come with this tool."""
 Interface = Literal["wsgi", "asgi"]
 SettingValue = int | str
@@ -47,7 +47,7 @@ class App(Struct, frozen=True, kw_only=True):
     @property
     def is_builtin(self) -> bool:
         """Whether it comes with this tool, so that its views and services are known."""
-        return self.name.startswith(BUILTIN)
+        return self.name.startswith(BUILTIN_PREFIX)
 
     def target(self, interface: Interface) -> str | None:
         """The `module:attribute` a server of this interface loads, or None when the app has none."""
@@ -107,29 +107,14 @@ class Environment(Struct, frozen=True, kw_only=True):
     packages: dict[str, str] = field(default_factory=dict)
 
 
-Role = Literal["server", "generator", "services"]
-
-
 class Budget(Struct, frozen=True, kw_only=True):
     """What a run may use. `shared` is true where generator and server have to share a core.
 
-    Backing services run on `services_cores` (none: on the server's). One launch may use `memory_bytes` (None: four fifths of what is
-    available when it starts) and, only where a control group can hold it to that, the time of `cpus` cores (None: all of its own).
+    One launch may use `memory_bytes` (None: four fifths of what is available when it starts).
     """
 
     seconds: float
     server_cores: tuple[int, ...]
     generator_cores: tuple[int, ...]
     shared: bool = False
-    services_cores: tuple[int, ...] = ()
     memory_bytes: int | None = None
-    cpus: float | None = None
-
-    def cores(self, role: Role) -> tuple[int, ...]:
-        """The cores that processes of this role are pinned to."""
-        own = {
-            "server": self.server_cores,
-            "generator": self.generator_cores,
-            "services": self.services_cores,
-        }
-        return own[role] or self.server_cores

@@ -50,6 +50,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     requirements: tuple[str, ...]
     environment: dict[str, str]
     environment_file: str
+    misread: dict[str, tuple[str, ...]]
     shim: str
     python: str
     bin: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 
 def distribution(requirement: str) -> str:
     """The normalised distribution name of a requirement, a pin or a name."""
-    return re.sub(r"[-_.]+", "-", re.split(r"[\s<>=!~;\[@]", requirement, maxsplit=1)[0]).lower()
+    return canonicalize_name(Requirement(requirement).name)

@@ -98,7 +98,7 @@ class Workload(Struct, frozen=True, kw_only=True):
     """What is asked. No right answer can arrive sooner than `minimum_service_seconds`.
 
     `extras`: the built-in apps need their larger environment for it. `upstream`: the local upstream has to run.
-    `asynchronous`: an async view (or `async def` route) answers; `twin` is the same workload in the other form, where there is one.
+    `twin` is the same workload by async views (or sync ones), where there is one.
     `learn`: the right answers are still to be learnt from the app; `named` requests must all be answered, `found` ones are tried.
     """
 
@@ -108,7 +108,6 @@ class Workload(Struct, frozen=True, kw_only=True):
     minimum_service_seconds: float = 0.0
     extras: bool = False
     upstream: bool = False
-    asynchronous: bool = False
     twin: str = ""
     learn: Literal["", "named", "found"] = ""
 

@@ -13,9 +13,8 @@ NAP_SECONDS = 0.001
 
 
 class Stalls(Struct, frozen=True):
-    """Percentiles of how late a thread woke up from naps of a millisecond, seconds, and of how many naps."""
+    """Percentiles of how late a thread woke up from naps of a millisecond, seconds."""
 
-    naps: int
     p50: float
     p99: float
     most: float
@@ -44,6 +43,4 @@ def look(core: int, seconds: float) -> Stalls | None:
     if refused.is_set() or not late:
         return None
     p50, p99 = (float(np.quantile(late, q)) / 1e9 for q in (0.5, 0.99))
-    return Stalls(
-        naps=len(late), p50=max(0.0, p50), p99=max(0.0, p99), most=max(0.0, max(late) / 1e9)
-    )
+    return Stalls(p50=max(0.0, p50), p99=max(0.0, p99), most=max(0.0, max(late) / 1e9))

@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, ClassVar, Literal, Self
 
 import msgspec
@@ -38,7 +37,7 @@ class Order(Struct, frozen=True, kw_only=True):
     """What the warden is to start, where, on which cores, with which environment and log file.
 
     A log longer than `log_bytes` keeps its begin and end. Over `memory_bytes` (None: no limit) the launch is killed, by the kernel where
-    there is a `group`, which alone can hold it to the time of `cpus` cores. The folder `temporary` is removed at the end.
+    there is a `group`. The folder `temporary` is removed at the end.
     """
 
     argv: tuple[str, ...]
@@ -48,7 +47,6 @@ class Order(Struct, frozen=True, kw_only=True):
     log: str
     log_bytes: int = LOG_BYTES
     memory_bytes: int | None = None
-    cpus: float | None = None
     temporary: str = ""
     group: Group | None = None
 
@@ -97,12 +95,7 @@ class Launch:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.kill()
 
     def _start(self) -> None:

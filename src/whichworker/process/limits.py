@@ -1,4 +1,4 @@
-"""How much memory and CPU a launch may use, and who holds it to that: the kernel where a control group was handed to this user."""
+"""How much memory a launch may use, and who holds it to that: the kernel where a control group was handed to this user."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from msgspec import Struct
 
 CGROUPS = Path("/sys/fs/cgroup")
 SHARE_OF_AVAILABLE = 0.8
-PERIOD_MICROSECONDS = 100_000
 DELEGATION_MARKS = ("user.delegate", "trusted.delegate")
 """What systemd writes on a group it has handed over (Delegate=yes); https://systemd.io/CGROUP_DELEGATION."""
 
@@ -87,24 +86,15 @@ def delegation(root: Path = CGROUPS) -> Delegation | None:
     return None
 
 
-def group(
-    token: str, memory_bytes: int, cpus: float | None, found: Delegation | None
-) -> Group | None:
-    """The control group of one launch with these limits, `cpus` in cores (v2 only); None without a delegation."""
+def group(token: str, memory_bytes: int, found: Delegation | None) -> Group | None:
+    """The control group that limits one launch to so much memory; None without a delegation."""
     if found is None:
         return None
     folder = str(found.folder / f"whichworker-{token}")
     if found.version == 1:
         return Group(folder=folder, settings=(("memory.limit_in_bytes", str(memory_bytes)),))
-    settings = [("memory.max", str(memory_bytes)), ("memory.oom.group", "1")]
-    if cpus is not None and "cpu" in _words(found.folder / "cgroup.subtree_control"):
-        settings.append(("cpu.max", f"{round(cpus * PERIOD_MICROSECONDS)} {PERIOD_MICROSECONDS}"))
-    return Group(folder=folder, settings=tuple(settings))
-
-
-def limits_cpu(made: Group | None) -> bool:
-    """Whether a group limits CPU time."""
-    return made is not None and any(name == "cpu.max" for name, _ in made.settings)
+    settings = (("memory.max", str(memory_bytes)), ("memory.oom.group", "1"))
+    return Group(folder=folder, settings=settings)
 
 
 def _own_folders(root: Path) -> tuple[Path, Path]:
@@ -143,15 +133,13 @@ def _may_limit_memory(folder: Path) -> bool:
     """Whether children of this group can be limited: its controllers are passed on, which a group with processes in it cannot do."""
     if "memory" in _words(folder / "cgroup.subtree_control"):
         return True
-    offered = [
-        f"+{name}" for name in ("memory", "cpu") if name in _words(folder / "cgroup.controllers")
-    ]
-    if "+memory" not in offered or set(_words(folder / "cgroup.procs")) - {str(os.getpid())}:
+    offered = "memory" in _words(folder / "cgroup.controllers")
+    if not offered or set(_words(folder / "cgroup.procs")) - {str(os.getpid())}:
         return False
     try:
         (folder / "whichworker").mkdir(exist_ok=True)
         (folder / "whichworker" / "cgroup.procs").write_text(str(os.getpid()))
-        (folder / "cgroup.subtree_control").write_text(" ".join(offered))
+        (folder / "cgroup.subtree_control").write_text("+memory")
     except OSError:
         return False
     return True

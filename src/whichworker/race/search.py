@@ -138,7 +138,7 @@ def _survivors(question: Question, step: Result) -> list[Arm]:
     ranked = [arm for arm in step.arms if arm.state == "ranked" and not arm.dropped]
     behind = {claim.worse for claim in step.claims if claim.better == step.leader}
     possible = [arm for arm in ranked if arm.name not in behind]
-    possible.sort(key=lambda arm: (arm.name != step.leader, -_speed(arm)))
+    possible.sort(key=lambda arm: (arm.name != step.leader, -arm.speed))
     best: list[ArmResult] = []
     for arm in possible:
         if (arm.server, arm.kind) not in {(one.server, one.kind) for one in best}:
@@ -186,7 +186,3 @@ def _named(question: Question, arm: Arm) -> Arm:
         for one in question.arms
         if (one.server, one.python, one.requirements) == (arm.server, arm.python, arm.requirements)
     )
-
-
-def _speed(arm: ArmResult) -> float:
-    return arm.throughput_per_second.value if arm.throughput_per_second else 0.0

@@ -7,9 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from whichworker.capacity.watch import CapacityWatch
-from whichworker.design.capacity.hunt import Hunt
-from whichworker.model import Failure
-from whichworker.store.records import Prepared, Settled, Shot, Slice, Sought
+from whichworker.store.records import Prepared, Settled, Slice
 
 
 class Progress(Struct, frozen=True, kw_only=True):
@@ -36,16 +34,3 @@ class Watch(CapacityWatch, Protocol):
 
     def slice(self, arm: str, seen: Slice, progress: Progress) -> None:
         """A slice is done, or was refused."""
-
-
-class Silent:
-    """A watcher that does nothing."""
-
-    def note(self, text: str) -> None: ...
-    def prepared(self, record: Prepared) -> None: ...
-    def failed(self, arm: str, failures: tuple[Failure, ...]) -> None: ...
-    def settled(self, record: Settled) -> None: ...
-    def slice(self, arm: str, seen: Slice, progress: Progress) -> None: ...
-    def repeated(self, arm: str, reason: str) -> None: ...
-    def sought(self, record: Sought) -> None: ...
-    def shot(self, arm: str, record: Shot, hunt: Hunt, left_seconds: float) -> None: ...

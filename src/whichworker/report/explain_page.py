@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from whichworker.report import pages
 from whichworker.report.explain import (
     bar,
     rows_of,
@@ -40,25 +39,11 @@ def render(result: ExplainResult) -> str:
         (title_of(view), _chart(measured, view), _stair_rows(measured, view))
         for view in views_of(measured)
     ]
-    return (
-        _environment()
-        .get_template("explain.html")
-        .render(result=result, measured=measured, rows=body, staircases=staircases, show=show_knob)
+    environment = pages.environment()
+    environment.globals["settings_of"] = settings_of
+    return environment.get_template("explain.html").render(
+        result=result, measured=measured, rows=body, staircases=staircases, show=show_knob
     )
-
-
-@cache
-def _environment() -> Environment:
-    loader = PackageLoader("whichworker.report", "templates")
-    found = Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    found.globals["settings_of"] = settings_of
-    return found
 
 
 def _stair_rows(arms: list[ExplainedArm], view: View) -> list[tuple[int, list[str]]]:

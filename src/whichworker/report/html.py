@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from whichworker.model import Finding
-from whichworker.report import charts, curves, standings
+from whichworker.report import charts, curves, pages, standings
 from whichworker.report.standings import Relation
 from whichworker.result import ArmResult, Result, encode
 from whichworker.units import show_bytes, show_clock, show_rate, show_seconds, show_share
@@ -85,14 +85,7 @@ def render(result: Result) -> str:
 
 @cache
 def _environment() -> Environment:
-    loader = PackageLoader("whichworker", "report/templates")
-    environment = Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = pages.environment()
     environment.globals |= {"meanings": standings.MEANINGS, "words": standings.WORDS}
     environment.filters |= {
         "bytes": show_bytes,

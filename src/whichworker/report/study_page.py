@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from whichworker.report import study_picture
+from whichworker.report import pages, study_picture
 from whichworker.report.study import by_column, columns_of, grouped, heading, show_cell
 from whichworker.result.study import StudyResult
 
@@ -26,7 +23,7 @@ def render(result: StudyResult) -> str:
             )
         tables.append((title, [heading(name, several) for name in names], body))
     return (
-        _environment()
+        pages.environment()
         .get_template("study.html")
         .render(
             result=result,
@@ -34,18 +31,6 @@ def render(result: StudyResult) -> str:
             reasons=list(_reasons(result)),
             picture=study_picture.picture(result),
         )
-    )
-
-
-@cache
-def _environment() -> Environment:
-    loader = PackageLoader("whichworker.report", "templates")
-    return Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
     )
 
 

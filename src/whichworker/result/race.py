@@ -136,6 +136,11 @@ class ArmResult(Struct, frozen=True, kw_only=True):
         """Whether it stands in the table, with a number: until the end, or until it left early."""
         return self.state in ("ranked", "dropped")
 
+    @property
+    def speed(self) -> float:
+        """Requests per second, 0 where none was measured."""
+        return self.throughput_per_second.value if self.throughput_per_second else 0.0
+
 
 class Claim(Struct, frozen=True, kw_only=True):
     """`better` is faster than `worse` by `ratio`, at family-wise error alpha whenever one looks."""

@@ -135,9 +135,12 @@ def pin(requirement: str, version: str | None) -> str:
     """A requirement held at one version, extras and environment markers kept; itself where no version is wanted."""
     if version is None:
         return requirement
-    specified, semicolon, marker = requirement.partition(";")
-    name = "".join(re.split(r"[<>=!~@(]", specified, maxsplit=1)[0].split())
-    return f"{name}=={version}{' ; ' + marker.strip() if semicolon else ''}"
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+
+    held = Requirement(requirement)
+    held.specifier, held.url = SpecifierSet(f"=={version}"), None
+    return str(held)
 
 
 def setting(server: Server, arm: str, name: str, value: str) -> SettingValue:

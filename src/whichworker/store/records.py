@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
+import whichworker
 from whichworker.model import (
     Environment,
     Failure,
@@ -19,11 +21,11 @@ from whichworker.model import (
     Subject,
     Terms,
 )
-from whichworker.result import Searched
+from whichworker.result import Run, Searched
 
 
-class Header(Struct, frozen=True, kw_only=True, tag="header", tag_field="record"):
-    """The first line: what was asked, where, by what; the plan digest guards a resumed run."""
+class Beginning(Struct, frozen=True, kw_only=True):
+    """Which run it is, where and by what it was made; `digest` covers what is measured and by which versions, and guards a resumed run."""
 
     run: str
     started: str
@@ -31,6 +33,22 @@ class Header(Struct, frozen=True, kw_only=True, tag="header", tag_field="record"
     command: str
     digest: str
     machine: Machine
+
+    def run_of(self, sessions: Sequence[Session]) -> Run:
+        """The run as results have it, after these sessions, judged by this version."""
+        return Run(
+            id=self.run,
+            started=self.started,
+            command=self.command,
+            version=whichworker.__version__,
+            seconds=sum(session.seconds for session in sessions),
+            finished=bool(sessions) and sessions[-1].ended == "finished",
+        )
+
+
+class Header(Beginning, frozen=True, kw_only=True, tag="header", tag_field="record"):
+    """The first line: what was asked, and in which environments."""
+
     question: Question
     environments: dict[str, Environment]
 
@@ -250,15 +268,9 @@ class Profiled(Struct, frozen=True, kw_only=True, tag="profiled", tag_field="rec
     loop_lag_seconds: tuple[float, float] | None = None
 
 
-class StudyHeader(Struct, frozen=True, kw_only=True, tag="study", tag_field="record"):
-    """The first line of a study; `digest` covers what is measured and the versions it is measured with."""
+class StudyHeader(Beginning, frozen=True, kw_only=True, tag="study", tag_field="record"):
+    """The first line of a study."""
 
-    run: str
-    started: str
-    version: str
-    command: str
-    digest: str
-    machine: Machine
     study: str
     options: dict[str, str | int | float | bool]
 

@@ -178,7 +178,6 @@ ROWS: tuple[Served, ...] = (
         evidence=GINO_EVIDENCE,
     ),
 )
-KINDS = ("session", "session-async", "lists", "lists-async", "lists-tortoise-async")
 
 
 def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:

@@ -22,7 +22,7 @@ from whichworker.errors import UsageError, WhichworkerError
 from whichworker.model import App, Environment, Finding, Question, Subject, Terms
 from whichworker.probes import machine
 from whichworker.question.ask import budget_of
-from whichworker.result.run import Run, Validity
+from whichworker.result.run import Validity
 from whichworker.result.study import AskedStudy, Card, StudyResult, StudyRow
 from whichworker.servers import names
 from whichworker.store.journal import FILE, Journal
@@ -322,14 +322,7 @@ def conclude(
             cache=asked.cache_kind,
         ),
         machine=header.machine,
-        run=Run(
-            id=header.run,
-            started=header.started,
-            command=header.command,
-            version=whichworker.__version__,
-            seconds=sum(session.seconds for session in sessions),
-            finished=bool(sessions) and sessions[-1].ended == "finished",
-        ),
+        run=header.run_of(sessions),
         validity=Validity(state="invalid" if reasons else "valid", reasons=reasons),
         findings=findings,
         rows=rows,

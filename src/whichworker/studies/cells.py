@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import get_args
 
@@ -280,28 +280,18 @@ def latency(q: float) -> Measure:
     return lambda reading: Histogram.from_hdr(reading.tally.service).supported_percentile(q)
 
 
-def latency_mean(reading: Reading) -> float | None:
-    """Mean time from send to last byte, seconds."""
-    mean = Histogram.from_hdr(reading.tally.service).mean
-    return None if mean is None else mean / 1e9
+def _latency_statistic(name: str) -> Measure:
+    """A statistic of the time from send to last byte, seconds; None without an answer."""
+
+    def measure(reading: Reading) -> float | None:
+        value = getattr(Histogram.from_hdr(reading.tally.service), name)
+        return None if value is None else value / 1e9
+
+    return measure
 
 
-def latency_stdev(reading: Reading) -> float | None:
-    """Its standard deviation, seconds."""
-    stdev = Histogram.from_hdr(reading.tally.service).stdev
-    return None if stdev is None else stdev / 1e9
-
-
-def latency_least(reading: Reading) -> float | None:
-    """The shortest time from send to last byte, seconds."""
-    least = Histogram.from_hdr(reading.tally.service).min
-    return None if least is None else least / 1e9
-
-
-def latency_most(reading: Reading) -> float | None:
-    """The longest time from send to last byte, seconds."""
-    most = Histogram.from_hdr(reading.tally.service).max
-    return None if most is None else most / 1e9
+latency_mean, latency_stdev = _latency_statistic("mean"), _latency_statistic("stdev")
+latency_least, latency_most = _latency_statistic("min"), _latency_statistic("max")
 
 
 def within_stdev(reading: Reading) -> float | None:
@@ -322,9 +312,3 @@ def cpu_per_request(reading: Reading) -> float | None:
 def received(reading: Reading) -> float:
     """Bytes per second."""
     return reading.tally.bytes_received / reading.tally.seconds
-
-
-def filled(cells: Iterable[Cell]) -> tuple[int, int]:
-    """How many of the applicable cells hold a value, and how many are applicable."""
-    applicable = [cell for cell in cells if cell.note != "not applicable"]
-    return sum(cell.value is not None for cell in applicable), len(applicable)

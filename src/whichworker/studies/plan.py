@@ -35,11 +35,6 @@ class Ask(Struct, frozen=True, kw_only=True):
     keep_alive: bool = True
     drain: bool = True
 
-    @property
-    def ceiling_per_second(self) -> float | None:
-        """Users ÷ service time: Little's law for a closed loop."""
-        return self.users / self.service_seconds if self.service_seconds else None
-
 
 def cell_name(stand: str, ask: str) -> str:
     """What a cell is called in a journal, where slices have no place for an ask of its own."""

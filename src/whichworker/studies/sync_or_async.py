@@ -35,7 +35,7 @@ TURNS, FEWEST = 4, 30
 QUICK_SECONDS, FULL_SECONDS = 25 * 60.0, 2 * 3600.0
 
 
-class Service(Struct, frozen=True, kw_only=True):
+class Service(Struct, frozen=True):
     """One service of the study: its arm in its exact shape, and what was published: min, p95 and mean in ms, and the best requests/s.
 
     Without `keep_alive` each request has a connection of its own: a thread of uWSGI stays with a connection that is kept, and more users
@@ -47,8 +47,8 @@ class Service(Struct, frozen=True, kw_only=True):
     arm: str
     workload: str
     slots: int
-    keep_alive: bool = True
     published: tuple[float, float, float, float] | None = None
+    keep_alive: bool = True
     kept: bool = False
 
     @property
@@ -59,67 +59,56 @@ class Service(Struct, frozen=True, kw_only=True):
 
 SERVICES = (
     Service(
-        title="uwsgi, 2 threads",
-        arm="uwsgi[workers=1,threads=2]",
-        workload="fanout",
-        slots=2,
+        "uwsgi, 2 threads",
+        "uwsgi[workers=1,threads=2]",
+        "fanout",
+        2,
+        (783, 22000, 12108, 3),
         keep_alive=False,
-        published=(783, 22000, 12108, 3),
     ),
     Service(
-        title="uwsgi, 100 threads",
-        arm="uwsgi[workers=1,threads=100]",
-        workload="fanout",
-        slots=100,
+        "uwsgi, 100 threads",
+        "uwsgi[workers=1,threads=100]",
+        "fanout",
+        100,
+        (613, 950, 782, 131),
         keep_alive=False,
-        published=(613, 950, 782, 131),
     ),
     Service(
-        title="uwsgi gevent",
-        arm="uwsgi-gevent[workers=1,connections=100]",
-        workload="fanout",
-        slots=100,
-        published=(614, 1100, 857, 110),
+        "uwsgi gevent",
+        "uwsgi-gevent[workers=1,connections=100]",
+        "fanout",
+        100,
+        (614, 1100, 857, 110),
     ),
     Service(
-        title="gunicorn gthread",
-        arm="gunicorn-gthread[workers=1,threads=100]",
-        workload="fanout",
-        slots=100,
-        published=(612, 1000, 717, 140),
+        "gunicorn gthread",
+        "gunicorn-gthread[workers=1,threads=100]",
+        "fanout",
+        100,
+        (612, 1000, 717, 140),
     ),
     Service(
-        title="gunicorn gevent",
-        arm="gunicorn-gevent[workers=1,connections=100]",
-        workload="fanout",
-        slots=100,
-        published=(619, 1400, 1039, 91),
+        "gunicorn gevent",
+        "gunicorn-gevent[workers=1,connections=100]",
+        "fanout",
+        100,
+        (619, 1400, 1039, 91),
     ),
-    Service(
-        title="uvicorn",
-        arm="uvicorn[workers=1]",
-        workload="fanout-async",
-        slots=100_000,
-        published=(616, 1000, 854, 115),
-    ),
+    Service("uvicorn", "uvicorn[workers=1]", "fanout-async", 100_000, (616, 1000, 854, 115)),
 )
 KEPT = (
     Service(
-        title="gunicorn gthread, clients kept",
-        arm="gunicorn-gthread[workers=1,threads=100]",
-        workload="fanout-reused",
-        slots=100,
+        "gunicorn gthread, clients kept",
+        "gunicorn-gthread[workers=1,threads=100]",
+        "fanout-reused",
+        100,
         kept=True,
     ),
     Service(
-        title="uvicorn, clients kept",
-        arm="uvicorn[workers=1]",
-        workload="fanout-async-reused",
-        slots=100_000,
-        kept=True,
+        "uvicorn, clients kept", "uvicorn[workers=1]", "fanout-async-reused", 100_000, kept=True
     ),
 )
-METRICS = ("latency min", "latency p95", "latency mean")
 AT = 100
 
 

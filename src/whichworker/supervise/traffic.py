@@ -13,7 +13,6 @@ import socket
 import struct
 import threading
 from collections.abc import Collection, Iterator
-from types import TracebackType
 from typing import NamedTuple, Self
 
 from whichworker.report.status import Traffic
@@ -22,7 +21,7 @@ NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY = 4, 20
 NLM_F_REQUEST, NLM_F_DUMP, NLMSG_ERROR, NLMSG_DONE = 0x1, 0x300, 2, 3
 DESTROYED_TCP_GROUPS = 0b101  # SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY
 INET_DIAG_INFO = 2
-TCP_LISTEN, TCP_TIME_WAIT, TCP_NEW_SYN_RECV = 10, 6, 12
+TCP_LISTEN, TCP_TIME_WAIT = 10, 6
 CONNECTED = 0xFFF & ~(1 << TCP_LISTEN | 1 << TCP_TIME_WAIT)
 HEADER = struct.Struct("=LHHLL")
 REQUEST = struct.Struct("=BBBxL48x")
@@ -37,10 +36,9 @@ SO_RCVBUFFORCE = 33
 
 
 class Connection(NamedTuple):
-    """One socket as the kernel describes it: its own port, the peer's, its identity, and what it has carried."""
+    """One socket as the kernel describes it: its own port, its identity, and what it has carried."""
 
     port: int
-    peer: int
     cookie: bytes
     bytes_sent: int
     bytes_received: int
@@ -87,7 +85,7 @@ def connection_of(content: bytes) -> Connection | None:
         length, kind = struct.unpack_from("=HH", content, at)
         if kind == INET_DIAG_INFO and length >= 4 + COUNTERS.size:
             sent, got, segments = COUNTERS.unpack_from(content, at + 4)
-            return Connection(port, peer, cookie, sent, got, segments)
+            return Connection(port, cookie, sent, got, segments)
         at += max(4, (length + 3) & ~3)
     return None
 
@@ -118,12 +116,7 @@ class Counter:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._closing.set()
         self._thread.join()
         assert self._news is not None
@@ -136,7 +129,7 @@ class Counter:
         """
         with self._lock:
             self._gone.clear()
-        found = {port: {} for port in self.ports}  # type: dict[int, dict[bytes, Connection]]
+        found: dict[int, dict[bytes, Connection]] = {port: {} for port in self.ports}
         for family in (socket.AF_INET, socket.AF_INET6):
             for connection in dump(family):
                 if connection.port in self.ports:
@@ -152,16 +145,10 @@ class Counter:
         sums, former = self._ended[port], self._most.get(port)
         for connection in open_now:
             sums = sums.add(connection)
-        return Traffic(
-            connections_open=len(open_now),
-            connections=max(sums.connections, former.connections if former else 0),
-            segments_received=max(
-                sums.segments_received, former.segments_received if former else 0
-            ),
-            bytes_received=max(sums.bytes_received, former.bytes_received if former else 0),
-            bytes_sent=max(sums.bytes_sent, former.bytes_sent if former else 0),
-            complete=self.complete,
-        )
+        most = {
+            name: max(value, getattr(former, name, 0)) for name, value in sums._asdict().items()
+        }
+        return Traffic(connections_open=len(open_now), complete=self.complete, **most)
 
     def _listen(self) -> None:
         """Take in the last words of connections as they come: the kernel keeps only so many for a reader who is late."""

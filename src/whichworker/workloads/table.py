@@ -252,20 +252,14 @@ def workload(name: str, app: str | None = None) -> Workload:
         minimum_service_seconds=row.seconds,
         extras=row.extras,
         upstream=row.upstream,
-        asynchronous=is_async(name),
         twin=twin_of(name),
     )
-
-
-def is_async(name: str) -> bool:
-    """Whether an async view answers a workload of the table."""
-    return "async" in name.split("-")
 
 
 def twin_of(name: str) -> str:
     """The same workload in the other form, or an empty string."""
     words = name.split("-")
-    if is_async(name):
+    if "async" in words:
         other = "-".join(word for word in words if word != "async")
     elif words[-1] == "reused":
         other = "-".join([*words[:-1], "async", "reused"])

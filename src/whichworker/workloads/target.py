@@ -51,7 +51,7 @@ def parse_target(url: str) -> Target:
             f"not a URL: {url!r}: {str(error).lower()}", hint=f"write {FORMS}"
         ) from error
     if parts.scheme == "http+unix":
-        return _at_socket(url, unquote(parts.netloc), _path_of(url, parts))
+        return _at_socket(url, unquote(parts.netloc), _path_of(url))
     if parts.scheme not in PORTS or not parts.netloc:
         raise UsageError(f"not a URL that can be asked: {url!r}", hint=_guess(url))
     return _at_host(url, parts, port)
@@ -70,7 +70,7 @@ def _at_host(url: str, parts: SplitResult, port: int | None) -> Target:
         scheme=parts.scheme,
         host=host,
         port=port or usual,
-        path=_path_of(url, parts),
+        path=_path_of(url),
         host_header=shown if port in (None, usual) else f"{shown}:{port}",
         tls=Tls(server_name=host.partition("%")[0]) if parts.scheme == "https" else None,
     )
@@ -98,7 +98,7 @@ def _at_socket(url: str, socket_path: str, path: str) -> Target:
     )
 
 
-def _path_of(url: str, parts: SplitResult) -> str:
+def _path_of(url: str) -> str:
     # Cut out of the text itself: what was split cannot tell /x? from /x.
     after = url.partition("://")[2].partition("#")[0]
     start = min((at for at in (after.find("/"), after.find("?")) if at >= 0), default=len(after))

@@ -122,11 +122,9 @@ def django() -> Any:
         "installed": [str(name) for name in get("INSTALLED_APPS") or ()],
         "middleware": [str(name) for name in get("MIDDLEWARE") or ()],
         "sync_middleware": sync_middleware(get("MIDDLEWARE") or ()),
-        "session_engine": str(get("SESSION_ENGINE", "")),
         "ssl_redirect": bool(get("SECURE_SSL_REDIRECT")),
         "proxy_ssl_header": [str(part) for part in header] if header else None,
         "secret_key": plain(get("SECRET_KEY", "")),
-        "login_url": "",
     }
 
 

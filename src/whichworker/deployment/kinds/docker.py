@@ -12,6 +12,7 @@ from whichworker.deployment.kinds.parts import (
     command,
     everywhere,
     heading,
+    misread,
     reads_python,
     reasons,
 )
@@ -43,7 +44,7 @@ def write(what: Deployment) -> list[Emitted]:
     given = f" --env-file {what.environment_file}" if what.environment_file else ""
     text = f"""{heading(what)}{reasons(what)}# docker build -t {what.project} PROJECT, with the files of this folder copied to it
 # docker run{given} --publish {PORT}:{PORT} {what.project}
-FROM python:{what.python}-slim
+{misread(what, "docker")}FROM python:{what.python}-slim
 WORKDIR /app
 COPY requirements-server.txt ./
 {build}RUN pip install --no-cache-dir -r requirements-server.txt

@@ -73,11 +73,19 @@ spec:
 
 
 def read(text: str, path: Path, directory: str) -> Start:
-    """The start that the command of the container describes; raises UsageError."""
-    match = re.search(r"^\s*command: (\[.*\])$", text, re.MULTILINE)
+    """The start that the container of the deployment describes; raises UsageError."""
+    import yaml
+
     try:
-        return Start(argv=tuple(map(str, json.loads(match[1]))) if match else (), folder=directory)
-    except ValueError as error:
-        raise UsageError(
-            f"the command of {path} is not a list in JSON", hint="emit it again"
-        ) from error
+        containers = [
+            container
+            for document in yaml.safe_load_all(text)
+            if document.get("kind") == "Deployment"
+            for container in document["spec"]["template"]["spec"]["containers"]
+        ]
+        container = containers[0] if containers else {}
+        argv = [*container.get("command", ()), *container.get("args", ())]
+        environment = {one["name"]: str(one["value"]) for one in container.get("env", ())}
+    except (yaml.YAMLError, LookupError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path} is not a Kubernetes deployment", hint="emit it again") from error
+    return Start(argv=tuple(map(str, argv)), folder=directory, environment=environment)

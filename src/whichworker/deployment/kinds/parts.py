@@ -96,6 +96,13 @@ def reasons(what: Deployment, sign: str = "#") -> str:
     return remark + "".join(f"{sign} {name}: {reason}\n" for name, reason in told.items())
 
 
+def misread(what: Deployment, reader: str) -> str:
+    """A comment with the variables that this reader of the environment file reads differently from the race."""
+    names = ", ".join(what.misread.get(reader, ()))
+    cure = "write NAME=value there, without quotes, comments, export, backslashes and ${NAME}"
+    return f"# {reader} reads {names} differently from the race: {cure}\n" if names else ""
+
+
 def pins(what: Deployment) -> str:
     """The server's packages at the versions that were measured."""
     return "# the versions that were raced\n" + "".join(

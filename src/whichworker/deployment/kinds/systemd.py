@@ -13,6 +13,7 @@ from whichworker.deployment.kinds.parts import (
     heading,
     mebibytes,
     memory_limit,
+    misread,
     python_path,
     reasons,
 )
@@ -41,6 +42,7 @@ def write(what: Deployment) -> list[Emitted]:
         for name, value in told.items()
     )
     file = f"EnvironmentFile={what.environment_file}\n" if what.environment_file else ""
+    file = misread(what, "systemd") + file
     limit = memory_limit(what)
     memory = (
         f"# half as much again as was seen under load\nMemoryMax={mebibytes(limit)}M\n"

@@ -11,7 +11,6 @@ too much above it, where what is missed fills up more slowly.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -198,8 +197,3 @@ class Search:
 def planned_seconds(capacity: float, least: float = 20.0, answers: float = 10_000.0) -> float:
     """How long the search may take: information comes with requests, so the slow take longer."""
     return max(least, answers / capacity)
-
-
-def total(seen: Sequence[Seen]) -> int:
-    """Requests of some probes together."""
-    return sum(one.count for one in seen)

@@ -48,7 +48,7 @@ def _advise(result: Result) -> Result:
     ]
     best = min([arms[leader], *tied], key=lambda arm: (_memory(arm), arm.name != leader, arm.name))
     others = [arm for arm in arms.values() if arm.name != best.name and arm.throughput_per_second]
-    runner_up = max(others, key=_speed, default=None)
+    runner_up = max(others, key=lambda arm: arm.speed, default=None)
     advice = AdvisedArm(
         arm=best.name,
         settings=best.settings,
@@ -133,7 +133,3 @@ def _listed(names: Sequence[str]) -> str:
 
 def _memory(arm: ArmResult) -> float:
     return float("inf") if arm.memory_bytes is None else arm.memory_bytes
-
-
-def _speed(arm: ArmResult) -> float:
-    return arm.throughput_per_second.value if arm.throughput_per_second else 0.0

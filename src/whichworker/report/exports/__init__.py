@@ -1,31 +1,25 @@
-"""The result of a load in the formats of other tools, one module each."""
+"""The result of a load in the formats of other tools: a module each, with `render(measured)`, imported when it is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from importlib import import_module
 
 from msgspec import Struct
 
 from whichworker.errors import UsageError
-from whichworker.report.exports import grafana, influx, k6_summary, locust_csv, prometheus
-from whichworker.report.exports.measured import Measured
 from whichworker.result import LoadResult
 
-
-class Format(Struct, frozen=True):
-    """How a result is written for one kind of reader: a text for each of the `endings` of the path that was asked for."""
-
-    render: Callable[[Measured], tuple[str, ...]]
-    endings: tuple[str, ...] = ("",)
-
-
 FORMATS = {
-    "prometheus": Format(prometheus.render),
-    "influx": Format(influx.render),
-    "k6": Format(k6_summary.render),
-    "locust": Format(locust_csv.render, locust_csv.ENDINGS),
-    "grafana": Format(grafana.render),
+    "prometheus": "prometheus:render",
+    "influx": "influx:render",
+    "k6": "k6_summary:render",
+    "locust": "locust_csv:render",
+    "grafana": "influx:dashboard",
 }
+"""Each renders a text for each ending of the path that was asked for."""
+ENDINGS = {"locust": ("_stats.csv", "_stats_history.csv", "_failures.csv")}
+"""Of formats with several files."""
 
 
 class Export(Struct, frozen=True):
@@ -37,7 +31,7 @@ class Export(Struct, frozen=True):
     @property
     def paths(self) -> tuple[str, ...]:
         """Every file that will be written."""
-        return tuple(self.path + ending for ending in FORMATS[self.name].endings)
+        return tuple(self.path + ending for ending in ENDINGS.get(self.name, ("",)))
 
 
 def parse_exports(texts: Iterable[str]) -> tuple[Export, ...]:
@@ -47,17 +41,21 @@ def parse_exports(texts: Iterable[str]) -> tuple[Export, ...]:
 
 def render(export: Export, result: LoadResult) -> tuple[tuple[str, str], ...]:
     """Every file of an export: its path and its text."""
-    return tuple(zip(export.paths, FORMATS[export.name].render(Measured(result)), strict=True))
+    from whichworker.report.exports.measured import Measured
+
+    module, _, function = FORMATS[export.name].partition(":")
+    texts = getattr(import_module(f"{__name__}.{module}"), function)(Measured(result))
+    return tuple(zip(export.paths, texts, strict=True))
 
 
 def _parse(text: str) -> Export:
-    name, equals, path = text.partition("=")
+    name, _, path = text.partition("=")
     if name not in FORMATS:
         raise UsageError(
             f"no format to export is called {name!r}",
             hint=f"one of {', '.join(FORMATS)}, such as --export k6=summary.json",
         )
-    if not equals or not path:
+    if not path:
         raise UsageError(f"no file to export to: {text!r}", hint=f"--export {name}=PATH")
     if path == "-":
         raise UsageError(

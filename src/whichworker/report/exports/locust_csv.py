@@ -5,146 +5,101 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from whichworker.report.exports.measured import Measured
+from whichworker.report.exports.measured import MS, Measured
 
-MS = 1e3
-ENDINGS = ("_stats.csv", "_stats_history.csv", "_failures.csv")
 PERCENTILES = {
-    "50%": 0.5,
-    "66%": 0.66,
-    "75%": 0.75,
-    "80%": 0.8,
-    "90%": 0.9,
-    "95%": 0.95,
-    "98%": 0.98,
-    "99%": 0.99,
-    "99.9%": 0.999,
-    "99.99%": 0.9999,
+    f"{percent}%": percent / 100 for percent in (50, 66, 75, 80, 90, 95, 98, 99, 99.9, 99.99)
 }
-"""The last column, 100%, is the greatest value."""
+QUANTILES = (*PERCENTILES, "100%")
+"""The last column is the greatest value."""
 COUNTS = ("Request Count", "Failure Count")
-TIMES = (
-    "Median Response Time",
-    "Average Response Time",
-    "Min Response Time",
-    "Max Response Time",
-    "Average Content Size",
-)
+TIMES = {
+    "Median Response Time": "p50",
+    "Average Response Time": "mean",
+    "Min Response Time": "min",
+    "Max Response Time": "max",
+}
+TOTALS = (*COUNTS, *TIMES, "Average Content Size")
+"""Bytes are not counted by response, so the content size is not known."""
 RATES = ("Requests/s", "Failures/s")
-STATS = ("Type", "Name", *COUNTS, *TIMES, *RATES, *PERCENTILES, "100%")
-HISTORY = (
-    "Timestamp",
-    "User Count",
-    "Type",
-    "Name",
-    *RATES,
-    *PERCENTILES,
-    "100%",
-    *(f"Total {name}" for name in (*COUNTS, *TIMES)),
-)
+STATS = ("Type", "Name", *TOTALS, *RATES, *QUANTILES)
+HISTORY = ("Timestamp", "User Count", "Type", "Name", *RATES, *QUANTILES)
 FAILURES = ("Method", "Name", "Error", "Occurrences", "First Seen", "Last Seen")
-NONE = "N/A"
+UNKNOWN = dict.fromkeys(QUANTILES, "N/A")
 """What locust itself writes for a percentile that it does not know; other unknown numbers are left empty."""
-WHOLE = "Aggregated"
-
-Cell = str | int
 METHOD = re.compile(r"([A-Z]+) (/.*)", re.DOTALL)
+
+Row = dict[str, str | int]
 
 
 def render(measured: Measured) -> tuple[str, str, str]:
     """The tables in the order of their endings."""
     return (
         _table(STATS, _stats(measured)),
-        _table(HISTORY, _history(measured)),
+        _table((*HISTORY, *(f"Total {name}" for name in TOTALS)), _history(measured)),
         _table(FAILURES, _failures(measured)),
     )
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+def _table(head: Sequence[str], rows: Iterable[Row]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(head)
+    writer = csv.DictWriter(text, head)
+    writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
 
 
-def _stats(measured: Measured) -> Iterable[list[Cell]]:
+def _stats(measured: Measured) -> Iterator[Row]:
     """What is known of each request: where there are several, only how many right answers it had."""
-    whole: list[Cell] = [
-        measured.tried,
-        measured.failed,
-        *_times(measured),
-        *_rates(measured),
-        *_percentiles(measured),
-    ]
-    result = measured.result
-    for title, count in result.per_request.items():
-        if len(result.per_request) == 1:
-            yield [*_name(title), *whole]
-        else:
-            unknown = [""] * len(TIMES)
-            yield [
-                *_name(title),
-                count,
-                "",
-                *unknown,
-                _rate(measured, count),
-                "",
-                *[NONE] * (len(PERCENTILES) + 1),
-            ]
-    yield ["", WHOLE, *whole]
+    counts = (measured.tried, measured.failed)
+    rates = dict(zip(RATES, (_rate(measured, count) for count in counts), strict=True))
+    whole = {**_totals(measured), **rates, **_quantiles(measured)}
+    requests = measured.result.per_request
+    for title, count in requests.items():
+        alone: Row = {"Request Count": count, "Requests/s": _rate(measured, count), **UNKNOWN}
+        yield {**_named("Type", title), **(whole if len(requests) == 1 else alone)}
+    yield {"Name": "Aggregated", **whole}
 
 
-def _history(measured: Measured) -> Iterable[list[Cell]]:
+def _history(measured: Measured) -> Iterator[Row]:
     """Right answers second by second; failures and times are known of the whole, so they are in the last row."""
-    users: Cell = measured.result.question.connections if measured.closed else ""
     seconds = measured.per_second()
     total = 0.0
     for place, (at, count) in enumerate(seconds):
         total += count
         last = place == len(seconds) - 1
-        rate = measured.result.per_second[place]
-        row: list[Cell] = [int(at), users, "", WHOLE, f"{rate:f}", ""]
-        row += _percentiles(measured) if last else [NONE] * (len(PERCENTILES) + 1)
-        row += (
-            [measured.tried, measured.failed, *_times(measured)]
-            if last
-            else [int(total), "", *[""] * len(TIMES)]
-        )
-        yield row
+        totals: Row = _totals(measured) if last else {"Request Count": int(total)}
+        yield {
+            "Timestamp": int(at),
+            "User Count": measured.users or "",
+            "Name": "Aggregated",
+            "Requests/s": f"{measured.result.per_second[place]:f}",
+            **(_quantiles(measured) if last else UNKNOWN),
+            **{f"Total {name}": value for name, value in totals.items()},
+        }
 
 
-def _failures(measured: Measured) -> Iterable[list[Cell]]:
+def _failures(measured: Measured) -> Iterator[Row]:
     """Failures by kind, with the first sample; which request it was of is known where there is one only."""
     titles = list(measured.result.per_request)
-    name = _name(titles[0]) if len(titles) == 1 else ["", ""]
     for failure in measured.result.failures:
-        yield [
-            *name,
-            f"{failure.kind}: {failure.sample.partition(chr(10))[0]}",
-            failure.count,
-            "",
-            "",
-        ]
+        error = f"{failure.kind}: {failure.sample.partition(chr(10))[0]}"
+        name = _named("Method", titles[0]) if len(titles) == 1 else {}
+        yield {**name, "Error": error, "Occurrences": failure.count}
 
 
-def _name(title: str) -> list[Cell]:
+def _named(method: str, title: str) -> Row:
     match = METHOD.fullmatch(title)
-    return [match[1], match[2]] if match else ["", title]
+    return {method: match[1], "Name": match[2]} if match else {"Name": title}
 
 
-def _times(measured: Measured) -> list[Cell]:
-    """Bytes are not counted by answer, so the content size is not known."""
-    times = measured.times.get("response" if not measured.closed else "service")
-    if times is None:
-        return [""] * len(TIMES)
-    return [_ms(times.p50), _ms(times.mean), _ms(times.min), _ms(times.max), ""]
-
-
-def _rates(measured: Measured) -> list[Cell]:
-    return [_rate(measured, measured.tried), _rate(measured, measured.failed)]
+def _totals(measured: Measured) -> Row:
+    found: Row = dict(zip(COUNTS, (measured.tried, measured.failed), strict=True))
+    if times := measured.times.get(_kind(measured)):
+        found |= {title: _ms(getattr(times, name)) for title, name in TIMES.items()}
+    return found
 
 
 def _rate(measured: Measured, count: int) -> str:
@@ -152,17 +107,18 @@ def _rate(measured: Measured, count: int) -> str:
     return "" if rate is None else str(rate)
 
 
-def _percentiles(measured: Measured) -> list[Cell]:
-    name = "service" if measured.closed else "response"
-    spread, times = measured.spread(name), measured.times.get(name)
+def _quantiles(measured: Measured) -> Row:
+    spread, times = measured.spread(_kind(measured)), measured.times.get(_kind(measured))
     if spread is None or times is None:
-        return [NONE] * (len(PERCENTILES) + 1)
-    known = [spread.percentile(q) for q in PERCENTILES.values()]
+        return {**UNKNOWN}
+    known = {name: spread.percentile(q) for name, q in PERCENTILES.items()}
     # The highest value of a slot can be a little more than the greatest value there was.
-    return [
-        *(NONE if value is None else _ms(min(value, times.max)) for value in known),
-        _ms(times.max),
-    ]
+    supported = {name: _ms(min(value, times.max)) for name, value in known.items() if value}
+    return {**UNKNOWN, **supported, "100%": _ms(times.max)}
+
+
+def _kind(measured: Measured) -> str:
+    return "service" if measured.users else "response"
 
 
 def _ms(seconds: float | None) -> str:

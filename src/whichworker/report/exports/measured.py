@@ -12,49 +12,54 @@ from whichworker.model import PHASES
 from whichworker.result import Distribution, LoadResult
 
 FEWEST_BEYOND = 10
-NS = 1e9
+NS, MS = 1e9, 1e3
 
 HISTOGRAMS = ("response", "service", "iteration", "send_lag", "receive_delay", *PHASES)
+K6_TIMES = {
+    "service": "http_req_duration",
+    **{name: f"{name}_duration" for name in ("response", "iteration")},
+    **{name: f"http_req_{name}" for name in PHASES if name != "tls"},
+    "tls": "http_req_tls_handshaking",
+}
+"""What k6 calls the times it has, in milliseconds; other times have the names they have here."""
 
 
 class Spread:
-    """The values of one histogram, ascending: seconds and how many, exact to 0.1 %."""
+    """The values of one histogram, ascending, exact to 0.1 %."""
 
     def __init__(self, text: str) -> None:
         hdr = HdrHistogram.decode(text.encode("ascii"))
         counts = np.ctypeslib.as_array(hdr.counts)
-        self._steps: list[tuple[float, int]] = []
-        self._middles: list[tuple[float, int]] = []
-        for slot in np.flatnonzero(counts).tolist():
-            lowest, count = hdr.get_value_from_index(slot), int(counts[slot])
-            highest = hdr.get_highest_equivalent_value(lowest)
-            self._steps.append((highest / NS, count))
-            self._middles.append(((lowest + highest) / 2 / NS, count))
-        self.count = sum(count for _, count in self._steps)
+        slots = np.flatnonzero(counts)
+        lowest = [hdr.get_value_from_index(slot) for slot in slots.tolist()]
+        self._counts = counts[slots]
+        self._highest = np.array([hdr.get_highest_equivalent_value(low) for low in lowest]) / NS
+        self._middles = (np.array(lowest) / NS + self._highest) / 2
+        self.count = int(self._counts.sum())
 
     @property
     def total(self) -> float:
         """The sum of all values in seconds."""
-        return sum(value * count for value, count in self._middles)
+        return float(self._middles @ self._counts)
 
     def count_up_to(self, seconds: float) -> int:
         """How many values are at most this; a value counts as the middle of its slot."""
-        return sum(count for value, count in self._middles if value <= seconds)
+        return int(self._counts[self._middles <= seconds].sum())
 
     def percentile(self, q: float) -> float | None:
         """The nearest rank in seconds; None where fewer than ten values lie beyond it."""
         if self.count * (1 - q) < FEWEST_BEYOND - 1e-9:
             return None
-        rank, seen = max(1, math.ceil(q * self.count - 1e-9 * self.count)), 0
-        for value, count in self._steps:
-            seen += count
-            if seen >= rank:
-                return value
-        return None
+        rank = max(1, math.ceil(q * self.count - 1e-9 * self.count))
+        return float(self._highest[np.searchsorted(np.cumsum(self._counts), rank)])
 
 
 class Measured:
-    """A result as exports see it; `times` are its distributions by the words of `HISTOGRAMS`, `began` is when the window opened (epoch)."""
+    """A result as exports see it.
+
+    `times` are its distributions by the words of `HISTOGRAMS`, `counts` what k6 counts, by its names, `users` the connections that
+    were busy throughout (None in an open loop), and `began` is when the window opened (epoch).
+    """
 
     def __init__(self, result: LoadResult) -> None:
         self.result = result
@@ -64,8 +69,19 @@ class Measured:
         self.began = started + asked.ramp_seconds + asked.warmup_seconds
         self.failed = sum(result.errors.values())
         self.tried = result.requests + self.failed
-        self.closed = asked.arrivals is None
-        self.times = self._times() if self.valid else {}
+        self.users = asked.connections if asked.arrivals is None else None
+        self.times: dict[str, Distribution] = {}
+        if self.valid:
+            every = {
+                **{name: getattr(result, f"{name}_seconds") for name in HISTOGRAMS[:5]},
+                **result.phases,
+            }
+            self.times = {name: times for name, times in every.items() if times is not None}
+        self.counts = {"data_received": result.bytes_received, "data_sent": result.bytes_sent}
+        if result.iterations is not None:
+            self.counts["iterations"] = result.iterations
+        if result.scheduled is not None:
+            self.counts["dropped_iterations"] = result.dropped
 
     def rate(self, count: float) -> float | None:
         """So many per second of the window; None of an invalid run."""
@@ -79,20 +95,13 @@ class Measured:
 
     def per_second(self) -> list[tuple[float, float]]:
         """When each second of the window began (epoch), and the right answers in it; the last may be a part of a second."""
-        rates = self.result.per_second if self.valid else ()
-        counts = [float(round(rate)) for rate in rates]
+        counts = [float(round(rate)) for rate in (self.result.per_second if self.valid else ())]
         if counts:
             counts[-1] = max(0.0, self.result.requests - sum(counts[:-1]))
         return [(self.began + place, count) for place, count in enumerate(counts)]
 
-    def _times(self) -> dict[str, Distribution]:
-        result = self.result
-        every = {
-            "response": result.response_seconds,
-            "service": result.service_seconds,
-            "iteration": result.iteration_seconds,
-            "send_lag": result.send_lag_seconds,
-            "receive_delay": result.receive_delay_seconds,
-            **result.phases,
-        }
-        return {name: times for name, times in every.items() if times is not None}
+
+def in_milliseconds(times: Distribution, names: dict[str, str]) -> dict[str, float]:
+    """The statistics of a distribution that the sample supports, by other names."""
+    values = {other: getattr(times, name) for other, name in names.items()}
+    return {other: value * MS for other, value in values.items() if value is not None}

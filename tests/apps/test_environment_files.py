@@ -1,0 +1,58 @@
+"""Files of environment variables, and who reads them differently."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from whichworker.apps import environment_files
+from whichworker.errors import UsageError
+
+TABLE = [
+    ("A=1", "1", set()),
+    ("A=", "", set()),
+    ("  A=1", "1", set()),
+    ("A = 1", "1", {"docker"}),
+    ("A=two words", "two words", set()),
+    ("A='two words'", "two words", {"docker"}),
+    ('A="two words"', "two words", {"docker"}),
+    ('A="a quote: \\""', 'a quote: "', {"docker"}),
+    ('A="a\\tb"', "a\tb", {"docker", "systemd"}),
+    ('A="first\nsecond"', "first\nsecond", {"docker"}),
+    ("A=1 # a comment", "1", {"docker", "systemd"}),
+    ('A="1" # a comment', "1", {"docker", "systemd"}),
+    ("export A=1", "1", {"docker", "systemd"}),
+    ("A=C:\\\\here", "C:\\\\here", {"systemd"}),
+    ("A=x#y", "x#y", set()),
+    ("# before\n\nA=1", "1", set()),
+    ("B=1\nA=${B}2", "12", {"docker", "systemd"}),
+    ("A=1\nA=2", "2", set()),
+]
+
+
+@pytest.mark.parametrize(("text", "value", "others"), TABLE)
+def test_a_value_and_who_reads_another(
+    text: str, value: str, others: set[str], tmp_path: Path
+) -> None:
+    path = tmp_path / ".env"
+    path.write_text(f"{text}\n")
+    assert environment_files.read(str(path))["A"] == value
+    misread = environment_files.misread(str(path))
+    assert {reader for reader, names in misread.items() if "A" in names} == others
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("A=1\n\nno value\n", 3), ("NAME\n", 1), ("A='open\nB=1\n", 1)]
+)
+def test_a_line_that_sets_nothing_is_refused(text: str, line: int, tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=f"line {line} is not NAME=value"):
+        environment_files.read(str(path))
+
+
+def test_a_file_that_is_not_there_is_an_error_and_none_is_none(tmp_path: Path) -> None:
+    assert environment_files.read("") == {} == environment_files.read("")
+    with pytest.raises(UsageError, match="cannot be read"):
+        environment_files.read(str(tmp_path / "missing"))

@@ -14,7 +14,7 @@ from whichworker.apps.checkup import refuse_variables
 from whichworker.apps.environments import uv_path
 from whichworker.apps.examine import Examiner
 from whichworker.errors import UsageError
-from whichworker.model import App, Finding
+from whichworker.model import App, Finding, codes
 
 SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*,\s*["']([\w.]+)["']""")
 TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?")
@@ -130,9 +130,11 @@ def _of_settings(app: App, settings: str, examiner: Examiner) -> tuple[App, list
     found = msgspec.structs.replace(
         app, wsgi=shims.TARGET, paths=(shims.write(examiner.cache, text),), shim=text
     )
-    said = "the project has no wsgi.py: only runserver can serve it as it is, so a module that makes its application was put beside it"
-    hint = "advise --emit writes that module, too; or write wsgi.py as startproject does"
-    return found, [Finding(code="runserver-only", severity="warning", text=said, hint=hint)]
+    return found, [
+        codes.RUNSERVER_ONLY.finding(
+            "The project has no wsgi.py, so a temporary module creates its application"
+        )
+    ]
 
 
 def from_target(
@@ -205,13 +207,7 @@ def _of_candidates(
         else f"found in {Path(chosen.root).name or folder.name}"
     )
     app = from_target(target, python, root, examiner, origin, folder, environment_file)
-    said = Finding(
-        code="app-found",
-        severity="info",
-        text=f"the app is {target}, {origin}",
-        hint="another: whichworker race module:attribute",
-    )
-    return app, [said]
+    return app, [codes.APP_FOUND.finding(f"The app is {target}, {origin}")]
 
 
 def _entry_point(folder: Path) -> str:
@@ -237,10 +233,8 @@ def _builtin(name: str, python: str | None, examiner: Examiner, extras: bool) ->
 
 
 def _nothing_here(here: Path) -> Finding:
-    return Finding(
-        code="app-builtin",
-        severity="info",
-        text="no app was found in this folder, so the built-in Django project races: its numbers are not your app's",
+    return codes.APP_BUILTIN.finding(
+        "No app was found in this folder, so the built-in Django project is used: its numbers are"
+        " not those of your app",
         evidence=f"no manage.py and no app of a known framework in {here}",
-        hint="name yours: whichworker race FOLDER or whichworker race module:attribute",
     )

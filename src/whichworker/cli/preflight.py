@@ -22,7 +22,7 @@ from whichworker.config.options import PreflightOptions
 from whichworker.lab import preflight as laboratory
 from whichworker.lab import reference
 from whichworker.lab.preflight import ArmReport, CaseTitle, Report
-from whichworker.model import Permits, Question
+from whichworker.model import Permits, Question, codes
 from whichworker.report import files, terminal
 from whichworker.store import places
 
@@ -137,7 +137,7 @@ def _mark(report: Report, arm: ArmReport, case: CaseTitle) -> str:
         return NEVER
     if outcome.state == "passed":
         return RIGHT
-    code = f"conformance-{case.name}"
+    code = codes.CONFORMANCE[case.name].name
     return (
         WRONG
         if any(

@@ -16,7 +16,18 @@ from whichworker.errors import UsageError
 from whichworker.lab import load_pace
 from whichworker.load import engine
 from whichworker.load.mix import prepare_asks
-from whichworker.model import Address, Answer, Finding, Load, Pace, Request, Session, Stage, Tls
+from whichworker.model import (
+    Address,
+    Answer,
+    Finding,
+    Load,
+    Pace,
+    Request,
+    Session,
+    Stage,
+    Tls,
+    codes,
+)
 from whichworker.result import AskedLoad
 from whichworker.workloads.definition import Definition, read_definition
 from whichworker.workloads.expect import parse_expect
@@ -309,20 +320,17 @@ def _unchecked(requests: tuple[Request, ...], sessions: tuple[Session, ...]) -> 
     if not bare:
         return []
     what = bare[0] if len(bare) == 1 else f"{len(bare)} requests"
-    text = f"answers to {what} are checked for their status only"
-    hint = "say what is right, such as --expect contains=TEXT"
-    return [Finding(code="answer-unchecked", severity="info", text=text, hint=hint)]
+    code, text = codes.ANSWER_UNCHECKED, f"Responses to {what} are checked by their status only"
+    return [code.finding(text, severity="info", hint=code.cure)]
 
 
 def _crowded(cores: tuple[int, ...]) -> list[Finding]:
     if len(cores) < len(os.sched_getaffinity(0)):
         return []
-    text = f"the generator uses {'the only core' if len(cores) == 1 else 'every core'} of this process: a server on this machine shares it"
     return [
-        Finding(
-            code="cores-shared",
-            severity="warning",
-            text=text,
-            hint="let it use more cores than --threads",
+        codes.CORES_SHARED.finding(
+            "The load generator uses every core of this process, so a server on this machine shares"
+            " one with it",
+            hint="allow more cores than --threads",
         )
     ]

@@ -18,7 +18,7 @@ from whichworker.config.options import PreflightOptions, RaceOptions
 from whichworker.errors import ServerFailed
 from whichworker.lab.ask import ask
 from whichworker.lab.conformance import examine
-from whichworker.model import App, Arm, Failure, Finding, Question
+from whichworker.model import App, Arm, Failure, Finding, Question, codes
 from whichworker.servers import table
 from whichworker.store.records import Failed
 from whichworker.workloads.conformance import (
@@ -184,15 +184,11 @@ def findings_of(
     for outcome in outcomes:
         if outcome.state in ("failed", "timeout"):
             case = known[outcome.case]
-            text = (
-                f"{arm.name}: {case.title}: {outcome.note or outcome.kind}; right is: {case.right}"
-            )
-            severity = "error" if case.name in out else case.severity
-            yield Finding(
-                code=f"conformance-{case.name}",
-                severity=severity,
+            yield codes.CONFORMANCE[case.name].finding(
+                f"{arm.name} fails a check, {case.title}: {outcome.note or outcome.kind}; correct is:"
+                f" {case.right}",
+                severity="error" if case.name in out else case.severity,
                 arm=arm.name,
-                text=text,
                 evidence=outcome.evidence,
             )
 
@@ -285,4 +281,4 @@ def question_of(
         servers=options.servers, workload=options.workload, python=options.python, seed=0
     )
     question, findings = ask(named, race, here, cache)
-    return question, [finding for finding in findings if finding.code != "cores-shared"]
+    return question, [finding for finding in findings if finding.code != codes.CORES_SHARED.name]

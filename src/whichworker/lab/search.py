@@ -7,7 +7,7 @@ import msgspec
 from whichworker.apps import builtin
 from whichworker.design import settings as design
 from whichworker.lab.investigation import Plan
-from whichworker.model import Arm, Question
+from whichworker.model import Arm, Question, codes
 from whichworker.result import ArmResult, Result, Searched
 from whichworker.servers import names, table
 from whichworker.store import places
@@ -19,7 +19,15 @@ LEAST_SECONDS = 90.0
 SURVIVORS, MOST_ARMS = 2, 8
 SECONDS_EACH = 7.0
 """A setup of the second step takes about 2 s to start and calibrate, and 5 s of slices to be told from one that is 5 % slower."""
-LASTING = ("wrong-under-load", "connections-refused", "database-locked", "error-under-load")
+LASTING = {
+    code.name
+    for code in (
+        codes.WRONG_UNDER_LOAD,
+        codes.CONNECTIONS_REFUSED,
+        codes.DATABASE_LOCKED,
+        codes.ERROR_UNDER_LOAD,
+    )
+}
 """Findings of the first step that are true of the app whatever is raced afterwards."""
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from whichworker import units
-from whichworker.model import Finding, Question
+from whichworker.model import Finding, Question, codes
 from whichworker.report import standings
 from whichworker.report.advice import print_rest
 from whichworker.report.second_stage import print_capacities
@@ -40,7 +40,7 @@ STRENGTHS = {
     "undecided": "bold yellow",
     "invalid": "bold red",
 }
-BROKEN = "capacity-broken"
+BROKEN = codes.CAPACITY_BROKEN.name
 """Of a ranked arm, which is not among those without a number below."""
 MARKS = {"info": ("i", "cyan"), "warning": ("!", "yellow"), "error": ("x", "red")}
 

@@ -160,20 +160,14 @@ def _findings(app: App, seen: Look) -> Iterator[Finding]:
     if seen.unlisted:
         yield codes.ROUTES_UNKNOWN.finding(f"The app does not list its routes: {seen.unlisted}")
     if seen.debug:
-        keeps = "keeps every query in memory and " if seen.django else ""
-        yield codes.DEBUG_ON.finding(
-            f"DEBUG is on, so the app {keeps}shows debug pages: these are not the numbers of a"
-            " deployment"
-        )
+        yield codes.DEBUG_ON.finding()
     if seen.django is not None:
         yield from _of_django(app, seen.django)
     if any(
         database.engine.rpartition(".")[2].startswith("sqlite") and _on_disk(database)
         for database in seen.databases
     ):
-        yield codes.SQLITE.finding(
-            "The database is SQLite, which has one writer at a time: other writers wait or fail"
-        )
+        yield codes.SQLITE.finding()
 
 
 def _file(app: App, database: Database) -> Path:
@@ -198,9 +192,7 @@ def _of_django(app: App, django: Django) -> Iterator[Finding]:
         for cache in django.caches
         if cache.alias == "default"
     ):
-        yield codes.CACHE_IN_PROCESS.finding(
-            "The default cache lives in each process, so each worker fills and loses its own copy"
-        )
+        yield codes.CACHE_IN_PROCESS.finding()
     if app.asgi and django.sync_middleware:
         few = ", ".join(name.rpartition(".")[2] for name in django.sync_middleware[:3])
         yield codes.SYNC_MIDDLEWARE.finding(
@@ -209,18 +201,11 @@ def _of_django(app: App, django: Django) -> Iterator[Finding]:
         )
     collected = any("whitenoise" in name.lower() for name in django.middleware)
     if "django.contrib.staticfiles" in django.installed and not collected:
-        yield codes.STATIC_UNSERVED.finding(
-            "Only runserver serves the static files of this project; no server in a race does"
-        )
+        yield codes.STATIC_UNSERVED.finding()
     if django.ssl_redirect and not django.proxy_ssl_header:
-        yield codes.SSL_REDIRECT.finding(
-            "SECURE_SSL_REDIRECT is on and no header marks a request as HTTPS, so every response"
-            " is a redirect"
-        )
+        yield codes.SSL_REDIRECT.finding()
 
 
 def _configured(app: App) -> Iterator[Finding]:
     if (Path(app.directory) / "gunicorn.conf.py").is_file():
-        yield codes.GUNICORN_CONF.finding(
-            "gunicorn.conf.py is not read: each server setup runs with the settings that are shown"
-        )
+        yield codes.GUNICORN_CONF.finding()

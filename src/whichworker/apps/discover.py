@@ -130,11 +130,7 @@ def _of_settings(app: App, settings: str, examiner: Examiner) -> tuple[App, list
     found = msgspec.structs.replace(
         app, wsgi=shims.TARGET, paths=(shims.write(examiner.cache, text),), shim=text
     )
-    return found, [
-        codes.RUNSERVER_ONLY.finding(
-            "The project has no wsgi.py, so a temporary module creates its application"
-        )
-    ]
+    return found, [codes.RUNSERVER_ONLY.finding()]
 
 
 def from_target(
@@ -234,7 +230,5 @@ def _builtin(name: str, python: str | None, examiner: Examiner, extras: bool) ->
 
 def _nothing_here(here: Path) -> Finding:
     return codes.APP_BUILTIN.finding(
-        "No app was found in this folder, so the built-in Django project is used: its numbers are"
-        " not those of your app",
-        evidence=f"no manage.py and no app of a known framework in {here}",
+        evidence=f"no manage.py and no app of a known framework in {here}"
     )

@@ -82,19 +82,10 @@ def _open_files() -> Finding:
 
 def _tools() -> Iterator[Finding]:
     if containment() == "namespace":
-        yield codes.CONTAINMENT.finding(
-            "PID namespaces hold all server processes: none of them can outlive a run",
-            severity="info",
-        )
+        yield codes.CONTAINMENT.finding("PID namespaces hold all server processes", severity="info")
     else:
-        yield codes.CONTAINMENT.finding(
-            "This user may not create PID namespaces, so a server may outlive its run if both"
-            " whichworker and its warden are killed"
-        )
+        yield codes.CONTAINMENT.finding("This user may not create PID namespaces")
     if not any(shutil.which(name) for name in ("gcc", "cc", "clang")):
-        yield codes.COMPILER.finding("No C compiler is installed, so uWSGI cannot be built")
+        yield codes.COMPILER.finding()
     if not Path("/proc/self/schedstat").exists():
-        yield codes.SCHEDSTAT.finding(
-            "/proc/self/schedstat is missing, so the time that the load generator waits for its core"
-            " is unknown"
-        )
+        yield codes.SCHEDSTAT.finding()

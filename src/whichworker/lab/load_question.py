@@ -327,10 +327,5 @@ def _unchecked(requests: tuple[Request, ...], sessions: tuple[Session, ...]) -> 
 def _crowded(cores: tuple[int, ...]) -> list[Finding]:
     if len(cores) < len(os.sched_getaffinity(0)):
         return []
-    return [
-        codes.CORES_SHARED.finding(
-            "The load generator uses every core of this process, so a server on this machine shares"
-            " one with it",
-            hint="allow more cores than --threads",
-        )
-    ]
+    text = "The load generator uses every core, so a server on this machine shares one with it"
+    return [codes.CORES_SHARED.finding(text, hint="allow more cores than --threads")]

@@ -217,10 +217,7 @@ def send_lag(histogram: Histogram | None) -> tuple[float | None, float]:
 def findings(plan: LoadPlan, tally: Tally, counted: Counted) -> Iterable[Finding]:
     """What else there is to say about how the numbers came about."""
     if plan.load.pace is None:
-        yield codes.CLOSED_LOOP.finding(
-            "This load waits for responses (closed loop), so it shows the highest rate, and response"
-            " times under full load"
-        )
+        yield codes.CLOSED_LOOP.finding()
     if plan.load.engine == "auto" and not native.available():
         fact, _, cure = native.missing_reason().partition("; ")
         text = f"The slower engine made the load, {tally.engine}: {fact}"

@@ -229,7 +229,7 @@ def _aside(finding: Finding) -> Finding:
     return (
         finding
         if finding.severity == "error"
-        else msgspec.structs.replace(finding, severity="info")
+        else msgspec.structs.replace(finding, severity="info", hint="")
     )
 
 

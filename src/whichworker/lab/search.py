@@ -19,15 +19,7 @@ LEAST_SECONDS = 90.0
 SURVIVORS, MOST_ARMS = 2, 8
 SECONDS_EACH = 7.0
 """A setup of the second step takes about 2 s to start and calibrate, and 5 s of slices to be told from one that is 5 % slower."""
-LASTING = {
-    code.name
-    for code in (
-        codes.WRONG_UNDER_LOAD,
-        codes.CONNECTIONS_REFUSED,
-        codes.DATABASE_LOCKED,
-        codes.ERROR_UNDER_LOAD,
-    )
-}
+LASTING = {code.name for code in codes.UNDER_LOAD}
 """Findings of the first step that are true of the app whatever is raced afterwards."""
 
 

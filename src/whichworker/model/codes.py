@@ -1,6 +1,6 @@
 """Every finding there is, as one table: code, severity, title, why it matters, what to do.
 
-`make docs` writes docs/reference/findings.md from it. `codes.DEBUG_ON.finding(text)` makes a finding,
+`make docs` writes docs/reference/findings.md from it. `codes.DEBUG_ON.finding(text)` makes one,
 so a mistyped code fails the type check. A severity is the gravest of its code; a call may lower it.
 """
 
@@ -13,11 +13,11 @@ from whichworker.model.findings import Code
 APP_FOUND = Code("app-found", "info", "An app was found in this folder",
     "You named no app, so whichworker searched the folder and uses the app that it found.",
     "to use another app, name it as MODULE:ATTRIBUTE")
-APP_BUILTIN = Code("app-builtin", "info", "The built-in Django project is used",
-    "No app was found in this folder. The numbers are those of a sample and not of your app.",
+APP_BUILTIN = Code("app-builtin", "info", "No app was found in this folder",
+    "The built-in Django project is used instead. Its numbers are not those of your app.",
     "name your app: a folder, or MODULE:ATTRIBUTE")
 RUNSERVER_ONLY = Code("runserver-only", "warning", "The project has no wsgi.py",
-    "Only runserver serves such a project, so a temporary module creates its application.",
+    "Only runserver serves it as it is, so a temporary module creates its application.",
     "write wsgi.py as startproject does; `advise --emit` writes that module, too")
 ROUTES_UNKNOWN = Code("routes-unknown", "warning", "The routes of the app cannot be listed",
     "Without that list whichworker cannot choose the requests by itself.",
@@ -37,10 +37,10 @@ ANSWER_UNCHECKED = Code("answer-unchecked", "warning", "Some responses are hardl
 ANSWER_MASKED = Code("answer-masked", "info", "A part of a response is not checked",
     "A part that changes by itself, such as a date, cannot be compared. The rest is compared.")
 DEBUG_ON = Code("debug-on", "warning", "DEBUG is on",
-    "Debug mode costs time and memory, so the numbers are not those of what you deploy.",
+    "Django keeps every query in memory and shows debug pages. Without DEBUG it is faster.",
     "race with the settings that you deploy")
 DEBUG_TOOLBAR = Code("debug-toolbar", "warning", "A debugging tool is installed",
-    "It inspects every request, and its cost is measured together with the server.",
+    "Its cost is measured together with the server.",
     "race with the settings that you deploy")
 SQLITE = Code("sqlite", "info", "The database is SQLite",
     "SQLite has one writer at a time, so more workers do not write faster. Some writes may fail.",
@@ -52,7 +52,7 @@ SYNC_MIDDLEWARE = Code("sync-middleware", "warning", "Some middleware is sync on
     "Under ASGI, Django then runs each request through a thread. That costs time and threads.",
     "replace that middleware by one that is async_capable, or serve the app by WSGI")
 STATIC_UNSERVED = Code("static-unserved", "info", "No server serves the static files",
-    "Only runserver serves them. Once deployed, pages would lack their styles and scripts.",
+    "Only runserver serves them. Once deployed, the pages would lack their styles and scripts.",
     "add WhiteNoise, or let the proxy serve STATIC_URL")
 SSL_REDIRECT = Code("ssl-redirect", "warning", "Every response is a redirect to HTTPS",
     "SECURE_SSL_REDIRECT is on, and no header marks a request as HTTPS.",
@@ -162,12 +162,13 @@ DATABASE_LOCKED = Code("database-locked", "error", "The SQLite database was lock
 ERROR_UNDER_LOAD = Code("error-under-load", "error", "The app fails under load",
     "It is correct for one request at a time, and returns errors for several.",
     "look for the cause in the log of the app")
+UNDER_LOAD = (WRONG_UNDER_LOAD, CONNECTIONS_REFUSED, DATABASE_LOCKED, ERROR_UNDER_LOAD)
 
 # Capacity.
 SLO_DERIVED = Code("slo-derived", "info", "The objective was chosen for you",
     "You named no latency objective, so one was derived from the unloaded response time.",
     "name your own, for example --slo 'p99<200ms'")
-SLO_BELOW_STALLS = Code("slo-below-stalls", "warning", "This machine is too noisy for the objective",
+SLO_BELOW_STALLS = Code("slo-below-stalls", "warning", "The machine is too noisy for its objective",
     "The machine alone delays some responses by more, whatever the server.",
     "use a longer objective, or a machine with less noise")
 CAPACITY_NOT_SOUGHT = Code("capacity-not-sought", "warning", "No capacity was measured",
@@ -310,7 +311,7 @@ DJANGO_500 = Code("django-500", "error", "Django returns status 500",
     "The server runs the app in a way that Django does not support.",
     "use another worker class")
 NO_KEEP_ALIVE = Code("no-keep-alive", "warning", "Every response closes its connection",
-    "Each request then pays for a new connection.",
+    "uWSGI's HTTP/1.1 socket fails with greenlets, so each request pays for a new connection.",
     "let a proxy in front keep the connections of the clients")
 LOGS_ITS_QUEUE = Code("logs-its-queue", "info",
     "waitress logs a line for every request that waits for a thread",

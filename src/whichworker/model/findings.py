@@ -23,6 +23,11 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
     arm: str | None = None
     title: str = ""
 
+    @property
+    def detail(self) -> str:
+        """What the text says beyond the title."""
+        return self.text.removeprefix(f"{self.title}. ")
+
 
 class Code(Struct, frozen=True):
     """A row of the table: what a finding of this code means, why it matters and what to do about it.
@@ -50,7 +55,7 @@ class Code(Struct, frozen=True):
         hint: str | None = None,
         severity: Severity | None = None,
     ) -> Finding:
-        """A finding of this code; without a text its title says all, without a hint the cure is the hint.
+        """A finding of this code. By default its text is the title with the reason, its hint the cure.
 
         A lower `severity` is for a reading that is within its limits, so it has no cure by default.
         """
@@ -59,7 +64,7 @@ class Code(Struct, frozen=True):
             code=self.name,
             severity=severity or self.severity,
             title=self.title,
-            text=text or self.title,
+            text=text or f"{self.title}. {self.why}",
             evidence=evidence,
             hint=hint if hint is not None else "" if lowered else self.cure,
             arm=arm,

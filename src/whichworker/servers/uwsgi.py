@@ -27,9 +27,7 @@ KERNEL_BACKLOG = Path("/proc/sys/net/core/somaxconn")
 WHEEL_HUP = codes.HUP_KILLS.finding(
     "SIGHUP ends the server, because the wheel cannot start itself again", hint="use uwsgi"
 )
-NO_KEEP_ALIVE = codes.NO_KEEP_ALIVE.finding(
-    "Every response closes its connection: uWSGI's HTTP/1.1 socket fails with greenlets"
-)
+NO_KEEP_ALIVE = codes.NO_KEEP_ALIVE.finding()
 THREADED = (
     codes.KEEP_ALIVE_STARVES.finding(),
     codes.UNSIZED_WAITS.finding(),

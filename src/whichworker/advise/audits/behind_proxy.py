@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from whichworker.model import codes
 from whichworker.result import ArmResult, Audit, Result
 
-NAME, TITLE = "behind-proxy", "slow clients cost no worker"
+NAME = "behind-proxy"
+Outcome = partial(Audit, name=NAME, title="slow clients cost no worker")
 BUFFERED = (
     "gunicorn-sync",
     "gunicorn-gthread",
@@ -19,14 +23,12 @@ BUFFERED = (
 
 
 def audit(result: Result, best: ArmResult) -> Audit:
-    """Failed, with nothing to gain in a race, where the advised server is known to be held by slow clients."""
+    """Failed, with nothing to gain in a race, if slow clients are known to hold the advised server."""
     if not best.name.startswith(BUFFERED):
-        return Audit(name=NAME, title=TITLE, state="passed")
-    evidence = f"{best.name} holds a slot for a client that sends its headers slowly (docs/reference/conformance.md)"
-    return Audit(
-        name=NAME,
-        title=TITLE,
+        return Outcome(state="passed")
+    return Outcome(
         state="failed",
-        evidence=evidence,
-        diff="# advise --emit nginx writes the proxy that buffers them\n",
+        problem=f"{best.name} needs a proxy in front",
+        evidence=f"{codes.NO_HEADER_TIMEOUT.title} (docs/reference/conformance.md)",
+        diff="# `advise --emit nginx` writes a proxy that buffers slow clients\n",
     )

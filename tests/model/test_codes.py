@@ -73,7 +73,15 @@ def test_a_finding_has_what_its_row_says() -> None:
     found = codes.SQLITE.finding("The database is SQLite 3", arm="waitress")
     assert (found.code, found.severity, found.title) == ("sqlite", "info", codes.SQLITE.title)
     assert (found.text, found.hint) == ("The database is SQLite 3", codes.SQLITE.cure)
-    assert codes.YOUNG.finding().text == codes.YOUNG.title
+    assert found.detail == found.text
+
+
+def test_a_finding_without_a_text_says_why_it_matters() -> None:
+    found = codes.YOUNG.finding()
+    assert (found.text, found.detail) == (
+        f"{codes.YOUNG.title}. {codes.YOUNG.why}",
+        codes.YOUNG.why,
+    )
 
 
 def test_a_lowered_finding_has_no_cure_but_the_one_it_is_given() -> None:

@@ -197,9 +197,9 @@ MEMORY_GROWS = Code("memory-grows", "warning", "The memory of a server grows",
 REFERENCE_WRONG = Code("reference-wrong", "warning", "A response is wrong before the load",
     "Each request is sent once before the load. The load will repeat this failure.",
     "correct the request or what you expect of it")
-CLOSED_LOOP = Code("closed-loop", "info", "This load waits for responses",
-    "It shows the highest rate. Its response times are those under full load, not those of users.",
-    "for the response times of users set a rate, for example --rate 200/s")
+CLOSED_LOOP = Code("closed-loop", "info", "This load is a closed loop",
+    "It shows the highest rate. Its times are those at saturation, not those that users wait.",
+    "to measure how long users wait, set a rate, for example --rate 200/s")
 ENGINE_NATIVE_MISSING = Code("engine-native-missing", "info", "The slower engine made the load",
     "The native engine reaches higher rates with the same core.",
     "install a C compiler, then install whichworker again")

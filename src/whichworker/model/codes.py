@@ -31,13 +31,13 @@ REQUESTS_LEFT_OUT = Code("requests-left-out", "info", "Some requests are left ou
 REDIRECT_RACED = Code("redirect-raced", "warning", "A request leads to a redirect",
     "A redirect costs the app little, so its speed says nothing about the page behind it.",
     "name the page itself: --url /path")
-ANSWER_UNCHECKED = Code("answer-unchecked", "warning", "Some responses are hardly checked",
+ANSWER_UNCHECKED = Code("answer-unchecked", "warning", "Only the status of some responses is checked",
     "A wrong page with the correct status would count as correct, and might be faster.",
     "state what is correct, for example --expect contains=TEXT")
 ANSWER_MASKED = Code("answer-masked", "info", "A part of a response is not checked",
     "A part that changes by itself, such as a date, cannot be compared. The rest is compared.")
 DEBUG_ON = Code("debug-on", "warning", "DEBUG is on",
-    "Django keeps every query in memory and shows debug pages. Without DEBUG it is faster.",
+    "Debug mode costs time and memory, so these are not the numbers of what you deploy.",
     "race with the settings that you deploy")
 DEBUG_TOOLBAR = Code("debug-toolbar", "warning", "A debugging tool is installed",
     "Its cost is measured together with the server.",
@@ -68,7 +68,7 @@ CORES_SHARED = Code("cores-shared", "warning", "The load generator and the serve
     "They compete for CPU time, so throughput and latency are those of both together.",
     "measure on a machine with two or more usable cores")
 FOREIGN_CPU = Code("foreign-cpu", "warning", "CPU time used by other processes",
-    "What else runs on the cores makes a server look slower. Disturbed samples are refused.",
+    "Other processes make a server look slower. Samples that they disturb are refused.",
     "stop the other processes, then measure again")
 OPEN_FILES = Code("open-files", "warning", "Limit of open files",
     "Each connection is an open file, so a low limit means few connections.",
@@ -86,7 +86,7 @@ COMPILER = Code("compiler", "warning", "No C compiler is installed",
     "uWSGI is built from source, so it cannot race without a compiler.",
     "on Debian: apt-get install gcc python3-dev")
 SCHEDSTAT = Code("schedstat", "warning", "/proc/self/schedstat is missing",
-    "Without it nobody can see how long the load generator waits for its core.")
+    "Without it whichworker cannot see how long the load generator waits for its core.")
 STALLS = Code("stalls", "info", "Stalls of the cores",
     "A core that stalls delays every response, whatever the server.")
 CERTIFIES = Code("certifies", "warning", "Shortest objective that this machine can validate",
@@ -113,12 +113,12 @@ PORT_KEPT = Code("port-kept", "error", "A port is still in use after the server 
 
 # A race.
 HEATS = Code("heats", "info", "The server setups raced in groups",
-    "Not all of them could be alive together. Groups share their leader, so that they compare.")
+    "Not all of them can run together here. Each group has the leader, so all can be compared.")
 SECOND_CHANCE = Code("second-chance", "warning", "A server broke and was started again",
     "One failure may be an accident. A second one ends the race of that server setup.",
     "read the evidence: the server may break in production, too")
 TWIN_FAILED = Code("twin-failed", "warning", "The control copy failed",
-    "One server setup races against its own copy. Without the copy, nothing tests the machine.",
+    "An identical copy of one setup shows if the machine is fair. Without it, nothing does.",
     "repeat the race")
 TWIN_SHORT = Code("twin-short", "warning", "The control copy had too few rounds",
     "If two identical copies differ, the machine is to blame. Too few rounds cannot show that.",
@@ -139,10 +139,10 @@ LOG_FLOODED = Code("log-flooded", "warning", "The server wrote a large log",
     "Writing it costs time, which is measured together with the server.",
     "lower the log level of the app")
 NO_STEADY_STATE = Code("no-steady-state", "warning", "A server was not steady after its warm-up",
-    "Its speed still changed, so its numbers hold only for so young a process.",
+    "Its speed still changed, so its numbers hold only for a freshly started process.",
     "use more --time")
 LOAD_LIMITED = Code("load-limited", "warning", "The load was too small for a server",
-    "It did all that the connections allow, so its own limit is unknown.",
+    "It completed all requests that the connections could send, so its limit is unknown.",
     "use more --connections")
 DRIFT = Code("drift", "warning", "The speed of a server drifted",
     "It changed from the first round to the last, so a longer run would give another number.",
@@ -168,15 +168,15 @@ UNDER_LOAD = (WRONG_UNDER_LOAD, CONNECTIONS_REFUSED, DATABASE_LOCKED, ERROR_UNDE
 SLO_DERIVED = Code("slo-derived", "info", "The objective was chosen for you",
     "You named no latency objective, so one was derived from the unloaded response time.",
     "name your own, for example --slo 'p99<200ms'")
-SLO_BELOW_STALLS = Code("slo-below-stalls", "warning", "The machine is too noisy for its objective",
+SLO_BELOW_STALLS = Code("slo-below-stalls", "warning", "The objective is shorter than the noise",
     "The machine alone delays some responses by more, whatever the server.",
     "use a longer objective, or a machine with less noise")
 CAPACITY_NOT_SOUGHT = Code("capacity-not-sought", "warning", "No capacity was measured",
     "Without it the result has no rate to plan with.",
     "use more --time, or a lower --rate")
 CAPACITY_BROKEN = Code("capacity-broken", "error", "A server broke while its capacity was measured",
-    "It won its place in the race, and then failed at a steady rate. Do not deploy it unread.",
-    "read the failure, and repeat the race without this setup")
+    "It did well in the race, then failed at a steady rate. It may fail in production, too.",
+    "find the cause before you deploy this server")
 CAPACITY_NONE = Code("capacity-none", "warning", "No rate keeps the objective",
     "Even at the lowest rate that was tried, responses are too slow.",
     "allow more time in the objective: --slo")
@@ -198,7 +198,7 @@ REFERENCE_WRONG = Code("reference-wrong", "warning", "A response is wrong before
     "Each request is sent once before the load. The load will repeat this failure.",
     "correct the request or what you expect of it")
 CLOSED_LOOP = Code("closed-loop", "info", "This load is a closed loop",
-    "It shows the highest rate. Its times are those at saturation, not those that users wait.",
+    "It shows the highest rate. Its times are those at saturation, longer than users should wait.",
     "to measure how long users wait, set a rate, for example --rate 200/s")
 ENGINE_NATIVE_MISSING = Code("engine-native-missing", "info", "The slower engine made the load",
     "The native engine reaches higher rates with the same core.",
@@ -216,7 +216,7 @@ WINDOW_SHORT = Code("window-short", "warning", "The measurement is too short",
     "It cannot show if the load generator was the bottleneck.",
     "use more --requests, or --time")
 RECEIVE_DELAY = Code("receive-delay", "info", "Responses waited in the load generator",
-    "That part of the response time is not the server's.")
+    "That part of the response time belongs to the load generator, not to the server.")
 PERCENTILES_UNSUPPORTED = Code("percentiles-unsupported", "info", "Some percentiles are missing",
     "A percentile is reported only if at least ten responses lie beyond it.",
     "use a longer --time, or more --requests")
@@ -233,13 +233,13 @@ NOISY = Code("noisy", "warning", "The machine was busy",
     "repeat it when nothing else uses the machine")
 UNANSWERED = Code("unanswered", "warning", "Some requests had no correct response",
     "They were sent at once, and the server did not complete all of them.",
-    "use fewer connections than that, or another worker")
+    "allow more requests at once, or choose another worker")
 LIMIT_DIFFERS = Code("limit-differs", "warning", "A limit is not what the settings say",
     "The server works on more or fewer requests at once than its settings allow.",
     "read its documentation before you rely on that setting")
 NOT_MEASURED = Code("not-measured", "warning", "A worker could not be measured",
-    "It failed, so it has no numbers.",
-    "read the evidence")
+    "It failed, so it has no numbers. The evidence shows how.",
+    "mend what failed, then repeat the explanation")
 
 # What is known of a server before it runs.
 CHUNKED_POST_EMPTY = Code("chunked-post-empty", "warning",
@@ -352,7 +352,7 @@ CONFORMANCE = {
         f"conformance-{case}",
         "error",
         f"The server fails a check: {checked}",
-        "A server that is wrong may be fast. It has no place in the ranking if apps depend on it.",
+        "A fast server is no use to an app that needs what the server gets wrong.",
         "choose another server, or avoid what it gets wrong",
     )
     for case, checked in (

@@ -96,7 +96,7 @@ class Passports:
         for name, record in self.prepared.items():
             if not record.steady:
                 after = f"{record.warm_up_seconds or 0.0:.2g} s after its start"
-                text = f"{name} was not steady {after}, so its numbers hold only after a fresh start"
+                text = f"{name} was not steady {after}: its numbers hold only after a fresh start"
                 yield codes.NO_STEADY_STATE.finding(text, arm=name)
         for name in self.prepared:
             yield from _drift(name, self.sliced.at_one_speed(name))

@@ -31,7 +31,7 @@ REQUESTS_LEFT_OUT = Code("requests-left-out", "info", "Some requests are left ou
 REDIRECT_RACED = Code("redirect-raced", "warning", "A request leads to a redirect",
     "A redirect costs the app little, so its speed says nothing about the page behind it.",
     "name the page itself: --url /path")
-ANSWER_UNCHECKED = Code("answer-unchecked", "warning", "Only the status of some responses is checked",
+ANSWER_UNCHECKED = Code("answer-unchecked", "warning", "Some responses are checked by status only",
     "A wrong page with the correct status would count as correct, and might be faster.",
     "state what is correct, for example --expect contains=TEXT")
 ANSWER_MASKED = Code("answer-masked", "info", "A part of a response is not checked",

@@ -32,7 +32,8 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Code(Struct, frozen=True):
     """A row of the table: what a finding of this code means, why it matters and what to do about it.
 
-    `severity` is the gravest that such a finding has. `cure` is empty if there is nothing to do.
+    Its page is docs/reference/findings.md, in the section of its `name`. `severity` is the gravest that
+    such a finding has. `cure` is empty if there is nothing to do.
     """
 
     name: str
@@ -40,11 +41,6 @@ class Code(Struct, frozen=True):
     title: str
     why: str
     cure: str = ""
-
-    @property
-    def page(self) -> str:
-        """Where it is documented."""
-        return f"docs/reference/findings.md#{self.name}"
 
     def finding(
         self,

@@ -196,7 +196,7 @@ def _of_django(app: App, django: Django) -> Iterator[Finding]:
     if app.asgi and django.sync_middleware:
         few = ", ".join(name.rpartition(".")[2] for name in django.sync_middleware[:3])
         yield codes.SYNC_MIDDLEWARE.finding(
-            f"Under ASGI each request goes through a thread, because this middleware is sync: {few}",
+            f"Under ASGI each request goes through a thread because of sync middleware: {few}",
             evidence="\n".join(django.sync_middleware),
         )
     collected = any("whitenoise" in name.lower() for name in django.middleware)

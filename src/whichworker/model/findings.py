@@ -10,7 +10,7 @@ Severity = Literal["info", "warning", "error"]
 
 
 class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A fact worth reporting. Found in one room, rendered in another, never printed where it is found.
+    """A fact worth reporting: found in one room, rendered in another, never printed where found.
 
     Journals and results older than `title` have none.
     """
@@ -30,10 +30,10 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Code(Struct, frozen=True):
-    """A row of the table: what a finding of this code means, why it matters and what to do about it.
+    """A row of the table: what a finding of this code means, why it matters and what to do.
 
-    Its page is docs/reference/findings.md, in the section of its `name`. `severity` is the gravest that
-    such a finding has. `cure` is empty if there is nothing to do.
+    Its page is docs/reference/findings.md, in the section of its `name`. `severity` is the gravest
+    that such a finding has. `cure` is empty if there is nothing to do.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Code(Struct, frozen=True):
         hint: str | None = None,
         severity: Severity | None = None,
     ) -> Finding:
-        """A finding of this code. By default its text is the title with the reason, its hint the cure.
+        """A finding of this code. By default the text is title and reason, the hint is the cure.
 
         A lower `severity` is for a reading that is within its limits, so it has no cure by default.
         """

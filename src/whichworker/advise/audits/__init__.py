@@ -1,4 +1,4 @@
-"""What could be better about an app or how it is deployed: each audit with its evidence and the change."""
+"""What could be better about an app or its deployment: audits with evidence and the change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Some servers need a proxy in front: a client that sends slowly, or keeps its connection, holds a worker for as long."""
+"""Some servers need a proxy in front: a client that sends slowly holds a worker for as long."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ BUFFERED = (
     "pyuwsgi",
     "daphne",
 )
-"""Servers whose workers, threads or slots were seen to be held by a client that sends its headers slowly."""
+"""Servers in which a client that sends its headers slowly holds a worker, a thread or a slot."""
 
 
 def audit(result: Result, best: ArmResult) -> Audit:
-    """Failed, with nothing to gain in a race, if slow clients are known to hold the advised server."""
+    """Failed if slow clients hold the advised server; no race shows a gain."""
     if not best.name.startswith(BUFFERED):
         return Outcome(state="passed")
     return Outcome(

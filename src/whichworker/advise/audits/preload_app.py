@@ -1,4 +1,4 @@
-"""An app that is loaded once, before its workers are forked, shares the memory that is never written to again."""
+"""Workers that are forked from a loaded app share the memory that is never written to again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DIFF = """# gunicorn.conf.py
 
 
 def audit(result: Result, best: ArmResult) -> Audit:
-    """By the memory (PSS) of the same arm with preload, if both were measured; it must save memory and cost no speed."""
+    """By the memory (PSS) of the same arm with preload: that must save memory and cost no speed."""
     workers = best.settings.get("workers")
     if best.server != "gunicorn" or not isinstance(workers, int):
         evidence = f"whichworker has no such setting for {best.server}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from msgspec import Struct
 
@@ -10,42 +11,31 @@ from whichworker.model import Code, codes
 from whichworker.result import ArmResult, Audit, Result
 
 
-class Row(Struct, frozen=True, kw_only=True):
+class Row(Struct, frozen=True):
     """One audit: what it checks, the finding that fails it, and the diff that mends it.
 
-    Without a `diff` the finding's own hint is shown. `unless` says why the audit does not apply, or
-    nothing. Of a setup's own findings only those of the advised one count, if `own`.
+    Without a `diff` the finding's hint is shown. `unless` says why the audit does not apply,
+    or nothing. If `own`, only findings about the advised setup count.
     """
 
     name: str
     title: str
     code: Code
-    diff: str = ""
     unless: Callable[[Result, ArmResult], str] = lambda _, __: ""
+    diff: str = ""
     own: bool = False
 
     def audit(self, result: Result, best: ArmResult) -> Audit:
-        """Failed with the finding as its evidence; a finding counts even if the rest does not apply."""
-        seen = next(
-            (
-                finding
-                for finding in result.findings
-                if finding.code == self.code.name and (not self.own or finding.arm == best.name)
-            ),
-            None,
-        )
+        """Failed if it applies and the run has the finding, which is its evidence."""
+        outcome = partial(Audit, name=self.name, title=self.title)
         if why := self.unless(result, best):
-            return Audit(name=self.name, title=self.title, state="not applicable", evidence=why)
-        if seen is None:
-            return Audit(name=self.name, title=self.title, state="passed")
-        return Audit(
-            name=self.name,
-            title=self.title,
-            problem=self.code.title,
-            state="failed",
-            evidence=seen.detail,
-            diff=self.diff or f"# {seen.hint or self.code.cure}\n",
-        )
+            return outcome(state="not applicable", evidence=why)
+        for finding in result.findings:
+            if finding.code == self.code.name and (not self.own or finding.arm == best.name):
+                diff = self.diff or f"# {finding.hint or self.code.cure}\n"
+                problem, evidence = self.code.title, finding.detail
+                return outcome(state="failed", problem=problem, evidence=evidence, diff=diff)
+        return outcome(state="passed")
 
 
 def _without_stage_two(_: Result, best: ArmResult) -> str:
@@ -73,61 +63,34 @@ def _not_django(result: Result, _: ArmResult) -> str:
     return "" if framework is None or framework.value == "django" else "the app is not Django"
 
 
-ROWS = (
-    Row(
-        name="recycle-workers",
-        title="the memory of the workers is steady",
-        code=codes.MEMORY_GROWS,
-        diff="""# gunicorn: recycle the workers at different times, before they fill the memory
+RECYCLE = """# gunicorn: recycle the workers at different times, before they fill the memory
 +max_requests = 5000
 +max_requests_jitter = 500
-""",
-        unless=_without_stage_two,
-        own=True,
-    ),
-    Row(
-        name="thread-safety",
-        title="responses are correct for several requests at once",
-        code=codes.WRONG_UNDER_LOAD,
-        unless=_one_at_a_time,
-    ),
-    Row(
-        name="connection-limit",
-        title="the database allows all connections that the app opens",
-        code=codes.CONNECTIONS_REFUSED,
-    ),
-    Row(
-        name="debug-off",
-        title="DEBUG is off",
-        code=codes.DEBUG_ON,
-        diff="-DEBUG = True\n+DEBUG = False\n",
-    ),
-    Row(
-        name="shared-cache",
-        title="workers share their cache",
-        code=codes.CACHE_IN_PROCESS,
-        diff="""+CACHES = {
+"""
+REDIS = """+CACHES = {
 +    "default": {
 +        "BACKEND": "django.core.cache.backends.redis.RedisCache",
 +        "LOCATION": "redis://127.0.0.1:6379",
 +    }
 +}
-""",
-        unless=_one_worker,
-    ),
-    Row(
-        name="async-middleware",
-        title="no middleware leaves the event loop",
-        code=codes.SYNC_MIDDLEWARE,
-        unless=_wsgi,
-    ),
-    Row(
-        name="static-files",
-        title="something serves the static files",
-        code=codes.STATIC_UNSERVED,
-        diff="""# MIDDLEWARE, after SecurityMiddleware; or: advise --emit nginx
+"""
+WHITENOISE = """# MIDDLEWARE, after SecurityMiddleware; or: advise --emit nginx
 +    "whitenoise.middleware.WhiteNoiseMiddleware",
-""",
-        unless=_not_django,
-    ),
+"""
+DEBUG = "-DEBUG = True\n+DEBUG = False\n"
+
+# fmt: off
+ROWS = (
+    Row("recycle-workers", "the memory of the workers is steady",
+        codes.MEMORY_GROWS, _without_stage_two, RECYCLE, own=True),
+    Row("thread-safety", "responses are correct for several requests at once",
+        codes.WRONG_UNDER_LOAD, _one_at_a_time),
+    Row("connection-limit", "the database allows all connections that the app opens",
+        codes.CONNECTIONS_REFUSED),
+    Row("debug-off", "DEBUG is off", codes.DEBUG_ON, diff=DEBUG),
+    Row("shared-cache", "workers share their cache", codes.CACHE_IN_PROCESS, _one_worker, REDIS),
+    Row("async-middleware", "no middleware leaves the event loop", codes.SYNC_MIDDLEWARE, _wsgi),
+    Row("static-files", "something serves the static files",
+        codes.STATIC_UNSERVED, _not_django, WHITENOISE),
 )
+# fmt: on

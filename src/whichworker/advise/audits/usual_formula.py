@@ -1,4 +1,4 @@
-"""The number of workers that everybody copies, two for each core and one, beside what was measured."""
+"""The number of workers that everybody copies, two for each core and one, and what was measured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Outcome = partial(Audit, name=NAME, title="2 x cores + 1 workers would not be fa
 
 
 def audit(result: Result, best: ArmResult) -> Audit:
-    """By the claims between the advised arm and the same server with the usual number of workers."""
+    """By the claims between the advised arm and the same server with that number of workers."""
     usual = 2 * len(result.question.server_cores) + 1
     if best.settings.get("workers") == usual:
         return Outcome(state="passed", evidence=f"the advice has {usual} workers")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from whichworker.conformance.cases import CASES, own_cases
 from whichworker.model import FAILURE_KINDS, Code, codes
 from whichworker.servers import table
-from whichworker.workloads.conformance import CASES, own_cases
 from whichworker.workloads.table import workload
 
 ROOT = Path(__file__).parents[2]

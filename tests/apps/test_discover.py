@@ -80,7 +80,7 @@ def test_an_empty_folder_gets_the_built_in_app_and_says_so_first(tmp_path: Path)
     app, findings = discover.discover(None, None, tmp_path, Examiner(places.cache_folder()))
     assert app.name == "builtin:django"
     assert [finding.code for finding in findings] == ["app-builtin"]
-    assert "not your app's" in findings[0].text
+    assert "not those of your app" in findings[0].text
 
 
 @pytest.mark.parametrize(

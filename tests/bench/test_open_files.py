@@ -139,6 +139,6 @@ def test_doctor_says_how_many_connections_there_is_room_for() -> None:
     few = limited([*TOOL, "doctor", "--quick"], 300, 1000)
     assert few.returncode == 0, few.stderr
     said = " ".join(few.stdout.split())
-    assert "a process may open 300 files, 1000 at most" in said
+    assert "A process may open 300 files, at most 1000" in said
     assert "up to 872 connections" in said
     assert "ulimit -Hn 65536" in said

@@ -103,7 +103,7 @@ def test_wrong_answers_are_exit_1_and_said_at_once(origin: Origin) -> None:
 def test_nothing_but_wrong_answers_is_invalid(origin: Origin) -> None:
     done = run(f"{origin.url}/teapot", "--requests", "20", "--connections", "2")
     assert done.returncode == INVALID
-    assert "the answer to GET /teapot is not right, before any load" in done.stderr
+    assert "The response to GET /teapot is wrong before the load begins" in done.stderr
     assert "INVALID" in done.stdout and "no right answer at all" in done.stdout
     assert "x status 20× (100 %) first: " in done.stdout
     assert "expected status 200, got 418" in done.stdout

@@ -192,7 +192,7 @@ def test_a_free_port_is_taken_where_8000_is_not(tmp_path: Path) -> None:
             port = int(tool.until(r"address +http://127\.0\.0\.1:(\d+)/\n")[1])
             assert port > 8000
             assert tool.end(signal.SIGINT) == 0
-        assert f"port 8000 is taken, so {port} is the first used" in "".join(tool.err)
+        assert f"Port 8000 is in use, so the first server listens on {port}" in "".join(tool.err)
 
 
 def test_an_app_that_cannot_be_imported_is_refused_before_anything_starts(tmp_path: Path) -> None:

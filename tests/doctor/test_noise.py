@@ -43,13 +43,13 @@ def test_a_noisier_machine_needs_longer_races() -> None:
 
 def test_company_is_told_with_the_cure() -> None:
     busy = msgspec.structs.replace(STILL, foreign=0.4)
-    (finding,) = [finding for finding in verdicts(busy) if finding.code == "company"]
+    (finding,) = [finding for finding in verdicts(busy) if finding.code == "foreign-cpu"]
     assert (finding.severity, "40%" in finding.text) == ("warning", True)
     assert finding.hint
 
 
 def test_too_few_windows_tell_no_noise() -> None:
-    assert "too few windows" in said(msgspec.structs.replace(STILL, windows=(1.0, 2.0)))["noise"]
+    assert "too few samples" in said(msgspec.structs.replace(STILL, windows=(1.0, 2.0)))["noise"]
 
 
 def test_a_sleeper_is_looked_at_on_its_core() -> None:

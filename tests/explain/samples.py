@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from whichworker.model import Failure, Finding, Machine
+from whichworker.model import Failure, Machine, codes
 from whichworker.result.explain import (
     AskedExplain,
     Blocking,
@@ -171,8 +171,6 @@ def result(*arms: ExplainedArm) -> ExplainResult:
             finished=True,
         ),
         validity=Validity(state="valid"),
-        findings=(
-            Finding(code="name-taken", severity="info", text="asgi is taken for gunicorn-asgi"),
-        ),
+        findings=(codes.NAME_TAKEN.finding("asgi means gunicorn-asgi here"),),
         arms=arms,
     )

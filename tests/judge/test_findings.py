@@ -121,9 +121,9 @@ def test_what_a_launch_showed_is_told_wherever_it_was_noticed(tmp_path: Path) ->
     story.records[windows[0]] = replace(window, reading=replace(window.reading, findings=(told,)))
     seen = [(finding.arm, finding.text) for finding in found(story)]
     assert seen == [
-        ("waitress", "waitress: it wrote 30 MB to its log (in 2 of 2 launches)"),
-        ("granian-wsgi", "granian-wsgi: it wrote 30 MB to its log (in 1 of 2 launches)"),
-        ("gunicorn-gthread", "gunicorn-gthread: it wrote 30 MB to its log (in 1 of 1 launches)"),
+        ("waitress", "waitress, in 2 of 2 launches: it wrote 30 MB to its log"),
+        ("granian-wsgi", "granian-wsgi, in 1 of 2 launches: it wrote 30 MB to its log"),
+        ("gunicorn-gthread", "gunicorn-gthread, in 1 of 1 launches: it wrote 30 MB to its log"),
     ]
 
 

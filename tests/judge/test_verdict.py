@@ -564,5 +564,5 @@ def test_what_launches_showed_is_told_once_for_each_arm(tmp_path: Path) -> None:
         if finding.code == "stopped-by-force"
     ]
     assert seen == [
-        ("waitress", f"waitress: it did not stop (in {len(left)} of {launches} launches)")
+        ("waitress", f"waitress, in {len(left)} of {launches} launches: it did not stop")
     ]

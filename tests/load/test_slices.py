@@ -23,7 +23,7 @@ from whichworker.errors import GeneratorFailed, UsageError
 from whichworker.load import child, engines
 from whichworker.load.dial import dial
 from whichworker.load.generator import Generator
-from whichworker.load.native.engine import engine as native
+from whichworker.load.native import engine as native
 from whichworker.load.seat import Seat
 from whichworker.model import (
     Address,

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from whichworker.load.histogram import Histogram
-from whichworker.load.native.engine import engine as native
+from whichworker.load.native import engine as native
 from whichworker.loadtest.plan import LoadPlan
 from whichworker.loadtest.verdict import distribution, intervals_of, judge, per_second, send_lag
 from whichworker.model import (
@@ -301,13 +301,13 @@ def test_nothing_answered_leaves_no_number_behind() -> None:
 @pytest.mark.parametrize(
     ("changes", "code", "words"),
     [
-        ({"reconnects": 2000}, "reconnects", "2,000 were opened again, 10 % of the requests"),
+        ({"reconnects": 2000}, "reconnects", "2,000 connections, so 10 % of the requests"),
         (
             {"slices": (histogram(times()).to_hdr(), *[Histogram().to_hdr()] * 19)},
             "intervals-unsupported",
-            "in 1 of 20 stretches",
+            "in only 1 of 20 parts",
         ),
-        ({"seconds": 0.15}, "window-short", "150 ms only"),
+        ({"seconds": 0.15}, "window-short", "only 150 ms"),
         ({"service": histogram([*times(), 200]).to_hdr()}, "answers-too-fast", "200 ns"),
         (
             {"receive_delay": histogram([MS // 4] * REQUESTS).to_hdr()},
@@ -317,7 +317,7 @@ def test_nothing_answered_leaves_no_number_behind() -> None:
         (
             {"response": histogram(times(500)).to_hdr()},
             "percentiles-unsupported",
-            "500 answers are too few for p99, p99.9",
+            "500 responses are too few for p99, p99.9",
         ),
     ],
 )

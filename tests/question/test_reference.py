@@ -129,7 +129,7 @@ def test_an_app_that_does_not_start(tmp_path: Path) -> None:
 def test_a_redirect_is_raced_and_said(tmp_path: Path) -> None:
     found = learnt(question_of("moved"), tmp_path)
     (said,) = [finding for finding in found.findings if finding.code == "redirect-raced"]
-    assert "GET /a answers 302, a redirect to http://localhost/b?c=d" in said.text
+    assert "GET /a redirects to http://localhost/b?c=d (status 302)" in said.text
     assert "--url /b" in said.hint
     assert [request.answer.status for request in found.subject.workload.requests] == [302, 200]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from whichworker.load.histogram import Histogram
-from whichworker.model import PHASES, CheckCount, Failure, Finding, Stage
+from whichworker.model import PHASES, CheckCount, Failure, Stage, codes
 from whichworker.result import (
     PERCENTILES,
     AskedLoad,
@@ -134,12 +134,7 @@ def closed() -> LoadResult:
         time_seconds=600.0,
         warmup_seconds=0.0,
     )
-    finding = Finding(
-        code="closed-loop",
-        severity="info",
-        text="closed loop: it waits for answers, so it tells the highest rate, and times at saturation only",
-        hint="for the time users wait ask at a rate, such as --rate 200/s",
-    )
+    finding = codes.CLOSED_LOOP.finding()
     return replace(
         opened(),
         question=asked,

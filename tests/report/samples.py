@@ -8,7 +8,7 @@ from itertools import combinations
 
 from msgspec.structs import replace
 
-from whichworker.model import Failure, Finding, Machine
+from whichworker.model import Failure, Finding, Machine, codes
 from whichworker.result import (
     AdvisedArm,
     ArmResult,
@@ -398,31 +398,20 @@ def machine() -> Machine:
 def findings() -> tuple[Finding, ...]:
     """One error, two warnings and a note."""
     return (
-        Finding(
-            code="arm-failed",
-            severity="error",
-            text="never gave a correct response",
+        codes.ARM["start"].finding(
+            "hypercorn-trio never gave a correct response",
             arm="hypercorn-trio",
             evidence=TRACEBACK,
             hint="install hypercorn[trio] in the environment of the app",
         ),
-        Finding(
-            code="foreign-cpu",
-            severity="warning",
-            text="6 samples were taken again because other processes used the cores",
+        codes.FOREIGN_CPU.finding(
+            "Other processes used the cores in 6 samples, which were repeated",
             evidence="foreign share 0.31 0.27 0.44 0.29 0.26 0.38, limit 0.25",
         ),
-        Finding(
-            code="cold-start-slow",
-            severity="warning",
-            text="took more than a second from start to first response",
-            arm="daphne",
+        codes.STOPPED_BY_FORCE.finding(
+            "daphne, in 1 of 3 launches: The server did not stop on SIGTERM", arm="daphne"
         ),
-        Finding(
-            code="app-found",
-            severity="info",
-            text="no app was named and none found here: the built-in Django project was raced",
-        ),
+        codes.APP_BUILTIN.finding(),
     )
 
 

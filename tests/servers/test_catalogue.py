@@ -131,4 +131,4 @@ def test_the_table_fits_a_hundred_columns(cache: Path, monkeypatch: pytest.Monke
     ]
     assert "opt-in" in done.stdout
     assert "(historical)" in done.stdout
-    assert "x Django answers 500" in done.stdout
+    assert "x Django returns status 500" in done.stdout

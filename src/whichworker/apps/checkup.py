@@ -14,7 +14,7 @@ import msgspec
 from whichworker.apps import environment_files
 from whichworker.apps.examine import Database, Django, Examiner, Look
 from whichworker.errors import UsageError
-from whichworker.model import App, Finding
+from whichworker.model import App, Finding, codes
 
 LOCAL_NAMES = ("", "localhost", "localhost.localdomain", "ip6-localhost")
 SCHEMES = (
@@ -157,36 +157,16 @@ def host_of(django: Django | None) -> tuple[str, str]:
 
 def _findings(app: App, seen: Look) -> Iterator[Finding]:
     if seen.unlisted:
-        text = f"the routes of the app cannot be listed: {seen.unlisted}"
-        yield Finding(
-            code="routes-unknown",
-            severity="warning",
-            text=text,
-            hint="name what is to be asked: --url /path",
-        )
+        yield codes.ROUTES_UNKNOWN.finding(f"The app does not list its routes: {seen.unlisted}")
     if seen.debug:
-        keeps = (
-            "Django keeps every query and answers with debug pages"
-            if seen.django
-            else "it answers with debug pages"
-        )
-        text = f"DEBUG is on: {keeps}, so these are not the numbers of a deployment"
-        yield Finding(
-            code="debug-on", severity="warning", text=text, hint="race with the settings you deploy"
-        )
+        yield codes.DEBUG_ON.finding()
     if seen.django is not None:
         yield from _of_django(app, seen.django)
     if any(
         database.engine.rpartition(".")[2].startswith("sqlite") and _on_disk(database)
         for database in seen.databases
     ):
-        text = "the database is SQLite: one writer at a time, whatever the number of workers, and others wait or fail"
-        yield Finding(
-            code="sqlite",
-            severity="info",
-            text=text,
-            hint="measure with the database you deploy, where it is another one",
-        )
+        yield codes.SQLITE.finding()
 
 
 def _file(app: App, database: Database) -> Path:
@@ -201,57 +181,30 @@ def _on_disk(database: Database) -> bool:
 
 
 def _of_django(app: App, django: Django) -> Iterator[Finding]:
-    for name in [
-        one for one in (*django.installed, *django.middleware) if one.startswith(TOOLBARS)
-    ][:1]:
-        text = f"{name} is installed: it looks into every request and is measured with it"
-        yield Finding(
-            code="debug-toolbar",
-            severity="warning",
-            text=text,
-            hint="race with the settings you deploy",
+    tools = [one for one in (*django.installed, *django.middleware) if one.startswith(TOOLBARS)]
+    if tools:
+        yield codes.DEBUG_TOOLBAR.finding(
+            f"{tools[0]} inspects every request, and its cost is measured with the server"
         )
     if not django.caches or any(
         cache.backend.endswith(("LocMemCache", "DummyCache"))
         for cache in django.caches
         if cache.alias == "default"
     ):
-        text = "the default cache is kept in each process: with several workers every one fills, and forgets, its own"
-        yield Finding(
-            code="cache-in-process",
-            severity="info",
-            text=text,
-            hint="a cache server, where anything is cached",
-        )
+        yield codes.CACHE_IN_PROCESS.finding()
     if app.asgi and django.sync_middleware:
         few = ", ".join(name.rpartition(".")[2] for name in django.sync_middleware[:3])
-        text = f"under ASGI each request takes a way through a thread: {few} cannot run in an async stack"
-        yield Finding(
-            code="sync-middleware",
-            severity="warning",
-            text=text,
+        yield codes.SYNC_MIDDLEWARE.finding(
+            f"Under ASGI each request goes through a thread because of sync middleware: {few}",
             evidence="\n".join(django.sync_middleware),
         )
     collected = any("whitenoise" in name.lower() for name in django.middleware)
     if "django.contrib.staticfiles" in django.installed and not collected:
-        text = "static files are served by runserver alone: no server here serves them"
-        yield Finding(
-            code="static-unserved",
-            severity="info",
-            text=text,
-            hint="whitenoise, or a location of the proxy for STATIC_URL",
-        )
+        yield codes.STATIC_UNSERVED.finding()
     if django.ssl_redirect and not django.proxy_ssl_header:
-        text = "SECURE_SSL_REDIRECT is on and no header says that a request came by HTTPS: every answer is a redirect"
-        yield Finding(
-            code="ssl-redirect",
-            severity="warning",
-            text=text,
-            hint="set SECURE_PROXY_SSL_HEADER, as behind a proxy",
-        )
+        yield codes.SSL_REDIRECT.finding()
 
 
 def _configured(app: App) -> Iterator[Finding]:
     if (Path(app.directory) / "gunicorn.conf.py").is_file():
-        text = "the gunicorn.conf.py of this folder is not read: arms run with the settings that are shown"
-        yield Finding(code="gunicorn-conf", severity="info", text=text)
+        yield codes.GUNICORN_CONF.finding()

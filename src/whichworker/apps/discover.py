@@ -15,7 +15,7 @@ from whichworker.apps.examine import Examiner
 from whichworker.environments import interpreters, own_python
 from whichworker.environments.venvs import uv_path
 from whichworker.errors import UsageError
-from whichworker.model import App, Finding
+from whichworker.model import App, Finding, codes
 from whichworker.model.arms import BUILTIN_PREFIX
 
 SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*,\s*["']([\w.]+)["']""")
@@ -132,9 +132,7 @@ def _of_settings(app: App, settings: str, examiner: Examiner) -> tuple[App, list
     found = msgspec.structs.replace(
         app, wsgi=shims.TARGET, paths=(shims.write(examiner.cache, text),), shim=text
     )
-    said = "the project has no wsgi.py: only runserver can serve it as it is, so a module that makes its application was put beside it"
-    hint = "advise --emit writes that module, too; or write wsgi.py as startproject does"
-    return found, [Finding(code="runserver-only", severity="warning", text=said, hint=hint)]
+    return found, [codes.RUNSERVER_ONLY.finding()]
 
 
 def from_target(
@@ -207,13 +205,7 @@ def _of_candidates(
         else f"found in {Path(chosen.root).name or folder.name}"
     )
     app = from_target(target, python, root, examiner, origin, folder, environment_file)
-    said = Finding(
-        code="app-found",
-        severity="info",
-        text=f"the app is {target}, {origin}",
-        hint="another: whichworker race module:attribute",
-    )
-    return app, [said]
+    return app, [codes.APP_FOUND.finding(f"The app is {target}, {origin}")]
 
 
 def _entry_point(folder: Path) -> str:
@@ -239,10 +231,6 @@ def _builtin(name: str, python: str | None, examiner: Examiner, extras: bool) ->
 
 
 def _nothing_here(here: Path) -> Finding:
-    return Finding(
-        code="app-builtin",
-        severity="info",
-        text="no app was found in this folder, so the built-in Django project races: its numbers are not your app's",
-        evidence=f"no manage.py and no app of a known framework in {here}",
-        hint="name yours: whichworker race FOLDER or whichworker race module:attribute",
+    return codes.APP_BUILTIN.finding(
+        evidence=f"no manage.py and no app of a known framework in {here}"
     )

@@ -14,14 +14,13 @@ from msgspec import Struct
 from whichworker.bench.running import Bench, Running, running
 from whichworker.bench.window import load_of
 from whichworker.load.generator import Generator
-from whichworker.model import Arm, Load, Settings
+from whichworker.model import Arm, Load, Settings, codes
 from whichworker.probes import cpu
 from whichworker.servers import table
 
 PATIENCE_SECONDS = 5.0
 """A response that takes longer than this, and longer than ten turns, is a failure."""
 MOST_TURNS = 10
-STARVES = "keep-alive-starves"
 ACCEPTED = {"waitress": 96}
 """waitress accepts nobody any more at its connection limit of 100, in which it counts two descriptors of its own; two are for others."""
 
@@ -138,7 +137,7 @@ def most_connections(server: str, settings: Settings) -> int | None:
     uWSGI's HTTP/1.1 socket leaves those above its threads waiting for ever.
     """
     adapter = table.load(server)
-    starves = any(finding.code == STARVES for finding in adapter.known)
+    starves = any(finding.code == codes.KEEP_ALIVE_STARVES.name for finding in adapter.known)
     return adapter.in_flight_limit(settings) if starves else ACCEPTED.get(server)
 
 

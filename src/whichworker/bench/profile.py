@@ -18,7 +18,7 @@ from whichworker.bench.window import WARM_UP_SECONDS, load_of
 from whichworker.environments.venvs import uv_path
 from whichworker.errors import GeneratorFailed, ServerFailed, UsageError
 from whichworker.load.generator import Generator
-from whichworker.model import Arm, Finding, Question, Subject
+from whichworker.model import Arm, Question, Subject, codes
 from whichworker.servers import launchers
 from whichworker.store.records import Noted, Profiled
 
@@ -167,7 +167,4 @@ def _command() -> tuple[str, ...]:
 
 def _missing(name: str, why: str) -> Noted:
     text = f"{name} could not be profiled: {why}"
-    hint = "run as root, or set kernel.yama.ptrace_scope to 0"
-    return Noted(
-        finding=Finding(code="profile-missing", severity="warning", arm=name, text=text, hint=hint)
-    )
+    return Noted(finding=codes.PROFILE_MISSING.finding(text, arm=name))

@@ -18,7 +18,7 @@ from whichworker.apps import environment_files
 from whichworker.bench.services import NONE, Backing
 from whichworker.errors import ServerFailed
 from whichworker.load.http1 import FramingError, fetch, judge_answer
-from whichworker.model import Address, Arm, Command, Environment, Finding, Question
+from whichworker.model import Address, Arm, Command, Environment, Finding, Question, codes
 from whichworker.process import limits
 from whichworker.process.launch import Ending, Launch, Order
 from whichworker.process.sockets import free_port, is_listening, owned
@@ -134,24 +134,26 @@ def _clean_log(log: Path) -> None:
 def _account(arm: Arm, run: Running, ending: Ending, number: signal.Signals) -> Iterator[Finding]:
     """What there is to tell of a launch that is over; nothing of it runs any more."""
     if ending.forced:
-        text = f"it did not stop on {number.name} and was stopped by force after {STOP_SECONDS:g} s"
-        yield Finding(code="stopped-by-force", severity="warning", arm=arm.name, text=text)
-    if ending.left:
-        text = f"when its master had stopped, {len(ending.left)} of its processes ran on and were killed"
-        yield Finding(
-            code="left-running",
-            severity="warning",
+        yield codes.STOPPED_BY_FORCE.finding(
+            f"The server did not stop on {number.name} and was killed after {STOP_SECONDS:g} s",
             arm=arm.name,
-            text=text,
+        )
+    if ending.left:
+        yield codes.LEFT_RUNNING.finding(
+            f"{len(ending.left)} processes ran on after their master had stopped, and were killed",
+            arm=arm.name,
             evidence="\n".join(ending.left),
         )
     if run.launch.flooded_bytes:
-        text = f"it wrote {show_bytes(run.launch.flooded_bytes)} to its log in one launch, and that was measured with it"
-        hint = "lower the log level of the app"
-        yield Finding(code="log-flooded", severity="warning", arm=arm.name, text=text, hint=hint)
+        yield codes.LOG_FLOODED.finding(
+            f"The server wrote {show_bytes(run.launch.flooded_bytes)} to its log in one launch,"
+            " which was measured with it",
+            arm=arm.name,
+        )
     if is_listening(run.address.port):
-        text = f"port {run.address.port} is still taken after everything that was started there has ended"
-        yield Finding(code="port-kept", severity="error", arm=arm.name, text=text)
+        yield codes.PORT_KEPT.finding(
+            f"Port {run.address.port} is still in use after the server has stopped", arm=arm.name
+        )
 
 
 class Check:

@@ -20,7 +20,7 @@ from msgspec import Struct, field
 from whichworker.apps import builtin
 from whichworker.config.options import RaceOptions
 from whichworker.errors import EnvironmentFailed, ServerFailed, UsageError
-from whichworker.model import App, Budget, Finding, Probes, Question, Workload
+from whichworker.model import App, Budget, Finding, Probes, Question, Workload, codes
 from whichworker.probes.lineage import lineage_cpu_seconds
 from whichworker.process import warden
 from whichworker.process.launch import Launch, Order
@@ -312,9 +312,8 @@ def _removed(folder: Path) -> Iterator[None]:
 
 
 def _unseen(name: str, other: Given) -> Finding:
-    return Finding(
-        code="service-unseen",
-        severity="warning",
-        text=f"the CPU time of {name} at {other.shown} cannot be told from that of others: windows in which it is busy may be refused",
-        hint=f"unset {other.variable}, and a private instance is started",
+    return codes.SERVICE_UNSEEN.finding(
+        f"The CPU time of {name} at {other.shown} is unknown, so samples in which it is busy may be"
+        " refused",
+        hint=f"unset {other.variable} to start a private instance",
     )

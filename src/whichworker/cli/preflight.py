@@ -21,7 +21,7 @@ from whichworker.cli.options import options_of
 from whichworker.config.options import PreflightOptions
 from whichworker.conformance import preflight as laboratory
 from whichworker.conformance.preflight import ArmReport, CaseTitle, Report
-from whichworker.model import Question
+from whichworker.model import Question, codes
 from whichworker.question import reference
 from whichworker.question.ask import discover_for_preflight
 from whichworker.report import files, terminal
@@ -137,7 +137,7 @@ def _mark(report: Report, arm: ArmReport, case: CaseTitle) -> str:
         return NEVER
     if outcome.state == "passed":
         return RIGHT
-    code = f"conformance-{case.name}"
+    code = codes.CONFORMANCE[case.name].name
     return (
         WRONG
         if any(

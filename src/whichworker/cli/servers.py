@@ -59,7 +59,7 @@ def _table(entries: list[Entry]) -> Table:
 
 
 def _findings(console: Console, entries: list[Entry]) -> None:
-    """What is known and no mere note, each once, with the arms it is true of; notes are in the JSON."""
+    """What is known and no mere note, each once, with its servers; notes are in the JSON."""
     arms: dict[tuple[str, str], list[str]] = {}
     for entry in entries:
         for finding in entry.known:

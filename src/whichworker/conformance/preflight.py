@@ -26,7 +26,7 @@ from whichworker.conformance.cases import (
 )
 from whichworker.environments import venvs as environments
 from whichworker.errors import ServerFailed
-from whichworker.model import App, Arm, Failure, Finding, Question
+from whichworker.model import App, Arm, Failure, Finding, Question, codes
 from whichworker.servers import table
 from whichworker.store.records import Failed
 
@@ -183,15 +183,11 @@ def findings_of(
     for outcome in outcomes:
         if outcome.state in ("failed", "timeout"):
             case = known[outcome.case]
-            text = (
-                f"{arm.name}: {case.title}: {outcome.note or outcome.kind}; right is: {case.right}"
-            )
-            severity = "error" if case.name in out else case.severity
-            yield Finding(
-                code=f"conformance-{case.name}",
-                severity=severity,
+            yield codes.CONFORMANCE[case.name].finding(
+                f"{arm.name} fails a check, {case.title}: {outcome.note or outcome.kind}; correct is:"
+                f" {case.right}",
+                severity="error" if case.name in out else case.severity,
                 arm=arm.name,
-                text=text,
                 evidence=outcome.evidence,
             )
 
@@ -232,7 +228,7 @@ def _aside(finding: Finding) -> Finding:
     return (
         finding
         if finding.severity == "error"
-        else msgspec.structs.replace(finding, severity="info")
+        else msgspec.structs.replace(finding, severity="info", hint="")
     )
 
 

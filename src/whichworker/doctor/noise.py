@@ -16,10 +16,10 @@ from msgspec import Struct
 from whichworker import units
 from whichworker.bench import services
 from whichworker.design import elimination
-from whichworker.design.validity import MOST_FOREIGN
+from whichworker.doctor.examination import company
 from whichworker.judge.hunts import STALLS_OF_OBJECTIVE
 from whichworker.load.generator import Generator
-from whichworker.model import Address, Budget, Finding, Load, Request
+from whichworker.model import Address, Budget, Finding, Load, Request, codes
 from whichworker.probes import cpu, stalls
 from whichworker.question.ask import budget_of
 from whichworker.store import places
@@ -32,6 +32,9 @@ ARMS, DELTA, ALPHA = 12, 0.03, 0.05
 LAUNCH_SECONDS = 1.4
 """What a window of a race takes beside itself: start, right answer, warm-up, stop (twelve contenders, Django, two cores)."""
 LEAST_WINDOWS = 6
+MOST_OBJECTIVE = 0.05
+"""Seconds: many latency objectives are longer, so a machine that validates these is quiet enough."""
+LONG_RACE_SECONDS = 600
 
 
 class Noise(Struct, frozen=True, kw_only=True):
@@ -73,30 +76,29 @@ def verdicts(seen: Noise) -> Iterator[Finding]:
         worst = max(seen.stalls.values(), key=lambda one: one.p99)
         least = STALLS_OF_OBJECTIVE * worst.p99
         longest = max(one.most for one in seen.stalls.values())
-        text = f"a sleeper wakes up to {units.show_seconds(worst.p99)} late (p99), {units.show_seconds(longest)} at worst"
-        yield Finding(code="stalls", severity="info", text=text)
-        text = f"it can certify objectives of {units.show_seconds(least)} and more; what is shorter it would miss by itself"
-        yield Finding(code="certifies", severity="warning" if least > 0.05 else "info", text=text)
-    quiet = seen.foreign <= MOST_FOREIGN / 2
-    text = f"others used {seen.foreign:.0%} of the cores while it was measured, {seen.stolen:.1%} was stolen by the hypervisor"
-    hint = "" if quiet else f"windows are refused above {MOST_FOREIGN:.0%}: end what else runs here"
-    yield Finding(code="company", severity="info" if quiet else "warning", text=text, hint=hint)
-    if seen.spread is None:
-        yield Finding(
-            code="noise",
-            severity="warning",
-            text="too few windows to tell the noise",
-            hint="doctor --time 20s",
+        yield codes.STALLS.finding(
+            f"The cores stall for up to {units.show_seconds(worst.p99)} (p99), and for"
+            f" {units.show_seconds(longest)} at worst"
         )
+        yield codes.CERTIFIES.finding(
+            f"This machine can validate latency objectives of {units.show_seconds(least)} and more",
+            severity="warning" if least > MOST_OBJECTIVE else "info",
+        )
+    yield company(seen.foreign, seen.stolen)
+    if seen.spread is None:
+        yield codes.NOISE.finding("There were too few samples to measure the noise")
         return
+    yield codes.NOISE.finding(
+        f"Two samples of one server differ by {seen.spread:.1%} (standard deviation of"
+        f" {len(seen.windows)} samples of {WINDOW_SECONDS:g} s)",
+        severity="info",
+    )
     seconds = race_seconds(seen.spread)
-    windows = f"{len(seen.windows)} windows of {WINDOW_SECONDS:g} s"
-    text = f"two windows of one server differ by {seen.spread:.1%} (standard deviation, {windows})"
-    yield Finding(code="noise", severity="info", text=text)
-    length = units.show_clock(seconds)
-    text = f"a race of {ARMS} arms to ±{DELTA:.0%} takes {length} at most, going by that alone; launches add their own noise"
-    hint = "give it more --time, fewer arms, or a larger --delta" if seconds > 600 else ""
-    yield Finding(code="race-length", severity="warning" if hint else "info", text=text, hint=hint)
+    yield codes.RACE_LENGTH.finding(
+        f"A race of {ARMS} server setups to ±{DELTA:.0%} takes at most {units.show_clock(seconds)}"
+        " by this noise alone; restarts of the servers add some",
+        severity="warning" if seconds > LONG_RACE_SECONDS else "info",
+    )
 
 
 def race_seconds(spread: float) -> float:

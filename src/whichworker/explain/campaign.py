@@ -17,7 +17,7 @@ from whichworker.explain.plan import ExplainRun, small_arm, wanted
 from whichworker.explain.portrait import ExplainWatch, Portrait
 from whichworker.explain.sentences import is_noisy
 from whichworker.load.generator import Generator
-from whichworker.model import App, Arm, Budget, Finding, Question, Subject
+from whichworker.model import App, Arm, Budget, Finding, Question, Subject, codes
 from whichworker.probes import machine
 from whichworker.question.ask import budget_of
 from whichworker.result.explain import AskedExplain, ExplainedArm, ExplainResult
@@ -126,29 +126,25 @@ def findings(asked: ExplainRun, budget: Budget, arms: Sequence[ExplainedArm]) ->
             and server.endswith(f"-{worker}")
             and not _is_unique(worker)
         ):
-            text = f"{worker} is taken for {server}: other servers have a class of that name, too"
-            found.append(Finding(code="name-taken", severity="info", text=text))
+            text = f"{worker} means {server} here: other servers have a class of that name, too"
+            found.append(codes.NAME_TAKEN.finding(text))
     if budget.shared:
-        text = "only one core is usable: generator and server share it, so latencies are those of both together"
-        found.append(Finding(code="cores-shared", severity="warning", text=text))
+        found.append(codes.CORES_SHARED.finding())
     for arm in arms:
         if is_noisy(arm):
-            text = f"{arm.name}: its fast view was slow before anything ran beside it, so its latencies say little"
-            hint = "run it again when nothing else uses the machine"
-            found.append(
-                Finding(code="noisy", severity="warning", text=text, hint=hint, arm=arm.name)
-            )
+            text = f"{arm.name}: its fast view was slow before anything else ran"
+            found.append(codes.NOISY.finding(text, arm=arm.name))
         if short := [stair for stair in arm.staircase if stair.answered < stair.at_once]:
-            text = f"{arm.name} left {short[0].at_once - short[0].answered} of {short[0].at_once} requests at once without a right answer"
-            found.append(Finding(code="unanswered", severity="warning", text=text, arm=arm.name))
+            lost, of = short[0].at_once - short[0].answered, short[0].at_once
+            text = f"{arm.name} gave no correct response to {lost} of {of} requests sent at once"
+            found.append(codes.UNANSWERED.finding(text, arm=arm.name))
         if arm.limit_configured is not None and arm.limit_found not in (None, arm.limit_configured):
-            text = f"{arm.name} had {arm.limit_found} requests in flight, where {arm.limit_configured} are configured"
-            found.append(Finding(code="limit-differs", severity="warning", text=text, arm=arm.name))
+            text = f"{arm.name} worked on {arm.limit_found} requests at once; its settings allow"
+            text += f" {arm.limit_configured}"
+            found.append(codes.LIMIT_DIFFERS.finding(text, arm=arm.name))
         found += [
-            Finding(
-                code="not-measured",
-                severity="warning",
-                text=f"{arm.name}: {failure.kind}",
+            codes.NOT_MEASURED.finding(
+                f"{arm.name} could not be measured: {failure.kind}",
                 evidence=failure.sample,
                 arm=arm.name,
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from whichworker.model import Failure, Finding, Question
+from whichworker.model import Failure, Finding, Question, codes
 from whichworker.servers import table
 from whichworker.store.records import Failed
 
@@ -32,42 +32,23 @@ def diagnose(question: Question, record: Failed) -> Iterator[Finding]:
 def _shared(question: Question, name: str, failure: Failure) -> Finding:
     slots = _slots(question, name)
     fact, _, rest = failure.sample.partition("\n")
-    text = f"{name} was right alone and wrong with {slots} at once: something is shared between requests that must not be ({fact})"
-    hint = "keep what belongs to a request out of globals; until then one thread for each process (gunicorn-sync)"
-    return Finding(
-        code="wrong-under-load", severity="error", arm=name, text=text, evidence=rest, hint=hint
-    )
+    text = f"{name} was correct alone and wrong with {slots} requests at once ({fact})"
+    return codes.WRONG_UNDER_LOAD.finding(text, arm=name, evidence=rest)
 
 
 def _short(question: Question, name: str, failure: Failure) -> Finding:
-    slots, line = _slots(question, name), _line(failure.sample, CONNECTIONS)
-    if line:
-        text = f"{name} was refused connections to the database under load: it works on {slots} at once, each with one of its own"
-        hint = "fewer workers x threads than the database allows, or a pool (pgbouncer, psycopg's) in front of it"
-        return Finding(
-            code="connections-refused",
-            severity="error",
-            arm=name,
-            text=text,
-            evidence=line,
-            hint=hint,
+    slots = _slots(question, name)
+    if line := _line(failure.sample, CONNECTIONS):
+        text = (
+            f"The database refused connections to {name}, which works on {slots} requests at once"
         )
+        return codes.CONNECTIONS_REFUSED.finding(text, arm=name, evidence=line)
     if line := _line(failure.sample, LOCKED):
-        text = f"{name} found its SQLite database locked: one writer at a time, whatever the number of workers"
-        hint = "one worker, WAL and a longer timeout, or another database"
-        return Finding(
-            code="database-locked", severity="error", arm=name, text=text, evidence=line, hint=hint
-        )
+        text = f"{name} found its SQLite database locked with {slots} requests at once"
+        return codes.DATABASE_LOCKED.finding(text, arm=name, evidence=line)
     fact, _, rest = failure.sample.partition("\n")
-    text = f"{name} answered right alone, and with an error when {slots} were given at once: {fact}"
-    return Finding(
-        code="error-under-load",
-        severity="error",
-        arm=name,
-        text=text,
-        evidence=rest,
-        hint="the app's own log says why",
-    )
+    text = f"{name} was correct alone and returned errors with {slots} requests at once: {fact}"
+    return codes.ERROR_UNDER_LOAD.finding(text, arm=name, evidence=rest)
 
 
 def _slots(question: Question, name: str) -> str:

@@ -11,7 +11,7 @@ from whichworker.design.heats import MOST_IDLE_SHARE
 from whichworker.design.rounds import TWIN
 from whichworker.judge.diagnosis import diagnose
 from whichworker.judge.slices import Sliced
-from whichworker.model import Failure, Finding, Severity
+from whichworker.model import Failure, Finding, codes
 from whichworker.result import Twin, Validity
 from whichworker.store.journal import Journal
 from whichworker.store.records import Failed, Left, Noted, Prepared, Settled, Slice, Window
@@ -25,12 +25,9 @@ def run_findings(
     yield from (record.finding for record in journal.of(Noted))
     for record in journal.of(Failed):
         if record.arm == TWIN and twin is not None:
-            text = f"the twin of {twin.arm} failed, so from there on nothing told whether the machine was even-handed"
-            yield Finding(
-                code="twin-failed",
-                severity="warning",
+            yield codes.TWIN_FAILED.finding(
+                f"The control copy of {twin.arm} failed, so nothing tested the machine after that",
                 arm=twin.arm,
-                text=text,
                 evidence=record.failures[0].sample,
             )
             continue
@@ -40,14 +37,17 @@ def run_findings(
             yield from diagnose(header.question, record)
     yield from _launch_findings(journal, sliced, twin.arm if twin is not None else "")
     if twin is not None and twin.blocks < FIRST_DECISION and validity.state == "valid":
-        text = f"the twin of {twin.arm} had {twin.blocks} rounds only, too few to show that this machine is even-handed"
-        yield Finding(code="twin-short", severity="warning", text=text)
+        yield codes.TWIN_SHORT.finding(
+            f"The control copy of {twin.arm} had only {twin.blocks} rounds, too few to show that this"
+            " machine treats equal servers alike"
+        )
     repeats = sum(record.reading.repeats for record in journal.of(Window)) + sum(
         bool(record.refused) for record in journal.of(Slice)
     )
     if repeats:
-        text = f"{repeats} samples were taken again because other processes used the cores"
-        yield Finding(code="windows-refused", severity="info", text=text)
+        yield codes.WINDOWS_REFUSED.finding(
+            f"{repeats} samples were repeated because other processes used the cores"
+        )
     yield from _settled_findings(journal)
 
 
@@ -69,32 +69,24 @@ def _launch_findings(journal: Journal, sliced: Sliced, twin_of: str) -> Iterator
             ).append(finding)
     for (name, _), findings in found.items():
         if name:
-            text = f"{name}: {findings[-1].text} (in {len(findings)} of {max(len(findings), sliced.launches.get(name, 0))} launches)"
+            launches = max(len(findings), sliced.launches.get(name, 0))
+            text = f"{name}, in {len(findings)} of {launches} launches: {findings[-1].text}"
             yield msgspec.structs.replace(findings[-1], arm=name, text=text)
 
 
 def _failure(record: Failed, failure: Failure) -> Finding:
     fact, _, rest = failure.sample.partition("\n")
-    code = f"arm-{'refused' if record.refused else failure.kind}"
-    hint = "name a path that answers 200: --workload /path" if failure.kind == "status" else ""
-    severity: Severity = "info" if record.refused else "error"
-    return Finding(
-        code=code,
-        severity=severity,
-        arm=record.arm,
-        text=f"{record.arm}: {fact}",
-        evidence=rest,
-        hint=hint,
-    )
+    code = codes.ARM["refused" if record.refused else failure.kind]
+    return code.finding(f"{record.arm}: {fact}", arm=record.arm, evidence=rest)
 
 
 def _settled_findings(journal: Journal) -> Iterator[Finding]:
     """Why arms were not all alive together, and which of them use a core while idle."""
     settled = next(journal.of(Settled), None)
     if settled is not None and settled.heats:
-        text = f"server setups ran in {len(settled.heats)} groups: {settled.reason}"
-        yield Finding(code="heats", severity="info", text=text)
+        text = f"The server setups raced in {len(settled.heats)} groups: {settled.reason}"
+        yield codes.HEATS.finding(text)
     for record in journal.of(Prepared):
         if (record.idle_share or 0.0) > MOST_IDLE_SHARE:
-            text = f"{record.arm} uses {record.idle_share:.0%} of a core while nobody asks anything"
-            yield Finding(code="busy-while-idle", severity="warning", arm=record.arm, text=text)
+            text = f"{record.arm} uses {record.idle_share:.0%} of a core without any requests"
+            yield codes.BUSY_WHILE_IDLE.finding(text, arm=record.arm)

@@ -15,7 +15,7 @@ from whichworker.judge.attribution import Symptoms, attribute
 from whichworker.judge.gates import gates_of
 from whichworker.judge.probed import probed
 from whichworker.judge.slices import Sliced
-from whichworker.model import Arm, Finding
+from whichworker.model import Arm, Finding, codes
 from whichworker.result import ArmResult, Attribution, Hot, Profile, Scaling
 from whichworker.servers import table
 from whichworker.store.journal import Journal
@@ -96,22 +96,14 @@ class Passports:
         for name, record in self.prepared.items():
             if not record.steady:
                 after = f"{record.warm_up_seconds or 0.0:.2g} s after its start"
-                text = (
-                    f"{name} had not become steady {after}: its numbers hold for such a launch only"
-                )
-                yield Finding(code="no-steady-state", severity="warning", arm=name, text=text)
+                text = f"{name} was not steady {after}: its numbers hold only after a fresh start"
+                yield codes.NO_STEADY_STATE.finding(text, arm=name)
         for name in self.prepared:
             yield from _drift(name, self.sliced.at_one_speed(name))
             limited = self.attribution(self.question.arm(name))
             if limited is not None and limited.cause == "load-limited":
-                text = f"{name} did all that the load asked for: {limited.evidence[0]}"
-                yield Finding(
-                    code="load-limited",
-                    severity="warning",
-                    arm=name,
-                    text=text,
-                    hint="--connections asks for more",
-                )
+                text = f"{name} did all that the load demanded: {limited.evidence[0]}"
+                yield codes.LOAD_LIMITED.finding(text, arm=name)
 
     def _profile(self, name: str) -> Profile | None:
         record = self.profiles.get(name)
@@ -149,11 +141,6 @@ def _drift(name: str, logs: Sequence[float]) -> Iterator[Finding]:
     slope, error = steady.drift(logs)
     whole = slope * (len(logs) - 1)
     if error and abs(slope) > DRIFT_ERRORS * error and abs(whole) > LEAST_DRIFT:
-        text = f"{name} became {abs(math.expm1(whole)):.0%} {'faster' if slope > 0 else 'slower'} from the first rounds to the last"
-        yield Finding(
-            code="drift",
-            severity="warning",
-            arm=name,
-            text=text,
-            hint="is something filling up, such as a table, a cache or a disk?",
-        )
+        change = f"{abs(math.expm1(whole)):.0%} {'faster' if slope > 0 else 'slower'}"
+        text = f"{name} became {change} from the first rounds to the last"
+        yield codes.DRIFT.finding(text, arm=name)

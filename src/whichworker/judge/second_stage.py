@@ -14,7 +14,7 @@ from whichworker.design.validity import session_refusal
 from whichworker.judge.hunts import STALLS_OF_OBJECTIVE, blind, first_failure, hunts_of
 from whichworker.load.histogram import Histogram
 from whichworker.load.record import slice_seconds
-from whichworker.model import Finding, Question, Slo
+from whichworker.model import Finding, Question, Slo, codes
 from whichworker.result import ArmResult, AtRate, Capacity, CurvePoint
 from whichworker.store.journal import Journal
 from whichworker.store.records import Shot, Sought, Unsought
@@ -57,85 +57,58 @@ class SecondStage:
             return
         slo, stall = self.sought.slo, self.sought.stall_seconds
         if slo.derived:
-            yield Finding(
-                code="slo-derived",
-                severity="info",
-                text=f"the objective is {slo.text}: {slo.derived}",
-                hint="--slo says your own",
-            )
+            yield codes.SLO_DERIVED.finding(f"The objective is {slo.text}: {slo.derived}")
         if stall is not None and blind(slo, stall):
-            text = f"this machine stalls for {units.show_seconds(stall)} by itself (p99): it cannot certify {slo.text}"
-            hint = f"ask for p99<{units.show_seconds(STALLS_OF_OBJECTIVE * stall)} or more, or measure where less else runs"
-            yield Finding(code="slo-below-stalls", severity="warning", text=text, hint=hint)
+            least = units.show_seconds(STALLS_OF_OBJECTIVE * stall)
+            yield codes.SLO_BELOW_STALLS.finding(
+                f"This machine stalls for {units.show_seconds(stall)} by itself (p99), so it cannot"
+                f" validate {slo.text}",
+                hint=f"use p99<{least} or more, or a machine with less noise",
+            )
             return
         for name, record in self.lost.items():
-            text = f"{name} broke in the second stage: {first_failure(record.failures)}"
-            yield Finding(code="capacity-broken", severity="error", arm=name, text=text)
+            text = f"{name} broke while its capacity was measured: {first_failure(record.failures)}"
+            yield codes.CAPACITY_BROKEN.finding(text, arm=name)
         for name, hunt in self.hunts.items():
             yield from self._open(name, hunt)
 
     def _open(self, name: str, hunt: Hunt) -> Iterator[Finding]:
         if hunt.search.hopeless and len(hunt.search.seen) >= LEAST_PROBES:
             lowest = min(seen.rate for seen in hunt.search.seen)
-            text = f"{name} misses {hunt.search.binding()} at every rate that was tried, down to {units.show_rate(lowest)}/s"
-            yield Finding(
-                code="capacity-none",
-                severity="warning",
-                arm=name,
-                text=text,
-                hint="an objective that allows more",
+            text = (
+                f"{name} misses {hunt.search.binding()} at every rate that was tried, down to"
+                f" {units.show_rate(lowest)}/s"
             )
+            yield codes.CAPACITY_NONE.finding(text, arm=name)
         elif hunt.found is None:
-            text = f"the time ended before the capacity of {name} was known"
-            yield Finding(
-                code="capacity-short", severity="warning", arm=name, text=text, hint="more --time"
-            )
+            text = f"The time ended before the capacity of {name} was known"
+            yield codes.CAPACITY_SHORT.finding(text, arm=name)
         elif hunt.certified is None:
-            begun = hunt.confirmation
-            needed = (
-                max(begun.least, *(begun.needed(clause) for clause in range(len(hunt.slo.clauses))))
-                if begun
-                else 0.0
-            )
-            why = (
-                f"about {needed:,.0f} requests in a row must keep the objective"
-                if begun
-                else "the time ended in the search"
-            )
-            text = f"no rate of {name} could be certified: {why}"
-            hint = "more --time, or an objective that allows more"
-            yield Finding(
-                code="capacity-uncertified", severity="warning", arm=name, text=text, hint=hint
-            )
+            why = "the time ended in the search"
+            if begun := hunt.confirmation:
+                clauses = (begun.needed(clause) for clause in range(len(hunt.slo.clauses)))
+                needed = max(begun.least, *clauses)
+                why = f"about {needed:,.0f} requests in a row must keep the objective"
+            text = f"No rate of {name} could be validated: {why}"
+            yield codes.CAPACITY_UNCERTIFIED.finding(text, arm=name)
         asked = self.of(name)
         refused = sum(bool(shot.refused) for shot in asked)
         if reason := session_refusal(refused, len(asked)):
-            text = f"the capacity of {name} is doubtful: {reason}"
-            yield Finding(
-                code="capacity-doubtful",
-                severity="warning",
-                arm=name,
-                text=text,
-                hint="end what else runs here",
-            )
+            text = f"The capacity of {name} is doubtful: {reason}"
+            yield codes.CAPACITY_DOUBTFUL.finding(text, arm=name)
         yield from _growing(name, asked)
 
     def _unasked(self) -> Iterator[Finding]:
         """Nothing was sought, though it was asked for."""
         if not self.question.terms.ask_for_capacity:
             return
-        why = "no arm was ranked in time"
+        why = "no server setup was ranked in time"
         if self.question.budget.shared:
-            why = "generator and servers share a core here, so neither can be held to a rate"
+            why = "the load generator and the servers share a core, so no rate can be held"
         elif self.question.terms.rate is not None:
-            why = f"no arm that was ranked in time does more than {units.show_rate(self.question.terms.rate)}/s when flooded"
-        hint = "more --time, or a lower rate"
-        yield Finding(
-            code="capacity-not-sought",
-            severity="warning",
-            text=f"no capacity was sought: {why}",
-            hint=hint,
-        )
+            rate = units.show_rate(self.question.terms.rate)
+            why = f"no server setup that was ranked in time does more than {rate}/s at full load"
+        yield codes.CAPACITY_NOT_SOUGHT.finding(f"No capacity was measured: {why}")
 
 
 def _growing(name: str, shots: Sequence[Shot]) -> Iterator[Finding]:
@@ -155,9 +128,12 @@ def _growing(name: str, shots: Sequence[Shot]) -> Iterator[Finding]:
         )
         if growth > LEAST_GROWTH and growth > GROWTH_SHARE * first and rising >= RISING:
             each = growth / sum(count for count, _ in sizes[1:])
-            text = f"{name} grew from {units.show_bytes(first)} to {units.show_bytes(sizes[-1][1])} within one launch"
-            hint = f"about {units.show_bytes(each)} for each request: a leak, or a cache that fills; recycle workers, or find it"
-            yield Finding(code="memory-grows", severity="warning", arm=name, text=text, hint=hint)
+            before, after = units.show_bytes(first), units.show_bytes(sizes[-1][1])
+            yield codes.MEMORY_GROWS.finding(
+                f"{name} grew from {before} to {after} in one launch, by about"
+                f" {units.show_bytes(each)} for each request",
+                arm=name,
+            )
             return
 
 

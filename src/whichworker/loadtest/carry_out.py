@@ -19,7 +19,7 @@ from whichworker.load import http1
 from whichworker.load.generator import Generator, Interrupted
 from whichworker.loadtest import verdict as load_verdict
 from whichworker.loadtest.plan import LoadPlan
-from whichworker.model import Address, Finding, Request, Tally
+from whichworker.model import Address, Finding, Request, Tally, codes
 from whichworker.probes import machine
 from whichworker.result import LoadResult, Run
 
@@ -61,8 +61,8 @@ def look(plan: LoadPlan) -> Iterator[Finding]:
     firsts = (_as_sent(session.steps[0].request) for session in plan.load.sessions)
     for request in [*plan.load.requests, *firsts][:MOST_LOOKS]:
         if complaint := _ask(plan, request):
-            text = f"the answer to {request.title} is not right, before any load"
-            yield Finding(code="reference-wrong", severity="warning", text=text, evidence=complaint)
+            text = f"The response to {request.title} is wrong before the load begins"
+            yield codes.REFERENCE_WRONG.finding(text, evidence=complaint)
 
 
 def carry_out(plan: LoadPlan, watch: LoadWatch, command: str) -> LoadResult:

@@ -13,10 +13,21 @@ from msgspec import Struct
 from whichworker.bench import open_files
 from whichworker.config.options import LoadOptions
 from whichworker.errors import UsageError
-from whichworker.load import engines
+from whichworker.load import engines as engine
 from whichworker.load.mix import prepare_asks
 from whichworker.loadtest import timing as load_pace
-from whichworker.model import Address, Answer, Finding, Load, Pace, Request, Session, Stage, Tls
+from whichworker.model import (
+    Address,
+    Answer,
+    Finding,
+    Load,
+    Pace,
+    Request,
+    Session,
+    Stage,
+    Tls,
+    codes,
+)
 from whichworker.result import AskedLoad
 from whichworker.workloads.definition import Definition, read_definition
 from whichworker.workloads.expect import parse_expect
@@ -81,7 +92,7 @@ def plan(text: str, options: LoadOptions, origins: Mapping[str, str], *, owned: 
         options, timing, target, addresses[0], requests, sessions, _tls(options, said, target)
     )
     prepare_asks(load)  # what cannot be sent is said before anything is
-    name, why = engines.choose(load)
+    name, why = engine.choose(load)
     return LoadPlan(
         load=load,
         asked=_asked(options, load, timing, url=url, file=file, cores=cores),
@@ -309,20 +320,12 @@ def _unchecked(requests: tuple[Request, ...], sessions: tuple[Session, ...]) -> 
     if not bare:
         return []
     what = bare[0] if len(bare) == 1 else f"{len(bare)} requests"
-    text = f"answers to {what} are checked for their status only"
-    hint = "say what is right, such as --expect contains=TEXT"
-    return [Finding(code="answer-unchecked", severity="info", text=text, hint=hint)]
+    code, text = codes.ANSWER_UNCHECKED, f"Responses to {what} are checked by their status only"
+    return [code.finding(text, severity="info", hint=code.cure)]
 
 
 def _crowded(cores: tuple[int, ...]) -> list[Finding]:
     if len(cores) < len(os.sched_getaffinity(0)):
         return []
-    text = f"the generator uses {'the only core' if len(cores) == 1 else 'every core'} of this process: a server on this machine shares it"
-    return [
-        Finding(
-            code="cores-shared",
-            severity="warning",
-            text=text,
-            hint="let it use more cores than --threads",
-        )
-    ]
+    text = "The load generator uses every core, so a server on this machine shares one with it"
+    return [codes.CORES_SHARED.finding(text, hint="allow more cores than --threads")]

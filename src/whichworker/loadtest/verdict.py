@@ -9,9 +9,9 @@ from whichworker.design import load_validity, quantiles
 from whichworker.design.load_validity import Seen
 from whichworker.load import pacer
 from whichworker.load.histogram import Histogram
-from whichworker.load.native.engine import engine as native
+from whichworker.load.native import engine as native
 from whichworker.loadtest.plan import LoadPlan
-from whichworker.model import PHASES, Finding, Machine, Tally
+from whichworker.model import PHASES, Finding, Machine, Tally, codes
 from whichworker.result import (
     PERCENTILES,
     Distribution,
@@ -217,40 +217,30 @@ def send_lag(histogram: Histogram | None) -> tuple[float | None, float]:
 def findings(plan: LoadPlan, tally: Tally, counted: Counted) -> Iterable[Finding]:
     """What else there is to say about how the numbers came about."""
     if plan.load.pace is None:
-        text = "closed loop: it waits for answers, so it tells the highest rate, and times at saturation only"
-        yield Finding(
-            code="closed-loop",
-            severity="info",
-            text=text,
-            hint="for the time users wait ask at a rate, such as --rate 200/s",
-        )
+        yield codes.CLOSED_LOOP.finding()
     if plan.load.engine == "auto" and not native.available():
         fact, _, cure = native.missing_reason().partition("; ")
-        text = f"the load came from the slower engine, {tally.engine}: {fact}"
-        yield Finding(code="engine-native-missing", severity="info", text=text, hint=cure)
+        text = f"The slower engine made the load, {tally.engine}: {fact}"
+        yield codes.ENGINE_NATIVE_MISSING.finding(text, hint=cure)
     if counted.service.min is not None and counted.service.min < LEAST_NS:
-        text = f"an answer came after {counted.service.min} ns: no server is that quick, so a clock or the count is wrong"
-        yield Finding(
-            code="answers-too-fast",
-            severity="warning",
-            text=text,
-            hint="report it, with the JSON of this run",
+        yield codes.ANSWERS_TOO_FAST.finding(
+            f"A response came after {counted.service.min} ns; no server is that fast"
         )
     closed = tally.reconnects - sum(
         failure.count for failure in tally.failures
     )  # after a failure it was the generator that closed it
     if closed >= MOST_RECONNECTS * max(1, tally.attempts):
-        share = closed / max(1, tally.attempts)
-        text = f"the server closed connections: {closed:,} were opened again, {units.show_share(share)} of the requests"
-        hint = "is keep-alive off? then much of this is the cost of connections"
-        yield Finding(code="reconnects", severity="warning", text=text, hint=hint)
+        share = units.show_share(closed / max(1, tally.attempts))
+        yield codes.RECONNECTS.finding(
+            f"The server closed {closed:,} connections, so {share} of the requests needed a new one"
+        )
     if seconds_of(plan, tally) < SHORT * plan.load.window_seconds and plan.asked.requests is None:
-        text = f"the load ended after {tally.seconds:.3g} s of {plan.load.window_seconds:g} s"
-        yield Finding(code="ended-early", severity="warning", text=text)
+        planned = f"{plan.load.window_seconds:g} s"
+        yield codes.ENDED_EARLY.finding(f"The load ended after {tally.seconds:.3g} s of {planned}")
     if tally.seconds < load_validity.LEAST_SECONDS and tally.requests:
-        text = f"the window lasted {units.show_seconds(tally.seconds)} only: too short to see whether the generator was the bottleneck"
-        yield Finding(
-            code="window-short", severity="warning", text=text, hint="more --requests, or --time"
+        yield codes.WINDOW_SHORT.finding(
+            f"The measurement lasted only {units.show_seconds(tally.seconds)}, too short to see if"
+            " the load generator was the bottleneck"
         )
     yield from _waited(counted)
     yield from _unsupported(counted)
@@ -261,8 +251,10 @@ def _waited(counted: Counted) -> Iterator[Finding]:
         return
     delay, whole = counted.receive_delay.percentile(0.5), counted.main.percentile(0.5)
     if delay is not None and whole:
-        text = f"{units.show_share(min(1.0, delay / whole))} of the median response time is the generator's own receive queue"
-        yield Finding(code="receive-delay", severity="info", text=text)
+        share = units.show_share(min(1.0, delay / whole))
+        yield codes.RECEIVE_DELAY.finding(
+            f"{share} of the median response time is the receive queue of the load generator"
+        )
 
 
 def _unsupported(counted: Counted) -> Iterator[Finding]:
@@ -273,21 +265,14 @@ def _unsupported(counted: Counted) -> Iterator[Finding]:
         if main.supported_percentile(q) is None
     ]
     if missing and main.count:
-        text = f"{main.count:,} answers are too few for {', '.join(missing)}: fewer than ten lie beyond"
-        yield Finding(
-            code="percentiles-unsupported",
-            severity="info",
-            text=text,
-            hint="a longer --time, or more --requests",
+        yield codes.PERCENTILES_UNSUPPORTED.finding(
+            f"{main.count:,} responses are too few for {', '.join(missing)}: fewer than ten lie beyond"
         )
     filled = sum(part.count > 0 for part in counted.slices)
     if main.count and filled < quantiles.LEAST_SLICES:
-        text = f"answers came in {filled} of {len(counted.slices)} stretches of the planned time only, so percentiles have no intervals"
-        yield Finding(
-            code="intervals-unsupported",
-            severity="info",
-            text=text,
-            hint="bound the load by a --time that it fills",
+        yield codes.INTERVALS_UNSUPPORTED.finding(
+            f"Responses came in only {filled} of {len(counted.slices)} parts of the planned time, so"
+            " percentiles have no intervals"
         )
 
 

@@ -16,6 +16,7 @@ from whichworker.model.arms import (
     Settings,
     SettingValue,
 )
+from whichworker.model.findings import Code, Finding, Severity
 from whichworker.model.loads import (
     FAILURE_KINDS,
     PHASES,
@@ -30,7 +31,7 @@ from whichworker.model.loads import (
 )
 from whichworker.model.objectives import Clause, Slo
 from whichworker.model.question import Question, Subject, Terms
-from whichworker.model.readings import Finding, Machine, Probes, Reading, Severity
+from whichworker.model.readings import Machine, Probes, Reading
 from whichworker.model.requests import (
     Address,
     Answer,
@@ -57,6 +58,7 @@ __all__ = [
     "Check",
     "CheckCount",
     "Clause",
+    "Code",
     "Command",
     "Environment",
     "Failure",

@@ -1,25 +1,13 @@
-"""What was seen: of a window, of the machine, and worth telling."""
+"""What was seen: of a window and of the machine."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct, field
 
+from whichworker.model.findings import Finding
 from whichworker.model.loads import Tally
-
-Severity = Literal["info", "warning", "error"]
-
-
-class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A fact worth telling. Found in one room, rendered in another, never printed where it is found."""
-
-    code: str
-    severity: Severity
-    text: str
-    evidence: str = ""
-    hint: str = ""
-    arm: str | None = None
 
 
 class Probes(Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from whichworker.design import ladder
 from whichworker.design.capacity import slo as objectives
 from whichworker.environments.interpreters import inspect
 from whichworker.errors import UsageError
-from whichworker.model import App, Budget, Finding, Subject, Terms, Workload
+from whichworker.model import App, Budget, Finding, Subject, Terms, Workload, codes
 from whichworker.question import own as own_app
 from whichworker.question.stages import Asked, Discovered
 from whichworker.servers import names
@@ -164,20 +164,10 @@ def budget_of(seconds: float, cpus: int | None = None, memory_bytes: float | Non
 
 def about(what: Workload, budget: Budget) -> list[Finding]:
     """What is worth saying before anything is measured."""
-    findings = []
-    if budget.shared:
-        text = "only one core is usable: generator and server share it, so throughput is that of both together"
-        findings.append(
-            Finding(
-                code="cores-shared",
-                severity="warning",
-                text=text,
-                hint="run on a machine with two cores or more",
-            )
-        )
+    findings = [codes.CORES_SHARED.finding()] if budget.shared else []
     if not what.learn and any(request.answer.body is None for request in what.requests):
-        text = f"answers to {what.name} are checked for their status only"
-        findings.append(Finding(code="answer-unchecked", severity="info", text=text))
+        text = f"Responses to {what.name} are checked by their status only"
+        findings.append(codes.ANSWER_UNCHECKED.finding(text, severity="info"))
     return findings
 
 

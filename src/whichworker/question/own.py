@@ -11,7 +11,7 @@ from whichworker.apps.examine import Look
 from whichworker.config.options import RaceOptions
 from whichworker.errors import UsageError
 from whichworker.load.http1 import can_be_value
-from whichworker.model import Answer, App, Finding, Permits, Request, Session, Workload
+from whichworker.model import Answer, App, Finding, Permits, Request, Session, Workload, codes
 from whichworker.question.login import Proof, keep_secret
 from whichworker.workloads import forms
 from whichworker.workloads.definition import Definition, read_definition
@@ -82,18 +82,10 @@ def workload_of(
         keep_secret(one.headers)
     name = requests[0].path if len(requests) == 1 else f"{len(requests)} requests"
     title = f"{', '.join(one.title for one in requests[:3])}{', …' if len(requests) > 3 else ''}, {asked.source}"
-    findings = (
-        [
-            Finding(
-                code="requests-left-out", severity="info", text=f"{asked.source}: {asked.left_out}"
-            )
-        ]
-        if asked.left_out
-        else []
-    )
+    left_out = [codes.REQUESTS_LEFT_OUT.finding(f"{asked.source}: {asked.left_out}")]
     return Workload(
         name=name, title=title, requests=requests, learn="named" if asked.named else "found"
-    ), findings
+    ), left_out if asked.left_out else []
 
 
 def _open(answer: Answer) -> Answer:

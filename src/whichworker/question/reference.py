@@ -34,6 +34,7 @@ from whichworker.model import (
     Request,
     Subject,
     Workload,
+    codes,
 )
 from whichworker.model.question import readiness
 from whichworker.process.sockets import outward
@@ -274,28 +275,17 @@ def _settled(question: Question, visit: Visit) -> Learnt:
             hint="name one that can: --url /path",
         )
     if question.workload.learn == "found" and visit.refused:
-        those, them = (
-            ("one request is", "it")
-            if len(visit.refused) == 1
-            else (f"{len(visit.refused)} requests are", "them")
+        many = len(visit.refused)
+        text = (
+            "One request is left out because the app does not respond to it correctly"
+            if many == 1
+            else f"{many} requests are left out because the app does not respond to them correctly"
         )
-        text = f"{those} left out, as the app itself does not answer {them}"
         told = "\n".join(f"{request.path}: {why}" for request, why in visit.refused.items())
-        findings.append(
-            Finding(code="requests-left-out", severity="info", text=text, evidence=told)
-        )
+        findings.append(codes.REQUESTS_LEFT_OUT.finding(text, evidence=told))
     if question.workload.learn == "found":
         paths = " ".join(request.path for request in learnt)
-        text = f"asked are {paths}"
-        findings.insert(
-            0,
-            Finding(
-                code="routes-found",
-                severity="info",
-                text=text,
-                hint="your own: --url /path, --from-log, --from-har",
-            ),
-        )
+        findings.insert(0, codes.ROUTES_FOUND.finding(f"The race requests {paths}"))
     before = question.subject
     subject = Subject(
         apps=before.apps,
@@ -334,29 +324,24 @@ def _redirected(request: Request, response: Response) -> Iterator[Finding]:
     if response.status not in REDIRECTS or request.answer.status is not None:
         return
     place = header(response, "location")
-    text = f"{request.title} answers {response.status}, a redirect to {place}: that is what is raced, not the page"
-    yield Finding(
-        code="redirect-raced",
-        severity="warning",
-        text=text,
+    yield codes.REDIRECT_RACED.finding(
+        f"{request.title} redirects to {place} (status {response.status}), so the race measures the"
+        " redirect and not the page",
         hint=f"name the page: --url {urlsplit(place).path or place}",
     )
 
 
 def _about(request: Request, found: learning.Learnt) -> Iterator[Finding]:
-    if found.compared == 1.0:
-        return
     if not found.compared:
-        text = f"{request.title} changes altogether from answer to answer: only its status and type are compared"
-        yield Finding(
-            code="answer-unchecked",
-            severity="warning",
-            text=text,
-            hint="say what is right: --expect contains=TEXT",
+        yield codes.ANSWER_UNCHECKED.finding(
+            f"{request.title} changes completely from response to response, so only its status and"
+            " type are checked"
         )
-        return
-    text = f"{request.title} changes from answer to answer: the {min(0.99, found.compared):.0%} of it that do not are compared"
-    yield Finding(code="answer-masked", severity="info", text=text)
+    elif found.compared < 1.0:
+        yield codes.ANSWER_MASKED.finding(
+            f"{request.title} changes from response to response; {min(0.99, found.compared):.0%} of"
+            " it is stable and is checked"
+        )
 
 
 def _digests(files: Sequence[str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from whichworker.design import settings as design
-from whichworker.model import Arm, Question, Subject
+from whichworker.model import Arm, Question, Subject, codes
 from whichworker.question.stages import Discovered, Planned
 from whichworker.race import investigation
 from whichworker.race.watch import Watch
@@ -22,7 +22,7 @@ LEAST_SECONDS = 90.0
 SURVIVORS, MOST_ARMS = 2, 8
 SECONDS_EACH = 7.0
 """A setup of the second step takes about 2 s to start and calibrate, and 5 s of slices to be told from one that is 5 % slower."""
-LASTING = ("wrong-under-load", "connections-refused", "database-locked", "error-under-load")
+LASTING = {code.name for code in codes.UNDER_LOAD}
 """Findings of the first step that are true of the app whatever is raced afterwards."""
 
 

@@ -15,7 +15,7 @@ from whichworker.design.rounds import TWIN, Heard, Round
 from whichworker.design.selection import Race
 from whichworker.errors import ServerFailed
 from whichworker.judge.replay import heard, replay
-from whichworker.model import Arm, Finding, SliceOrder
+from whichworker.model import Arm, Finding, SliceOrder, codes
 from whichworker.race.ready import warm
 from whichworker.race.watch import Progress, Watch
 from whichworker.store.journal import Journal
@@ -336,13 +336,8 @@ class Track:
 def second_chance(name: str, error: ArmFailed) -> Finding:
     """That a server broke once and was launched again."""
     sample = error.failures[0].sample.partition("\n")[0]
-    return Finding(
-        code="second-chance",
-        severity="warning",
-        arm=name,
-        text=f"{name} broke once and was launched again: {sample}",
-        evidence=str(error),
-    )
+    text = f"{name} broke once and was started again: {sample}"
+    return codes.SECOND_CHANCE.finding(text, arm=name, evidence=str(error))
 
 
 def close_torn_round(journal: Journal) -> None:

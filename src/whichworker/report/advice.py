@@ -84,7 +84,8 @@ def print_audit(console: Console, audit: Audit) -> None:
     """One audit with its evidence and how it is mended."""
     mark, style = MARKS[audit.state]
     gain = f" (gain {audit.gain.value:.2f}x)" if audit.gain else ""
-    console.print(Text.assemble((f"{mark} ", style), f"not: {audit.title}{gain}"))
+    wrong = audit.problem or f"failed: {audit.title}"
+    console.print(Text.assemble((f"{mark} ", style), f"{wrong}{gain}"))
     console.print(Text(f"    {audit.evidence}", "dim"))
     for line in audit.diff.splitlines():
         console.print(Text(f"    {line}", "cyan"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 
 from rich.console import Console, JustifyMethod
 from rich.padding import Padding
@@ -11,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from whichworker import units
-from whichworker.model import Finding, Question
+from whichworker.model import Finding, Question, codes
 from whichworker.report import standings
 from whichworker.report.advice import print_rest
 from whichworker.report.second_stage import print_capacities
@@ -40,7 +41,7 @@ STRENGTHS = {
     "undecided": "bold yellow",
     "invalid": "bold red",
 }
-BROKEN = "capacity-broken"
+BROKEN = codes.CAPACITY_BROKEN.name
 """Of a ranked arm, which is not among those without a number below."""
 MARKS = {"info": ("i", "cyan"), "warning": ("!", "yellow"), "error": ("x", "red")}
 
@@ -139,14 +140,22 @@ def _concerns_all(finding: Finding) -> bool:
 
 
 def print_findings(console: Console, findings: Iterable[Finding]) -> None:
-    """Findings with their evidence and the cure."""
-    for finding in findings:
-        mark, style = MARKS[finding.severity]
-        console.print(Text.assemble((f"{mark} ", style), finding.text))
-        for line in finding.evidence.splitlines()[:6]:
-            console.print(Text(f"    {line}", "dim"), overflow="ellipsis", no_wrap=True)
-        if finding.hint:
-            console.print(Text(f"    hint: {finding.hint}"))
+    """Findings below their title, those of one code that follow each other below one, with evidence and cure."""
+    for (severity, title, hint), alike in groupby(
+        findings, lambda finding: (finding.severity, finding.title, finding.hint)
+    ):
+        mark, style = MARKS[severity]
+        if title:
+            console.print(Text.assemble((f"{mark} ", style), (title, "bold")))
+        for finding in alike:
+            if not title:
+                console.print(Text.assemble((f"{mark} ", style), finding.text))
+            else:
+                console.print(Text(f"    {finding.detail}"))
+            for line in finding.evidence.splitlines()[:6]:
+                console.print(Text(f"    {line}", "dim"), overflow="ellipsis", no_wrap=True)
+        if hint:
+            console.print(Text(f"    hint: {hint}"))
 
 
 def _print_verdict(console: Console, result: Result) -> None:

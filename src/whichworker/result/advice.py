@@ -31,6 +31,7 @@ class Audit(Struct, frozen=True, kw_only=True):
         ),
     ] = None
     diff: str = ""
+    problem: Annotated[str, Meta(description="what is wrong, if the check failed")] = ""
 
 
 class Cost(Struct, frozen=True, kw_only=True):

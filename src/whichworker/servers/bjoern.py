@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from whichworker.model import Address, App, Command, Finding, Settings
+from whichworker.model import Address, App, Command, Finding, Settings, codes
 from whichworker.model.arms import ConfigFile
-from whichworker.servers.known import CHUNKED_EMPTY, HUP_KILLS, SLOW_HEADERS
 from whichworker.servers.protocol import Adapter, whole
 
 SCRIPT = Path(__file__).parent / "launchers" / "bjoern_server.py"
@@ -21,15 +20,10 @@ class Bjoern(Adapter):
     title = "bjoern"
     requirements: ClassVar[tuple[str, ...]] = ("bjoern-binary",)
     known: ClassVar[tuple[Finding, ...]] = (
-        Finding(
-            code="term-drops",
-            severity="warning",
-            text="TERM and INT drop the requests in flight",
-            hint="take it out of its proxy before it is stopped",
-        ),
-        HUP_KILLS,
-        CHUNKED_EMPTY,
-        SLOW_HEADERS,
+        codes.TERM_DROPS.finding("SIGTERM and SIGINT drop the requests in flight"),
+        codes.HUP_KILLS.finding(),
+        codes.CHUNKED_POST_EMPTY.finding(),
+        codes.NO_HEADER_TIMEOUT.finding(),
     )
 
     def command(self, app: App, address: Address, settings: Settings) -> Command:

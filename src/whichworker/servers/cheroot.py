@@ -5,9 +5,8 @@ from __future__ import annotations
 import signal
 from typing import ClassVar
 
-from whichworker.model import Address, App, Command, Finding, Knob, Settings
-from whichworker.servers.known import CHUNKED_EMPTY, HUP_KILLS, ONE_PROCESS, TERM_DROPS
-from whichworker.servers.protocol import THREADS, THREADS_EACH, Adapter, whole
+from whichworker.model import Address, App, Command, Finding, Knob, Settings, codes
+from whichworker.servers.protocol import STOP_WITH_INT, THREADS, THREADS_EACH, Adapter, whole
 
 BACKLOG = "2048"
 
@@ -21,7 +20,12 @@ class Cheroot(Adapter):
     requirements: ClassVar[tuple[str, ...]] = ("cheroot",)
     knobs: ClassVar[tuple[Knob, ...]] = (THREADS,)
     stop_signal: ClassVar[signal.Signals] = signal.SIGINT
-    known: ClassVar[tuple[Finding, ...]] = (TERM_DROPS, HUP_KILLS, CHUNKED_EMPTY, ONE_PROCESS)
+    known: ClassVar[tuple[Finding, ...]] = (
+        codes.TERM_DROPS.finding(hint=STOP_WITH_INT),
+        codes.HUP_KILLS.finding(),
+        codes.CHUNKED_POST_EMPTY.finding(),
+        codes.ONE_PROCESS.finding(),
+    )
 
     def settings(self, cores: int) -> Settings:
         """One process is all there is, whatever the budget."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings
-from whichworker.servers.known import HUP_KILLS, ONE_PROCESS, THREAD_PER_REQUEST
+from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings, codes
 from whichworker.servers.protocol import Adapter
 
 
@@ -19,15 +18,10 @@ class Daphne(Adapter):
     requirements: ClassVar[tuple[str, ...]] = ("daphne",)
     knobs: ClassVar[tuple[Knob, ...]] = ()
     known: ClassVar[tuple[Finding, ...]] = (
-        Finding(
-            code="term-drops",
-            severity="warning",
-            text="TERM drops the replies in flight",
-            hint="take it out of its proxy before it is stopped",
-        ),
-        HUP_KILLS,
-        ONE_PROCESS,
-        THREAD_PER_REQUEST,
+        codes.TERM_DROPS.finding(),
+        codes.HUP_KILLS.finding(),
+        codes.ONE_PROCESS.finding(),
+        codes.THREAD_PER_REQUEST.finding(),
     )
 
     def settings(self, cores: int) -> Settings:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import signal
 from typing import ClassVar
 
-from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings
+from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings, codes
 from whichworker.servers.configs import Options, flags
-from whichworker.servers.known import CHUNKED_EMPTY
 from whichworker.servers.protocol import LOG_LEVEL, THREADS, THREADS_EACH, WORKERS, Adapter, whole
 
 RUNTIME_THREADS = Knob(
@@ -56,7 +55,7 @@ class Wsgi(Granian):
     kind: ClassVar[str] = "wsgi"
     title = "granian, wsgi"
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, THREADS)
-    known: ClassVar[tuple[Finding, ...]] = (CHUNKED_EMPTY,)
+    known: ClassVar[tuple[Finding, ...]] = (codes.CHUNKED_POST_EMPTY.finding(),)
 
     def settings(self, cores: int) -> Settings:
         """One process a core."""
@@ -79,10 +78,8 @@ class Asgi(Granian):
     interface: ClassVar[Interface] = "asgi"
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, RUNTIME_THREADS, BACKPRESSURE)
     known: ClassVar[tuple[Finding, ...]] = (
-        Finding(
-            code="thread-per-request",
-            severity="info",
-            text="Django runs each sync view in a thread of its own, with a database connection each, as many as backpressure allows",
+        codes.THREAD_PER_REQUEST.finding(
+            "Django runs each sync view in its own thread, as many as backpressure allows",
             hint="set backpressure",
         ),
     )

@@ -6,19 +6,13 @@ import signal
 from pathlib import Path
 from typing import ClassVar
 
-from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings
+from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings, codes
 from whichworker.model.arms import ConfigFile
 from whichworker.servers.configs import Options, assignments, flags
-from whichworker.servers.known import (
-    CHUNKED_EMPTY,
-    GREENLETS_ASYNC,
-    GREENLETS_DATABASE,
-    SLOW_HEADERS,
-    THREAD_PER_REQUEST,
-)
 from whichworker.servers.protocol import (
     CONNECTIONS,
     CONNECTIONS_EACH,
+    GREENLETS,
     LOG_LEVEL,
     PRELOAD,
     THREADS,
@@ -28,6 +22,7 @@ from whichworker.servers.protocol import (
     whole,
 )
 
+ASGI_KNOWN = (codes.NO_HEADER_TIMEOUT.finding(), codes.THREAD_PER_REQUEST.finding())
 FLAGS = {
     "loglevel": "--log-level",
     "control_socket_disable": "--no-control-socket",
@@ -94,7 +89,7 @@ class Sync(Gunicorn):
     kind = "sync"
     worker_class = "sync"
     title = "gunicorn, sync workers"
-    known: ClassVar[tuple[Finding, ...]] = (CHUNKED_EMPTY,)
+    known: ClassVar[tuple[Finding, ...]] = (codes.CHUNKED_POST_EMPTY.finding(),)
 
     def in_flight_limit(self, settings: Settings) -> int:
         """One for each worker."""
@@ -108,7 +103,10 @@ class Threaded(Gunicorn):
     worker_class = "gthread"
     title = "gunicorn, threads"
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, THREADS, PRELOAD)
-    known: ClassVar[tuple[Finding, ...]] = (CHUNKED_EMPTY, SLOW_HEADERS)
+    known: ClassVar[tuple[Finding, ...]] = (
+        codes.CHUNKED_POST_EMPTY.finding(),
+        codes.NO_HEADER_TIMEOUT.finding(),
+    )
 
     def settings(self, cores: int) -> Settings:
         """One process a core."""
@@ -131,7 +129,7 @@ class Gevent(Gunicorn):
     title = "gunicorn, gevent"
     requirements: ClassVar[tuple[str, ...]] = ("gunicorn[gevent]>=25.3",)
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, CONNECTIONS)
-    known: ClassVar[tuple[Finding, ...]] = (GREENLETS_ASYNC, GREENLETS_DATABASE, CHUNKED_EMPTY)
+    known: ClassVar[tuple[Finding, ...]] = (*GREENLETS, codes.CHUNKED_POST_EMPTY.finding())
 
     def settings(self, cores: int) -> Settings:
         """gunicorn's own default of 1000 connections."""
@@ -155,15 +153,9 @@ class Eventlet(Gevent):
     requirements = ("gunicorn>=25.3,<26", "eventlet")
     historical: ClassVar[bool] = True
     known: ClassVar[tuple[Finding, ...]] = (
-        Finding(
-            code="removed-upstream",
-            severity="warning",
-            text="gunicorn 26 removed this worker class; kept to repeat older comparisons",
-            hint="gunicorn-gevent, or an asgi server",
-        ),
-        GREENLETS_ASYNC,
-        GREENLETS_DATABASE,
-        CHUNKED_EMPTY,
+        codes.REMOVED_UPSTREAM.finding(),
+        *GREENLETS,
+        codes.CHUNKED_POST_EMPTY.finding(),
     )
 
 
@@ -176,11 +168,10 @@ class Tornado(Gunicorn):
     requirements = ("gunicorn>=25.3,<26", "tornado")
     historical: ClassVar[bool] = True
     known: ClassVar[tuple[Finding, ...]] = (
-        Finding(
-            code="django-500",
-            severity="error",
-            text="Django answers 500 wherever a view uses the ORM or is async: an event loop runs in the thread that calls the app",
-            hint="gunicorn-gthread",
+        codes.DJANGO_500.finding(
+            "Django returns status 500 if a view is async or uses the ORM, because an event loop runs"
+            " in its thread",
+            hint="use gunicorn-gthread",
         ),
     )
 
@@ -197,7 +188,7 @@ class Asgi(Gunicorn):
     title = "gunicorn, its own asgi worker"
     interface: ClassVar[Interface] = "asgi"
     loop: ClassVar[str] = "asyncio"
-    known: ClassVar[tuple[Finding, ...]] = (SLOW_HEADERS, THREAD_PER_REQUEST)
+    known: ClassVar[tuple[Finding, ...]] = ASGI_KNOWN
 
     def extra(self, settings: Settings) -> Options:
         """The loop is pinned: `auto` takes whatever is installed."""
@@ -221,7 +212,7 @@ class Uvicorn(Gunicorn):
     interface: ClassVar[Interface] = "asgi"
     requirements: ClassVar[tuple[str, ...]] = ("gunicorn>=25.3", "uvicorn-worker>=0.2", "uvicorn")
     worker_class: ClassVar[str] = "uvicorn_worker.UvicornH11Worker"
-    known: ClassVar[tuple[Finding, ...]] = (SLOW_HEADERS, THREAD_PER_REQUEST)
+    known: ClassVar[tuple[Finding, ...]] = ASGI_KNOWN
 
 
 class UvicornUvloop(Uvicorn):

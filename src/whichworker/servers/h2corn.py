@@ -5,10 +5,9 @@ from __future__ import annotations
 import signal
 from typing import ClassVar
 
-from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings
+from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings, codes
 from whichworker.model.arms import ConfigFile
 from whichworker.servers.configs import Options, flags, toml
-from whichworker.servers.known import THREAD_PER_REQUEST
 from whichworker.servers.protocol import WORKERS, Adapter, whole
 
 FILE = "h2corn.toml"
@@ -28,7 +27,7 @@ class H2corn(Adapter):
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, LIMIT)
     reload_signal: ClassVar[signal.Signals | None] = signal.SIGHUP
     python_from: ClassVar[str] = "3.11"
-    known: ClassVar[tuple[Finding, ...]] = (THREAD_PER_REQUEST,)
+    known: ClassVar[tuple[Finding, ...]] = (codes.THREAD_PER_REQUEST.finding(),)
 
     def settings(self, cores: int) -> Settings:
         """One process a core, no limit."""

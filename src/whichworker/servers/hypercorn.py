@@ -5,10 +5,9 @@ from __future__ import annotations
 import signal
 from typing import ClassVar
 
-from whichworker.model import Address, App, Command, Finding, Interface, Settings
+from whichworker.model import Address, App, Command, Finding, Interface, Settings, codes
 from whichworker.model.arms import ConfigFile
 from whichworker.servers.configs import Options, flags, toml
-from whichworker.servers.known import THREAD_PER_REQUEST
 from whichworker.servers.protocol import LOG_LEVEL, Adapter, whole
 
 FLAGS = {"loglevel": "--log-level"}
@@ -21,17 +20,10 @@ BACKLOG = 2048
 POOL = 32
 """The most threads that the default executor of an asyncio loop has; fewer on machines of less than 28 cores."""
 
-TERM_WORKERS = Finding(
-    code="term-drops",
-    severity="warning",
-    text="TERM drops requests in flight where there are two workers or more",
-    hint="--workers 1",
+TERM_WORKERS = codes.TERM_DROPS.finding(
+    "SIGTERM drops the requests in flight of two or more workers", hint="use --workers 1"
 )
-HUP_RESTARTS = Finding(
-    code="hup-restarts",
-    severity="info",
-    text="HUP waits for all workers to end before it starts new ones: a gap, not a roll",
-)
+HUP_RESTARTS = codes.HUP_RESTARTS.finding()
 
 
 class Asyncio(Adapter):
@@ -43,7 +35,11 @@ class Asyncio(Adapter):
     interface: ClassVar[Interface] = "asgi"
     requirements: ClassVar[tuple[str, ...]] = ("hypercorn",)
     reload_signal: ClassVar[signal.Signals | None] = signal.SIGHUP
-    known: ClassVar[tuple[Finding, ...]] = (TERM_WORKERS, HUP_RESTARTS, THREAD_PER_REQUEST)
+    known: ClassVar[tuple[Finding, ...]] = (
+        TERM_WORKERS,
+        HUP_RESTARTS,
+        codes.THREAD_PER_REQUEST.finding(),
+    )
     loop: ClassVar[str] = "asyncio"
 
     def options(self, address: Address, settings: Settings) -> Options:
@@ -88,11 +84,9 @@ class Trio(Asyncio):
     requirements = ("hypercorn", "trio")
     loop: ClassVar[str] = "trio"
     known: ClassVar[tuple[Finding, ...]] = (
-        Finding(
-            code="django-500",
-            severity="error",
-            text="Django answers 500: it needs an asyncio loop; apps made with anyio run",
-            hint="hypercorn, or hypercorn-uvloop",
+        codes.DJANGO_500.finding(
+            "Django returns status 500 without an asyncio loop; apps made with anyio work",
+            hint="use hypercorn, or hypercorn-uvloop",
         ),
         TERM_WORKERS,
         HUP_RESTARTS,
@@ -108,10 +102,8 @@ class Wsgi(Asyncio):
     known: ClassVar[tuple[Finding, ...]] = (
         TERM_WORKERS,
         HUP_RESTARTS,
-        Finding(
-            code="body-limit",
-            severity="info",
-            text="bodies of more than 16 MiB are refused, and each is read whole before the app runs",
+        codes.BODY_LIMIT.finding(
+            "Bodies above 16 MiB are refused, and the app starts only once a body is read"
         ),
     )
 

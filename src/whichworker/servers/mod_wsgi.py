@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 from typing import ClassVar
 
-from whichworker.model import Address, App, Command, Finding, Knob, Settings
+from whichworker.model import Address, App, Command, Finding, Knob, Settings, codes
 from whichworker.servers.protocol import THREADS, THREADS_EACH, WORKERS, Adapter, whole
 
 SCRIPT = Path(__file__).parent / "launchers" / "mod_wsgi_server.py"
@@ -24,9 +24,7 @@ class ModWsgi(Adapter):
     opt_in: ClassVar[str] = (
         "its source package builds Apache as well, which takes minutes, and it does not run as root"
     )
-    known: ClassVar[tuple[Finding, ...]] = (
-        Finding(code="term-drops", severity="warning", text="TERM drops the requests in flight"),
-    )
+    known: ClassVar[tuple[Finding, ...]] = (codes.TERM_DROPS.finding(),)
 
     def settings(self, cores: int) -> Settings:
         """One process a core."""

@@ -5,23 +5,12 @@ from __future__ import annotations
 import signal
 from typing import ClassVar
 
-from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings
+from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings, codes
 from whichworker.servers.configs import Options, flags
-from whichworker.servers.known import THREAD_PER_REQUEST
 from whichworker.servers.protocol import LOG_LEVEL, THREADS, THREADS_EACH, WORKERS, Adapter, whole
 
-YOUNG = Finding(
-    code="young",
-    severity="info",
-    text="a young project with a few releases",
-    hint="read its changelog before you deploy it",
-)
-BODY_LIMIT = Finding(
-    code="body-limit",
-    severity="info",
-    text="bodies of more than 16 MiB are refused",
-    hint="--max-body",
-)
+YOUNG = codes.YOUNG.finding()
+BODY_LIMIT = codes.BODY_LIMIT.finding(hint="raise --max-body if the app accepts large uploads")
 
 
 class Peregrine(Adapter):
@@ -81,7 +70,11 @@ class Asgi(Peregrine):
     kind: ClassVar[str] = "asgi"
     title = "peregrine, asgi"
     interface: ClassVar[Interface] = "asgi"
-    known: ClassVar[tuple[Finding, ...]] = (YOUNG, BODY_LIMIT, THREAD_PER_REQUEST)
+    known: ClassVar[tuple[Finding, ...]] = (
+        YOUNG,
+        BODY_LIMIT,
+        codes.THREAD_PER_REQUEST.finding(),
+    )
 
     def extra(self, settings: Settings) -> Options:
         """The loop."""

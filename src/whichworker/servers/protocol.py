@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import ClassVar, Protocol
 
-from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings
+from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings, codes
 from whichworker.model.arms import ConfigFile
 from whichworker.servers.configs import start_script
 
@@ -25,6 +25,11 @@ THREADS_EACH = (
     4  # the same for every threaded server, so that a race compares servers and not habits
 )
 CONNECTIONS_EACH = 1000  # gunicorn's own default, and the same for every server of greenlets
+
+
+GREENLETS = (codes.ASYNC_VIEWS_FAIL.finding(), codes.DATABASE_DRIVER.finding())
+"""What is known of every server whose requests are greenlets."""
+STOP_WITH_INT = "stop it with SIGINT, which waits for the requests"
 
 
 class Server(Protocol):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings
+from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings, codes
 from whichworker.servers.configs import Options, flags
-from whichworker.servers.known import CHUNKED_EMPTY, SLOW_HEADERS, THREAD_PER_REQUEST
 from whichworker.servers.protocol import LOG_LEVEL, WORKERS, Adapter, whole
 
 LIMIT = Knob(
@@ -16,24 +15,11 @@ LIMIT = Knob(
 )
 
 WSGI_THREADS = 10
-WSGI_DEPRECATED = Finding(
-    code="deprecated-upstream",
-    severity="warning",
-    text="uvicorn calls its own WSGI mode deprecated and points to a2wsgi",
-    hint="uvicorn-a2wsgi",
-)
-COOKIES_BREAK = Finding(
-    code="cookies-break",
-    severity="error",
-    text="no answer of Django arrives that sets a cookie: its Set-Cookie begins with a space, which h11 refuses",
-    hint="uvicorn-wsgi-httptools, or uvicorn-a2wsgi",
-)
-RELOAD = Finding(
-    code="reload-needs-workers",
-    severity="info",
-    text="HUP rolls the workers where there are two or more, and ends a single process",
-    hint="--workers 2, or a supervisor that starts another before it stops this one",
-)
+WSGI_DEPRECATED = codes.DEPRECATED_UPSTREAM.finding()
+RELOAD = codes.RELOAD_NEEDS_WORKERS.finding()
+CHUNKED_EMPTY = codes.CHUNKED_POST_EMPTY.finding()
+SLOW_HEADERS = codes.NO_HEADER_TIMEOUT.finding()
+THREAD_PER_REQUEST = codes.THREAD_PER_REQUEST.finding()
 
 
 def options_of(address: Address, settings: Settings, loop: str, parser: str) -> Options:
@@ -120,7 +106,7 @@ class Wsgi(Asyncio):
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS,)
     known: ClassVar[tuple[Finding, ...]] = (
         WSGI_DEPRECATED,
-        COOKIES_BREAK,
+        codes.COOKIES_BREAK.finding(),
         RELOAD,
         CHUNKED_EMPTY,
         SLOW_HEADERS,

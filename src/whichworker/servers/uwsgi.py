@@ -6,19 +6,13 @@ import signal
 from pathlib import Path
 from typing import ClassVar
 
-from whichworker.model import Address, App, Command, Finding, Knob, Settings
+from whichworker.model import Address, App, Command, Finding, Knob, Settings, codes
 from whichworker.model.arms import ConfigFile
 from whichworker.servers.configs import Options, flags, ini
-from whichworker.servers.known import (
-    CHUNKED_EMPTY,
-    GREENLETS_ASYNC,
-    GREENLETS_DATABASE,
-    KEEP_ALIVE_STARVES,
-    UNSIZED_WAITS,
-)
 from whichworker.servers.protocol import (
     CONNECTIONS,
     CONNECTIONS_EACH,
+    GREENLETS,
     THREADS,
     THREADS_EACH,
     WORKERS,
@@ -30,18 +24,16 @@ FILE = "uwsgi.ini"
 BACKLOG = 1024
 """Its own default of 100 overflows before a few hundred users have connected; it refuses to start with more than the kernel allows."""
 KERNEL_BACKLOG = Path("/proc/sys/net/core/somaxconn")
-WHEEL_HUP = Finding(
-    code="hup-kills",
-    severity="warning",
-    text="HUP ends the service: the wheel cannot start itself again",
-    hint="uwsgi",
+WHEEL_HUP = codes.HUP_KILLS.finding(
+    "SIGHUP ends the server, because the wheel cannot start itself again", hint="use uwsgi"
 )
-NO_KEEP_ALIVE = Finding(
-    code="no-keep-alive",
-    severity="warning",
-    text="every answer closes its connection: with greenlets uWSGI's own HTTP/1.1 socket ends its process after the first connections",
-    hint="let a proxy in front keep the clients' connections",
+NO_KEEP_ALIVE = codes.NO_KEEP_ALIVE.finding()
+THREADED = (
+    codes.KEEP_ALIVE_STARVES.finding(),
+    codes.UNSIZED_WAITS.finding(),
+    codes.CHUNKED_POST_EMPTY.finding(),
 )
+GREEN = (NO_KEEP_ALIVE, *GREENLETS, codes.CHUNKED_POST_EMPTY.finding())
 
 
 def backlog() -> int:
@@ -64,7 +56,7 @@ class Uwsgi(Adapter):
     requirements: ClassVar[tuple[str, ...]] = ("uWSGI",)
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, THREADS)
     reload_signal: ClassVar[signal.Signals | None] = signal.SIGHUP
-    known: ClassVar[tuple[Finding, ...]] = (KEEP_ALIVE_STARVES, UNSIZED_WAITS, CHUNKED_EMPTY)
+    known: ClassVar[tuple[Finding, ...]] = THREADED
     socket: ClassVar[str] = "http11-socket"
 
     def settings(self, cores: int) -> Settings:
@@ -117,12 +109,7 @@ class Gevent(Uwsgi):
     title = "uWSGI, gevent"
     requirements: ClassVar[tuple[str, ...]] = ("uWSGI", "gevent")
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, CONNECTIONS)
-    known: ClassVar[tuple[Finding, ...]] = (
-        NO_KEEP_ALIVE,
-        GREENLETS_ASYNC,
-        GREENLETS_DATABASE,
-        CHUNKED_EMPTY,
-    )
+    known: ClassVar[tuple[Finding, ...]] = GREEN
     socket: ClassVar[str] = "http-socket"
 
     def settings(self, cores: int) -> Settings:
@@ -145,12 +132,7 @@ class Wheel(Uwsgi):
     title = "pyuwsgi (uWSGI as a wheel), processes and threads"
     requirements = ("pyuwsgi",)
     reload_signal: ClassVar[signal.Signals | None] = None
-    known: ClassVar[tuple[Finding, ...]] = (
-        WHEEL_HUP,
-        KEEP_ALIVE_STARVES,
-        UNSIZED_WAITS,
-        CHUNKED_EMPTY,
-    )
+    known: ClassVar[tuple[Finding, ...]] = (WHEEL_HUP, *THREADED)
 
 
 class WheelGevent(Gevent):
@@ -160,10 +142,4 @@ class WheelGevent(Gevent):
     title = "pyuwsgi (uWSGI as a wheel), gevent"
     requirements = ("pyuwsgi", "gevent")
     reload_signal: ClassVar[signal.Signals | None] = None
-    known: ClassVar[tuple[Finding, ...]] = (
-        WHEEL_HUP,
-        NO_KEEP_ALIVE,
-        GREENLETS_ASYNC,
-        GREENLETS_DATABASE,
-        CHUNKED_EMPTY,
-    )
+    known: ClassVar[tuple[Finding, ...]] = (WHEEL_HUP, *GREEN)

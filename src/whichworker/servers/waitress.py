@@ -5,9 +5,8 @@ from __future__ import annotations
 import signal
 from typing import ClassVar
 
-from whichworker.model import Address, App, Command, Finding, Knob, Settings
-from whichworker.servers.known import HUP_KILLS, ONE_PROCESS, SLOW_HEADERS, TERM_DROPS
-from whichworker.servers.protocol import THREADS, THREADS_EACH, Adapter, whole
+from whichworker.model import Address, App, Command, Finding, Knob, Settings, codes
+from whichworker.servers.protocol import STOP_WITH_INT, THREADS, THREADS_EACH, Adapter, whole
 
 RUN = "import logging, sys; logging.getLogger('waitress.queue').setLevel('ERROR'); from waitress.runner import run; run(sys.argv)"
 
@@ -26,16 +25,11 @@ class Waitress(Adapter):
     knobs: ClassVar[tuple[Knob, ...]] = (THREADS,)
     stop_signal: ClassVar[signal.Signals] = signal.SIGINT
     known: ClassVar[tuple[Finding, ...]] = (
-        TERM_DROPS,
-        HUP_KILLS,
-        SLOW_HEADERS,
-        ONE_PROCESS,
-        Finding(
-            code="logs-its-queue",
-            severity="info",
-            text="under more load than it has threads it logs a line for every queued request; here that logger is silenced",
-            hint="silence the logger waitress.queue",
-        ),
+        codes.TERM_DROPS.finding(hint=STOP_WITH_INT),
+        codes.HUP_KILLS.finding(),
+        codes.NO_HEADER_TIMEOUT.finding(),
+        codes.ONE_PROCESS.finding(),
+        codes.LOGS_ITS_QUEUE.finding(),
     )
 
     def settings(self, cores: int) -> Settings:

@@ -9,13 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings
+from whichworker.model import Address, App, Command, Finding, Interface, Knob, Settings, codes
 from whichworker.model.arms import ConfigFile
 from whichworker.servers.configs import flags
-from whichworker.servers.known import CHUNKED_EMPTY, SLOW_HEADERS, STATIC_SLOW, THREAD_PER_REQUEST
 from whichworker.servers.protocol import THREADS, THREADS_EACH, WORKERS, Adapter, whole
-from whichworker.servers.uvicorn import RELOAD, options_of
+from whichworker.servers.uvicorn import (
+    CHUNKED_EMPTY,
+    RELOAD,
+    SLOW_HEADERS,
+    THREAD_PER_REQUEST,
+    options_of,
+)
 
+STATIC_FILES = codes.STATIC_FILES.finding()
 LAUNCHERS = Path(__file__).parent / "launchers"
 TARGET, POOL, STATIC = "WHICHWORKER_TARGET", "WHICHWORKER_THREADS", "WHICHWORKER_STATIC"
 
@@ -111,7 +117,7 @@ class A2wsgiStatic(A2wsgi):
 
     kind: ClassVar[str] = "a2wsgi-static"
     title = "uvicorn, WSGI through a2wsgi, static files by the app"
-    known: ClassVar[tuple[Finding, ...]] = (STATIC_SLOW, RELOAD, CHUNKED_EMPTY, SLOW_HEADERS)
+    known: ClassVar[tuple[Finding, ...]] = (STATIC_FILES, RELOAD, CHUNKED_EMPTY, SLOW_HEADERS)
     deployed: ClassVar[str] = "wsgi_with_static"
     variables: ClassVar[dict[str, str]] = {STATIC: "1"}
 
@@ -131,7 +137,7 @@ class Static(Wrapped):
     title = "uvicorn, ASGI, static files by the app"
     interface: ClassVar[Interface] = "asgi"
     requirements: ClassVar[tuple[str, ...]] = ("uvicorn",)
-    known: ClassVar[tuple[Finding, ...]] = (STATIC_SLOW, RELOAD, SLOW_HEADERS, THREAD_PER_REQUEST)
+    known: ClassVar[tuple[Finding, ...]] = (STATIC_FILES, RELOAD, SLOW_HEADERS, THREAD_PER_REQUEST)
     wrapper: ClassVar[str] = "asgi_with_static"
     deployed: ClassVar[str] = "asgi_with_static"
 

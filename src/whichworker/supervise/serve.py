@@ -22,7 +22,7 @@ from whichworker.bench.running import Bench, Running, launched, order_of
 from whichworker.config.options import RaceOptions, ServeOptions
 from whichworker.errors import ServerFailed, UsageError, WhichworkerError
 from whichworker.load.http1 import FramingError, fetch, judge_answer
-from whichworker.model import Address, Arm, Finding, Question, Subject
+from whichworker.model import Address, Arm, Finding, Question, Subject, codes
 from whichworker.model.question import readiness
 from whichworker.process.launch import Ending, Order
 from whichworker.process.sockets import free_port
@@ -81,19 +81,11 @@ def plan(arms: Sequence[str], options: ServeOptions, here: Path, cache: Path) ->
     what = found.subject.workload if app.is_builtin else readiness(app)
     question = found.question_about(Subject(apps=found.subject.apps, workload=what))
     chosen = choose_addresses(len(question.arms), bound, is_free)
-    said = [
-        _worded(finding)
-        for finding in found.findings
-        if finding.code not in ("answer-unchecked", "cores-shared")
-    ]
+    unsaid = (codes.ANSWER_UNCHECKED.name, codes.CORES_SHARED.name)
+    said = [finding for finding in found.findings if finding.code not in unsaid]
     if bound is None and chosen[0] != FIRST:
-        said.append(
-            Finding(
-                code="port-taken",
-                severity="info",
-                text=f"port {FIRST.port} is taken, so {chosen[0].port} is the first used",
-            )
-        )
+        text = f"Port {FIRST.port} is in use, so the first server listens on {chosen[0].port}"
+        said.append(codes.PORT_TAKEN.finding(text))
     return ServePlan(
         question,
         {arm.name: place for arm, place in zip(question.arms, chosen, strict=True)},
@@ -366,13 +358,3 @@ def is_free(address: Address) -> bool:
         except OSError:
             return False
     return True
-
-
-def _worded(finding: Finding) -> Finding:
-    """What is said of a race that is not one."""
-    if finding.code != "app-builtin":
-        return finding
-    text = "no app was found in this folder, so the built-in Django project is served"
-    return msgspec.structs.replace(
-        finding, text=text, hint="name yours: --app FOLDER or --app MODULE:ATTRIBUTE"
-    )

@@ -23,7 +23,7 @@ from whichworker.errors import UsageError
 from whichworker.load import pacer
 from whichworker.load.framing import FramingError, Response, ResponseParser, TruncatedError
 from whichworker.load.histogram import SLOTS, Histogram
-from whichworker.load.native.engine import engine as native
+from whichworker.load.native import engine as native
 from whichworker.model import (
     Address,
     Answer,

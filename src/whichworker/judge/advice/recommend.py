@@ -9,8 +9,10 @@ import msgspec
 from whichworker import units
 from whichworker.judge.advice.audits import audits
 from whichworker.judge.advice.flips import cost_of, flips_when
+from whichworker.model import codes
 from whichworker.result import AdvisedArm, ArmResult, Result
 
+BROKEN = codes.CAPACITY_BROKEN.name
 NAMED = 3
 """Names in a sentence, before the rest is counted."""
 
@@ -32,7 +34,7 @@ def recommend(result: Result, memory_limit_bytes: int | None = None) -> Result:
 
 
 def _advise(result: Result) -> Result:
-    broken = {finding.arm for finding in result.findings if finding.code == "capacity-broken"}
+    broken = {finding.arm for finding in result.findings if finding.code == BROKEN}
     arms = {arm.name: arm for arm in result.arms if arm.is_measured and arm.name not in broken}
     leader = result.leader
     if result.validity.state == "invalid" or leader is None or leader not in arms:

@@ -1,30 +1,23 @@
-"""What could be better about an app or how it is deployed: one audit a file, in a literal table, each with its evidence."""
+"""What could be better about an app or its deployment: audits with evidence and the change."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator
 
+from whichworker.judge.advice.audits import behind_proxy, blocked_loop, preload_app, usual_formula
+from whichworker.judge.advice.audits.rows import ROWS
 from whichworker.result import ArmResult, Audit, Result
 
-TABLE = (
-    "whichworker.judge.advice.audits.usual_formula",
-    "whichworker.judge.advice.audits.preload_app",
-    "whichworker.judge.advice.audits.recycle_workers",
-    "whichworker.judge.advice.audits.thread_safety",
-    "whichworker.judge.advice.audits.connection_limit",
-    "whichworker.judge.advice.audits.blocked_loop",
-    "whichworker.judge.advice.audits.debug_off",
-    "whichworker.judge.advice.audits.shared_cache",
-    "whichworker.judge.advice.audits.async_middleware",
-    "whichworker.judge.advice.audits.static_files",
-    "whichworker.judge.advice.audits.behind_proxy",
-)
 Check = Callable[[Result, ArmResult], Audit]
+TABLE: dict[str, Check] = {
+    usual_formula.NAME: usual_formula.audit,
+    preload_app.NAME: preload_app.audit,
+    **{row.name: row.audit for row in ROWS},
+    blocked_loop.NAME: blocked_loop.audit,
+    behind_proxy.NAME: behind_proxy.audit,
+}
 
 
 def audits(result: Result, best: ArmResult) -> Iterator[Audit]:
     """Every audit of the table on the arm to deploy."""
-    for module in TABLE:
-        check: Check = importlib.import_module(module).audit
-        yield check(result, best)
+    return (check(result, best) for check in TABLE.values())

@@ -1,10 +1,14 @@
-"""Some servers need a proxy in front: a client that sends slowly, or keeps its connection, holds a worker for as long."""
+"""Some servers need a proxy in front: a client that sends slowly holds a worker for as long."""
 
 from __future__ import annotations
 
+from functools import partial
+
+from whichworker.model import codes
 from whichworker.result import ArmResult, Audit, Result
 
-NAME, TITLE = "behind-proxy", "slow clients cost no worker"
+NAME = "behind-proxy"
+Outcome = partial(Audit, name=NAME, title="slow clients cost no worker")
 BUFFERED = (
     "gunicorn-sync",
     "gunicorn-gthread",
@@ -15,18 +19,16 @@ BUFFERED = (
     "pyuwsgi",
     "daphne",
 )
-"""Servers whose workers, threads or slots were seen to be held by a client that sends its headers slowly."""
+"""Servers in which a client that sends its headers slowly holds a worker, a thread or a slot."""
 
 
 def audit(result: Result, best: ArmResult) -> Audit:
-    """Failed, with nothing to gain in a race, where the advised server is known to be held by slow clients."""
+    """Failed if slow clients hold the advised server; no race shows a gain."""
     if not best.name.startswith(BUFFERED):
-        return Audit(name=NAME, title=TITLE, state="passed")
-    evidence = f"{best.name} holds a slot for a client that sends its headers slowly (docs/reference/conformance.md)"
-    return Audit(
-        name=NAME,
-        title=TITLE,
+        return Outcome(state="passed")
+    return Outcome(
         state="failed",
-        evidence=evidence,
-        diff="# advise --emit nginx writes the proxy that buffers them\n",
+        problem=f"{best.name} needs a proxy in front",
+        evidence=f"{codes.NO_HEADER_TIMEOUT.title} (docs/reference/conformance.md)",
+        diff="# `advise --emit nginx` writes a proxy that buffers slow clients\n",
     )

@@ -1,53 +1,53 @@
-"""An app that is loaded once, before its workers are forked, is in memory once: as far as what it loads is never written to again."""
+"""Workers that are forked from a loaded app share the memory that is never written to again."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from whichworker.model import Settings
 from whichworker.result import ArmResult, Audit, Result
 from whichworker.units import show_bytes
 
-NAME, TITLE = "preload-app", "workers share the memory of the app"
+NAME = "preload-app"
+Outcome = partial(Audit, name=NAME, title="workers share the memory of the app")
 LEAST_SAVING = 0.05
+"""Of the memory: less is within what two launches differ by."""
 DIFF = """# gunicorn.conf.py
 +preload_app = True
 """
 
 
 def audit(result: Result, best: ArmResult) -> Audit:
-    """By the memory (PSS) of the same arm with preload, where both were measured; failed where it saves a twentieth and costs no speed."""
+    """By the memory (PSS) of the same arm with preload: that must save memory and cost no speed."""
     workers = best.settings.get("workers")
-    if best.server != "gunicorn" or not isinstance(workers, int) or workers < 2:
-        evidence = (
-            "one process has nobody to share with"
-            if best.server == "gunicorn"
-            else f"{best.server} has no such setting here"
-        )
-        return Audit(name=NAME, title=TITLE, state="not applicable", evidence=evidence)
+    if best.server != "gunicorn" or not isinstance(workers, int):
+        evidence = f"whichworker has no such setting for {best.server}"
+        return Outcome(state="not applicable", evidence=evidence)
+    if workers < 2:
+        return Outcome(state="not applicable", evidence="a single worker has nothing to share")
     if best.settings.get("preload") == "yes":
-        return Audit(name=NAME, title=TITLE, state="passed", evidence="it is preloaded")
+        return Outcome(state="passed", evidence="the app is preloaded")
     wanted: Settings = {**best.settings, "preload": "yes"}
-    alike = (best.server, best.kind, best.version, best.python)
+    alike = (best.server, best.kind, best.version, best.python, wanted)
     twin = next(
         (
             arm
             for arm in result.arms
-            if (arm.server, arm.kind, arm.version, arm.python) == alike and arm.settings == wanted
+            if (arm.server, arm.kind, arm.version, arm.python, arm.settings) == alike
         ),
         None,
     )
     if twin is None or twin.memory_bytes is None or best.memory_bytes is None:
         name = best.name.partition("#")[0].partition("[")[0]
-        told = ",".join(f"{key}={value}" for key, value in wanted.items())
-        evidence = f"it was not measured with preload: race {name}[{told}], too"
-        return Audit(name=NAME, title=TITLE, state="not applicable", evidence=evidence)
+        named = ",".join(f"{key}={value}" for key, value in wanted.items())
+        evidence = f"it was not measured with preload: add {name}[{named}] to the race"
+        return Outcome(state="not applicable", evidence=evidence)
     saved = 1 - twin.memory_bytes / best.memory_bytes
-    sizes = f"{twin.name} needs {show_bytes(twin.memory_bytes)}, and {show_bytes(best.memory_bytes)} without preload"
+    sizes = f"{twin.name} needs {show_bytes(twin.memory_bytes)} of memory with preload,"
+    sizes += f" {show_bytes(best.memory_bytes)} without"
     if any((claim.better, claim.worse) == (best.name, twin.name) for claim in result.claims):
-        return Audit(name=NAME, title=TITLE, state="passed", evidence=f"{sizes}, but it is slower")
+        return Outcome(state="passed", evidence=f"{sizes}, but is slower with it")
     if saved < LEAST_SAVING:
-        return Audit(
-            name=NAME, title=TITLE, state="passed", evidence=f"{sizes}: hardly anything is saved"
-        )
-    return Audit(
-        name=NAME, title=TITLE, state="failed", evidence=f"{sizes}: {saved:.0%} less", diff=DIFF
-    )
+        return Outcome(state="passed", evidence=f"{sizes}, which saves too little")
+    problem, evidence = "Workers do not share the memory of the app", f"{sizes}: {saved:.0%} less"
+    return Outcome(state="failed", problem=problem, evidence=evidence, diff=DIFF)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import NoReturn, TextIO
 
 from rich.console import Console
+from rich.text import Text
 
 from whichworker import redaction
+from whichworker.cli import speech
 
 PIPED_WIDTH = 120
 
@@ -50,17 +55,27 @@ class Plain(Console):
         raise BrokenPipeError
 
 
-def results() -> Console:
-    """Standard output; wide where it is not a terminal, so that nothing is cut in a log."""
-    return _console(sys.stdout)
+def results(json: str = "") -> Console:
+    """Standard output, or the notes if the JSON goes there; wide if it is no terminal, so that a log is whole."""
+    return notes() if json == "-" else _console(sys.stdout)
 
 
 def notes() -> Console:
-    """Standard error."""
-    return _console(sys.stderr)
+    """Standard error; nothing with --quiet."""
+    console = _console(sys.stderr)
+    console.quiet = speech.asked().quiet
+    return console
 
 
-def _console(stream: TextIO | None) -> Console:
+def report(notes: Console, print_result: Callable[[], None], written: Iterable[Path] = ()) -> None:
+    """Print a result, and which files were written; a reader who went away must not cost the exit code."""
+    with contextlib.suppress(OSError):
+        print_result()
+        for path in written:
+            notes.print(Text(f"wrote {path}", "dim"))
+
+
+def _console(stream: TextIO | None) -> Plain:
     """None is a stream that was closed before we began: then nobody reads."""
     file = Clean(stream) if stream else io.StringIO()
     return Plain(

@@ -1,4 +1,4 @@
-"""Files to deploy with, written and told: what `advise --emit` and `race --emit` have in common."""
+"""Deployment files, checked before and written after: `advise --emit` and `race --emit`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def check(question: Question, kinds: tuple[str, ...], folder: str) -> None:
     deploy.check_kinds(kinds)
     if folder and not kinds:
         raise UsageError(
-            "--out is the folder of files, and none are to be written", hint="--emit systemd"
+            "--out is set, but no files are to be written", hint="such as --emit systemd"
         )
     if "gunicorn" in kinds and not any(arm.family == "gunicorn" for arm in question.arms):
         raise UsageError(
-            "--emit gunicorn, and no arm of gunicorn races",
+            "--emit gunicorn requires a setup of gunicorn, and none is raced",
             hint="--servers gthread,…, or --emit systemd",
         )
     out = Path(folder or OUT).resolve()
@@ -48,17 +48,12 @@ def emit(
     out = Path(folder or OUT)
     best, remark = deploy.arm_for(told, kinds)
     written = deploy.write(deploy.deployment(told, best, out, remark), kinds, out)
-    with contextlib.suppress(
-        OSError
-    ):  # a reader that went away must not cost the exit code; the files are written
+    advise = ["whichworker", "advise", *([app] if app else [])]
+    with contextlib.suppress(OSError):  # the files are written, whether or not somebody reads this
         if remark:
             notes.print(Text(f"! {remark}", "yellow"))
         for path in written:
             results.print(Text(f"wrote {path}"))
-        whose = ["--app", app] if app else []
         notes.print(
-            Text(
-                f"check it: {shlex.join(['whichworker', 'advise', '--verify', '--out', str(out), *whose])}",
-                "dim",
-            )
+            Text(f"check them: {shlex.join([*advise, '--verify', '--out', str(out)])}", "dim")
         )

@@ -19,7 +19,7 @@ from whichworker.workloads.definition import Definition, read_definition
 from whichworker.workloads.expect import parse_expect
 from whichworker.workloads.sources import access_log, har, mixture, openapi, routes, urls
 
-SOURCES = ("workload", "url", "from_log", "from_har", "from_openapi", "requests")
+SOURCES = ("workload", "url", "from_log", "from_har", "from_openapi", "request_file")
 
 
 class Asked(Struct, frozen=True):
@@ -44,13 +44,10 @@ def place_of(here: Path, named: str | None, name: str) -> Path:
 
 def permits_of(options: RaceOptions, here: Path) -> Permits:
     """What the options allow; raises UsageError for a login that is none, or two of them."""
-    session = (
-        _logs_in(read_definition(_found(here, options.requests))) if options.requests else None
-    )
+    file = options.request_file
+    session = _logs_in(read_definition(_found(here, file))) if file else None
     if session and options.login:
-        raise UsageError(
-            f"--login and a session of {options.requests} both log in", hint="give one of them"
-        )
+        raise UsageError(f"--login and a session of {file} both log in", hint="give one of them")
     return Permits(
         writes=options.allow_writes,
         outbound=options.allow_outbound,
@@ -160,8 +157,8 @@ def _given(options: RaceOptions, here: Path) -> Iterator[Asked]:
                 hint="give them examples, or name --url /path",
             )
         yield Asked(found[: routes.MOST], options.from_openapi, named=False)
-    if options.requests:
-        yield _of_file(_found(here, options.requests), options.requests)
+    if options.request_file:
+        yield _of_file(_found(here, options.request_file), options.request_file)
 
 
 def _found(base: Path, name: str) -> Path:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 
 from whichworker.apps import builtin
 from whichworker.design import settings as design
+from whichworker.lab import investigation
 from whichworker.lab.investigation import Plan
 from whichworker.model import Arm, Question
+from whichworker.race.watch import Watch
 from whichworker.result import ArmResult, Result, Searched
 from whichworker.servers import names, table
 from whichworker.store import places
@@ -21,6 +25,36 @@ SECONDS_EACH = 7.0
 """A setup of the second step takes about 2 s to start and calibrate, and 5 s of slices to be told from one that is 5 % slower."""
 LASTING = ("wrong-under-load", "connections-refused", "database-locked", "error-under-load")
 """Findings of the first step that are true of the app whatever is raced afterwards."""
+
+
+class Steps(Watch, Protocol):
+    """The events of a race that may have a second step."""
+
+    def decided(self, text: str) -> None:
+        """What the next step is, or why there is none."""
+
+    def planned(self, plan: Plan) -> None:
+        """A new run begins with this plan."""
+
+
+def carry_out(planned: Plan, watch: Steps, command: str) -> tuple[Plan, Result]:
+    """The race, and the second step if it is the first one of a search: the plan and the result that count."""
+    result = investigation.carry_out(planned, watch, command)
+    if not result.run.finished:
+        return planned, result
+    if (whole := longer(planned, result)) is not None:
+        watch.decided("no ranking yet: the servers use all of the time, with the settings shown")
+        return whole, investigation.carry_out(whole, watch, command)
+    if (following := second(planned, result)) is None:
+        return planned, result
+    count = len(following.question.arms)
+    watch.decided(f"settings   {count} setups of the best servers, in the remaining time")
+    watch.planned(following)
+    best = investigation.carry_out(following, watch, command)
+    if best.run.finished and best.validity.state == "invalid" and result.validity.state == "valid":
+        watch.decided("the race of the settings is invalid: the result is the race of the servers")
+        return planned, result
+    return following, best
 
 
 def wanted(question: Question, asked: bool | None) -> bool:
@@ -54,7 +88,9 @@ def longer(planned: Plan, step: Result) -> Plan | None:
 def second(planned: Plan, step: Result) -> Plan | None:
     """The second step of a search whose first one is over, with the time that it has left; None where there is nothing to go on with."""
     asked = planned.question
-    left = (asked.search or 0.0) - step.run.seconds
+    if asked.search is None:
+        return None
+    left = asked.search - step.run.seconds
     arms = _survivors(asked, step)[: max(2, int(left / SECONDS_EACH))]
     if not arms or step.validity.state == "invalid" or left <= 0:
         return None

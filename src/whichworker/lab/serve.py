@@ -9,7 +9,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -68,12 +68,14 @@ class Watch(Protocol):
         """It has been asked to stop."""
 
 
-def plan(arms: Sequence[str], options: ServeOptions, here: Path, cache: Path) -> ServePlan:
-    """Which arms serve which app where; raises UsageError for whatever cannot be used, before anything is built or started."""
+def plan(app: str | None, options: ServeOptions, here: Path, cache: Path) -> ServePlan:
+    """Which arms serve the app where; raises UsageError for whatever cannot be used, before anything is built or started."""
     bound = parse_bind(options.bind) if options.bind else None
-    cores = parse_cores(options.cpus, os.sched_getaffinity(0)) if options.cpus else None
+    cores = parse_cores(options.cores, os.sched_getaffinity(0)) if options.cores else None
+    if not options.servers:
+        raise UsageError("no server is named", hint=_servers_hint(app))
     question, findings = ask(
-        options.app or None, RaceOptions(servers=",".join(arms), python=options.python), here, cache
+        app, RaceOptions(servers=options.servers, python=options.python), here, cache
     )
     if not question.app.name.startswith(builtin.PREFIX):
         anything = Request(path=question.app.ready_path, answer=Answer(status=None))
@@ -303,12 +305,12 @@ def parse_cores(text: str, usable: set[int]) -> tuple[int, ...]:
     known = ",".join(str(core) for core in sorted(usable))
     if not cores:
         raise UsageError(
-            f"--cpus: not a list of cores: {text!r}",
+            f"--cores: not a list of cores: {text!r}",
             hint=f"write them as 0,2-3; usable here: {known}",
         )
     if strange := sorted(cores - usable):
         raise UsageError(
-            f"--cpus: core {strange[0]} cannot be used here", hint=f"usable here: {known}"
+            f"--cores: core {strange[0]} cannot be used here", hint=f"usable here: {known}"
         )
     return tuple(sorted(cores))
 
@@ -361,13 +363,25 @@ def is_free(address: Address) -> bool:
     return True
 
 
+def _servers_hint(app: str | None) -> str:
+    """With --servers, also for somebody who wrote a server where the app belongs."""
+    try:
+        return (
+            f"whichworker serve --servers {names.parse(app)}"
+            if app
+            else "such as --servers gthread"
+        )
+    except UsageError:
+        return f"whichworker serve {app} --servers gthread"
+
+
 def _worded(finding: Finding) -> Finding:
     """What is said of a race that is not one."""
     if finding.code != "app-builtin":
         return finding
     text = "no app was found in this folder, so the built-in Django project is served"
     return msgspec.structs.replace(
-        finding, text=text, hint="name yours: --app FOLDER or --app MODULE:ATTRIBUTE"
+        finding, text=text, hint="name yours first: a folder or MODULE:ATTRIBUTE"
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 from tests.origin import GREETING, Origin, serving
 
-from whichworker.config.options import LoadOptions
+from whichworker.config.load_options import LoadOptions
 from whichworker.errors import UsageError
 from whichworker.lab import load as laboratory
 from whichworker.lab import load_question

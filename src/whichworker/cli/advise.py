@@ -1,4 +1,4 @@
-"""`whichworker advise`: what to deploy after a race; the files; and whether they keep their promise."""
+"""`whichworker advise`: what to deploy after a race, the files, and whether they hold."""
 
 from __future__ import annotations
 

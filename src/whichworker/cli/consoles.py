@@ -48,7 +48,7 @@ class Clean(io.StringIO):
 
 
 class Plain(Console):
-    """A console that leaves a reader who went away to its caller: the exit code tells of the measurement, not of the pipe."""
+    """A console that raises for a closed pipe: the exit code is that of the measurement."""
 
     def on_broken_pipe(self) -> NoReturn:
         """Raise BrokenPipeError, where the base class would end the process with 1."""
@@ -56,7 +56,7 @@ class Plain(Console):
 
 
 def results(json: str = "") -> Console:
-    """Standard output, or the notes if the JSON goes there; wide if it is no terminal, so that a log is whole."""
+    """Standard output, or the notes if the JSON goes there; wide if it is no terminal."""
     return notes() if json == "-" else _console(sys.stdout)
 
 
@@ -68,7 +68,7 @@ def notes() -> Console:
 
 
 def report(notes: Console, print_result: Callable[[], None], written: Iterable[Path] = ()) -> None:
-    """Print a result, and which files were written; a reader who went away must not cost the exit code."""
+    """Print a result and which files were written; a closed pipe must not cost the exit code."""
     with contextlib.suppress(OSError):
         print_result()
         for path in written:

@@ -1,4 +1,4 @@
-"""`whichworker doctor`: this machine, what would make its numbers worse, and what it can measure."""
+"""`whichworker doctor`: this machine, what makes its numbers worse, what it can measure."""
 
 from __future__ import annotations
 

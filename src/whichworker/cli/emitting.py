@@ -44,7 +44,7 @@ def emit(
     notes: Console,
     results: Console,
 ) -> None:
-    """Write the files of these kinds into a folder; raises UsageError where the run advises nothing, or it cannot be written."""
+    """Write the files; raises UsageError if the run advises nothing or they cannot be written."""
     out = Path(folder or OUT)
     best, remark = deploy.arm_for(told, kinds)
     written = deploy.write(deploy.deployment(told, best, out, remark), kinds, out)

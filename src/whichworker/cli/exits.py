@@ -25,7 +25,7 @@ MEANINGS = {
 
 
 def of_run(*, finished: bool, valid: bool, failed: bool = False) -> Exit:
-    """The exit code of a measurement; an interruption counts first, then validity, then failed checks."""
+    """The exit code of a measurement: an interruption counts first, then validity, then checks."""
     if not finished:
         return Exit.INTERRUPTED
     if not valid:

@@ -1,4 +1,4 @@
-"""How a failure is said: a lower-case fact, what was seen, and a hint; click's own complaints, too."""
+"""The text of a failure: a fact, what was seen, and a hint; also for complaints of click."""
 
 from __future__ import annotations
 

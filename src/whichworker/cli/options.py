@@ -1,4 +1,4 @@
-"""Commands for click, made from the table of commands and the structs of the config room: one option, one place."""
+"""Commands for click, made from the table of commands and the structs of the config room."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from whichworker.config.option import default_of, extra_of
 
 
 class Setting(cloup.Option):
-    """An option whose value may come from elsewhere: click sees None, and the help shows the default of the struct."""
+    """An option whose default is in its struct: click sees None, the help shows that default."""
 
     default_text = ""
 
@@ -44,7 +44,7 @@ class Command(cloup.Command):
 
 
 def command_of(name: str, declared: Declared) -> Command:
-    """The command as click parses it; the function that carries it out is imported when it is called."""
+    """The command as click parses it; its function is imported when it is called."""
     structs = [
         _imported(f"whichworker.config.{place}")
         for place in (declared.options, declared.output)
@@ -65,7 +65,7 @@ def command_of(name: str, declared: Declared) -> Command:
 
 
 def _carry_out(declared: Declared, **given: Any) -> Any:
-    """Call the function of a command with its words, its options as they were typed, and the struct of its output."""
+    """Call the function of a command with its words, its typed options, and its struct."""
     words = [given.pop(word.name) for word in declared.words]
     structs: list[Any] = []
     if declared.output:

@@ -1,4 +1,4 @@
-"""`whichworker serve`: run one setup in the foreground, or several under a supervisor, exactly as a race does."""
+"""`whichworker serve`: run one setup in the foreground, or several under a supervisor."""
 
 from __future__ import annotations
 

@@ -13,7 +13,10 @@ from whichworker.lab.catalogue import Entry, catalogue
 from whichworker.report import files
 
 MARKS = {"error": "x", "warning": "!", "info": "-"}
-LEGEND = "\n* raced by default. Settings are the defaults for this machine; a race installs what is missing."
+LEGEND = (
+    "\n* raced by default. Settings are the defaults for this machine;"
+    " a race installs what is missing."
+)
 
 
 def servers(options: JsonOptions) -> int:

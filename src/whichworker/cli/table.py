@@ -1,7 +1,7 @@
-"""Every command: its summary, its words, the structs of its options, and the function that carries it out.
+"""Every command: its summary, its words, the structs of its options, and its function.
 
-Plain text only: the help of `whichworker` itself and shell completion read this table and import nothing else. Options are written
-"module:Struct" below `whichworker.config`.
+Plain text only: the help of `whichworker` itself and shell completion read this table and import
+nothing else. Options are written "module:Struct" below `whichworker.config`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ class Word(NamedTuple):
 class Declared(NamedTuple):
     """A command.
 
-    Its function gets the words, then the options of `options`, as they were typed, then the struct of `output`. `options` may also come
-    from the environment and the configuration file, those of `output` from the command line only. `renamed` has a hint for each former
-    spelling. `commands` makes it a group.
+    Its function gets the words, then the options of `options` as they were typed, then the struct
+    of `output`. Options of `options` may also come from the environment and the configuration file,
+    those of `output` from the command line only. `renamed` has a hint for each former spelling.
+    `commands` makes it a group.
     """
 
     summary: str
@@ -46,7 +47,8 @@ class Declared(NamedTuple):
 APP = Word(
     "app",
     "[APP]",
-    "A folder, MODULE:ATTRIBUTE, or builtin:django [default: the app in this folder, else builtin:django]",
+    "A folder, MODULE:ATTRIBUTE, or builtin:django"
+    " [default: the app in this folder, else builtin:django]",
 )
 PROJECT = Word("app", "[APP]", "A folder or MODULE:ATTRIBUTE [default: the app in this folder]")
 MEASURED = (Exit.OK, Exit.USAGE, Exit.INVALID, Exit.INTERRUPTED)
@@ -86,7 +88,8 @@ COMMANDS: dict[str, Declared] = {
         "Show what to deploy, write the files, and verify them",
         DECIDE,
         "whichworker.cli.advise:advise",
-        "--emit writes the files. --verify starts the servers as the files do and measures them; it fails if a file breaks its promise.",
+        "--emit writes the files. --verify starts the servers as the files do and measures them; it"
+        " fails if a file breaks its promise.",
         (PROJECT,),
         output="options:AdviseOptions",
         exits=CHECKED,
@@ -96,8 +99,9 @@ COMMANDS: dict[str, Declared] = {
         "Check that each server responds correctly to your app's requests",
         DECIDE,
         "whichworker.cli.preflight:preflight",
-        "Checks the responses of the workload, HEAD, a second request on a connection, and a stop during a request. The built-in Django"
-        " project is checked in more ways: the ORM, large bodies, streams, slow views, error pages and a reload.",
+        "Checks the responses of the workload, HEAD, a second request on a connection, and a stop"
+        " during a request. The built-in Django project is checked in more ways: the ORM, large"
+        " bodies, streams, slow views, error pages and a reload.",
         (APP,),
         output="options:PreflightOptions",
         exits=CHECKED,
@@ -106,8 +110,8 @@ COMMANDS: dict[str, Declared] = {
         "Run servers in the foreground exactly as a race does",
         DECIDE,
         "whichworker.cli.serve:serve",
-        "The log goes to standard error. Ctrl-C stops gracefully; a second Ctrl-C kills. Several setups run under a supervisor: each has"
-        " its own port and restarts up to three times.",
+        "The log goes to standard error. Ctrl-C stops gracefully; a second Ctrl-C kills. Several"
+        " setups run under a supervisor: each has its own port and restarts up to three times.",
         (APP,),
         output="options:ServeOptions",
         exits=(Exit.OK, Exit.USAGE, Exit.INTERRUPTED),
@@ -120,8 +124,9 @@ COMMANDS: dict[str, Declared] = {
         "Load one URL and report rates, response times and failures",
         LOAD,
         "whichworker.cli.load:load",
-        "Without --rate or --stage the load is a closed loop and finds the highest rate. With one of them it is an open loop: response"
-        " times count from the moment a request was due. The result goes to standard output, progress to standard error.",
+        "Without --rate or --stage the load is a closed loop and finds the highest rate. With one of"
+        " them it is an open loop: response times count from the moment a request was due. The result"
+        " goes to standard output, progress to standard error.",
         (Word("target", "URL|FILE", "A URL, or a load file in TOML", required=True),),
         "load_options:LoadOptions",
         "load_options:LoadRunOptions",
@@ -142,8 +147,9 @@ COMMANDS: dict[str, Declared] = {
         "Measure what worker classes do, side by side",
         LOAD,
         "whichworker.cli.explain:explain",
-        "Each worker serves the built-in Django project. Shows how many requests overlap, what one blocking call does to the others, what"
-        " is patched, which settings have no effect, and threads and memory.",
+        "Each worker serves the built-in Django project. Shows how many requests overlap, what one"
+        " blocking call does to the others, what is patched, which settings have no effect, and"
+        " threads and memory.",
         (
             Word(
                 "workers",
@@ -177,7 +183,8 @@ COMMANDS: dict[str, Declared] = {
         "List or clear the environments and data that were built",
         MACHINE,
         "whichworker.cli.cache:cache",
-        "Entries in use are kept. Everything else is rebuilt when it is needed, from the package index.",
+        "Entries in use are kept. Everything else is rebuilt when it is needed, from the package"
+        " index.",
         (Word("action", "[ACTION]", "list or clear [default: list]", choices=("list", "clear")),),
         output="options:CacheOptions",
     ),
@@ -185,7 +192,8 @@ COMMANDS: dict[str, Declared] = {
         "Check this machine and measure how steady it is",
         MACHINE,
         "whichworker.cli.doctor:doctor",
-        "Shows which objectives it can measure, and how long a race to ±3 % takes. Nothing is changed.",
+        "Shows which objectives it can measure, and how long a race to ±3 % takes. Nothing is"
+        " changed.",
         output="options:DoctorOptions",
     ),
 }

@@ -27,7 +27,7 @@ READERS: dict[str, Callable[[str], float]] = {
 TABLES = ("load", "study", "explain")
 """Commands whose keys are in a table of their own, below those of a race."""
 RENAMED = {("", "requests"): "request_file"}
-"""By table and former name: a file or an environment with the former one fails, and the hint names the new one."""
+"""By table and former name: the former name fails, and the hint names the new one."""
 
 
 def gather(

@@ -1,4 +1,4 @@
-"""What is known of one option: its help, its unit and its group. Flag, key, schema and page follow."""
+"""The metadata of one option, from which its flag, key, schema and reference page follow."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ def option(
 ) -> Meta:
     """The metadata of one option.
 
-    `unit` is how its text is read; such numbers are positive, shares below 1. The bound of an `optional` number, which may be None, is in
-    its type. `default` is what help shows where the value itself does not say it; `group` is the heading in the help.
+    `unit` is how its text is read; such numbers are positive, shares below 1. The bound of an
+    `optional` number, which may be None, is in its type. `default` is what the help shows if the
+    value itself does not say it; `group` is the heading in the help.
     """
     extra = {"metavar": metavar, "unit": unit, "group": group, "default": default}
     bounded = bool(unit) and not optional

@@ -11,7 +11,7 @@ import pytest
 
 from whichworker.cli import command_line, exits
 from whichworker.cli.exits import MEANINGS, Exit
-from whichworker.cli.failures import text_of
+from whichworker.cli.failures import DOCTOR, text_of
 from whichworker.errors import UsageError
 
 TOOL = [sys.executable, "-m", "whichworker"]
@@ -85,8 +85,7 @@ def test_a_command_without_a_word_prints_its_help(tmp_path: Path) -> None:
         ),
         (
             OSError(28, "No space left on device"),
-            "whichworker: [Errno 28] No space left on device\n"
-            "hint: whichworker doctor checks this machine",
+            "whichworker: [Errno 28] No space left on device\nhint: " + DOCTOR,
         ),
         (
             click.UsageError("Something is wrong."),

@@ -29,11 +29,6 @@ PROJECT = "explain"
 class ExplainPrinter(Lines):
     """One line for each worker that is done; drawn between measurements only."""
 
-    def note(self, text: str) -> None:
-        """Shown in place on a terminal; elsewhere not at all."""
-        if self.live:
-            self._draw(Text(f"  {text} …", "dim"))
-
     def explained(self, arm: ExplainedArm) -> None:
         """A worker is done, or out."""
         if arm.state == "measured":

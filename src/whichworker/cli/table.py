@@ -124,9 +124,9 @@ COMMANDS: dict[str, Declared] = {
         "Load one URL and report rates, response times and failures",
         LOAD,
         "whichworker.cli.load:load",
-        "Without --rate or --stage the load is a closed loop and finds the highest rate. With one of"
-        " them it is an open loop: response times count from the moment a request was due. The result"
-        " goes to standard output, progress to standard error.",
+        "Without --rate or --stage the load is a closed loop and finds the highest rate. With one"
+        " of them it is an open loop: response times count from the moment a request was due. The"
+        " result goes to standard output, progress to standard error.",
         (Word("target", "URL|FILE", "A URL, or a load file in TOML", required=True),),
         "load_options:LoadOptions",
         "load_options:LoadRunOptions",

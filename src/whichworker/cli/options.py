@@ -45,15 +45,7 @@ class Command(cloup.Command):
 
 def command_of(name: str, declared: Declared) -> Command:
     """The command as click parses it; its function is imported when it is called."""
-    structs = [
-        _imported(f"whichworker.config.{place}")
-        for place in (declared.options, declared.output)
-        if place
-    ]
-    groups: dict[str, cloup.OptionGroup] = {}
-    settings = [
-        _setting(field, groups) for struct in structs for field in msgspec.structs.fields(struct)
-    ]
+    settings = _settings(*filter(None, (declared.options, declared.output)))
     exits = "; ".join(f"{int(code)} {MEANINGS[code]}" for code in declared.exits)
     return Command(
         name,
@@ -90,7 +82,19 @@ def _argument(word: Word) -> click.Argument:
     )
 
 
-def _setting(field: msgspec.structs.FieldInfo, groups: dict[str, cloup.OptionGroup]) -> Setting:
+def _settings(*places: str) -> Iterator[Setting]:
+    """The options of these structs; one without a group is in that of the one before."""
+    groups: dict[str, cloup.OptionGroup] = {}
+    heading = ""
+    for place in places:
+        for field in msgspec.structs.fields(_imported(f"whichworker.config.{place}")):
+            setting = _setting(field)
+            heading = extra_of(field)["group"] or heading
+            setting.group = groups.setdefault(heading, cloup.OptionGroup(heading))
+            yield setting
+
+
+def _setting(field: msgspec.structs.FieldInfo) -> Setting:
     extra, plain = extra_of(field), getattr(field.type, "__origin__", field.type)
     flag = f"--{name_in_file(field.name)}"
     attributes: dict[str, Any] = {"help": extra["description"], "default": None}
@@ -103,7 +107,6 @@ def _setting(field: msgspec.structs.FieldInfo, groups: dict[str, cloup.OptionGro
     both = f"{flag}/--no-{flag[2:]}" if plain == bool | None else flag
     setting = Setting([both, field.name], **attributes)
     setting.default_text = default_of(field)
-    setting.group = groups.setdefault(extra["group"], cloup.OptionGroup(extra["group"]))
     return setting
 
 

@@ -16,37 +16,25 @@ class LoadOptions(Struct, frozen=True, kw_only=True):
     url: Annotated[
         str, option("URL to load instead of the one in the file", "URL", group="Requests")
     ] = ""
-    method: Annotated[
-        str,
-        option("HTTP method", "M", group="Requests", default="GET, or POST with a body"),
-    ] = ""
+    method: Annotated[str, option("HTTP method", "M", default="GET, or POST with a body")] = ""
     header: Annotated[
-        tuple[str, ...],
-        option("Header of each request, as 'Name: value'; repeatable", "H", group="Requests"),
+        tuple[str, ...], option("Header of each request, as 'Name: value'; repeatable", "H")
     ] = ()
-    body: Annotated[
-        str, option("Body of each request; @FILE reads a file", "TEXT", group="Requests")
-    ] = ""
+    body: Annotated[str, option("Body of each request; @FILE reads a file", "TEXT")] = ""
     expect: Annotated[
         tuple[str, ...],
         option(
             "Check of each response: status=200, header:N=V, body=TEXT, contains=TEXT,"
             " json:PATH=VALUE or sha256=HEX; repeatable",
             "E",
-            group="Requests",
         ),
     ] = ()
     deadline: Annotated[
-        float,
-        option("A response that takes longer is a failure", "TIME", "duration", group="Requests"),
+        float, option("A response that takes longer is a failure", "TIME", "duration")
     ] = 5.0
-    no_keep_alive: Annotated[
-        bool, option("Close each connection after its response", group="Requests")
-    ] = False
-    ca: Annotated[
-        str, option("File of certificate authorities to trust", "FILE", group="Requests")
-    ] = ""
-    insecure: Annotated[bool, option("Accept any certificate", group="Requests")] = False
+    no_keep_alive: Annotated[bool, option("Close each connection after its response")] = False
+    ca: Annotated[str, option("File of certificate authorities to trust", "FILE")] = ""
+    insecure: Annotated[bool, option("Accept any certificate")] = False
     connections: Annotated[
         int,
         option(
@@ -61,21 +49,19 @@ class LoadOptions(Struct, frozen=True, kw_only=True):
             "Send at this rate, such as 200/s, however slow the server is (open loop)",
             "RATE",
             "rate",
-            group="Measurement",
             optional=True,
             default="as fast as the server responds",
         ),
     ] = None
     arrivals: Annotated[
         Literal["constant", "poisson"] | None,
-        option("Spacing of requests in an open loop", group="Measurement", default="constant"),
+        option("Spacing of requests in an open loop", default="constant"),
     ] = None
     stage: Annotated[
         tuple[str, ...],
         option(
             "Stage of an open loop: 10s:200/s ramps to a rate, 10s@200/s stays at it; repeatable",
             "STAGE",
-            group="Measurement",
         ),
     ] = ()
     time: Annotated[
@@ -84,26 +70,15 @@ class LoadOptions(Struct, frozen=True, kw_only=True):
             "Length of the measured window; at most 10m if --requests alone ends it",
             "TIME",
             "duration",
-            group="Measurement",
         ),
     ] = 10.0
     requests: Annotated[
         int | None,
-        option(
-            "Stop after this many requests; with --time, the first limit ends the load",
-            "N",
-            group="Measurement",
-        ),
+        option("Stop after this many requests; with --time, the first limit ends the load", "N"),
     ] = None
     warmup: Annotated[
         Positive | None,
-        option(
-            "Load before the window that is not counted",
-            "TIME",
-            "duration",
-            group="Measurement",
-            optional=True,
-        ),
+        option("Load before the window that is not counted", "TIME", "duration", optional=True),
     ] = None
     ramp: Annotated[
         Positive | None,
@@ -111,28 +86,23 @@ class LoadOptions(Struct, frozen=True, kw_only=True):
             "Open the connections of a closed loop over this time, before the window",
             "TIME",
             "duration",
-            group="Measurement",
             optional=True,
         ),
     ] = None
     engine: Annotated[
         Literal["auto", "epoll", "native"],
-        option("Load engine: native is faster, epoll is always available", group="Measurement"),
+        option("Load engine: native is faster, epoll is always available"),
     ] = "auto"
-    threads: Annotated[int, option("CPU cores that generate load", "N", group="Measurement")] = 1
+    threads: Annotated[int, option("CPU cores that generate load", "N")] = 1
     spin: Annotated[
         bool | None,
         option(
             "Keep the generator's cores busy between arrivals of an open loop",
-            group="Measurement",
             default="above 10,000/s",
         ),
     ] = None
     receive_delay: Annotated[
-        bool,
-        option(
-            "Measure how long responses wait in the kernel for the generator", group="Measurement"
-        ),
+        bool, option("Measure how long responses wait in the kernel for the generator")
     ] = False
     backlog: Annotated[
         int,
@@ -140,7 +110,6 @@ class LoadOptions(Struct, frozen=True, kw_only=True):
             "Requests of an open loop that may wait for a connection; one more makes the load"
             " invalid",
             "N",
-            group="Measurement",
         ),
     ] = 100_000
     seed: Seed = None
@@ -154,16 +123,13 @@ class LoadRunOptions(Struct, frozen=True, kw_only=True):
         option("Required for a target on another machine: you may load it", group="Permissions"),
     ] = False
     json: Json = ""
-    hdr: Annotated[
-        str, option("Write the histograms as an HdrHistogram log", "PATH", group="Output")
-    ] = ""
+    hdr: Annotated[str, option("Write the histograms as an HdrHistogram log", "PATH")] = ""
     export: Annotated[
         tuple[str, ...],
         option(
             "Write the result for another tool: prometheus, influx, k6, locust or grafana;"
             " repeatable",
             "FORMAT=PATH",
-            group="Output",
         ),
     ] = ()
     dry_run: DryRun = False

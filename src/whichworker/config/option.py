@@ -8,7 +8,9 @@ from msgspec import Meta
 from msgspec.structs import FieldInfo
 
 Unit = Literal["", "duration", "share", "rate", "size"]
-Group = Literal["App", "Requests", "Server setups", "Measurement", "Permissions", "Output", "Run"]
+Group = Literal[
+    "", "App", "Requests", "Server setups", "Measurement", "Permissions", "Output", "Run"
+]
 
 
 def option(
@@ -16,7 +18,7 @@ def option(
     metavar: str = "",
     unit: Unit = "",
     *,
-    group: Group = "Run",
+    group: Group = "",
     default: str = "",
     optional: bool = False,
 ) -> Meta:
@@ -24,7 +26,8 @@ def option(
 
     `unit` is how its text is read; such numbers are positive, shares below 1. The bound of an
     `optional` number, which may be None, is in its type. `default` is what the help shows if the
-    value itself does not say it; `group` is the heading in the help.
+    value itself does not say it. `group` is the heading in the help; without one it is that of the
+    option before.
     """
     extra = {"metavar": metavar, "unit": unit, "group": group, "default": default}
     bounded = bool(unit) and not optional

@@ -16,7 +16,7 @@ Json = Annotated[
 ]
 Html = Annotated[str, option("Write the report as one HTML file", "PATH", group="Output")]
 Markdown = Annotated[str, option("Write the report as Markdown", "PATH", group="Output")]
-DryRun = Annotated[bool, option("Print the plan and how long it takes, then stop")]
+DryRun = Annotated[bool, option("Print the plan and how long it takes, then stop", group="Run")]
 Resume = Annotated[
     str, option("Continue an interrupted run: its id, or `latest`", "RUN", group="Run")
 ]
@@ -53,17 +53,12 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
     python: Pythons = ()
     env_file: Annotated[
         str,
-        option(
-            "Environment variables of the app, one NAME=value per line; never stored",
-            "FILE",
-            group="App",
-        ),
+        option("Environment variables of the app, one NAME=value per line; never stored", "FILE"),
     ] = ""
     database: Annotated[
         Literal["sqlite", "postgres"] | None,
         option(
             "Database for built-in apps; `postgres` uses DATABASE_URL or starts a temporary server",
-            group="App",
             default="sqlite",
         ),
     ] = None
@@ -71,7 +66,6 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
         Literal["memory", "redis"] | None,
         option(
             "Cache for built-in apps; `redis` uses REDIS_URL or starts a temporary server",
-            group="App",
             default="memory",
         ),
     ] = None
@@ -89,51 +83,34 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
         option(
             "Path to request; 3:/path is requested three times as often; repeatable",
             "PATH",
-            group="Requests",
             default="the routes of your app",
         ),
     ] = ()
     from_log: Annotated[
-        str,
-        option(
-            "Requests from an access log: common, combined or JSON lines", "FILE", group="Requests"
-        ),
+        str, option("Requests from an access log: common, combined or JSON lines", "FILE")
     ] = ""
-    from_har: Annotated[
-        str, option("Requests from a HAR file of a browser", "FILE", group="Requests")
-    ] = ""
-    from_openapi: Annotated[
-        str, option("Requests from an OpenAPI schema in JSON", "FILE", group="Requests")
-    ] = ""
-    request_file: Annotated[
-        str, option("Requests from a load file in TOML", "FILE", group="Requests")
-    ] = ""
+    from_har: Annotated[str, option("Requests from a HAR file of a browser", "FILE")] = ""
+    from_openapi: Annotated[str, option("Requests from an OpenAPI schema in JSON", "FILE")] = ""
+    request_file: Annotated[str, option("Requests from a load file in TOML", "FILE")] = ""
     header: Annotated[
         tuple[str, ...],
-        option(
-            "Header of each request, such as 'Cookie: sessionid=…'; repeatable",
-            "H",
-            group="Requests",
-        ),
+        option("Header of each request, such as 'Cookie: sessionid=…'; repeatable", "H"),
     ] = ()
     login: Annotated[
         str,
         option(
             "Log in first: '/login/ username=ann password=$PASSWORD'; requires --allow-writes",
             "FORM",
-            group="Requests",
         ),
     ] = ""
     expect: Annotated[
-        tuple[str, ...],
-        option("Additional check of each response, as for load; repeatable", "E", group="Requests"),
+        tuple[str, ...], option("Additional check of each response, as for load; repeatable", "E")
     ] = ()
     servers: Servers = ""
     search: Annotated[
         bool | None,
         option(
             "Also tune workers and threads of the best servers",
-            group="Server setups",
             default="on for your own app with 90s or more",
         ),
     ] = None
@@ -142,7 +119,6 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
         option(
             "Number of CPU cores for the servers",
             "N",
-            group="Server setups",
             default="all but one, which generates the load",
         ),
     ] = None
@@ -152,7 +128,6 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
             "Memory limit of one server with all its workers, such as 512MB",
             "SIZE",
             "size",
-            group="Server setups",
             optional=True,
         ),
     ] = None
@@ -170,9 +145,7 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
     slo: Annotated[
         str,
         option(
-            "Also find the rate that meets this objective, such as p99<300ms,errors<0.1%",
-            "SLO",
-            group="Measurement",
+            "Also find the rate that meets this objective, such as p99<300ms,errors<0.1%", "SLO"
         ),
     ] = ""
     rate: Annotated[
@@ -181,7 +154,6 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
             "Find the cheapest setup that meets the objective at this rate, such as 50/s",
             "RATE",
             "rate",
-            group="Measurement",
             optional=True,
         ),
     ] = None
@@ -189,42 +161,26 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
         bool,
         option(
             "Also find the rate that the best setups sustain, with an objective derived from the"
-            " app",
-            group="Measurement",
+            " app"
         ),
     ] = False
     connections: Annotated[
         int | None,
-        option(
-            "Connections to each setup",
-            "N",
-            group="Measurement",
-            default="for each setup, enough to saturate it",
-        ),
+        option("Connections to each setup", "N", default="for each setup, enough to saturate it"),
     ] = None
     delta: Annotated[
-        float,
-        option(
-            "Differences smaller than this do not matter", "SHARE", "share", group="Measurement"
-        ),
+        float, option("Differences smaller than this do not matter", "SHARE", "share")
     ] = 0.03
     alpha: Annotated[
-        float,
-        option('Chance that any "faster" verdict is wrong', "SHARE", "share", group="Measurement"),
+        float, option('Chance that any "faster" verdict is wrong', "SHARE", "share")
     ] = 0.05
     claims: Annotated[
         Literal["leader", "all"],
-        option(
-            "`leader` finds the best setup; `all` also decides every other pair",
-            group="Measurement",
-        ),
+        option("`leader` finds the best setup; `all` also decides every other pair"),
     ] = "leader"
     profile: Annotated[
         bool,
-        option(
-            "Sample the Python functions of the best setups with py-spy, after the timed part",
-            group="Measurement",
-        ),
+        option("Sample the Python functions of the best setups with py-spy, after the timed part"),
     ] = False
     seed: Seed = None
     allow_writes: Annotated[
@@ -232,7 +188,7 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
     ] = False
     allow_outbound: Outbound = False
     allow_remote_database: Annotated[
-        bool, option("The app's database may be on another machine", group="Permissions")
+        bool, option("The app's database may be on another machine")
     ] = False
 
 
@@ -251,7 +207,7 @@ class OutputOptions(Struct, frozen=True, kw_only=True):
 class AdviseOptions(Struct, frozen=True, kw_only=True):
     """What `whichworker advise` does with a run; never in the configuration file."""
 
-    run: Annotated[str, option("Id of the race to use", "RUN", default="latest")] = ""
+    run: Annotated[str, option("Id of the race to use", "RUN", default="latest", group="Run")] = ""
     verify: Annotated[
         bool, option("Start the servers as the files do, and measure whether they keep the promise")
     ] = False
@@ -265,9 +221,7 @@ class AdviseOptions(Struct, frozen=True, kw_only=True):
     ] = ""
     header: Annotated[
         tuple[str, ...],
-        option(
-            "With --verify, a secret header that the race sent; repeatable", "H", group="Requests"
-        ),
+        option("With --verify, a secret header that the race sent; repeatable", "H"),
     ] = ()
     allow_writes: Annotated[
         bool, option("A login may write to the app's database", group="Permissions")
@@ -282,7 +236,7 @@ class InitOptions(Struct, frozen=True, kw_only=True):
     python: Annotated[
         str, option("Interpreter of the app: a version or a path", "X", group="App")
     ] = ""
-    force: Annotated[bool, option("Overwrite an existing whichworker.toml")] = False
+    force: Annotated[bool, option("Overwrite an existing whichworker.toml", group="Run")] = False
     allow_outbound: Outbound = False
 
 
@@ -305,24 +259,24 @@ class ServeOptions(Struct, frozen=True, kw_only=True):
     cores: Annotated[
         str,
         option(
-            "CPU cores of the servers by number, such as 0,2-3",
-            "CORES",
-            group="Server setups",
-            default="those of a race",
+            "CPU cores of the servers by number, such as 0,2-3", "CORES", default="those of a race"
         ),
     ] = ""
     once: Annotated[
-        bool, option("Print one status when every setup is up or has failed, then stop all")
+        bool,
+        option("Print one status when every setup is up or has failed, then stop all", group="Run"),
     ] = False
     json: Json = ""
-    dry_run: Annotated[bool, option("Print the commands and addresses, then stop")] = False
+    dry_run: Annotated[bool, option("Print the commands and addresses, then stop", group="Run")] = (
+        False
+    )
 
 
 class CacheOptions(Struct, frozen=True, kw_only=True):
     """What `whichworker cache` selects; never in the configuration file."""
 
     older_than: Annotated[
-        str, option("Only entries unused for this long, such as 30d or 12h", "TIME")
+        str, option("Only entries unused for this long, such as 30d or 12h", "TIME", group="Run")
     ] = ""
     dry_run: Annotated[bool, option("Print what `clear` would remove, then stop")] = False
     json: Json = ""
@@ -338,9 +292,7 @@ class DoctorOptions(Struct, frozen=True, kw_only=True):
     """How `whichworker doctor` looks at the machine; never in the configuration file."""
 
     quick: Annotated[bool, option("Check only, measure nothing", group="Measurement")] = False
-    time: Annotated[
-        str, option("How long to measure, from 5s to 5m", "TIME", group="Measurement")
-    ] = "10s"
+    time: Annotated[str, option("How long to measure, from 5s to 5m", "TIME")] = "10s"
     json: Json = ""
 
 
@@ -356,4 +308,6 @@ class PreflightOptions(Struct, frozen=True, kw_only=True):
     ] = ""
     servers: Servers = ""
     json: Json = ""
-    dry_run: Annotated[bool, option("Print the setups and the checks, then stop")] = False
+    dry_run: Annotated[bool, option("Print the setups and the checks, then stop", group="Run")] = (
+        False
+    )

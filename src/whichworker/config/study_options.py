@@ -19,25 +19,23 @@ class StudyOptions(Struct, frozen=True, kw_only=True):
     ] = "sqlite"
     cache: Annotated[
         Literal["memory", "redis"],
-        option("Cache; `redis` uses REDIS_URL or starts a temporary server", group="App"),
+        option("Cache; `redis` uses REDIS_URL or starts a temporary server"),
     ] = "memory"
     servers: Annotated[
         str, option("Only these server setups of the study", "A,B", group="Server setups")
     ] = ""
     quick: Annotated[
-        bool,
-        option("Measure less: within half an hour on two cores", group="Measurement"),
+        bool, option("Measure less: within half an hour on two cores", group="Measurement")
     ] = False
-    as_published: Annotated[
-        bool, option("Measure as the authors did: once, in their order", group="Measurement")
-    ] = False
+    as_published: Annotated[bool, option("Measure as the authors did: once, in their order")] = (
+        False
+    )
     time: Annotated[
         Positive | None,
         option(
             "Wall time of the measurement",
             "TIME",
             "duration",
-            group="Measurement",
             optional=True,
             default="the limit of the study",
         ),

@@ -35,20 +35,22 @@ finally:
 def page_of(words: tuple[str, ...]) -> str:
     """The help of one command in a terminal of 80 columns."""
     command: click.Command = cli
-    context = cli.context_class(cli, info_name="whichworker", terminal_width=80, **settings())
+    context = context_of(cli, "whichworker")
     for word in words:
         assert isinstance(command, click.Group)
         found = command.get_command(context, word)
         assert found is not None
-        command = found
-        context = command.context_class(
-            command, info_name=word, parent=context, terminal_width=80, **settings()
-        )
+        command, context = found, context_of(found, word, context)
     return command.get_help(context) + "\n"
 
 
-def settings() -> dict[str, list[str]]:
-    return {"help_option_names": list(cli.context_settings["help_option_names"])}
+def context_of(
+    command: click.Command, name: str, parent: click.Context | None = None
+) -> click.Context:
+    names = list(cli.context_settings["help_option_names"])
+    return command.context_class(
+        command, info_name=name, parent=parent, terminal_width=80, help_option_names=names
+    )
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 from tests.docs.generate import PAGES, REFERENCE
 
-from whichworker.cli.main import COMMANDS, cli
+from whichworker.cli.main import cli
+from whichworker.cli.table import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,17 +16,20 @@ from whichworker.errors import UsageError
 from whichworker.lab import deploy, verify
 from whichworker.lab.own import base_of, proof_of
 from whichworker.report import advice as report
+from whichworker.report import files
 from whichworker.store import places
 
 
 def advise(app: str | None, options: AdviseOptions) -> int:
     """Print the advice of a run, write its files, or verify them."""
     _check(app, options)
-    notes, results = consoles.notes(), consoles.results()
+    files.check_writable(json=options.json)
+    notes, results = consoles.notes(), consoles.results(options.json)
     project = base_of(Path.cwd(), app)
     if options.verify:
         return _verify(project, options, notes, results)
     told = deploy.advised(project, options.run)
+    files.write_json(told.result, options.json)
     if options.emit:
         emit(told, options.emit, options.out, app, notes, results)
     else:
@@ -64,5 +67,6 @@ def _verify(project: Path, options: AdviseOptions, notes: Console, results: Cons
             Path(folder),
             lambda text: notes.print(Text(f"  {text}", "dim")),
         )
+    files.write_json({"promise": promise, "checked": checked}, options.json)
     report.print_checked(results, promise, checked)
     return Exit.OK if all(one.kept or one.undetermined for one in checked) else Exit.FAILED

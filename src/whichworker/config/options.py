@@ -226,6 +226,7 @@ class AdviseOptions(Struct, frozen=True, kw_only=True):
     allow_writes: Annotated[
         bool, option("A login may write to the app's database", group="Permissions")
     ] = False
+    json: Json = ""
     emit: Emit = ()
     out: Out = ""
 

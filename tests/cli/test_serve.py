@@ -296,7 +296,7 @@ def test_one_status_of_several_as_json(tmp_path: Path) -> None:
     assert services["waitress"]["processes"] == 1
     assert services["waitress"]["memory_bytes"] > 1e6
     assert services["waitress"]["segments_per_second"] in (0, None)
-    assert "no asgi callable" in services["--servers", "uvicorn"]["failure"]
+    assert "no asgi callable" in services["uvicorn"]["failure"]
     assert "waitress" in done.stderr, "the table is for people, so it goes where no program reads"
     assert nothing_is_left(tmp_path)
 

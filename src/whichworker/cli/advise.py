@@ -12,9 +12,10 @@ from whichworker.cli import consoles
 from whichworker.cli.emitting import OUT, emit
 from whichworker.cli.exits import Exit
 from whichworker.config.options import AdviseOptions
+from whichworker.deployment import recipe as deploy
+from whichworker.deployment import verify
 from whichworker.errors import UsageError
-from whichworker.lab import deploy, verify
-from whichworker.lab.own import base_of, proof_of
+from whichworker.question.own import base_of, proof_of
 from whichworker.report import advice as report
 from whichworker.report import files
 from whichworker.store import places

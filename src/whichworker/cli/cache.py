@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from whichworker import units
-from whichworker.apps import inventory
 from whichworker.cli import consoles
 from whichworker.cli.exits import Exit
 from whichworker.config.options import CacheOptions
+from whichworker.environments import cache as inventory
 from whichworker.errors import UsageError
 from whichworker.report import files
 from whichworker.store import places

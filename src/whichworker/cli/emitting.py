@@ -10,9 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from whichworker.deployment import recipe as deploy
+from whichworker.deployment.recipe import Told
 from whichworker.errors import UsageError
-from whichworker.lab import deploy
-from whichworker.lab.deploy import Told
 from whichworker.model import Question
 
 OUT = "deploy"

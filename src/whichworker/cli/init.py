@@ -12,8 +12,8 @@ from whichworker.cli.exits import Exit
 from whichworker.config.options import InitOptions
 from whichworker.config.starter import starter
 from whichworker.errors import UsageError
-from whichworker.lab.beginning import begin
-from whichworker.lab.own import base_of
+from whichworker.question.beginning import begin
+from whichworker.question.own import base_of
 from whichworker.report import files, terminal
 from whichworker.store import places
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from whichworker import units
 from whichworker.cli import speech
-from whichworker.design.hunt import Hunt
+from whichworker.design.capacity.hunt import Hunt
 from whichworker.model import Failure, Finding, Reading
 from whichworker.race.watch import Progress
 from whichworker.report.terminal import print_findings

@@ -14,11 +14,12 @@ from whichworker.cli import command_line, consoles, emitting, exits
 from whichworker.cli.progress import Printer
 from whichworker.config.layers import gather
 from whichworker.config.options import OutputOptions, RaceOptions
+from whichworker.deployment import recipe as deploy
 from whichworker.errors import UsageError
-from whichworker.lab import deploy, investigation, search
-from whichworker.lab.ask import ask
-from whichworker.lab.investigation import Plan
-from whichworker.lab.own import base_of, permits_of
+from whichworker.question.ask import ask
+from whichworker.question.own import base_of, permits_of
+from whichworker.race import investigation, search
+from whichworker.race.investigation import Plan
 from whichworker.report import files, terminal
 from whichworker.result import Result
 from whichworker.store import places

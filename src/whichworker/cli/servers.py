@@ -9,7 +9,7 @@ from rich.text import Text
 from whichworker.cli import consoles
 from whichworker.cli.exits import Exit
 from whichworker.config.options import JsonOptions
-from whichworker.lab.catalogue import Entry, catalogue
+from whichworker.question.catalogue import Entry, catalogue
 from whichworker.report import files
 
 MARKS = {"error": "x", "warning": "!", "info": "-"}

@@ -35,7 +35,7 @@ def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def entries(*arguments: str, folder: Path) -> dict[str, dict[str, Any]]:
-    done = run(*arguments, "--json", folder=folder)
+    done = run(*arguments, "--json", "-", folder=folder)
     assert done.returncode == 0, done.stderr
     return {entry["name"]: entry for entry in json.loads(done.stdout)["entries"]}
 
@@ -121,7 +121,7 @@ def test_clearing_removes_everything_with_its_locks(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "5 removed" in done.stdout
     assert not [path for path in folder.rglob("*") if path.is_file()]
-    assert "nothing" in run(folder=folder).stdout
+    assert "no such entries" in run(folder=folder).stdout
 
 
 @pytest.mark.parametrize("kind", [fcntl.LOCK_SH, fcntl.LOCK_EX], ids=["used", "built"])
@@ -179,7 +179,7 @@ def test_files_that_are_shared_are_not_counted_as_freed(folder: Path) -> None:
 
 def test_an_empty_cache(tmp_path: Path) -> None:
     assert entries(folder=tmp_path / "none") == {}
-    assert "nothing" in run("clear", folder=tmp_path / "none").stdout
+    assert "no such entries" in run("clear", folder=tmp_path / "none").stdout
     assert not (tmp_path / "none").exists()
 
 
@@ -187,7 +187,7 @@ def test_an_empty_cache(tmp_path: Path) -> None:
     ("arguments", "fact"),
     [
         (["clear", "--older-than", "soon"], "not a duration"),
-        (["--dry-run"], "goes with clear"),
+        (["--dry-run"], "used only with clear"),
         (["burn"], "burn"),
     ],
 )

@@ -38,7 +38,7 @@ def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "Missing argument"),
+        ((), "WORKER... is missing"),
         (("unicorn",), "did you mean"),
         (("granian",), "is not unique: granian-wsgi"),
         (("sync[threads=4]",), "has no setting 'threads'"),

@@ -21,7 +21,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_servers_as_json_names_every_arm_with_its_knobs() -> None:
-    entries = json.loads(run("servers", "--json").stdout)
+    entries = json.loads(run("servers", "--json", "-").stdout)
     assert [entry["name"] for entry in entries] == list(table.SERVERS)
     assert sum(entry["contender"] for entry in entries) == 12
     for entry in entries:

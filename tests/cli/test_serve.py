@@ -24,7 +24,7 @@ from whichworker.process.sockets import is_listening
 
 pytestmark = pytest.mark.servers
 TOOL = [sys.executable, "-m", "whichworker"]
-APP = ["--app", "faults:application"]
+APP = ["faults:application"]
 
 
 def run(
@@ -115,18 +115,22 @@ def nothing_is_left(state: Path) -> bool:
 @pytest.mark.parametrize(
     ("arguments", "fact", "hint"),
     [
-        ([], "Missing argument", ""),
-        (["granian"], "not unique", "full name"),
-        (["waitress", "--bind", "0.0.0.0:8000"], "loopback only", "proxy"),
-        (["waitress", "--bind", "example:8000"], "not a numeric address", "127.0.0.1:8000"),
-        (["waitress", "--cpus", "9999"], "core 9999 cannot be used", "usable here"),
-        (["waitress", "--cpus", "all"], "not a list of cores", "0,2-3"),
-        (["waitress", "--json", "-"], "--json goes with --once", ""),
-        (["waitress", "--once", "--json", "/no/such/folder/x"], "no folder", "mkdir"),
-        (["waitress", "--python", "2.1"], "no Python 2.1", ""),
-        (["waitress[threads=0]"], "at least 1", ""),
+        ([], "no server is named", "whichworker serve faults:application --servers gthread"),
+        (["--servers", "granian"], "not unique", "full name"),
+        (["--servers", "waitress", "--bind", "0.0.0.0:8000"], "loopback only", "proxy"),
         (
-            ["uvicorn"],
+            ["--servers", "waitress", "--bind", "example:8000"],
+            "not a numeric address",
+            "127.0.0.1:8000",
+        ),
+        (["--servers", "waitress", "--cores", "9999"], "core 9999 cannot be used", "usable here"),
+        (["--servers", "waitress", "--cores", "all"], "not a list of cores", "0,2-3"),
+        (["--servers", "waitress", "--json", "-"], "--json is used only with --once", ""),
+        (["--servers", "waitress", "--once", "--json", "/no/such/folder/x"], "no folder", "mkdir"),
+        (["--servers", "waitress", "--python", "2.1"], "no Python 2.1", ""),
+        (["--servers", "waitress[threads=0]"], "at least 1", ""),
+        (
+            ["--servers", "uvicorn"],
             "uvicorn cannot be served: it speaks asgi, and the app has no asgi callable",
             "",
         ),
@@ -145,7 +149,7 @@ def test_bad_input_is_a_usage_error_with_a_hint(
 def test_an_address_that_is_taken_is_an_error_only_where_it_was_asked_for(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        done = run("serve", *APP, "waitress", "--bind", address, state=tmp_path)
+        done = run("serve", *APP, "--servers", "waitress", "--bind", address, state=tmp_path)
     assert done.returncode == 2
     assert f"{address} is taken" in done.stderr
 
@@ -155,8 +159,8 @@ def test_a_dry_run_shows_the_commands_and_starts_nothing(tmp_path: Path) -> None
         "serve",
         *APP,
         "--dry-run",
-        "waitress",
-        "gunicorn-sync",
+        "--servers",
+        "waitress,gunicorn-sync",
         "--bind",
         "127.0.0.1:8123",
         state=tmp_path,
@@ -170,7 +174,7 @@ def test_a_dry_run_shows_the_commands_and_starts_nothing(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_arm_serves_until_it_is_told_to_stop(number: signal.Signals, tmp_path: Path) -> None:
-    with served(*APP, "waitress", "--bind", "127.0.0.1:0", state=tmp_path) as tool:
+    with served(*APP, "--servers", "waitress", "--bind", "127.0.0.1:0", state=tmp_path) as tool:
         url = tool.until(r"address +(http://127\.0\.0\.1:\d+/)\n")[1]
         tool.until(r"up +in .+ status 200")
         assert re.search(
@@ -188,7 +192,7 @@ def test_a_free_port_is_taken_where_8000_is_not(tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
             stack.enter_context(socket.create_server(("127.0.0.1", 8000)))
-        with served(*APP, "waitress", state=tmp_path) as tool:
+        with served(*APP, "--servers", "waitress", state=tmp_path) as tool:
             port = int(tool.until(r"address +http://127\.0\.0\.1:(\d+)/\n")[1])
             assert port > 8000
             assert tool.end(signal.SIGINT) == 0
@@ -196,7 +200,7 @@ def test_a_free_port_is_taken_where_8000_is_not(tmp_path: Path) -> None:
 
 
 def test_an_app_that_cannot_be_imported_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    done = run("serve", "waitress", *APP, state=tmp_path, FAULT="import")
+    done = run("serve", *APP, "--servers", "waitress", state=tmp_path, FAULT="import")
     assert done.returncode == 2
     assert "the app refuses to be imported" in done.stderr
     assert not list(tmp_path.iterdir())
@@ -219,9 +223,9 @@ def test_a_server_that_does_not_start_is_a_failure_with_its_log(tmp_path: Path) 
     (tmp_path / "talking.py").write_text(TALKING)
     done = run(
         "serve",
-        "gunicorn-sync",
-        "--app",
         "talking:application",
+        "--servers",
+        "gunicorn-sync",
         state=tmp_path / "state",
         folder=tmp_path,
     )
@@ -233,7 +237,7 @@ def test_a_server_that_does_not_start_is_a_failure_with_its_log(tmp_path: Path) 
 
 def test_what_the_server_writes_is_on_standard_error_at_once(tmp_path: Path) -> None:
     (tmp_path / "talking.py").write_text(TALKING)
-    arguments = ("waitress", "--app", "talking:application", "--bind", "127.0.0.1:0")
+    arguments = ("talking:application", "--servers", "waitress", "--bind", "127.0.0.1:0")
     with served(*arguments, state=tmp_path / "state", folder=tmp_path) as tool:
         url = tool.until(r"address +(http://\S+/)\n")[1]
         ask(f"{url}something")
@@ -243,7 +247,9 @@ def test_what_the_server_writes_is_on_standard_error_at_once(tmp_path: Path) -> 
 
 
 def test_a_server_killed_from_outside_is_a_failure_that_says_so(tmp_path: Path) -> None:
-    with served(*APP, "gunicorn-sync", "--bind", "127.0.0.1:0", state=tmp_path) as tool:
+    with served(
+        *APP, "--servers", "gunicorn-sync", "--bind", "127.0.0.1:0", state=tmp_path
+    ) as tool:
         tool.until(r"up +in ")
         for pid in processes_with(f"TMPDIR={tmp_path}"):
             with contextlib.suppress(ProcessLookupError):
@@ -255,7 +261,7 @@ def test_a_server_killed_from_outside_is_a_failure_that_says_so(tmp_path: Path) 
 
 
 def test_a_killed_tool_leaves_nothing_running(tmp_path: Path) -> None:
-    with served(*APP, "waitress", "--bind", "127.0.0.1:0", state=tmp_path) as tool:
+    with served(*APP, "--servers", "waitress", "--bind", "127.0.0.1:0", state=tmp_path) as tool:
         tool.until(r"up +in ")
         assert processes_with(f"TMPDIR={tmp_path}")
         tool.end(signal.SIGKILL)
@@ -269,9 +275,8 @@ def test_one_status_of_several_as_json(tmp_path: Path) -> None:
     done = run(
         "serve",
         *APP,
-        "waitress",
-        "gunicorn-sync",
-        "uvicorn",
+        "--servers",
+        "waitress,gunicorn-sync,uvicorn",
         "--bind",
         "127.0.0.1:0",
         "--once",
@@ -297,7 +302,9 @@ def test_one_status_of_several_as_json(tmp_path: Path) -> None:
 
 
 def test_several_are_shown_as_lines_where_there_is_no_terminal(tmp_path: Path) -> None:
-    with served(*APP, "waitress", "gunicorn-sync", "--bind", "127.0.0.1:0", state=tmp_path) as tool:
+    with served(
+        *APP, "--servers", "waitress,gunicorn-sync", "--bind", "127.0.0.1:0", state=tmp_path
+    ) as tool:
         line = tool.until(
             r"(?m)^waitress (127\.0\.0\.1:\d+) up, processes 1, threads \d+, .*memory [\d.]+ MB"
         )
@@ -309,7 +316,9 @@ def test_several_are_shown_as_lines_where_there_is_no_terminal(tmp_path: Path) -
 
 
 def test_what_dies_is_said_to_be_restarting(tmp_path: Path) -> None:
-    with served(*APP, "waitress", "gunicorn-sync", "--bind", "127.0.0.1:0", state=tmp_path) as tool:
+    with served(
+        *APP, "--servers", "waitress,gunicorn-sync", "--bind", "127.0.0.1:0", state=tmp_path
+    ) as tool:
         tool.until(r"(?m)^waitress \S+ up, ")
         for pid in processes_with(f"TMPDIR={tmp_path}"):
             with contextlib.suppress(OSError, ProcessLookupError):
@@ -322,7 +331,15 @@ def test_what_dies_is_said_to_be_restarting(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arms", [["waitress"], ["waitress", "waitress[threads=2]"]])
 def test_a_second_ctrl_c_kills_what_does_not_stop(arms: list[str], tmp_path: Path) -> None:
-    with served(*APP, *arms, "--bind", "127.0.0.1:0", state=tmp_path, FAULT="ignore-term") as tool:
+    with served(
+        *APP,
+        "--servers",
+        ",".join(arms),
+        "--bind",
+        "127.0.0.1:0",
+        state=tmp_path,
+        FAULT="ignore-term",
+    ) as tool:
         tool.until(r"up +in " if len(arms) == 1 else r"(?m)^waitress \S+ up, ")
         if len(arms) > 1:
             tool.until(r"(?m)^waitress\[threads=2\] \S+ up, ")

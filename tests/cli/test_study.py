@@ -49,7 +49,7 @@ def test_without_a_name_the_studies_are_listed(tmp_path: Path) -> None:
         (("sync-or-async", "--resume", "latest"), "no run 'latest'"),
         (
             ("sync-or-async", "--resume", "latest", "--quick"),
-            "cannot be changed in a run that is resumed",
+            "cannot change in a run that is resumed",
         ),
         (("sync-or-async", "--servers", "unicorn"), "unicorn"),
         (("sync-or-async", "--json", "nowhere/at/all.json"), "there is no folder"),

@@ -9,13 +9,18 @@ import click
 import msgspec
 import pytest
 
-from whichworker.cli.race import race
-from whichworker.config.layers import READERS, extra_of, gather, name_in_file, unit_of
+from whichworker.cli.options import command_of
+from whichworker.cli.table import COMMANDS
+from whichworker.config.layers import READERS, gather, name_in_file, unit_of
+from whichworker.config.option import default_of, extra_of
 from whichworker.config.options import OutputOptions, RaceOptions
+from whichworker.errors import UsageError
 
 RACE, OUTPUT = msgspec.structs.fields(RaceOptions), msgspec.structs.fields(OutputOptions)
 FLAGS = {
-    parameter.name: parameter for parameter in race.params if isinstance(parameter, click.Option)
+    parameter.name: parameter
+    for parameter in command_of("race", COMMANDS["race"]).params
+    if isinstance(parameter, click.Option)
 }
 TEXTS: dict[str, tuple[str, Any]] = {
     "servers": ("daphne", "daphne"),
@@ -37,7 +42,7 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "from_log": ("x.log", "x.log"),
     "from_har": ("x.har", "x.har"),
     "from_openapi": ("x.json", "x.json"),
-    "requests": ("x.toml", "x.toml"),
+    "request_file": ("x.toml", "x.toml"),
     "header": ("X: y", ("X: y",)),
     "expect": ("status=201", ("status=201",)),
     "login": ("/login/ a=b", "/login/ a=b"),
@@ -60,7 +65,7 @@ def test_every_field_is_a_flag_with_help(field: msgspec.structs.FieldInfo) -> No
     assert flag.help is not None and flag.help.startswith(description)
     assert flag.default is None, "a default belongs to the struct"
     assert len(description) > 15
-    assert description[0].islower() and not description.endswith(".")
+    assert not description[0].islower() and not description.endswith(".")
 
 
 @every_field
@@ -70,7 +75,7 @@ def test_every_field_has_a_default_and_a_known_unit(field: msgspec.structs.Field
 
 
 def test_there_are_no_flags_beside_the_fields() -> None:
-    assert set(FLAGS) - {"help"} == {field.name for field in (*RACE, *OUTPUT)}
+    assert set(FLAGS) - {"help", "quiet", "verbose"} == {field.name for field in (*RACE, *OUTPUT)}
 
 
 def test_the_table_of_texts_is_complete() -> None:
@@ -100,11 +105,34 @@ def test_where_results_go_is_not_for_the_file(name: str) -> None:
 
 
 def test_defaults_are_shown_where_there_is_something_to_show() -> None:
-    shown = {name: flag.help or "" for name, flag in FLAGS.items()}
+    context = click.Context(command_of("race", COMMANDS["race"]))
+    shown = {name: (flag.get_help_record(context) or ("", ""))[1] for name, flag in FLAGS.items()}
     assert shown["time"].endswith("[default: 2m; 5m with --slo, --rate or --capacity]")
-    assert shown["delta"].endswith("[3%]")
-    assert shown["alpha"].endswith("[5%]")
-    assert shown["claims"].endswith("[leader]")
+    assert shown["delta"].endswith("[default: 3%]")
+    assert shown["alpha"].endswith("[default: 5%]")
+    assert shown["claims"].endswith("[default: leader]")
+    assert not shown["profile"].endswith("]"), "a switch that is off needs no default"
+
+
+def test_a_default_is_written_as_a_person_would() -> None:
+    shown = {field.name: default_of(field) for field in RACE}
+    assert (shown["delta"], shown["cache"], shown["header"]) == ("3%", "memory", "")
+
+
+@pytest.mark.parametrize(
+    ("file", "environment", "fact", "hint"),
+    [
+        ("requests = 'x.toml'", {}, "the key 'requests'", "write request-file"),
+        ("", {"WHICHWORKER_REQUESTS": "x"}, "WHICHWORKER_REQUESTS", "set WHICHWORKER_REQUEST_FILE"),
+    ],
+)
+def test_a_former_name_fails_and_names_the_new_one(
+    file: str, environment: dict[str, str], fact: str, hint: str, tmp_path: Path
+) -> None:
+    (tmp_path / "whichworker.toml").write_text(file)
+    with pytest.raises(UsageError, match=fact) as caught:
+        gather(RaceOptions, {}, environment, tmp_path)
+    assert caught.value.hint == hint
 
 
 def test_the_configuration_has_a_json_schema() -> None:

@@ -6,10 +6,11 @@ import pytest
 
 from whichworker.errors import UsageError
 from whichworker.explain import knobs
-from whichworker.explain.plan import small_arm, wanted
+from whichworker.explain.plan import small_arm
 from whichworker.model import SettingValue
 from whichworker.result.explain import Stair
 from whichworker.servers import table
+from whichworker.servers.names import parse
 
 
 @pytest.mark.parametrize(
@@ -24,11 +25,11 @@ from whichworker.servers import table
     ],
 )
 def test_a_class_of_several_servers_is_gunicorns(worker: str, server: str) -> None:
-    assert wanted(worker).server == server
+    assert parse(worker).server == server
 
 
 def test_settings_and_versions_are_kept_where_gunicorn_is_meant() -> None:
-    found = wanted("asgi@27.0.1/3.12[workers=2]")
+    found = parse("asgi@27.0.1/3.12[workers=2]")
     assert (found.server, found.version, found.python, found.settings) == (
         "gunicorn-asgi",
         "27.0.1",
@@ -43,7 +44,7 @@ def test_settings_and_versions_are_kept_where_gunicorn_is_meant() -> None:
 )
 def test_unknown_workers_and_settings_are_refused_as_everywhere(worker: str, said: str) -> None:
     with pytest.raises(UsageError) as refused:
-        small_arm(wanted(worker), "3.13")
+        small_arm(parse(worker), "3.13")
     assert said in str(refused.value)
 
 
@@ -58,7 +59,7 @@ def test_unknown_workers_and_settings_are_refused_as_everywhere(worker: str, sai
     ],
 )
 def test_settings_are_small_unless_said(worker: str, settings: dict[str, SettingValue]) -> None:
-    assert small_arm(wanted(worker), "3.13").settings == settings
+    assert small_arm(parse(worker), "3.13").settings == settings
 
 
 def stair(overlapped: int, threads: int = 2) -> Stair:

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 from tests.origin import GREETING, Origin, serving
 
-from whichworker.config.options import LoadOptions
+from whichworker.config.load_options import LoadOptions
 from whichworker.errors import UsageError
 from whichworker.loadtest import carry_out as laboratory
 from whichworker.loadtest import plan as load_question

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from whichworker.config.options import LoadOptions
+from whichworker.config.load_options import LoadOptions
 from whichworker.errors import UsageError
 from whichworker.loadtest.timing import parse_stages, timing_of
 from whichworker.model import Stage

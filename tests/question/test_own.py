@@ -34,13 +34,13 @@ def test_a_status_that_a_load_file_says_is_kept_and_any_other_is_learnt(tmp_path
     (tmp_path / "load.toml").write_text(
         '[[request]]\npath = "/old"\nexpect = "status=301"\n[[request]]\npath = "/"\n'
     )
-    found = asked(RaceOptions(requests="load.toml"), tmp_path)
+    found = asked(RaceOptions(request_file="load.toml"), tmp_path)
     assert (found["/old"].answer.status, found["/"].answer.status) == (301, None)
 
 
 def test_of_a_session_only_what_stands_alone_is_raced(tmp_path: Path) -> None:
     (tmp_path / "load.toml").write_text(SESSION)
-    assert list(asked(RaceOptions(requests="load.toml"), tmp_path)) == ["/"]
+    assert list(asked(RaceOptions(request_file="load.toml"), tmp_path)) == ["/"]
 
 
 def test_two_sources_are_one_too_many(tmp_path: Path) -> None:

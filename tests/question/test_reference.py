@@ -157,7 +157,7 @@ def test_a_session_is_carried_out_once_and_what_it_reads_is_asked_with_its_cooki
     file = tmp_path / "login.toml"
     file.write_text(LOGIN.replace("NAME", name))
     question = question_of("private", "/orders")
-    permits = permits_of(RaceOptions(requests=str(file), allow_writes=True), tmp_path)
+    permits = permits_of(RaceOptions(request_file=str(file), allow_writes=True), tmp_path)
     if fact:
         with pytest.raises(UsageError, match=fact):
             learnt(question, tmp_path, permits)
@@ -175,5 +175,5 @@ def test_a_session_that_sends_something_is_not_carried_out_without_leave(tmp_pat
         learnt(
             question_of("private", "/orders"),
             tmp_path,
-            permits_of(RaceOptions(requests=str(file)), tmp_path),
+            permits_of(RaceOptions(request_file=str(file)), tmp_path),
         )

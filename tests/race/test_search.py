@@ -8,13 +8,14 @@ import msgspec
 import pytest
 from tests.conftest import changed, discovered, faulty_question
 from tests.report import samples
+from tests.silent import Silent
 
 from whichworker.config.options import RaceOptions
 from whichworker.model import Question
 from whichworker.question.ask import budget_of
 from whichworker.question.stages import Planned
-from whichworker.race import search
-from whichworker.result import Result
+from whichworker.race import investigation, search
+from whichworker.result import Result, Validity
 from whichworker.servers import names, table
 
 WHOLE = faulty_question([("waitress", ""), ("gunicorn-sync", "")], seconds=300)
@@ -90,6 +91,73 @@ def test_what_time_does_not_mend_is_not_gone_on_with() -> None:
     failed = msgspec.structs.replace(failed, arms=arms)
     assert search.longer(planned(first(WHOLE)), failed) is None, "nothing could be measured"
     assert search.longer(planned(WHOLE), seen(windows=2)) is None, "it had all of the time"
+
+
+class Steps(Silent):
+    """Remembers what is said between the steps."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def decided(self, text: str) -> None:
+        self.said.append(text)
+
+    def planned(self, plan: Planned) -> None:
+        self.said.append(f"plan {plan.run}")
+
+
+def carried_out(
+    monkeypatch: pytest.MonkeyPatch, following: Planned | None, *results: Result
+) -> tuple[Planned, Result, list[str]]:
+    """What comes of a search whose steps have these results; `following` is its second step."""
+    coming, steps = list(results), Steps()
+    monkeypatch.setattr(investigation, "carry_out", lambda *_: coming.pop(0))
+    monkeypatch.setattr(search, "second", lambda *_: following)
+    plan, result = search.carry_out(planned(search.first(WHOLE)), steps, "whichworker race")
+    assert not coming
+    return plan, result, steps.said
+
+
+SECOND = Plan(WHOLE, {}, (), (), Path("second"), Path("cache"), Path("project"))
+INVALID = msgspec.structs.replace(
+    samples.race(), validity=Validity(state="invalid", reasons=("too busy",))
+)
+
+
+def test_the_second_step_is_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    best = msgspec.structs.replace(samples.race(), blocks=99)
+    plan, result, said = carried_out(monkeypatch, SECOND, samples.race(), best)
+    assert (plan, result) == (SECOND, best)
+    assert said[0].startswith("settings   2 setups") and said[1:] == ["plan second"]
+
+
+def test_an_invalid_second_step_leaves_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, result, said = carried_out(monkeypatch, SECOND, samples.race(), INVALID)
+    assert plan.run == "run" and result == samples.race()
+    assert "the result is the race of the servers" in said[-1]
+
+
+def test_a_race_without_a_second_step_is_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, result, said = carried_out(monkeypatch, None, samples.race())
+    assert plan.run == "run" and result == samples.race() and not said
+
+
+def test_too_short_a_first_step_gets_all_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, result, said = carried_out(monkeypatch, SECOND, seen(windows=2), samples.race())
+    assert plan.resumed and plan.question.search is None and result == samples.race()
+    assert len(said) == 1 and said[0].startswith("no ranking yet")
+
+
+def test_an_interrupted_first_step_is_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    cut = msgspec.structs.replace(
+        samples.race(), run=msgspec.structs.replace(samples.race().run, finished=False)
+    )
+    plan, result, said = carried_out(monkeypatch, SECOND, cut)
+    assert plan.run == "run" and result == cut and not said
+
+
+def test_only_a_search_has_a_second_step() -> None:
+    assert search.second(planned(WHOLE), samples.race()) is None
 
 
 @pytest.mark.parametrize("name", table.SERVERS)

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from whichworker.report import status
 from whichworker.report.status import Service, State, Status, Traffic
+from whichworker.result import encode
 
 UP = Service(
     name="granian-wsgi[workers=2]",
@@ -80,7 +81,7 @@ def test_a_log_has_a_line_for_each_service_with_what_is_known() -> None:
 
 
 def test_the_json_has_null_where_nothing_is_known() -> None:
-    found = json.loads(status.encode(STATUS))
+    found = json.loads(encode(STATUS))
     assert found["schema"] == status.SCHEMA
     assert found["services"][0]["traffic"]["segments_received"] == 1_234_567
     assert found["services"][1]["traffic"] is None

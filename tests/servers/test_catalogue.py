@@ -97,7 +97,7 @@ def test_the_newest_of_two_environments_counts(cache: Path) -> None:
 
 
 def test_the_json_has_all_that_is_known(cache: Path) -> None:
-    done = CliRunner().invoke(cli, ["servers", "--json"])
+    done = CliRunner().invoke(cli, ["servers", "--json", "-"])
     entries = {entry["name"]: entry for entry in json.loads(done.stdout)}
     assert len(entries) >= 30
     daphne = entries["daphne"]

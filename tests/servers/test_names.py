@@ -44,6 +44,9 @@ def test_every_form_of_a_name(text: str, wanted: Wanted) -> None:
         ("uvicorn", "uvicorn"),
         ("gthread@23.0[ threads = 8 ]", "gunicorn-gthread@23.0[threads=8]"),
         ("sync[]", "gunicorn-sync"),
+        ("gevent", "gunicorn-gevent"),
+        ("asgi[workers=2]", "gunicorn-asgi[workers=2]"),
+        ("asgi-uvloop", "gunicorn-asgi-uvloop"),
     ],
 )
 def test_the_canonical_name(text: str, canonical: str) -> None:
@@ -59,9 +62,7 @@ def test_a_full_name_is_never_ambiguous(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "candidates"),
     [
-        ("gevent", ["gunicorn-gevent", "uwsgi-gevent", "pyuwsgi-gevent"]),
         ("peregrine", ["peregrine-wsgi", "peregrine-asgi"]),
-        ("asgi-uvloop", ["gunicorn-asgi-uvloop", "granian-asgi-uvloop"]),
         ("gunicorn-uvloop", ["gunicorn-asgi-uvloop", "gunicorn-uvicorn-uvloop"]),
     ],
 )

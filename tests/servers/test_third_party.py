@@ -62,7 +62,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.servers
 def test_a_strangers_server_is_listed_last_and_serves(installed: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(installed), "PYTHONDONTWRITEBYTECODE": "1"}
-    argv = [sys.executable, "-m", "whichworker", "servers", "--json"]
+    argv = [sys.executable, "-m", "whichworker", "servers", "--json", "-"]
     listed = subprocess.run(
         argv, capture_output=True, text=True, timeout=60, check=True, env=environment
     )

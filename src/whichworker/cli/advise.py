@@ -1,72 +1,64 @@
-"""`whichworker advise`: what to deploy, by a run of this folder; the files for it; and whether they keep what was promised."""
+"""`whichworker advise`: what to deploy after a race, the files, and whether they hold."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
-import click
 from rich.console import Console
 from rich.text import Text
 
 from whichworker.cli import consoles
 from whichworker.cli.emitting import OUT, emit
-from whichworker.cli.options import options_of
+from whichworker.cli.exits import Exit
 from whichworker.config.options import AdviseOptions
-from whichworker.deployment import recipe, verify
+from whichworker.deployment import recipe as deploy
+from whichworker.deployment import verify
 from whichworker.errors import UsageError
-from whichworker.question.login import Proof
-from whichworker.question.own import proof_of
+from whichworker.question.own import base_of, proof_of
 from whichworker.report import advice as report
+from whichworker.report import files
 from whichworker.store import places
 
-FAILED = 1
 
-
-@click.command()
-@click.argument("run", required=False)
-@options_of(AdviseOptions)
-def advise(run: str | None, **given: Any) -> int:
-    """Say what to deploy by a RUN of this folder, the newest without it; --emit writes the files, --verify measures them.
-
-    Exit codes: 0 (also if a file could neither be shown to keep its promise nor to break it), 1 where a file does not keep what was
-    promised, 2 usage or tool error.
-    """
-    options = AdviseOptions(**{name: value for name, value in given.items() if value is not None})
-    notes, results = consoles.notes(), consoles.results()
-    here = Path(options.app).resolve() if options.app else Path.cwd()
-    out = Path(options.out or OUT)
+def advise(app: str | None, options: AdviseOptions) -> int:
+    """Print the advice of a run, write its files, or verify them."""
+    _check(app, options)
+    files.check_writable(json=options.json)
+    notes, results = consoles.notes(), consoles.results(options.json)
+    project = base_of(Path.cwd(), app)
     if options.verify:
-        if options.emit:
-            raise UsageError(
-                "--emit and --verify are two steps: what is written could be edited in between",
-                hint="emit first, then verify",
-            )
-        proof = proof_of(options.login, options.header, writes=options.allow_writes)
-        return _verify(here, out, run, proof, notes, results)
-    if options.login or options.header:
+        return _verify(project, options, notes, results)
+    told = deploy.advised(project, options.run)
+    files.write_json(told.result, options.json)
+    if options.emit:
+        emit(told, options.emit, options.out, app, notes, results)
+    else:
+        report.print_advice(results, told.result)
+    return Exit.OK
+
+
+def _check(app: str | None, options: AdviseOptions) -> None:
+    if app and ":" not in app and not Path(app).is_dir():
+        hint = f"a run is an option: whichworker advise --run {app}"
+        raise UsageError(f"there is no folder {app}", hint=hint)
+    if options.verify and options.emit:
         raise UsageError(
-            "--login and --header prove who asks when files are verified",
+            "--emit and --verify are two steps, since you may edit the files in between",
+            hint="run whichworker advise --emit first, then whichworker advise --verify",
+        )
+    if not options.verify and (options.login or options.header):
+        raise UsageError(
+            "--login and --header are used only with --verify",
             hint="whichworker advise --verify --login FORM",
         )
-    told = recipe.read(places.find_run(here, run or "latest"))
-    if (
-        run is None and told.result.advice is None and told.question.first_step
-    ):  # its second step was too short
-        told = recipe.read(places.find_run(here, told.question.first_step))
-    if not options.emit:
-        report.print_advice(results, told.result)
-        return 0
-    emit(told, options.emit, options.out, options.app or None, notes, results)
-    return 0
 
 
-def _verify(
-    here: Path, out: Path, run: str | None, proof: Proof, notes: Console, results: Console
-) -> int:
+def _verify(project: Path, options: AdviseOptions, notes: Console, results: Console) -> int:
+    out = Path(options.out or OUT)
+    proof = proof_of(options.login, options.header, writes=options.allow_writes)
     promise = verify.promise_in(out)
-    told = recipe.read(places.find_run(here, run or promise.run))
+    told = deploy.read(places.find_run(project, options.run or promise.run))
     with tempfile.TemporaryDirectory() as folder:
         checked = verify.verify(
             out,
@@ -76,5 +68,6 @@ def _verify(
             Path(folder),
             lambda text: notes.print(Text(f"  {text}", "dim")),
         )
+    files.write_json({"promise": promise, "checked": checked}, options.json)
     report.print_checked(results, promise, checked)
-    return 0 if all(one.kept or one.undetermined for one in checked) else FAILED
+    return Exit.OK if all(one.kept or one.undetermined for one in checked) else Exit.FAILED

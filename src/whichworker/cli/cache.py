@@ -1,16 +1,13 @@
-"""`whichworker cache`: what is kept of environments, data and byte code, and taking it away."""
+"""`whichworker cache`: list or clear what was built: environments, data and byte code."""
 
 from __future__ import annotations
 
 import datetime
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import click
-import msgspec
 from msgspec import Struct, field
 from rich.console import Console
 from rich.table import Table
@@ -18,10 +15,11 @@ from rich.text import Text
 
 from whichworker import units
 from whichworker.cli import consoles
-from whichworker.cli.options import options_of
+from whichworker.cli.exits import Exit
 from whichworker.config.options import CacheOptions
 from whichworker.environments import cache as inventory
 from whichworker.errors import UsageError
+from whichworker.report import files
 from whichworker.store import places
 
 STYLES = {"removed": "green", "would be removed": "yellow", "in use": "cyan"}
@@ -39,31 +37,26 @@ class Listing(Struct, frozen=True, kw_only=True):
     schema_: str = field(default="urn:whichworker:cache:1", name="schema")
 
 
-@click.command()
-@click.argument("action", type=click.Choice(["list", "clear"]), default="list")
-@options_of(CacheOptions)
-def cache(action: Literal["list", "clear"], **given: Any) -> None:
-    """List what the cache holds, or clear it: environments of servers and built-in apps, their data, byte code.
-
-    Everything is built again when it is needed, which takes the package index. Clearing asks nothing; what a race or a server uses at this
-    moment stays.
-    """
-    options = CacheOptions(**{name: value for name, value in given.items() if value is not None})
+def cache(action: Literal["list", "clear"], options: CacheOptions) -> int:
+    """List the entries, or remove those that nothing uses; clearing asks no question."""
+    files.check_writable(json=options.json)
     seconds = _age(options.older_than)
     folder = places.cache_folder()
     if action == "clear":
         entries = inventory.clear(folder, seconds, dry_run=options.dry_run)
     elif options.dry_run:
-        raise UsageError("--dry-run goes with clear", hint="whichworker cache clear --dry-run")
+        raise UsageError(
+            "--dry-run is used only with clear", hint="whichworker cache clear --dry-run"
+        )
     else:
         entries = [
             entry for entry in inventory.entries(folder) if entry.last_used <= time.time() - seconds
         ]
     listing = _listing(folder, action, entries)
-    if options.json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(listing), indent=2) + b"\n")
-    else:
+    files.write_json(listing, options.json)
+    if options.json != files.STANDARD_OUTPUT:
         _print(consoles.results(), listing, time.time())
+    return Exit.OK
 
 
 def _age(text: str) -> float:
@@ -91,7 +84,7 @@ def _listing(
 
 def _print(console: Console, listing: Listing, now: float) -> None:
     if not listing.entries:
-        console.print(f"nothing of that kind in {listing.folder}")
+        console.print(f"no such entries in {listing.folder}")
         return
     clearing = listing.action == "clear"
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import NoReturn, TextIO
 
 from rich.console import Console
+from rich.text import Text
 
 from whichworker import redaction
+from whichworker.cli import speech
 
 PIPED_WIDTH = 120
 
@@ -43,24 +48,34 @@ class Clean(io.StringIO):
 
 
 class Plain(Console):
-    """A console that leaves a reader who went away to its caller: the exit code tells of the measurement, not of the pipe."""
+    """A console that raises for a closed pipe: the exit code is that of the measurement."""
 
     def on_broken_pipe(self) -> NoReturn:
         """Raise BrokenPipeError, where the base class would end the process with 1."""
         raise BrokenPipeError
 
 
-def results() -> Console:
-    """Standard output; wide where it is not a terminal, so that nothing is cut in a log."""
-    return _console(sys.stdout)
+def results(json: str = "") -> Console:
+    """Standard output, or the notes if the JSON goes there; wide if it is no terminal."""
+    return notes() if json == "-" else _console(sys.stdout)
 
 
 def notes() -> Console:
-    """Standard error."""
-    return _console(sys.stderr)
+    """Standard error; nothing with --quiet."""
+    console = _console(sys.stderr)
+    console.quiet = speech.asked().quiet
+    return console
 
 
-def _console(stream: TextIO | None) -> Console:
+def report(notes: Console, print_result: Callable[[], None], written: Iterable[Path] = ()) -> None:
+    """Print a result and which files were written; a closed pipe must not cost the exit code."""
+    with contextlib.suppress(OSError):
+        print_result()
+        for path in written:
+            notes.print(Text(f"wrote {path}", "dim"))
+
+
+def _console(stream: TextIO | None) -> Plain:
     """None is a stream that was closed before we began: then nobody reads."""
     file = Clean(stream) if stream else io.StringIO()
     return Plain(

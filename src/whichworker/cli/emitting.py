@@ -1,4 +1,4 @@
-"""Files to deploy with, written and told: what `advise --emit` and `race --emit` have in common."""
+"""Deployment files, checked before and written after: `advise --emit` and `race --emit`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from whichworker.deployment import recipe
+from whichworker.deployment import recipe as deploy
 from whichworker.deployment.recipe import Told
 from whichworker.errors import UsageError
 from whichworker.model import Question
@@ -20,14 +20,14 @@ OUT = "deploy"
 
 def check(question: Question, kinds: tuple[str, ...], folder: str) -> None:
     """Before a race: raise UsageError for files that could not be written after it."""
-    recipe.check_kinds(kinds)
+    deploy.check_kinds(kinds)
     if folder and not kinds:
         raise UsageError(
-            "--out is the folder of files, and none are to be written", hint="--emit systemd"
+            "--out is set, but no files are to be written", hint="such as --emit systemd"
         )
     if "gunicorn" in kinds and not any(arm.family == "gunicorn" for arm in question.arms):
         raise UsageError(
-            "--emit gunicorn, and no arm of gunicorn races",
+            "--emit gunicorn requires a setup of gunicorn, and none is raced",
             hint="--servers gthread,…, or --emit systemd",
         )
     out = Path(folder or OUT).resolve()
@@ -44,21 +44,16 @@ def emit(
     notes: Console,
     results: Console,
 ) -> None:
-    """Write the files of these kinds into a folder; raises UsageError where the run advises nothing, or it cannot be written."""
+    """Write the files; raises UsageError if the run advises nothing or they cannot be written."""
     out = Path(folder or OUT)
-    best, remark = recipe.arm_for(told, kinds)
-    written = recipe.write(recipe.deployment(told, best, out, remark), kinds, out)
-    with contextlib.suppress(
-        OSError
-    ):  # a reader that went away must not cost the exit code; the files are written
+    best, remark = deploy.arm_for(told, kinds)
+    written = deploy.write(deploy.deployment(told, best, out, remark), kinds, out)
+    advise = ["whichworker", "advise", *([app] if app else [])]
+    with contextlib.suppress(OSError):  # the files are written, whether or not somebody reads this
         if remark:
             notes.print(Text(f"! {remark}", "yellow"))
         for path in written:
             results.print(Text(f"wrote {path}"))
-        whose = ["--app", app] if app else []
         notes.print(
-            Text(
-                f"check it: {shlex.join(['whichworker', 'advise', '--verify', '--out', str(out), *whose])}",
-                "dim",
-            )
+            Text(f"check them: {shlex.join([*advise, '--verify', '--out', str(out)])}", "dim")
         )

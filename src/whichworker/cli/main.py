@@ -2,60 +2,92 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import sys
+import traceback
+from collections.abc import Mapping
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
+import cloup
+from click.shell_completion import CompletionItem
+from cloup.formatting import HelpFormatter, HelpSection
 
 import whichworker
 from whichworker import redaction
+from whichworker.cli.exits import Exit
+from whichworker.cli.failures import text_of
+from whichworker.cli.speech import Speech
+from whichworker.cli.table import COMMANDS, Declared
 from whichworker.errors import WhichworkerError
 
-COMMANDS = {
-    "race": "whichworker.cli.race:race",
-    "advise": "whichworker.cli.advise:advise",
-    "init": "whichworker.cli.init:init",
-    "show": "whichworker.cli.show:show",
-    "load": "whichworker.cli.load:load",
-    "serve": "whichworker.cli.serve:serve",
-    "preflight": "whichworker.cli.preflight:preflight",
-    "study": "whichworker.cli.study:study",
-    "explain": "whichworker.cli.explain:explain",
-    "servers": "whichworker.cli.servers:servers",
-    "cache": "whichworker.cli.cache:cache",
-    "doctor": "whichworker.cli.doctor:doctor",
-}
 
-USAGE = 2
-INTERRUPTED = 130
+class Commands(cloup.Group):
+    """A group of the table; a command is made when it is called or its help is read."""
 
-
-class Commands(click.Group):
-    """Commands by name, imported when asked for."""
+    def __init__(self, table: Mapping[str, Declared], **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.table = table
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of a user's day."""
-        return list(COMMANDS)
+        return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name, or None for click to complain about."""
-        if cmd_name not in COMMANDS:
+        declared = self.table.get(cmd_name)
+        if declared is None:
             return None
-        module, _, attribute = COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
+        if declared.commands:
+            return Commands(declared.commands, name=cmd_name, help=f"{declared.summary}.")
+        from whichworker.cli.options import command_of  # the help of the group needs no options
+
+        return command_of(cmd_name, declared)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Their summaries by section, read from the table."""
+        assert isinstance(formatter, HelpFormatter)
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name, declared in self.table.items():
+            sections.setdefault(declared.section or "Commands", []).append((name, declared.summary))
+        formatter.write_many_sections([HelpSection(*section) for section in sections.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names and summaries, read from the table."""
+        found = [
+            CompletionItem(name, help=declared.summary)
+            for name, declared in self.table.items()
+            if name.startswith(incomplete)
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
-@click.group(
-    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+def _print_version(ctx: click.Context, option: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        click.echo(f"whichworker, version {whichworker.__version__}")
+        ctx.exit()
+
+
+cli = Commands(
+    COMMANDS,
+    name="whichworker",
+    help="Find out which server and worker settings to deploy for your Python web app."
+    " Everything is measured on this machine.",
+    epilog="Start with: whichworker race. More about a command: whichworker COMMAND --help.",
+    params=[
+        cloup.Option(
+            ["-V", "--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_print_version,
+            help="Show the version and exit.",
+        )
+    ],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(whichworker.__version__, prog_name="whichworker")
-def cli() -> None:
-    """Which server and worker should serve my Python web app? Measured, on this machine."""
 
 
 def main() -> NoReturn:
@@ -64,29 +96,26 @@ def main() -> NoReturn:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
             signal.signal(number, _interrupt)
+    speech = Speech()
     try:
-        code = cli(standalone_mode=False)
+        code = cli(prog_name="whichworker", standalone_mode=False, obj=speech)
     except click.exceptions.Exit as error:
         code = error.exit_code
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        code = USAGE
-    except WhichworkerError as error:
-        click.echo(redaction.clean(f"whichworker: {error}"), err=True)
-        code = error.exit_code
+        code = Exit.USAGE
     except BrokenPipeError:
         sys.stdout = None  # nobody reads on: nothing is left to flush
-        code = USAGE
-    except OSError as error:
-        click.echo(
-            redaction.clean(f"whichworker: {error}\nhint: whichworker doctor looks at the machine"),
-            err=True,
-        )
-        code = USAGE
+        code = Exit.USAGE
+    except (click.ClickException, WhichworkerError, OSError) as error:
+        if speech.verbose:
+            click.echo(redaction.clean(traceback.format_exc()), err=True)
+        click.echo(redaction.clean(text_of(error)), err=True)
+        code = Exit.USAGE
     except (KeyboardInterrupt, click.Abort):
         click.echo("whichworker: interrupted", err=True)
-        code = INTERRUPTED
-    sys.exit(code if isinstance(code, int) else 0)
+        code = Exit.INTERRUPTED
+    sys.exit(int(code) if isinstance(code, int) else Exit.OK)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -1,23 +1,17 @@
-"""`whichworker preflight`: does every server answer this app rightly?"""
+"""`whichworker preflight`: does each server respond correctly to this app's requests?"""
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import tempfile
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
-import click
-import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from whichworker import redaction
 from whichworker.cli import consoles
-from whichworker.cli.options import options_of
+from whichworker.cli.exits import Exit
 from whichworker.config.options import PreflightOptions
 from whichworker.conformance import preflight as laboratory
 from whichworker.conformance.preflight import ArmReport, CaseTitle, Report
@@ -27,25 +21,14 @@ from whichworker.question.ask import discover_for_preflight
 from whichworker.report import files, terminal
 from whichworker.store import places
 
-FAILED = 1
 RIGHT, WRONG, TOLD, NEVER = "✓", "✗", "!", "–"
 STYLES = {RIGHT: "green", WRONG: "bold red", TOLD: "yellow", NEVER: "dim"}
-LEGEND = f"{RIGHT} right  {WRONG} wrong: keeps the arm out of a ranking  {TOLD} worth knowing  {NEVER} not asked"
+LEGEND = f"{RIGHT} correct  {WRONG} incorrect: not ranked in a race  {TOLD} worth knowing  {NEVER} not checked"
 
 
-@click.command()
-@click.argument("app", required=False)
-@options_of(PreflightOptions)
-def preflight(app: str | None, **given: Any) -> int:
-    """Ask servers what every server must get right: the workload's own answers, HEAD, a second request, a stop with a request in flight.
-
-    APP as in a race. The built-in Django project is asked more: the ORM, 200 kB posted with a length and in chunks, streams, slow views
-    at the same time, error pages, and a reload. Exit codes: 0 no arm is kept out of a ranking, 1 some arm is, 2 usage or tool error.
-    """
+def preflight(app: str | None, options: PreflightOptions) -> int:
+    """Learn the correct responses, ask each server, print and write."""
     here, cache = Path.cwd(), places.cache_folder()
-    options = PreflightOptions(
-        **{name: value for name, value in given.items() if value is not None}
-    )
     files.check_writable(json=options.json)
     notes = consoles.notes()
     found = discover_for_preflight(app, options, here, cache)
@@ -53,7 +36,7 @@ def preflight(app: str | None, **given: Any) -> int:
     terminal.print_findings(notes, findings)
     if options.dry_run:
         _print_plan(notes, found.question)
-        return 0
+        return Exit.OK
     with tempfile.TemporaryDirectory(prefix="whichworker-") as folder:
         learnt = reference.learn(found, Path(folder), lambda text: notes.print(text, style="dim"))
         terminal.print_findings(notes, learnt.findings)
@@ -64,29 +47,16 @@ def preflight(app: str | None, **given: Any) -> int:
             )
         )
     report = laboratory.report(question, arms, findings)
-    _write(report, options.json)
-    with contextlib.suppress(OSError):  # a reader that went away must not cost the exit code
-        print_report(notes if options.json == files.STANDARD_OUTPUT else consoles.results(), report)
-    return 0 if report.passed else FAILED
+    files.write_json(report, options.json)
+    results = consoles.results(options.json)
+    consoles.report(notes, lambda: print_report(results, report))
+    return Exit.OK if report.passed else Exit.FAILED
 
 
 def _print_plan(console: Console, question: Question) -> None:
-    console.print(Text("arms   " + ", ".join(arm.name for arm in question.arms)))
+    console.print(Text("setups " + ", ".join(arm.name for arm in question.arms)))
     for case in laboratory.cases_of(question):
         console.print(Text(f"{case.name:<12} {case.title}: {case.right}"))
-
-
-def _write(report: Report, place: str) -> None:
-    if not place:
-        return
-    content = (
-        redaction.clean_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2)) + b"\n"
-    )
-    if place == files.STANDARD_OUTPUT:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-    else:
-        Path(place).write_bytes(content)
 
 
 def print_report(console: Console, report: Report) -> None:

@@ -10,6 +10,7 @@ from rich.segment import ControlType
 from rich.text import Text
 
 from whichworker import units
+from whichworker.cli import speech
 from whichworker.design.capacity.hunt import Hunt
 from whichworker.model import Failure, Finding, Reading
 from whichworker.race.watch import Progress
@@ -39,6 +40,13 @@ class Lines:
             self.console.control(_CLEAR)
             self._drawn = False
 
+    def note(self, text: str) -> None:
+        """Shown in place on a terminal; elsewhere with --verbose only, since most take no time."""
+        if self.live:
+            self._draw(Text(f"  {text} …", "dim"))
+        elif speech.asked().verbose:
+            self._line(Text(f"  {text}", "dim"))
+
     def _line(self, text: Text) -> None:
         self.clear()
         self.console.print(text)
@@ -60,11 +68,6 @@ class Printer(Lines):
         self._round = 0
         self._alive = 0
         self._open_pairs: int | None = None
-
-    def note(self, text: str) -> None:
-        """Shown in place on a terminal; elsewhere not at all, since most take no time."""
-        if self.live:
-            self._draw(Text(f"  {text} …", "dim"))
 
     def prepared(self, record: Prepared) -> None:
         """One line for each setup that is ready."""
@@ -180,11 +183,6 @@ def _left(progress: Progress) -> str:
 
 class StudyPrinter(Lines):
     """Drawn between windows only, as the line of a race."""
-
-    def note(self, text: str) -> None:
-        """Shown in place on a terminal; elsewhere not at all, since most take no time."""
-        if self.live:
-            self._draw(Text(f"  {text} …", "dim"))
 
     def asked(self, stand: str, ask: str, reading: Reading, progress: StudyProgress) -> None:
         """The bar on a terminal, a line for each window elsewhere."""

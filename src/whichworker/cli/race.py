@@ -1,135 +1,91 @@
-"""`whichworker race`: which arm is fastest on this app, on this machine?"""
+"""`whichworker race`: which server setup is fastest for this app, on this machine?"""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import click
 from rich.console import Console
 
-from whichworker.cli import consoles, emitting
-from whichworker.cli.emitting import emit
-from whichworker.cli.options import options_of
+from whichworker.cli import command_line, consoles, emitting, exits
 from whichworker.cli.progress import Printer
 from whichworker.config.layers import gather
 from whichworker.config.options import OutputOptions, RaceOptions
 from whichworker.deployment import recipe as deploy
 from whichworker.errors import UsageError
 from whichworker.question.ask import ask, discover
+from whichworker.question.own import base_of
 from whichworker.question.stages import Planned
 from whichworker.race import investigation, search
 from whichworker.report import files, terminal
 from whichworker.result import Result
 from whichworker.store import places
 
-INVALID = 3
-SECRET_OPTIONS = ("--login", "--header")
-INTERRUPTED = 130
+
+class RacePrinter(Printer):
+    """Prints the plan of each step before its progress."""
+
+    def decided(self, text: str) -> None:
+        """One line about what comes next."""
+        self.clear()
+        self.console.print(text, style="dim")
+
+    def planned(self, plan: Planned) -> None:
+        """The plan, and the run it begins or continues."""
+        self.clear()
+        versions = {name: environment.version for name, environment in plan.environments.items()}
+        terminal.print_plan(self.console, plan.question, versions)
+        self.console.print(
+            f"run        {plan.run}{' (resumed)' if plan.resumed else ''}\n", style="dim"
+        )
 
 
-@click.command()
-@click.argument("app", required=False)
-@options_of(RaceOptions, OutputOptions)
-def race(app: str | None, **given: Any) -> int:
-    """Race servers on an APP: a folder with a manage.py, MODULE:ATTRIBUTE, or builtin:django.
-
-    Without APP the current folder is searched; the built-in Django project is used where it holds none. Results go to standard output,
-    progress to standard error. Exit codes: 0 valid, 2 usage or tool error, 3 invalid, 130 interrupted (results kept).
-    """
-    output = OutputOptions(
-        **{
-            field: given.pop(field)
-            for field in OutputOptions.__struct_fields__
-            if given.get(field) is not None
-        }
-    )
-    given = {
-        name: value for name, value in given.items() if name not in OutputOptions.__struct_fields__
-    }
+def race(app: str | None, given: Mapping[str, Any], output: OutputOptions) -> int:
+    """Plan, race, print and write."""
     files.check_writable(json=output.json, html=output.html)
     notes = consoles.notes()
-    results = notes if output.json == "-" else consoles.results()
-    printer = Printer(notes)
-    planned = _plan(app, given, output, printer, notes)
+    results = consoles.results(output.json)
+    printer = RacePrinter(notes)
+    planned = _plan(app, given, output, printer)
     if planned is None:
-        return 0
-    command = shlex.join(["whichworker", *_without_secrets(sys.argv[1:])])
-
-    def announce(following: Planned, text: str) -> None:
-        printer.clear()
-        notes.print(text, style="dim")
-        if following.searched:
-            _print_plan(notes, following)
-
-    planned, result = search.carry_out(planned, printer, command, announce)
+        return exits.Exit.OK
+    planned, result = search.carry_out(planned, printer, command_line.kept())
     printer.close()
     written = files.write(result, json=output.json, html=output.html)
-    with contextlib.suppress(
-        OSError
-    ):  # a reader that went away must not cost the exit code; the files are written
-        terminal.print_result(results, result)
-        for path in written:
-            notes.print(f"wrote {path}", style="dim")
-        if not result.run.finished:
-            notes.print(f"continue with: {shlex.join(_resume_command(app, planned))}")
-    if output.emit and result.run.finished and result.advice is not None:
-        emit(
-            deploy.read(planned.folder),
-            output.emit,
-            output.out,
-            app if app and Path(app).is_dir() else None,
-            notes,
-            results,
-        )
-    elif output.emit:
-        notes.print("! nothing to deploy is written: no arm is advised", style="yellow")
-    return _exit_code(result, require_verdict=output.require_verdict)
-
-
-def _without_secrets(words: Sequence[str]) -> list[str]:
-    """The command line as it may be kept: what a login or a header says is not."""
-    kept: list[str] = []
-    for before, word in zip(("", *words), words, strict=False):
-        option, equals, _ = word.partition("=")
-        hidden = before in SECRET_OPTIONS or (equals and option in SECRET_OPTIONS)
-        kept.append(
-            word if not hidden else f"{option}=[secret]" if option in SECRET_OPTIONS else "[secret]"
-        )
-    return kept
+    consoles.report(notes, lambda: terminal.print_result(results, result), written)
+    if not result.run.finished:
+        command = ["whichworker", "race", *([app] if app else []), "--resume", planned.run]
+        consoles.report(notes, lambda: notes.print(f"continue with: {shlex.join(command)}"))
+    if output.emit:
+        _emit(app, planned, result, output, notes, results)
+    decided = result.decided or not output.require_verdict
+    valid = result.validity.state == "valid"
+    return exits.of_run(finished=result.run.finished, valid=valid and decided)
 
 
 def _plan(
-    app: str | None, given: dict[str, Any], output: OutputOptions, printer: Printer, notes: Console
+    app: str | None, given: Mapping[str, Any], output: OutputOptions, printer: RacePrinter
 ) -> Planned | None:
+    """The plan, printed; None if the plan is all that was asked for."""
     here, cache = Path.cwd(), places.cache_folder()
-    project = Path(app).resolve() if app and Path(app).is_dir() else here
+    project = base_of(here, app)
     options, origins = gather(RaceOptions, given, os.environ, project)
     if output.resume:
-        if app_given := [
-            origin for name, origin in origins.items() if origin.startswith("--") and name != "time"
-        ]:
-            fact = f"{', '.join(app_given)} cannot be changed in a run that is resumed"
-            raise UsageError(
-                fact, hint="only --time, --json and --html go with --resume; or start a new run"
-            )
+        _check_resumable(origins)
+        folder = places.find_run(project, output.resume)
         seconds = options.time if origins["time"].startswith("--") else None
-        planned = investigation.resume(
-            places.find_run(project, output.resume), cache, printer, seconds, app, project=project
-        )
+        planned = investigation.resume(folder, cache, printer, seconds, app, project=project)
         emitting.check(planned.question, output.emit, output.out)
     else:
         found = discover(ask(app, options, here, cache))
         question = search.planned_question(found, found.subject)
         emitting.check(question, output.emit, output.out)
-        terminal.print_findings(notes, found.findings)
+        terminal.print_findings(printer.console, found.findings)
         if output.dry_run:
-            terminal.print_plan(notes, question, {})
+            terminal.print_plan(printer.console, question, {})
             return None
         learnt = investigation.learn(found, printer)
         planned = investigation.plan(
@@ -139,37 +95,31 @@ def _plan(
             cache,
             printer,
         )
-    printer.clear()
-    _print_plan(notes, planned)
+    printer.planned(planned)
     return None if output.dry_run else planned
 
 
-def _print_plan(notes: Console, planned: Planned) -> None:
-    versions = {name: environment.version for name, environment in planned.environments.items()}
-    terminal.print_plan(notes, planned.question, versions)
-    notes.print(f"run        {planned.run}{' (resumed)' if planned.resumed else ''}", style="dim")
-    notes.print()
-
-
-def _resume_command(app: str | None, planned: Planned) -> list[str]:
-    return [
-        sys.argv[0] if sys.argv[0].endswith("whichworker") else "whichworker",
-        "race",
-        *([app] if app else []),
-        "--resume",
-        planned.run,
+def _check_resumable(origins: Mapping[str, str]) -> None:
+    changed = [
+        place for name, place in origins.items() if place.startswith("--") and name != "time"
     ]
+    if changed:
+        raise UsageError(
+            f"{', '.join(changed)} cannot change in a run that is resumed",
+            hint="only --time and the output options go with --resume; or start a new run",
+        )
 
 
-def _undecided(result: Result) -> bool:
-    return bool(result.undetermined) or (
-        result.verdict is not None and result.verdict.state == "undecided"
-    )
-
-
-def _exit_code(result: Result, *, require_verdict: bool) -> int:
-    if not result.run.finished:
-        return INTERRUPTED
-    if result.validity.state == "invalid" or (require_verdict and _undecided(result)):
-        return INVALID
-    return 0
+def _emit(
+    app: str | None,
+    planned: Planned,
+    result: Result,
+    output: OutputOptions,
+    notes: Console,
+    results: Console,
+) -> None:
+    if not result.run.finished or result.advice is None:
+        notes.print("! No files written: there is no winner yet", style="yellow")
+        return
+    folder = app if app and Path(app).is_dir() else None
+    emitting.emit(deploy.read(planned.folder), output.emit, output.out, folder, notes, results)

@@ -1,4 +1,4 @@
-"""`whichworker serve`: run one arm in the foreground, or several like a supervisor, exactly as a race would."""
+"""`whichworker serve`: run one setup in the foreground, or several under a supervisor."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
 
-import click
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -18,7 +16,7 @@ from rich.text import Text
 from whichworker import units
 from whichworker.bench.running import Bench, Running
 from whichworker.cli import consoles
-from whichworker.cli.options import options_of
+from whichworker.cli.exits import Exit
 from whichworker.config.options import ServeOptions
 from whichworker.errors import UsageError
 from whichworker.process.launch import Ending
@@ -29,36 +27,28 @@ from whichworker.supervise import serve as laboratory
 from whichworker.supervise.serve import GRACE_SECONDS, ServePlan
 from whichworker.supervise.supervisor import Supervisor
 
-FAILED = 2
 LOOK_SECONDS = 0.1
 DRAW_SECONDS = 1.0
 LINES_SECONDS = 5.0
 
 
-@click.command()
-@click.argument("arms", nargs=-1, required=True, metavar="ARM...")
-@options_of(ServeOptions)
-def serve(arms: tuple[str, ...], **given: Any) -> int:
-    """Serve an app by an ARM in the foreground, exactly as a race would: same environment, same command, same cores.
-
-    Its log goes to standard error as it is written; Ctrl-C stops it gracefully, a second Ctrl-C kills it. Several ARMs are kept as a
-    supervisor does: each on a port of its own, started again up to three times when it dies, with one table of all of them. Exit codes: 0
-    stopped as asked, 2 usage error or a server that failed, 130 interrupted before it was up, or killed while it stopped.
-    """
-    options = ServeOptions(**{name: value for name, value in given.items() if value is not None})
+def serve(app: str | None, options: ServeOptions) -> int:
+    """Run one setup in the foreground, or several under a supervisor."""
     if options.json and not options.once:
-        raise UsageError("--json goes with --once", hint="whichworker serve ARM --once --json -")
+        raise UsageError(
+            "--json is used only with --once",
+            hint="whichworker serve --servers A,B --once --json -",
+        )
     files.check_writable(json=options.json)
-    notes = consoles.notes()
-    planned = laboratory.plan(arms, options, Path.cwd(), places.cache_folder())
+    notes, results = consoles.notes(), consoles.results(options.json)
+    planned = laboratory.plan(app, options, Path.cwd(), places.cache_folder())
     terminal.print_findings(notes, planned.findings)
-    results = notes if options.json == "-" else consoles.results()
     if options.dry_run:
         _print_plan(results, planned)
-        return 0
+        return Exit.OK
     with laboratory.folder_of_logs() as folder:
         bench, without = laboratory.build(planned, folder, places.cache_folder(), _noter(notes))
-        if len(arms) == len(planned.question.arms) == 1 and not options.once:
+        if len(planned.question.arms) == 1 and not options.once:
             return _foreground(planned, bench, results, notes)
         with Supervisor(bench, planned.addresses, without) as supervisor:
             if supervisor.untold:
@@ -120,7 +110,7 @@ def _foreground(planned: ServePlan, bench: Bench, results: Console, notes: Conso
     teller = Foreground(laboratory.deployed(planned, arm), results, notes)
     ending = laboratory.foreground(bench, arm, planned.addresses[arm.name], teller)
     _tell_ending(notes, arm.name, ending)
-    return 0
+    return Exit.OK
 
 
 def _once(supervisor: Supervisor, options: ServeOptions, results: Console) -> int:
@@ -130,11 +120,7 @@ def _once(supervisor: Supervisor, options: ServeOptions, results: Console) -> in
     supervisor.status()  # the rates are those since the status before
     time.sleep(DRAW_SECONDS)
     found = supervisor.status()
-    if options.json == files.STANDARD_OUTPUT:
-        sys.stdout.buffer.write(status.encode(found))
-        sys.stdout.buffer.flush()
-    elif options.json:
-        status.write(found, Path(options.json))
+    files.write_json(found, options.json)
     results.print(status.table(found, results.width))
     return _failures(results, found)
 
@@ -158,7 +144,7 @@ def _keep(supervisor: Supervisor, results: Console, notes: Console) -> int:
     for name, minder in supervisor.minders.items():
         if minder.ending:
             _tell_ending(notes, name, minder.ending)
-    return FAILED if any(status.failures(supervisor.status())) else 0
+    return Exit.USAGE if any(status.failures(supervisor.status())) else Exit.OK
 
 
 def _drawn(supervisor: Supervisor, console: Console) -> Generator[Status, None, None]:
@@ -194,7 +180,7 @@ def _failures(console: Console, found: Status) -> int:
     failed = list(status.failures(found))
     for service, reason in failed:
         _print_failure(console, service.name, reason)
-    return FAILED if failed else 0
+    return Exit.USAGE if failed else Exit.OK
 
 
 def _print_failure(console: Console, name: str, reason: str) -> None:

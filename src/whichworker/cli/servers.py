@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import sys
-
-import click
-import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from whichworker.cli import consoles
+from whichworker.cli.exits import Exit
+from whichworker.config.options import JsonOptions
 from whichworker.question.catalogue import Entry, catalogue
+from whichworker.report import files
 
 MARKS = {"error": "x", "warning": "!", "info": "-"}
-LEGEND = "\n* races when --servers names nobody. Settings are the defaults for this machine's budget; a race builds what is not installed."
-
-
-@click.command()
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="print the list as JSON, with types, choices and every finding",
+LEGEND = (
+    "\n* raced by default. Settings are the defaults for this machine;"
+    " a race installs what is missing."
 )
-def servers(as_json: bool) -> None:
-    """List every server that can be raced: interface, settings, whether it is installed, what is known of it."""
+
+
+def servers(options: JsonOptions) -> int:
+    """Print the list; JSON also has types, choices and every finding."""
+    files.check_writable(json=options.json)
     entries = catalogue()
-    if as_json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(entries), indent=2) + b"\n")
-        return
+    files.write_json(entries, options.json)
+    if options.json == files.STANDARD_OUTPUT:
+        return Exit.OK
     console = consoles.results()
     console.print(_table(entries))
     console.print(Text(LEGEND, "dim"))
     _findings(console, entries)
+    return Exit.OK
 
 
 def _table(entries: list[Entry]) -> Table:

@@ -1,52 +1,45 @@
-"""`whichworker show`: what holds here, and why."""
+"""`whichworker show`: the settings that apply here, and where they come from."""
 
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
-import click
 import msgspec
 from rich.table import Table
 from rich.text import Text
 
 from whichworker import redaction
 from whichworker.cli import consoles
-from whichworker.config.layers import TABLES, gather, name_in_file
-from whichworker.config.options import ExplainOptions, LoadOptions, RaceOptions, StudyOptions
+from whichworker.cli.exits import Exit
+from whichworker.config.layers import gather, name_in_file
+from whichworker.config.load_options import LoadOptions
+from whichworker.config.options import JsonOptions, RaceOptions
+from whichworker.config.study_options import ExplainOptions, StudyOptions
+from whichworker.report import files
 
 KINDS: dict[str, type[msgspec.Struct]] = {
-    "": RaceOptions,
+    "race": RaceOptions,
     "load": LoadOptions,
     "study": StudyOptions,
     "explain": ExplainOptions,
 }
 
 
-@click.group()
-def show() -> None:
-    """Show what holds in this folder, and where it comes from."""
-
-
-@show.command()
-@click.argument("command", type=click.Choice(["race", *TABLES]), default="race")
-@click.option("--json", "as_json", is_flag=True, help="print values and origins as JSON")
-def config(command: str, as_json: bool) -> int:
-    """Print every option of a COMMAND (race without it), its value here and whether that is from the environment, a file or the default."""
+def config(command: str, output: JsonOptions) -> int:
+    """Print every option of a command with its value and its origin."""
+    files.check_writable(json=output.json)
     table = "" if command == "race" else command
     redaction.remember_environment(os.environ)
-    options, origins = gather(KINDS[table], {}, os.environ, Path.cwd(), table)
+    options, origins = gather(KINDS[command], {}, os.environ, Path.cwd(), table)
     values = {name_in_file(name): _kept(name, getattr(options, name)) for name in origins}
-    if as_json:
-        told = {
-            key: {"value": values[key], "origin": origins[name]}
-            for key, name in zip(values, origins, strict=True)
-        }
-        sys.stdout.buffer.write(
-            redaction.clean_bytes(msgspec.json.format(msgspec.json.encode(told), indent=2)) + b"\n"
-        )
-        return 0
+    listed = {
+        key: {"value": values[key], "origin": origins[name]}
+        for key, name in zip(values, origins, strict=True)
+    }
+    files.write_json(listed, output.json)
+    if output.json == files.STANDARD_OUTPUT:
+        return Exit.OK
     listing = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for name in ("key", "value", "origin"):
         listing.add_column(name, no_wrap=name == "key")
@@ -59,7 +52,7 @@ def config(command: str, as_json: bool) -> int:
             style="dim" if plain else "bold",
         )
     consoles.results().print(listing)
-    return 0
+    return Exit.OK
 
 
 def _kept(name: str, value: object) -> object:

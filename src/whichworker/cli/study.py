@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
-import shlex
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import click
 from rich.table import Table
 
 from whichworker import units
-from whichworker.cli import consoles
-from whichworker.cli.options import options_of
+from whichworker.cli import command_line, consoles, exits
+from whichworker.cli.exits import Exit
 from whichworker.cli.progress import StudyPrinter
 from whichworker.config.layers import gather
-from whichworker.config.options import StudyOptions, StudyRunOptions
+from whichworker.config.study_options import StudyOptions, StudyRunOptions
 from whichworker.errors import UsageError
 from whichworker.report import files
 from whichworker.report import study as report
@@ -27,26 +24,11 @@ from whichworker.store import places
 from whichworker.studies import assembly, table
 from whichworker.studies.options import StudyRun
 
-INVALID = 3
-INTERRUPTED = 130
 PROJECT = "studies"
 
 
-@click.command()
-@click.argument("name", required=False)
-@options_of(StudyOptions, StudyRunOptions)
-def study(name: str | None, **given: Any) -> int:
-    """Measure a published study again: better-django-worker, http-clients, sync-or-async or asgi-benchmarks.
-
-    Without NAME the studies are listed. A run that was interrupted goes on with --resume. Exit codes: 0 valid, 2 usage or tool error,
-    3 invalid, 130 interrupted (results kept).
-    """
-    running = {
-        field: given.pop(field) for field in StudyRunOptions.__struct_fields__ if field in given
-    }
-    output = StudyRunOptions(
-        **{field: value for field, value in running.items() if value is not None}
-    )
+def study(name: str | None, given: Mapping[str, Any], output: StudyRunOptions) -> int:
+    """List the studies, or plan, measure, print and write one."""
     options, _ = gather(StudyOptions, given, os.environ, Path.cwd(), "study")
     notes = consoles.notes()
     if name is None:
@@ -54,16 +36,16 @@ def study(name: str | None, **given: Any) -> int:
         for known, (title, _) in table.STUDIES.items():
             listing.add_row(known, title)
         consoles.results().print(listing)
-        return 0
+        return Exit.OK
     measure = table.load(name)
     files.check_writable(json=output.json, html=output.html, markdown=output.markdown)
-    results = notes if output.json == "-" else consoles.results()
+    results = consoles.results(output.json)
     if output.dry_run:
         seconds = options.time or table.bound_seconds(name, quick=options.quick)
         results.print(
             f"{name}: {table.STUDIES[name][0]}; at most {units.show_clock(seconds)}, builds not counted"
         )
-        return 0
+        return Exit.OK
     asked = _asked(name, options, output.resume)
     printer = StudyPrinter(notes)
     try:
@@ -73,30 +55,25 @@ def study(name: str | None, **given: Any) -> int:
     written = files.write_study(
         result, json=output.json, html=output.html, markdown=output.markdown
     )
-    with contextlib.suppress(
-        OSError
-    ):  # a reader that went away must not cost the exit code; the files are written
-        report.print_study(results, result)
-        for path in written:
-            notes.print(f"wrote {path}", style="dim")
-        if not result.run.finished:
-            notes.print(f"continue with: whichworker study {name} --resume {result.run.id}")
+    consoles.report(notes, lambda: report.print_study(results, result), written)
     if not result.run.finished:
-        return INTERRUPTED
-    return INVALID if result.validity.state == "invalid" else 0
+        command = f"whichworker study {name} --resume {result.run.id}"
+        consoles.report(notes, lambda: notes.print(f"continue with: {command}"))
+    valid = result.validity.state == "valid"
+    return exits.of_run(finished=result.run.finished, valid=valid)
 
 
 def _asked(name: str, options: StudyOptions, resume: str) -> StudyRun:
     project = Path(PROJECT) / name  # runs of a study belong to no project of the user
     if resume and (options.quick or options.as_published):
         raise UsageError(
-            "--quick and --as-published cannot be changed in a run that is resumed",
+            "--quick and --as-published cannot change in a run that is resumed",
             hint="leave them out, or start a new run",
         )
     folder = places.find_run(project, resume) if resume else places.new_run(project)
     run = StudyRun(
         study=name,
-        command=shlex.join(["whichworker", *sys.argv[1:]]),
+        command=command_line.kept(),
         folder=folder,
         cache=places.cache_folder(),
         resume=bool(resume),

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from whichworker import units
+from whichworker.config.option import extra_of
 from whichworker.errors import UsageError
 
 Options = TypeVar("Options", bound=Struct)
@@ -25,6 +26,8 @@ READERS: dict[str, Callable[[str], float]] = {
 }
 TABLES = ("load", "study", "explain")
 """Commands whose keys are in a table of their own, below those of a race."""
+RENAMED = {("", "requests"): "request_file"}
+"""By table and former name: the former name fails, and the hint names the new one."""
 
 
 def gather(
@@ -43,11 +46,11 @@ def gather(
     whole, path = read_file(folder)
     file = _table(whole, path, table)
     known = msgspec.structs.fields(kind)
+    _refuse_former_names(environment, file, table)
+    keys = [name_in_file(field.name) for field in known]
     for key in file:
-        if key not in {name_in_file(field.name) for field in known}:
-            close = difflib.get_close_matches(
-                key, [name_in_file(field.name) for field in known], n=1
-            )
+        if key not in keys:
+            close = difflib.get_close_matches(key, keys, n=1)
             page = f"see docs/reference/{table or 'race'}.md"
             raise UsageError(
                 f"unknown key {key!r} in {path}",
@@ -107,14 +110,6 @@ def unit_of(field: msgspec.structs.FieldInfo) -> str:
     return str(extra_of(field).get("unit", ""))
 
 
-def extra_of(field: msgspec.structs.FieldInfo) -> dict[str, Any]:
-    """The extra data of an option's Meta."""
-    for meta in getattr(field.type, "__metadata__", ()):
-        if isinstance(meta, msgspec.Meta):
-            return {"description": meta.description, **(meta.extra or {})}
-    return {}
-
-
 def name_in_file(name: str) -> str:
     """`dry_run` as the file and the command line write it."""
     return name.replace("_", "-")
@@ -130,6 +125,23 @@ def _table(file: dict[str, Any], path: Path | None, table: str) -> dict[str, Any
             hint=f"the keys of whichworker {table} stand in a table of that name",
         )
     return found
+
+
+def _refuse_former_names(
+    environment: Mapping[str, str], file: Mapping[str, Any], table: str
+) -> None:
+    for (where, former), name in RENAMED.items():
+        if where != table:
+            continue
+        if name_in_file(former) in file:
+            raise UsageError(
+                f"the key {name_in_file(former)!r} has a new name",
+                hint=f"write {name_in_file(name)}",
+            )
+        if variable_of(former) in environment:
+            raise UsageError(
+                f"{variable_of(former)} has a new name", hint=f"set {variable_of(name)}"
+            )
 
 
 def _convert(kind: type[Options], values: dict[str, Any], origins: dict[str, str]) -> Options:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from whichworker.config.layers import extra_of, name_in_file, unit_of
+from whichworker.config.layers import name_in_file
+from whichworker.config.option import default_of, extra_of
 from whichworker.config.options import RaceOptions
 
 SHOWN = (
@@ -50,19 +51,13 @@ def starter(found: Iterable[tuple[str, str, str]], values: Mapping[str, object])
     lines += [f"# {name}: {value}  ({origin})" for name, value, origin in found]
     lines += [
         "#",
-        "# The command line wins over WHICHWORKER_… variables, those over this file.",
+        "# The command line overrides WHICHWORKER_… variables, and these override this file.",
         "",
     ]
     fields = {field.name: field for field in msgspec.structs.fields(RaceOptions)}
     for name in SHOWN:
         field = fields[name]
-        default = (
-            values[name]
-            if name in values
-            else EXAMPLES[name]
-            if name in EXAMPLES
-            else _default(field)
-        )
+        default = values.get(name, EXAMPLES.get(name, default_of(field)))
         mark = "" if name in values else "# "
         lines += [
             f"# {extra_of(field)['description']}",
@@ -70,12 +65,3 @@ def starter(found: Iterable[tuple[str, str, str]], values: Mapping[str, object])
             "",
         ]
     return "\n".join(lines)
-
-
-def _default(field: msgspec.structs.FieldInfo) -> object:
-    unit = unit_of(field)
-    if unit == "duration":
-        return f"{field.default:g}s"
-    if unit == "share":
-        return f"{100 * float(field.default):g}%"
-    return list(field.default) if isinstance(field.default, tuple) else field.default

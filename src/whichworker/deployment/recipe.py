@@ -22,6 +22,7 @@ from whichworker.model.distributions import distribution
 from whichworker.report.files import write_text
 from whichworker.result import ArmResult, Result
 from whichworker.servers import names, table
+from whichworker.store import places
 from whichworker.store.journal import FILE, Journal
 from whichworker.units import show_bytes, show_rate
 
@@ -53,6 +54,14 @@ def read(folder: Path) -> Told:
         header = journal.header()
         result = verdict.judge(journal)
     return Told(header.question, header.environments, result)
+
+
+def advised(project: Path, run: str) -> Told:
+    """A run of a project by its id, or else the newest; its first step if the second one was too short for advice."""
+    told = read(places.find_run(project, run or "latest"))
+    if not run and told.result.advice is None and told.question.first_step:
+        return read(places.find_run(project, told.question.first_step))
+    return told
 
 
 def arm_for(told: Told, kinds: tuple[str, ...]) -> tuple[ArmResult, str]:

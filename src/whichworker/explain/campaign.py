@@ -13,7 +13,7 @@ from whichworker.bench import open_files, overlays
 from whichworker.bench.running import Bench
 from whichworker.environments import interpreters, venvs
 from whichworker.explain.counting import MOST_AT_ONCE
-from whichworker.explain.plan import ExplainRun, small_arm, wanted
+from whichworker.explain.plan import ExplainRun, small_arm
 from whichworker.explain.portrait import ExplainWatch, Portrait
 from whichworker.explain.sentences import is_noisy
 from whichworker.load.generator import Generator
@@ -68,7 +68,7 @@ def explain(asked: ExplainRun, watch: ExplainWatch) -> ExplainResult:
 
 def ask(asked: ExplainRun, watch: ExplainWatch) -> Question:
     """The question: which arms on which interpreters; raises UsageError."""
-    chosen = [wanted(worker) for worker in asked.workers]
+    chosen = [names.parse(worker) for worker in asked.workers]
     for name in chosen:
         small_arm(name, "")
     open_files.allow(MOST_AT_ONCE)
@@ -122,7 +122,7 @@ def findings(asked: ExplainRun, budget: Budget, arms: Sequence[ExplainedArm]) ->
     found = []
     for worker in asked.workers:
         if (
-            (server := wanted(worker).server) != worker
+            (server := names.parse(worker).server) != worker
             and server.endswith(f"-{worker}")
             and not _is_unique(worker)
         ):

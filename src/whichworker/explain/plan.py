@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from whichworker.errors import UsageError
 from whichworker.model import Arm, SettingValue
-from whichworker.servers import names, table
+from whichworker.servers import names
 
-GUNICORN = "gunicorn-"
 SMALL: dict[str, SettingValue] = {"workers": 1, "threads": 4, "connections": 20}
 """What is not said otherwise: one process, and pools that a staircase overtops in a few steps."""
 
@@ -42,20 +39,6 @@ class ExplainRun(Struct, frozen=True, kw_only=True):
     def lengths(self) -> Lengths:
         """How long everything lasts."""
         return QUICK if self.quick else WHOLE
-
-
-def wanted(worker: str) -> names.Wanted:
-    """The worker of this name; where it could be several servers', gunicorn's own class of that name is meant.
-
-    Raises UsageError as `servers.names` does.
-    """
-    try:
-        return names.parse(worker)
-    except UsageError:
-        class_name = re.split(r"[@/\[]", worker.strip())[0]
-        if GUNICORN + class_name not in table.names():
-            raise
-        return names.parse(GUNICORN + worker.strip())
 
 
 def small_arm(found: names.Wanted, label: str) -> Arm:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from whichworker.bench import open_files
-from whichworker.config.options import LoadOptions
+from whichworker.config.load_options import LoadOptions
 from whichworker.errors import UsageError
 from whichworker.load import engines as engine
 from whichworker.load.mix import prepare_asks

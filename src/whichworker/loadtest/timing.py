@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from whichworker import units
-from whichworker.config.options import LoadOptions
+from whichworker.config.load_options import LoadOptions
 from whichworker.errors import UsageError
 from whichworker.load import pacer
 from whichworker.model import Pace, Stage

@@ -19,7 +19,7 @@ from whichworker.workloads.expect import parse_expect
 from whichworker.workloads.sources import mixture, routes, urls
 from whichworker.workloads.sources.given import READERS, Given
 
-SOURCES = ("workload", "url", "from_log", "from_har", "from_openapi", "requests")
+SOURCES = ("workload", "url", "from_log", "from_har", "from_openapi", "request_file")
 
 
 def base_of(here: Path, named: str | None) -> Path:
@@ -35,13 +35,10 @@ def place_of(here: Path, named: str | None, name: str) -> Path:
 
 def permits_of(options: RaceOptions, here: Path) -> Permits:
     """What the options allow; raises UsageError for a login that is none, or two of them."""
-    session = (
-        _logs_in(read_definition(_found(here, options.requests))) if options.requests else None
-    )
+    file = options.request_file
+    session = _logs_in(read_definition(_found(here, file))) if file else None
     if session and options.login:
-        raise UsageError(
-            f"--login and a session of {options.requests} both log in", hint="give one of them"
-        )
+        raise UsageError(f"--login and a session of {file} both log in", hint="give one of them")
     return Permits(
         writes=options.allow_writes,
         outbound=options.allow_outbound,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
@@ -26,36 +26,32 @@ LASTING = {code.name for code in codes.UNDER_LOAD}
 """Findings of the first step that are true of the app whatever is raced afterwards."""
 
 
-def carry_out(
-    planned: Planned, watch: Watch, command: str, announce: Callable[[Planned, str], None]
-) -> tuple[Planned, Result]:
-    """The race; if it is the first step of a search, the second step after it. The step that counts, and its result.
+class Steps(Watch, Protocol):
+    """The events of a race that may have a second step."""
 
-    If the servers cannot be ranked in their share of the time, they have all of it; if the settings cannot be told apart in the
-    rest, the race of the servers counts. `announce` is called with the plan that goes on, and what there is to say of it.
-    """
+    def decided(self, text: str) -> None:
+        """What the next step is, or why there is none."""
+
+    def planned(self, plan: Planned) -> None:
+        """A new run begins with this plan."""
+
+
+def carry_out(planned: Planned, watch: Steps, command: str) -> tuple[Planned, Result]:
+    """The race, and the second step if it is the first one of a search: the plan and the result that count."""
     result = investigation.carry_out(planned, watch, command)
     if not result.run.finished:
         return planned, result
     if (whole := longer(planned, result)) is not None:
-        announce(
-            whole, "no rank yet: the servers have all of the time, at the settings that are shown"
-        )
+        watch.decided("no ranking yet: the servers use all of the time, with the settings shown")
         return whole, investigation.carry_out(whole, watch, command)
-    following = second(planned, result) if planned.question.search is not None else None
-    if following is None:
+    if (following := second(planned, result)) is None:
         return planned, result
-    arms = len(following.question.arms)
-    announce(
-        following,
-        f"settings   {arms} arms of the best servers, in what is left of the time",
-    )
+    count = len(following.question.arms)
+    watch.decided(f"settings   {count} setups of the best servers, in the remaining time")
+    watch.planned(following)
     best = investigation.carry_out(following, watch, command)
     if best.run.finished and best.validity.state == "invalid" and result.validity.state == "valid":
-        announce(
-            planned,
-            "the settings could not be told apart in time: what follows is the race of the servers",
-        )
+        watch.decided("the race of the settings is invalid: the result is the race of the servers")
         return planned, result
     return following, best
 
@@ -97,7 +93,9 @@ def longer(planned: Planned, step: Result) -> Planned | None:
 def second(planned: Planned, step: Result) -> Planned | None:
     """The second step of a search whose first one is over, with the time that it has left; None if there is nothing to go on with."""
     first = planned.question
-    left = (first.search or 0.0) - step.run.seconds
+    if first.search is None:
+        return None
+    left = first.search - step.run.seconds
     arms = _survivors(first, step)[: max(2, int(left / SECONDS_EACH))]
     if not arms or step.validity.state == "invalid" or left <= 0:
         return None

@@ -13,7 +13,7 @@ from whichworker.errors import UsageError
 from whichworker.report import explain_page, exports, hdr_log, study_page, study_picture
 from whichworker.report import html as page
 from whichworker.report.exports import Export
-from whichworker.result import AnyResult, ExplainResult, LoadResult, Result, StudyResult, encode
+from whichworker.result import ExplainResult, LoadResult, Result, StudyResult, encode
 
 STANDARD_OUTPUT = "-"
 
@@ -55,7 +55,7 @@ def check_writable(
 
 def write(result: Result, *, json: str = "", html: str = "") -> list[Path]:
     """Write what was asked for; the paths of the files written."""
-    written = _write_json(result, json)
+    written = write_json(result, json, kept=True)
     if html:
         written.append(_replace(Path(html), page.render(result).encode()))
     return written
@@ -65,7 +65,7 @@ def write_load(
     result: LoadResult, *, json: str = "", hdr: str = "", wanted: Iterable[Export] = ()
 ) -> list[Path]:
     """Write what was asked for of a load; the paths of the files written."""
-    written = _write_json(result, json)
+    written = write_json(result, json)
     if hdr:
         written.append(_replace(Path(hdr), hdr_log.render(result).encode(), kept=False))
     for export in wanted:
@@ -80,7 +80,7 @@ def write_study(
     result: StudyResult, *, json: str = "", html: str = "", markdown: str = ""
 ) -> list[Path]:
     """Write what was asked for of a study; the paths of the files written."""
-    written = _write_json(result, json)
+    written = write_json(result, json, kept=True)
     if html:
         written.append(_replace(Path(html), study_page.render(result).encode()))
     if markdown:
@@ -101,7 +101,7 @@ def write_explain(
     result: ExplainResult, *, json: str = "", html: str = "", markdown: str = ""
 ) -> list[Path]:
     """Write what was asked for of an explanation; the paths of the files written."""
-    written = _write_json(result, json)
+    written = write_json(result, json)
     if html:
         written.append(_replace(Path(html), explain_page.render(result).encode(), kept=False))
     if markdown:
@@ -119,20 +119,13 @@ def write_text(path: Path, text: str, *, executable: bool = False) -> Path:
     return written
 
 
-def _write_json(result: AnyResult, json: str) -> list[Path]:
+def write_json(value: object, json: str, *, kept: bool = False) -> list[Path]:
+    """Write anything as JSON to a file or standard output; `kept` says that the run behind it can be read again."""
     if json == STANDARD_OUTPUT:
-        sys.stdout.buffer.write(redaction.clean_bytes(encode(result)))
+        sys.stdout.buffer.write(redaction.clean_bytes(encode(value)))
         sys.stdout.buffer.flush()
         return []
-    return (
-        [
-            _replace(
-                Path(json), encode(result), kept=not isinstance(result, LoadResult | ExplainResult)
-            )
-        ]
-        if json
-        else []
-    )
+    return [_replace(Path(json), encode(value), kept=kept)] if json else []
 
 
 def _replace(path: Path, content: bytes, *, kept: bool = True) -> Path:

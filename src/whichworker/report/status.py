@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Literal
 
-import msgspec
 from msgspec import Struct, field
 from rich.table import Table
 from rich.text import Text
 
 from whichworker import units
-from whichworker.errors import UsageError
 
 ABSENT = "–"
 SCHEMA = "urn:whichworker:status:1"
@@ -78,21 +75,6 @@ class Status(Struct, frozen=True, kw_only=True):
     services: tuple[Service, ...]
     schema_: str = field(default=SCHEMA, name="schema")
     kind: str = "status"
-
-
-def encode(status: Status) -> bytes:
-    """The JSON of a status."""
-    return msgspec.json.format(msgspec.json.encode(status), indent=2) + b"\n"
-
-
-def write(status: Status, path: Path) -> None:
-    """Write the JSON; raises UsageError where it cannot be written."""
-    try:
-        path.write_bytes(encode(status))
-    except OSError as error:
-        raise UsageError(
-            f"{path} could not be written: {error.strerror}", hint="name a file in another folder"
-        ) from error
 
 
 def table(status: Status, width: int = ROOMY) -> Table:

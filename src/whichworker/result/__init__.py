@@ -102,8 +102,8 @@ class _Kind(Struct):
     kind: Literal["race", "load", "study", "explain"] = "race"
 
 
-def encode(result: AnyResult) -> bytes:
-    """The result as indented JSON without the secrets that are known, newline at the end."""
+def encode(result: object) -> bytes:
+    """A result, or what a command lists, as indented JSON without the known secrets, newline at the end."""
     return msgspec.json.format(redaction.clean_bytes(msgspec.json.encode(result)), indent=2) + b"\n"
 
 

@@ -259,3 +259,9 @@ class Result(Struct, frozen=True, kw_only=True):
         tuple[Searched, ...],
         Meta(description="the first step of a search over settings: every server at sensible ones"),
     ] = ()
+
+    @property
+    def decided(self) -> bool:
+        """Whether no pair is left undetermined."""
+        state = self.verdict.state if self.verdict else ""
+        return not self.undetermined and state != "undecided"

@@ -81,10 +81,12 @@ def parse(text: str) -> Wanted:
 
 
 def resolve(name: str) -> str:
-    """The full name a name or a unique part of one stands for."""
+    """The full name that a name stands for: itself, a worker class of gunicorn, or the only name with these parts."""
     known = table.names()
     if name in known:
         return name
+    if f"gunicorn-{name}" in known:  # sync, gthread, gevent, asgi: what `gunicorn -k` calls them
+        return f"gunicorn-{name}"
     parts = set(name.split("-"))
     candidates = [full for full in known if parts <= set(full.split("-"))]
     if len(candidates) == 1:

@@ -8,7 +8,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +27,7 @@ from whichworker.model.question import readiness
 from whichworker.process.launch import Ending, Order
 from whichworker.process.sockets import free_port
 from whichworker.question.ask import RANKING_SECONDS, ask, budget_of, discover
-from whichworker.servers import table
+from whichworker.servers import names, table
 from whichworker.store import places
 
 FIRST = Address("127.0.0.1", 8000)
@@ -68,17 +68,19 @@ class Watch(Protocol):
         """It has been asked to stop."""
 
 
-def plan(arms: Sequence[str], options: ServeOptions, here: Path, cache: Path) -> ServePlan:
-    """Which arms serve which app where; raises UsageError for whatever cannot be used, before anything is built or started."""
+def plan(app: str | None, options: ServeOptions, here: Path, cache: Path) -> ServePlan:
+    """Which arms serve the app where; raises UsageError for whatever cannot be used, before anything is built or started."""
     bound = parse_bind(options.bind) if options.bind else None
-    cores = parse_cores(options.cpus, os.sched_getaffinity(0)) if options.cpus else ()
-    race = RaceOptions(servers=",".join(arms), python=options.python)
+    cores = parse_cores(options.cores, os.sched_getaffinity(0)) if options.cores else ()
+    if not options.servers:
+        raise UsageError("no server is named", hint=_servers_hint(app))
+    race = RaceOptions(servers=options.servers, python=options.python)
     budget = budget_of(RANKING_SECONDS)
     if cores:
         budget = msgspec.structs.replace(budget, server_cores=cores)
-    found = discover(ask(options.app or None, race, here, cache, budget))
-    app = found.question.app
-    what = found.subject.workload if app.is_builtin else readiness(app)
+    found = discover(ask(app, race, here, cache, budget))
+    served = found.question.app
+    what = found.subject.workload if served.is_builtin else readiness(served)
     question = found.question_about(Subject(apps=found.subject.apps, workload=what))
     chosen = choose_addresses(len(question.arms), bound, is_free)
     unsaid = (codes.ANSWER_UNCHECKED.name, codes.CORES_SHARED.name)
@@ -302,12 +304,12 @@ def parse_cores(text: str, usable: set[int]) -> tuple[int, ...]:
     known = ",".join(str(core) for core in sorted(usable))
     if not cores:
         raise UsageError(
-            f"--cpus: not a list of cores: {text!r}",
+            f"--cores: not a list of cores: {text!r}",
             hint=f"write them as 0,2-3; usable here: {known}",
         )
     if strange := sorted(cores - usable):
         raise UsageError(
-            f"--cpus: core {strange[0]} cannot be used here", hint=f"usable here: {known}"
+            f"--cores: core {strange[0]} cannot be used here", hint=f"usable here: {known}"
         )
     return tuple(sorted(cores))
 
@@ -358,3 +360,15 @@ def is_free(address: Address) -> bool:
         except OSError:
             return False
     return True
+
+
+def _servers_hint(app: str | None) -> str:
+    """With --servers, also for somebody who wrote a server where the app belongs."""
+    try:
+        return (
+            f"whichworker serve --servers {names.parse(app)}"
+            if app
+            else "such as --servers gthread"
+        )
+    except UsageError:
+        return f"whichworker serve {app} --servers gthread"

@@ -1,0 +1,139 @@
+"""Every failure of the command line has one form: a lower-case fact, and a hint that cures it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from whichworker.cli import command_line, exits
+from whichworker.cli.exits import MEANINGS, Exit
+from whichworker.cli.failures import DOCTOR, text_of
+from whichworker.errors import UsageError
+
+TOOL = [sys.executable, "-m", "whichworker"]
+CASES = [
+    (["rase"], "whichworker has no command 'rase'", "did you mean race?"),
+    (["zzz"], "whichworker has no command 'zzz'", "whichworker --help"),
+    (["race", "--databse", "sqlite"], "race has no option --databse", "did you mean --database?"),
+    (["race", "--capacity=yes"], "option '--capacity' does not take a value", "race --help"),
+    (["race", "--time"], "option '--time' requires an argument", "race --help"),
+    (["race", "--claims", "leder"], "--claims: 'leder' is not one of", "did you mean leader?"),
+    (["race", "a", "b"], "got unexpected extra argument (b)", "race --help"),
+    (["load"], "URL|FILE is missing", "whichworker load URL|FILE"),
+    (["explain"], "WORKER... is missing", "whichworker explain WORKER..."),
+    (["cache", "lst"], "action: 'lst' is not one of", "did you mean list?"),
+    (["show", "confg"], "show has no command 'confg'", "did you mean config?"),
+]
+FORMER = [
+    (["race", "--requests", "x.toml"], "--request-file FILE"),
+    (["load", "--request-file", "x.toml"], "whichworker load FILE"),
+    (["serve", "--app", "mysite"], "whichworker serve APP"),
+    (["serve", "gthread"], "whichworker serve --servers gunicorn-gthread"),
+    (["serve", "gthread", "uvicorn"], "whichworker serve APP --servers A,B"),
+    (["serve", "mysite", "--cpus", "0-1"], "--cores CORES"),
+    (["advise", "--app", "mysite"], "whichworker advise APP"),
+    (["advise", "20260101-000000-abcd"], "whichworker advise --run 20260101-000000-abcd"),
+    (["init", "--app", "mysite"], "whichworker init APP"),
+    (["servers", "--json"], "--json - for standard output"),
+    (["cache", "--json"], "--json - for standard output"),
+    (["show", "config", "--json"], "--json - for standard output"),
+]
+
+
+def run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*TOOL, *words], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize(("words", "fact", "hint"), CASES)
+def test_a_usage_error_is_a_fact_and_a_hint(
+    words: list[str], fact: str, hint: str, tmp_path: Path
+) -> None:
+    done = run(words, tmp_path)
+    first, last = done.stderr.splitlines()
+    assert done.returncode == Exit.USAGE and not done.stdout
+    assert first.startswith(f"whichworker: {fact}") and not first.endswith(".")
+    assert last.startswith("hint: ") and last.endswith(hint)
+
+
+@pytest.mark.parametrize(("words", "hint"), FORMER)
+def test_a_former_spelling_fails_and_names_the_new_one(
+    words: list[str], hint: str, tmp_path: Path
+) -> None:
+    done = run(words, tmp_path)
+    assert done.returncode == Exit.USAGE
+    assert hint in done.stderr.splitlines()[-1]
+
+
+def test_a_command_without_a_word_prints_its_help(tmp_path: Path) -> None:
+    done = run([], tmp_path)
+    assert done.returncode == Exit.USAGE
+    assert done.stderr.startswith("Usage: whichworker")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (
+            UsageError("no port is free", seen="bind\nfailed\n", hint="name one"),
+            "whichworker: no port is free\n  | bind\n  | failed\nhint: name one",
+        ),
+        (
+            OSError(28, "No space left on device"),
+            "whichworker: [Errno 28] No space left on device\nhint: " + DOCTOR,
+        ),
+        (
+            click.UsageError("Something is wrong."),
+            "whichworker: something is wrong\nhint: whichworker --help",
+        ),
+    ],
+)
+def test_every_error_has_the_same_form(error: Exception, text: str) -> None:
+    assert text_of(error) == text
+
+
+def test_verbose_shows_where_an_error_comes_from(tmp_path: Path) -> None:
+    done = run(["cache", "clear", "--older-than", "soon", "-v"], tmp_path)
+    assert "Traceback" in done.stderr and done.stderr.splitlines()[-1].startswith("hint: ")
+    assert "Traceback" not in run(["cache", "clear", "--older-than", "soon"], tmp_path).stderr
+
+
+def test_quiet_leaves_results_and_errors_only(tmp_path: Path) -> None:
+    words = ["race", "builtin:django", "--servers", "waitress", "--dry-run"]
+    assert "waitress" in run(words, tmp_path).stderr
+    assert run([*words, "-q"], tmp_path).stderr == ""
+    assert "hint:" in run(["race", "nothing/here", "--quiet"], tmp_path).stderr
+
+
+@pytest.mark.parametrize(
+    ("finished", "valid", "failed", "code"),
+    [
+        (True, True, False, 0),
+        (True, True, True, 1),
+        (True, False, True, 3),
+        (False, False, True, 130),
+    ],
+)
+def test_the_exit_code_of_a_run(finished: bool, valid: bool, failed: bool, code: int) -> None:
+    assert exits.of_run(finished=finished, valid=valid, failed=failed) == code
+
+
+def test_every_exit_code_has_a_meaning() -> None:
+    assert set(MEANINGS) == set(Exit)
+
+
+def test_secrets_of_a_command_line_are_not_kept() -> None:
+    words = ["race", "--login", "/in a=b", "--header=Cookie: c", "--time", "3s"]
+    assert command_line.without_secrets(words) == [
+        "race",
+        "--login",
+        "[secret]",
+        "--header=[secret]",
+        "--time",
+        "3s",
+    ]

@@ -98,8 +98,8 @@ def test_a_race_leaves_project_and_environment_as_they_were(
     planned = investigation.plan(question, found.findings, project, cache, Silent())
     bench = Bench(planned.question, planned.environments, tmp_path / "run", cache)
     bench.folder.mkdir()
-    found = preflight_of(bench, generator)
-    assert [type(found[arm.name]) for arm in question.arms] == [Prepared, Prepared], found
+    ready = preflight_of(bench, generator)
+    assert [type(ready[arm.name]) for arm in question.arms] == [Prepared, Prepared], ready
     assert fingerprint(project) == before
     assert list(cache.rglob("shell_completion*.pyc")), (
         "byte code of the environment's modules was written, but elsewhere"

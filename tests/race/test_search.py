@@ -113,12 +113,12 @@ def carried_out(
     coming, steps = list(results), Steps()
     monkeypatch.setattr(investigation, "carry_out", lambda *_: coming.pop(0))
     monkeypatch.setattr(search, "second", lambda *_: following)
-    plan, result = search.carry_out(planned(search.first(WHOLE)), steps, "whichworker race")
+    plan, result = search.carry_out(planned(first(WHOLE)), steps, "whichworker race")
     assert not coming
     return plan, result, steps.said
 
 
-SECOND = Plan(WHOLE, {}, (), (), Path("second"), Path("cache"), Path("project"))
+SECOND = Planned(WHOLE, {}, (), (), Path("second"), Path("cache"), Path("project"))
 INVALID = msgspec.structs.replace(
     samples.race(), validity=Validity(state="invalid", reasons=("too busy",))
 )

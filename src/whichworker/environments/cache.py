@@ -175,7 +175,7 @@ def _versions(place: Path, kind: Kind) -> dict[str, str]:
 
 
 def _chosen(wanted: Iterable[str], packages: dict[str, str]) -> dict[str, str]:
-    versions = {canonicalize_name(name): version for name, version in packages.items()}
+    versions: dict[str, str] = {canonicalize_name(name): version for name, version in packages.items()}
     return {name: versions[name] for name in wanted if name in versions}
 
 

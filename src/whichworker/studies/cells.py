@@ -18,7 +18,7 @@ from whichworker.servers import names, table
 from whichworker.store.journal import Journal
 from whichworker.store.records import Slice, StandFailed, StandWindow
 from whichworker.studies import pooled
-from whichworker.studies.campaign import SECOND_CHANCES
+from whichworker.studies.ledger import SECOND_CHANCES
 from whichworker.studies.loads import limit_of
 from whichworker.studies.plan import Absent, Ask, Plan, Stand, cell_name
 from whichworker.studies.pooled import Cells

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import PROJECTS, faulty_bench
-from whichworker.deployment.emitted import Start
+from whichworker.deployment.kinds.parts import Start
 
 from whichworker.bench import running
 from whichworker.bench.running import Bench

@@ -26,7 +26,7 @@ def shoot(
     run: Running,
     name: str,
     launch: int,
-    shot: hunt.Shot,
+    shot: hunt.ShotPlan,
     slo: Slo,
     plan: tuple[int, int],
     warm_up: float = 0.0,
@@ -78,7 +78,7 @@ def shoot(
 def load_of(
     bench: Bench,
     run: Running,
-    shot: hunt.Shot,
+    shot: hunt.ShotPlan,
     slo: Slo,
     connections: int,
     seed: int,

@@ -21,7 +21,7 @@ from whichworker.cli import consoles
 from whichworker.cli.options import options_of
 from whichworker.config.options import ServeOptions
 from whichworker.errors import UsageError
-from whichworker.process.launch import Ending
+from whichworker.process.launch import LaunchEnding
 from whichworker.report import files, status, terminal
 from whichworker.report.status import Status
 from whichworker.store import places
@@ -204,7 +204,7 @@ def _print_failure(console: Console, name: str, reason: str) -> None:
         console.print(Text(rest, "dim"), soft_wrap=True)
 
 
-def _tell_ending(notes: Console, name: str, ending: Ending) -> None:
+def _tell_ending(notes: Console, name: str, ending: LaunchEnding) -> None:
     if ending.forced:
         notes.print(
             Text(f"{name} did not stop within {GRACE_SECONDS:g} s and was killed", "yellow")

@@ -257,7 +257,10 @@ def _settled(question: Question, visit: Visit) -> Reference:
         if request in visit.refused or not responses:
             continue
         found = learning.learn(
-            [learning.Seen(one.status, header(one, "content-type"), one.body) for one in responses],
+            [
+                learning.LearningSample(one.status, header(one, "content-type"), one.body)
+                for one in responses
+            ],
             minutes,
         )
         if found is None:

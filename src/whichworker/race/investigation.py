@@ -39,7 +39,7 @@ from whichworker.store.records import (
     Noted,
     Prepared,
     Profiled,
-    Session,
+    RunSession,
     Settled,
 )
 
@@ -112,7 +112,7 @@ def resume(
     """
     with Journal(folder / FILE) as journal:
         header = journal.header()
-        spent = sum(session.seconds for session in journal.of(Session))
+        spent = sum(session.seconds for session in journal.of(RunSession))
         told = tuple(record.finding for record in journal.of(Noted))
     question = header.question
     if any(
@@ -194,7 +194,7 @@ def investigate(
     """
     question = bench.question
     open_files.allow(question.connections or ladder.MOST)
-    began, spent = clock(), sum(session.seconds for session in journal.of(Session))
+    began, spent = clock(), sum(session.seconds for session in journal.of(RunSession))
     ended = "interrupted"
 
     def left() -> float:
@@ -218,7 +218,7 @@ def investigate(
                     _profile(bench, generator, journal, watch, best)
         ended = "finished"
     finally:
-        journal.append(Session(seconds=clock() - began, ended=ended))
+        journal.append(RunSession(seconds=clock() - began, ended=ended))
 
 
 def _profile(

@@ -20,12 +20,12 @@ from whichworker.result.race import (
     ArmState,
     AskedQuestion,
     Claim,
+    MeasuredStretch,
     RaceVerdict,
     Ratio,
     Result,
     SaturationLatency,
     Twin,
-    Window,
 )
 from whichworker.result.run import SCHEMA, Estimate, Run, Validity
 from whichworker.result.second_stage import (
@@ -70,6 +70,7 @@ __all__ = [
     "Hot",
     "Intervals",
     "LoadResult",
+    "MeasuredStretch",
     "Profile",
     "RaceVerdict",
     "Ratio",
@@ -82,7 +83,6 @@ __all__ = [
     "StudyRow",
     "Twin",
     "Validity",
-    "Window",
     "decode",
     "encode",
     "schema",

@@ -206,7 +206,7 @@ class Twin(Struct, frozen=True, kw_only=True):
     limit: float
 
 
-class Window(Struct, frozen=True, kw_only=True):
+class MeasuredStretch(Struct, frozen=True, kw_only=True):
     """A stretch of rounds of one arm (in older runs one window), for charts and for anyone who wants to judge again."""
 
     block: int
@@ -240,7 +240,7 @@ class Result(Struct, frozen=True, kw_only=True):
     ] = None
     twin: Twin | None = None
     advice: AdvisedArm | None = None
-    windows: tuple[Window, ...] = ()
+    windows: tuple[MeasuredStretch, ...] = ()
     app: Annotated[
         dict[str, Found],
         Meta(description="what was discovered of the app, by name, each with its origin"),

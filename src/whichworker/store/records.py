@@ -156,7 +156,7 @@ class Noted(Struct, frozen=True, kw_only=True, tag="finding", tag_field="record"
     finding: Finding
 
 
-class Session(Struct, frozen=True, kw_only=True, tag="session", tag_field="record"):
+class RunSession(Struct, frozen=True, kw_only=True, tag="session", tag_field="record"):
     """One stretch of measuring: a run that was resumed has several. `ended` is finished or interrupted; absent after a crash."""
 
     seconds: float
@@ -289,6 +289,6 @@ OfRaces = (
     | Unsought
     | Profiled
 )
-Record = OfRaces | Noted | Session | StudyHeader | StandWindow | StandFailed | ClientRun
+Record = OfRaces | Noted | RunSession | StudyHeader | StandWindow | StandFailed | ClientRun
 
 decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)

@@ -16,7 +16,7 @@ from whichworker.result.study import Card, Cell, StudyResult, StudyRow
 from whichworker.studies import cells
 from whichworker.studies.assembly import Wish, assemble, carry_out
 from whichworker.studies.options import StudyRun
-from whichworker.studies.plan import Ask
+from whichworker.studies.plan import StandAsk
 from whichworker.studies.published import Manner, judge_row
 from whichworker.studies.watch import StudyWatch
 from whichworker.workloads.table import workload
@@ -35,7 +35,7 @@ TURNS, FEWEST = 4, 30
 QUICK_SECONDS, FULL_SECONDS = 25 * 60.0, 2 * 3600.0
 
 
-class Service(Struct, frozen=True, kw_only=True):
+class StudiedService(Struct, frozen=True, kw_only=True):
     """One service of the study: its arm in its exact shape, and what was published: min, p95 and mean in ms, and the best requests/s.
 
     Without `keep_alive` each request has a connection of its own: a thread of uWSGI stays with a connection that is kept, and more users
@@ -58,7 +58,7 @@ class Service(Struct, frozen=True, kw_only=True):
 
 
 SERVICES = (
-    Service(
+    StudiedService(
         title="uwsgi, 2 threads",
         arm="uwsgi[workers=1,threads=2]",
         workload="fanout",
@@ -66,7 +66,7 @@ SERVICES = (
         keep_alive=False,
         published=(783, 22000, 12108, 3),
     ),
-    Service(
+    StudiedService(
         title="uwsgi, 100 threads",
         arm="uwsgi[workers=1,threads=100]",
         workload="fanout",
@@ -74,28 +74,28 @@ SERVICES = (
         keep_alive=False,
         published=(613, 950, 782, 131),
     ),
-    Service(
+    StudiedService(
         title="uwsgi gevent",
         arm="uwsgi-gevent[workers=1,connections=100]",
         workload="fanout",
         slots=100,
         published=(614, 1100, 857, 110),
     ),
-    Service(
+    StudiedService(
         title="gunicorn gthread",
         arm="gunicorn-gthread[workers=1,threads=100]",
         workload="fanout",
         slots=100,
         published=(612, 1000, 717, 140),
     ),
-    Service(
+    StudiedService(
         title="gunicorn gevent",
         arm="gunicorn-gevent[workers=1,connections=100]",
         workload="fanout",
         slots=100,
         published=(619, 1400, 1039, 91),
     ),
-    Service(
+    StudiedService(
         title="uvicorn",
         arm="uvicorn[workers=1]",
         workload="fanout-async",
@@ -104,14 +104,14 @@ SERVICES = (
     ),
 )
 KEPT = (
-    Service(
+    StudiedService(
         title="gunicorn gthread, clients kept",
         arm="gunicorn-gthread[workers=1,threads=100]",
         workload="fanout-reused",
         slots=100,
         kept=True,
     ),
-    Service(
+    StudiedService(
         title="uvicorn, clients kept",
         arm="uvicorn[workers=1]",
         workload="fanout-async-reused",
@@ -129,7 +129,7 @@ def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
     chosen = [service for service in SERVICES if asked.wants(service.arm)]
     every = (*chosen, *(() if asked.as_published else KEPT))
 
-    def asks(arm: str) -> tuple[Ask, ...]:
+    def asks(arm: str) -> tuple[StandAsk, ...]:
         return tuple(
             ask for service in every if service.arm == arm for ask in _asks(service, asked)
         )
@@ -141,7 +141,7 @@ def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
     return carry_out(asked, planned, watch, TITLE, tabulate)
 
 
-def _asks(service: Service, asked: StudyRun) -> tuple[Ask, ...]:
+def _asks(service: StudiedService, asked: StudyRun) -> tuple[StandAsk, ...]:
     counts = (AT,) if asked.as_published else sweep(asked)
     return tuple(
         _ask(service, users, asked)
@@ -155,12 +155,12 @@ def sweep(asked: StudyRun) -> tuple[int, ...]:
     return QUICK_SWEEP if asked.quick else SWEEP
 
 
-def turn_seconds(service: Service, users: int) -> float:
+def turn_seconds(service: StudiedService, users: int) -> float:
     """How long it takes until every user has had one answer."""
     return SERVICE_SECONDS * max(1.0, users / service.slots)
 
 
-def _ask(service: Service, users: int, asked: StudyRun) -> Ask:
+def _ask(service: StudiedService, users: int, asked: StudyRun) -> StandAsk:
     turn = turn_seconds(service, users)
     window = (
         MANNER.seconds
@@ -168,7 +168,7 @@ def _ask(service: Service, users: int, asked: StudyRun) -> Ask:
         else max(TURNS * SERVICE_SECONDS, turn_seconds(service, FEWEST))
         * (1.0 if asked.quick else 3.0)
     )
-    return Ask(
+    return StandAsk(
         key=f"{service.workload} {users}",
         workload=workload(service.workload),
         users=users,
@@ -198,7 +198,7 @@ def tabulate(
     return tuple(rows), (), tuple(_conclusions(rows)), ()
 
 
-def _published(service: Service, table: cells.Table) -> StudyRow:
+def _published(service: StudiedService, table: cells.Table) -> StudyRow:
     key, ask = cells.stand_key("builtin:django", service.arm), f"{service.workload} {AT}"
     least, p95, mean, best = service.published or (None, None, None, None)
     found = (
@@ -225,7 +225,7 @@ def _seconds(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
 
 
-def _remark(service: Service) -> str:
+def _remark(service: StudiedService) -> str:
     """Little's law on the published row itself: users ÷ rate must be the mean time, or the row is not of one steady state."""
     if service.published is None:
         return ""

@@ -24,7 +24,7 @@ from whichworker.config.options import RaceOptions, ServeOptions
 from whichworker.errors import ServerFailed, UsageError, WhichworkerError
 from whichworker.load.http1 import FramingError, fetch, judge_answer
 from whichworker.model import Address, Answer, Arm, Finding, Question, Request, Workload
-from whichworker.process.launch import Ending, Launch
+from whichworker.process.launch import Launch, LaunchEnding
 from whichworker.process.sockets import free_port
 from whichworker.question.ask import ask
 from whichworker.servers import names, table
@@ -52,7 +52,7 @@ class ServePlan(Struct, frozen=True):
     findings: tuple[Finding, ...]
 
 
-class Watch(Protocol):
+class ServeWatch(Protocol):
     """The events of a server in the foreground."""
 
     def starting(self, command: tuple[str, ...]) -> None:
@@ -141,7 +141,7 @@ def deployed(planned: ServePlan, arm: Arm) -> tuple[str, ...]:
     return command.deploy or command.argv
 
 
-def foreground(bench: Bench, arm: Arm, address: Address, watch: Watch) -> Ending:
+def foreground(bench: Bench, arm: Arm, address: Address, watch: ServeWatch) -> LaunchEnding:
     """Serve until this process is interrupted, then stop the server gracefully.
 
     Raises ServerFailed where it does not come up or ends by itself, KeyboardInterrupt for an interruption before it is up, and for a second
@@ -161,7 +161,11 @@ def foreground(bench: Bench, arm: Arm, address: Address, watch: Watch) -> Ending
 
 @contextmanager
 def serving(
-    bench: Bench, arm: Arm, address: Address, ready: Callable[[], str], watch: Watch | None = None
+    bench: Bench,
+    arm: Arm,
+    address: Address,
+    ready: Callable[[], str],
+    watch: ServeWatch | None = None,
 ) -> Iterator[Running]:
     """A launch of an arm at this address, once it answers; it is killed at the end of the block, unless stopped before.
 
@@ -193,7 +197,7 @@ def serving(
         shutil.rmtree(order.environment["TMPDIR"], ignore_errors=True)
 
 
-def stop(run: Running, arm: Arm) -> Ending:
+def stop(run: Running, arm: Arm) -> LaunchEnding:
     """Ask for a graceful stop, kill after the grace time."""
     return run.launch.stop(table.load(arm.server).stop_signal, GRACE_SECONDS)
 

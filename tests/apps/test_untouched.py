@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.conftest import preflight_of
+from tests.conftest import calibrations_of
 
 from whichworker.bench.running import Bench
 from whichworker.config.options import RaceOptions
@@ -95,7 +95,7 @@ def test_a_race_leaves_project_and_environment_as_they_were(
     planned = investigation.plan(question, findings, project, cache, Silent())
     bench = Bench(planned.question, planned.environments, tmp_path / "run", cache)
     bench.folder.mkdir()
-    found = preflight_of(bench, generator)
+    found = calibrations_of(bench, generator)
     assert [type(found[arm.name]) for arm in question.arms] == [Prepared, Prepared], found
     assert fingerprint(project) == before
     assert list(cache.rglob("shell_completion*.pyc")), (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from whichworker.model import Failure, Finding, Machine
+from whichworker.result.envelope import Run, Validity
 from whichworker.result.explain import (
     AskedExplain,
     Blocking,
@@ -20,7 +21,6 @@ from whichworker.result.explain import (
     Stair,
     View,
 )
-from whichworker.result.run import Run, Validity
 
 
 def climbed(view: View, limit: int | None, most: int) -> tuple[Stair, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.conftest import preflight_of
+from tests.conftest import calibrations_of
 from tests.oracle.queues import Queue, capacity
 from tests.truth.test_attribution import question_of
 
@@ -57,7 +57,7 @@ def test_the_capacity_is_that_of_theory(
     environments, without = overlays.build(question, places.cache_folder(), lambda _: None)
     assert not without
     bench = Bench(question, environments, tmp_path, places.cache_folder())
-    (ready,) = preflight_of(bench, generator).values()
+    (ready,) = calibrations_of(bench, generator).values()
     assert isinstance(ready, Prepared), ready
     with Journal(tmp_path / "second" / FILE) as journal:
         journal.append(ready)

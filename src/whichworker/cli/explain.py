@@ -17,7 +17,7 @@ from whichworker.cli.options import options_of
 from whichworker.cli.progress import Lines
 from whichworker.config.layers import gather
 from whichworker.config.options import ExplainOptions, ExplainRunOptions
-from whichworker.explain import campaign
+from whichworker.explain import explanation
 from whichworker.explain.plan import ExplainRun, small_arm, wanted
 from whichworker.report import explain as report
 from whichworker.report import files
@@ -69,7 +69,7 @@ def explain(workers: tuple[str, ...], **given: Any) -> int:
     notes = consoles.notes()
     results = notes if output.json == "-" else consoles.results()
     if output.dry_run:
-        report.print_plan(results, planned, campaign.SECONDS_EACH[options.quick])
+        report.print_plan(results, planned, explanation.SECONDS_EACH[options.quick])
         return 0
     asked = ExplainRun(
         workers=workers,
@@ -80,7 +80,7 @@ def explain(workers: tuple[str, ...], **given: Any) -> int:
     )
     printer = ExplainPrinter(notes)
     try:
-        result = campaign.explain(asked, printer)
+        result = explanation.explain(asked, printer)
     finally:
         printer.clear()
     written = files.write_explain(

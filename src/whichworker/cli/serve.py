@@ -26,8 +26,8 @@ from whichworker.report import files, status, terminal
 from whichworker.report.status import Status
 from whichworker.store import places
 from whichworker.supervise import serve as laboratory
+from whichworker.supervise.fleet import Supervisor
 from whichworker.supervise.serve import GRACE_SECONDS, ServePlan
-from whichworker.supervise.supervisor import Supervisor
 
 FAILED = 2
 LOOK_SECONDS = 0.1

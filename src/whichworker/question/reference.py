@@ -258,7 +258,7 @@ def _settled(question: Question, visit: Visit) -> Reference:
             continue
         found = learning.learn(
             [
-                learning.LearningSample(one.status, header(one, "content-type"), one.body)
+                learning.Sampled(one.status, header(one, "content-type"), one.body)
                 for one in responses
             ],
             minutes,

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from whichworker import redaction
 from whichworker.result.advice import AdvisedArm, Audit, Cost, Found, Searched
+from whichworker.result.envelope import SCHEMA, Estimate, Run, Validity
 from whichworker.result.explain import AskedExplain, ExplainedArm, ExplainResult
 from whichworker.result.load import PERCENTILES, AskedLoad, Distribution, Intervals, LoadResult
 from whichworker.result.race import (
@@ -27,7 +28,6 @@ from whichworker.result.race import (
     SaturationLatency,
     Twin,
 )
-from whichworker.result.run import SCHEMA, Estimate, Run, Validity
 from whichworker.result.second_stage import (
     AtRate,
     Attribution,

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct, field
 
 from whichworker.model import Failure, Finding, Machine, Settings
 from whichworker.result.advice import AdvisedArm, Found, Searched
-from whichworker.result.run import SCHEMA, Estimate, Run, Validity
+from whichworker.result.envelope import SCHEMA, Estimate, Run, Validity
 from whichworker.result.second_stage import (
     AtRate,
     Attribution,

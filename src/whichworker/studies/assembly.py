@@ -21,7 +21,7 @@ from whichworker.errors import UsageError, WhichworkerError
 from whichworker.model import App, Environment, Finding, Question
 from whichworker.probes import machine
 from whichworker.question.ask import budget_of
-from whichworker.result.run import Run, Validity
+from whichworker.result.envelope import Run, Validity
 from whichworker.result.study import AskedStudy, Card, StudyResult, StudyRow
 from whichworker.servers import names
 from whichworker.store.journal import FILE, Journal

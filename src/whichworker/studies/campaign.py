@@ -18,9 +18,7 @@ from whichworker.model import Failure, Reading
 from whichworker.race.track import close_torn_round
 from whichworker.store.journal import Journal
 from whichworker.store.records import RoundEnd, RunSession, StandFailed, StandWindow
-from whichworker.studies.heats import Calibrated, Heat, rounds_of, times_of
-from whichworker.studies.ledger import Ledger
-from whichworker.studies.loads import (
+from whichworker.studies.amounts import (
     PILOT_USERS,
     SLOW_SECONDS,
     WAITING,
@@ -32,7 +30,9 @@ from whichworker.studies.loads import (
     settle_of,
     users_of,
 )
+from whichworker.studies.ledger import Ledger
 from whichworker.studies.plan import Stand, StandAsk, StudyPlan
+from whichworker.studies.side_by_side import Calibrated, Heat, rounds_of, times_of
 from whichworker.studies.watch import StudyProgress, StudyWatch
 
 FEWEST_ANSWERS = 30

@@ -12,14 +12,14 @@ import numpy as np
 
 from whichworker.load.histogram import Histogram
 from whichworker.model import Failure, Reading
-from whichworker.result.run import Estimate
+from whichworker.result.envelope import Estimate
 from whichworker.result.study import Cell, Note
 from whichworker.servers import names, table
 from whichworker.store.journal import Journal
 from whichworker.store.records import Slice, StandFailed, StandWindow
 from whichworker.studies import pooled
+from whichworker.studies.amounts import limit_of
 from whichworker.studies.ledger import SECOND_CHANCES
-from whichworker.studies.loads import limit_of
 from whichworker.studies.plan import Absent, Stand, StandAsk, StudyPlan, cell_name
 from whichworker.studies.pooled import Cells
 from whichworker.studies.rates import rates_of

@@ -22,7 +22,14 @@ from whichworker.model import SliceOrder
 from whichworker.probes.thermometer import Thermometer
 from whichworker.race.ready import idle_share
 from whichworker.store.records import Prepared, Slice
-from whichworker.studies.loads import PILOT_USERS, WAITING, Size, load_of, users_in_slices, users_of
+from whichworker.studies.amounts import (
+    PILOT_USERS,
+    WAITING,
+    Size,
+    load_of,
+    users_in_slices,
+    users_of,
+)
 from whichworker.studies.plan import Stand, StandAsk, StudyPlan, cell_name
 
 MOST_ALIVE = 12

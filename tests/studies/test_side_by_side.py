@@ -16,11 +16,11 @@ from whichworker.model import Failure, Reading, Request, Session, Workload
 from whichworker.result.study import Cell
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Prepared, RoundEnd, Slice, StandFailed, StandWindow
+from whichworker.studies.amounts import is_quick, users_in_slices
 from whichworker.studies.campaign import measure_study
 from whichworker.studies.cells import Table, latency, rate
-from whichworker.studies.heats import Calibrated, rounds_of
-from whichworker.studies.loads import is_quick, users_in_slices
 from whichworker.studies.plan import Stand, StandAsk, StudyPlan, cell_name
+from whichworker.studies.side_by_side import Calibrated, rounds_of
 from whichworker.studies.watch import StudyProgress
 
 ARMS = [("waitress", ""), ("gunicorn-sync", ""), ("waitress", "slow")]

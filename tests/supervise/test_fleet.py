@@ -16,8 +16,8 @@ from whichworker.load.http1 import fetch
 from whichworker.model import Address
 from whichworker.process.sockets import free_port, is_listening
 from whichworker.report.status import ServiceStatus
-from whichworker.supervise import supervisor as supervise
-from whichworker.supervise.supervisor import Supervisor
+from whichworker.supervise import fleet as supervise
+from whichworker.supervise.fleet import Supervisor
 
 pytestmark = pytest.mark.servers
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from whichworker.workloads.learning import Sampled, learn, stable_parts
+from whichworker.workloads.learning import Seen, learn, stable_parts
 
 PAGE = b"<html><head><title>A page that is long enough</title></head><body><p>%d</p><footer>always the same footer</footer></body></html>"
 
 
 def test_equal_answers_must_be_equal() -> None:
-    found = learn([Sampled(200, "text/html", b"same")] * 4)
+    found = learn([Seen(200, "text/html", b"same")] * 4)
     assert found is not None
     assert found.answer.body == b"same"
     assert found.answer.headers == (("Content-Type", "text/html"),)
@@ -16,7 +16,7 @@ def test_equal_answers_must_be_equal() -> None:
 
 
 def test_what_changes_is_masked() -> None:
-    found = learn([Sampled(200, "text/html", PAGE % number) for number in (1, 22, 333, 4)])
+    found = learn([Seen(200, "text/html", PAGE % number) for number in (1, 22, 333, 4)])
     assert found is not None
     assert found.answer.body is None
     assert 0.5 < found.compared < 1.0
@@ -25,14 +25,14 @@ def test_what_changes_is_masked() -> None:
 
 
 def test_what_changes_altogether_is_compared_by_its_status() -> None:
-    found = learn([Sampled(200, "text/plain", bytes([65 + at]) * 40) for at in range(4)])
+    found = learn([Seen(200, "text/plain", bytes([65 + at]) * 40) for at in range(4)])
     assert found is not None
     assert (found.compared, found.answer.contains, found.answer.body) == (0.0, (), None)
 
 
 def test_answers_of_two_kinds_are_none() -> None:
-    assert learn([Sampled(200, "text/html", b"a"), Sampled(302, "text/html", b"")]) is None
-    assert learn([Sampled(200, "text/html", b"a"), Sampled(200, "application/json", b"a")]) is None
+    assert learn([Seen(200, "text/html", b"a"), Seen(302, "text/html", b"")]) is None
+    assert learn([Seen(200, "text/html", b"a"), Seen(200, "application/json", b"a")]) is None
 
 
 def test_json_of_one_line_is_compared_value_by_value() -> None:
@@ -49,7 +49,7 @@ STAMPED = b'<html>\n<meta name="created" content="22nd Nov 2026 05:59" />\n<p>Th
 
 
 def test_what_shows_the_time_of_day_is_not_compared() -> None:
-    seen = [Sampled(200, "text/html", STAMPED)] * 2
+    seen = [Seen(200, "text/html", STAMPED)] * 2
     whole = learn(seen, minutes=(30, 31))
     assert whole is not None
     assert whole.answer.body == STAMPED

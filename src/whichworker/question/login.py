@@ -182,7 +182,7 @@ def relearnt(run: Running, app: App, request: Request) -> Request:
                 f"{request.title} answers {response.status} to this login, and {request.answer.status} was raced"
             )
     found = learning.learn(
-        [learning.Sampled(one.status, header(one, "content-type"), one.body) for one in seen],
+        [learning.Seen(one.status, header(one, "content-type"), one.body) for one in seen],
         learning.minutes_between(began, time.time()),
     )
     return msgspec.structs.replace(

@@ -257,10 +257,7 @@ def _settled(question: Question, visit: Visit) -> Reference:
         if request in visit.refused or not responses:
             continue
         found = learning.learn(
-            [
-                learning.Sampled(one.status, header(one, "content-type"), one.body)
-                for one in responses
-            ],
+            [learning.Seen(one.status, header(one, "content-type"), one.body) for one in responses],
             minutes,
         )
         if found is None:

@@ -17,7 +17,7 @@ MOST_COMPARED_BYTES = 2_000_000
 MOST_PAIRS = 4_000_000
 
 
-class Sampled(Struct, frozen=True):
+class Seen(Struct, frozen=True):
     """One answer, as far as it is learnt from."""
 
     status: int
@@ -32,7 +32,7 @@ class Learnt(Struct, frozen=True):
     compared: float
 
 
-def learn(answers: Sequence[Sampled], minutes: Collection[int] = ()) -> Learnt | None:
+def learn(answers: Sequence[Seen], minutes: Collection[int] = ()) -> Learnt | None:
     """The answer that all of these are; None where they differ in more than their bodies.
 
     What shows a time of day in one of these `minutes` of the hour, in which they were asked, is taken to change with the clock.

@@ -27,7 +27,7 @@ BEFORE = {
     0.05: ("0.0%", 213),
     0.10: ("0.0%", 151),
 }
-"""Wrong picks, and seconds to the pick without the preflight (80 s), of the blocks of windows that this race replaced."""
+"""Wrong picks, and seconds to the pick without the calibration (80 s), of the blocks of windows that this race replaced."""
 
 
 def main() -> None:
@@ -40,14 +40,14 @@ def main() -> None:
         "that were alive together, launched anew every ten seconds. Any slice may stand for a slice of any arm, so the gap of",
         "the first arm is planted, and so are launches that differ by 1.2 %.",
         f"{RACES} replays a row, {ARMS} arms, δ = 3 %; made by `python -m benchmarks.verdicts`. The pick is known when",
-        "every other arm is slower, tied, or not better by more than δ. Seconds are wall time with the preflight (1.6 s an arm),",
+        "every other arm is slower, tied, or not better by more than δ. Seconds are wall time with the calibration (1.6 s an arm),",
         "medians; a race that has no pick after 300 s of measuring is counted with that time.",
         "",
     ]
     for place in PLACES:
         lines += [*_described(place), "", *_table(place), ""]
     lines += [
-        "Blocks of windows were replayed from launches recorded on 2026-11-22; their preflight (80 s) is not in."
+        "Blocks of windows were replayed from launches recorded on 2026-11-22; their calibration (80 s) is not in."
     ]
     kept = PAGE.read_text(encoding="utf-8").partition(MARK)[2] if PAGE.exists() else ""
     PAGE.write_text("\n".join(lines) + f"\n\n{MARK}{kept}", encoding="utf-8")

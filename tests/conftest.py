@@ -25,7 +25,7 @@ from whichworker.model import Answer, App, Arm, Permits, Question, Request, Subj
 from whichworker.probes.thermometer import Thermometer
 from whichworker.question.ask import budget_of
 from whichworker.question.stages import Asked, Discovered, Planned
-from whichworker.race.calibration import preflight
+from whichworker.race.calibration import calibrate
 from whichworker.servers import names
 from whichworker.store import places
 from whichworker.store.journal import FILE, Journal
@@ -146,15 +146,15 @@ def faulty_bench(faults: Sequence[tuple[str, str]], folder: Path) -> Bench:
     return Bench(question, environments, folder, cache)
 
 
-def preflight_of(bench: Bench, generator: Generator) -> dict[str, Prepared | Failed]:
-    """What the preflight of a race finds out about each arm; all launches have ended afterwards."""
+def calibrations_of(bench: Bench, generator: Generator) -> dict[str, Prepared | Failed]:
+    """What the calibration of a race finds out about each arm; all launches have ended afterwards."""
     cores = bench.question.budget.server_cores
     with (
         Journal(bench.folder / FILE) as journal,
         Thermometer(cores) as thermometer,
         Lineup(bench, generator) as lineup,
     ):
-        preflight(lineup, Court(bench, generator, thermometer), journal, Silent(), lambda: 60.0)
+        calibrate(lineup, Court(bench, generator, thermometer), journal, Silent(), lambda: 60.0)
         return {
             record.arm: record
             for record in journal.records

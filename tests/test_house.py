@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import statistics
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,24 @@ LONGEST_MODULE, MEDIAN_MODULE = 400, 150
 LONGEST_FUNCTION, MOST_FUNCTIONS = 60, 25
 NAMES_THAT_SAY_NOTHING = {"manager", "helper", "helpers", "utils", "util", "data", "common", "misc"}
 SPEAKING_ROOMS = {"report", "cli"}
+LARGEST_ROOM = 20
+SAME_THING = {
+    "a command, the room it calls, its result and its report": {
+        "advice",
+        "cache",
+        "explain",
+        "load",
+        "preflight",
+        "race",
+        "second_stage",
+        "serve",
+        "study",
+    },
+    "each room has its own": {"__init__", "options", "plan", "protocol", "table", "watch"},
+    "two engines with the same parts": {"engine", "seat"},
+    "measured, and judged": {"slices", "verdict"},
+}
+"""Names of modules that may stand in several rooms, and why."""
 every_module = pytest.mark.parametrize(
     "path", MODULES, ids=lambda path: str(path.relative_to(SOURCE))
 )
@@ -66,6 +85,26 @@ def test_modules_are_called_what_they_are(path: Path) -> None:
         word for part in path.relative_to(SOURCE).with_suffix("").parts for word in part.split("_")
     }
     assert not words & NAMES_THAT_SAY_NOTHING
+
+
+def test_no_room_is_too_large() -> None:
+    """Rooms within a room count by themselves."""
+    rooms = Counter(path.parent for path in MODULES if path.name != "__init__.py")
+    assert not {room for room, modules in rooms.items() if modules > LARGEST_ROOM}
+
+
+def test_a_module_name_stands_in_one_room() -> None:
+    names = Counter(path.stem for path in MODULES)
+    assert {name for name, times in names.items() if times > 1} == set().union(*SAME_THING.values())
+
+
+def test_a_class_name_stands_in_one_room() -> None:
+    rooms: dict[str, set[str]] = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                rooms.setdefault(node.name, set()).add(path.relative_to(SOURCE).parts[0])
+    assert not {name: places for name, places in rooms.items() if len(places) > 1}
 
 
 @every_module

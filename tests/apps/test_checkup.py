@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from whichworker.apps.checkup import _findings, host_of, is_local, refuse_remote, refuse_variables
-from whichworker.apps.examine import Cache, Database, Django, Look, Static
+from whichworker.apps.examine import Cache, Database, Django, Look, StaticFiles
 from whichworker.errors import UsageError
 from whichworker.model import App
 
@@ -19,7 +19,7 @@ DJANGO = Django(
     asgi=None,
     hosts=("shop.test",),
     caches=(Cache(alias="default", backend="django.core.cache.backends.redis.RedisCache"),),
-    static=Static(),
+    static=StaticFiles(),
     installed=(),
     middleware=(),
     sync_middleware=(),

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.conftest import preflight_of
+from tests.conftest import calibrations_of
 from tests.silent import Silent
 
 from whichworker.bench.running import Bench
@@ -98,7 +98,7 @@ def test_a_race_leaves_project_and_environment_as_they_were(
     planned = investigation.plan(question, found.findings, project, cache, Silent())
     bench = Bench(planned.question, planned.environments, tmp_path / "run", cache)
     bench.folder.mkdir()
-    ready = preflight_of(bench, generator)
+    ready = calibrations_of(bench, generator)
     assert [type(ready[arm.name]) for arm in question.arms] == [Prepared, Prepared], ready
     assert fingerprint(project) == before
     assert list(cache.rglob("shell_completion*.pyc")), (

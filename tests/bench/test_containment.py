@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests import storm
-from tests.conftest import faulty_bench, faulty_question, preflight_of, processes_with
+from tests.conftest import calibrations_of, faulty_bench, faulty_question, processes_with
 from tests.silent import Silent
 
 from whichworker.bench import running
@@ -110,7 +110,7 @@ def test_a_server_that_eats_memory_is_killed_and_says_why(
     tmp_path: Path, generator: Generator
 ) -> None:
     bench = one("memory", tmp_path)
-    record = preflight_of(bench, generator)["waitress"]
+    record = calibrations_of(bench, generator)["waitress"]
     assert isinstance(record, Failed)
     (failure,) = record.failures
     assert failure.kind == "memory"

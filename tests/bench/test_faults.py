@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.conftest import (
+    calibrations_of,
     changed,
     faulty_bench,
     faulty_question,
     planned,
-    preflight_of,
     processes_with,
 )
 from tests.silent import Silent
@@ -40,7 +40,7 @@ def failures_of(
 ) -> tuple[Failure, ...]:
     """How the preflight of an arm with this fault fails."""
     bench = faulty_bench([(server, fault)], folder)
-    record = preflight_of(bench, generator)[server]
+    record = calibrations_of(bench, generator)[server]
     assert isinstance(record, Failed), record
     return record.failures
 
@@ -76,7 +76,7 @@ def test_a_server_that_never_answers_is_given_up(
 
 def test_a_child_that_forks_away_ends_with_its_launch(tmp_path: Path, generator: Generator) -> None:
     bench = faulty_bench([("gunicorn-sync", "double-fork")], tmp_path)
-    assert isinstance(preflight_of(bench, generator)["gunicorn-sync"], Prepared)
+    assert isinstance(calibrations_of(bench, generator)["gunicorn-sync"], Prepared)
     assert not processes_with(f"TMPDIR={tmp_path}")
     assert not processes_with(f"{LAUNCH_VARIABLE}={os.getpid()}-")
 
@@ -89,7 +89,7 @@ def test_a_port_taken_once_is_met_by_another(
         ports = iter([taken.getsockname()[1], free_port(), free_port()])
         monkeypatch.setattr(running, "free_port", lambda: next(ports))
         monkeypatch.setattr(running, "READY_SECONDS", 6.0)
-        assert isinstance(preflight_of(bench, generator)["gunicorn-sync"], Prepared)
+        assert isinstance(calibrations_of(bench, generator)["gunicorn-sync"], Prepared)
 
 
 @pytest.mark.parametrize("server", ["gunicorn-sync", "waitress", "uwsgi"])
@@ -214,7 +214,7 @@ def test_an_arm_that_is_wrong_alone_is_not_said_to_be_wrong_under_load_only(
         bench.question.workload, requests=(*bench.question.workload.requests, other)
     )
     bench = msgspec.structs.replace(bench, question=changed(bench.question, workload=what))
-    record = preflight_of(bench, generator)["waitress"]
+    record = calibrations_of(bench, generator)["waitress"]
     assert isinstance(record, Failed)
     assert (record.failures[0].kind, record.alone) == ("body", True)
 

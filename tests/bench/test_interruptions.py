@@ -21,7 +21,7 @@ from whichworker.question.stages import Planned
 from whichworker.race import investigation
 from whichworker.race.watch import Progress
 from whichworker.store.journal import FILE, Journal
-from whichworker.store.records import Launched, Prepared, RoundEnd, Session, Settled, Slice
+from whichworker.store.records import Launched, Prepared, RoundEnd, RunSession, Settled, Slice
 
 pytestmark = pytest.mark.servers
 
@@ -105,7 +105,7 @@ def test_ctrl_c_keeps_whole_rounds_and_a_resumed_run_repeats_the_torn_one(
     first = journal_of(tmp_path)
     assert ends(first) == [(1, False), (2, False)]
     torn = {(record.place, record.arm) for record in first.of(Slice) if record.round == 3}
-    assert isinstance(first.records[-1], Session) and first.records[-1].ended == "interrupted"
+    assert isinstance(first.records[-1], RunSession) and first.records[-1].ended == "interrupted"
 
     resumed = investigation.carry_out(
         msgspec.structs.replace(plan, resumed=True),

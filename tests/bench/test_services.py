@@ -24,7 +24,7 @@ from tests.conftest import PROJECTS, changed, faulty_question
 
 from whichworker.bench import overlays, services
 from whichworker.bench.running import Bench, running
-from whichworker.bench.services import Look, Needs, backing, describe, with_services
+from whichworker.bench.services import Needs, ServicesReading, backing, describe, with_services
 from whichworker.cli.main import cli
 from whichworker.config.options import RaceOptions
 from whichworker.design.validity import arm_fault, refusal
@@ -273,7 +273,7 @@ PROBES = Probes(
 TALLY = Tally(engine="native", seconds=2.0, requests=10, statuses={}, failures=(), service="")
 
 
-def look(at: float, cpu: float, upstream_cpu: float, *lags: int) -> Look:
+def look(at: float, cpu: float, upstream_cpu: float, *lags: int) -> ServicesReading:
     stats = Stats(
         requests=0,
         seconds=at,
@@ -282,7 +282,7 @@ def look(at: float, cpu: float, upstream_cpu: float, *lags: int) -> Look:
         lag_counts=lags,
         lag_maximum_seconds=0.1,
     )
-    return Look(at_ns=int(at * 1e9), cpu_seconds=cpu, stats=stats)
+    return ServicesReading(at_ns=int(at * 1e9), cpu_seconds=cpu, stats=stats)
 
 
 def test_what_services_use_is_not_foreign() -> None:

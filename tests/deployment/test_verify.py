@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import PROJECTS, faulty_bench
-from whichworker.deployment.kinds.parts import Start
 
 from whichworker.bench import running
 from whichworker.bench.running import Bench
+from whichworker.deployment.kinds.parts import Start
 from whichworker.deployment.verify import started
 from whichworker.errors import ServerFailed
 from whichworker.process.sockets import free_port

@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from whichworker.design import load_validity
-from whichworker.design.load_validity import Seen, reasons
+from whichworker.design.load_validity import LoadFacts, reasons
 
-SOUND = Seen(
+SOUND = LoadFacts(
     seconds=10.0,
     threads=1,
     requests=20_000,
@@ -33,7 +33,7 @@ CLOSED = replace(SOUND, scheduled=None, send_lag_seconds=None, backlog=0)
 
 
 @pytest.mark.parametrize("seen", [SOUND, CLOSED])
-def test_a_sound_load_is_valid(seen: Seen) -> None:
+def test_a_sound_load_is_valid(seen: LoadFacts) -> None:
     assert reasons(seen) == ()
 
 

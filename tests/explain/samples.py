@@ -20,7 +20,6 @@ from whichworker.result.explain import (
     Stair,
     View,
 )
-from whichworker.result.run import Run, Validity
 
 
 def climbed(view: View, limit: int | None, most: int) -> tuple[Stair, ...]:

@@ -16,8 +16,8 @@ from whichworker.bench.running import Bench, running
 from whichworker.errors import ServerFailed
 from whichworker.explain import endings, knobs
 from whichworker.explain.beside import calling, connections_for
-from whichworker.explain.campaign import ask
 from whichworker.explain.counting import limit_in
+from whichworker.explain.explanation import ask
 from whichworker.explain.inside import WAIT_SECONDS, WAITS, overlap_inside, patched_in
 from whichworker.explain.plan import ExplainRun
 from whichworker.explain.scene import Scene

@@ -42,7 +42,7 @@ from whichworker.store.records import (
     Prepared,
     Record,
     RoundEnd,
-    Session,
+    RunSession,
     Settled,
     Slice,
     Window,
@@ -54,8 +54,8 @@ MEMORY = {"gunicorn-gthread": 80_000_000, "granian-wsgi": 60_000_000, "waitress"
 SERVICE = Histogram()
 SERVICE.record_all([2_000_000] * 990 + [9_000_000] * 110)
 SERVICE_TEXT = SERVICE.to_hdr()
-END = Session(seconds=30.0, ended="finished")
-CUT = Session(seconds=5.0, ended="interrupted")
+END = RunSession(seconds=30.0, ended="finished")
+CUT = RunSession(seconds=5.0, ended="interrupted")
 DIED = Failure(kind="died", count=1, sample="it died\nlast words")
 BUSY = "others used 80% of a core"
 SLICE_SECONDS, WHOLE_SECONDS = 0.040, 0.055

@@ -25,7 +25,7 @@ from whichworker.store.records import (
     Left,
     Noted,
     RoundEnd,
-    Session,
+    RunSession,
     Slice,
     Window,
 )
@@ -246,7 +246,9 @@ def test_a_crash_leaves_no_session_and_is_not_finished(
 
 def test_a_resumed_run_adds_up(story_of: type[Story], tmp_path: Path) -> None:
     resumed = told(told(story_of(tmp_path / "a"), 3).add(CUT)).add(END).judged()
-    straight = told(story_of(tmp_path / "b")).add(Session(seconds=35.0, ended="finished")).judged()
+    straight = (
+        told(story_of(tmp_path / "b")).add(RunSession(seconds=35.0, ended="finished")).judged()
+    )
     assert resumed == straight
 
 

@@ -153,7 +153,7 @@ def test_serving_ends_with_stdin(start: Start) -> None:
     said = [
         type(msgspec.json.decode(line, type=child.Word)) for line in words.getvalue().splitlines()
     ]
-    assert said == [child.Ready, child.Opens, child.Done]
+    assert said == [child.GeneratorReady, child.Opens, child.Done]
 
 
 def test_another_parent_is_refused() -> None:

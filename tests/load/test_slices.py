@@ -592,11 +592,11 @@ def test_tasks_are_carried_out_one_after_another(start: Start) -> None:
         type(msgspec.json.decode(line, type=child.Word)) for line in words.getvalue().splitlines()
     ]
     assert kinds_of_words == [
-        child.Ready,
+        child.GeneratorReady,
         child.Unusable,
         child.Seated,
-        child.Sliced,
+        child.SliceDone,
         child.Seated,
-        child.Left,
-        child.Left,
+        child.SeatLeft,
+        child.SeatLeft,
     ]

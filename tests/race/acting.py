@@ -131,7 +131,7 @@ class Heard(Silent):
 
 
 def prepared(name: str, rate: float = 1000.0, **changed: object) -> Prepared:
-    """What the preflight knows of an arm."""
+    """What the calibration knows of an arm."""
     usual = Prepared(
         arm=name,
         ladder={1: rate / 2, 4: rate},

@@ -1,4 +1,4 @@
-"""What follows from the preflight for a race: who races, in which heats, whose twin runs along."""
+"""What follows from the calibration for a race: who races, in which heats, whose twin runs along."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 import psutil
 import pytest
-from tests.conftest import changed, faulty_bench, faulty_question, preflight_of
+from tests.conftest import calibrations_of, changed, faulty_bench, faulty_question
 from tests.judge.stories import reading
 from tests.race.acting import prepared
 from tests.silent import Silent
@@ -19,7 +19,7 @@ from whichworker.bench.slices import Court
 from whichworker.judge.replay import PORTRAIT
 from whichworker.load.generator import Generator
 from whichworker.model import Question
-from whichworker.race.calibration import USUAL_CONNECTIONS, preflight, settle
+from whichworker.race.calibration import USUAL_CONNECTIONS, settle
 from whichworker.services import postgres
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Failed, Launched, Prepared, Settled, Window
@@ -41,7 +41,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 @pytest.fixture(autouse=True)
 def memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine with 1 GB that is free while everybody of the preflight is alive."""
+    """A machine with 1 GB that is free while everybody of the calibration is alive."""
     monkeypatch.setattr(
         psutil, "virtual_memory", lambda: SimpleNamespace(available=1000 * MEGABYTE)
     )
@@ -231,7 +231,7 @@ def test_an_arm_opens_no_more_connections_to_the_database_than_it_has_slots(
 
 def test_what_the_journal_knows_is_not_done_again(question: Question, journal: Journal) -> None:
     nobody = cast(Any, None)
-    assert preflight(nobody, court_of(question), journal, Silent(), lambda: 0.0) is None, (
+    assert calibrate(nobody, court_of(question), journal, Silent(), lambda: 0.0) is None, (
         "there is no time"
     )
     failed = Failed(arm="waitress", failures=())
@@ -239,28 +239,28 @@ def test_what_the_journal_knows_is_not_done_again(question: Question, journal: J
     for name, record in ready().items():
         if name != "waitress":
             journal.append(record)
-    settled = preflight(nobody, court_of(question), journal, Silent(), lambda: 60.0)
+    settled = calibrate(nobody, court_of(question), journal, Silent(), lambda: 60.0)
     assert settled is not None
     assert settled.contenders == ARMS[1:]
     assert journal.records[-1] == settled
-    assert preflight(nobody, court_of(question), journal, Silent(), lambda: 0.0) == settled
+    assert calibrate(nobody, court_of(question), journal, Silent(), lambda: 0.0) == settled
     assert len(list(journal.of(Settled))) == 1
 
 
 def test_if_every_arm_failed_there_is_no_race(question: Question, journal: Journal) -> None:
     for name in ARMS:
         journal.append(Failed(arm=name, failures=()))
-    assert preflight(cast(Any, None), court_of(question), journal, Silent(), lambda: 60.0) is None
+    assert calibrate(cast(Any, None), court_of(question), journal, Silent(), lambda: 60.0) is None
     assert not list(journal.of(Settled))
 
 
 @pytest.mark.servers
-def test_a_preflight_of_real_servers(tmp_path: Path, generator: Generator) -> None:
+def test_a_calibration_of_real_servers(tmp_path: Path, generator: Generator) -> None:
     bench = faulty_bench(
         [("waitress", ""), ("gunicorn-sync", "slow"), ("uwsgi[threads=2]", "")], tmp_path
     )
     bench = msgspec.structs.replace(bench, question=changed(bench.question, connections=None))
-    found = preflight_of(bench, generator)
+    found = calibrations_of(bench, generator)
     with Journal(tmp_path / FILE) as journal:
         (settled,) = journal.of(Settled)
         launched = [(record.arm, record.generation) for record in journal.of(Launched)]

@@ -108,7 +108,7 @@ def test_a_race_of_one_has_no_twin(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert track.race.listed == ["waitress"]
 
 
-def test_each_slice_is_asked_for_by_what_the_preflight_found(track: Track, stage: Stage) -> None:
+def test_each_slice_is_asked_for_by_what_the_calibration_found(track: Track, stage: Stage) -> None:
     order = run_round(track, ARMS)
     assert order is not None and set(order) == EVERYBODY
     assert [one.seat for one in stage.court.orders] == [f"{name}/1" for name in order]
@@ -419,7 +419,7 @@ def test_each_heat_has_its_part_of_the_time_and_its_own_launches(stage: Stage) -
 
 
 def test_a_later_heat_meets_whoever_leads_then(stage: Stage) -> None:
-    """The preflight took gunicorn-sync for the fastest, and the first heat showed that it is not."""
+    """The calibration took gunicorn-sync for the fastest, and the first heat showed that it is not."""
     heats = (("gunicorn-sync", "waitress"), ("gunicorn-sync", "gunicorn-gthread"))
     track = stage.track(stage.settled(heats, twin_of="gunicorn-sync"))
     for heat in track.heats():

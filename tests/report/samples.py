@@ -21,6 +21,7 @@ from whichworker.result import (
     CurvePoint,
     Estimate,
     Gate,
+    MeasuredStretch,
     RaceVerdict,
     Ratio,
     Result,
@@ -28,7 +29,6 @@ from whichworker.result import (
     SaturationLatency,
     Twin,
     Validity,
-    Window,
 )
 
 BLOCKS = 8
@@ -491,7 +491,7 @@ def bare(name: str, state: ArmState, *failures: Failure) -> ArmResult:
     )
 
 
-def windows(blocks: int = BLOCKS, seed: int = 7) -> tuple[Window, ...]:
+def windows(blocks: int = BLOCKS, seed: int = 7) -> tuple[MeasuredStretch, ...]:
     """The stretches of the ranked arms: an effect of time that they share, and noise of their own."""
     noise = random.Random(seed)
     found = []
@@ -503,7 +503,7 @@ def windows(blocks: int = BLOCKS, seed: int = 7) -> tuple[Window, ...]:
                     one.rate * shared * noise.gauss(1, 0.025),
                     one.cpu * noise.gauss(1, 0.008),
                 )
-                window = Window(
+                window = MeasuredStretch(
                     block=block,
                     arm=one.name,
                     throughput_per_second=round(rate, 2),

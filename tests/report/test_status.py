@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 
 from whichworker.report import status
-from whichworker.report.status import Service, State, Status, Traffic
+from whichworker.report.status import ServiceStatus, State, Status, Traffic
 from whichworker.result import encode
 
-UP = Service(
+UP = ServiceStatus(
     name="granian-wsgi[workers=2]",
     version="2.8.7",
     python="3.12.1",
@@ -33,7 +33,7 @@ UP = Service(
     ),
     segments_per_second=5663.4,
 )
-FAILED = Service(
+FAILED = ServiceStatus(
     name="uvicorn",
     version="0.54.0",
     python="3.12.1",

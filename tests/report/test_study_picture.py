@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tests.report import samples
 from whichworker.report import study_page
 from whichworker.report.study_picture import picture
-from whichworker.result.run import Run, Validity
+from whichworker.result.envelope import Run, Validity
 from whichworker.result.study import AskedStudy, Cell, StudyResult, StudyRow
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -25,7 +25,7 @@ from whichworker.store.records import (
     Prepared,
     Record,
     RoundEnd,
-    Session,
+    RunSession,
     Settled,
     Slice,
     decode,
@@ -55,7 +55,7 @@ RECORDS: list[Record] = [
     BlockEnd(number=1),
     BlockEnd(number=2, abandoned=True),
     Noted(finding=Finding(code="x", severity="info", text="\u2029\x85")),
-    Session(seconds=1.25, ended="finished"),
+    RunSession(seconds=1.25, ended="finished"),
     Prepared(
         arm="uvicorn",
         ladder={1: 90.0, 8: 195.5},

@@ -14,7 +14,7 @@ from whichworker.model import Failure
 from whichworker.store.journal import Journal
 from whichworker.store.records import Record, StandFailed
 from whichworker.studies.campaign import Campaign
-from whichworker.studies.plan import Ask, Stand
+from whichworker.studies.plan import Stand, StandAsk
 
 ASKS = (asked("json"), asked("query"))
 
@@ -27,7 +27,7 @@ class Dry(Campaign):
     def _side_by_side(self) -> bool:
         return False
 
-    def _visit(self, stand: Stand, pending: Sequence[Ask]) -> None:
+    def _visit(self, stand: Stand, pending: Sequence[StandAsk]) -> None:
         self.visits.append((self.block, tuple(sorted(ask.key for ask in pending))))
         for ask in pending:
             self.ledger.remember(window(100, ask=ask.key))

@@ -11,7 +11,7 @@ from whichworker.model import Arm, Failure, Probes, Reading, Tally, Workload
 from whichworker.store.journal import Journal
 from whichworker.store.records import Record, StandFailed, StandWindow
 from whichworker.studies.cells import Table, latency, latency_mean, rate, stand_key, within_stdev
-from whichworker.studies.plan import Absent, Ask, Plan, Stand
+from whichworker.studies.plan import Absent, Stand, StandAsk, StudyPlan
 
 STAND = "uvicorn on builtin:django"
 
@@ -29,14 +29,19 @@ def arm(server: str, **settings: int) -> Arm:
     )
 
 
-def planned(*stands: Stand, absent: tuple[Absent, ...] = ()) -> Plan:
-    return Plan(
+def planned(*stands: Stand, absent: tuple[Absent, ...] = ()) -> StudyPlan:
+    return StudyPlan(
         study="any", stands=stands, benches={}, absent=absent, folder=Path(), seed=1, seconds=1.0
     )
 
 
-def asked(key: str = "json", **changes: float) -> Ask:
-    return Ask(key=key, workload=Workload(name=key, title="", requests=()), users=10, **changes)  # type: ignore[arg-type]
+def asked(key: str = "json", **changes: float) -> StandAsk:
+    return StandAsk(
+        key=key,
+        workload=Workload(name=key, title="", requests=()),
+        users=10,
+        **changes,  # type: ignore[arg-type]
+    )
 
 
 def window(
@@ -78,7 +83,7 @@ def window(
     )
 
 
-def table(plan: Plan, *records: Record) -> Table:
+def table(plan: StudyPlan, *records: Record) -> Table:
     journal = Journal(Path())
     journal.records = list(records)
     return Table(plan, journal)

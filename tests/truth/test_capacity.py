@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.conftest import changed, preflight_of
+from tests.conftest import calibrations_of, changed
 from tests.oracle.queues import Queue, capacity
 from tests.silent import Silent
 from tests.truth.test_attribution import question_of
@@ -56,7 +56,7 @@ def test_the_capacity_is_that_of_theory(
     environments, without = overlays.build(question, places.cache_folder(), lambda _: None)
     assert not without
     bench = Bench(question, environments, tmp_path, places.cache_folder())
-    (ready,) = preflight_of(bench, generator).values()
+    (ready,) = calibrations_of(bench, generator).values()
     assert isinstance(ready, Prepared), ready
     with Journal(tmp_path / "second" / FILE) as journal:
         journal.append(ready)

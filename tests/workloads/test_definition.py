@@ -16,7 +16,7 @@ from whichworker.errors import UsageError
 from whichworker.load.framing import Response
 from whichworker.load.session import Iteration
 from whichworker.model import Answer, Capture, Check, Request, Session, Stage, Step
-from whichworker.workloads import definition
+from whichworker.workloads import file_tables
 from whichworker.workloads.definition import Definition, parse_definition, read_definition
 
 FILE = Path("folder/load.toml")
@@ -476,11 +476,11 @@ def test_every_file_of_the_guide_can_be_used(text: str) -> None:
 def test_the_guide_names_every_key() -> None:
     text = GUIDE.read_text(encoding="utf-8")
     for table in (
-        definition.FileTable,
-        definition.RequestTable,
-        definition.StepTable,
-        definition.SessionTable,
-        definition.StageTable,
+        file_tables.FileTable,
+        file_tables.RequestTable,
+        file_tables.StepTable,
+        file_tables.SessionTable,
+        file_tables.StageTable,
     ):
         for key in table.__struct_encode_fields__:
             assert re.search(rf"\b{key}\b", text), key

@@ -24,7 +24,7 @@ OUTBOUND, LOOK = "whichworker_outbound.py", "whichworker_look.py"
 MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 
 
-class Target(Struct, frozen=True):
+class AppTarget(Struct, frozen=True):
     """What a `module:attribute` is: an ASGI callable, or something that has to be called to make one."""
 
     asgi: bool
@@ -52,7 +52,7 @@ class Cache(Struct, frozen=True, kw_only=True):
     location: str = ""
 
 
-class Static(Struct, frozen=True):
+class StaticFiles(Struct, frozen=True):
     """Where static files are asked for, and where they are collected."""
 
     url: str | None = None
@@ -68,7 +68,7 @@ class Django(Struct, frozen=True, kw_only=True):
     asgi: str | None
     hosts: tuple[str, ...]
     caches: tuple[Cache, ...]
-    static: Static
+    static: StaticFiles
     installed: tuple[str, ...]
     middleware: tuple[str, ...]
     sync_middleware: tuple[str, ...]
@@ -80,7 +80,7 @@ class Django(Struct, frozen=True, kw_only=True):
 class Look(Struct, frozen=True, kw_only=True):
     """What an app is, seen from inside; `unlisted` says why its routes could not be listed."""
 
-    targets: dict[str, Target] = field(default_factory=dict)
+    targets: dict[str, AppTarget] = field(default_factory=dict)
     framework: str = ""
     debug: bool = False
     django: Django | None = None

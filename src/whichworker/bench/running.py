@@ -20,7 +20,7 @@ from whichworker.errors import ServerFailed
 from whichworker.load.http1 import FramingError, fetch, judge_answer
 from whichworker.model import Address, Arm, Command, Environment, Finding, Question, codes
 from whichworker.process import limits
-from whichworker.process.launch import Ending, Launch, Order
+from whichworker.process.launch import Launch, LaunchEnding, Order
 from whichworker.process.sockets import free_port, is_listening, owned
 from whichworker.servers import table
 from whichworker.units import show_bytes
@@ -131,7 +131,9 @@ def _clean_log(log: Path) -> None:
             log.write_bytes(after)
 
 
-def _account(arm: Arm, run: Running, ending: Ending, number: signal.Signals) -> Iterator[Finding]:
+def _account(
+    arm: Arm, run: Running, ending: LaunchEnding, number: signal.Signals
+) -> Iterator[Finding]:
     """What there is to tell of a launch that is over; nothing of it runs any more."""
     if ending.forced:
         yield codes.STOPPED_BY_FORCE.finding(

@@ -48,7 +48,7 @@ class Needs(Struct, frozen=True, kw_only=True):
     cache: Literal["memory", "redis"] | None = None
 
 
-class Look(Struct, frozen=True, kw_only=True):
+class ServicesReading(Struct, frozen=True, kw_only=True):
     """One reading of the services: when, the CPU seconds they have used, and what the upstream counted."""
 
     at_ns: int
@@ -75,7 +75,7 @@ class Backing(Struct, frozen=True, kw_only=True):
                     hint=f"log: {launch.order.log}",
                 )
 
-    def look(self) -> Look | None:
+    def look(self) -> ServicesReading | None:
         """Read clocks and counters, at an end of a window; None where there is nothing to read."""
         self.check()
         if not self.launches and not self.others:
@@ -83,7 +83,7 @@ class Backing(Struct, frozen=True, kw_only=True):
         pids = {pid for launch in self.launches.values() for pid in launch.pids()}
         pids |= {pid for root in self.others for pid in (root, *warden.descendants(root))}
         at_ns, spent = time.monotonic_ns(), lineage_cpu_seconds(pids)
-        return Look(
+        return ServicesReading(
             at_ns=at_ns,
             cpu_seconds=spent,
             stats=account_of(self.above) if self.above is not None else None,
@@ -212,7 +212,9 @@ def backing(
         )
 
 
-def with_services(probes: Probes, before: Look | None, after: Look | None, cores: int) -> Probes:
+def with_services(
+    probes: Probes, before: ServicesReading | None, after: ServicesReading | None, cores: int
+) -> Probes:
     """The probes of a window with what the services did in it: their CPU is not that of others, and the upstream's strain is told."""
     if before is None or after is None:
         return probes

@@ -8,7 +8,7 @@ from typing import Literal, TypedDict, Unpack
 import msgspec
 
 from whichworker.bench.running import Bench, Running
-from whichworker.bench.services import Look, with_services
+from whichworker.bench.services import ServicesReading, with_services
 from whichworker.design.validity import arm_fault, too_fast
 from whichworker.errors import ServerFailed, WhichworkerError
 from whichworker.load.generator import Generator
@@ -81,7 +81,7 @@ def probe_a_load(
     cores = sorted({*budget.server_cores, *budget.generator_cores})
     opened: list[snapshot.Snapshot] = []
     closed: list[snapshot.Snapshot] = []
-    looks: list[Look | None] = []
+    looks: list[ServicesReading | None] = []
 
     def on_window(opens_ns: int, closes_ns: int) -> None:
         sleep_until(opens_ns - snapshot.LEAD_NS)

@@ -122,7 +122,7 @@ class Contest:
         )
         return True
 
-    def _cost(self, name: str, shot: hunt.Shot) -> float:
+    def _cost(self, name: str, shot: hunt.ShotPlan) -> float:
         """Arrivals, what is awaited after them, and a launch where there is none."""
         starts = 0.0 if name in self.places else self.warm_ups.get(name, 0.0) + LAUNCH_SECONDS
         return (
@@ -132,7 +132,7 @@ class Contest:
             + STOP_SECONDS
         )
 
-    def _shoot(self, name: str, shot: hunt.Shot) -> Shot:
+    def _shoot(self, name: str, shot: hunt.ShotPlan) -> Shot:
         place = self.places.get(name)
         if place is not None and (
             place.shots >= SHOTS_PER_LAUNCH

@@ -25,7 +25,7 @@ def shoot(
     run: Running,
     name: str,
     launch: int,
-    shot: hunt.Shot,
+    shot: hunt.ShotPlan,
     slo: Slo,
     plan: tuple[int, int],
     warm_up: float = 0.0,
@@ -85,7 +85,7 @@ def shoot(
     )
 
 
-def arrivals_of(shot: hunt.Shot, warm_up: float) -> Pace:
+def arrivals_of(shot: hunt.ShotPlan, warm_up: float) -> Pace:
     """Poisson arrivals, after `warm_up` seconds at the rate of the shot (of a recovery: at the calm one)."""
     calm = hunt.QUIET / hunt.OVERLOAD * shot.rate if shot.phase == "recovery" else shot.rate
     before = (Stage(warm_up, calm, calm),) if warm_up else ()

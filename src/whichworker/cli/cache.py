@@ -31,7 +31,7 @@ class Listing(Struct, frozen=True, kw_only=True):
 
     folder: str
     action: Literal["list", "clear"]
-    entries: tuple[inventory.Entry, ...]
+    entries: tuple[inventory.CacheEntry, ...]
     size_bytes: int
     freed_bytes: int | None
     schema_: str = field(default="urn:whichworker:cache:1", name="schema")
@@ -69,7 +69,7 @@ def _age(text: str) -> float:
 
 
 def _listing(
-    folder: Path, action: Literal["list", "clear"], entries: Sequence[inventory.Entry]
+    folder: Path, action: Literal["list", "clear"], entries: Sequence[inventory.CacheEntry]
 ) -> Listing:
     freed = sum(entry.freed_bytes for entry in entries if entry.outcome in FREED)
     size = sum(entry.size_bytes for entry in entries)

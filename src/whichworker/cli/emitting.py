@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from whichworker.deployment import recipe as deploy
-from whichworker.deployment.recipe import Told
+from whichworker.deployment.recipe import JudgedRun
 from whichworker.errors import UsageError
 from whichworker.model import Question
 
@@ -37,7 +37,7 @@ def check(question: Question, kinds: tuple[str, ...], folder: str) -> None:
 
 
 def emit(
-    told: Told,
+    told: JudgedRun,
     kinds: tuple[str, ...],
     folder: str,
     app: str | None,

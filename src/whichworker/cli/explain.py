@@ -14,7 +14,7 @@ from whichworker.cli.exits import Exit
 from whichworker.cli.progress import Lines
 from whichworker.config.layers import gather
 from whichworker.config.study_options import ExplainOptions, ExplainRunOptions
-from whichworker.explain import campaign
+from whichworker.explain import explanation
 from whichworker.explain.plan import ExplainRun, small_arm
 from whichworker.report import explain as report
 from whichworker.report import files
@@ -46,7 +46,7 @@ def explain(workers: tuple[str, ...], given: Mapping[str, Any], output: ExplainR
     notes = consoles.notes()
     results = consoles.results(output.json)
     if output.dry_run:
-        report.print_plan(results, planned, campaign.SECONDS_EACH[options.quick])
+        report.print_plan(results, planned, explanation.SECONDS_EACH[options.quick])
         return Exit.OK
     asked = ExplainRun(
         workers=workers,
@@ -57,7 +57,7 @@ def explain(workers: tuple[str, ...], given: Mapping[str, Any], output: ExplainR
     )
     printer = ExplainPrinter(notes)
     try:
-        result = campaign.explain(asked, printer)
+        result = explanation.explain(asked, printer)
     finally:
         printer.clear()
     written = files.write_explain(

@@ -19,13 +19,13 @@ from whichworker.cli import consoles
 from whichworker.cli.exits import Exit
 from whichworker.config.options import ServeOptions
 from whichworker.errors import UsageError
-from whichworker.process.launch import Ending
+from whichworker.process.launch import LaunchEnding
 from whichworker.report import files, status, terminal
 from whichworker.report.status import Status
 from whichworker.store import places
 from whichworker.supervise import serve as laboratory
+from whichworker.supervise.fleet import Supervisor
 from whichworker.supervise.serve import GRACE_SECONDS, ServePlan
-from whichworker.supervise.supervisor import Supervisor
 
 LOOK_SECONDS = 0.1
 DRAW_SECONDS = 1.0
@@ -190,7 +190,7 @@ def _print_failure(console: Console, name: str, reason: str) -> None:
         console.print(Text(rest, "dim"), soft_wrap=True)
 
 
-def _tell_ending(notes: Console, name: str, ending: Ending) -> None:
+def _tell_ending(notes: Console, name: str, ending: LaunchEnding) -> None:
     if ending.forced:
         notes.print(
             Text(f"{name} did not stop within {GRACE_SECONDS:g} s and was killed", "yellow")

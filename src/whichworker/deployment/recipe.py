@@ -40,7 +40,7 @@ REASONS = {
 }
 
 
-class Told(Struct, frozen=True):
+class JudgedRun(Struct, frozen=True):
     """A run as it is read again: its question, its environments and its result."""
 
     question: Question
@@ -48,15 +48,15 @@ class Told(Struct, frozen=True):
     result: Result
 
 
-def read(folder: Path) -> Told:
+def read(folder: Path) -> JudgedRun:
     """The run in a folder, judged again from its journal."""
     with Journal(folder / FILE) as journal:
         header = journal.header()
         result = verdict.judge(journal)
-    return Told(header.question, header.environments, result)
+    return JudgedRun(header.question, header.environments, result)
 
 
-def advised(project: Path, run: str) -> Told:
+def advised(project: Path, run: str) -> JudgedRun:
     """A run of a project by its id, or else the newest; its first step if the second one was too short for advice."""
     told = read(places.find_run(project, run or "latest"))
     if not run and told.result.advice is None and told.question.first_step:
@@ -64,7 +64,7 @@ def advised(project: Path, run: str) -> Told:
     return told
 
 
-def arm_for(told: Told, kinds: tuple[str, ...]) -> tuple[ArmResult, str]:
+def arm_for(told: JudgedRun, kinds: tuple[str, ...]) -> tuple[ArmResult, str]:
     """The arm to deploy, and a remark where it is not the advised one: gunicorn's file needs an arm of gunicorn.
 
     Raises UsageError where the run advises nothing, or has no such arm.
@@ -92,7 +92,7 @@ def arm_for(told: Told, kinds: tuple[str, ...]) -> tuple[ArmResult, str]:
     )
 
 
-def deployment(told: Told, best: ArmResult, out: Path, remark: str = "") -> Deployment:
+def deployment(told: JudgedRun, best: ArmResult, out: Path, remark: str = "") -> Deployment:
     """Everything the files are written from."""
     question, arm = told.question, told.question.arm(best.name)
     app, environment = question.apps[arm.python], told.environments[best.name]
@@ -182,7 +182,7 @@ def _pinned(arm: Arm, environment: Environment) -> tuple[str, ...]:
     )
 
 
-def _promise(told: Told, best: ArmResult, app: App, command: tuple[str, ...]) -> Promise:
+def _promise(told: JudgedRun, best: ArmResult, app: App, command: tuple[str, ...]) -> Promise:
     speed, capacity = best.throughput_per_second, best.capacity_per_second
     assert speed is not None
     return Promise(
@@ -203,7 +203,7 @@ def _promise(told: Told, best: ArmResult, app: App, command: tuple[str, ...]) ->
     )
 
 
-def _because(told: Told, best: ArmResult) -> dict[str, str]:
+def _because(told: JudgedRun, best: ArmResult) -> dict[str, str]:
     """A reason for each setting: what was measured of it, or that it is the server's own default."""
     found: dict[str, str] = {}
     cores = len(told.question.budget.server_cores)

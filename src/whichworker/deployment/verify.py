@@ -21,7 +21,7 @@ from whichworker.bench.window import ArmFailed
 from whichworker.deployment import read_back
 from whichworker.deployment.decision import ALLOWED, DEPLOYED, LOOK_ROUNDS, LOOKS, RACED, Decision
 from whichworker.deployment.kinds.parts import Start
-from whichworker.deployment.recipe import PROMISE_FILE, Told, deployment
+from whichworker.deployment.recipe import PROMISE_FILE, JudgedRun, deployment
 from whichworker.design import slice_sizes
 from whichworker.design.rounds import Heard, random_round
 from whichworker.errors import ServerFailed, UsageError
@@ -82,7 +82,12 @@ def promise_in(folder: Path) -> Promise:
 
 
 def verify(
-    folder: Path, told: Told, proof: Proof, cache: Path, place: Path, note: Callable[[str], None]
+    folder: Path,
+    told: JudgedRun,
+    proof: Proof,
+    cache: Path,
+    place: Path,
+    note: Callable[[str], None],
 ) -> list[Checked]:
     """Every emitted file that starts something, each once for each command it starts; nothing is written into the project.
 
@@ -174,7 +179,7 @@ def _sendable(bench: Bench, arm: Arm, promise: Promise, proof: Proof) -> tuple[R
     return requests
 
 
-def _known_again(told: Told, cache: Path) -> None:
+def _known_again(told: JudgedRun, cache: Path) -> None:
     """The app's secrets are known, and its databases still on this machine, before anything is started."""
     for app in told.question.apps.values():
         checkup.examine_again(app, cache, told.question.terms.allowed)

@@ -73,11 +73,11 @@ class Known(Struct, frozen=True):
     noise: Array
     launches: Array
     birge: Array
-    launch: Launch
+    launch: LaunchSpread
     slope: float
 
 
-class Launch(Struct, frozen=True):
+class LaunchSpread(Struct, frozen=True):
     """What launches differ by: the moderated variance and its freedom.
 
     `seen_sd` is what generations alone tell, or what is usual if there is one generation only.
@@ -214,7 +214,7 @@ class Generations:
             [self._averaged(stretch, slope) for stretch in self.stretches], slope, self.width - 1
         )
 
-    def _averaged(self, stretch: Stretch, slope: float) -> Part:
+    def _averaged(self, stretch: Stretch, slope: float) -> PairPart:
         """One stretch at this slope, with the mean of the twins as the value of their arm."""
         summary, width, arm = stretch.summary(), self.width, self.twin_of
         mapping = np.zeros((width, width + 1))
@@ -230,7 +230,7 @@ class Generations:
         rows = [*range(width - 1), arm, width - 1]
         squares = np.diag(products)[:, None] + np.diag(products)[None, :] - 2 * products
         rounds = summary.together[np.ix_(rows, rows)]
-        return Part(
+        return PairPart(
             difference=effects[:, None] - effects[None, :],
             squares=np.maximum(squares, 0.0) * rounds.astype(float) ** 2,
             rounds=rounds,
@@ -238,7 +238,7 @@ class Generations:
         )
 
 
-class Part(Struct, frozen=True):
+class PairPart(Struct, frozen=True):
     """One stretch, for every pair: difference, sum of squares of its rounds, rounds, launches."""
 
     difference: Array
@@ -247,7 +247,7 @@ class Part(Struct, frozen=True):
     launches: Array
 
 
-def _combine(parts: list[Part], slope: float, arms: int) -> Known:
+def _combine(parts: list[PairPart], slope: float, arms: int) -> Known:
     difference = np.array([part.difference for part in parts])
     rounds = np.array([part.rounds for part in parts])
     launches = np.array([part.launches for part in parts])
@@ -296,7 +296,7 @@ def _noise(squares: Array, rounds: NDArray[np.int64], pairs: Pairs) -> tuple[Arr
 
 def _launch(
     difference: Array, within: Array, launches: Array, rounds: NDArray[np.int64], pairs: Pairs
-) -> Launch:
+) -> LaunchSpread:
     """The variance of launches that all arms share, moderated.
 
     Method of moments (DerSimonian & Laird 1986): the spread of a pair's generations beyond what the
@@ -309,7 +309,7 @@ def _launch(
     weights = np.where(heard, 1 / (w + f * usual + TINY), 0.0)
     several = (weights > 0).sum(axis=0) > 1
     if not several.any():
-        return Launch(LAUNCH_SD**2, LAUNCH_FREEDOM, USUAL_LAUNCH_SD)
+        return LaunchSpread(LAUNCH_SD**2, LAUNCH_FREEDOM, USUAL_LAUNCH_SD)
     weights, d, w, f = weights[:, several], d[:, several], w[:, several], f[:, several]
     total = weights.sum(axis=0)
     mean = (weights * d).sum(axis=0) / total
@@ -319,4 +319,4 @@ def _launch(
     prior = LAUNCH_PSEUDO / usual
     variance = max(0.0, (prior * LAUNCH_SD**2 + excess) / (prior + weight))
     freedom = LAUNCH_FREEDOM + FREEDOM_PER_GENERATION * weight * usual
-    return Launch(variance, freedom, max(0.0, excess / weight) ** 0.5)
+    return LaunchSpread(variance, freedom, max(0.0, excess / weight) ** 0.5)

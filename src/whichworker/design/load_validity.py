@@ -17,7 +17,7 @@ LEAST_SECONDS = 0.2
 """In a shorter window the ends of counting weigh as much as the rest: shares of its time say nothing."""
 
 
-class Seen(Struct, frozen=True, kw_only=True):
+class LoadFacts(Struct, frozen=True, kw_only=True):
     """What the gates look at. `scheduled` is None in closed loop; seconds that could not be told are None.
 
     `send_lag_seconds` is the lag at the share `send_lag_at`: 0.99, or what a small sample supports. `spins` is true where the
@@ -46,15 +46,15 @@ class Seen(Struct, frozen=True, kw_only=True):
     drained_seconds: float = 0.0
 
 
-Gate = Callable[[Seen], str]
+Gate = Callable[[LoadFacts], str]
 
 
-def reasons(seen: Seen) -> tuple[str, ...]:
+def reasons(seen: LoadFacts) -> tuple[str, ...]:
     """Why the numbers cannot be believed, one sentence a gate; empty where they can."""
     return tuple(reason for gate in GATES if (reason := gate(seen)))
 
 
-def unanswered(seen: Seen) -> str:
+def unanswered(seen: LoadFacts) -> str:
     """Not one right answer."""
     return (
         ""
@@ -63,7 +63,7 @@ def unanswered(seen: Seen) -> str:
     )
 
 
-def unsent(seen: Seen) -> str:
+def unsent(seen: LoadFacts) -> str:
     """Fewer than 99 % of the requests that were due had been sent; those that found no server to connect to are failures, not unsent."""
     if not seen.scheduled or seen.attempts + seen.unconnected >= LEAST_SENT * seen.scheduled:
         return ""
@@ -74,7 +74,7 @@ def unsent(seen: Seen) -> str:
     )
 
 
-def overflowed(seen: Seen) -> str:
+def overflowed(seen: LoadFacts) -> str:
     """Requests that the backlog had no room for."""
     if not seen.dropped:
         return ""
@@ -84,7 +84,7 @@ def overflowed(seen: Seen) -> str:
     )
 
 
-def late(seen: Seen) -> str:
+def late(seen: LoadFacts) -> str:
     """Sent later than intended by the generator's own fault: over 1 ms at the 99th percentile."""
     lag = seen.send_lag_seconds
     if lag is None or lag <= MOST_SEND_LAG_SECONDS:
@@ -96,7 +96,7 @@ def late(seen: Seen) -> str:
     )
 
 
-def full(seen: Seen) -> str:
+def full(seen: LoadFacts) -> str:
     """A generator that used over 80 % of its cores was measured itself; not asked where it spins."""
     share = seen.cpu_seconds / (seen.seconds * seen.threads)
     if seen.spins or share <= MOST_GENERATOR or seen.seconds < LEAST_SECONDS:
@@ -108,7 +108,7 @@ def full(seen: Seen) -> str:
     )
 
 
-def waiting(seen: Seen) -> str:
+def waiting(seen: LoadFacts) -> str:
     """A generator that was ready to run but did not, over 25 % of the window."""
     share = seen.run_delay_seconds / (seen.seconds * seen.threads)
     if share <= MOST_RUN_DELAY or seen.seconds < LEAST_SECONDS:
@@ -119,7 +119,7 @@ def waiting(seen: Seen) -> str:
     )
 
 
-def unlawful(seen: Seen) -> str:
+def unlawful(seen: LoadFacts) -> str:
     """Little's law: what was in flight is the rate times the time in flight, or something was lost or counted twice.
 
     What the window's edges cut through belongs to one side only: at most what was ever in flight, for a long service time.

@@ -36,7 +36,7 @@ SLOW_RESPONSE_SECONDS, SLOW_CONNECTIONS = 0.1, 32
 """Responses that take longer alone are waited for, not computed: such an arm has as many connections as it has slots."""
 
 
-class Size(Struct, frozen=True):
+class SliceSize(Struct, frozen=True):
     """What a slice of an arm leaves out and counts, in responses, and what it takes in seconds (drain included)."""
 
     uncounted: int
@@ -44,7 +44,7 @@ class Size(Struct, frozen=True):
     seconds: float
 
 
-def size(connections: int, per_second: float, skipped_turns: int = SKIPPED_TURNS) -> Size:
+def size(connections: int, per_second: float, skipped_turns: int = SKIPPED_TURNS) -> SliceSize:
     """The slice of an arm that does so many responses a second on so many connections."""
     turn = connections / per_second
     if turn > SLOW_TURN_SECONDS:
@@ -52,7 +52,7 @@ def size(connections: int, per_second: float, skipped_turns: int = SKIPPED_TURNS
     else:
         skipped = max(skipped_turns, math.ceil(SKIPPED_SECONDS / turn))
         counted = max(COUNTED_TURNS, math.ceil(COUNTED_SECONDS / turn))
-    return Size(connections * skipped, connections * counted, (skipped + counted + 1) * turn)
+    return SliceSize(connections * skipped, connections * counted, (skipped + counted + 1) * turn)
 
 
 def turns(times_ns: Sequence[int], connections: int) -> list[float]:

@@ -128,7 +128,7 @@ def _naps(cores: list[int], seconds: float) -> dict[int, stalls.Stalls]:
     return found
 
 
-class Heard(Struct, frozen=True):
+class NoiseWindow(Struct, frozen=True):
     """One window: requests per second, how long it was looked at, and core seconds that were stolen and that others used meanwhile."""
 
     rate: float
@@ -137,7 +137,7 @@ class Heard(Struct, frozen=True):
     foreign: float
 
 
-def _windows(budget: Budget, seconds: float) -> list[Heard]:
+def _windows(budget: Budget, seconds: float) -> list[NoiseWindow]:
     """Windows of the local upstream in the servers' place."""
     with tempfile.TemporaryDirectory() as folder, Generator() as generator:
         needs = services.Needs(upstream=True)
@@ -158,7 +158,9 @@ def _windows(budget: Budget, seconds: float) -> list[Heard]:
             return [_window(budget, generator, backing, load) for _ in range(count)]
 
 
-def _window(budget: Budget, generator: Generator, backing: services.Backing, load: Load) -> Heard:
+def _window(
+    budget: Budget, generator: Generator, backing: services.Backing, load: Load
+) -> NoiseWindow:
     cores = tuple(sorted({*budget.server_cores, *budget.generator_cores}))
     own, look, before = time.process_time(), backing.look(), cpu.core_times(cores)
     tally = generator.run(load, lambda *_: None)
@@ -168,7 +170,7 @@ def _window(budget: Budget, generator: Generator, backing: services.Backing, loa
     spent = (
         then.cpu_seconds - look.cpu_seconds + tally.total_cpu_seconds + time.process_time() - own
     )
-    return Heard(
+    return NoiseWindow(
         rate=tally.requests / tally.seconds,
         seconds=(then.at_ns - look.at_ns) / 1e9,
         stolen=after.stolen - before.stolen,

@@ -25,7 +25,7 @@ Outcome = Literal["removed", "would be removed", "in use", "kept"]
 FOLDERS: dict[str, Kind] = {"apps": "app", "overlays": "overlay", "data": "data"}
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class CacheEntry(Struct, frozen=True, kw_only=True):
     """One folder of the cache.
 
     `state` is unfinished where a build was cut short, broken where its interpreter is gone. `freed_bytes` is what removing it gives back:
@@ -45,13 +45,13 @@ class Entry(Struct, frozen=True, kw_only=True):
     outcome: Outcome | None = None
 
 
-def entries(cache: Path) -> list[Entry]:
+def entries(cache: Path) -> list[CacheEntry]:
     """Everything in the cache, what was used last first; changes nothing."""
     found = [_entry(place, kind) for place, kind in _places(cache)]
     return sorted(found, key=lambda entry: -entry.last_used)
 
 
-def clear(cache: Path, older_than: float = 0.0, *, dry_run: bool = False) -> list[Entry]:
+def clear(cache: Path, older_than: float = 0.0, *, dry_run: bool = False) -> list[CacheEntry]:
     """Remove what nobody uses now and nobody has used for so many seconds; the entries with their outcome.
 
     What is being built or used, by this process or another, stays. Something that is cut short leaves nothing that could be taken as whole.
@@ -66,7 +66,7 @@ def clear(cache: Path, older_than: float = 0.0, *, dry_run: bool = False) -> lis
     return done
 
 
-def _outcome(entry: Entry, cache: Path, before: float, *, dry_run: bool) -> Outcome:
+def _outcome(entry: CacheEntry, cache: Path, before: float, *, dry_run: bool) -> Outcome:
     if entry.in_use:
         return "in use"
     if entry.last_used > before:
@@ -112,11 +112,11 @@ def _places(cache: Path) -> Iterator[tuple[Path, Kind]]:
         yield cache / BYTE_CODE, "byte code"
 
 
-def _entry(place: Path, kind: Kind) -> Entry:
+def _entry(place: Path, kind: Kind) -> CacheEntry:
     size, freed = sizes(place)
     complete = kind == "byte code" or (place / locks.COMPLETE).exists()
     broken = kind in ("app", "overlay") and complete and not (place / "bin/python").exists()
-    return Entry(
+    return CacheEntry(
         kind=kind,
         name=place.name,
         path=str(place),
@@ -175,7 +175,9 @@ def _versions(place: Path, kind: Kind) -> dict[str, str]:
 
 
 def _chosen(wanted: Iterable[str], packages: dict[str, str]) -> dict[str, str]:
-    versions: dict[str, str] = {canonicalize_name(name): version for name, version in packages.items()}
+    versions: dict[str, str] = {
+        canonicalize_name(name): version for name, version in packages.items()
+    }
     return {name: versions[name] for name in wanted if name in versions}
 
 

@@ -17,21 +17,21 @@ from whichworker.result.explain import KnobEffect, Stair
 FEWEST_AT_ONCE, MOST_AT_ONCE, UNBOUNDED_AT_ONCE = 4, 64, 16
 
 
-class Turn(Struct, frozen=True, kw_only=True):
+class KnobTurn(Struct, frozen=True, kw_only=True):
     """A knob as a person writes it, and the variables by which the server takes it beside its own command."""
 
     knob: str
     variables: dict[str, str]
 
 
-def _gunicorn(flag: str) -> Turn:
-    return Turn(knob=flag, variables={"GUNICORN_CMD_ARGS": flag})
+def _gunicorn(flag: str) -> KnobTurn:
+    return KnobTurn(knob=flag, variables={"GUNICORN_CMD_ARGS": flag})
 
 
 _THREADS, _CONNECTIONS = _gunicorn("--threads 4"), _gunicorn("--worker-connections 2")
-_RUNTIME = Turn(knob="--runtime-threads 4", variables={"GRANIAN_RUNTIME_THREADS": "4"})
+_RUNTIME = KnobTurn(knob="--runtime-threads 4", variables={"GRANIAN_RUNTIME_THREADS": "4"})
 
-TURNED: dict[str, tuple[Turn, ...]] = {
+TURNED: dict[str, tuple[KnobTurn, ...]] = {
     "gunicorn-sync": (_THREADS, _CONNECTIONS),
     "gunicorn-gthread": (_CONNECTIONS,),
     "gunicorn-gevent": (_THREADS,),
@@ -73,7 +73,7 @@ def at_once_for(limit: int | None) -> int:
     return UNBOUNDED_AT_ONCE if limit is None else max(FEWEST_AT_ONCE, min(MOST_AT_ONCE, 2 * limit))
 
 
-def turn(bench: Bench, arm: Arm, change: Turn, without: Stair) -> KnobEffect:
+def turn(bench: Bench, arm: Arm, change: KnobTurn, without: Stair) -> KnobEffect:
     """The same stair on a launch with the knob turned."""
     turned = msgspec.structs.replace(arm, environment={**arm.environment, **change.variables})
     try:

@@ -108,7 +108,7 @@ class Portrait:
                 blocking=measure_blocking(scene, self.generator, self.lengths.window_seconds)
             )
 
-    def _turn(self, turned: knobs.Turn) -> None:
+    def _turn(self, turned: knobs.KnobTurn) -> None:
         if self.plain is None:  # nothing to compare with
             return
         found = knobs.turn(self.bench, self.arm, turned, self.plain)

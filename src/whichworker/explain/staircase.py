@@ -18,7 +18,7 @@ LOOK_AT = 0.6
 WARM_UPS = 20
 
 
-class Look(Struct, frozen=True, kw_only=True):
+class StairReading(Struct, frozen=True, kw_only=True):
     """The server with so many requests in flight: threads of all processes, memory of those that answer."""
 
     in_flight: int
@@ -100,15 +100,15 @@ def views_of(scene: Scene) -> tuple[View, ...]:
     return ("async", "sync") if scene.is_asgi else ("sync",)
 
 
-def _look(scene: Scene, view: View, at_once: int, workers: list[int]) -> Look | None:
-    looks: list[Look] = []
+def _look(scene: Scene, view: View, at_once: int, workers: list[int]) -> StairReading | None:
+    looks: list[StairReading] = []
     seconds = wait_for(at_once)
 
     def tick(now: float) -> None:
         if not looks and now >= LOOK_AT * seconds:
             pss, uss = memory.tree_memory(workers) or (None, None)
             looks.append(
-                Look(
+                StairReading(
                     in_flight=at_once,
                     threads=threads.count(workers),
                     workers=len(workers),
@@ -123,7 +123,7 @@ def _look(scene: Scene, view: View, at_once: int, workers: list[int]) -> Look | 
     return msgspec.structs.replace(looks[0], in_flight=overlapped(volley))
 
 
-def _per_worker(one: Look | None) -> PerWorker | None:
+def _per_worker(one: StairReading | None) -> PerWorker | None:
     if one is None:
         return None
     return PerWorker(
@@ -134,7 +134,7 @@ def _per_worker(one: Look | None) -> PerWorker | None:
     )
 
 
-def _per_request(low: Look | None, high: Look | None) -> PerRequest | None:
+def _per_request(low: StairReading | None, high: StairReading | None) -> PerRequest | None:
     """The difference, divided; None where not more than one was ever in flight."""
     if low is None or high is None or high.in_flight <= low.in_flight:
         return None

@@ -21,7 +21,7 @@ SERVER_ERROR = re.compile(r"got 5\d\d")
 
 
 def diagnose(question: Question, record: Failed) -> Iterator[Finding]:
-    """Findings that say more than what was seen; the preflight has seen that the arm is right alone, so load is what broke it."""
+    """Findings that say more than what was seen; the calibration has seen that the arm is right alone, so load is what broke it."""
     for failure in record.failures:
         if failure.kind in WRONG:
             yield _shared(question, record.arm, failure)

@@ -6,7 +6,7 @@ import math
 
 from whichworker.design.capacity import hunt
 from whichworker.design.capacity.hunt import Hunt
-from whichworker.design.capacity.posterior import Seen
+from whichworker.design.capacity.posterior import RateProbe
 from whichworker.model import Failure, Question, Slo
 from whichworker.store.journal import Journal
 from whichworker.store.records import Shot, Sought, Unsought
@@ -85,15 +85,15 @@ def hunts_of(question: Question, sought: Sought, journal: Journal) -> dict[str, 
     return {name: found for name, found in hunts.items() if name not in gone}
 
 
-def shot_of(record: Shot) -> hunt.Shot:
+def shot_of(record: Shot) -> hunt.ShotPlan:
     """What was asked by a shot."""
     seconds = {"settle_seconds": record.settle_seconds, "window_seconds": record.window_seconds}
-    return hunt.Shot(phase=record.phase, rate=record.rate, **seconds)
+    return hunt.ShotPlan(phase=record.phase, rate=record.rate, **seconds)
 
 
-def seen_of(record: Shot) -> Seen:
+def seen_of(record: Shot) -> RateProbe:
     """What the design is told of a shot."""
-    return Seen(rate=record.rate, count=record.count, missed=record.missed)
+    return RateProbe(rate=record.rate, count=record.count, missed=record.missed)
 
 
 def first_failure(failures: tuple[Failure, ...]) -> str:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from whichworker.design.rounds import TWIN
 from whichworker.judge.replay import PORTRAIT
 from whichworker.model import Reading
-from whichworker.result import Window as WindowResult
+from whichworker.result import MeasuredStretch
 from whichworker.store.journal import Journal
 from whichworker.store.records import BlockEnd, Launched, RoundEnd, Slice, Window
 
@@ -19,7 +19,7 @@ MOST_STRETCHES = 40
 """So many stretches of rounds are in a result, so that a long race makes no long report."""
 
 
-class Stretch(Struct, frozen=True):
+class RoundMeasure(Struct, frozen=True):
     """One measurement of an arm in a round: responses per second, CPU seconds of the server for each, and the thermometer's turn.
 
     None is for what could not be known.
@@ -46,8 +46,8 @@ class Sliced:
         self.tried: dict[str, int] = {}
         self.lost = self.planned = self.twin_rounds = 0
         self.launches: dict[str, int] = {}
-        self._stretches: dict[str, list[Stretch]] = {}
-        current: list[tuple[str, Stretch]] = []
+        self._stretches: dict[str, list[RoundMeasure]] = {}
+        current: list[tuple[str, RoundMeasure]] = []
         twins = 0
         for record in journal.records:
             if isinstance(record, Slice | Window):
@@ -65,7 +65,7 @@ class Sliced:
                 name = self._of(record.arm, twin_of)
                 self.launches[name] = self.launches.get(name, 0) + 1
 
-    def of(self, name: str) -> list[Stretch]:
+    def of(self, name: str) -> list[RoundMeasure]:
         """The measurements of an arm."""
         return self._stretches.get(name, [])
 
@@ -83,7 +83,7 @@ class Sliced:
         ]
         return float(median(known)) if known else None
 
-    def stretches(self, name: str) -> Iterator[WindowResult]:
+    def stretches(self, name: str) -> Iterator[MeasuredStretch]:
         """At most forty stretches of rounds of an arm: the geometric mean of the rate and of the CPU per request in each."""
         for number, inside in self._grouped(name):
             if inside:
@@ -92,7 +92,7 @@ class Sliced:
                     for one in inside
                     if one.cpu_seconds_per_request is not None
                 ]
-                yield WindowResult(
+                yield MeasuredStretch(
                     block=number + 1,
                     arm=name,
                     throughput_per_second=_geometric([one.rate for one in inside]),
@@ -108,12 +108,12 @@ class Sliced:
                 found.append(sum(known) / len(known))
         return found
 
-    def _grouped(self, name: str) -> Iterator[tuple[int, list[Stretch]]]:
+    def _grouped(self, name: str) -> Iterator[tuple[int, list[RoundMeasure]]]:
         width = max(1, -(-self.rounds // MOST_STRETCHES))
         for number in range(-(-self.rounds // width)):
             yield number, [one for one in self.of(name) if (one.round - 1) // width == number]
 
-    def _take(self, record: Slice | Window, twin_of: str) -> Iterator[Stretch]:
+    def _take(self, record: Slice | Window, twin_of: str) -> Iterator[RoundMeasure]:
         name = self._of(record.arm, twin_of)
         refused = record.refused if isinstance(record, Slice) else record.reading.refused
         if isinstance(record, Window) and not refused:
@@ -133,18 +133,20 @@ class Sliced:
                 if record.server_cpu_seconds is not None and record.responses
                 else None
             )
-            yield Stretch(
+            yield RoundMeasure(
                 record.round, record.requests / record.seconds, spent, record.turn_seconds
             )
         else:
             self.launches[name] = self.launches.get(name, 0) + 1
-            yield Stretch(
+            yield RoundMeasure(
                 record.block,
                 record.reading.throughput_per_second,
                 record.reading.cpu_seconds_per_request,
             )
 
-    def _end(self, record: RoundEnd | BlockEnd, current: Sequence[tuple[str, Stretch]]) -> None:
+    def _end(
+        self, record: RoundEnd | BlockEnd, current: Sequence[tuple[str, RoundMeasure]]
+    ) -> None:
         if record.abandoned:
             return
         self.rounds = max(self.rounds, record.number)

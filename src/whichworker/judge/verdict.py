@@ -22,7 +22,7 @@ from whichworker.judge.slices import Sliced
 from whichworker.model import Question
 from whichworker.result import ArmResult, AskedQuestion, Claim, Result, Searched, Twin, Validity
 from whichworker.store.journal import Journal
-from whichworker.store.records import FirstStep, Header, Prepared, Session, Settled
+from whichworker.store.records import FirstStep, Header, Prepared, RunSession, Settled
 
 SHARE_OF_MEMORY = 0.8
 """Of the machine's memory, for a server whose budget has no limit of its own."""
@@ -41,7 +41,7 @@ def judge(journal: Journal, time_seconds: float | None = None) -> Result:
     twin = _twin(race, sliced)
     validity = _validity(journal, race, twin, sliced)
     verdict = verdict_of(race, sliced, validity)
-    sessions = list(journal.of(Session))
+    sessions = list(journal.of(RunSession))
     result = Result(
         question=_asked(question, settled, second, time_seconds),
         machine=header.machine,
@@ -161,7 +161,7 @@ def _validity(journal: Journal, race: Race | None, twin: Twin | None, sliced: Sl
 
 
 def _finished(journal: Journal) -> bool:
-    return any(session.ended == "finished" for session in journal.of(Session))
+    return any(session.ended == "finished" for session in journal.of(RunSession))
 
 
 def _order(arm: ArmResult) -> tuple[bool, float, str]:

@@ -40,13 +40,13 @@ class Sit(Struct, frozen=True, tag=True):
 
 
 class Turn(Struct, frozen=True, tag=True):
-    """A slice of load for a seat: Sliced."""
+    """A slice of load for a seat: SliceDone."""
 
     order: SliceOrder
 
 
 class Leave(Struct, frozen=True, tag=True):
-    """A seat to close, if it is there: Left."""
+    """A seat to close, if it is there: SeatLeft."""
 
     name: str
 
@@ -54,7 +54,7 @@ class Leave(Struct, frozen=True, tag=True):
 Task = Whole | Sit | Turn | Leave
 
 
-class Ready(Struct, frozen=True, tag=True):
+class GeneratorReady(Struct, frozen=True, tag=True):
     """The process is pinned and waits for tasks."""
 
 
@@ -92,17 +92,17 @@ class Seated(Struct, frozen=True, tag=True):
     engine: str
 
 
-class Sliced(Struct, frozen=True, tag=True):
+class SliceDone(Struct, frozen=True, tag=True):
     """A slice is over."""
 
     tally: SliceTally
 
 
-class Left(Struct, frozen=True, tag=True):
+class SeatLeft(Struct, frozen=True, tag=True):
     """A seat's connections are closed."""
 
 
-Word = Ready | Opens | Going | Unusable | Done | Seated | Sliced | Left
+Word = GeneratorReady | Opens | Going | Unusable | Done | Seated | SliceDone | SeatLeft
 Say = Callable[[Word], None]
 
 _TASKS: msgspec.json.Decoder[Task] = msgspec.json.Decoder(Task)
@@ -127,7 +127,7 @@ def serve(tasks: BinaryIO, words: BinaryIO) -> None:
         words.flush()
 
     seats = _Seats()
-    say(Ready())
+    say(GeneratorReady())
     for line in tasks:
         try:
             _carry_out(_TASKS.decode(line), seats, say)
@@ -138,12 +138,12 @@ def serve(tasks: BinaryIO, words: BinaryIO) -> None:
 
 def _carry_out(task: Task, seats: _Seats, say: Say) -> None:
     if isinstance(task, Turn):
-        say(Sliced(seats.slice(task.order)))
+        say(SliceDone(seats.slice(task.order)))
     elif isinstance(task, Sit):
         say(Seated(seats.make(task.name, task.load)))
     elif isinstance(task, Leave):
         seats.leave(task.name)
-        say(Left())
+        say(SeatLeft())
     else:
         tally = engines.run(
             task.load,

@@ -19,14 +19,14 @@ from whichworker.errors import GeneratorFailed, UsageError
 from whichworker.load import engines
 from whichworker.load.child import (
     Done,
+    GeneratorReady,
     Going,
     Leave,
-    Left,
     Opens,
-    Ready,
     Seated,
+    SeatLeft,
     Sit,
-    Sliced,
+    SliceDone,
     Task,
     Turn,
     Unusable,
@@ -44,7 +44,7 @@ CUT_SECONDS = 2.0
 READ_BYTES = 64 * 1024
 TAIL_BYTES = 4096
 
-T = TypeVar("T", Ready, Opens, Done, Seated, Sliced, Left)
+T = TypeVar("T", GeneratorReady, Opens, Done, Seated, SliceDone, SeatLeft)
 
 _WORDS: msgspec.json.Decoder[Word] = msgspec.json.Decoder(Word)
 
@@ -101,7 +101,7 @@ class Generator:
                 stderr=self._stderr,
                 start_new_session=True,
             )
-            self._hear(Ready, time.monotonic() + START_SECONDS)
+            self._hear(GeneratorReady, time.monotonic() + START_SECONDS)
         except BaseException:
             self.stop()
             raise
@@ -175,13 +175,13 @@ class Generator:
                 hint="make it with seat() before its first slice",
             )
         return self._ask(
-            Turn(order), Sliced, order.most_seconds + 2 * self._deadlines[order.seat]
+            Turn(order), SliceDone, order.most_seconds + 2 * self._deadlines[order.seat]
         ).tally
 
     def unseat(self, name: str) -> None:
         """Close the connections of a seat; nothing happens if there is none of this name."""
         if self._deadlines.pop(name, None) is not None:
-            self._ask(Leave(name), Left, 0.0)
+            self._ask(Leave(name), SeatLeft, 0.0)
 
     def _ask(self, task: Task, kind: type[T], seconds: float) -> T:
         """Give the process a task of so many seconds, and wait for its end; after any exception but UsageError the process is gone."""

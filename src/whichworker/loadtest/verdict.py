@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from whichworker import units
 from whichworker.design import load_validity, quantiles
-from whichworker.design.load_validity import Seen
+from whichworker.design.load_validity import LoadFacts
 from whichworker.load import pacer
 from whichworker.load.histogram import Histogram
 from whichworker.load.native import engine as native
@@ -162,11 +162,11 @@ def histograms(tally: Tally) -> Iterator[tuple[str, str]]:
     yield from ((name, text) for name, text in whole.items() if text)
 
 
-def seen(plan: LoadPlan, tally: Tally, counted: Counted, *, finished: bool) -> Seen:
+def seen(plan: LoadPlan, tally: Tally, counted: Counted, *, finished: bool) -> LoadFacts:
     """What the gates of validity look at."""
     mean, service_p99 = counted.service.mean, counted.service.percentile(0.99)
     lag, at = send_lag(counted.send_lag)
-    return Seen(
+    return LoadFacts(
         seconds=tally.seconds,
         threads=plan.load.threads,
         requests=tally.requests,

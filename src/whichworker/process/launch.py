@@ -51,7 +51,7 @@ class Order(Struct, frozen=True, kw_only=True):
     group: Group | None = None
 
 
-class Ending(Struct, frozen=True, kw_only=True):
+class LaunchEnding(Struct, frozen=True, kw_only=True):
     """How a server ended: its exit status (None: killed by the warden) and what it had left running."""
 
     status: int | None
@@ -175,7 +175,7 @@ class Launch:
             return f"(no log: {error})"
         return "\n".join(text.rstrip().splitlines()[-lines:])
 
-    def stop(self, number: signal.Signals, grace_seconds: float) -> Ending:
+    def stop(self, number: signal.Signals, grace_seconds: float) -> LaunchEnding:
         """Ask the master to stop; after the grace time, or once it has ended, kill what is left."""
         forced = False
         if not self.ended() and (pids := self.pids()):
@@ -187,7 +187,7 @@ class Launch:
             forced = self._ended is None
         left = tuple((self._ended or {}).get("left", ()))
         self.kill()
-        return Ending(status=None if forced else self._status(), left=left, forced=forced)
+        return LaunchEnding(status=None if forced else self._status(), left=left, forced=forced)
 
     def kill(self) -> None:
         """End everything now: cut the life line, wait for the warden, adopt and kill what it could not."""

@@ -26,7 +26,7 @@ USUAL_CONNECTIONS, SPARE_CONNECTIONS = 100, 10
 """What PostgreSQL (100) and MySQL (151) allow unless told otherwise, and what is left for others."""
 
 
-def preflight(
+def calibrate(
     lineup: Lineup, court: Court, journal: Journal, watch: Watch, left: Callable[[], float]
 ) -> Settled | None:
     """The plan of the race; None if no arm is ready or no time is left. What the journal knows is not done again.

@@ -29,7 +29,15 @@ from whichworker.race.watch import Watch
 from whichworker.result import Result
 from whichworker.store import places
 from whichworker.store.journal import FILE, Journal
-from whichworker.store.records import FirstStep, Header, Noted, Prepared, Profiled, Session, Settled
+from whichworker.store.records import (
+    FirstStep,
+    Header,
+    Noted,
+    Prepared,
+    Profiled,
+    RunSession,
+    Settled,
+)
 
 PROFILE_SECONDS = 15.0
 """A launch, and two times three seconds of samples."""
@@ -74,7 +82,7 @@ def resume(
     """
     with Journal(folder / FILE) as journal:
         header = journal.header()
-        spent = sum(session.seconds for session in journal.of(Session))
+        spent = sum(session.seconds for session in journal.of(RunSession))
         told = tuple(record.finding for record in journal.of(Noted))
     first = header.question
     time_seconds = first.budget.seconds if seconds is None else spent + seconds
@@ -154,7 +162,7 @@ def investigate(
     """
     question = bench.question
     open_files.allow(question.terms.connections or ladder.MOST)
-    began, spent = clock(), sum(session.seconds for session in journal.of(Session))
+    began, spent = clock(), sum(session.seconds for session in journal.of(RunSession))
     ended = "interrupted"
 
     def left() -> float:
@@ -178,7 +186,7 @@ def investigate(
                     _profile(bench, generator, journal, watch, best)
         ended = "finished"
     finally:
-        journal.append(Session(seconds=clock() - began, ended=ended))
+        journal.append(RunSession(seconds=clock() - began, ended=ended))
 
 
 def _profile(

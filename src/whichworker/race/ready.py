@@ -10,7 +10,7 @@ from whichworker.bench.slices import Court
 from whichworker.bench.window import check, died, load_and_probe, load_of
 from whichworker.design import slice_sizes
 from whichworker.design.heats import MOST_IDLE_SHARE
-from whichworker.design.slice_sizes import Size
+from whichworker.design.slice_sizes import SliceSize
 from whichworker.load.http1 import FramingError, fetch, judge_answer
 from whichworker.model import Reading, Request, SliceOrder, SliceTally
 from whichworker.probes import cpu
@@ -180,7 +180,7 @@ def _rung_order(contender: Contender, per_second: float, response_seconds: float
     )
 
 
-def _patience(part: Size, response_seconds: float) -> float:
+def _patience(part: SliceSize, response_seconds: float) -> float:
     """A rung may take four times as long as it was planned for, half a second at least, and no longer than ten responses."""
     return max(0.5, min(4 * part.seconds, max(MOST_RUNG_SECONDS, 10 * response_seconds)))
 

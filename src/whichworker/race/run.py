@@ -11,7 +11,7 @@ from whichworker.bench.slices import Court
 from whichworker.design.selection import Race
 from whichworker.load.generator import Generator
 from whichworker.probes.thermometer import Thermometer
-from whichworker.race.calibration import preflight
+from whichworker.race.calibration import calibrate
 from whichworker.race.track import Track
 from whichworker.race.watch import Watch
 from whichworker.store.journal import Journal
@@ -29,7 +29,7 @@ def race(
         Lineup(bench, generator) as lineup,
     ):
         court = Court(bench, generator, thermometer)
-        settled = preflight(lineup, court, journal, watch, left)
+        settled = calibrate(lineup, court, journal, watch, left)
         if settled is None:
             return None
         track = Track(lineup, court, journal, watch, settled, left)

@@ -91,7 +91,7 @@ class Track:
             yield self._led(heat)
 
     def _led(self, heat: tuple[str, ...]) -> tuple[str, ...]:
-        """The heat; a leader of the preflight that is out by now has the place taken by who leads, as nobody would be left to race."""
+        """The heat; a leader of the calibration that is out by now has the place taken by who leads, as nobody would be left to race."""
         leader = self.race.leader()
         return (
             heat
@@ -293,7 +293,7 @@ class Track:
         )
 
     def _cost(self, order: Sequence[str]) -> float:
-        """What a round takes, by what slices have taken here, or by the preflight before there are any."""
+        """What a round takes, by what slices have taken here, or by the calibration before there are any."""
         planned = sum(self.part(name).seconds for name in order)
         return max(
             planned, sum(self.costs) / len(self.costs) * len(order) if self.costs else planned

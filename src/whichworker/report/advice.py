@@ -15,7 +15,7 @@ from whichworker.result import AdvisedArm, Audit, Result
 MARKS = {"passed": ("ok", "green"), "failed": ("!", "yellow"), "not applicable": ("–", "dim")}
 
 
-class Check(Protocol):
+class CheckedFile(Protocol):
     """What came of one emitted file."""
 
     @property
@@ -91,7 +91,7 @@ def print_audit(console: Console, audit: Audit) -> None:
         console.print(Text(f"    {line}", "cyan"))
 
 
-def print_checked(console: Console, promise: Promise, checked: Sequence[Check]) -> None:
+def print_checked(console: Console, promise: Promise, checked: Sequence[CheckedFile]) -> None:
     """Each file with what it keeps, or does not."""
     rate = units.show_rate(promise.throughput_per_second)
     console.print(

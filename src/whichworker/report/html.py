@@ -26,7 +26,7 @@ SYMBOLS: dict[Relation, str] = {"faster": "▲", "slower": "▼", "tie": "=", "u
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """One pair of the matrix: how the arm of the row stands against the arm of the column."""
 
     relation: Relation
@@ -41,7 +41,7 @@ class MatrixRow:
 
     letter: str
     name: str
-    cells: tuple[Cell | None, ...]
+    cells: tuple[TableCell | None, ...]
 
 
 def render(result: Result) -> str:
@@ -152,21 +152,21 @@ def matrix(result: Result) -> tuple[MatrixRow, ...]:
     )
 
 
-def _cell(result: Result, name: str, other: str) -> Cell:
+def _cell(result: Result, name: str, other: str) -> TableCell:
     relation, claim = standings.compare(result, name, other)
     if claim is None:
         words = {
             "tie": f"{name} is tied with {other}",
             "undetermined": f"{name} against {other}: not decided",
         }
-        return Cell(
+        return TableCell(
             relation,
             SYMBOLS.get(relation, ""),
             "",
             words.get(relation, f"{name} against {other}: no verdict"),
         )
     words_of_claim = f"{name} is {relation} than {other}: ratio {claim.ratio:.2f}, from {claim.low:.2f} to {claim.high:.2f}"
-    return Cell(relation, SYMBOLS[relation], f"{claim.ratio:.2f}", words_of_claim)
+    return TableCell(relation, SYMBOLS[relation], f"{claim.ratio:.2f}", words_of_claim)
 
 
 def findings(result: Result) -> list[tuple[str, str, list[Finding]]]:

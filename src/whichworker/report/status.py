@@ -45,7 +45,7 @@ class Traffic(Struct, frozen=True, kw_only=True):
     complete: bool = True
 
 
-class Service(Struct, frozen=True, kw_only=True):
+class ServiceStatus(Struct, frozen=True, kw_only=True):
     """One service now; what cannot be known is null. `cpu_cores` is CPU time per time since the status before."""
 
     name: str
@@ -72,7 +72,7 @@ class Status(Struct, frozen=True, kw_only=True):
 
     at: str
     app: str
-    services: tuple[Service, ...]
+    services: tuple[ServiceStatus, ...]
     schema_: str = field(default=SCHEMA, name="schema")
     kind: str = "status"
 
@@ -108,7 +108,7 @@ def lines(status: Status) -> Iterable[str]:
         yield ", ".join([f"{service.name} {service.address} {state_of(service)}", *known])
 
 
-def state_of(service: Service, *, short: bool = False) -> str:
+def state_of(service: ServiceStatus, *, short: bool = False) -> str:
     """`up`, `restarting 2`, `failed`: a restart is counted from the moment it is decided."""
     if service.state == "restarting":
         return f"restarting {service.restarts}"
@@ -116,12 +116,12 @@ def state_of(service: Service, *, short: bool = False) -> str:
     return service.state + (counted if service.restarts else "")
 
 
-def failures(status: Status) -> Iterable[tuple[Service, str]]:
+def failures(status: Status) -> Iterable[tuple[ServiceStatus, str]]:
     """The services that failed, and why."""
     return ((service, service.failure) for service in status.services if service.state == "failed")
 
 
-def _figures(service: Service) -> list[str]:
+def _figures(service: ServiceStatus) -> list[str]:
     traffic, cpu = service.traffic, service.cpu_cores
     at_least = "" if traffic is None or traffic.complete else "≥"
     return [

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from whichworker import redaction
 from whichworker.result.advice import AdvisedArm, Audit, Cost, Found, Searched
+from whichworker.result.envelope import SCHEMA, Estimate, Run, Validity
 from whichworker.result.explain import AskedExplain, ExplainedArm, ExplainResult
 from whichworker.result.load import PERCENTILES, AskedLoad, Distribution, Intervals, LoadResult
 from whichworker.result.race import (
@@ -20,14 +21,13 @@ from whichworker.result.race import (
     ArmState,
     AskedQuestion,
     Claim,
+    MeasuredStretch,
     RaceVerdict,
     Ratio,
     Result,
     SaturationLatency,
     Twin,
-    Window,
 )
-from whichworker.result.run import SCHEMA, Estimate, Run, Validity
 from whichworker.result.second_stage import (
     AtRate,
     Attribution,
@@ -70,6 +70,7 @@ __all__ = [
     "Hot",
     "Intervals",
     "LoadResult",
+    "MeasuredStretch",
     "Profile",
     "RaceVerdict",
     "Ratio",
@@ -82,7 +83,6 @@ __all__ = [
     "StudyRow",
     "Twin",
     "Validity",
-    "Window",
     "decode",
     "encode",
     "schema",

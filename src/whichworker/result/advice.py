@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from whichworker.model import Settings
-from whichworker.result.run import Estimate
+from whichworker.result.envelope import Estimate
 
 
 class Found(Struct, frozen=True, kw_only=True):

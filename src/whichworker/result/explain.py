@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from whichworker.model import Failure, Finding, Interface, Machine, Settings
-from whichworker.result.run import SCHEMA, Run, Validity
+from whichworker.result.envelope import SCHEMA, Run, Validity
 
 View = Literal["sync", "async"]
 Percentile = Literal["p95", "p99"]

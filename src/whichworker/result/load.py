@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from whichworker.model import CheckCount, Failure, Finding, Machine, Stage
-from whichworker.result.run import SCHEMA, Estimate, Run, Validity
+from whichworker.result.envelope import SCHEMA, Estimate, Run, Validity
 
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
 

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct, field
 
 from whichworker.model import Failure, Finding, Machine, Settings
 from whichworker.result.advice import AdvisedArm, Found, Searched
-from whichworker.result.run import SCHEMA, Estimate, Run, Validity
+from whichworker.result.envelope import SCHEMA, Estimate, Run, Validity
 from whichworker.result.second_stage import (
     AtRate,
     Attribution,
@@ -216,7 +216,7 @@ class Twin(Struct, frozen=True, kw_only=True):
     limit: float
 
 
-class Window(Struct, frozen=True, kw_only=True):
+class MeasuredStretch(Struct, frozen=True, kw_only=True):
     """A stretch of rounds of one arm (in older runs one window), for charts and for anyone who wants to judge again."""
 
     block: int
@@ -250,7 +250,7 @@ class Result(Struct, frozen=True, kw_only=True):
     ] = None
     twin: Twin | None = None
     advice: AdvisedArm | None = None
-    windows: tuple[Window, ...] = ()
+    windows: tuple[MeasuredStretch, ...] = ()
     app: Annotated[
         dict[str, Found],
         Meta(description="what was discovered of the app, by name, each with its origin"),

@@ -75,7 +75,7 @@ class Gate(Struct, frozen=True, kw_only=True):
 
 
 class Scaling(Struct, frozen=True, kw_only=True):
-    """The Universal Scalability Law fitted to the preflight's throughput by number of connections: a description, no claim."""
+    """The Universal Scalability Law fitted to the calibration's throughput by number of connections: a description, no claim."""
 
     one_per_second: float
     contention: Annotated[float, Meta(description="σ: the part that queues for something")]

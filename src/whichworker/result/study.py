@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from whichworker.model import Finding, Machine
-from whichworker.result.run import SCHEMA, Run, Validity
+from whichworker.result.envelope import SCHEMA, Run, Validity
 
 CellState = Literal["measured", "ceiling", "failed", "absent"]
 Note = Literal[

@@ -193,7 +193,7 @@ class Noted(Struct, frozen=True, kw_only=True, tag="finding", tag_field="record"
     finding: Finding
 
 
-class Session(Struct, frozen=True, kw_only=True, tag="session", tag_field="record"):
+class RunSession(Struct, frozen=True, kw_only=True, tag="session", tag_field="record"):
     """One stretch of measuring: a run that was resumed has several. `ended` is finished or interrupted; absent after a crash."""
 
     seconds: float
@@ -321,7 +321,7 @@ OfRaces = (
     | Unsought
     | Profiled
 )
-Record = OfRaces | Noted | Session | StudyHeader | StandWindow | StandFailed | ClientRun
+Record = OfRaces | Noted | RunSession | StudyHeader | StandWindow | StandFailed | ClientRun
 
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 PARTS: tuple[tuple[str, type[Struct]], ...] = (("subject", Subject), ("terms", Terms))

@@ -19,7 +19,7 @@ from whichworker.studies import cells
 from whichworker.studies.assembly import Wish, assemble, carry_out
 from whichworker.studies.gino import GINO_EVIDENCE
 from whichworker.studies.options import StudyRun
-from whichworker.studies.plan import Ask
+from whichworker.studies.plan import StandAsk
 from whichworker.studies.watch import StudyWatch
 from whichworker.workloads.definition import read_definition
 from whichworker.workloads.table import workload
@@ -220,8 +220,8 @@ def merged(wishes: Sequence[Wish]) -> list[Wish]:
     return list(found.values())
 
 
-def _ask(row: Served, asked: StudyRun) -> Ask:
-    return Ask(
+def _ask(row: Served, asked: StudyRun) -> StandAsk:
+    return StandAsk(
         key=row.kind,
         workload=workload("json", row.app),
         sessions=(session_of(row.kind, row.app),),

@@ -22,15 +22,15 @@ from whichworker.errors import UsageError, WhichworkerError
 from whichworker.model import App, Environment, Finding, Question, Subject, Terms
 from whichworker.probes import machine
 from whichworker.question.ask import budget_of
-from whichworker.result.run import Validity
+from whichworker.result.envelope import Validity
 from whichworker.result.study import AskedStudy, Card, StudyResult, StudyRow
 from whichworker.servers import names
 from whichworker.store.journal import FILE, Journal
-from whichworker.store.records import Session, StandWindow, StudyHeader
+from whichworker.store.records import RunSession, StandWindow, StudyHeader
 from whichworker.studies.campaign import measure_study
 from whichworker.studies.cells import Table, stand_key
 from whichworker.studies.options import StudyRun
-from whichworker.studies.plan import Absent, Ask, Plan, Stand
+from whichworker.studies.plan import Absent, Stand, StandAsk, StudyPlan
 from whichworker.studies.watch import StudyWatch
 from whichworker.workloads.table import workload
 
@@ -60,7 +60,7 @@ class Wish(Struct, frozen=True, kw_only=True):
 
     app: str
     arm: str
-    asks: tuple[Ask, ...]
+    asks: tuple[StandAsk, ...]
     python: str = ""
     variant: str = ""
     environment: dict[str, str] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class Site(Struct, frozen=True):
 
 def assemble(
     asked: StudyRun, wishes: Sequence[Wish], watch: StudyWatch, seconds: float
-) -> tuple[Plan, dict[str, Site]]:
+) -> tuple[StudyPlan, dict[str, Site]]:
     """Build what has to be built; what cannot be is absent, with the reason. Raises UsageError where nothing is left to measure."""
     open_files.check(max((ask.users for wish in wishes for ask in wish.asks), default=1))
     stands: list[Stand] = []
@@ -100,7 +100,7 @@ def assemble(
             f"nothing of the study {asked.study} can be measured here",
             seen=absent[0].evidence if absent else "",
         )
-    plan = Plan(
+    plan = StudyPlan(
         study=asked.study,
         stands=tuple(stands),
         benches={},
@@ -184,7 +184,7 @@ def place_key(app: str, python: str) -> str:
 
 def carry_out(
     asked: StudyRun,
-    assembled: tuple[Plan, dict[str, Site]],
+    assembled: tuple[StudyPlan, dict[str, Site]],
     watch: StudyWatch,
     title: str,
     tabulate: Callable[[Table, StudyRun], Tables],
@@ -278,7 +278,7 @@ def restored(asked: StudyRun) -> StudyRun:
     )
 
 
-def digest(plan: Plan, sites: dict[str, Site]) -> str:
+def digest(plan: StudyPlan, sites: dict[str, Site]) -> str:
     """What is measured, with what, as one word."""
     packages = {
         key: {name: made.packages for name, made in sorted(site.environments.items())}
@@ -300,7 +300,7 @@ def conclude(
     """The result of what the journal holds; invalid for a `reason`, and where nothing could be measured."""
     rows, cards, conclusions, findings = tables
     header = next(journal.of(StudyHeader))
-    sessions = list(journal.of(Session))
+    sessions = list(journal.of(RunSession))
     budget = budget_of(seconds)
     measured = any(True for _ in journal.of(StandWindow)) or any(
         cell.value is not None for row in rows for cell in row.cells

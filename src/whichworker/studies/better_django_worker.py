@@ -12,7 +12,7 @@ from whichworker.result.study import Card, Cell, StudyResult, StudyRow
 from whichworker.studies import cells
 from whichworker.studies.assembly import Wish, assemble, carry_out
 from whichworker.studies.options import StudyRun
-from whichworker.studies.plan import Ask
+from whichworker.studies.plan import StandAsk
 from whichworker.studies.published import Manner, judge_row
 from whichworker.studies.rows_of_a import ARMS, ASYNC, PUBLISHED_ARMS, ROWS, SYNC
 from whichworker.studies.table import PublishedRow
@@ -39,15 +39,15 @@ def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
     return carry_out(asked, planned, watch, TITLE, tabulate)
 
 
-def _asks(arm: str, asked: StudyRun) -> tuple[Ask, ...]:
+def _asks(arm: str, asked: StudyRun) -> tuple[StandAsk, ...]:
     interface = SYNC if cells.interface_of(arm) == "wsgi" else (*SYNC, *ASYNC)
     return tuple(_ask(row, asked) for row in ROWS if row.variant in interface)
 
 
-def _ask(row: PublishedRow, asked: StudyRun) -> Ask:
+def _ask(row: PublishedRow, asked: StudyRun) -> StandAsk:
     what = workload(row.workload)
     if asked.as_published:
-        return Ask(
+        return StandAsk(
             key=row.workload,
             workload=what,
             users=MANNER.users,
@@ -60,7 +60,7 @@ def _ask(row: PublishedRow, asked: StudyRun) -> Ask:
         )
     service = what.minimum_service_seconds
     slow = service > FAKE_CACHE_SECONDS
-    return Ask(
+    return StandAsk(
         key=row.workload,
         workload=what,
         users=USERS_WAITING if service else USERS,

@@ -17,10 +17,8 @@ from whichworker.load.generator import Generator
 from whichworker.model import Failure, Reading
 from whichworker.race.track import close_torn_round
 from whichworker.store.journal import Journal
-from whichworker.store.records import RoundEnd, Session, StandFailed, StandWindow
-from whichworker.studies.heats import Calibrated, Heat, rounds_of, times_of
-from whichworker.studies.ledger import Ledger
-from whichworker.studies.loads import (
+from whichworker.store.records import RoundEnd, RunSession, StandFailed, StandWindow
+from whichworker.studies.amounts import (
     PILOT_USERS,
     SLOW_SECONDS,
     WAITING,
@@ -32,7 +30,9 @@ from whichworker.studies.loads import (
     users_load,
     users_of,
 )
-from whichworker.studies.plan import Ask, Plan, Stand
+from whichworker.studies.ledger import Ledger
+from whichworker.studies.plan import Stand, StandAsk, StudyPlan
+from whichworker.studies.side_by_side import Calibrated, Heat, rounds_of, times_of
 from whichworker.studies.watch import StudyProgress, StudyWatch
 
 FEWEST_ANSWERS = 30
@@ -46,10 +46,13 @@ LEAST_ROUNDS, MOST_ROUNDS = 2, 12
 
 
 def measure_study(
-    planned: Plan, journal: Journal, watch: StudyWatch, clock: Callable[[], float] = time.monotonic
+    planned: StudyPlan,
+    journal: Journal,
+    watch: StudyWatch,
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Measure blocks until every cell has its launches or time is spent; KeyboardInterrupt passes through, nothing measured is lost."""
-    began, spent = clock(), sum(session.seconds for session in journal.of(Session))
+    began, spent = clock(), sum(session.seconds for session in journal.of(RunSession))
     ended = "interrupted"
     close_torn_round(journal)
     try:
@@ -65,7 +68,7 @@ def measure_study(
             campaign.run()
         ended = "finished"
     finally:
-        journal.append(Session(seconds=clock() - began, ended=ended))
+        journal.append(RunSession(seconds=clock() - began, ended=ended))
 
 
 class Campaign:
@@ -73,7 +76,7 @@ class Campaign:
 
     def __init__(
         self,
-        planned: Plan,
+        planned: StudyPlan,
         generator: Generator,
         journal: Journal,
         watch: StudyWatch,
@@ -104,7 +107,7 @@ class Campaign:
             random.Random(f"{self.planned.seed}/{self.block}").shuffle(stands)
         return stands
 
-    def _pending(self, stand: Stand) -> list[Ask]:
+    def _pending(self, stand: Stand) -> list[StandAsk]:
         """What this launch is asked: quick things in random order, then slow ones, which leave sleepers behind in the server."""
         if self.ledger.is_out(stand.key, ""):
             return []
@@ -151,7 +154,7 @@ class Campaign:
                     self._ask_rest(heat, stand)
         return began
 
-    def _quick(self, stand: Stand) -> list[Ask]:
+    def _quick(self, stand: Stand) -> list[StandAsk]:
         """What is still asked of a stand in slices."""
         return (
             [ask for ask in self._pending(stand) if is_quick(ask)]
@@ -201,7 +204,7 @@ class Campaign:
                 shorter=name in in_slices and len(in_slices) > 1,
             )
 
-    def _calibrated(self, heat: Heat, stand: Stand, ask: Ask) -> Calibrated:
+    def _calibrated(self, heat: Heat, stand: Stand, ask: StandAsk) -> Calibrated:
         """What a slice of a cell is, its launch warmed for it."""
         known = self.ledger.calibrated.get((stand.key, ask.key))
         if known is not None:
@@ -212,7 +215,7 @@ class Campaign:
         return known
 
     def _rounds(
-        self, heat: Heat, asks: Mapping[str, Ask], cells: dict[str, Calibrated]
+        self, heat: Heat, asks: Mapping[str, StandAsk], cells: dict[str, Calibrated]
     ) -> set[str]:
         """Rounds of slices of these cells; the stands whose launch broke."""
         share = SLICES_SHARE * min(asks[name].window_seconds for name in cells)
@@ -237,7 +240,7 @@ class Campaign:
             self.journal.append(RoundEnd(number=self.round, seconds=time.monotonic() - began))
         return broken
 
-    def _portrait(self, heat: Heat, stand: Stand, ask: Ask, *, shorter: bool) -> None:
+    def _portrait(self, heat: Heat, stand: Stand, ask: StandAsk, *, shorter: bool) -> None:
         """A window of one launch of the heat; a shorter one if its rate is known from slices."""
         cell = self.ledger.calibrated[stand.key, ask.key]
         least = (
@@ -258,7 +261,9 @@ class Campaign:
             return
         self._keep(StandWindow(block=self.block, stand=stand.key, ask=ask.key, reading=reading))
 
-    def _replace(self, heat: Heat, key: str, ask: Ask, error: ServerFailed | ArmFailed) -> None:
+    def _replace(
+        self, heat: Heat, key: str, ask: StandAsk, error: ServerFailed | ArmFailed
+    ) -> None:
         """A failure ends its ask, and the launch: the other asks go on with another."""
         stand = heat.stands[key]
         heat.leave(key)
@@ -284,7 +289,7 @@ class Campaign:
         self.ledger.remember(record)
         self.watch.asked(record.stand, record.ask, record.reading, self._progress())
 
-    def _visit(self, stand: Stand, pending: Sequence[Ask]) -> None:
+    def _visit(self, stand: Stand, pending: Sequence[StandAsk]) -> None:
         """One launch; one that breaks is followed by another for what was not asked yet."""
         bench = self.planned.benches[stand.app]
         left = list(pending)
@@ -297,7 +302,7 @@ class Campaign:
                 self._give_up(stand, "", failed(error).failures)
 
     def _ask_all(
-        self, bench: Bench, run: Running, stand: Stand, left: list[Ask]
+        self, bench: Bench, run: Running, stand: Stand, left: list[StandAsk]
     ) -> Iterator[StandWindow]:
         """Ask in turn; what was asked leaves the list. A failure ends its ask, and the launch: the others go on with another."""
         while left:
@@ -318,7 +323,7 @@ class Campaign:
                 return  # what it left in the server would be waited for by the next
             yield StandWindow(block=self.block, stand=stand.key, ask=ask.key, reading=reading)
 
-    def _window(self, bench: Bench, run: Running, stand: Stand, ask: Ask) -> Reading:
+    def _window(self, bench: Bench, run: Running, stand: Stand, ask: StandAsk) -> Reading:
         """One window, after a pilot where its length is not known yet; again where others used the machine."""
         if (stand.key, ask.key) not in self.ledger.sizes:
             self.ledger.sizes[stand.key, ask.key] = self._size(bench, run, stand, ask)
@@ -340,7 +345,7 @@ class Campaign:
                 return reading
             repeats += 1
 
-    def _size(self, bench: Bench, run: Running, stand: Stand, ask: Ask) -> Size:
+    def _size(self, bench: Bench, run: Running, stand: Stand, ask: StandAsk) -> Size:
         """How many users for how long: as planned, or by a pilot where neither follows from the service time."""
         most = users_of(stand, ask)
         if ask.service_seconds >= SLOW_SECONDS or ask.longest_seconds <= ask.window_seconds:

@@ -12,15 +12,15 @@ import numpy as np
 
 from whichworker.load.histogram import Histogram
 from whichworker.model import Failure, Reading
-from whichworker.result.run import Estimate
+from whichworker.result.envelope import Estimate
 from whichworker.result.study import Cell, Note
 from whichworker.servers import names, table
 from whichworker.store.journal import Journal
 from whichworker.store.records import Slice, StandFailed, StandWindow
 from whichworker.studies import pooled
+from whichworker.studies.amounts import limit_of
 from whichworker.studies.ledger import SECOND_CHANCES
-from whichworker.studies.loads import limit_of
-from whichworker.studies.plan import Absent, Ask, Plan, Stand, cell_name
+from whichworker.studies.plan import Absent, Stand, StandAsk, StudyPlan, cell_name
 from whichworker.studies.pooled import Cells
 from whichworker.studies.rates import rates_of
 
@@ -48,7 +48,7 @@ Measure = Callable[[Reading], float | None]
 class Table:
     """The readings of a study by stand and ask, their rates in slices, and why others have none."""
 
-    def __init__(self, planned: Plan, journal: Journal) -> None:
+    def __init__(self, planned: StudyPlan, journal: Journal) -> None:
         self.stands = {stand.key: stand for stand in planned.stands}
         self.absent = {absent.stand: absent for absent in planned.absent}
         self.refused = self.tried = 0
@@ -255,7 +255,7 @@ def estimate_of(cells: Cells, name: str, usual: float | None) -> Estimate:
     return Estimate(value=math.exp(mean), low=math.exp(mean - half), high=math.exp(mean + half))
 
 
-def ceiling_of(stand: Stand, ask: Ask, users: int) -> float | None:
+def ceiling_of(stand: Stand, ask: StandAsk, users: int) -> float | None:
     """Little's law: what is in flight at most ÷ service time, by the users asking and by the slots of the arm."""
     if not ask.service_seconds:
         return None
@@ -263,7 +263,7 @@ def ceiling_of(stand: Stand, ask: Ask, users: int) -> float | None:
     return (users if limit is None else min(users, limit)) / ask.service_seconds
 
 
-def _explain_ceiling(stand: Stand, ask: Ask, users: int) -> str:
+def _explain_ceiling(stand: Stand, ask: StandAsk, users: int) -> str:
     limit = limit_of(stand)
     if limit is not None and limit < users:
         return f"its {limit} slots ÷ {ask.service_seconds:g} s"

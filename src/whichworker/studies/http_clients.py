@@ -28,7 +28,7 @@ from whichworker.model import App
 from whichworker.question.ask import budget_of
 from whichworker.result.study import Cell, StudyResult, StudyRow
 from whichworker.store.journal import FILE, Journal
-from whichworker.store.records import ClientRun, Session
+from whichworker.store.records import ClientRun, RunSession
 from whichworker.studies import pooled
 from whichworker.studies.assembly import app_of, begin, conclude
 from whichworker.studies.cells import estimate_of
@@ -66,7 +66,7 @@ AS_PUBLISHED = {"requests": "each", "httpx": "each", "httpx-async": "reused", "a
 """Which manner the published script had, as far as it can be told: one client was pooled, another not."""
 
 
-class Told(Struct, frozen=True):
+class ScriptRun(Struct, frozen=True):
     """What one run of the script said."""
 
     seconds: float
@@ -119,7 +119,10 @@ def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
     budget = budget_of(seconds)
     with Journal(asked.folder / FILE) as journal:
         begin(journal, asked, venvs.digest(f"{app.python}{asked.quick}"))
-        started, spent = time.monotonic(), sum(session.seconds for session in journal.of(Session))
+        started, spent = (
+            time.monotonic(),
+            sum(session.seconds for session in journal.of(RunSession)),
+        )
         ended = "interrupted"
         try:
             with ExitStack() as stack:
@@ -147,7 +150,7 @@ def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
         except KeyboardInterrupt:
             watch.note("interrupted")
         finally:
-            journal.append(Session(seconds=time.monotonic() - started, ended=ended))
+            journal.append(RunSession(seconds=time.monotonic() - started, ended=ended))
         return conclude(
             journal,
             asked,
@@ -200,7 +203,7 @@ def _fetch(
             raise EnvironmentFailed(f"{client} took more than {CHILD_SECONDS:g} s") from error
     if ended.returncode:
         raise EnvironmentFailed(f"{client} failed", seen=ended.stderr[-2000:])
-    told = convert(json.loads(ended.stdout), Told)
+    told = convert(json.loads(ended.stdout), ScriptRun)
     if told.sha256 != column.sha256:
         raise EnvironmentFailed(
             f"{client} fetched something else than the right bodies", seen=ended.stdout[-500:]

@@ -6,9 +6,9 @@ from collections import Counter
 
 from whichworker.store.journal import Journal
 from whichworker.store.records import Prepared, RoundEnd, StandFailed, StandWindow
-from whichworker.studies.heats import Calibrated
-from whichworker.studies.loads import Size
-from whichworker.studies.plan import Plan, cell_name
+from whichworker.studies.amounts import Size
+from whichworker.studies.plan import StudyPlan, cell_name
+from whichworker.studies.side_by_side import Calibrated
 
 SECOND_CHANCES = 1
 """A failure that does not come again was the machine's: a cell is out after the second."""
@@ -20,7 +20,7 @@ class Ledger:
     `blocks` is how many blocks are over, `rounds` the number of the last round.
     """
 
-    def __init__(self, planned: Plan, journal: Journal) -> None:
+    def __init__(self, planned: StudyPlan, journal: Journal) -> None:
         self.launches: Counter[tuple[str, str]] = Counter()
         self.sizes: dict[tuple[str, str], Size] = {}
         self.calibrated: dict[tuple[str, str], Calibrated] = {}

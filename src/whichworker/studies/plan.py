@@ -11,7 +11,7 @@ from whichworker.bench.running import Bench
 from whichworker.model import Arm, Session, Workload
 
 
-class Ask(Struct, frozen=True, kw_only=True):
+class StandAsk(Struct, frozen=True, kw_only=True):
     """One thing asked of a launch. `service_seconds` is how long the work itself takes, whatever serves it.
 
     The flow is even after a stagger and one service time, so a window may begin there: no wave starts in it. A window is made longer,
@@ -47,7 +47,7 @@ class Stand(Struct, frozen=True, kw_only=True):
     key: str
     app: str
     arm: Arm
-    asks: tuple[Ask, ...]
+    asks: tuple[StandAsk, ...]
 
 
 class Absent(Struct, frozen=True, kw_only=True):
@@ -58,7 +58,7 @@ class Absent(Struct, frozen=True, kw_only=True):
     evidence: str
 
 
-class Plan(Struct, frozen=True, kw_only=True):
+class StudyPlan(Struct, frozen=True, kw_only=True):
     """Stands with environments, those without, and the folder the run is kept in."""
 
     study: str

@@ -16,7 +16,7 @@ from whichworker.result.study import Card, Cell, StudyResult, StudyRow
 from whichworker.studies import cells
 from whichworker.studies.assembly import Wish, assemble, carry_out
 from whichworker.studies.options import StudyRun
-from whichworker.studies.plan import Ask
+from whichworker.studies.plan import StandAsk
 from whichworker.studies.published import Manner, judge_row
 from whichworker.studies.watch import StudyWatch
 from whichworker.workloads.table import workload
@@ -35,7 +35,7 @@ TURNS, FEWEST = 4, 30
 QUICK_SECONDS, FULL_SECONDS = 25 * 60.0, 2 * 3600.0
 
 
-class Service(Struct, frozen=True):
+class StudiedService(Struct, frozen=True):
     """One service of the study: its arm in its exact shape, and what was published: min, p95 and mean in ms, and the best requests/s.
 
     Without `keep_alive` each request has a connection of its own: a thread of uWSGI stays with a connection that is kept, and more users
@@ -58,7 +58,7 @@ class Service(Struct, frozen=True):
 
 
 SERVICES = (
-    Service(
+    StudiedService(
         "uwsgi, 2 threads",
         "uwsgi[workers=1,threads=2]",
         "fanout",
@@ -66,7 +66,7 @@ SERVICES = (
         (783, 22000, 12108, 3),
         keep_alive=False,
     ),
-    Service(
+    StudiedService(
         "uwsgi, 100 threads",
         "uwsgi[workers=1,threads=100]",
         "fanout",
@@ -74,21 +74,21 @@ SERVICES = (
         (613, 950, 782, 131),
         keep_alive=False,
     ),
-    Service(
+    StudiedService(
         "uwsgi gevent",
         "uwsgi-gevent[workers=1,connections=100]",
         "fanout",
         100,
         (614, 1100, 857, 110),
     ),
-    Service(
+    StudiedService(
         "gunicorn gthread",
         "gunicorn-gthread[workers=1,threads=100]",
         "fanout",
         100,
         (612, 1000, 717, 140),
     ),
-    Service(
+    StudiedService(
         "gunicorn gevent",
         "gunicorn-gevent[workers=1,connections=100]",
         "fanout",
@@ -98,14 +98,14 @@ SERVICES = (
     Service("uvicorn", "uvicorn[workers=1]", "fanout-async", 100_000, (616, 1000, 854, 115)),
 )
 KEPT = (
-    Service(
+    StudiedService(
         "gunicorn gthread, clients kept",
         "gunicorn-gthread[workers=1,threads=100]",
         "fanout-reused",
         100,
         kept=True,
     ),
-    Service(
+    StudiedService(
         "uvicorn, clients kept", "uvicorn[workers=1]", "fanout-async-reused", 100_000, kept=True
     ),
 )
@@ -118,7 +118,7 @@ def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
     chosen = [service for service in SERVICES if asked.wants(service.arm)]
     every = (*chosen, *(() if asked.as_published else KEPT))
 
-    def asks(arm: str) -> tuple[Ask, ...]:
+    def asks(arm: str) -> tuple[StandAsk, ...]:
         return tuple(
             ask for service in every if service.arm == arm for ask in _asks(service, asked)
         )
@@ -130,7 +130,7 @@ def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
     return carry_out(asked, planned, watch, TITLE, tabulate)
 
 
-def _asks(service: Service, asked: StudyRun) -> tuple[Ask, ...]:
+def _asks(service: StudiedService, asked: StudyRun) -> tuple[StandAsk, ...]:
     counts = (AT,) if asked.as_published else sweep(asked)
     return tuple(
         _ask(service, users, asked)
@@ -144,12 +144,12 @@ def sweep(asked: StudyRun) -> tuple[int, ...]:
     return QUICK_SWEEP if asked.quick else SWEEP
 
 
-def turn_seconds(service: Service, users: int) -> float:
+def turn_seconds(service: StudiedService, users: int) -> float:
     """How long it takes until every user has had one answer."""
     return SERVICE_SECONDS * max(1.0, users / service.slots)
 
 
-def _ask(service: Service, users: int, asked: StudyRun) -> Ask:
+def _ask(service: StudiedService, users: int, asked: StudyRun) -> StandAsk:
     turn = turn_seconds(service, users)
     window = (
         MANNER.seconds
@@ -157,7 +157,7 @@ def _ask(service: Service, users: int, asked: StudyRun) -> Ask:
         else max(TURNS * SERVICE_SECONDS, turn_seconds(service, FEWEST))
         * (1.0 if asked.quick else 3.0)
     )
-    return Ask(
+    return StandAsk(
         key=f"{service.workload} {users}",
         workload=workload(service.workload),
         users=users,
@@ -187,7 +187,7 @@ def tabulate(
     return tuple(rows), (), tuple(_conclusions(rows)), ()
 
 
-def _published(service: Service, table: cells.Table) -> StudyRow:
+def _published(service: StudiedService, table: cells.Table) -> StudyRow:
     key, ask = cells.stand_key("builtin:django", service.arm), f"{service.workload} {AT}"
     least, p95, mean, best = service.published or (None, None, None, None)
     found = (
@@ -214,7 +214,7 @@ def _seconds(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
 
 
-def _remark(service: Service) -> str:
+def _remark(service: StudiedService) -> str:
     """Little's law on the published row itself: users ÷ rate must be the mean time, or the row is not of one steady state."""
     if service.published is None:
         return ""

@@ -24,7 +24,7 @@ from whichworker.errors import ServerFailed, UsageError, WhichworkerError
 from whichworker.load.http1 import FramingError, fetch, judge_answer
 from whichworker.model import Address, Arm, Finding, Question, Subject, codes
 from whichworker.model.question import readiness
-from whichworker.process.launch import Ending, Order
+from whichworker.process.launch import LaunchEnding, Order
 from whichworker.process.sockets import free_port
 from whichworker.question.ask import RANKING_SECONDS, ask, budget_of, discover
 from whichworker.servers import names, table
@@ -52,7 +52,7 @@ class ServePlan(Struct, frozen=True):
     findings: tuple[Finding, ...]
 
 
-class Watch(Protocol):
+class ServeWatch(Protocol):
     """The events of a server in the foreground."""
 
     def starting(self, command: tuple[str, ...]) -> None:
@@ -133,7 +133,7 @@ def deployed(planned: ServePlan, arm: Arm) -> tuple[str, ...]:
     return command.deploy or command.argv
 
 
-def foreground(bench: Bench, arm: Arm, address: Address, watch: Watch) -> Ending:
+def foreground(bench: Bench, arm: Arm, address: Address, watch: ServeWatch) -> LaunchEnding:
     """Serve until this process is interrupted, then stop the server gracefully.
 
     Raises ServerFailed where it does not come up or ends by itself, KeyboardInterrupt for an interruption before it is up, and for a second
@@ -153,7 +153,11 @@ def foreground(bench: Bench, arm: Arm, address: Address, watch: Watch) -> Ending
 
 @contextmanager
 def serving(
-    bench: Bench, arm: Arm, address: Address, ready: Callable[[], str], watch: Watch | None = None
+    bench: Bench,
+    arm: Arm,
+    address: Address,
+    ready: Callable[[], str],
+    watch: ServeWatch | None = None,
 ) -> Iterator[Running]:
     """A launch of an arm at this address, once it answers; it is killed at the end of the block, unless stopped before.
 
@@ -191,7 +195,7 @@ def serving(
             Path(order.log).unlink(missing_ok=True)
 
 
-def stop(run: Running, arm: Arm) -> Ending:
+def stop(run: Running, arm: Arm) -> LaunchEnding:
     """Ask for a graceful stop, kill after the grace time."""
     return run.launch.stop(table.load(arm.server).stop_signal, GRACE_SECONDS)
 

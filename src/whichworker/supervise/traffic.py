@@ -35,7 +35,7 @@ REPLY_SECONDS = 2.0
 SO_RCVBUFFORCE = 33
 
 
-class Connection(NamedTuple):
+class TcpConnection(NamedTuple):
     """One socket as the kernel describes it: its own port, its identity, and what it has carried."""
 
     port: int
@@ -53,7 +53,7 @@ class Sums(NamedTuple):
     bytes_received: int = 0
     segments_received: int = 0
 
-    def add(self, connection: Connection) -> Sums:
+    def add(self, connection: TcpConnection) -> Sums:
         """These and one more connection."""
         return Sums(
             self.connections + 1,
@@ -74,7 +74,7 @@ def messages(received: bytes) -> Iterator[tuple[int, bytes]]:
         at += (length + 3) & ~3
 
 
-def connection_of(content: bytes) -> Connection | None:
+def connection_of(content: bytes) -> TcpConnection | None:
     """The connection a message tells of; None for a listening socket, or where the kernel gives no counters."""
     if len(content) < MESSAGE_SIZE:
         return None
@@ -85,7 +85,7 @@ def connection_of(content: bytes) -> Connection | None:
         length, kind = struct.unpack_from("=HH", content, at)
         if kind == INET_DIAG_INFO and length >= 4 + COUNTERS.size:
             sent, got, segments = COUNTERS.unpack_from(content, at + 4)
-            return Connection(port, cookie, sent, got, segments)
+            return TcpConnection(port, cookie, sent, got, segments)
         at += max(4, (length + 3) & ~3)
     return None
 
@@ -129,7 +129,7 @@ class Counter:
         """
         with self._lock:
             self._gone.clear()
-        found: dict[int, dict[bytes, Connection]] = {port: {} for port in self.ports}
+        found: dict[int, dict[bytes, TcpConnection]] = {port: {} for port in self.ports}
         for family in (socket.AF_INET, socket.AF_INET6):
             for connection in dump(family):
                 if connection.port in self.ports:
@@ -141,7 +141,7 @@ class Counter:
                 self._most[port] = self._sum(port, open_now.values())
             return dict(self._most)
 
-    def _sum(self, port: int, open_now: Collection[Connection]) -> Traffic:
+    def _sum(self, port: int, open_now: Collection[TcpConnection]) -> Traffic:
         sums, former = self._ended[port], self._most.get(port)
         for connection in open_now:
             sums = sums.add(connection)
@@ -171,7 +171,7 @@ class Counter:
                         self._gone.add(connection.cookie)
 
 
-def dump(family: socket.AddressFamily) -> Iterator[Connection]:
+def dump(family: socket.AddressFamily) -> Iterator[TcpConnection]:
     """Every TCP connection of this network namespace now, without listeners and those that only wait for time to pass."""
     content = REQUEST.pack(family, socket.IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), CONNECTED)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as sock:

@@ -14,8 +14,8 @@ from whichworker.design.capacity.confirmation import (
     least_requests,
     log_beta_below,
 )
-from whichworker.design.capacity.hunt import Hunt, Shot, recovery_seconds
-from whichworker.design.capacity.posterior import Posterior, Search, Seen, planned_seconds
+from whichworker.design.capacity.hunt import Hunt, ShotPlan, recovery_seconds
+from whichworker.design.capacity.posterior import Posterior, RateProbe, Search, planned_seconds
 from whichworker.model import Clause, Slo
 
 SECONDS = 0.1
@@ -47,9 +47,11 @@ def test_at_the_exact_capacity_the_share_is_the_one_allowed(name: str) -> None:
     assert late(queue, found, SECONDS) == pytest.approx(0.01, rel=0.02)
 
 
-def shot_at(queue: Queue, shot: Shot, seed: int) -> Seen:
+def shot_at(queue: Queue, shot: ShotPlan, seed: int) -> RateProbe:
     times = simulate(queue, shot.rate, shot.settle_seconds, shot.window_seconds, seed)
-    return Seen(rate=shot.rate, count=len(times), missed=(sum(one > SECONDS for one in times),))
+    return RateProbe(
+        rate=shot.rate, count=len(times), missed=(sum(one > SECONDS for one in times),)
+    )
 
 
 def hunted(queue: Queue, seed: int) -> Hunt:
@@ -93,11 +95,11 @@ def test_of_a_hundred_certified_rates_at_most_five_are_too_high() -> None:
 def test_a_rate_near_saturation_must_be_kept_for_longer_than_its_queue_remembers() -> None:
     near, far = (Confirmation(SLO, rate, [1.0], throughput=100.0) for rate in (95, 50))
     for _ in range(10):
-        near.observe(Seen(rate=95, count=1500, missed=(0,)))
-        far.observe(Seen(rate=50, count=1500, missed=(0,)))
+        near.observe(RateProbe(rate=95, count=1500, missed=(0,)))
+        far.observe(RateProbe(rate=50, count=1500, missed=(0,)))
         assert (near.certified is None) == (sum(seen.count for seen in near.windows) < 16_000)
         assert far.certified == 50
-    near.observe(Seen(rate=95, count=1500, missed=(0,)))
+    near.observe(RateProbe(rate=95, count=1500, missed=(0,)))
     assert near.certified == 95
 
 
@@ -124,7 +126,7 @@ def test_the_clause_that_is_missed_first_binds() -> None:
     )
     search = Search(slo, 1000, seed=1)
     for rate in (300.0, 500.0, 600.0, 700.0):
-        search.observe(Seen(rate=rate, count=1000, missed=(0, 30 if rate > 400 else 0)))
+        search.observe(RateProbe(rate=rate, count=1000, missed=(0, 30 if rate > 400 else 0)))
     assert search.binding() == "errors<0.1%"
     assert search.found().value < 600
 
@@ -132,7 +134,7 @@ def test_the_clause_that_is_missed_first_binds() -> None:
 def test_the_first_probe_is_below_the_throughput_and_the_next_follow_what_is_known() -> None:
     search = Search(SLO, 1000, seed=1)
     assert search.next_rate() == 700
-    search.observe(Seen(rate=700, count=700, missed=(600,)))
+    search.observe(RateProbe(rate=700, count=700, missed=(600,)))
     assert search.next_rate() < 700
 
 
@@ -148,7 +150,7 @@ def test_the_incomplete_beta_is_continuous_where_the_series_takes_over(a: float,
 def test_no_miss_in_enough_requests_certifies() -> None:
     test = Confirmation(SLO, 5, [1.0])
     while test.certified is None:
-        test.observe(Seen(rate=5, count=100, missed=(0,)))
+        test.observe(RateProbe(rate=5, count=100, missed=(0,)))
         assert len(test.windows) < 20
     assert 400 <= 100 * len(test.windows) <= 1000
     assert test.needed(0) == pytest.approx(100 * len(test.windows), abs=150)
@@ -158,18 +160,18 @@ def test_a_rate_must_be_kept_for_twenty_seconds_however_many_requests_that_is() 
     test = Confirmation(SLO, 10_000, [1.0])
     for second in range(20):
         assert test.certified is None, second
-        test.observe(Seen(rate=10_000, count=10_000, missed=(0,)))
+        test.observe(RateProbe(rate=10_000, count=10_000, missed=(0,)))
     assert test.certified == 10_000
 
 
 def test_how_misses_cluster_is_remembered_when_a_rate_is_given_up() -> None:
     test = Confirmation(SLO, 100, [1.0])
     while test.attempt == 1:
-        test.observe(Seen(rate=100, count=1000, missed=(38 if len(test.windows) % 2 else 0,)))
+        test.observe(RateProbe(rate=100, count=1000, missed=(38 if len(test.windows) % 2 else 0,)))
         assert len(test.windows) < 100
     assert test.before[0] > 5
     overloaded = Confirmation(SLO, 100, [1.0])
-    overloaded.observe(Seen(rate=100, count=1000, missed=(500,)))
+    overloaded.observe(RateProbe(rate=100, count=1000, missed=(500,)))
     assert (overloaded.attempt, overloaded.before[0]) == (2, 1.0)
 
 
@@ -194,9 +196,9 @@ def test_a_slow_arm_is_tested_at_a_rate_that_there_is_time_for() -> None:
 def test_an_overload_does_not_tell_how_misses_cluster_below_the_capacity() -> None:
     search = Search(SLO, 1000, seed=1)
     for _ in range(6):
-        search.observe(Seen(rate=500, count=500, missed=(0,)))
-        search.observe(Seen(rate=990, count=990, missed=(0,)))
-        search.observe(Seen(rate=1000, count=1000, missed=(990,)))
+        search.observe(RateProbe(rate=500, count=500, missed=(0,)))
+        search.observe(RateProbe(rate=990, count=990, missed=(0,)))
+        search.observe(RateProbe(rate=1000, count=1000, missed=(990,)))
     search.found()
     assert search.posteriors[0].phi > 50
     assert search.phis[0] < 15
@@ -204,7 +206,7 @@ def test_an_overload_does_not_tell_how_misses_cluster_below_the_capacity() -> No
 
 def test_too_many_misses_try_the_next_rate_down() -> None:
     test = Confirmation(SLO, 100, [1.0])
-    test.observe(Seen(rate=100, count=1000, missed=(30,)))
+    test.observe(RateProbe(rate=100, count=1000, missed=(30,)))
     assert test.rate == pytest.approx(92)
     assert (test.attempt, test.windows) == (2, [])
 
@@ -220,7 +222,7 @@ def test_false_certificates_are_fewer_than_promised() -> None:
             if test.certified is not None:
                 break
             test.observe(
-                Seen(rate=test.rate, count=200, missed=(int(source.binomial(200, 0.0105)),))
+                RateProbe(rate=test.rate, count=200, missed=(int(source.binomial(200, 0.0105)),))
             )
         passed += test.certified is not None
     assert passed <= 0.05 * 400
@@ -250,7 +252,7 @@ def asked_about(rate: float, capacity_of_it: float) -> Hunt:
     while (shot := hunt.next_shot()) is not None:
         count = round(shot.rate * shot.window_seconds)
         late = min(count, round(count * 0.01 * (shot.rate / capacity_of_it) ** 20))
-        hunt.take(shot, Seen(rate=shot.rate, count=count, missed=(late,)))
+        hunt.take(shot, RateProbe(rate=shot.rate, count=count, missed=(late,)))
     return hunt
 
 
@@ -283,10 +285,10 @@ def test_before_anything_is_known_nothing_is_said_of_the_rate() -> None:
 def test_a_single_rate_is_refuted_by_misses_alone() -> None:
     test = Confirmation(SLO, 100, [1.0], steps=False)
     for _ in range(20):
-        test.observe(Seen(rate=100, count=2000, missed=(12,)))
+        test.observe(RateProbe(rate=100, count=2000, missed=(12,)))
     assert (test.refuted, test.rate) == (False, 100)
     test = Confirmation(SLO, 100, [1.0], steps=False)
-    test.observe(Seen(rate=100, count=2000, missed=(60,)))
+    test.observe(RateProbe(rate=100, count=2000, missed=(60,)))
     assert test.refuted
 
 
@@ -301,7 +303,9 @@ def test_a_patient_objective_does_not_make_a_server_faster(seconds: float) -> No
         times = simulate(queue, shot.rate, shot.settle_seconds, shot.window_seconds, at)
         hunt.take(
             shot,
-            Seen(rate=shot.rate, count=len(times), missed=(sum(one > seconds for one in times),)),
+            RateProbe(
+                rate=shot.rate, count=len(times), missed=(sum(one > seconds for one in times),)
+            ),
         )
     assert hunt.found is not None
     assert hunt.found.high <= queue.saturation
@@ -313,7 +317,7 @@ def test_an_objective_that_is_always_missed_has_no_capacity() -> None:
     hunt = Hunt(SLO, 1000, seed=1)
     while (shot := hunt.next_shot()) is not None:
         count = round(shot.rate * shot.window_seconds)
-        hunt.take(shot, Seen(rate=shot.rate, count=count, missed=(count,)))
+        hunt.take(shot, RateProbe(rate=shot.rate, count=count, missed=(count,)))
     assert hunt.found is None
     assert hunt.search.hopeless
     assert hunt.spent["confirm"] == hunt.spent["curve"] == 0
@@ -328,10 +332,10 @@ def test_failures_that_were_never_seen_are_no_clusters() -> None:
     )
     search = Search(slo, 1000, seed=1)
     for rate in (500.0, 600.0, 700.0):
-        search.observe(Seen(rate=rate, count=1000, missed=(20, 0)))
+        search.observe(RateProbe(rate=rate, count=1000, missed=(20, 0)))
     assert search.phis[1] == 1.0
     assert search.phis[0] > 1.0
-    search.observe(Seen(rate=700.0, count=1000, missed=(20, 3)))
+    search.observe(RateProbe(rate=700.0, count=1000, missed=(20, 3)))
     assert search.phis[1] > 1.0
 
 
@@ -343,9 +347,9 @@ def test_a_clause_that_has_passed_waits_for_the_others() -> None:
         )
     )
     test = Confirmation(slo, 100, [8.0, 1.0])
-    test.observe(Seen(rate=100, count=3000, missed=(2, 0)))
+    test.observe(RateProbe(rate=100, count=3000, missed=(2, 0)))
     assert (test.rate, test.attempt, test.certified) == (100, 1, None)
     while test.certified is None:
-        test.observe(Seen(rate=100, count=3000, missed=(2, 0)))
+        test.observe(RateProbe(rate=100, count=3000, missed=(2, 0)))
         assert len(test.windows) < 10
     assert test.certified == 100

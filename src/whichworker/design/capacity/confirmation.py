@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from whichworker.design.capacity.posterior import BELOW_SHARES, MOST_PHI, PHI_WEIGHT, Seen
+from whichworker.design.capacity.posterior import BELOW_SHARES, MOST_PHI, PHI_WEIGHT, RateProbe
 from whichworker.model import Slo
 
 ALPHA = 0.05
@@ -52,10 +52,10 @@ class Confirmation:
         self.before = tuple(phis)
         self.throughput = throughput
         self.attempt = 1
-        self.windows: list[Seen] = []
+        self.windows: list[RateProbe] = []
         self.certified: float | None = None
 
-    def observe(self, seen: Seen) -> None:
+    def observe(self, seen: RateProbe) -> None:
         """Take in one window at the rate that is being tested."""
         self.windows.append(seen)
         wanted = math.log(2.0**self.attempt / self.alpha)

@@ -9,7 +9,12 @@ from typing import Literal
 from msgspec import Struct
 
 from whichworker.design.capacity.confirmation import STEP, Confirmation, least_requests
-from whichworker.design.capacity.posterior import Found, Search, Seen, planned_seconds
+from whichworker.design.capacity.posterior import (
+    CapacityEstimate,
+    RateProbe,
+    Search,
+    planned_seconds,
+)
 from whichworker.model import Slo, Stage
 
 Phase = Literal["search", "confirm", "holds", "curve", "recovery"]
@@ -38,7 +43,7 @@ TIME_SHARE, MOST_STEPS = 0.8, 6
 """A first rate must be kept within this share of what is left for its confirmation, or gives way to lower ones, so many times at most."""
 
 
-class Shot(Struct, frozen=True, kw_only=True):
+class ShotPlan(Struct, frozen=True, kw_only=True):
     """One load of an arm: what for, the rate that is asked about, what comes first, and the window that counts."""
 
     phase: Phase
@@ -91,14 +96,14 @@ class Hunt:
         self._curve = [share for share in CURVE if curve]
         self._recovery = curve
 
-    def next_shot(self) -> Shot | None:
+    def next_shot(self) -> ShotPlan | None:
         """What to ask now; None where everything is known or has taken too long."""
         if self._searching():
             patient = self.slo.longest_seconds
             settle, window = (
                 min(most, max(least, patient)) for least, most in (PROBE_SETTLES, PROBE_WINDOWS)
             )
-            return Shot(
+            return ShotPlan(
                 phase="search",
                 rate=self.search.next_rate(),
                 settle_seconds=settle,
@@ -117,7 +122,7 @@ class Hunt:
             return self._confirming("holds", self.rate)
         if self._curve:
             rate = self._curve[0] * found.value
-            return Shot(
+            return ShotPlan(
                 phase="curve",
                 rate=rate,
                 settle_seconds=SETTLE_SECONDS,
@@ -125,7 +130,7 @@ class Hunt:
             )
         if self._recovery:
             window = OVERLOAD_SECONDS + QUIET_SECONDS
-            return Shot(
+            return ShotPlan(
                 phase="recovery",
                 rate=OVERLOAD * found.value,
                 settle_seconds=0.0,
@@ -133,7 +138,7 @@ class Hunt:
             )
         return None
 
-    def take(self, shot: Shot, seen: Seen) -> None:
+    def take(self, shot: ShotPlan, seen: RateProbe) -> None:
         """Enter what a shot saw."""
         self.spent[shot.phase] += shot.seconds
         if shot.phase == "search":
@@ -150,7 +155,7 @@ class Hunt:
             self._recovery = False
 
     @property
-    def found(self) -> Found | None:
+    def found(self) -> CapacityEstimate | None:
         """The capacity, from the first few probes on; None where the objective is missed at every rate that was looked at."""
         return (
             self.search.found()
@@ -189,7 +194,7 @@ class Hunt:
             planned_seconds(found.value), SEARCH_SHARE * self.patience
         )
 
-    def _first_rate(self, found: Found) -> float:
+    def _first_rate(self, found: CapacityEstimate) -> float:
         """The rate that is tested first: likely to be kept, not too near saturation, and one that there is time to keep."""
         rate = min(self.search.safe_rate(), MOST_OF_THROUGHPUT * self.throughput)
         there_is = min(
@@ -205,7 +210,7 @@ class Hunt:
             rate *= STEP
         return rate
 
-    def _confirms(self, found: Found) -> bool:
+    def _confirms(self, found: CapacityEstimate) -> bool:
         if self.confirmation is None or self.confirmation.certified is not None:
             return False
         return self.spent["confirm"] < CONFIRM_TIMES * planned_seconds(found.value)
@@ -217,7 +222,7 @@ class Hunt:
             )
         return self.holds is None and self.spent["holds"] < HOLDS_SECONDS
 
-    def _confirming(self, phase: Phase, rate: float) -> Shot:
+    def _confirming(self, phase: Phase, rate: float) -> ShotPlan:
         patient = self.slo.longest_seconds
         settle, window = (
             min(LONGEST, max(times * patient, min(most, max(least, requests / rate))))
@@ -226,7 +231,7 @@ class Hunt:
                 (PATIENT_WINDOWS, WINDOWS),
             )
         )
-        return Shot(phase=phase, rate=rate, settle_seconds=settle, window_seconds=window)
+        return ShotPlan(phase=phase, rate=rate, settle_seconds=settle, window_seconds=window)
 
 
 def recovery_seconds(

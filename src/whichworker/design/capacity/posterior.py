@@ -38,7 +38,7 @@ SAFE_SHARE, SAFE_QUANTILE = 0.12, 0.2
 Array = NDArray[np.float64]
 
 
-class Seen(Struct, frozen=True, kw_only=True):
+class RateProbe(Struct, frozen=True, kw_only=True):
     """One probe: arrivals at `rate` per second, `count` of them due, and for each clause how many missed it."""
 
     rate: float
@@ -46,7 +46,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     missed: tuple[int, ...]
 
 
-class Found(Struct, frozen=True, kw_only=True):
+class CapacityEstimate(Struct, frozen=True, kw_only=True):
     """The capacity in requests per second: the posterior's median, and its 5 % and 95 % quantiles."""
 
     value: float
@@ -143,7 +143,7 @@ class Search:
             Posterior(clause.share, BELOW * throughput, ABOVE * throughput)
             for clause in slo.clauses
         )
-        self.seen: list[Seen] = []
+        self.seen: list[RateProbe] = []
         self._random = random.Random(seed)
 
     def next_rate(self) -> float:
@@ -152,17 +152,17 @@ class Search:
             return FIRST * self.throughput
         return self._binding().quantile(self._random.choice(QUANTILES))
 
-    def observe(self, seen: Seen) -> None:
+    def observe(self, seen: RateProbe) -> None:
         """Take in one probe."""
         self.seen.append(seen)
         for posterior, missed in zip(self.posteriors, seen.missed, strict=True):
             posterior.observe(seen.rate, missed, seen.count)
 
-    def found(self) -> Found:
+    def found(self) -> CapacityEstimate:
         """The capacity as far as it is known, and never more than the throughput at saturation."""
         binding, most = self._binding(), self.throughput
         value, low, high = (min(most, binding.quantile(q)) for q in (0.5, TAIL, 1 - TAIL))
-        return Found(value=value, low=low, high=high)
+        return CapacityEstimate(value=value, low=low, high=high)
 
     @property
     def hopeless(self) -> bool:

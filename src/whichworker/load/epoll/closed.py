@@ -10,8 +10,8 @@ from operator import length_hint
 from time import monotonic_ns
 
 from whichworker.load.epoll.connection import Connection
+from whichworker.load.epoll.counts import NEVER
 from whichworker.load.epoll.loop import IN, MOST_EVENTS, OUT, Loop, Progress
-from whichworker.load.epoll.window import NEVER
 from whichworker.load.http1 import READ_BYTES
 from whichworker.model import Load
 

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from time import monotonic_ns
 
 from whichworker.load.epoll.connection import Connection, Transport, send
+from whichworker.load.epoll.counts import NEVER, WindowCounts
 from whichworker.load.epoll.visits import Visits
-from whichworker.load.epoll.window import NEVER, Window
 from whichworker.load.framing import FramingError, Response, ResponseParser, TruncatedError
 from whichworker.load.http1 import judge_request
 from whichworker.load.mix import Ask, check_load, draw, prepare_asks
@@ -59,7 +59,7 @@ class Loop(ABC):
         self._refused_since = 0
         self._sending = True
         self._alive = True
-        self.window = Window(load, self._asks, begins)
+        self.window = WindowCounts(load, self._asks, begins)
 
     def close(self) -> None:
         """Close every socket; what was counted so far stays."""

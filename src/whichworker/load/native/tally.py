@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from whichworker.load.epoll.window import read_peak_memory
+from whichworker.load.epoll.counts import read_peak_memory
 from whichworker.load.histogram import Histogram
 from whichworker.load.mix import Ask
 from whichworker.load.native.judge import Judge

@@ -19,8 +19,8 @@ from whichworker.bench.running import Bench, Running
 from whichworker.errors import ServerFailed
 from whichworker.model import Address, Arm
 from whichworker.probes import cpu, memory, threads
-from whichworker.process.launch import Ending
-from whichworker.report.status import Service, State, Status, Traffic
+from whichworker.process.launch import LaunchEnding
+from whichworker.report.status import ServiceStatus, State, Status, Traffic
 from whichworker.supervise.serve import LOOK_SECONDS, Ready, Stopped, serving, stop
 from whichworker.supervise.traffic import Counter
 
@@ -52,7 +52,7 @@ class Minder:
         self.command: tuple[str, ...] = ()
         self.failure = ""
         self.log = ""
-        self.ending: Ending | None = None
+        self.ending: LaunchEnding | None = None
 
     def mind(self) -> None:
         """Until it is to stop, or has failed for good."""
@@ -203,10 +203,10 @@ class Supervisor:
         at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         return Status(at=at, app=self.bench.question.app.name, services=services)
 
-    def _service(self, arm: Arm, traffic: Traffic | None) -> Service:
+    def _service(self, arm: Arm, traffic: Traffic | None) -> ServiceStatus:
         address = str(self.addresses[arm.name])
         if arm.name in self.without:
-            return Service(
+            return ServiceStatus(
                 name=arm.name,
                 version="",
                 python="",
@@ -220,7 +220,7 @@ class Supervisor:
         pids = run.launch.pids() if run else []
         found = memory.tree_memory(pids)
         cores, per_second = self._rates(arm.name, pids, traffic)
-        return Service(
+        return ServiceStatus(
             name=arm.name,
             version=environment.version,
             python=environment.python_version,

@@ -16,15 +16,15 @@ from whichworker.model import Failure, Reading, Request, Session, Workload
 from whichworker.result.study import Cell
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Prepared, RoundEnd, Slice, StandFailed, StandWindow
+from whichworker.studies.amounts import is_quick, users_in_slices
 from whichworker.studies.campaign import measure_study
 from whichworker.studies.cells import Table, latency, rate
-from whichworker.studies.heats import Calibrated, rounds_of
-from whichworker.studies.loads import is_quick, users_in_slices
-from whichworker.studies.plan import Ask, Plan, Stand, cell_name
+from whichworker.studies.plan import Stand, StandAsk, StudyPlan, cell_name
+from whichworker.studies.side_by_side import Calibrated, rounds_of
 from whichworker.studies.watch import StudyProgress
 
 ARMS = [("waitress", ""), ("gunicorn-sync", ""), ("waitress", "slow")]
-QUICK = Ask(
+QUICK = StandAsk(
     key="answer",
     workload=Workload(name="answer", title="", requests=(Request(path="/", answer=RIGHT),)),
     users=4,
@@ -91,7 +91,7 @@ class Quiet:
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> Plan:
+def plan(tmp_path: Path) -> StudyPlan:
     bench = faulty_bench(ARMS, tmp_path)
     names = [one.name for one in bench.question.arms]
     assert len(set(names)) == len(ARMS)
@@ -99,7 +99,7 @@ def plan(tmp_path: Path) -> Plan:
         Stand(key=f"{one.name} on faults", app="faults", arm=one, asks=(QUICK,))
         for one in bench.question.arms
     )
-    return Plan(
+    return StudyPlan(
         study="any",
         stands=stands,
         benches={"faults": bench},
@@ -110,7 +110,7 @@ def plan(tmp_path: Path) -> Plan:
     )
 
 
-def cells_of(plan: Plan, journal: Journal) -> list[Cell]:
+def cells_of(plan: StudyPlan, journal: Journal) -> list[Cell]:
     table = Table(plan, journal)
     return [table.cell(stand.key, "answer", rate) for stand in plan.stands]
 
@@ -118,7 +118,7 @@ def cells_of(plan: Plan, journal: Journal) -> list[Cell]:
 @pytest.mark.servers
 @pytest.mark.timeout(200)
 def test_quick_cells_are_measured_side_by_side_and_a_cut_study_goes_on(
-    plan: Plan, tmp_path: Path
+    plan: StudyPlan, tmp_path: Path
 ) -> None:
     with Journal(tmp_path / FILE) as journal:
         with pytest.raises(KeyboardInterrupt):
@@ -162,7 +162,7 @@ def test_a_stand_that_answers_wrongly_is_out_and_the_others_are_not(tmp_path: Pa
         Stand(key=f"{one.name} on faults", app="faults", arm=one, asks=(QUICK,))
         for one in bench.question.arms
     )
-    plan = Plan(
+    plan = StudyPlan(
         study="any",
         stands=stands,
         benches={"faults": bench},

@@ -9,7 +9,7 @@ from whichworker.bench.lineup import most_connections
 from whichworker.bench.running import Bench, Running
 from whichworker.model import Load
 from whichworker.servers import table
-from whichworker.studies.plan import Ask, Stand
+from whichworker.studies.plan import Stand, StandAsk
 
 PILOT_USERS = 16
 WAITING = 0.7
@@ -31,7 +31,7 @@ class Size(Struct, frozen=True):
     seconds: float
 
 
-def is_quick(ask: Ask) -> bool:
+def is_quick(ask: StandAsk) -> bool:
     """Whether slices can measure it: persistent connections, and nothing that is waited for.
 
     Calls of an upstream are waited for, too: nine turns of 50 ms are as long as a window, whose gates know how late the upstream was.
@@ -42,12 +42,12 @@ def is_quick(ask: Ask) -> bool:
     return not (ask.sessions or waits or ask.overfull) and ask.keep_alive and ask.drain
 
 
-def lasting(ask: Ask) -> float:
+def lasting(ask: StandAsk) -> float:
     """What leaves requests in the server comes last, the most settling at the very end: that is over when the others' rest has gone."""
     return 0.0 if ask.drain else ask.settle_seconds
 
 
-def users_of(stand: Stand, ask: Ask) -> int:
+def users_of(stand: Stand, ask: StandAsk) -> int:
     """As many as were meant, or what fills the slots of the arm several times over, where it has fewer."""
     limit = limit_of(stand)
     return (
@@ -68,19 +68,21 @@ def limit_of(stand: Stand) -> int | None:
     return table.load(stand.arm.server).in_flight_limit(stand.arm.settings)
 
 
-def cost(ask: Ask) -> float:
+def cost(ask: StandAsk) -> float:
     """About how long a window of it takes, settling included."""
     return settle_of(ask) + ask.window_seconds + SPARE_SECONDS
 
 
-def settle_of(ask: Ask) -> float:
+def settle_of(ask: StandAsk) -> float:
     """Until the flow is even: the first answers of a slow workload arrive a whole service time after the last user has begun."""
     return ask.settle_seconds + ask.service_seconds * (
         1.1 if ask.service_seconds >= SLOW_SECONDS else 2.0
     )
 
 
-def users_load(bench: Bench, run: Running, stand: Stand, ask: Ask, size: Size, seed: int) -> Load:
+def users_load(
+    bench: Bench, run: Running, stand: Stand, ask: StandAsk, size: Size, seed: int
+) -> Load:
     """A closed loop whose users begin evenly; slow work in flight at its end is not waited for."""
     slow = ask.service_seconds >= SLOW_SECONDS
     return window.load_of(
@@ -100,7 +102,7 @@ def users_load(bench: Bench, run: Running, stand: Stand, ask: Ask, size: Size, s
     )
 
 
-def stagger_of(stand: Stand, ask: Ask, users: int) -> float:
+def stagger_of(stand: Stand, ask: StandAsk, users: int) -> float:
     """Over how long the users begin: slots filled evenly over one service time are freed evenly, and no wave ever comes of it."""
     if not ask.service_seconds:
         return ask.settle_seconds / 2

@@ -20,8 +20,8 @@ from whichworker.load.generator import Generator
 from whichworker.model import App, Arm, Budget, Finding, Question, Subject, codes
 from whichworker.probes import machine
 from whichworker.question.ask import budget_of
+from whichworker.result.envelope import Run, Validity
 from whichworker.result.explain import AskedExplain, ExplainedArm, ExplainResult
-from whichworker.result.run import Run, Validity
 from whichworker.servers import names, table
 from whichworker.store import places
 from whichworker.store.records import Failed

@@ -61,7 +61,7 @@ class Failures:
         )
 
 
-class Window:
+class WindowCounts:
     """What is counted in one run. Right answers are found in the arrays of the asks, so counting them is taking lengths.
 
     `edge` is the next time, in ns, at which `cross` must be called before anything else is counted.

@@ -15,9 +15,9 @@ from whichworker.bench.running import Bench
 from whichworker.load.http1 import fetch
 from whichworker.model import Address
 from whichworker.process.sockets import free_port, is_listening
-from whichworker.report.status import Service
-from whichworker.supervise import supervisor as supervise
-from whichworker.supervise.supervisor import Supervisor
+from whichworker.report.status import ServiceStatus
+from whichworker.supervise import fleet as supervise
+from whichworker.supervise.fleet import Supervisor
 
 pytestmark = pytest.mark.servers
 
@@ -33,7 +33,7 @@ def supervisor_of(bench: Bench) -> Supervisor:
     return Supervisor(bench, addresses, {})
 
 
-def until(supervisor: Supervisor, name: str, state: str, *, restarts: int = 0) -> Service:
+def until(supervisor: Supervisor, name: str, state: str, *, restarts: int = 0) -> ServiceStatus:
     """The service once it is in this state, with so many restarts at least."""
     deadline = time.monotonic() + 30
     while True:

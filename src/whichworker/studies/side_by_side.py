@@ -15,13 +15,13 @@ from whichworker.bench.running import Bench, running
 from whichworker.bench.slices import Court
 from whichworker.design import slice_sizes
 from whichworker.design.heats import MOST_IDLE_SHARE, MOST_MEMORY_SHARE
-from whichworker.design.slice_sizes import Size as SliceSize
+from whichworker.design.slice_sizes import SliceSize
 from whichworker.load.generator import Generator
 from whichworker.model import SliceOrder
 from whichworker.probes.thermometer import Thermometer
 from whichworker.race.ready import idle_share
 from whichworker.store.records import Prepared, Slice
-from whichworker.studies.loads import (
+from whichworker.studies.amounts import (
     PILOT_USERS,
     WAITING,
     Size,
@@ -29,7 +29,7 @@ from whichworker.studies.loads import (
     users_load,
     users_of,
 )
-from whichworker.studies.plan import Ask, Plan, Stand, cell_name
+from whichworker.studies.plan import Stand, StandAsk, StudyPlan, cell_name
 
 MOST_ALIVE = 12
 """Stands that are alive together, whatever memory there is: with more, what is compared lies over a second apart."""
@@ -71,7 +71,7 @@ class Calibrated(Struct, frozen=True):
 class Heat:
     """The launches of a heat, from `enter` to the end of the block; nothing of it outlives that."""
 
-    def __init__(self, planned: Plan, generator: Generator) -> None:
+    def __init__(self, planned: StudyPlan, generator: Generator) -> None:
         bench = next(iter(planned.benches.values()))
         self.planned = planned
         self.generator = generator
@@ -125,7 +125,7 @@ class Heat:
         """Its launch."""
         return self.lineup.alive[key]
 
-    def sit(self, stand: Stand, ask: Ask, users: int) -> float:
+    def sit(self, stand: Stand, ask: StandAsk, users: int) -> float:
         """Give a launch the connections of an ask and load it for a moment: responses a second; raises ServerFailed or ArmFailed."""
         contender = self.contender(stand.key)
         load = users_load(
@@ -150,7 +150,7 @@ class Heat:
             if key in self.lineup.alive:
                 self.generator.unseat(self.contender(key).seat)
 
-    def calibrate(self, stand: Stand, ask: Ask) -> Calibrated:
+    def calibrate(self, stand: Stand, ask: StandAsk) -> Calibrated:
         """How many users, and what a slice leaves out and counts: from its profile, turn by turn; raises ServerFailed or ArmFailed."""
         most = users_in_slices(stand, users_of(stand, ask))
         users = min(most, PILOT_USERS)
@@ -164,7 +164,7 @@ class Heat:
             rate, profile = self._watch(self.contender(stand.key), seconds)
         return Calibrated(users, rate, profile)
 
-    def record(self, stand: Stand, ask: Ask, calibrated: Calibrated) -> Prepared:
+    def record(self, stand: Stand, ask: StandAsk, calibrated: Calibrated) -> Prepared:
         """What a journal keeps of a calibration."""
         run = self.contender(stand.key).run
         return Prepared(

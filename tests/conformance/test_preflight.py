@@ -18,7 +18,7 @@ from whichworker.apps import builtin
 from whichworker.bench import overlays
 from whichworker.bench.running import Bench, Running
 from whichworker.conformance import preflight
-from whichworker.conformance.attempts import Subject, attempt
+from whichworker.conformance.attempts import Examinee, attempt
 from whichworker.conformance.cases import BODY, CASES, Case, Outcome, own_cases, post
 from whichworker.conformance.wire import encode_chunked
 from whichworker.environments.interpreters import own_base
@@ -47,7 +47,7 @@ class Alive:
 
 
 @contextmanager
-def scripted(*replies: bytes, hold: bool = False) -> Iterator[Subject]:
+def scripted(*replies: bytes, hold: bool = False) -> Iterator[Examinee]:
     """A server that gives the n-th request of every connection the n-th reply, then closes, or holds the connection open."""
     done = threading.Event()
 
@@ -81,7 +81,7 @@ def scripted(*replies: bytes, hold: bool = False) -> Iterator[Subject]:
         accepting.start()
         run = Running(cast(Any, Alive()), Address("127.0.0.1", listener.getsockname()[1]), 0.1, ())
         arm = names.contender(names.parse("waitress"), "3.12", cores=1)
-        yield Subject(run, table.load("waitress"), arm, "localhost")
+        yield Examinee(run, table.load("waitress"), arm, "localhost")
         done.set()
         listener.shutdown(socket.SHUT_RDWR)
         accepting.join()
@@ -176,7 +176,7 @@ def test_nothing_listens() -> None:
     with scripted(WHOLE) as scene, socket.create_server(("127.0.0.1", 0)) as closed:
         address = Address("127.0.0.1", closed.getsockname()[1])
         closed.close()
-        elsewhere = Subject(
+        elsewhere = Examinee(
             msgspec.structs.replace(scene.run, address=address), scene.server, scene.arm, scene.host
         )
         assert attempt(elsewhere, BY_NAME["json"]).kind == "connect"

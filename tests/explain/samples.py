@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from whichworker.model import Failure, Machine, codes
+from whichworker.result.envelope import Run, Validity
 from whichworker.result.explain import (
     AskedExplain,
     Blocking,

@@ -19,7 +19,7 @@ from whichworker.bench.slices import Court
 from whichworker.judge.replay import PORTRAIT
 from whichworker.load.generator import Generator
 from whichworker.model import Question
-from whichworker.race.calibration import USUAL_CONNECTIONS, settle
+from whichworker.race.calibration import USUAL_CONNECTIONS, calibrate, settle
 from whichworker.services import postgres
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Failed, Launched, Prepared, Settled, Window

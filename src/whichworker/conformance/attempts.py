@@ -37,7 +37,7 @@ SECOND_CHANCE_KINDS = (
 )  # a busy machine makes these; it does not make wrong answers
 
 
-class Subject(Struct, frozen=True):
+class Examinee(Struct, frozen=True):
     """A running server, what is declared of it, and under which name it is asked."""
 
     run: Running
@@ -82,7 +82,7 @@ def examine_running(
     bench: Bench, run: Running, arm: Arm, cases: Sequence[Case], ends: float = math.inf
 ) -> list[Outcome]:
     """Ask cases of one launch until one may have broken it or time is up; what came of those that were asked, one at least."""
-    scene = Subject(run, table.load(arm.server), arm, bench.question.apps[arm.python].host)
+    scene = Examinee(run, table.load(arm.server), arm, bench.question.apps[arm.python].host)
     outcomes: list[Outcome] = []
     for case in cases:
         outcome = attempt(scene, case)
@@ -99,7 +99,7 @@ def examine_running(
     return outcomes
 
 
-def attempt(scene: Subject, case: Case) -> Outcome:
+def attempt(scene: Examinee, case: Case) -> Outcome:
     """Ask one case of a running server."""
     try:
         outcome = WAYS[case.way](scene, case)
@@ -126,7 +126,7 @@ def _wrong(case: Case, verdict: Verdict, note: str = "") -> Outcome:
     )
 
 
-def ask(scene: Subject, case: Case) -> Outcome:
+def ask(scene: Examinee, case: Case) -> Outcome:
     """Each request once, on a connection of its own."""
     for request in case.requests:
         if verdict := _ask_once(scene, request):
@@ -134,7 +134,7 @@ def ask(scene: Subject, case: Case) -> Outcome:
     return Outcome(case=case.name)
 
 
-def _ask_once(scene: Subject, request: Request) -> Verdict | None:
+def _ask_once(scene: Examinee, request: Request) -> Verdict | None:
     try:
         with Wire(scene.run.address) as wire:
             return judge_answer(
@@ -144,7 +144,7 @@ def _ask_once(scene: Subject, request: Request) -> Verdict | None:
         return classify(error)
 
 
-def ask_chunked(scene: Subject, case: Case) -> Outcome:
+def ask_chunked(scene: Examinee, case: Case) -> Outcome:
     """A body in chunks; a server that refuses it may do so before it has all of it."""
     (request,) = case.requests
     with Wire(scene.run.address) as wire:
@@ -161,7 +161,7 @@ def ask_chunked(scene: Subject, case: Case) -> Outcome:
     )
 
 
-def ask_together(scene: Subject, case: Case) -> Outcome:
+def ask_together(scene: Examinee, case: Case) -> Outcome:
     """All requests at once, each by a client of its own."""
     start = threading.Barrier(len(case.requests), timeout=DEADLINE_SECONDS)
     moments: list[float] = []
@@ -186,7 +186,7 @@ def ask_together(scene: Subject, case: Case) -> Outcome:
     )
 
 
-def ask_again(scene: Subject, case: Case) -> Outcome:
+def ask_again(scene: Examinee, case: Case) -> Outcome:
     """A second request on the connection, unless the first answer says that there is none."""
     (request,) = case.requests
     asked = encode_request(request, scene.host)
@@ -222,7 +222,7 @@ def _judge_close(case: Case, wire: Wire) -> Outcome:
     return Outcome(case=case.name, note="closes")
 
 
-def ask_head(scene: Subject, case: Case) -> Outcome:
+def ask_head(scene: Examinee, case: Case) -> Outcome:
     """HEAD, then GET on the same connection: a body that should not be there would be taken for the second answer."""
     (request,) = case.requests
     answer = msgspec.structs.replace(request.answer, body=None)
@@ -258,7 +258,7 @@ def _judge_length(request: Request, response: Response) -> Verdict | None:
     )
 
 
-def stop(scene: Subject, case: Case) -> Outcome:
+def stop(scene: Examinee, case: Case) -> Outcome:
     """The stop signal while a request is worked on."""
     request = case.requests[-1 if scene.arm.interface == "asgi" else 0]
     number = scene.server.stop_signal
@@ -285,7 +285,7 @@ def stop(scene: Subject, case: Case) -> Outcome:
     return Outcome(case=case.name, note="drains")
 
 
-def reload(scene: Subject, case: Case) -> Outcome:
+def reload(scene: Examinee, case: Case) -> Outcome:
     """The reload signal while one client after the other asks."""
     number, launch, (request,) = scene.server.reload_signal, scene.run.launch, case.requests
     if number is None:
@@ -337,7 +337,7 @@ def _wait_renewed(launch: Launch, before: Sequence[int]) -> bool:
     return False
 
 
-WAYS: dict[str, Callable[[Subject, Case], Outcome]] = {
+WAYS: dict[str, Callable[[Examinee, Case], Outcome]] = {
     "ask": ask,
     "chunked": ask_chunked,
     "together": ask_together,

@@ -138,7 +138,7 @@ def verify(
     return checked
 
 
-def _question(told: Told, promise: Promise, requests: tuple[Request, ...]) -> Question:
+def _question(told: JudgedRun, promise: Promise, requests: tuple[Request, ...]) -> Question:
     """The promised arm, on the promised connections, asked these requests; everything else is as it was raced."""
     raced, arm = told.question, told.question.arm(promise.arm)
     most = most_connections(arm.server, arm.settings)

@@ -34,7 +34,7 @@ class Beginning(Struct, frozen=True, kw_only=True):
     digest: str
     machine: Machine
 
-    def run_of(self, sessions: Sequence[Session]) -> Run:
+    def run_of(self, sessions: Sequence[RunSession]) -> Run:
         """The run as results have it, after these sessions, judged by this version."""
         return Run(
             id=self.run,

@@ -95,7 +95,7 @@ SERVICES = (
         100,
         (619, 1400, 1039, 91),
     ),
-    Service("uvicorn", "uvicorn[workers=1]", "fanout-async", 100_000, (616, 1000, 854, 115)),
+    StudiedService("uvicorn", "uvicorn[workers=1]", "fanout-async", 100_000, (616, 1000, 854, 115)),
 )
 KEPT = (
     StudiedService(

@@ -15,7 +15,14 @@ import click
 
 Kind = Literal["paragraph", "heading", "cell", "help", "string", "docstring", "comment"]
 FOR_USERS: tuple[Kind, ...] = ("paragraph", "heading", "cell", "help", "string")
-INSIDE = ("docs/decisions/", "CONTRIBUTING.md", "benchmarks/", "tests/")
+INSIDE = (
+    "docs/decisions/",
+    "docs/concepts/glossary.md",
+    "docs/guides/adapters.md",
+    "CONTRIBUTING.md",
+    "benchmarks/",
+    "tests/",
+)
 """Prose for developers, who may use the nouns of the code."""
 GENERATED = ("docs/reference/*.md", "docs/studies/*-*.md", "**/RESULTS*.md")
 """Pages made from source text or from a measurement: the source text is what can be mended."""

@@ -93,7 +93,7 @@ RULES = (
     ),
     # The subject comes first, then its verb.
     Rule(
-        r"^(?:What|Who|Whatever) (?!to\b|else\?)[^?:]*[.;]$",
+        r"^(?:What|Who|Whatever) (?!to\b|else\?)(?:[^\s?:]+ ){3,}[^?:]*[.;]$",
         "start with the subject: “Failures are …”, “The tool …”",
         "a question word as subject hides the subject",
         "What dies is started again.",

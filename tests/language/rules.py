@@ -84,7 +84,7 @@ RULES = (
         "A race of your own app has two steps.",
     ),
     Rule(
-        r"\b(?:when|if|as|how|what|where|than|time|rate|app) one (?:can|could|may|must|should|would|has|have|looks?|wants?"
+        r"\b(?:when|as|how|what|where|than|time|rate|app) one (?:can|could|may|must|should|would|has|have|looks?|wants?"
         r"|likes?|installs?|gets?|needs?|asks?|uses?|cannot|knows?|sees?|does)\b",
         "you …",
         "the reader is you",
@@ -108,7 +108,7 @@ RULES = (
     ),
     Rule(
         r"\b[Ww]here (?:there|none|nothing|nobody|possible|needed|given|available|installed|it can|it has|it does|it is none|one is)\b"
-        r"|^Where (?!to\b|[^,]*\?)[^,]*,",
+        r"|^Where (?!to\b|.*\?)[^,]*,",
         "if",
         "a condition is “if”; “where” is a place",
         "Where there is no compiler, uWSGI is left out.",

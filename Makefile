@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 NATIVE := $(wildcard src/native/*.c src/native/*.h)
 SECONDS ?= 60
+PROSE   := README.md CHANGELOG.md CONTRIBUTING.md docs
 
 .PHONY: race test setup lint truth capture wheel sanitize fuzz clean
 
@@ -30,6 +31,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.language $(PROSE)
 
 truth: setup           ## the long live measurements that prove the verdicts honest (about an hour and a half); writes tests/truth/RESULTS.md
 	WHICHWORKER_TRUTH_TABLE=1 $(BIN)/python -m pytest -m truth -v -o faulthandler_timeout=2400

@@ -13,28 +13,17 @@ class Simple(Adapter):
 
     family, kind, interface = "wsgiref", "simple", "wsgi"
     title = "wsgiref, of the standard library"
-    requirements = ()  # what is to be installed beside the app, the server itself first
+    requirements = ()  # the packages to install, the server first
     knobs = (Knob(name="backlog", help="connections that may wait to be accepted"),)
 
-    def settings(self, cores):
-        """A default for each knob, for a budget of so many cores."""
+    def settings(self, cores):  # the default of each knob, for this number of cores
         return {"backlog": 128}
 
     def command(self, app, address, settings):
-        """Run by the app's own interpreter, where no whichworker is installed: so by its path."""
-        options = (
-            "--host",
-            address.host,
-            "--port",
-            str(address.port),
-            "--backlog",
-            str(settings["backlog"]),
-            self.target(app),
-        )
-        return Command(
-            argv=("python", str(SERVE), *options), deploy=("python", "serve.py", *options)
-        )
+        """The app's own interpreter runs the script; whichworker is not installed there."""
+        place = ("--host", address.host, "--port", str(address.port))
+        given = (*place, "--backlog", str(settings["backlog"]), self.target(app))
+        return Command(argv=("python", str(SERVE), *given), deploy=("python", "serve.py", *given))
 
-    def in_flight_limit(self, settings):
-        """How many requests are worked on at once."""
+    def in_flight_limit(self, settings):  # requests that are handled at the same time
         return 1

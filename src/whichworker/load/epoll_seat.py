@@ -140,7 +140,7 @@ class _SliceLoop(ClosedLoop):
             data = b""
         if data:
             self.window.failures.add(
-                "framing", f"{connection.ask.name}: bytes that nobody asked for: {data!r}"
+                "framing", f"{connection.ask.name}: bytes that belong to no request: {data!r}"
             )
         else:
             self.closed_idle += 1

@@ -211,7 +211,7 @@ class ResponseParser:
     def _skip_interim(self, head: Head) -> bool:
         self._interims += 1
         if head.status == 101 or self._interims > INTERIM_LIMIT:
-            raise FramingError(f"unexpected interim answer {head.status}")
+            raise FramingError(f"unexpected interim response {head.status}")
         return True
 
     def _begin_body(self, head: Head) -> bool:

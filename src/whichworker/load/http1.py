@@ -124,7 +124,7 @@ def _ask(sock: socket.socket, wire: bytes, parser: ResponseParser, ends: float) 
 def _left(ends: float) -> float:
     left = ends - time.monotonic()
     if left <= 0:
-        raise TimeoutError("no complete answer in time")
+        raise TimeoutError("no complete response in time")
     return left
 
 

@@ -120,7 +120,7 @@ class Loop(ABC):
         for connection in self._connections:
             began = connection.start or (0 if connection.linked else connection.since)
             if began and now - began >= self._deadline_ns:
-                what = "no complete answer" if connection.linked else "no connection"
+                what = "no complete response" if connection.linked else "no connection"
                 self._fail(
                     connection, "timeout", f"{what} within {self._load.deadline_seconds:g} s"
                 )
@@ -301,7 +301,7 @@ class Loop(ABC):
             self._fail(
                 connection,
                 "reset",
-                f"{error.strerror if error else 'connection closed'} {where} of the answer",
+                f"{error.strerror if error else 'connection closed'} {where} of the response",
             )
 
     def _fail(self, connection: Connection, kind: str, text: str, delay_ns: int = 0) -> None:
@@ -319,7 +319,7 @@ class Loop(ABC):
     def _take(self, connection: Connection, data: bytes, now: int) -> None:
         if data and not connection.start:
             self.window.failures.add(
-                "framing", f"{connection.ask.name}: bytes that nobody asked for: {data[:60]!r}"
+                "framing", f"{connection.ask.name}: bytes that belong to no request: {data[:60]!r}"
             )
         if not connection.start or (not data and connection.parser is None):
             self._break(connection, None)
@@ -347,7 +347,7 @@ class Loop(ABC):
                 self._fail(
                     connection,
                     "framing",
-                    f"bytes after the end of the answer: {parser.leftover[:60]!r}",
+                    f"bytes after the end of the response: {parser.leftover[:60]!r}",
                 )
             elif response is not None:
                 self._judge(connection, response, data if whole else b"", now)

@@ -196,7 +196,7 @@ class _Share:
         self.feed()
         goes_on = bool(self.engine.turn(until))
         totals = self.engine.totals()
-        self.right, self.failures = totals["total_right"], totals["failures"]
+        self.right, self.failures = totals["total_correct"], totals["failures"]
         return goes_on
 
 

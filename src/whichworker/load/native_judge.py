@@ -31,7 +31,7 @@ class Judge:
     def teach(engine: Engine, ask: Ask) -> None:
         """Add a request to an engine, with all of its answer's conditions that can be compared there."""
         request, answer = ask.request, ask.request.answer
-        engine.add_ask(
+        engine.add_request(
             ask.wire,
             request.method == "HEAD",
             ANY_STATUS if answer.status is None else answer.status,

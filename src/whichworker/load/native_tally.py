@@ -105,7 +105,7 @@ def build_tally(
         cpu_seconds=usage.window[0],
         run_delay_seconds=usage.window[1],
         total_cpu_seconds=usage.total_cpu_seconds,
-        total_requests=totals["total_right"],
+        total_requests=totals["total_correct"],
         memory_bytes=read_peak_memory(),
         drained_seconds=max(0, *(one["last"] - one["closes"] for one in every), 0) / 1e9
         if paced

@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SUB_BUCKET_BITS 10                /* 1024 buckets an octave: within 0.1 % */
-#define HIGHEST_NS INT64_C(3600000000000) /* one hour: no deadline is longer */
+#define SUB_BUCKET_BITS 10                /* 1024 buckets an octave, for three digits */
+#define HIGHEST_NS INT64_C(3600000000000) /* one hour, HdrHistogram's bound here */
 #define SLOTS 33421                       /* the bucket of HIGHEST_NS, and one */
 
 typedef struct {

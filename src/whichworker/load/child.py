@@ -1,6 +1,6 @@
-"""The process that generates load: reads one Task a line from stdin, answers each with its Words on stdout.
+"""The process that generates load: it reads Tasks from stdin, writes Words to stdout.
 
-Run as `python -m whichworker.load.child PARENT CORE...`. It ends with its stdin, and is killed with its parent.
+Run as `python -m whichworker.load.child PARENT CORE...`. It ends with its stdin or its parent.
 """
 
 from __future__ import annotations
@@ -22,31 +22,32 @@ from whichworker.load import engine
 from whichworker.load.seat import Seat
 from whichworker.model import Load, SliceOrder, SliceTally, Tally
 
+# Options of prctl(2), from linux/prctl.h.
 _PR_SET_PDEATHSIG = 1
 _PR_SET_TIMERSLACK = 29
 
 
 class Whole(Struct, frozen=True, tag=True):
-    """A load to run to its end, on connections of its own: Opens, Going and Done."""
+    """Run a load to its end on new connections. Replies: Opens, Going and Done."""
 
     load: Load
 
 
 class Sit(Struct, frozen=True, tag=True):
-    """A seat to make, in the place of any other of this name: Seated."""
+    """Make a seat, in place of any other of this name. Reply: Seated."""
 
     name: str
     load: Load
 
 
 class Turn(Struct, frozen=True, tag=True):
-    """A slice of load for a seat: Sliced."""
+    """Send a slice of load from a seat. Reply: Sliced."""
 
     order: SliceOrder
 
 
 class Leave(Struct, frozen=True, tag=True):
-    """A seat to close, if it is there: Left."""
+    """Close a seat, if it exists. Reply: Ready."""
 
     name: str
 
@@ -55,7 +56,7 @@ Task = Whole | Sit | Turn | Leave
 
 
 class Ready(Struct, frozen=True, tag=True):
-    """The process is pinned and waits for tasks."""
+    """The process waits for the next task."""
 
 
 class Opens(Struct, frozen=True, tag=True):
@@ -66,7 +67,7 @@ class Opens(Struct, frozen=True, tag=True):
 
 
 class Going(Struct, frozen=True, tag=True):
-    """A run is under way: seconds since its begin, right answers and failures so far."""
+    """A run is under way: seconds since it began, correct responses and failures so far."""
 
     seconds: float
     right: int
@@ -74,7 +75,7 @@ class Going(Struct, frozen=True, tag=True):
 
 
 class Unusable(Struct, frozen=True, tag=True):
-    """The load cannot be run as it was asked for; a UsageError, with its hint."""
+    """The load cannot be run: a UsageError with its hint."""
 
     fact: str
     hint: str
@@ -98,11 +99,7 @@ class Sliced(Struct, frozen=True, tag=True):
     tally: SliceTally
 
 
-class Left(Struct, frozen=True, tag=True):
-    """A seat's connections are closed."""
-
-
-Word = Ready | Opens | Going | Unusable | Done | Seated | Sliced | Left
+Word = Ready | Opens | Going | Unusable | Done | Seated | Sliced
 Say = Callable[[Word], None]
 
 _TASKS: msgspec.json.Decoder[Task] = msgspec.json.Decoder(Task)
@@ -120,7 +117,7 @@ def main(parent: int, cores: tuple[int, ...]) -> None:
 
 
 def serve(tasks: BinaryIO, words: BinaryIO) -> None:
-    """Carry out each Task of `tasks`, a JSON line each, and write what happens to `words`, a JSON line each."""
+    """Carry out each Task of `tasks` and write the Words to `words`; both are lines of JSON."""
 
     def say(word: Word) -> None:
         words.write(msgspec.json.encode(word) + b"\n")
@@ -143,7 +140,7 @@ def _carry_out(task: Task, seats: _Seats, say: Say) -> None:
         say(Seated(seats.make(task.name, task.load)))
     elif isinstance(task, Leave):
         seats.leave(task.name)
-        say(Left())
+        say(Ready())
     else:
         tally = engine.run(
             task.load,
@@ -160,25 +157,22 @@ class _Seats:
         self._seats: dict[str, Seat] = {}
 
     def make(self, name: str, load: Load) -> str:
-        """Make a seat, in the place of any other of this name; the name of its engine."""
+        """Make a seat, in place of any other of this name, and return its engine's name."""
         self.leave(name)
         seat = self._seats[name] = engine.take_seat(load)
-        # Before any slice: no collection has time in it, and what is there by now is here to stay.
+        # Now, as slices leave no time for it; the objects of this moment live as long as the seat.
         gc.collect()
         gc.freeze()
         return seat.engine
 
     def slice(self, order: SliceOrder) -> SliceTally:
-        """Send one slice of load; raises UsageError for a seat that is not there."""
+        """Send one slice of load; raises UsageError for an unknown seat."""
         if order.seat not in self._seats:
-            raise UsageError(
-                f"no seat is called {order.seat!r}",
-                hint="make it with seat() before its first slice",
-            )
+            raise unknown_seat(order.seat)
         return self._seats[order.seat].slice(order)
 
     def leave(self, name: str) -> None:
-        """Close a seat, if it is there."""
+        """Close a seat, if it exists."""
         seat = self._seats.pop(name, None)
         if seat is not None:
             seat.close()
@@ -190,8 +184,16 @@ class _Seats:
         gc.unfreeze()
 
 
+def unknown_seat(name: str) -> UsageError:
+    """The error for an order to a seat that does not exist."""
+    return UsageError(f"no seat is called {name!r}", hint="call seat() before its first slice")
+
+
 def _die_with(parent: int) -> None:
-    """Wake up on time, and be killed when the parent ends; it may have ended before this was asked for, so look afterwards."""
+    """End with the parent, and wake up on time.
+
+    The parent may have ended before the kernel was asked, so check it afterwards.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "cannot ask to end with the parent")

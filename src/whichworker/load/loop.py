@@ -1,8 +1,8 @@
-"""What a closed and an open loop have in common: connections that are opened, sent on, read, judged and broken.
+"""The common part of closed and open loops: connections are opened, sent on, read and judged.
 
-Nearly all of a generator's time is spent in the kernel, so it is system calls that are saved: a connection is registered
-once, each event is one recv, and the next request is sent at once. What is left to Python for a right answer is one
-comparison with the right answer before it.
+A generator spends nearly all of its time in the kernel, so this saves system calls: a connection is
+registered once, each event is one recv, and the next request is sent at once. A correct response
+costs Python one comparison with the correct response before it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from whichworker.load.visits import Visits
 from whichworker.load.window import NEVER, Window
 from whichworker.model import Load
 
-SWEEP_NS = 100_000_000
-REPORT_NS = 1_000_000_000
-RETRY_NS = 20_000_000
-REFUSED_NS = 500_000_000
-MOST_EVENTS = 512
+SWEEP_NS = 100_000_000  # deadlines are checked each 0.1 s: they are seconds long
+REPORT_NS = 1_000_000_000  # progress each second: what a person can follow
+RETRY_NS = 20_000_000  # 20 ms after a refusal, lest a dead server's failures flood the run
+REFUSED_NS = 500_000_000  # a server that refuses for 0.5 s is gone, not restarting
+MOST_EVENTS = 512  # of one look at the sockets; the next reports what is left
 
 IN, OUT = select.EPOLLIN, select.EPOLLOUT
 
@@ -70,23 +70,23 @@ class Loop(ABC):
 
     @abstractmethod
     def pump(self) -> None:
-        """Run until the window is over and everything sent is answered or given up, or until too much has failed."""
+        """Run until the window is over and no request is in flight, or too much has failed."""
 
     @abstractmethod
     def _free(self, connection: Connection, now: int, *, keep_alive: bool) -> None:
-        """Go on with a connection of which the request, or the iteration, is over."""
+        """Go on with a connection whose request, or iteration, is over."""
 
     @abstractmethod
     def _lost(self, connection: Connection, delay_ns: int) -> None:
-        """Go on with a connection that is closed after a failure."""
+        """Go on with a connection that was closed after a failure."""
 
     @abstractmethod
     def _over(self) -> bool:
-        """Whether nothing is left to send or to wait for."""
+        """Whether there is nothing left to send or to wait for."""
 
     @abstractmethod
     def _count(self, connection: Connection, now: int) -> None:
-        """Record a right answer."""
+        """Record a correct response."""
 
     @abstractmethod
     def _wanted(self, connection: Connection) -> bool:
@@ -144,7 +144,7 @@ class Loop(ABC):
             self._progress(seconds, right, failures)
 
     def _later(self, connection: Connection, due: int) -> None:
-        """Turn to a connection then, and never at once: a server that breaks every connection must not be answered by recursion."""
+        """Resume a connection at `due`, never at once: one that breaks again would recurse."""
         self._order += 1
         heapq.heappush(self._waiting, (due, self._order, connection))
         self._wake = min(self._wake, due)
@@ -160,7 +160,7 @@ class Loop(ABC):
     # Connections: opened, sent on, broken.
 
     def _open(self, connection: Connection) -> None:
-        """Connect and send; a request that is still in flight (its connection was stale) is sent again."""
+        """Connect and send; a request in flight, whose connection was stale, is sent again."""
         connection.unsent = connection.wire
         code = self._transport.connect(connection)
         sock = connection.sock
@@ -172,7 +172,7 @@ class Loop(ABC):
         elif self._transport.encrypted:
             self._epoll.register(sock, OUT)
         else:
-            # On loopback the connection is mostly made by now: sending at once saves an event and two system calls.
+            # On loopback it is mostly connected by now: sending at once saves two system calls.
             self._epoll.register(sock, IN if self._push(connection) else IN | OUT)
 
     def _send(self, connection: Connection, now: int) -> None:
@@ -183,9 +183,9 @@ class Loop(ABC):
             self._epoll.modify(connection.sock, IN | OUT)
 
     def _push(self, connection: Connection) -> bool:
-        """Send what is unsent as far as possible; true when nothing is left.
+        """Send unsent bytes; true if none is left.
 
-        An error is kept for the next event: a server may have answered before it stopped listening.
+        An error is kept for the next event: the server may have responded before it stopped.
         """
         started = connection.start or monotonic_ns()
         before = len(connection.unsent)
@@ -240,7 +240,7 @@ class Loop(ABC):
         return True
 
     def _attend(self, connection: Connection, mask: int) -> None:
-        """Take an event that is not simply bytes to read."""
+        """Handle an event that is not simply bytes to read."""
         if not self._wanted(connection):
             self._drop(connection)  # connected too late, or closed by the server while idle
             return
@@ -279,10 +279,10 @@ class Loop(ABC):
         connection.spare = connection.ready = False
 
     def _break(self, connection: Connection, error: OSError | None) -> None:
-        """Judge a connection that ended (error: None) or failed before its answer was complete."""
+        """Judge a connection that ended (error: None) or failed before its response was whole."""
         error = connection.trouble or error
         if not self._wanted(connection) or (connection.linked and not connection.start):
-            self._drop(connection)  # idle: nothing was asked, nothing is missing
+            self._drop(connection)  # idle: no request, so no response is missing
         elif not connection.linked:
             self._refused_since = self._refused_since or monotonic_ns()
             self._fail(
@@ -292,7 +292,8 @@ class Loop(ABC):
                 RETRY_NS,
             )
         elif connection.spare and connection.parser is None:
-            # The server closed a connection it had kept alive, as RFC 9112 section 9.3.1 allows: ask again, once.
+            # The server closed a connection it had kept alive, as RFC 9112 section 9.3.1 allows:
+            # send the request again, once.
             self._drop(connection)
             self.window.reconnects += 1
             self._later(connection, monotonic_ns())
@@ -305,7 +306,7 @@ class Loop(ABC):
             )
 
     def _fail(self, connection: Connection, kind: str, text: str, delay_ns: int = 0) -> None:
-        """Count a request that got no answer, and close its connection."""
+        """Count a request without a response, and close its connection."""
         self.window.failures.add(kind, f"{connection.ask.name}: {text}")
         self.window.add_broken(connection.start, monotonic_ns(), connection.due)
         connection.start = 0
@@ -314,7 +315,7 @@ class Loop(ABC):
         self._lost(connection, delay_ns)
         self._wake = 0
 
-    # Answers: whatever the look-up in `pump` did not know.
+    # Responses that the look-up in `pump` did not know.
 
     def _take(self, connection: Connection, data: bytes, now: int) -> None:
         if data and not connection.start:
@@ -353,7 +354,7 @@ class Loop(ABC):
                 self._judge(connection, response, data if whole else b"", now)
 
     def _judge(self, connection: Connection, response: Response, data: bytes, now: int) -> None:
-        """Count a complete answer; `data` are its bytes when they came in one piece."""
+        """Count a complete response; `data` are its bytes if they came in one piece."""
         ask = connection.ask
         connection.parser = None
         verdict, failed = judge_request(ask.request, response)

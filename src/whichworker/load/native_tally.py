@@ -1,4 +1,4 @@
-"""What the native engine counted in all of its threads, as one Tally."""
+"""The counts of all threads of the native engine, as one Tally."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TASKS = Path("/proc/self/task")
 
 
 def read_run_delay() -> float:
-    """Seconds the threads of this process were runnable but did not run; 0.0 where the kernel does not say."""
+    """Seconds this process's threads were runnable but did not run; 0.0 if the kernel hides it."""
     total = 0
     for task in _TASKS.iterdir():
         try:
@@ -36,7 +36,7 @@ def read_run_delay() -> float:
 
 
 class Usage:
-    """What the generator itself used: in the window, and from the run's begin to the end of counting."""
+    """CPU time of the generator: in the window, and from the begin to the end of counting."""
 
     def __init__(self) -> None:
         self._begin = time.process_time()
@@ -93,7 +93,7 @@ def build_tally(
         attempts=totals["attempts"],
         scheduled=totals["scheduled"] if paced else None,
         dropped=totals["dropped"],
-        # Threads have their highest moments at different times: with several of them these are upper bounds.
+        # Threads peak at different times: the sums over several of them are upper bounds.
         most_backlog=totals["most_backlog"],
         most_in_flight=totals["most_in_flight"],
         mean_in_flight=totals["flight_ns"] / 1e9 / seconds,
@@ -121,7 +121,7 @@ def _merge(parts: list[Part], name: str, at: int = 0) -> Histogram:
 
 
 def _merge_slices(parts: list[Part], widths: list[int]) -> list[Histogram]:
-    """The slices of all threads; one that ended early has narrower ones, of which several make one of the others."""
+    """The slices of all threads; those of a thread that ended early are narrower, and joined."""
     widest = max(widths)
     merged: list[Histogram] = []
     for (engine, _), width in zip(parts, widths, strict=True):
@@ -167,7 +167,7 @@ def _add_failures(parts: list[Part]) -> tuple[Failure, ...]:
 def _add_checks(
     asks: list[Ask], total_right: list[int], parts: list[Part]
 ) -> tuple[CheckCount, ...]:
-    """A right answer passed every check of its request; the judges know of those in answers that were not right."""
+    """Correct responses passed every check of their requests; the judges counted the others."""
     passes: Counter[str] = Counter()
     for ask, right in zip(asks, total_right, strict=True):
         for check in ask.request.checks:

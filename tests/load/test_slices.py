@@ -596,6 +596,6 @@ def test_tasks_are_carried_out_one_after_another(start: Start) -> None:
         child.Seated,
         child.Sliced,
         child.Seated,
-        child.Left,
-        child.Left,
+        child.Ready,
+        child.Ready,
     ]

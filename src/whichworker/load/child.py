@@ -108,9 +108,8 @@ _TASKS: msgspec.json.Decoder[Task] = msgspec.json.Decoder(Task)
 def main(parent: int, cores: tuple[int, ...]) -> None:
     """Serve tasks until stdin ends."""
     _die_with(parent)
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a shell's background jobs are born ignoring it
+    # A shell's background jobs are born ignoring it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.sched_setaffinity(0, cores)
     _allow_many_sockets()
     serve(sys.stdin.buffer, sys.stdout.buffer)
@@ -190,16 +189,12 @@ def unknown_seat(name: str) -> UsageError:
 
 
 def _die_with(parent: int) -> None:
-    """End with the parent, and wake up on time.
-
-    The parent may have ended before the kernel was asked, so check it afterwards.
-    """
+    """End with the parent, which may have ended already, and wake up on time."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "cannot ask to end with the parent")
-    libc.prctl(
-        _PR_SET_TIMERSLACK, 1, 0, 0, 0
-    )  # sleeps of an open loop end on time, not 50 µs later
+    # In ns: sleeps of an open loop end on time, not 50 µs later.
+    libc.prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
     if os.getppid() != parent:
         raise SystemExit("the process that started this one is gone")
 

@@ -153,9 +153,8 @@ class ClosedLoop(Loop):
             if not self._pending(connection):
                 self._drop(connection)
         if self.window.edge != NEVER and not any(map(self._pending, self._connections)):
-            self.window.end(
-                monotonic_ns(), ()
-            )  # a limit was reached before the window's time was up
+            # A limit was reached before the window's time was up.
+            self.window.end(monotonic_ns(), ())
             self._alive = False
 
     def _pending(self, connection: Connection) -> bool:

@@ -120,9 +120,8 @@ class _SliceLoop(ClosedLoop):
         self._waiting.clear()
         for connection in self._connections:
             if not self._is_idle(connection):
-                self._drop(
-                    connection
-                )  # connected too late, too much has failed, or an interrupt ended the slice
+                # Connected too late, too much has failed, or an interrupt ended the slice.
+                self._drop(connection)
             connection.start = connection.due = 0
 
     @staticmethod

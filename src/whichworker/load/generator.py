@@ -90,18 +90,11 @@ class Generator:
         """Start the process on these cores and wait until it is ready; raises GeneratorFailed."""
         self.stop()
         # -P: a file in the user's working directory must not replace a module.
-        argv = [
-            sys.executable,
-            "-P",
-            "-m",
-            "whichworker.load.child",
-            str(os.getpid()),
-            *map(str, cores),
-        ]
+        argv = [sys.executable, "-P", "-m", "whichworker.load.child", str(os.getpid())]
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
         try:
             self._process = subprocess.Popen(
-                argv,
+                [*argv, *map(str, cores)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
@@ -128,13 +121,8 @@ class Generator:
         Interrupted if there are counts. After any other exception the process is gone; start it
         again.
         """
-        seconds = (
-            load.stagger_seconds
-            + load.settle_seconds
-            + load.window_seconds
-            + 2 * load.deadline_seconds
-        )
-        ends = time.monotonic() + seconds + SPARE_SECONDS
+        seconds = load.stagger_seconds + load.settle_seconds + load.window_seconds
+        ends = time.monotonic() + seconds + 2 * load.deadline_seconds + SPARE_SECONDS
         check_load(load)
         prepare_asks(load)
         engine.choose(load)
@@ -273,9 +261,8 @@ class Generator:
         assert self._process is not None
         assert self._stderr is not None
         try:
-            code = self._process.wait(
-                ENDING_SECONDS
-            )  # one that ended by itself is still writing why
+            # A process that ended by itself is still writing why.
+            code = self._process.wait(ENDING_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()

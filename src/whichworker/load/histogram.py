@@ -112,11 +112,8 @@ class Histogram:
     @property
     def mean(self) -> float | None:
         """The mean in nanoseconds, within 0.05 % by the middles of the buckets; None if empty."""
-        return (
-            sum(value * count for value, count in self._middles()) / self.count
-            if self.count
-            else None
-        )
+        total = sum(value * count for value, count in self._middles())
+        return total / self.count if self.count else None
 
     @property
     def stdev(self) -> float | None:

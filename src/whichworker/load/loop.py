@@ -124,11 +124,8 @@ class Loop(ABC):
                 self._fail(
                     connection, "timeout", f"{what} within {self._load.deadline_seconds:g} s"
                 )
-        if (
-            self._load.flood is not None
-            and self._refused_since
-            and now - self._refused_since >= REFUSED_NS
-        ):
+        refused = self._refused_since and now - self._refused_since >= REFUSED_NS
+        if refused and self._load.flood is not None:
             self._alive = False
         if now >= self._report_due:
             self._report_due += REPORT_NS
@@ -192,9 +189,8 @@ class Loop(ABC):
         try:
             done = send(connection)
         except OSError as error:
-            connection.trouble = (
-                connection.trouble or error
-            )  # the first says why, the next only that it is broken
+            # The first gives the reason, later ones only that the connection is broken.
+            connection.trouble = connection.trouble or error
             return False
         moved = before - len(connection.unsent)
         if not moved:

@@ -66,11 +66,8 @@ class Judge:
     def fail(self, kind: str, number: int, text: str, seen: bytes) -> None:
         """Count a failure that the engine found."""
         if seen:
-            text = (
-                f"{text}: {seen!r}"
-                if text.startswith("bytes")
-                else f"{text}: {seen.decode('latin-1')!r}"
-            )
+            shown = seen if text.startswith("bytes") else seen.decode("latin-1")
+            text = f"{text}: {shown!r}"
         self._add(kind, f"{self._asks[number].name}: {text}")
 
     def take_failures(self) -> tuple[Failure, ...]:

@@ -142,12 +142,8 @@ def _add_phases(parts: list[Part], *, paced: bool) -> dict[str, str]:
 
 def _add_tables(parts: list[Part]) -> tuple[list[int], list[int], np.ndarray, np.ndarray]:
     tables = [engine.tables() for engine, _ in parts]
-    right = [
-        sum(one[0] for one in ask) for ask in zip(*(table[0] for table in tables), strict=True)
-    ]
-    total_right = [
-        sum(one[1] for one in ask) for ask in zip(*(table[0] for table in tables), strict=True)
-    ]
+    asks = list(zip(*(table[0] for table in tables), strict=True))
+    right, total_right = ([sum(one[at] for one in ask) for ask in asks] for at in (0, 1))
     statuses = sum(np.frombuffer(table[1], dtype=np.int64) for table in tables)
     buckets = sum(np.frombuffer(table[2], dtype=np.int64) for table in tables)
     return right, total_right, np.asarray(statuses), np.asarray(buckets)

@@ -27,9 +27,8 @@ class OpenLoop(Loop):
     def __init__(self, load: Load, progress: Progress | None) -> None:
         assert load.pace is not None
         self._chunks = arrivals(load.pace, load.seed, load.limit)
-        first = next(
-            self._chunks, np.empty(0, dtype=np.int64)
-        )  # the first costs milliseconds, so before the run begins
+        # The first takes milliseconds, so draw it before the run begins.
+        first = next(self._chunks, np.empty(0, dtype=np.int64))
         super().__init__(load, progress)
         self._spin = bool(load.pace.spin)
         self._room = load.pace.backlog
@@ -153,9 +152,8 @@ class OpenLoop(Loop):
             self._dispatch(now)
         super()._tend(now)
         if self._alive and self._sending and self._over():
-            self.window.end(
-                monotonic_ns(), ()
-            )  # a limit was reached before the window's time was up
+            # A limit was reached before the window's time was up.
+            self.window.end(monotonic_ns(), ())
             self._alive = False
 
     def _resume(self, connection: Connection, now: int) -> None:

@@ -83,11 +83,8 @@ class Record:
         rows = np.asarray(flat, dtype=np.int64).reshape(-1, ROW)
         starts, ends = rows[:, START], rows[:, NOW]
         if self._paced:
-            self.in_flight_ns += int(
-                np.maximum(
-                    0, np.minimum(ends, self._closes) - np.maximum(starts, self._opens)
-                ).sum()
-            )
+            inside = np.minimum(ends, self._closes) - np.maximum(starts, self._opens)
+            self.in_flight_ns += int(np.maximum(0, inside).sum())
         placed = rows[:, DUE] if self._paced else ends
         rows = rows[(placed >= self._opens) & (placed < self._closes)]
         if not rows.size:

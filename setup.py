@@ -54,7 +54,7 @@ setup(
             "whichworker.load._native",
             sources=SOURCES,
             depends=HEADERS,
-            define_macros=[("Py_LIMITED_API", "0x030b0000")],
+            define_macros=[("Py_LIMITED_API", "0x030b0000"), ("_GNU_SOURCE", "1")],
             extra_compile_args=["-std=c11", "-O2", "-fvisibility=hidden", *WARNINGS, *EXTRA],
             extra_link_args=EXTRA,
             py_limited_api=True,

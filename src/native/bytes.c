@@ -3,32 +3,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEAST_ROOM = 256 };
+enum { LEAST_ROOM = 256 }; /* bytes: a typical header block */
 
 static bool make_room(Bytes *bytes, size_t size) {
     size_t room = bytes->room ? bytes->room : LEAST_ROOM;
     while (room < size) {
         room *= 2;
     }
-    if (room == bytes->room) {
-        return true;
-    }
+    if (room == bytes->room) { return true; }
     char *at = realloc(bytes->at, room);
-    if (at == NULL) {
-        return false;
-    }
+    if (at == NULL) { return false; }
     bytes->at = at;
     bytes->room = room;
     return true;
 }
 
 bool bytes_add(Bytes *bytes, const char *more, size_t size) {
-    if (!make_room(bytes, bytes->size + size)) {
-        return false;
-    }
-    if (size > 0) {
-        memcpy(bytes->at + bytes->size, more, size);
-    }
+    if (!make_room(bytes, bytes->size + size)) { return false; }
+    if (size > 0) { memcpy(bytes->at + bytes->size, more, size); }
     bytes->size += size;
     return true;
 }
@@ -40,9 +32,7 @@ bool bytes_set(Bytes *bytes, const char *fresh, size_t size) {
 
 void bytes_cut(Bytes *bytes, size_t size) {
     bytes->size -= size;
-    if (size > 0 && bytes->size > 0) {
-        memmove(bytes->at, bytes->at + size, bytes->size);
-    }
+    if (size > 0 && bytes->size > 0) { memmove(bytes->at, bytes->at + size, bytes->size); }
 }
 
 void bytes_clear(Bytes *bytes, size_t keep) {

@@ -1,17 +1,15 @@
-/* A growing run of bytes. */
-#ifndef WHICHWORKER_BYTES_H
-#define WHICHWORKER_BYTES_H
+/* Bytes in memory that grows. */
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
 typedef struct {
     char *at;
-    size_t size;
-    size_t room;
+    size_t size, room; /* bytes in use; bytes there is memory for */
 } Bytes;
 
-/* Append; false when there is no memory, and nothing is changed then. */
+/* Append; false if there is no memory, which changes nothing. */
 bool bytes_add(Bytes *bytes, const char *more, size_t size);
 
 /* Replace all of it; `fresh` may not point into it. */
@@ -20,9 +18,7 @@ bool bytes_set(Bytes *bytes, const char *fresh, size_t size);
 /* Forget the first `size` bytes. */
 void bytes_cut(Bytes *bytes, size_t size);
 
-/* Forget all of it, and give the memory back where it is more than `keep` bytes. */
+/* Forget all of it, and free the memory if it is more than `keep` bytes. */
 void bytes_clear(Bytes *bytes, size_t keep);
 
 bool bytes_equal(const Bytes *bytes, const char *other, size_t size);
-
-#endif

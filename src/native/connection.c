@@ -1,301 +1,356 @@
-#define _GNU_SOURCE
+#include "connection.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "engine.h"
+enum { TEXT_BYTES = 256 }; /* of a failure: strerror's longest text is 50, plus the address */
 
-enum { TEXT_BYTES = 256 };
+/* The run. */
 
-/* Watching. A socket is registered once, for reading; for writing only while something is unsent. */
+bool run_init(Run *run, const Plan *plan) {
+    run->plan = *plan;
+    run->buffer = malloc(READ_BYTES);
+    bool good = reader_init(&run->reader, plan->connections);
+    if (!counts_init(&run->counts, plan) || !good || run->buffer == NULL) {
+        errno = ENOMEM;
+        return false;
+    }
+    run->epoll = epoll_create1(EPOLL_CLOEXEC);
+    return run->epoll >= 0;
+}
 
-void connection_watch(Engine *engine, Connection *connection, int operation, bool room) {
-    struct epoll_event event = {.events = EPOLLIN | (room ? (uint32_t)EPOLLOUT : 0), .data.ptr = connection};
-    connection->watching = room;
-    if (epoll_ctl(engine->epoll, operation, connection->fd, &event) != 0) {
-        engine_break(engine, "cannot watch a connection", errno);
+void run_free(Run *run) {
+    reader_free(&run->reader);
+    counts_free(&run->counts);
+    free(run->buffer);
+}
+
+void run_break(Run *run, const char *what, int code) {
+    if (run->broken == NULL) {
+        run->broken = what;
+        run->broken_code = code;
+    }
+    run->over = true;
+}
+
+void run_fail(Run *run, uint32_t request, const Failure *failure) {
+    run->counts.failures++;
+    if (!run->reader.owner.fail(run->reader.owner.self, request, failure)) {
+        run_break(run, "interrupted", 0);
     }
 }
 
-void connection_drop(Engine *engine, Connection *connection) {
+/* Watching: a socket is registered once, for reading; for writing only while bytes are unsent. */
+
+void connection_watch(Run *run, Connection *connection, int operation, bool room) {
+    uint32_t mask = EPOLLIN | (room ? (uint32_t)EPOLLOUT : 0);
+    struct epoll_event event = {.events = mask, .data.ptr = connection};
+    connection->watching = room;
+    if (epoll_ctl(run->epoll, operation, connection->fd, &event) != 0) {
+        run_break(run, "cannot watch a connection", errno);
+    }
+}
+
+void connection_drop(Run *run, Connection *connection) {
     if (connection->fd >= 0) {
         close(connection->fd); /* which also takes it out of the epoll set */
         connection->fd = -1;
     }
-    if (connection->parser != NULL) {
-        engine->parsers[engine->parser_count++] = connection->parser;
-        connection->parser = NULL;
-    }
+    response_drop(&run->reader, &connection->parser);
     connection->since = 0;
-    connection->spare = connection->linked = false;
-    connection->trouble = 0;
+    connection->reused = connection->linked = false;
+    connection->send_error = 0;
 }
 
-static void end_request(Engine *engine, Connection *connection) {
-    engine->busy -= connection->busy;
-    engine->in_flight -= connection->start != 0;
+static void end_request(Run *run, Connection *connection) {
+    run->busy -= connection->busy;
+    run->in_flight -= connection->times.start != 0;
     connection->busy = false;
-    connection->start = 0;
+    connection->times.start = 0;
 }
 
-void connection_forget(Engine *engine, Connection *connection) {
-    list_leave(connection);
-    connection_drop(engine, connection);
-    end_request(engine, connection);
+void connection_forget(Run *run, Connection *connection) {
+    connection_drop(run, connection);
+    end_request(run, connection);
 }
 
 /* Failing. */
 
-static void fail_with(Engine *engine, Connection *connection, const char *kind, const char *text, const char *seen, size_t size,
-                      int retry) {
-    engine->counts.failures++;
-    count_flight(engine, connection, engine->now);
-    if (!engine->owner.fail(engine->owner.self, kind, connection->ask, text, seen, size)) {
-        engine_break(engine, "interrupted", 0);
-    }
-    connection_forget(engine, connection);
-    connection->freed = engine->now;
-    schedule_retry(engine, connection, retry);
+static Outcome fail(Run *run, Connection *connection, Outcome retry, const Failure *failure) {
+    counts_flight(&run->counts, &run->plan, connection->times.start, run->now);
+    run_fail(run, connection->request, failure);
+    connection_forget(run, connection);
+    connection->times.freed = run->now;
+    return retry;
 }
 
-void connection_fail(Engine *engine, Connection *connection, const char *kind, const char *text, int retry) {
-    fail_with(engine, connection, kind, text, "", 0, retry);
-}
-
-void connection_refuse(Engine *engine, Connection *connection, const char *text, const char *seen, size_t size) {
-    fail_with(engine, connection, "framing", text, seen, size, RETRY_AT_ONCE);
-}
-
-/* Judge a connection that ended (code 0) or failed before its answer was complete. */
-static void broke(Engine *engine, Connection *connection, int code) {
-    char text[TEXT_BYTES];
-    code = connection->trouble ? connection->trouble : code;
-    if (!connection->busy) {
-        /* Idle: nothing was asked, nothing is missing. */
-        engine->lost++;
-        connection_forget(engine, connection);
-        schedule_release(engine, connection);
-    } else if (!connection->linked) {
-        engine->refused_since = engine->refused_since ? engine->refused_since : engine->now;
-        snprintf(text, sizeof text, "%s by %s", code ? strerror(code) : "closed", engine->plan.address);
-        connection_fail(engine, connection, "connect", text, RETRY_LATER);
-    } else if (connection->spare && connection->parser == NULL) {
-        /* The server closed a connection it had kept alive, as RFC 9112 section 9.3.1 allows: ask again, once. */
-        connection_drop(engine, connection);
-        schedule_retry(engine, connection, RETRY_AT_ONCE);
-    } else if (code == 0) {
-        answer_end(engine, connection);
+/* Count the request that a complete response belongs to, and make ready for another. */
+static Outcome finish(Run *run, Connection *connection, bool correct, const Response *response,
+                      int64_t delay) {
+    Request *request = &run->reader.requests[connection->request];
+    Times *times = &connection->times;
+    bool unsent = connection->sent < request->wire.size;
+    times->complete = run->now;
+    if (correct) {
+        request->total_correct++;
+        request->correct +=
+            counts_correct(&run->counts, &run->plan, times, response->status, delay);
     } else {
-        const char *where = connection->parser != NULL ? "after a part" : "before any byte";
-        snprintf(text, sizeof text, "%s %s of the answer", strerror(code), where);
-        connection_fail(engine, connection, "reset", text, RETRY_AT_ONCE);
+        counts_wrong(&run->counts, &run->plan, times, response->status);
     }
+    response_drop(&run->reader, &connection->parser);
+    times->freed = run->now;
+    if (response->owner_judged) {
+        run->now = clock_ns(CLOCK_MONOTONIC); /* judging delays the next request: not its service */
+    }
+    end_request(run, connection);
+    if (!response->keep_alive || unsent) {
+        connection_drop(run, connection);
+        return CONNECTION_SPENT;
+    }
+    connection->reused = true;
+    return CONNECTION_FREE;
+}
+
+static Outcome take(Run *run, Connection *connection, ResponseState state, const Response *response,
+                    int64_t delay) {
+    switch (state) {
+    case RESPONSE_CORRECT:
+    case RESPONSE_WRONG:
+        return finish(run, connection, state == RESPONSE_CORRECT, response, delay);
+    case RESPONSE_MALFORMED:
+        return fail(run, connection, CONNECTION_RETRY_AT_ONCE, &response->failure);
+    case RESPONSE_NO_MEMORY:
+        run_break(run, "out of memory", 0);
+        return CONNECTION_WAITS;
+    case RESPONSE_INTERRUPTED:
+        run_break(run, "interrupted", 0);
+        return CONNECTION_WAITS;
+    default:
+        return CONNECTION_WAITS;
+    }
+}
+
+/* A connection with a request failed, or ended (code 0), before its response was complete. */
+static Outcome end_early(Run *run, Connection *connection, int code) {
+    char text[TEXT_BYTES];
+    Response response;
+    bool partial = connection->parser != NULL;
+    if (code == 0 && partial) {
+        ResponseState state =
+            response_end(&run->reader, connection->request, &connection->parser, &response);
+        if (state != RESPONSE_CUT_OFF) { return take(run, connection, state, &response, -1); }
+    }
+    snprintf(text, sizeof text, "%s %s of the response",
+             code ? strerror(code) : "connection closed",
+             partial ? "after a part" : "before any byte");
+    return fail(run, connection, CONNECTION_RETRY_AT_ONCE, &(Failure){"reset", text, "", 0});
+}
+
+/* A connection failed, or ended (code 0). */
+static Outcome broke(Run *run, Connection *connection, int code) {
+    char text[TEXT_BYTES];
+    code = connection->send_error ? connection->send_error : code;
+    if (!connection->busy) {
+        /* Idle: no request, so no response is missing. */
+        run->lost++;
+        connection_forget(run, connection);
+        return CONNECTION_FREE;
+    }
+    if (!connection->linked) {
+        run->refused_since = run->refused_since ? run->refused_since : run->now;
+        snprintf(text, sizeof text, "%s by %s", code ? strerror(code) : "closed",
+                 run->plan.address);
+        return fail(run, connection, CONNECTION_RETRY_LATER, &(Failure){"connect", text, "", 0});
+    }
+    if (connection->reused && connection->parser == NULL) {
+        /* The server closed a connection it had kept alive, as RFC 9112 section 9.3.1 allows:
+         * send the request again, once. */
+        connection_drop(run, connection);
+        return CONNECTION_RETRY_AT_ONCE;
+    }
+    return end_early(run, connection, code);
 }
 
 /* Sending. */
 
-static void note_sent(Engine *engine, Connection *connection, int64_t began, size_t size) {
-    Counts *counts = &engine->counts;
+static void note_sent(Run *run, Connection *connection, int64_t began, size_t size) {
+    const Plan *plan = &run->plan;
+    Counts *counts = &run->counts;
+    Times *times = &connection->times;
     if (!connection->linked) {
         connection->linked = true;
-        engine->refused_since = 0;
-        if (!engine->plan.keep) {
-            histogram_record(&counts->connecting, began - connection->since);
+        run->refused_since = 0;
+        if (!plan->keep) {
+            histogram_record(&counts->histograms[CONNECTING], began - connection->since);
         }
     }
-    if (!connection->start) {
-        connection->start = began;
-        engine->in_flight++;
-        if (in_window(engine, began) && engine->in_flight > counts->most_in_flight) {
-            counts->most_in_flight = engine->in_flight;
+    if (!times->start) {
+        times->start = began;
+        run->in_flight++;
+        if (in_window(plan, began) && run->in_flight > counts->most_in_flight) {
+            counts->most_in_flight = run->in_flight;
         }
-        counts->attempts += in_window(engine, engine->paced ? connection->due : began);
+        counts->attempts += in_window(plan, is_paced(plan) ? times->due : began);
     }
     connection->sent += size;
-    if (in_window(engine, began)) {
-        counts->sent += (int64_t)size;
-    }
+    if (in_window(plan, began)) { counts->sent += (int64_t)size; }
 }
 
-/* Send what is unsent as far as possible; true when nothing is left.
- * An error is kept until the socket is read: a server may have answered before it stopped listening. */
-static bool push(Engine *engine, Connection *connection) {
-    const Bytes *wire = &engine->asks[connection->ask].wire;
-    int64_t began = engine->now;
-    ssize_t size = send(connection->fd, wire->at + connection->sent, wire->size - connection->sent, MSG_NOSIGNAL);
+/* Send what is unsent as far as possible; true when nothing is left. An error is kept until the
+ * socket is read: a server may have responded before it stopped listening. */
+static bool push(Run *run, Connection *connection) {
+    const Bytes *wire = &run->reader.requests[connection->request].wire;
+    const char *rest = wire->at + connection->sent;
+    int64_t began = run->now;
+    ssize_t size = send(connection->fd, rest, wire->size - connection->sent, MSG_NOSIGNAL);
     if (size < 0) {
-        if (errno != EAGAIN && errno != EINTR && connection->trouble == 0) {
-            connection->trouble = errno;
+        if (errno != EAGAIN && errno != EINTR && connection->send_error == 0) {
+            connection->send_error = errno;
         }
         return false;
     }
-    note_sent(engine, connection, began, (size_t)size);
-    if (connection->sent < wire->size) {
-        return false;
-    }
-    connection->handed = engine->now = clock_ns(CLOCK_MONOTONIC);
+    note_sent(run, connection, began, (size_t)size);
+    if (connection->sent < wire->size) { return false; }
+    connection->times.handed = run->now = clock_ns(CLOCK_MONOTONIC);
     return true;
 }
 
-static int open_socket(Engine *engine) {
-    int family = engine->plan.peer.ss_family, one = 1;
+static int open_socket(const Plan *plan) {
+    int family = plan->peer.ss_family, on = 1;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && family != AF_UNIX) {
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    }
-    if (fd >= 0 && engine->plan.stamps) {
-        setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one);
-    }
+    if (fd >= 0 && family != AF_UNIX) { setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); }
+    if (fd >= 0 && plan->stamps) { setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on); }
     return fd;
 }
 
-/* Connect and send; a request that is still in flight (its connection was stale) is sent again. */
-void connection_open(Engine *engine, Connection *connection) {
-    engine->now = clock_ns(CLOCK_MONOTONIC);
-    if (!connection->since) {
-        connection->since = engine->now;
-    }
+/* Connect and send; a request in flight, whose connection was stale, is sent again. */
+Outcome connection_open(Run *run, Connection *connection) {
+    const Plan *plan = &run->plan;
+    run->now = clock_ns(CLOCK_MONOTONIC);
+    if (!connection->since) { connection->since = run->now; }
     connection->sent = 0;
-    connection->first = 0;
-    connection->fd = open_socket(engine);
-    if (connection->fd < 0) {
-        broke(engine, connection, errno);
-        return;
-    }
-    int code = connect(connection->fd, (struct sockaddr *)&engine->plan.peer, engine->plan.peer_size) == 0 ? 0 : errno;
-    engine->now = clock_ns(CLOCK_MONOTONIC);
-    if (code == EAGAIN && engine->plan.peer.ss_family == AF_UNIX) {
-        /* The listen queue of a Unix socket is full, and nothing tells when it no longer is. */
+    connection->times.first = 0;
+    connection->fd = open_socket(plan);
+    if (connection->fd < 0) { return broke(run, connection, errno); }
+    int failed = connect(connection->fd, (const struct sockaddr *)&plan->peer, plan->peer_size);
+    int code = failed ? errno : 0;
+    run->now = clock_ns(CLOCK_MONOTONIC);
+    if (code == EAGAIN && plan->peer.ss_family == AF_UNIX) {
+        /* The listen queue of a Unix socket is full, and no event will say when there is room. */
         close(connection->fd);
         connection->fd = -1;
-        schedule_retry(engine, connection, RETRY_SOON);
-        return;
+        return CONNECTION_RETRY_SOON;
     }
-    if (code != 0 && code != EINPROGRESS && code != EINTR) {
-        broke(engine, connection, code);
-        return;
-    }
-    /* On loopback the connection is mostly made by now: sending at once saves an event and two system calls. */
-    connection_watch(engine, connection, EPOLL_CTL_ADD, !push(engine, connection));
+    if (code != 0 && code != EINPROGRESS && code != EINTR) { return broke(run, connection, code); }
+    /* On loopback the connection is mostly made by now: sending at once saves two system calls. */
+    connection_watch(run, connection, EPOLL_CTL_ADD, !push(run, connection));
+    return CONNECTION_WAITS;
 }
 
-static uint32_t draw(Engine *engine) {
-    if (engine->deck_size == 0) {
-        return 0;
-    }
-    uint32_t ask = engine->deck[engine->deck_at++];
-    if (engine->deck_at == engine->deck_size) {
-        engine->deck_at = 0;
-    }
-    return ask;
-}
-
-void connection_begin(Engine *engine, Connection *connection, int64_t due) {
-    connection->ask = draw(engine);
+Outcome connection_begin(Run *run, Connection *connection, uint32_t request, int64_t due) {
+    connection->request = request;
     connection->busy = true;
-    connection->due = due;
-    connection->began = engine->now;
+    connection->times.due = due;
+    connection->times.began = run->now;
+    connection->times.first = 0;
     connection->sent = 0;
-    connection->first = 0;
-    engine->busy++;
-    engine->left--;
-    if (connection->fd < 0) {
-        connection_open(engine, connection);
-    } else if (!push(engine, connection)) {
-        connection_watch(engine, connection, EPOLL_CTL_MOD, true);
-    }
-}
-
-void connection_next(Engine *engine, Connection *connection, bool keep_alive) {
-    bool unsent = connection->sent < engine->asks[connection->ask].wire.size;
-    end_request(engine, connection);
-    if (!keep_alive || unsent) {
-        engine->counts.reconnects += in_window(engine, engine->now) && engine->left > 0;
-        connection_drop(engine, connection);
-    } else {
-        connection->spare = true;
-    }
-    schedule_release(engine, connection);
+    run->busy++;
+    if (connection->fd < 0) { return connection_open(run, connection); }
+    if (!push(run, connection)) { connection_watch(run, connection, EPOLL_CTL_MOD, true); }
+    return CONNECTION_WAITS;
 }
 
 /* Receiving. */
 
 static int64_t stamped_delay(struct msghdr *message) {
     struct timespec stamp;
-    for (struct cmsghdr *one = CMSG_FIRSTHDR(message); one != NULL; one = CMSG_NXTHDR(message, one)) {
-        if (one->cmsg_level == SOL_SOCKET && one->cmsg_type == SCM_TIMESTAMPNS) {
-            memcpy(&stamp, CMSG_DATA(one), sizeof stamp);
-            int64_t delay = clock_ns(CLOCK_REALTIME) - ((int64_t)stamp.tv_sec * 1000000000 + stamp.tv_nsec);
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
+        if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_TIMESTAMPNS) {
+            memcpy(&stamp, CMSG_DATA(part), sizeof stamp);
+            int64_t came = (int64_t)stamp.tv_sec * 1000000000 + stamp.tv_nsec;
+            int64_t delay = clock_ns(CLOCK_REALTIME) - came;
             return delay > 0 ? delay : 0;
         }
     }
     return -1;
 }
 
-static ssize_t receive_stamped(Engine *engine, int fd, int64_t *delay) {
+static ssize_t receive_stamped(Run *run, int fd, int64_t *delay) {
     union {
         struct cmsghdr aligned;
         char room[CMSG_SPACE(sizeof(struct timespec))];
     } control;
-    struct iovec part = {engine->buffer, READ_BYTES};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct iovec part = {run->buffer, READ_BYTES};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
     ssize_t size = recvmsg(fd, &message, 0);
-    if (size > 0) {
-        *delay = stamped_delay(&message);
-    }
+    if (size > 0) { *delay = stamped_delay(&message); }
     return size;
 }
 
-static void receive(Engine *engine, Connection *connection) {
+static Failure unrequested(const Run *run, ssize_t size) {
+    size_t shown = size < SEEN_BYTES ? (size_t)size : SEEN_BYTES;
+    return (Failure){"framing", "bytes that belong to no request", run->buffer, shown};
+}
+
+bool connection_is_usable(Run *run, const Connection *connection) {
+    ssize_t size = recv(connection->fd, run->buffer, SEEN_BYTES, MSG_PEEK | MSG_DONTWAIT);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) { return true; }
+    if (size > 0) {
+        Failure failure = unrequested(run, size);
+        run_fail(run, connection->request, &failure);
+    } else {
+        run->lost++;
+    }
+    return false;
+}
+
+static Outcome receive(Run *run, Connection *connection) {
     int64_t delay = -1;
-    ssize_t size = engine->plan.stamps ? receive_stamped(engine, connection->fd, &delay)
-                                       : recv(connection->fd, engine->buffer, READ_BYTES, 0);
+    ssize_t size = run->plan.stamps ? receive_stamped(run, connection->fd, &delay)
+                                    : recv(connection->fd, run->buffer, READ_BYTES, 0);
     int code = size < 0 ? errno : 0;
-    if (code == EAGAIN || code == EINTR) {
-        return;
+    if (code == EAGAIN || code == EINTR) { return CONNECTION_WAITS; }
+    run->now = clock_ns(CLOCK_MONOTONIC);
+    if (size <= 0) { return broke(run, connection, code); }
+    if (in_window(&run->plan, run->now)) { run->counts.received += size; }
+    if (connection->times.start == 0) {
+        Failure failure = unrequested(run, size);
+        return fail(run, connection, CONNECTION_RETRY_AT_ONCE, &failure);
     }
-    engine->now = clock_ns(CLOCK_MONOTONIC);
-    if (size <= 0) {
-        broke(engine, connection, code);
-        return;
-    }
-    if (in_window(engine, engine->now)) {
-        engine->counts.received += size;
-    }
-    if (connection->start == 0) {
-        size_t shown = size < SEEN_BYTES ? (size_t)size : SEEN_BYTES;
-        connection_refuse(engine, connection, "bytes that nobody asked for", engine->buffer, shown);
-        return;
-    }
-    answer_receive(engine, connection, engine->buffer, (size_t)size, delay);
+    if (connection->parser == NULL) { connection->times.first = run->now; }
+    Response response;
+    Bytes bytes = {run->buffer, (size_t)size, 0};
+    ResponseState state =
+        response_read(&run->reader, connection->request, &connection->parser, &bytes, &response);
+    return take(run, connection, state, &response, delay);
 }
 
-void connection_event(Engine *engine, Connection *connection, uint32_t mask) {
-    if (connection->fd < 0) {
-        return;
+Outcome connection_event(Run *run, Connection *connection, uint32_t mask) {
+    if (connection->fd < 0) { return CONNECTION_WAITS; }
+    if ((mask & EPOLLOUT) && connection->watching && push(run, connection)) {
+        connection_watch(run, connection, EPOLL_CTL_MOD, false);
     }
-    if ((mask & EPOLLOUT) && connection->watching && push(engine, connection)) {
-        connection_watch(engine, connection, EPOLL_CTL_MOD, false);
-    }
-    if (mask & ~(uint32_t)EPOLLOUT) {
-        receive(engine, connection);
-    }
+    return mask & ~(uint32_t)EPOLLOUT ? receive(run, connection) : CONNECTION_WAITS;
 }
 
-/* Deadlines. */
-
-void connection_sweep(Engine *engine) {
+Outcome connection_expire(Run *run, Connection *connection) {
+    const Times *times = &connection->times;
+    int64_t linked_since = connection->linked ? times->began : connection->since;
+    int64_t began = times->start ? times->start : linked_since;
+    if (!connection->busy || !began || run->now - began < run->plan.deadline) {
+        return CONNECTION_WAITS;
+    }
     char text[TEXT_BYTES];
-    for (uint32_t at = 0; at < engine->plan.connections && !engine->over; at++) {
-        Connection *connection = &engine->connections[at];
-        int64_t began = connection->start ? connection->start : connection->linked ? connection->began : connection->since;
-        if (connection->busy && began && engine->now - began >= engine->plan.deadline) {
-            const char *what = connection->linked ? "no complete answer" : "no connection";
-            snprintf(text, sizeof text, "%s within %g s", what, (double)engine->plan.deadline / 1e9);
-            connection_fail(engine, connection, "timeout", text, RETRY_AT_ONCE);
-        }
-    }
+    const char *missing = connection->linked ? "no complete response" : "no connection";
+    snprintf(text, sizeof text, "%s within %g s", missing, (double)run->plan.deadline / 1e9);
+    return fail(run, connection, CONNECTION_RETRY_AT_ONCE, &(Failure){"timeout", text, "", 0});
 }

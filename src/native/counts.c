@@ -1,120 +1,93 @@
-#define _GNU_SOURCE
+#include "counts.h"
+
 #include <stdlib.h>
 
-#include "engine.h"
-
-static bool init_all(Counts *counts) {
-    Histogram *all[] = {&counts->service, &counts->send_lag, &counts->receive_delay, &counts->blocked,
-                        &counts->connecting, &counts->sending, &counts->waiting, &counts->receiving};
-    bool good = true;
-    for (size_t at = 0; at < sizeof all / sizeof *all; at++) {
-        good = histogram_init(all[at]) && good;
-    }
-    for (unsigned at = 0; at < MOST_SLICES; at++) {
-        good = histogram_init(&counts->whole[at]) && good;
+bool counts_init(Counts *counts, const Plan *plan) {
+    if (plan->keep) { return true; }
+    counts->bucket_count = (size_t)((plan->closes - plan->opens + BUCKET_NS - 1) / BUCKET_NS);
+    counts->buckets = calloc(counts->bucket_count, sizeof(int64_t));
+    counts->slice_width = BUCKET_NS;
+    bool good = counts->buckets != NULL;
+    for (unsigned at = 0; at < HISTOGRAMS; at++) {
+        good = histogram_init(&counts->histograms[at]) && good;
     }
     return good;
 }
 
-bool counts_init(Counts *counts, const Plan *plan) {
-    if (plan->keep) {
-        return true;
-    }
-    counts->bucket_count = (size_t)((plan->closes - plan->opens + BUCKET_NS - 1) / BUCKET_NS);
-    counts->buckets = calloc(counts->bucket_count, sizeof(int64_t));
-    counts->slice_width = BUCKET_NS;
-    return init_all(counts) && counts->buckets != NULL;
-}
-
 void counts_free(Counts *counts) {
-    Histogram *all[] = {&counts->service, &counts->send_lag, &counts->receive_delay, &counts->blocked,
-                        &counts->connecting, &counts->sending, &counts->waiting, &counts->receiving};
-    for (size_t at = 0; at < sizeof all / sizeof *all; at++) {
-        histogram_free(all[at]);
-    }
-    for (unsigned at = 0; at < MOST_SLICES; at++) {
-        histogram_free(&counts->whole[at]);
+    for (unsigned at = 0; at < HISTOGRAMS; at++) {
+        histogram_free(&counts->histograms[at]);
     }
     free(counts->buckets);
-    counts->buckets = NULL;
+    free(counts->slice.moments);
+    counts->buckets = counts->slice.moments = NULL;
 }
 
-/* In open loop the window holds what was due in it, in closed loop what was completed in it. */
-static int64_t placed_at(const Engine *engine, const Connection *connection) {
-    return engine->paced ? connection->due : engine->now;
-}
-
-void count_flight(Engine *engine, const Connection *connection, int64_t until) {
-    const Plan *plan = &engine->plan;
-    int64_t begin = connection->start > plan->opens ? connection->start : plan->opens;
+void counts_flight(Counts *counts, const Plan *plan, int64_t start, int64_t until) {
+    int64_t begin = start > plan->opens ? start : plan->opens;
     int64_t end = until < plan->closes ? until : plan->closes;
-    if (connection->start && end > begin) {
-        engine->counts.flight_ns += end - begin;
-    }
+    if (start && end > begin) { counts->flight_ns += end - begin; }
 }
 
-static Histogram *slice_of(Engine *engine, int64_t time) {
-    Counts *counts = &engine->counts;
-    while ((time - engine->plan.opens) / counts->slice_width >= MOST_SLICES) {
+static Histogram *slice_at(Counts *counts, int64_t since_opening) {
+    Histogram *whole = &counts->histograms[WHOLE];
+    while (since_opening / counts->slice_width >= MOST_SLICES) {
         for (unsigned at = 0; at < MOST_SLICES; at += 2) {
-            histogram_move(&counts->whole[at], &counts->whole[at + 1]);
-            if (at > 0) {
-                histogram_move(&counts->whole[at / 2], &counts->whole[at]);
-            }
+            histogram_move(&whole[at], &whole[at + 1]);
+            if (at > 0) { histogram_move(&whole[at / 2], &whole[at]); }
         }
         counts->slice_width *= 2;
     }
-    return &counts->whole[(time - engine->plan.opens) / counts->slice_width];
+    return &whole[since_opening / counts->slice_width];
 }
 
-static void count_times(Engine *engine, const Connection *connection, int64_t placed) {
-    Counts *counts = &engine->counts;
-    int64_t now = engine->now, start = connection->start;
-    int64_t handed = connection->handed > start ? connection->handed : start;
-    int64_t first = connection->first > handed ? connection->first : handed;
-    if (engine->paced) {
-        int64_t due = connection->due, freed = connection->freed;
-        histogram_record(slice_of(engine, placed), now - due);
-        histogram_record(&counts->service, now - start);
-        histogram_record(&counts->send_lag, connection->began - (due > freed ? due : freed));
-        histogram_record(&counts->blocked, freed - due);
+static void record_times(Counts *counts, const Plan *plan, const Times *times, int64_t placed) {
+    Histogram *all = counts->histograms, *whole = slice_at(counts, placed - plan->opens);
+    int64_t start = times->start, now = times->complete;
+    int64_t handed = times->handed > start ? times->handed : start;
+    int64_t first = times->first > handed ? times->first : handed;
+    if (is_paced(plan)) {
+        int64_t due = times->due, freed = times->freed;
+        histogram_record(whole, now - due);
+        histogram_record(&all[SERVICE], now - start);
+        histogram_record(&all[SEND_LAG], times->began - (due > freed ? due : freed));
+        histogram_record(&all[BLOCKED], freed - due);
     } else {
-        histogram_record(slice_of(engine, placed), now - start);
+        histogram_record(whole, now - start);
     }
-    histogram_record(&counts->sending, handed - start);
-    histogram_record(&counts->waiting, first - handed);
-    histogram_record(&counts->receiving, now - first);
+    histogram_record(&all[SENDING], handed - start);
+    histogram_record(&all[WAITING], first - handed);
+    histogram_record(&all[RECEIVING], now - first);
 }
 
-void count_right(Engine *engine, const Connection *connection, int status, int64_t delay) {
-    Counts *counts = &engine->counts;
-    Ask *ask = &engine->asks[connection->ask];
-    int64_t placed = placed_at(engine, connection);
-    counts->total_right++;
-    ask->total_right++;
-    if (engine->plan.keep) {
-        slice_count(engine);
-        return;
+/* An open loop's window has the requests that were due in it, a closed loop's those completed in
+ * it. */
+static int64_t placed_at(const Plan *plan, const Times *times) {
+    return is_paced(plan) ? times->due : times->complete;
+}
+
+bool counts_correct(Counts *counts, const Plan *plan, const Times *times, int status,
+                    int64_t delay) {
+    int64_t placed = placed_at(plan, times);
+    counts->total_correct++;
+    if (plan->keep) {
+        Slice *slice = &counts->slice;
+        if (slice->done < slice->room) { slice->moments[slice->done++] = times->complete; }
+        return false;
     }
-    count_flight(engine, connection, engine->now);
-    if (!in_window(engine, placed)) {
-        return;
-    }
+    counts_flight(counts, plan, times->start, times->complete);
+    if (!in_window(plan, placed)) { return false; }
     counts->requests++;
-    counts->last = engine->now;
-    ask->right++;
+    counts->last = times->complete;
     counts->statuses[status]++;
-    counts->buckets[(placed - engine->plan.opens) / BUCKET_NS]++;
-    count_times(engine, connection, placed);
-    if (delay >= 0) {
-        histogram_record(&counts->receive_delay, delay);
-    }
+    counts->buckets[(placed - plan->opens) / BUCKET_NS]++;
+    record_times(counts, plan, times, placed);
+    if (delay >= 0) { histogram_record(&counts->histograms[RECEIVE_DELAY], delay); }
+    return true;
 }
 
-void count_wrong(Engine *engine, const Connection *connection, int status) {
-    engine->counts.failures++;
-    count_flight(engine, connection, engine->now);
-    if (in_window(engine, placed_at(engine, connection))) {
-        engine->counts.statuses[status]++;
-    }
+void counts_wrong(Counts *counts, const Plan *plan, const Times *times, int status) {
+    counts->failures++;
+    counts_flight(counts, plan, times->start, times->complete);
+    counts->statuses[status] += in_window(plan, placed_at(plan, times));
 }

@@ -15,19 +15,14 @@ void histogram_free(Histogram *histogram) {
 }
 
 void histogram_move(Histogram *histogram, Histogram *other) {
-    if (other->least > other->most) {
-        return; /* nothing in it */
-    }
-    for (int64_t place = histogram_place(other->least); place <= histogram_place(other->most); place++) {
+    if (other->least > other->most) { return; /* nothing in it */ }
+    for (int64_t place = histogram_place(other->least); place <= histogram_place(other->most);
+         place++) {
         histogram->counts[place] += other->counts[place];
         other->counts[place] = 0;
     }
-    if (other->least < histogram->least) {
-        histogram->least = other->least;
-    }
-    if (other->most > histogram->most) {
-        histogram->most = other->most;
-    }
+    if (other->least < histogram->least) { histogram->least = other->least; }
+    if (other->most > histogram->most) { histogram->most = other->most; }
     other->least = HIGHEST_NS;
     other->most = 0;
 }

@@ -1,13 +1,12 @@
 /* Log-linear counts of nanoseconds, in the buckets of whichworker.load.histogram. */
-#ifndef WHICHWORKER_HISTOGRAM_H
-#define WHICHWORKER_HISTOGRAM_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SUB_BUCKET_BITS 10
-#define HIGHEST_NS INT64_C(3600000000000)
-#define SLOTS 33421 /* the bucket of HIGHEST_NS, and one */
+#define SUB_BUCKET_BITS 10                /* 1024 buckets an octave, for three digits */
+#define HIGHEST_NS INT64_C(3600000000000) /* one hour, HdrHistogram's bound here */
+#define SLOTS 33421                       /* the bucket of HIGHEST_NS, and one */
 
 typedef struct {
     int64_t *counts;
@@ -26,16 +25,10 @@ static inline int64_t histogram_place(int64_t value) {
     return shift > 0 ? ((int64_t)shift << SUB_BUCKET_BITS) + (value >> shift) : value;
 }
 
-/* Count one value; what a clock cannot have meant is brought within 0 .. one hour. */
+/* Count one value, cut to 0 .. one hour. */
 static inline void histogram_record(Histogram *histogram, int64_t value) {
     value = value < 0 ? 0 : value > HIGHEST_NS ? HIGHEST_NS : value;
     histogram->counts[histogram_place(value)]++;
-    if (value < histogram->least) {
-        histogram->least = value;
-    }
-    if (value > histogram->most) {
-        histogram->most = value;
-    }
+    if (value < histogram->least) { histogram->least = value; }
+    if (value > histogram->most) { histogram->most = value; }
 }
-
-#endif

@@ -1,9 +1,10 @@
-#define _GNU_SOURCE
 #include "parser.h"
 
 #include <string.h>
 
-enum { KEPT_BYTES = 1024 * 1024, CODING_LETTERS = 7, LENGTH_DIGITS = 18, CHUNK_DIGITS = 15 };
+#define KEPT_BYTES ((size_t)1024 * 1024) /* 1 MiB of a buffer is kept for the next response */
+#define LENGTH_DIGITS 18                 /* the most that always fit an int64 */
+#define CHUNK_DIGITS 15                  /* hexadecimal, likewise */
 
 typedef struct {
     const char *at;
@@ -22,19 +23,16 @@ typedef struct {
     bool keep_alive;
 } Said;
 
-static ParserState refuse(Parser *parser, const char *error, Span seen) {
+static bool refuse(Parser *parser, const char *error, Span seen) {
     parser->state = PARSER_REFUSED;
     parser->error = error;
     parser->seen_size = seen.size < SEEN_BYTES ? seen.size : SEEN_BYTES;
-    if (parser->seen_size > 0) {
-        memcpy(parser->seen, seen.at, parser->seen_size);
-    }
-    return parser->state;
+    if (parser->seen_size > 0) { memcpy(parser->seen, seen.at, parser->seen_size); }
+    return false;
 }
 
 static bool refuse_plainly(Parser *parser, const char *error) {
-    refuse(parser, error, (Span){NULL, 0});
-    return false;
+    return refuse(parser, error, (Span){NULL, 0});
 }
 
 static void consume(Parser *parser, size_t size) {
@@ -54,23 +52,20 @@ static bool is_text(char letter) {
 }
 
 static bool is_token(char letter) {
-    return is_digit(letter) || (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+    return is_digit(letter) || (letter >= 'a' && letter <= 'z') ||
+           (letter >= 'A' && letter <= 'Z') ||
            (letter != '\0' && strchr("!#$%&'*+-.^_`|~", letter) != NULL);
 }
 
 static bool all_text(Span span) {
     for (size_t at = 0; at < span.size; at++) {
-        if (!is_text(span.at[at])) {
-            return false;
-        }
+        if (!is_text(span.at[at])) { return false; }
     }
     return true;
 }
 
 static int hex_value(char letter) {
-    if (is_digit(letter)) {
-        return letter - '0';
-    }
+    if (is_digit(letter)) { return letter - '0'; }
     char low = (char)(letter | 0x20);
     return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
 }
@@ -89,9 +84,7 @@ static Span strip(Span span) {
 /* `word` is in lower case. */
 static bool is_word(Span span, const char *word) {
     size_t size = strlen(word);
-    if (span.size != size) {
-        return false;
-    }
+    if (span.size != size) { return false; }
     for (size_t at = 0; at < size; at++) {
         char letter = span.at[at];
         if ((letter >= 'A' && letter <= 'Z' ? (char)(letter | 0x20) : letter) != word[at]) {
@@ -101,13 +94,13 @@ static bool is_word(Span span, const char *word) {
     return true;
 }
 
-static bool same(Span one, Span other) { return one.size == other.size && memcmp(one.at, other.at, one.size) == 0; }
+static bool same(Span one, Span other) {
+    return one.size == other.size && memcmp(one.at, other.at, one.size) == 0;
+}
 
-/* The next item of a comma-separated list; false after the last. An empty list has one empty item. */
+/* The next item of a comma-separated list; false after the last. "" has one empty item. */
 static bool next_item(Span *rest, Span *item) {
-    if (rest->at == NULL) {
-        return false;
-    }
+    if (rest->at == NULL) { return false; }
     const char *comma = rest->size ? memchr(rest->at, ',', rest->size) : NULL;
     if (comma == NULL) {
         *item = strip(*rest);
@@ -128,13 +121,9 @@ static void note_length(Said *said, Span item) {
     for (size_t at = 0; at < item.size && good; at++) {
         good = is_digit(item.at[at]);
     }
-    if (said->lengths > 0 && !same(said->length, item)) {
-        said->lengths_differ = true;
-    }
+    if (said->lengths > 0 && !same(said->length, item)) { said->lengths_differ = true; }
     /* Of several the first counts; a bad one is kept to be shown. */
-    if (said->lengths == 0 || (!good && !said->length_bad)) {
-        said->length = item;
-    }
+    if (said->lengths == 0 || (!good && !said->length_bad)) { said->length = item; }
     said->lengths++;
     said->length_bad = said->length_bad || !good;
 }
@@ -142,9 +131,7 @@ static void note_length(Said *said, Span item) {
 static void note_list(Said *said, Span name, Span value) {
     bool length = is_word(name, "content-length");
     bool coding = !length && is_word(name, "transfer-encoding");
-    if (!length && !coding && !is_word(name, "connection")) {
-        return;
-    }
+    if (!length && !coding && !is_word(name, "connection")) { return; }
     Span item;
     while (next_item(&value, &item)) {
         if (length) {
@@ -166,8 +153,7 @@ static bool read_field(Parser *parser, Span line, Said *said) {
     }
     Span value = {line.at + name, line.size - name};
     if (name == 0 || value.size == 0 || value.at[0] != ':' || !all_text(value)) {
-        refuse(parser, "not a header line", line);
-        return false;
+        return refuse(parser, "not a header line", line);
     }
     value.at++;
     value.size--;
@@ -177,15 +163,13 @@ static bool read_field(Parser *parser, Span line, Said *said) {
 
 static bool read_status_line(Parser *parser, Span line, bool *http11) {
     const char *at = line.at;
-    bool good = line.size >= 12 && memcmp(at, "HTTP/1.", 7) == 0 && (at[7] == '0' || at[7] == '1') && at[8] == ' ' && at[9] >= '1' &&
-                at[9] <= '5' && is_digit(at[10]) && is_digit(at[11]);
+    bool good = line.size >= 12 && memcmp(at, "HTTP/1.", 7) == 0 &&
+                (at[7] == '0' || at[7] == '1') && at[8] == ' ' && at[9] >= '1' && at[9] <= '5' &&
+                is_digit(at[10]) && is_digit(at[11]);
     if (good && line.size > 12) {
         good = at[12] == ' ' && all_text((Span){at + 12, line.size - 12});
     }
-    if (!good) {
-        refuse(parser, "not a status line", line);
-        return false;
-    }
+    if (!good) { return refuse(parser, "not a status line", line); }
     *http11 = at[7] == '1';
     parser->status = (at[9] - '0') * 100 + (at[10] - '0') * 10 + (at[11] - '0');
     return true;
@@ -198,25 +182,22 @@ static bool settle_framing(Parser *parser, const Said *said, bool http11) {
     if (said->codings && (!http11 || said->codings != 1 || !said->chunked)) {
         return refuse_plainly(parser, "transfer-encoding cannot be used here");
     }
-    if (said->length_bad) {
-        refuse(parser, "not a content-length", said->length);
-        return false;
-    }
-    if (said->lengths_differ) {
-        return refuse_plainly(parser, "differing content-lengths");
-    }
+    if (said->length_bad) { return refuse(parser, "not a content-length", said->length); }
+    if (said->lengths_differ) { return refuse_plainly(parser, "differing content-lengths"); }
     parser->missing = 0;
     for (size_t at = 0; said->lengths && at < said->length.size; at++) {
         parser->missing = parser->missing * 10 + (said->length.at[at] - '0');
     }
-    if (parser->to_head_request || parser->status < 200 || parser->status == 204 || parser->status == 304) {
+    if (parser->to_head_request || parser->status < 200 || parser->status == 204 ||
+        parser->status == 304) {
         parser->framing = FRAMING_NONE;
     } else if (said->codings) {
         parser->framing = FRAMING_CHUNKED;
     } else {
         parser->framing = said->lengths ? FRAMING_LENGTH : FRAMING_CLOSE;
     }
-    parser->keep_alive = parser->framing != FRAMING_CLOSE && !said->close && (http11 || said->keep_alive);
+    parser->keep_alive =
+        parser->framing != FRAMING_CLOSE && !said->close && (http11 || said->keep_alive);
     return true;
 }
 
@@ -231,13 +212,9 @@ static Span next_line(Span *block) {
 static bool read_block(Parser *parser, Span block) {
     Said said = {0};
     bool http11 = false;
-    if (!read_status_line(parser, next_line(&block), &http11)) {
-        return false;
-    }
+    if (!read_status_line(parser, next_line(&block), &http11)) { return false; }
     while (block.at != NULL) {
-        if (!read_field(parser, next_line(&block), &said)) {
-            return false;
-        }
+        if (!read_field(parser, next_line(&block), &said)) { return false; }
     }
     return settle_framing(parser, &said, http11);
 }
@@ -245,7 +222,7 @@ static bool read_block(Parser *parser, Span block) {
 static bool skip_interim(Parser *parser) {
     parser->interims++;
     if (parser->status == 101 || parser->interims > INTERIM_LIMIT) {
-        return refuse_plainly(parser, "unexpected interim answer");
+        return refuse_plainly(parser, "unexpected interim response");
     }
     return true;
 }
@@ -279,34 +256,29 @@ static bool begin_body(Parser *parser, Span block) {
 static size_t earliest_end(const Parser *parser) {
     size_t size = parser->view_size;
     for (size_t begun = size < 3 ? size : 3; begun > 0; begun--) {
-        if (memcmp(parser->view + size - begun, "\r\n\r\n", begun) == 0) {
-            return size - begun;
-        }
+        if (memcmp(parser->view + size - begun, "\r\n\r\n", begun) == 0) { return size - begun; }
     }
     return size;
 }
 
 static bool read_head(Parser *parser) {
     size_t compared = parser->view_size < 7 ? parser->view_size : 7;
-    /* Bytes that are no answer are refused at once; waiting for a blank line would call them a timeout. */
+    /* Refuse what is no response at once: waiting for a blank line would end in a timeout. */
     if (compared > 0 && memcmp(parser->view, "HTTP/1.", compared) != 0) {
-        refuse(parser, "not a status line", (Span){parser->view, parser->view_size});
-        return false;
+        return refuse(parser, "not a status line", (Span){parser->view, parser->view_size});
     }
     size_t from = parser->scanned > 3 ? parser->scanned - 3 : 0;
-    const char *end = parser->view_size > from ? memmem(parser->view + from, parser->view_size - from, "\r\n\r\n", 4) : NULL;
+    const char *end = parser->view_size > from
+                          ? memmem(parser->view + from, parser->view_size - from, "\r\n\r\n", 4)
+                          : NULL;
     size_t size = end ? (size_t)(end - parser->view) : earliest_end(parser);
     parser->scanned = parser->view_size;
     if (size > HEAD_LIMIT_BYTES) {
         return refuse_plainly(parser, "header block above 65536 bytes");
     }
-    if (end == NULL) {
-        return false;
-    }
+    if (end == NULL) { return false; }
     Span block = {parser->view, size};
-    if (!read_block(parser, block)) {
-        return false;
-    }
+    if (!read_block(parser, block)) { return false; }
     consume(parser, size + 4);
     parser->scanned = 0;
     return parser->status < 200 ? skip_interim(parser) : begin_body(parser, block);
@@ -344,12 +316,8 @@ static bool read_until_close(Parser *parser) {
 static bool take_line(Parser *parser, size_t limit, const char *too_long, Span *line) {
     const char *end = parser->view_size ? memmem(parser->view, parser->view_size, "\r\n", 2) : NULL;
     size_t size = end ? (size_t)(end - parser->view) : parser->view_size;
-    if (size > limit + (end == NULL)) {
-        return refuse_plainly(parser, too_long);
-    }
-    if (end == NULL) {
-        return false;
-    }
+    if (size > limit + (end == NULL)) { return refuse_plainly(parser, too_long); }
+    if (end == NULL) { return false; }
     *line = (Span){parser->view, size};
     consume(parser, size + 2);
     return true;
@@ -371,8 +339,7 @@ static bool read_chunk_line(Parser *parser) {
         rest.size--;
     }
     if (at == 0 || (rest.size > 0 && (rest.at[0] != ';' || !all_text(rest)))) {
-        refuse(parser, "not a chunk size", line);
-        return false;
+        return refuse(parser, "not a chunk size", line);
     }
     parser->missing = size;
     parser->stage = size > 0 ? STAGE_CHUNK : STAGE_TRAILER;
@@ -380,12 +347,8 @@ static bool read_chunk_line(Parser *parser) {
 }
 
 static bool read_chunk(Parser *parser) {
-    if (parser->missing > 0 && !move(parser, (size_t)parser->missing)) {
-        return false;
-    }
-    if (parser->missing > 0 || parser->view_size < 2) {
-        return false;
-    }
+    if (parser->missing > 0 && !move(parser, (size_t)parser->missing)) { return false; }
+    if (parser->missing > 0 || parser->view_size < 2) { return false; }
     if (memcmp(parser->view, "\r\n", 2) != 0) {
         return refuse_plainly(parser, "a chunk is longer than its size says");
     }
@@ -398,7 +361,8 @@ static bool read_trailer(Parser *parser) {
     Span line;
     Said ignored = {0};
     /* `scanned` adds up the trailers: together they have the room of a header block. */
-    if (!take_line(parser, HEAD_LIMIT_BYTES - parser->scanned, "trailers above 65536 bytes", &line)) {
+    if (!take_line(parser, HEAD_LIMIT_BYTES - parser->scanned, "trailers above 65536 bytes",
+                   &line)) {
         return false;
     }
     if (line.size == 0) {
@@ -446,29 +410,25 @@ void parser_reset(Parser *parser, bool to_head_request, int64_t body_limit) {
 static void note_leftover(Parser *parser, const char *bytes, size_t size) {
     size_t room = SEEN_BYTES - parser->seen_size;
     size_t taken = size < room ? size : room;
-    if (taken > 0) {
-        memcpy(parser->seen + parser->seen_size, bytes, taken);
-    }
+    if (taken > 0) { memcpy(parser->seen + parser->seen_size, bytes, taken); }
     parser->seen_size += taken;
     parser->leftover += size;
 }
 
-/* Keep what was not consumed for the next call, in a buffer that is touched only when there is something to keep. */
+/* Keep what was not consumed for the next call, in a buffer that is touched only when there is
+ * something to keep. */
 static void keep_rest(Parser *parser, bool own) {
     if (own) {
         bytes_cut(&parser->pending, parser->pending.size - parser->view_size);
-    } else if (parser->view_size > 0 && !bytes_set(&parser->pending, parser->view, parser->view_size)) {
+    } else if (parser->view_size > 0 &&
+               !bytes_set(&parser->pending, parser->view, parser->view_size)) {
         parser->state = PARSER_NO_MEMORY;
     }
 }
 
 ParserState parser_feed(Parser *parser, const char *bytes, size_t size) {
-    if (parser->state == PARSER_DONE) {
-        note_leftover(parser, bytes, size);
-    }
-    if (parser->state != PARSER_MORE) {
-        return parser->state;
-    }
+    if (parser->state == PARSER_DONE) { note_leftover(parser, bytes, size); }
+    if (parser->state != PARSER_MORE) { return parser->state; }
     bool own = parser->pending.size > 0;
     if (own && !bytes_add(&parser->pending, bytes, size)) {
         parser->state = PARSER_NO_MEMORY;
@@ -476,8 +436,7 @@ ParserState parser_feed(Parser *parser, const char *bytes, size_t size) {
     }
     parser->view = own ? parser->pending.at : bytes;
     parser->view_size = own ? parser->pending.size : size;
-    while (parser->state == PARSER_MORE && step(parser)) {
-    }
+    while (parser->state == PARSER_MORE && step(parser)) {}
     if (parser->state == PARSER_MORE) {
         keep_rest(parser, own);
     } else if (parser->state == PARSER_DONE) {

@@ -1,6 +1,5 @@
-/* Where an answer begins and ends: the same language as whichworker.load.framing, in C. No Python, no input or output. */
-#ifndef WHICHWORKER_PARSER_H
-#define WHICHWORKER_PARSER_H
+/* Where a response begins and ends: the language of whichworker.load.framing. */
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -8,19 +7,33 @@
 
 #include "bytes.h"
 
+/* The limits of whichworker.load.framing: a server beyond them is broken, reading on is no use. */
 #define HEAD_LIMIT_BYTES ((size_t)64 * 1024)
 #define BODY_LIMIT_BYTES (INT64_C(64) * 1024 * 1024)
 #define CHUNK_LINE_LIMIT_BYTES ((size_t)4096)
-#define INTERIM_LIMIT 16
-#define SEEN_BYTES 60
+#define INTERIM_LIMIT 16 /* responses 1xx before the final one */
+#define SEEN_BYTES 60    /* of malformed input, shown in a failure: they fit on a line */
 
-typedef enum { PARSER_MORE, PARSER_DONE, PARSER_REFUSED, PARSER_TRUNCATED, PARSER_NO_MEMORY } ParserState;
+typedef enum {
+    PARSER_MORE,
+    PARSER_DONE,
+    PARSER_REFUSED,
+    PARSER_TRUNCATED,
+    PARSER_NO_MEMORY
+} ParserState;
 
 typedef enum { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE } Framing;
 
-typedef enum { STAGE_HEAD, STAGE_SIZED, STAGE_UNTIL_CLOSE, STAGE_CHUNK_LINE, STAGE_CHUNK, STAGE_TRAILER } Stage;
+typedef enum {
+    STAGE_HEAD,
+    STAGE_SIZED,
+    STAGE_UNTIL_CLOSE,
+    STAGE_CHUNK_LINE,
+    STAGE_CHUNK,
+    STAGE_TRAILER
+} Stage;
 
-/* One answer. `head` is the final header block without its blank line; `leftover` counts what came after the end. */
+/* One response. `head` is the final header block without its blank line. */
 typedef struct {
     ParserState state;
     Stage stage;
@@ -28,22 +41,22 @@ typedef struct {
     bool keep_alive;
     Framing framing;
     int status;
-    int interims;
-    int64_t limit;
-    int64_t missing;
-    size_t scanned;
-    size_t leftover;
+    int interims;    /* responses 1xx so far */
+    int64_t limit;   /* of the body, in bytes */
+    int64_t missing; /* bytes of the body or chunk still to come */
+    size_t scanned;  /* bytes of the head or trailers looked at */
+    size_t leftover; /* bytes that came after the end */
     Bytes pending;
     Bytes head;
     Bytes body;
     const char *view; /* what is not consumed yet, valid only within a call of parser_feed */
     size_t view_size;
-    const char *error; /* what is wrong, a constant; `seen` are the first bytes of where */
+    const char *error; /* what is wrong, a constant; `seen` are the first bytes of it */
     char seen[SEEN_BYTES];
     size_t seen_size;
 } Parser;
 
-/* Make ready for a new answer; the memory of the last one is used again. A parser starts as zeroes. */
+/* Make ready for a response; memory is used again. A parser starts as zeroes. */
 void parser_reset(Parser *parser, bool to_head_request, int64_t body_limit);
 
 /* Take more bytes; anything but PARSER_MORE is final. */
@@ -53,5 +66,3 @@ ParserState parser_feed(Parser *parser, const char *bytes, size_t size);
 ParserState parser_finish(Parser *parser);
 
 void parser_free(Parser *parser);
-
-#endif

@@ -1,12 +1,19 @@
-#define _GNU_SOURCE
+#include "schedule.h"
+
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#include "engine.h"
+/* How long to wait before a connection is opened again: not at all if the server ended it, 1 ms if
+ * a Unix socket's queue was full, 20 ms if refused, lest a dead server's failures flood the run. */
+static const int64_t RETRY_NS[CONNECTION_RETRIES] = {0, 1000000, 20000000};
 
-static const int64_t RETRY_NS[RETRIES] = {0, 1000000, 20000000};
-
-enum { LEAST_ARRIVALS = 8192, TEXT_BYTES = 128 };
+#define SWEEP_NS INT64_C(100000000)   /* deadlines are checked each 100 ms: they are seconds long */
+#define REFUSED_NS INT64_C(500000000) /* a server that refuses for 0.5 s is gone, not restarting   \
+                                       */
+#define LEAST_ARRIVALS 8192           /* 64 KiB; a power of two, as the ring's mask needs */
+#define TEXT_BYTES 128                /* of a failure: the text and a number */
 
 /* Lists. */
 
@@ -24,9 +31,7 @@ static void list_add_last(List *list, Connection *connection) {
 
 void list_leave(Connection *connection) {
     List *list = connection->list;
-    if (list == NULL) {
-        return;
-    }
+    if (list == NULL) { return; }
     if (connection->before != NULL) {
         connection->before->next = connection->next;
     } else {
@@ -47,13 +52,9 @@ static bool grow(Arrivals *arrivals, uint64_t needed) {
     while (wanted < needed) {
         wanted *= 2;
     }
-    if (wanted == room) {
-        return true;
-    }
+    if (wanted == room) { return true; }
     int64_t *ring = malloc((size_t)wanted * sizeof *ring);
-    if (ring == NULL) {
-        return false;
-    }
+    if (ring == NULL) { return false; }
     for (uint64_t at = arrivals->head; at < arrivals->tail; at++) {
         ring[at & (wanted - 1)] = arrivals->ring[at & arrivals->mask];
     }
@@ -63,10 +64,9 @@ static bool grow(Arrivals *arrivals, uint64_t needed) {
     return true;
 }
 
-bool arrivals_feed(Arrivals *arrivals, const int64_t *due, size_t count, bool more) {
-    if (!grow(arrivals, arrivals->tail - arrivals->head + count)) {
-        return false;
-    }
+bool schedule_feed(Schedule *schedule, const int64_t *due, size_t count, bool more) {
+    Arrivals *arrivals = &schedule->arrivals;
+    if (!grow(arrivals, arrivals->tail - arrivals->head + count)) { return false; }
     for (size_t at = 0; at < count; at++) {
         arrivals->ring[arrivals->tail++ & arrivals->mask] = due[at];
     }
@@ -75,166 +75,270 @@ bool arrivals_feed(Arrivals *arrivals, const int64_t *due, size_t count, bool mo
     return true;
 }
 
-int64_t schedule_next(const Engine *engine) {
-    const Arrivals *arrivals = &engine->arrivals;
-    if (!engine->sending || arrivals->read == arrivals->tail) {
-        return NEVER;
-    }
+int64_t schedule_next(const Schedule *schedule) {
+    const Arrivals *arrivals = &schedule->arrivals;
+    if (!schedule->sending || arrivals->read == arrivals->tail) { return NEVER; }
     int64_t due = arrivals->ring[arrivals->read & arrivals->mask];
-    return due < engine->plan.closes ? due : NEVER; /* nothing newer than the window is sent */
+    return due < schedule->run.plan.closes ? due : NEVER; /* the window's last is the last */
 }
 
-static Connection *find_free(Engine *engine) {
-    /* The one that was used last: its caches are warm, and no more connections are opened than are needed. */
-    return engine->idle.last != NULL ? engine->idle.last : engine->unopened.last;
+/* Connections. */
+
+static uint32_t draw(Schedule *schedule) {
+    if (schedule->deck_size == 0) { return 0; }
+    uint32_t request = schedule->deck[schedule->deck_at++];
+    if (schedule->deck_at == schedule->deck_size) { schedule->deck_at = 0; }
+    return request;
 }
 
-static void serve_queue(Engine *engine) {
-    Arrivals *arrivals = &engine->arrivals;
+static void settle(Schedule *schedule, Connection *connection, Outcome outcome);
+
+static void begin(Schedule *schedule, Connection *connection, int64_t due) {
+    schedule->left--;
+    uint32_t request = draw(schedule);
+    settle(schedule, connection, connection_begin(&schedule->run, connection, request, due));
+}
+
+static Connection *find_free(Schedule *schedule) {
+    /* The last one used: its caches are warm, and no more connections are opened than are needed.
+     */
+    return schedule->idle.last != NULL ? schedule->idle.last : schedule->unopened.last;
+}
+
+static void serve_queue(Schedule *schedule) {
+    Arrivals *arrivals = &schedule->arrivals;
     Connection *connection;
-    while (arrivals->head < arrivals->queued && engine->sending && (connection = find_free(engine)) != NULL) {
+    while (arrivals->head < arrivals->queued && schedule->sending &&
+           (connection = find_free(schedule)) != NULL) {
         int64_t due = arrivals->ring[arrivals->head++ & arrivals->mask];
         list_leave(connection);
-        connection_begin(engine, connection, due);
+        begin(schedule, connection, due);
     }
     if (arrivals->head == arrivals->queued) {
-        arrivals->head = arrivals->queued = arrivals->read; /* dropped ones leave a gap between them */
+        arrivals->head = arrivals->queued = arrivals->read; /* dropped ones leave a gap between */
     }
 }
 
-void schedule_admit(Engine *engine) {
-    Arrivals *arrivals = &engine->arrivals;
-    Counts *counts = &engine->counts;
+static void admit(Schedule *schedule) {
+    Arrivals *arrivals = &schedule->arrivals;
+    const Plan *plan = &schedule->run.plan;
+    Counts *counts = &schedule->run.counts;
     int64_t due;
-    while ((due = schedule_next(engine)) <= engine->now && !engine->over) {
+    while ((due = schedule_next(schedule)) <= schedule->run.now && !schedule->run.over) {
         arrivals->read++;
-        counts->scheduled += in_window(engine, due);
-        if ((int64_t)(arrivals->queued - arrivals->head) >= engine->plan.backlog && find_free(engine) == NULL) {
+        counts->scheduled += in_window(plan, due);
+        if ((int64_t)(arrivals->queued - arrivals->head) >= plan->backlog &&
+            find_free(schedule) == NULL) {
             counts->dropped++;
             continue;
         }
         arrivals->ring[arrivals->queued++ & arrivals->mask] = due;
-        serve_queue(engine);
+        serve_queue(schedule);
         int64_t waiting = (int64_t)(arrivals->queued - arrivals->head);
         counts->most_backlog = waiting > counts->most_backlog ? waiting : counts->most_backlog;
     }
 }
 
-/* Connections. */
-
-void schedule_release(Engine *engine, Connection *connection) {
-    if (engine->paced) {
-        list_add_last(connection->fd >= 0 ? &engine->idle : &engine->unopened, connection);
-        serve_queue(engine);
-    } else if (engine->sending && engine->left > 0) {
-        connection_begin(engine, connection, 0);
-    } else if (!engine->plan.keep) {
-        connection_drop(engine, connection);
+/* Let a connection carry another request. */
+static void release(Schedule *schedule, Connection *connection) {
+    const Plan *plan = &schedule->run.plan;
+    if (is_paced(plan)) {
+        bool open = connection->fd >= 0;
+        list_add_last(open ? &schedule->idle : &schedule->unopened, connection);
+        serve_queue(schedule);
+    } else if (schedule->sending && schedule->left > 0) {
+        begin(schedule, connection, 0);
+    } else if (!plan->keep) {
+        connection_drop(&schedule->run, connection);
     }
 }
 
-void schedule_retry(Engine *engine, Connection *connection, int when) {
-    if (!engine->sending && !connection->busy) {
-        return;
-    }
-    bool again = connection->busy || engine->left > 0;
-    engine->counts.reconnects += again && when != RETRY_SOON && in_window(engine, engine->now);
-    connection->retry = engine->now + RETRY_NS[when];
-    list_add_last(&engine->retries[when], connection);
+/* Open a connection again, for its request or another. */
+static void retry(Schedule *schedule, Connection *connection, Outcome when) {
+    Run *run = &schedule->run;
+    if (!schedule->sending && !connection->busy) { return; }
+    bool again = connection->busy || schedule->left > 0;
+    run->counts.reconnects +=
+        again && when != CONNECTION_RETRY_SOON && in_window(&run->plan, run->now);
+    connection->retry = run->now + RETRY_NS[when];
+    list_add_last(&schedule->retries[when], connection);
 }
 
-static int64_t next_start(const Engine *engine) {
-    const Plan *plan = &engine->plan;
-    if (engine->paced || engine->started == plan->connections || !engine->sending) {
+static void settle(Schedule *schedule, Connection *connection, Outcome outcome) {
+    Run *run = &schedule->run;
+    if (outcome == CONNECTION_WAITS) { return; }
+    list_leave(connection);
+    if (outcome == CONNECTION_SPENT && schedule->left > 0) {
+        run->counts.reconnects += in_window(&run->plan, run->now);
+    }
+    if (outcome < CONNECTION_RETRIES) {
+        retry(schedule, connection, outcome);
+    } else {
+        release(schedule, connection);
+    }
+}
+
+void schedule_event(Schedule *schedule, Connection *connection, uint32_t mask) {
+    settle(schedule, connection, connection_event(&schedule->run, connection, mask));
+    if (is_paced(&schedule->run.plan)) { admit(schedule); }
+}
+
+void schedule_forget(Schedule *schedule, Connection *connection) {
+    list_leave(connection);
+    connection_forget(&schedule->run, connection);
+}
+
+/* What is due. */
+
+static int64_t next_start(const Schedule *schedule) {
+    const Plan *plan = &schedule->run.plan;
+    if (is_paced(plan) || schedule->started == plan->connections || !schedule->sending) {
         return NEVER;
     }
-    return plan->begins + (int64_t)((double)plan->stagger * engine->started / plan->connections);
+    double part = (double)plan->stagger * schedule->started / plan->connections;
+    return plan->begins + (int64_t)part;
 }
 
-int64_t schedule_due(const Engine *engine) {
-    int64_t due = next_start(engine);
-    for (int when = 0; when < RETRIES; when++) {
-        const Connection *first = engine->retries[when].first;
-        due = first != NULL && first->retry < due ? first->retry : due;
+int64_t schedule_due(const Schedule *schedule) {
+    int64_t due = sooner(next_start(schedule), schedule->sweep_due);
+    for (int when = 0; when < CONNECTION_RETRIES; when++) {
+        const Connection *first = schedule->retries[when].first;
+        due = first != NULL ? sooner(first->retry, due) : due;
     }
-    return due;
+    bool closing = schedule->sending && schedule->run.now < schedule->run.plan.closes;
+    return closing ? sooner(schedule->run.plan.closes, due) : due;
 }
 
-void schedule_tend(Engine *engine) {
-    while (next_start(engine) <= engine->now && !engine->over) {
-        schedule_release(engine, &engine->connections[engine->started++]);
+static void start(Schedule *schedule) {
+    const Run *run = &schedule->run;
+    while (next_start(schedule) <= run->now && !run->over) {
+        release(schedule, &schedule->connections[schedule->started++]);
     }
-    for (int when = 0; when < RETRIES; when++) {
+    for (int when = 0; when < CONNECTION_RETRIES; when++) {
         Connection *connection;
-        while ((connection = engine->retries[when].first) != NULL && connection->retry <= engine->now && !engine->over) {
+        while ((connection = schedule->retries[when].first) != NULL &&
+               connection->retry <= run->now && !run->over) {
             list_leave(connection);
-            if (connection->busy) {
-                connection_open(engine, connection);
-            } else {
-                schedule_release(engine, connection);
-            }
+            settle(schedule, connection,
+                   connection->busy ? connection_open(&schedule->run, connection)
+                                    : CONNECTION_FREE);
         }
     }
+}
+
+static void sweep(Schedule *schedule) {
+    Run *run = &schedule->run;
+    schedule->sweep_due = run->now + SWEEP_NS;
+    for (uint32_t at = 0; at < run->plan.connections && !run->over; at++) {
+        Connection *connection = &schedule->connections[at];
+        settle(schedule, connection, connection_expire(run, connection));
+    }
+    bool refused = run->refused_since && run->now - run->refused_since >= REFUSED_NS;
+    run->over = run->over || (refused && run->plan.flood != NEVER);
 }
 
 /* The end. */
 
-static void give_up_queue(Engine *engine) {
-    Arrivals *arrivals = &engine->arrivals;
+static void give_up_queue(Schedule *schedule) {
+    Arrivals *arrivals = &schedule->arrivals;
+    Run *run = &schedule->run;
     char text[TEXT_BYTES];
-    snprintf(text, sizeof text, "no free connection within %g s after the window", (double)engine->plan.deadline / 1e9);
-    for (; arrivals->head < arrivals->queued; arrivals->head++) {
-        engine->counts.failures++;
-        if (!engine->owner.fail(engine->owner.self, "timeout", 0, text, "", 0)) {
-            engine_break(engine, "interrupted", 0);
-            return;
-        }
+    snprintf(text, sizeof text, "no free connection within %g s after the window",
+             (double)run->plan.deadline / 1e9);
+    for (; arrivals->head < arrivals->queued && !run->over; arrivals->head++) {
+        run_fail(run, 0, &(Failure){"timeout", text, "", 0});
     }
 }
 
-/* Whether every arrival of the window has been admitted; the ring may end before the window does, until it is fed again. */
-static bool all_admitted(const Engine *engine) {
-    const Arrivals *arrivals = &engine->arrivals;
-    if (arrivals->read < arrivals->tail) {
-        return schedule_next(engine) == NEVER;
-    }
-    return !arrivals->more || arrivals->fed_until >= engine->plan.closes;
+/* Whether the window's arrivals were all admitted; more may be fed after the last of the ring. */
+static bool all_admitted(const Schedule *schedule) {
+    const Arrivals *arrivals = &schedule->arrivals;
+    if (arrivals->read < arrivals->tail) { return schedule_next(schedule) == NEVER; }
+    return !arrivals->more || arrivals->fed_until >= schedule->run.plan.closes;
 }
 
 /* Whether a connection is of no use once nothing more is sent. */
-static bool is_spent(const Engine *engine, const Connection *connection) {
-    return connection->busy ? !connection->start && !engine->paced : !engine->plan.keep;
+static bool is_spent(const Plan *plan, const Connection *connection) {
+    return connection->busy ? !connection->times.start && !is_paced(plan) : !plan->keep;
 }
 
-void schedule_close(Engine *engine) {
-    if (!engine->sending || (engine->paced && !all_admitted(engine))) {
-        return;
-    }
-    if (engine->paced && engine->arrivals.head < engine->arrivals.queued) {
-        if (engine->now < engine->plan.closes + engine->plan.deadline) {
+static void stop_sending(Schedule *schedule) {
+    const Plan *plan = &schedule->run.plan;
+    if (!schedule->sending || (is_paced(plan) && !all_admitted(schedule))) { return; }
+    if (is_paced(plan) && schedule->arrivals.head < schedule->arrivals.queued) {
+        if (schedule->run.now < plan->closes + plan->deadline) {
             return; /* what was due in the window is still sent */
         }
-        give_up_queue(engine);
+        give_up_queue(schedule);
     }
-    engine->sending = false;
-    for (uint32_t at = 0; at < engine->plan.connections; at++) {
-        Connection *connection = &engine->connections[at];
-        if (is_spent(engine, connection)) {
-            connection_forget(engine, connection);
+    schedule->sending = false;
+    for (uint32_t at = 0; at < plan->connections; at++) {
+        if (is_spent(plan, &schedule->connections[at])) {
+            schedule_forget(schedule, &schedule->connections[at]);
         }
     }
 }
 
-bool schedule_is_over(const Engine *engine) {
-    const Arrivals *arrivals = &engine->arrivals;
-    if (engine->busy > 0) {
+static bool is_over(const Schedule *schedule) {
+    const Arrivals *arrivals = &schedule->arrivals;
+    const Plan *plan = &schedule->run.plan;
+    if (schedule->run.busy > 0) { return false; }
+    if (!schedule->sending || plan->limit == NEVER) { return !schedule->sending; }
+    bool all_sent = !arrivals->more && arrivals->head == arrivals->tail;
+    return is_paced(plan) ? all_sent : schedule->left <= 0;
+}
+
+void schedule_tend(Schedule *schedule) {
+    Run *run = &schedule->run;
+    bool paced = is_paced(&run->plan);
+    if (paced) { admit(schedule); /* before the end: what was due in the meantime is still owed */ }
+    if (run->now >= run->plan.closes) { stop_sending(schedule); }
+    start(schedule);
+    if (paced) { admit(schedule); }
+    if (run->now >= schedule->sweep_due) { sweep(schedule); }
+    run->over = run->over || run->counts.failures >= run->plan.flood || is_over(schedule);
+}
+
+bool schedule_init(Schedule *schedule, const Plan *plan) {
+    schedule->sending = true;
+    schedule->left = plan->limit;
+    schedule->sweep_due = plan->begins + SWEEP_NS;
+    schedule->arrivals.more = true;
+    schedule->run.over = plan->keep; /* until a slice begins */
+    schedule->connections = calloc(plan->connections, sizeof *schedule->connections);
+    if (schedule->connections == NULL) {
+        errno = ENOMEM;
         return false;
     }
-    if (!engine->sending) {
-        return true;
+    for (uint32_t at = 0; at < plan->connections; at++) {
+        schedule->connections[at].fd = -1;
     }
-    if (engine->plan.limit == NEVER) {
-        return false;
+    if (!run_init(&schedule->run, plan)) { return false; }
+    for (uint32_t at = plan->connections; is_paced(plan) && at > 0; at--) {
+        release(schedule, &schedule->connections[at - 1]);
     }
-    return engine->paced ? !arrivals->more && arrivals->head == arrivals->tail : engine->left <= 0;
+    return true;
+}
+
+void schedule_end(Schedule *schedule) {
+    Run *run = &schedule->run;
+    run->over = true;
+    schedule->sending = false;
+    if (schedule->connections == NULL || run->epoll < 0) { return; }
+    run->now = clock_ns(CLOCK_MONOTONIC);
+    run->plan.closes = sooner(run->plan.closes, run->now);
+    for (uint32_t at = 0; at < run->plan.connections; at++) {
+        Connection *connection = &schedule->connections[at];
+        counts_flight(&run->counts, &run->plan, connection->times.start, run->now);
+        schedule_forget(schedule, connection);
+    }
+    close(run->epoll);
+    run->epoll = -1;
+}
+
+void schedule_free(Schedule *schedule) {
+    run_free(&schedule->run);
+    free(schedule->deck);
+    free(schedule->connections);
+    free(schedule->arrivals.ring);
 }

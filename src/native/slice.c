@@ -1,52 +1,33 @@
-#define _GNU_SOURCE
-#include <errno.h>
+#include "slice.h"
+
 #include <stdlib.h>
 
-#include "engine.h"
-
-/* Judge an idle connection; false when it can carry no request. */
-static bool look_at(Engine *engine, const Connection *connection) {
-    ssize_t size = recv(connection->fd, engine->buffer, SEEN_BYTES, MSG_PEEK | MSG_DONTWAIT);
-    if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return true;
-    }
-    if (size <= 0) {
-        engine->lost++;
-        return false;
-    }
-    engine->counts.failures++;
-    const char *text = "bytes that nobody asked for";
-    if (!engine->owner.fail(engine->owner.self, "framing", connection->ask, text, engine->buffer, (size_t)size)) {
-        engine_break(engine, "interrupted", 0);
-    }
-    return false;
-}
-
-uint32_t slice_look(Engine *engine) {
+uint32_t slice_look(Schedule *schedule) {
+    Run *run = &schedule->run;
     uint32_t missing = 0;
-    if (!engine->over) {
-        engine->over = true; /* the last slice was interrupted */
-        slice_end(engine);
+    if (!run->over) {
+        run->over = true; /* the last slice was interrupted */
+        slice_end(schedule);
     }
-    engine->counts.failures = 0;
-    for (uint32_t at = 0; at < engine->plan.connections && engine->broken == NULL; at++) {
-        Connection *connection = &engine->connections[at];
-        if (connection->fd >= 0 && !look_at(engine, connection)) {
-            connection_drop(engine, connection);
+    run->counts.failures = 0;
+    for (uint32_t at = 0; at < run->plan.connections && run->broken == NULL; at++) {
+        Connection *connection = &schedule->connections[at];
+        if (connection->fd >= 0 && !connection_is_usable(run, connection)) {
+            connection_drop(run, connection);
         }
         missing += connection->fd < 0;
     }
     return missing;
 }
 
-bool slice_adopt(Engine *engine, int fd) {
-    for (uint32_t at = 0; at < engine->plan.connections; at++) {
-        Connection *connection = &engine->connections[at];
+bool slice_adopt(Schedule *schedule, int fd) {
+    for (uint32_t at = 0; at < schedule->run.plan.connections; at++) {
+        Connection *connection = &schedule->connections[at];
         if (connection->fd < 0) {
             connection->fd = fd;
             connection->linked = true;
             connection->since = clock_ns(CLOCK_MONOTONIC);
-            connection_watch(engine, connection, EPOLL_CTL_ADD, false);
+            connection_watch(&schedule->run, connection, EPOLL_CTL_ADD, false);
             return true;
         }
     }
@@ -55,65 +36,51 @@ bool slice_adopt(Engine *engine, int fd) {
 
 static bool make_room(Slice *slice, size_t room) {
     if (room > slice->room) {
-        int64_t *times = realloc(slice->times, room * sizeof *times);
-        if (times == NULL) {
-            return false;
-        }
-        slice->times = times;
+        int64_t *moments = realloc(slice->moments, room * sizeof *moments);
+        if (moments == NULL) { return false; }
+        slice->moments = moments;
         slice->room = room;
     }
     return true;
 }
 
-bool slice_begin(Engine *engine, int64_t limit, int64_t most, uint64_t start) {
-    Slice *slice = &engine->slice;
-    if (!make_room(slice, (size_t)limit)) {
-        return false;
-    }
+bool slice_begin(Schedule *schedule, int64_t limit, int64_t most, uint64_t start) {
+    Run *run = &schedule->run;
+    Slice *slice = &run->counts.slice;
+    if (!make_room(slice, (size_t)limit)) { return false; }
     slice->done = 0;
     slice->began = slice->stopped = slice->ended = clock_ns(CLOCK_MONOTONIC);
-    engine->counts.most_in_flight = engine->counts.reconnects = 0;
-    engine->plan.begins = engine->plan.opens = slice->began;
-    engine->plan.closes = slice->began + most;
-    engine->plan.limit = engine->left = limit;
-    engine->deck_at = engine->deck_size > 0 ? (size_t)(start % engine->deck_size) : 0;
-    engine->started = 0;
-    engine->refused_since = engine->lost = 0;
-    engine->sweep_due = slice->began; /* at once: it sets the next */
-    engine->sending = true;
-    engine->over = engine->broken != NULL;
+    run->counts.most_in_flight = run->counts.reconnects = 0;
+    run->plan.begins = run->plan.opens = slice->began;
+    run->plan.closes = slice->began + most;
+    run->plan.limit = schedule->left = limit;
+    run->refused_since = run->lost = 0;
+    run->over = run->broken != NULL;
+    schedule->deck_at = schedule->deck_size > 0 ? (size_t)(start % schedule->deck_size) : 0;
+    schedule->started = 0;
+    schedule->sweep_due = slice->began; /* at once: it sets the next */
+    schedule->sending = true;
     return true;
 }
 
 /* With all requests begun, sending stopped with the last of them. */
-static int64_t last_begun(const Engine *engine) {
+static int64_t last_begun(const Schedule *schedule) {
     int64_t last = 0;
-    for (uint32_t at = 0; at < engine->plan.connections; at++) {
-        int64_t began = engine->connections[at].began;
+    for (uint32_t at = 0; at < schedule->run.plan.connections; at++) {
+        int64_t began = schedule->connections[at].times.began;
         last = began > last ? began : last;
     }
     return last;
 }
 
-void slice_end(Engine *engine) {
-    Slice *slice = &engine->slice;
-    slice->ended = engine->now;
-    slice->stopped = engine->plan.closes < engine->now ? engine->plan.closes : engine->now;
-    if (engine->left <= 0) {
-        slice->stopped = last_begun(engine);
-    }
-    for (uint32_t at = 0; at < engine->plan.connections; at++) {
-        Connection *connection = &engine->connections[at];
+void slice_end(Schedule *schedule) {
+    Run *run = &schedule->run;
+    Slice *slice = &run->counts.slice;
+    slice->ended = run->now;
+    slice->stopped = schedule->left > 0 ? sooner(run->plan.closes, run->now) : last_begun(schedule);
+    for (uint32_t at = 0; at < run->plan.connections; at++) {
+        Connection *connection = &schedule->connections[at];
         list_leave(connection);
-        if (connection->busy) {
-            connection_forget(engine, connection); /* too much has failed */
-        }
-    }
-}
-
-void slice_count(Engine *engine) {
-    Slice *slice = &engine->slice;
-    if (slice->done < slice->room) {
-        slice->times[slice->done++] = engine->now;
+        if (connection->busy) { connection_forget(run, connection); /* too much has failed */ }
     }
 }

@@ -222,7 +222,7 @@ def test_bytes_while_idle_are_a_failure_and_cost_the_connection(
     assert kinds(tally) == {"framing": 1}
     assert (
         tally.failures[0].sample
-        == "GET /: bytes that nobody asked for: b'HTTP/1.1 408 Too Late\\r\\n\\r\\n'"
+        == "GET /: bytes that belong to no request: b'HTTP/1.1 408 Too Late\\r\\n\\r\\n'"
     )
     assert len(server.sockets) == 5
     assert seat.slice(order_of()).failures == ()

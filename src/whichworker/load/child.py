@@ -1,6 +1,6 @@
-"""The process that generates load: reads one Task a line from stdin, answers each with its Words on stdout.
+"""The process that generates load: it reads Tasks from stdin, writes Words to stdout.
 
-Run as `python -m whichworker.load.child PARENT CORE...`. It ends with its stdin, and is killed with its parent.
+Run as `python -m whichworker.load.child PARENT CORE...`. It ends with its stdin or its parent.
 """
 
 from __future__ import annotations
@@ -18,35 +18,36 @@ import msgspec
 from msgspec import Struct
 
 from whichworker.errors import UsageError
-from whichworker.load import engines
+from whichworker.load import engines as engine
 from whichworker.load.seat import Seat
 from whichworker.model import Load, SliceOrder, SliceTally, Tally
 
+# Options of prctl(2), from linux/prctl.h.
 _PR_SET_PDEATHSIG = 1
 _PR_SET_TIMERSLACK = 29
 
 
 class Whole(Struct, frozen=True, tag=True):
-    """A load to run to its end, on connections of its own: Opens, Going and Done."""
+    """Run a load to its end on new connections. Replies: Opens, Going and Done."""
 
     load: Load
 
 
 class Sit(Struct, frozen=True, tag=True):
-    """A seat to make, in the place of any other of this name: Seated."""
+    """Make a seat, in place of any other of this name. Reply: Seated."""
 
     name: str
     load: Load
 
 
 class Turn(Struct, frozen=True, tag=True):
-    """A slice of load for a seat: SliceDone."""
+    """Send a slice of load from a seat. Reply: SliceDone."""
 
     order: SliceOrder
 
 
 class Leave(Struct, frozen=True, tag=True):
-    """A seat to close, if it is there: SeatLeft."""
+    """Close a seat, if it exists. Reply: SeatLeft."""
 
     name: str
 
@@ -55,7 +56,7 @@ Task = Whole | Sit | Turn | Leave
 
 
 class GeneratorReady(Struct, frozen=True, tag=True):
-    """The process is pinned and waits for tasks."""
+    """The process is pinned and waits for the next task."""
 
 
 class Opens(Struct, frozen=True, tag=True):
@@ -66,7 +67,7 @@ class Opens(Struct, frozen=True, tag=True):
 
 
 class Going(Struct, frozen=True, tag=True):
-    """A run is under way: seconds since its begin, right answers and failures so far."""
+    """A run is under way: seconds since it began, correct responses and failures so far."""
 
     seconds: float
     right: int
@@ -74,7 +75,7 @@ class Going(Struct, frozen=True, tag=True):
 
 
 class Unusable(Struct, frozen=True, tag=True):
-    """The load cannot be run as it was asked for; a UsageError, with its hint."""
+    """The load cannot be run: a UsageError with its hint."""
 
     fact: str
     hint: str
@@ -111,16 +112,15 @@ _TASKS: msgspec.json.Decoder[Task] = msgspec.json.Decoder(Task)
 def main(parent: int, cores: tuple[int, ...]) -> None:
     """Serve tasks until stdin ends."""
     _die_with(parent)
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a shell's background jobs are born ignoring it
+    # A shell's background jobs are born ignoring it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.sched_setaffinity(0, cores)
     _allow_many_sockets()
     serve(sys.stdin.buffer, sys.stdout.buffer)
 
 
 def serve(tasks: BinaryIO, words: BinaryIO) -> None:
-    """Carry out each Task of `tasks`, a JSON line each, and write what happens to `words`, a JSON line each."""
+    """Carry out each Task of `tasks` and write the Words to `words`; both are lines of JSON."""
 
     def say(word: Word) -> None:
         words.write(msgspec.json.encode(word) + b"\n")
@@ -160,25 +160,22 @@ class _Seats:
         self._seats: dict[str, Seat] = {}
 
     def make(self, name: str, load: Load) -> str:
-        """Make a seat, in the place of any other of this name; the name of its engine."""
+        """Make a seat, in place of any other of this name, and return its engine's name."""
         self.leave(name)
-        seat = self._seats[name] = engines.take_seat(load)
-        # Before any slice: no collection has time in it, and what is there by now is here to stay.
+        seat = self._seats[name] = engine.take_seat(load)
+        # Now, as slices leave no time for it; the objects of this moment live as long as the seat.
         gc.collect()
         gc.freeze()
         return seat.engine
 
     def slice(self, order: SliceOrder) -> SliceTally:
-        """Send one slice of load; raises UsageError for a seat that is not there."""
+        """Send one slice of load; raises UsageError for an unknown seat."""
         if order.seat not in self._seats:
-            raise UsageError(
-                f"no seat is called {order.seat!r}",
-                hint="make it with seat() before its first slice",
-            )
+            raise unknown_seat(order.seat)
         return self._seats[order.seat].slice(order)
 
     def leave(self, name: str) -> None:
-        """Close a seat, if it is there."""
+        """Close a seat, if it exists."""
         seat = self._seats.pop(name, None)
         if seat is not None:
             seat.close()
@@ -190,14 +187,18 @@ class _Seats:
         gc.unfreeze()
 
 
+def unknown_seat(name: str) -> UsageError:
+    """The error for an order to a seat that does not exist."""
+    return UsageError(f"no seat is called {name!r}", hint="call seat() before its first slice")
+
+
 def _die_with(parent: int) -> None:
-    """Wake up on time, and be killed when the parent ends; it may have ended before this was asked for, so look afterwards."""
+    """End with the parent, which may have ended already, and wake up on time."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "cannot ask to end with the parent")
-    libc.prctl(
-        _PR_SET_TIMERSLACK, 1, 0, 0, 0
-    )  # sleeps of an open loop end on time, not 50 µs later
+    # In ns: sleeps of an open loop end on time, not 50 µs later.
+    libc.prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
     if os.getppid() != parent:
         raise SystemExit("the process that started this one is gone")
 

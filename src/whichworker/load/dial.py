@@ -12,14 +12,15 @@ from whichworker.load.http1 import family_of
 from whichworker.model import Address
 
 _STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
-FULL_QUEUE_SECONDS = 0.001  # a full listen queue of a Unix socket refuses at once, and nothing reports when there is room
+# A Unix socket whose listen queue is full refuses at once, and no event reports when there is room.
+FULL_QUEUE_SECONDS = 0.001
 
 Trouble = tuple[str, str]
-"""A word of `model.FAILURE_KINDS` and what was wrong."""
+"""A word of `model.FAILURE_KINDS` and the reason."""
 
 
 def dial(address: Address, count: int, seconds: float) -> tuple[list[socket.socket], list[Trouble]]:
-    """Make so many connections at the same time, within so many seconds; what is wrong with those that are missing."""
+    """Open `count` connections at once, within `seconds`; return them, and why others fail."""
     ends = monotonic() + seconds
     dialling = _Dialling(address)
     try:

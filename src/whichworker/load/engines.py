@@ -61,6 +61,6 @@ def run(
 
 
 def take_seat(load: Load) -> Seat:
-    """A seat of the engine chosen for its load; raises UsageError for a load that cannot be sent in slices."""
+    """Make a seat of the engine chosen for its load; raises UsageError if slices cannot send it."""
     check_seat(load)
     return NativeSeat(load) if choose(load)[0] == "native" else EpollSeat(load)

@@ -1,6 +1,6 @@
-"""Where an answer begins and ends: a strict HTTP/1.1 response parser after RFC 9112, client side.
+"""Where a response begins and ends: a strict HTTP/1.1 parser after RFC 9112, client side.
 
-Strict on purpose: a server that frames an answer wrongly must be seen, not repaired.
+Strict on purpose: a server that frames a response wrongly must be reported, not repaired.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from msgspec import Struct
 Framing = Literal["none", "length", "chunked", "close"]
 Headers = tuple[tuple[str, str], ...]
 
+# Limits beyond which a response is refused: each is far above what servers send, and keeps a broken
+# one from filling the memory. The parser in C has the same.
 HEAD_LIMIT_BYTES = 64 * 1024
 BODY_LIMIT_BYTES = 64 * 1024 * 1024
 CHUNK_LINE_LIMIT_BYTES = 4096
-INTERIM_LIMIT = 16
+INTERIM_LIMIT = 16  # responses 1xx before the final one
 BLANK_LINE = b"\r\n\r\n"
 
 _PREFIX = b"HTTP/1."
@@ -29,15 +31,15 @@ _CHUNK_LINE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*
 
 
 class FramingError(ValueError):
-    """The bytes received are not an HTTP/1.1 answer."""
+    """The bytes received are not an HTTP/1.1 response."""
 
 
 class TruncatedError(FramingError):
-    """The connection was closed before the answer was complete."""
+    """The connection was closed before the response was complete."""
 
 
 class Head(Struct, frozen=True, kw_only=True):
-    """A status line and its headers, names in lower case; `length` is None unless the framing is `length`."""
+    """A status line and headers, names in lower case; `length` is None for other framings."""
 
     status: int
     headers: Headers
@@ -47,7 +49,7 @@ class Head(Struct, frozen=True, kw_only=True):
 
 
 class Response(Struct, frozen=True, kw_only=True):
-    """A complete answer; header names are in lower case, chunks are joined and trailers dropped."""
+    """A complete response: header names in lower case, chunks joined, trailers dropped."""
 
     status: int
     headers: Headers
@@ -56,13 +58,13 @@ class Response(Struct, frozen=True, kw_only=True):
     keep_alive: bool
 
 
-# Cached because a server repeats its header block until the Date changes; 64 blocks of 64 KiB at most.
+# Cached, as a server repeats its header block until the Date changes; at most 64 blocks of 64 KiB.
 @lru_cache(maxsize=64)
 def parse_head(block: bytes, method: str) -> Head:
-    """Read a header block, without the blank line that ends it, as the answer to a request of this method.
+    """Read the header block, without its blank line, of a response to a request of this method.
 
-    Raises FramingError. The body's length follows RFC 9112 section 6.3, except that a block with both a
-    Transfer-Encoding and a Content-Length is refused.
+    The body's length follows RFC 9112 section 6.3, except that a block with both a
+    Transfer-Encoding and a Content-Length is refused. Raises FramingError.
     """
     status_line, *lines = block.split(b"\r\n")
     match = _STATUS_LINE.fullmatch(status_line)
@@ -122,9 +124,9 @@ def _show(line: bytes) -> str:
 
 
 class ResponseParser:
-    """Reads one answer from bytes in pieces of any size; every error is a FramingError.
+    """Reads one response from bytes in pieces of any size; every error is a FramingError.
 
-    A parser reads one answer only; the bytes after its end are `leftover`. Bodies above `body_limit` bytes are refused.
+    The bytes after its end are `leftover`. Bodies above `body_limit` bytes are refused.
     """
 
     __slots__ = (
@@ -154,11 +156,11 @@ class ResponseParser:
 
     @property
     def leftover(self) -> bytes:
-        """The bytes received after the end of the answer; none may be there when nothing else was asked."""
+        """The bytes after the end of the response: there are none unless the server is wrong."""
         return bytes(self._buffer) if self._response is not None else b""
 
     def feed(self, data: bytes) -> Response | None:
-        """Take more bytes; the answer when it is complete, None while it is not. Raises FramingError."""
+        """Take more bytes; return the response once it is complete. Raises FramingError."""
         self._buffer += data
         while self._response is None and self._step():
             pass
@@ -192,7 +194,7 @@ class ResponseParser:
 
     def _read_head(self) -> bool:
         buffer = self._buffer
-        # Bytes that are no answer are refused at once; waiting for a blank line would call them a timeout.
+        # Refuse what is no response at once: waiting for a blank line would end in a timeout.
         if not _PREFIX.startswith(buffer[: len(_PREFIX)]):
             raise FramingError(f"not a status line: {_show(bytes(buffer[:60]))}")
         end = buffer.find(BLANK_LINE, max(0, self._scanned - 3))
@@ -211,7 +213,7 @@ class ResponseParser:
     def _skip_interim(self, head: Head) -> bool:
         self._interims += 1
         if head.status == 101 or self._interims > INTERIM_LIMIT:
-            raise FramingError(f"unexpected interim answer {head.status}")
+            raise FramingError(f"unexpected interim response {head.status}")
         return True
 
     def _begin_body(self, head: Head) -> bool:

@@ -1,4 +1,4 @@
-"""The generator in a process of its own, pinned to its cores, so that the one who measures does not disturb it."""
+"""The generator as a process pinned to its cores, so that measuring does not disturb it."""
 
 from __future__ import annotations
 
@@ -32,17 +32,18 @@ from whichworker.load.child import (
     Unusable,
     Whole,
     Word,
+    unknown_seat,
 )
 from whichworker.load.mix import check_load, prepare_asks
 from whichworker.load.seat import check_order, check_seat
 from whichworker.model import Load, SliceOrder, SliceTally, Tally
 
-START_SECONDS = 30.0
-SPARE_SECONDS = 10.0
-ENDING_SECONDS = 1.0
-CUT_SECONDS = 2.0
-READ_BYTES = 64 * 1024
-TAIL_BYTES = 4096
+START_SECONDS = 30.0  # imports take 0.1 s, but far longer on a cold disk with busy cores
+SPARE_SECONDS = 10.0  # beyond a task's own time, before the process counts as hung
+ENDING_SECONDS = 1.0  # for a process that closed its stdout: its exit status explains why
+CUT_SECONDS = 2.0  # after Ctrl-C: an engine looks up every 0.1 s, then it writes its tally
+READ_BYTES = 64 * 1024  # the capacity of a pipe
+TAIL_BYTES = 4096  # of the process's stderr: enough for the end of a traceback
 
 T = TypeVar("T", GeneratorReady, Opens, Done, Seated, SliceDone, SeatLeft)
 
@@ -50,7 +51,7 @@ _WORDS: msgspec.json.Decoder[Word] = msgspec.json.Decoder(Word)
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C in the middle of a load; `tally` is what was counted before it."""
+    """Ctrl-C during a load; `tally` has the counts up to then."""
 
     def __init__(self, tally: Tally) -> None:
         super().__init__()
@@ -58,9 +59,9 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Generator:
-    """A generator process, from `start` to `stop`; as a context manager it is stopped in every case.
+    """A generator process, from `start` to `stop`; leaving it as a context manager stops it.
 
-    It is killed when the thread that started it ends, so start it from one that outlives the measurement.
+    It is killed when the thread that started it ends, so start it from a thread that lives on.
     """
 
     def __init__(self) -> None:
@@ -77,25 +78,18 @@ class Generator:
 
     @property
     def pid(self) -> int | None:
-        """The process, None when there is none."""
+        """The process id; None if there is no process."""
         return self._process.pid if self._process is not None else None
 
     def start(self, cores: tuple[int, ...]) -> None:
-        """Start the process, pinned to these cores, and wait until it is ready; raises GeneratorFailed."""
+        """Start the process on these cores and wait until it is ready; raises GeneratorFailed."""
         self.stop()
-        # -P: a file of the user's working directory must not take the place of a module.
-        argv = [
-            sys.executable,
-            "-P",
-            "-m",
-            "whichworker.load.child",
-            str(os.getpid()),
-            *map(str, cores),
-        ]
+        # -P: a file in the user's working directory must not replace a module.
+        argv = [sys.executable, "-P", "-m", "whichworker.load.child", str(os.getpid())]
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
         try:
             self._process = subprocess.Popen(
-                argv,
+                [*argv, *map(str, cores)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
@@ -114,19 +108,16 @@ class Generator:
     ) -> Tally:
         """Run one load to its end and return what was counted.
 
-        `on_window` is called as soon as the window is known, with the CLOCK_MONOTONIC nanoseconds at which it opens and
-        closes; it may sleep and read probes meanwhile. `on_progress` is called about once a second with the seconds since
-        the begin and the right answers and failures so far. Raises GeneratorFailed when the process ends, or gives no
-        result in time, and UsageError, before anything is sent, for a load that cannot be run. KeyboardInterrupt is raised
-        as Interrupted where something was counted. After any other exception the process is gone; start it again.
+        `on_window` is called as soon as the window is known, with the CLOCK_MONOTONIC nanoseconds
+        at which it opens and closes; it may sleep and read probes. `on_progress` is called about
+        once a second with the seconds since the begin and the correct responses and failures so
+        far. Raises GeneratorFailed if the process ends or gives no result in time, and UsageError,
+        before anything is sent, for a load that cannot be run. KeyboardInterrupt becomes
+        Interrupted if there are counts. After any other exception the process is gone; start it
+        again.
         """
-        seconds = (
-            load.stagger_seconds
-            + load.settle_seconds
-            + load.window_seconds
-            + 2 * load.deadline_seconds
-        )
-        ends = time.monotonic() + seconds + SPARE_SECONDS
+        seconds = load.stagger_seconds + load.settle_seconds + load.window_seconds
+        ends = time.monotonic() + seconds + 2 * load.deadline_seconds + SPARE_SECONDS
         check_load(load)
         prepare_asks(load)
         engines.choose(load)
@@ -148,10 +139,10 @@ class Generator:
             raise
 
     def seat(self, name: str, load: Load) -> str:
-        """Make a seat with the load's connections, in the place of any other of this name, and return its engine's name.
+        """Make a seat, in place of any other of this name, and return the name of its engine.
 
-        Nothing is sent, and no connection is made, before its first slice. The load's window, settling and stagger do not
-        count here. Raises UsageError for a load that cannot be sent in slices, and GeneratorFailed.
+        Its connections are opened by its first slice. The load's window, settling and stagger are
+        ignored. Raises UsageError for a load that cannot be sent in slices, and GeneratorFailed.
         """
         check_seat(load)
         prepare_asks(load)
@@ -162,18 +153,16 @@ class Generator:
         return seated.engine
 
     def slice(self, order: SliceOrder) -> SliceTally:
-        """Send one slice of load on the connections of a seat and return what was counted when nothing is in flight any more.
+        """Send one slice of load on a seat's connections; return the counts when none is in flight.
 
-        Connections that are missing are made before. If one cannot be made, nothing is sent, and the failures say why.
-        Raises UsageError for an unknown seat, and GeneratorFailed when the process ends or gives no result in time. After
-        GeneratorFailed, KeyboardInterrupt or any other exception from within the process is gone, and all seats with it.
+        Missing connections are opened first. If one cannot be opened, nothing is sent, and the
+        failures give the reason. Raises UsageError for an unknown seat, and GeneratorFailed if the
+        process ends or gives no result in time. After GeneratorFailed, KeyboardInterrupt or any
+        other exception the process is gone, and all seats with it.
         """
         check_order(order)
         if order.seat not in self._deadlines:
-            raise UsageError(
-                f"no seat is called {order.seat!r}",
-                hint="make it with seat() before its first slice",
-            )
+            raise unknown_seat(order.seat)
         return self._ask(
             Turn(order), SliceDone, order.most_seconds + 2 * self._deadlines[order.seat]
         ).tally
@@ -184,7 +173,10 @@ class Generator:
             self._ask(Leave(name), SeatLeft, 0.0)
 
     def _ask(self, task: Task, kind: type[T], seconds: float) -> T:
-        """Give the process a task of so many seconds, and wait for its end; after any exception but UsageError the process is gone."""
+        """Give the process a task that takes this many seconds, and wait for its reply.
+
+        After any exception but UsageError the process is gone.
+        """
         try:
             self._tell(task)
             return self._hear(kind, time.monotonic() + seconds + SPARE_SECONDS)
@@ -195,7 +187,7 @@ class Generator:
             raise
 
     def _cut_short(self) -> Tally | None:
-        """Ask for what was counted so far; None where it does not come at once."""
+        """Request the counts so far; None if they do not come within CUT_SECONDS."""
         assert self._process is not None
         self._process.send_signal(signal.SIGINT)
         ends = time.monotonic() + CUT_SECONDS
@@ -264,9 +256,8 @@ class Generator:
         assert self._process is not None
         assert self._stderr is not None
         try:
-            code = self._process.wait(
-                ENDING_SECONDS
-            )  # one that ended by itself is still writing why
+            # A process that ended by itself is still writing why.
+            code = self._process.wait(ENDING_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()

@@ -9,11 +9,11 @@ import numpy as np
 from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
-SUB_BUCKET_BITS = 10
-HIGHEST_NS = 3600 * 10**9
-SIGNIFICANT_DIGITS = 3
-FEWEST_BEYOND = 10
-FEW = 4000
+SUB_BUCKET_BITS = 10  # 1024 buckets an octave: what HdrHistogram needs for three digits
+HIGHEST_NS = 3600 * 10**9  # one hour: HdrHistogram needs a bound
+SIGNIFICANT_DIGITS = 3  # 0.1 %, far below the noise of any server
+FEWEST_BEYOND = 10  # values above a percentile: with fewer, one of them moves it too much
+FEW = 4000  # values; from about here on one pass over all slots is cheaper than one by one
 
 _LINEAR_BITS = SUB_BUCKET_BITS + 1
 
@@ -36,7 +36,7 @@ SLOTS = _index_of(HIGHEST_NS) + 1
 class Histogram:
     """Counts of nanoseconds from 0 to one hour; histograms merge by adding counts.
 
-    Buckets are those of HdrHistogram with three significant digits, so that nothing is lost in the exchange.
+    The buckets are those of HdrHistogram with three digits, so the exchange loses nothing.
     """
 
     def __init__(self) -> None:
@@ -50,14 +50,14 @@ class Histogram:
         self.record_all((value,))
 
     def record_all(self, values: Sequence[int] | NDArray[np.int64]) -> None:
-        """Count many values in nanoseconds; raises ValueError, and counts none, if one is outside 0 .. one hour."""
+        """Count values in nanoseconds; raises ValueError, counting none, outside 0 .. one hour."""
         taken = np.asarray(values, dtype=np.int64)
         if not taken.size:
             return
         least, most = int(taken.min()), int(taken.max())
         if least < 0 or most > HIGHEST_NS:
             raise ValueError(f"not between 0 ns and one hour: {least if least < 0 else most} ns")
-        # The exponent of a float is the bit length of the whole number below 2**53 that it holds: _index_of, for all at once.
+        # _index_of for all at once: a float's exponent is the bit length of an integer below 2**53.
         shift = np.maximum(0, np.frexp(taken.astype(np.float64))[1].astype(np.int64) - _LINEAR_BITS)
         places = (shift << SUB_BUCKET_BITS) + (taken >> shift)
         if taken.size < FEW:
@@ -73,7 +73,7 @@ class Histogram:
             self._note(times, value, value)
 
     def add_counts(self, counts: bytes, least: int, most: int) -> None:
-        """Add the counts of all `SLOTS` buckets, 64-bit little-endian, of which the least and greatest values are known."""
+        """Add counts of all `SLOTS` buckets (int64) with their least and greatest values."""
         added = np.frombuffer(counts, dtype="<i8")
         self._counts += added
         if total := int(added.sum()):
@@ -111,16 +111,13 @@ class Histogram:
 
     @property
     def mean(self) -> float | None:
-        """The mean in nanoseconds, within 0.05 % by the middles of the buckets; None when there is no value."""
-        return (
-            sum(value * count for value, count in self._middles()) / self.count
-            if self.count
-            else None
-        )
+        """The mean in nanoseconds, within 0.05 % by the middles of the buckets; None if empty."""
+        total = sum(value * count for value, count in self._middles())
+        return total / self.count if self.count else None
 
     @property
     def stdev(self) -> float | None:
-        """The standard deviation of the values in nanoseconds, None when there is no value."""
+        """The standard deviation in nanoseconds; None if empty."""
         mean = self.mean
         if mean is None:
             return None
@@ -129,9 +126,9 @@ class Histogram:
         )
 
     def percentile(self, q: float) -> int | None:
-        """The least value, in nanoseconds within 0.1 %, that a share `q` of the values does not exceed; None if empty.
+        """The least value (ns, within 0.1 %) that a share `q` does not exceed; None if empty.
 
-        This is the nearest rank, ceil(q·n), as HdrHistogram gives it: the highest value of its bucket.
+        The nearest rank, ceil(q·n), as HdrHistogram reports it: the highest value of its bucket.
         Raises ValueError unless 0 <= q <= 1.
         """
         if not 0 <= q <= 1:
@@ -146,9 +143,9 @@ class Histogram:
         return None
 
     def supported_percentile(self, q: float) -> float | None:
-        """The percentile in seconds, or None where fewer than ten values lie beyond it: n·(1-q) < 10.
+        """The percentile in seconds; None if fewer than ten values lie beyond it: n·(1-q) < 10.
 
-        So p50 needs 20 values, p99 1000 and p99.9 10 000. Reports print this one, never `percentile`.
+        So p50 needs 20 values, p99 1000 and p99.9 10 000. Reports print this, never `percentile`.
         """
         value = self.percentile(q)
         if value is None or self.count * (1 - q) < FEWEST_BEYOND - 1e-9:
@@ -156,7 +153,7 @@ class Histogram:
         return value / 1e9
 
     def to_hdr(self) -> str:
-        """Write as HdrHistogram V2 (base64): nanoseconds, 1 ns to one hour, three significant digits."""
+        """Write as HdrHistogram V2 (base64): 1 ns to one hour, three significant digits."""
         hdr = HdrHistogram(1, HIGHEST_NS, SIGNIFICANT_DIGITS)
         # The slots are the same on both sides, in the same order.
         np.ctypeslib.as_array(hdr.counts)[:SLOTS] = self._counts
@@ -171,7 +168,7 @@ class Histogram:
 
     @classmethod
     def from_hdr(cls, text: str) -> Histogram:
-        """Read an HdrHistogram V2 of nanoseconds; `min` and `max` are then those of their buckets."""
+        """Read an HdrHistogram V2 of nanoseconds; `min` and `max` become those of buckets."""
         histogram = cls()
         hdr = HdrHistogram.decode(text.encode("ascii"))
         if hdr.significant_figures != SIGNIFICANT_DIGITS or hdr.lowest_trackable_value != 1:

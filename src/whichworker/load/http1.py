@@ -1,4 +1,4 @@
-"""HTTP/1.1 as a client speaks it: the bytes of a request, one answer fetched, and whether it is the right one."""
+"""HTTP/1.1 on the client side: the bytes of a request, one fetch, and whether it is correct."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ __all__ = [
     "judge_request",
 ]
 
-READ_BYTES = 64 * 1024
-SAMPLE_CHARACTERS = 60
+READ_BYTES = 64 * 1024  # of one recv: as much as loopback delivers at once
+SAMPLE_CHARACTERS = 60  # shown of a wrong response: they fit on a line
 
 Verdict = tuple[str, str]
-"""A word of `model.FAILURE_KINDS` and what was seen."""
+"""A word of `model.FAILURE_KINDS` and the observed value."""
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TARGET = re.compile(r"(?:/|\*|https?://)[\x21-\x7e]*")
@@ -46,8 +46,8 @@ _BODY_EXPECTED = ("POST", "PUT", "PATCH")
 def encode_request(request: Request, host: str) -> bytes:
     """Write a request as the bytes of a keep-alive HTTP/1.1 message to this host.
 
-    Raises UsageError for anything that would not stay one message: line breaks, spaces in the path, a method or a
-    header name that is no token, and the headers that frame a message, which are written here.
+    Raises UsageError for anything that would break the message: line breaks, spaces in the path, a
+    method or a header name that is no token, and the headers that frame a message: it writes those.
     """
     if not _TOKEN.fullmatch(request.method) or request.method == "CONNECT":
         raise UsageError(f"not a method that can be sent: {request.method!r}")
@@ -67,7 +67,7 @@ def encode_request(request: Request, host: str) -> bytes:
 
 
 def can_be_value(text: str) -> bool:
-    """True for a text that can be the value of a header: one line of Latin-1 without control characters."""
+    """Whether a text can be a header's value: one line of Latin-1 without control characters."""
     return _VALUE.fullmatch(text) is not None
 
 
@@ -87,10 +87,11 @@ def family_of(address: Address) -> socket.AddressFamily:
 def fetch(
     address: Address, request: Request, host: str, timeout: float, tls: Tls | None = None
 ) -> Response:
-    """Ask once on a connection of its own, with the same bytes a load would send; `timeout` seconds for all of it.
+    """Send one request on a new connection, as a load would; `timeout` seconds bound it all.
 
-    Raises OSError where no connection could be made or kept (TimeoutError for the deadline, ssl.SSLError for the
-    encryption), FramingError where the answer is none, and UsageError for a request or authorities that cannot be used.
+    Raises OSError if the connection fails (TimeoutError for the deadline, ssl.SSLError for the
+    encryption), FramingError if the response is malformed, and UsageError for a request or
+    authorities that cannot be used.
     """
     return exchange(address, encode_request(request, host), request.method, timeout, tls)
 
@@ -98,7 +99,7 @@ def fetch(
 def exchange(
     address: Address, wire: bytes, method: str, timeout: float, tls: Tls | None = None
 ) -> Response:
-    """Send the bytes of one request on a connection of its own and read the answer; raises as `fetch` does."""
+    """Send one request's bytes on a new connection and read the response; raises as `fetch`."""
     ends = time.monotonic() + timeout
     with socket.socket(family_of(address), socket.SOCK_STREAM) as sock:
         sock.settimeout(timeout)
@@ -124,16 +125,16 @@ def _ask(sock: socket.socket, wire: bytes, parser: ResponseParser, ends: float) 
 def _left(ends: float) -> float:
     left = ends - time.monotonic()
     if left <= 0:
-        raise TimeoutError("no complete answer in time")
+        raise TimeoutError("no complete response in time")
     return left
 
 
 def judge_request(
     request: Request, response: Response
 ) -> tuple[Verdict | None, list[tuple[str, str]]]:
-    """Judge a response to a request: what is wrong first (None: nothing), and the name and text of each failed check.
+    """Judge a response: the first fault (None: correct), and the name and text of failed checks.
 
-    The answer is judged before the checks, and the checks whatever came of it.
+    The expected response is compared first; the checks run in any case.
     """
     verdict = judge_answer(request.answer, response)
     failed = []
@@ -148,11 +149,12 @@ def judge_request(
 
 
 def judge_answer(answer: Answer, response: Response) -> Verdict | None:
-    """Compare a response with the right answer: None, or a word of `model.FAILURE_KINDS` and what was seen."""
+    """Compare a response with the expected one; None if it is correct."""
     if answer.status is not None and response.status != answer.status:
+        start = _start(response.body)
         return (
             "status",
-            f"expected status {answer.status}, got {response.status}; body starts {_start(response.body)}",
+            f"expected status {answer.status}, got {response.status}; body starts {start}",
         )
     for name, value in answer.headers:
         seen = [text for key, text in response.headers if key == name.lower()]
@@ -211,7 +213,7 @@ def find_json(body: bytes, path: str) -> Any:
     return value
 
 
-# Of one answer several values are asked for; what it parses to is only ever read.
+# Several values are read from one response; the parsed form is never changed.
 @lru_cache(maxsize=1)
 def _parse_json(body: bytes) -> Any:
     return msgspec.json.decode(body)

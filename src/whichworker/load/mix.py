@@ -1,4 +1,4 @@
-"""What is asked in turn: the requests of a load by weight, prepared so that an expected answer costs one look-up."""
+"""The requests of a load by weight, prepared so that an expected response costs one look-up."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from whichworker.model import Load, Request
 
 KNOWN_HEADS = 64  # a new Date every second must not grow the cache for ever
 UNKNOWN = (-1, b"")
-LEAST_DECK = 16_384  # requests, before a deck repeats itself
+LEAST_DECK = 16_384  # requests before a deck repeats itself
 
 
 class Weighted(Protocol):
-    """Anything that is drawn by weight."""
+    """A thing that is drawn by weight."""
 
     @property
     def weight(self) -> int:
@@ -32,11 +32,11 @@ Drawn = TypeVar("Drawn", bound=Weighted)
 
 
 class Ask:
-    """A request as bytes, the heads of right answers seen so far, and what its right answers took.
+    """A request as bytes, the heads of its correct responses so far, and their times.
 
-    `last` is the last right answer as it came. `heads` maps the header blocks of others to the bytes of the whole answer:
-    how many there are, and how they end. `latencies` and `sends` are parallel (ns, closed loop); `slow` holds rows of
-    those of which the answer came in pieces, `rows` those of an open loop; see `record`.
+    `last` is the last correct response as it came. `heads` maps the header blocks of others to the
+    size and the end of the whole response. `latencies` and `sends` are parallel (ns, closed loop);
+    `slow` has rows of responses that came in pieces, `rows` those of an open loop; see `record`.
     """
 
     __slots__ = (
@@ -82,7 +82,7 @@ class Ask:
         }
 
     def note_checks(self, failed: Sequence[tuple[str, str]]) -> None:
-        """Count the checks of an answer that is not right: the (name, text) of those that failed, the others passed."""
+        """Count the checks of a wrong response: `failed` are (name, text), the others passed."""
         texts = dict(failed)
         for name, (passes, fails, sample) in self.checks.items():
             if name in texts:
@@ -99,11 +99,11 @@ class Ask:
         return True
 
     def learn(self, data: bytes, response: Response) -> None:
-        """Remember one right answer that was `data` and nothing else, so that its like need not be parsed again.
+        """Remember a correct response whose bytes are `data`, so that its like need no parsing.
 
-        Of an answer of a known length the body is remembered only when it matters; of any other, all that followed
-        the head. An answer after an interim one, or one that ends with the connection, is left to the parser; so are
-        all where any status is right, as they have to be counted by status.
+        The body of a response with a Content-Length is remembered only if it matters; otherwise all
+        bytes after the head. The parser keeps handling a response after an interim one, one that
+        ends with the connection, and all if any status is correct: those are counted by status.
         """
         end = data.find(BLANK_LINE)
         if not response.keep_alive or data[9:10] == b"1" or self.request.answer.status is None:
@@ -118,7 +118,7 @@ class Ask:
 
 
 def prepare_asks(load: Load) -> list[Ask]:
-    """One Ask for each request of the load; raises UsageError for a load, or a request, that cannot be sent."""
+    """One Ask for each request of the load; raises UsageError if one cannot be sent."""
     check_load(load)
     return [Ask(request, encode_request(request, load.host)) for request in load.requests]
 
@@ -155,7 +155,7 @@ def draw_asks(asks: list[Ask], seed: int) -> Iterator[Ask]:
 
 
 def deal(asks: list[Ask], seed: int) -> array[int]:
-    """Whole decks of request numbers: enough of them that their repetition is no pattern a server could follow."""
+    """Whole decks of request numbers: so many that a server cannot follow their repetition."""
     numbers = {id(ask): number for number, ask in enumerate(asks)}
     size = sum(ask.weight for ask in asks)
     drawn = [ask for ask in asks if ask.weight > 0]

@@ -1,7 +1,8 @@
 """When the requests of an open loop are due: a pure function of its stages, without a clock.
 
-Arrivals of a unit rate (every whole number, or the running sum of exponential gaps) are carried through the inverse of
-the rate's integral. So a constant rate has no error that grows, and a Poisson stream keeps its law on ramps and steps.
+Arrivals at rate 1 (every whole number, or the running sum of exponential gaps) go through the
+inverse of the rate's integral. So a constant rate has no error that grows, and a Poisson stream
+keeps its law on ramps and steps.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from whichworker.model import Pace, Stage
 
-CHUNK = 4096
+CHUNK = 4096  # arrivals at a time: computing them takes well below 1 ms
 
 Floats = NDArray[np.float64]
 
@@ -25,9 +26,9 @@ def expected(stages: tuple[Stage, ...]) -> float:
 
 
 def due_seconds(stages: tuple[Stage, ...], units: Floats) -> Floats:
-    """When unit arrivals are due, in seconds from the begin of the first stage; inf for those after the last.
+    """When arrivals at rate 1 are due, in seconds since the first stage began; inf after the last.
 
-    `units` (1-d) are positions on the integral of the rate: 0 is due at the first moment at which the rate is above zero.
+    `units` (1-d) are positions on the integral of the rate: 0 is due as soon as the rate is not 0.
     """
     due = np.full(units.shape, np.inf)
     starts = [0.0, *accumulate(stage.seconds for stage in stages)]
@@ -62,7 +63,7 @@ def arrivals(pace: Pace, seed: int, limit: int | None = None) -> Iterator[NDArra
 
 
 def _invert(stage: Stage, areas: Floats) -> Floats:
-    """The seconds after which the stage's rate has added up to each area: r·t + a·t²/2 = area, in its stable form."""
+    """The seconds t at which r·t + a·t²/2 = area, in the form that is stable for a near 0."""
     slope = (stage.end_rate - stage.start_rate) / stage.seconds
     root = np.sqrt(np.maximum(0.0, stage.start_rate**2 + 2 * slope * areas))
     denominator = stage.start_rate + root

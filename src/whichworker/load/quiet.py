@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """No garbage collection meanwhile, and none before it: that would take longer than a slice of load."""
+    """Switch the garbage collection off, without one first: it takes longer than a slice."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,6 +1,7 @@
-"""The histograms of one run: what was measured of each request, filled in batches so that a request costs no more than an append.
+"""The histograms of one run, filled in batches so that a request costs no more than an append.
 
-Rows of an open loop, and of a closed one where an answer came in pieces, are runs of `ROW` times (ns) in the order of their names.
+A row is `ROW` times (ns) in the order of their names. An open loop has a row for each request, a
+closed one for each whose response came in pieces.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from whichworker.load.histogram import FEW, Histogram
 
-BUCKET_NS = 50_000_000
+BUCKET_NS = 50_000_000  # 50 ms: the unit of rates over time; the engine in C has the same
 FEWEST_SLICES = 10  # in a window long enough, and fewer than twice as many
 ROW = 7
 DUE, FREED, BEGAN, START, SENT, FIRST, NOW = range(ROW)
@@ -22,7 +23,7 @@ Times = NDArray[np.int64]
 
 
 def rehearse() -> None:
-    """Fill histograms that nobody reads: what numpy does for the first time takes tens of milliseconds, which no run should find in it."""
+    """Fill histograms that nobody reads: NumPy's first calls take tens of ms, outside a run."""
     for paced in (False, True):
         record = Record(0, BUCKET_NS, paced=paced)
         record.add_rows(array("q", range(ROW)))
@@ -40,9 +41,8 @@ def slice_seconds(window_seconds: float) -> float:
 class Record:
     """Histograms of a window [opens, closes) in ns, cut into equal slices.
 
-    A slice belongs to the histogram that answers the run's question: of response times in open loop, else of service times.
-    Slices begin as wide as a bucket; whenever there are too many, two become one. So a run that ends before its
-    time, at a limit, has slices too.
+    Slices are of response times in open loop, else of service times. They are as wide as a bucket
+    at first; whenever there are too many, two become one. So a run that ends early has slices too.
     """
 
     def __init__(self, opens: int, closes: int, *, paced: bool) -> None:
@@ -66,7 +66,7 @@ class Record:
         self._closes = closes
 
     def add_prompt(self, latencies: array[int], sends: array[int], bucket: int) -> int:
-        """Count answers of a closed loop that came in one piece within one bucket; how many there were."""
+        """Count a closed loop's responses that came in one piece in one bucket; return how many."""
         if not latencies:
             return 0
         service, sending = np.asarray(latencies), np.asarray(sends)
@@ -79,15 +79,12 @@ class Record:
         return int(service.size)
 
     def add_rows(self, flat: array[int]) -> int:
-        """Count rows of which the due time (closed loop: the completion) lies in the window; how many there were."""
+        """Count rows whose due time (closed loop: completion) is in the window; return how many."""
         rows = np.asarray(flat, dtype=np.int64).reshape(-1, ROW)
         starts, ends = rows[:, START], rows[:, NOW]
         if self._paced:
-            self.in_flight_ns += int(
-                np.maximum(
-                    0, np.minimum(ends, self._closes) - np.maximum(starts, self._opens)
-                ).sum()
-            )
+            inside = np.minimum(ends, self._closes) - np.maximum(starts, self._opens)
+            self.in_flight_ns += int(np.maximum(0, inside).sum())
         placed = rows[:, DUE] if self._paced else ends
         rows = rows[(placed >= self._opens) & (placed < self._closes)]
         if not rows.size:

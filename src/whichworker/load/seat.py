@@ -1,4 +1,4 @@
-"""A seat: the connections of one server setup, which persist, and the slices of load that are sent on them."""
+"""A seat: the lasting connections to one server setup, and the slices of load sent on them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ class Seat(Protocol):
 
 
 class Course(Struct, frozen=True):
-    """How one slice went (CLOCK_MONOTONIC ns): `stopped` is the last moment of sending, `times` are of correct responses."""
+    """Times of one slice (CLOCK_MONOTONIC ns).
+
+    `stopped` is the last moment of sending, `times` are of correct responses.
+    """
 
     began: int
     stopped: int
@@ -51,9 +54,9 @@ UNBEGUN = Course(0, 0, 0, 0, 0, array("q"))
 
 
 class Meter:
-    """What this process itself uses: seconds on a processor, and seconds of waiting for one.
+    """What this process itself uses: seconds on a CPU, and seconds of waiting for one.
 
-    The file of the kernel stays open: to look it up after a slice takes longer than anything else in it.
+    The kernel's file stays open: opening it after a slice would take longer than anything else.
     """
 
     def __init__(self) -> None:
@@ -110,7 +113,7 @@ def check_seat(load: Load) -> None:
 
 
 def seat_load(load: Load) -> Load:
-    """Only the part of a load that a seat uses; raises UsageError for a load that cannot be sent in slices."""
+    """The part of a load that a seat uses; raises UsageError if slices cannot send it."""
     check_seat(load)
     return msgspec.structs.replace(
         load, limit=None, stagger_seconds=0.0, settle_seconds=0.0, drain=True, receive_delay=False
@@ -127,7 +130,7 @@ def check_order(order: SliceOrder) -> None:
 
 
 def requests_of(order: SliceOrder, connections: int) -> int:
-    """How many requests a slice begins: as many more than responses as keep every connection busy until the last is counted."""
+    """How many requests a slice begins: enough to keep all connections busy to the last count."""
     return order.uncounted + order.counted + connections
 
 
@@ -142,7 +145,7 @@ def tally_slice(
 ) -> SliceTally:
     """Count what an order asks for in the times of a slice."""
     times, first = course.times, order.uncounted
-    # What is complete after the last sending was answered while fewer connections than all were busy.
+    # After the last sending not all connections were busy, so those responses do not count.
     last = min(bisect_right(times, course.stopped), first + order.counted)
     counted = max(0, last - first)
     opened = closed = 0

@@ -1,4 +1,4 @@
-"""What a virtual user does: the steps of a session, with cookies and values taken from one answer to the next."""
+"""The steps of a virtual user's session, with cookies and values carried between them."""
 
 from __future__ import annotations
 
@@ -77,9 +77,10 @@ def _escape_of_body(request: Request) -> Escape:
 
 
 class Jar:
-    """The cookies of one user at one host, as a browser keeps them (RFC 6265); `Domain` is passed over, as there is one host.
+    """The cookies of one user, as a browser keeps them (RFC 6265).
 
-    Cookies marked Secure are sent where `secure` is true. `clock` gives Unix seconds.
+    `Domain` is ignored, as there is one host. Cookies marked Secure are sent if `secure` is true.
+    `clock` gives Unix seconds.
     """
 
     __slots__ = ("_clock", "_cookies", "_secure")
@@ -92,7 +93,7 @@ class Jar:
         ] = {}  # (name, path): (value, sent only where secure)
 
     def keep(self, line: str, path: str) -> None:
-        """Take the value of a Set-Cookie header of the answer to a request for this path; what is no cookie is passed over."""
+        """Take a Set-Cookie header of a response for this path; ignore what is no cookie."""
         pair, *rest = line.split(";")
         name, equals, value = pair.partition("=")
         name = name.strip()
@@ -116,7 +117,7 @@ class Jar:
         return ends is not None and ends <= self._clock()
 
     def header(self, path: str) -> str:
-        """The value of the Cookie header for this path, the most specific cookies first; empty for none."""
+        """The Cookie header's value for this path, most specific cookies first; empty for none."""
         bare = path.partition("?")[0]
         found = [
             (-len(scope), f"{name}={value}")
@@ -175,7 +176,7 @@ class PreparedStep:
         self._cookie = Template(
             "; ".join(value for name, value in request.headers if name.lower() == "cookie")
         )
-        # Bodies are bytes of any kind; surrogates carry those that are no UTF-8 through the template and back.
+        # Bodies may have any bytes; surrogates carry those that are not UTF-8 through the template.
         self._body = Template(request.body.decode("utf-8", "surrogateescape"))
         self._escape = _escape_of_body(request)
         encode_request(request, host)  # what can never be sent is found before anything is
@@ -224,7 +225,8 @@ class Script:
             for name in step.names:
                 if name not in known:
                     raise UsageError(
-                        f"step {at} of session {session.name!r} uses ${{{name}}}, which no step before it captures"
+                        f"step {at} of session {session.name!r} uses ${{{name}}}, "
+                        "which no step before it captures"
                     )
             known.update(capture.name for capture in step.step.captures)
 
@@ -237,9 +239,10 @@ def _prepare(session: Session, host: str) -> Script:
 class Iteration:
     """One run through a session, by a user without cookies; redirects are not followed.
 
-    Cookies marked Secure are sent over TLS (`secure`) and, as browsers do, to this machine. The owner sends `wire()`,
-    then gives the answer to `take()`, until it is `done`. `clock` gives Unix seconds, for cookies that have expired.
-    Raises UsageError for a session that cannot be carried out at this host.
+    Cookies marked Secure are sent over TLS (`secure`) and, as browsers do, to this machine. The
+    owner sends `wire()`, then gives the response to `take()`, until it is `done`. `clock` gives
+    Unix seconds, for cookies that have expired. Raises UsageError for a session that cannot be run
+    at this host.
     """
 
     __slots__ = (
@@ -292,16 +295,16 @@ class Iteration:
         return self.position == len(self._script.steps)
 
     def wire(self) -> bytes:
-        """The request of the current step as bytes, the same ones however often it is asked for."""
+        """The request of the current step as bytes: the same ones at each call."""
         if not self._wire:
             prepared = self._script.steps[self.position]
             self._wire = prepared.write(self._values, self._jar.header(self._find_path()))
         return self._wire
 
     def take(self, response: Response) -> tuple[str, str] | None:
-        """Keep the cookies and captured values of the answer to the current step, and go to the next one.
+        """Keep the cookies and captured values of the current step's response; go to the next step.
 
-        A value that is not there, or cannot be used, gives ("capture", text): the iteration cannot go on.
+        A value that is missing or unusable gives ("capture", text) and ends the iteration.
         """
         path = self._find_path()
         for name, value in response.headers:
@@ -326,7 +329,7 @@ class Iteration:
         return self._path
 
     def _check(self, capture: Capture, value: str) -> str:
-        """The value, where every later step can send it; raises LookupError for one that no header can hold but has to."""
+        """The value; raises LookupError if a later step needs it in a header and cannot send it."""
         if capture.name in self._script.in_headers and not can_be_value(value):
             raise LookupError(f"a value that cannot be sent, {value[:60]!r}")
         return value

@@ -11,9 +11,10 @@ from whichworker.model import Tls
 
 @lru_cache(maxsize=16)
 def tls_context(tls: Tls) -> ssl.SSLContext:
-    """The context for connections to such a server: it speaks HTTP/1.1 only and checks certificates unless told not to.
+    """The context for TLS connections: HTTP/1.1 only, with certificate checks if `verify` is set.
 
-    The authorities of `ca_file` are trusted beside the system's. Raises UsageError where that file cannot be used.
+    The authorities of `ca_file` are trusted as well as the system's. Raises UsageError if that file
+    cannot be used.
     """
     context = (
         ssl.create_default_context() if tls.verify else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

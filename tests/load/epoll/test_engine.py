@@ -189,17 +189,17 @@ FAILING = {
     "too much": (
         replying(HELLO + b"!"),
         "framing",
-        "GET /hi: bytes after the end of the answer: b'!'",
+        "GET /hi: bytes after the end of the response: b'!'",
     ),
     "half": (
         replying(HELLO[:-2], close=True),
         "reset",
-        "GET /hi: connection closed after a part of the answer",
+        "GET /hi: connection closed after a part of the response",
     ),
     "nothing": (
         replying(close=True),
         "reset",
-        "GET /hi: connection closed before any byte of the answer",
+        "GET /hi: connection closed before any byte of the response",
     ),
 }
 
@@ -231,7 +231,7 @@ def test_failures_among_right_answers(start: Start) -> None:
 def test_no_answer_is_a_timeout(start: Start) -> None:
     tally = ask(start(replying()), window=0.1, deadline=0.15)
     assert kinds(tally) == {"timeout"}
-    assert tally.failures[0].sample == "GET /hi: no complete answer within 0.15 s"
+    assert tally.failures[0].sample == "GET /hi: no complete response within 0.15 s"
     assert tally.requests == 0
     assert tally.mean_in_flight > 0
 

@@ -396,7 +396,7 @@ def native_outcome(method: str, pieces: list[bytes]) -> Outcome:
     end = parser.finish()
     if end != "done":
         return end, ()
-    status, _, body, framing, keep_alive, left = parser.answer()
+    status, _, body, framing, keep_alive, left = parser.response()
     return state, (status, body, framing, keep_alive, left)
 
 

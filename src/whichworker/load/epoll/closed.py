@@ -37,7 +37,7 @@ class ClosedLoop(Loop):
         self.window.most_in_flight = load.connections
 
     def pump(self) -> None:
-        """Run until the window is over and everything sent is answered or given up, or until too much has failed."""
+        """Run until the window is over and no request is in flight, or too much has failed."""
         pass_events = (
             self._pass_carefully if self._transport.careful or self._visits else self._pass_events
         )
@@ -50,9 +50,9 @@ class ClosedLoop(Loop):
                     self._shed()
 
     def _pass_events(self, events: list[tuple[int, int]]) -> None:
-        """Read what has come, and send the next request wherever it is the right answer once more.
+        """Read responses, and send the next request after each that equals the last correct one.
 
-        A request is stamped with the moment at which the answer before it was complete: one reading of the clock for both.
+        A request starts when the response before it is complete: one reading of the clock for both.
         """
         window, by_fd = self.window, self._by_fd
         clock, read, write = monotonic_ns, os.read, os.write
@@ -111,7 +111,7 @@ class ClosedLoop(Loop):
             self._catch_up(len(events) - others)
 
     def _draws(self, most: int) -> bool:
-        """Whether each request must be drawn: not where all are the same and the limit is farther than a batch."""
+        """Whether each request must be drawn: not if all are the same and no limit is near."""
         return not self._one or (self._bounded and length_hint(self._mix) <= most)
 
     def _catch_up(self, begun: int) -> None:
@@ -140,20 +140,19 @@ class ClosedLoop(Loop):
         self._wake = 0
 
     def _shed(self) -> None:
-        """Let go of everything that awaits no answer; between batches, as events of a batch may still name it."""
+        """Drop connections without a request; between batches, as a batch may still name them."""
         self._waiting = [entry for entry in self._waiting if self._pending(entry[2])]
         heapq.heapify(self._waiting)
         for connection in self._connections:
             if not self._pending(connection):
                 self._drop(connection)
         if self.window.edge != NEVER and not any(map(self._pending, self._connections)):
-            self.window.end(
-                monotonic_ns(), ()
-            )  # a limit was reached before the window's time was up
+            # A limit was reached before the window's time was up.
+            self.window.end(monotonic_ns(), ())
             self._alive = False
 
     def _pending(self, connection: Connection) -> bool:
-        """Whether a request is in flight or, until the window closes, was given to the connection."""
+        """Whether the connection has a request in flight or, until the window closes, to send."""
         return bool(connection.start or (connection.due and self.window.edge != NEVER))
 
     def _over(self) -> bool:
@@ -163,7 +162,7 @@ class ClosedLoop(Loop):
         return self._sending or self._pending(connection)
 
     def _resume(self, connection: Connection, now: int) -> None:
-        """Begin a request, unless one is in flight (its connection was stale) or a session's next step is prepared."""
+        """Begin a request, unless one is in flight (the connection was stale) or prepared."""
         if (
             self._sending
             and not self._pending(connection)

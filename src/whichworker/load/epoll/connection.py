@@ -1,4 +1,4 @@
-"""One of a load's connections, through all the sockets it needs: plain, encrypted or local. It moves bytes and decides nothing."""
+"""One of a load's connections, plain, encrypted or local: it moves bytes and decides nothing."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from whichworker.load.tls import tls_context
 from whichworker.model import Load
 
 _STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
-_SO_TIMESTAMPNS = 35
+_SO_TIMESTAMPNS = 35  # asm-generic/socket.h; the socket module has no name for it
 _STAMP = struct.Struct("qq")
 _ROOM_FOR_STAMP = socket.CMSG_SPACE(_STAMP.size)
 
 
 class Connection:
-    """A slot for one connection at a time and the request it carries; all times are CLOCK_MONOTONIC ns, 0 for none.
+    """A slot for one socket at a time and its request; times are CLOCK_MONOTONIC ns, 0: none.
 
-    `due` is when the request should have been sent, `freed` when this slot had nothing else to do, `began` when the
-    generator turned to it, `start` when its first byte was sent, `sent` when its last was, `first` when the answer's
-    first byte came. `since` is when the socket was opened, `linked` whether it is connected (and encrypted). `spare`
-    is true when a server may close it instead of answering: it has answered on this socket before. `ready` says that
-    a whole request is on its way and nothing of the answer has come; `sending` is how long it took to send (ns).
+    `due` is when the request should have been sent, `freed` when this slot's last request ended,
+    `began` when the generator took it up, `start` when its first byte was sent, `sent` when its
+    last was, `first` when the first byte of the response came. `since` is when the socket was
+    opened, `linked` whether it is connected (and encrypted). `spare` means that the server
+    responded on this socket before, so it may close it instead of responding again. `ready` means
+    that a whole request was sent and nothing has come back; `sending` is how long that took (ns).
     """
 
     __slots__ = (
@@ -98,7 +99,7 @@ class Transport:
         return 0 if code in (EINPROGRESS, EAGAIN) and self._family != socket.AF_UNIX else code
 
     def shake_hands(self, connection: Connection) -> str:
-        """Go on with the TLS handshake: `done`, or what it waits for, `read` or `write`. Raises OSError, ssl.SSLError included."""
+        """Go on with the TLS handshake: `done`, or the `read` or `write` it waits for."""
         sock = connection.sock
         assert sock is not None
         assert self._context is not None
@@ -119,7 +120,10 @@ class Transport:
         return "done"
 
     def receive(self, connection: Connection) -> tuple[bytes | None, int]:
-        """Read all there is for one event, None for nothing yet, and how long the last of it lay in the kernel (ns, -1 unknown)."""
+        """Read the bytes of one event, and their delay in the kernel.
+
+        Bytes are None if there are none yet; the delay is in ns, -1 if it is not known.
+        """
         sock = connection.sock
         assert sock is not None
         if self._stamps and not self.encrypted:
@@ -150,7 +154,7 @@ class Transport:
 
 
 def send(connection: Connection) -> bool:
-    """Send what is unsent as far as possible; true when nothing is left. Raises OSError where the connection is broken."""
+    """Send unsent bytes; true if none is left. Raises OSError if the connection is broken."""
     assert connection.sock is not None
     try:
         sent = connection.sock.send(connection.unsent)

@@ -1,4 +1,4 @@
-"""The window of one run: when it opens and closes, what was counted between, and what the generator itself used."""
+"""The window of one run: its edges, the counts between them, and the generator's own use."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from whichworker.load.mix import Ask
 from whichworker.load.record import BUCKET_NS, ROW, Record
 from whichworker.model import CheckCount, Failure, Load, Tally
 
-NEVER = 1 << 63
-FLUSH_ROWS = 40_000  # 2 MB
+NEVER = 1 << 63  # ns, later than any reading of the clock
+FLUSH_ROWS = 40_000  # rows of 56 bytes, 2 MB: more would cost memory, fewer more pauses
 
 _SCHEDSTAT = Path("/proc/self/schedstat")
 _STATUS = Path("/proc/self/status")
 
 
 def read_run_delay() -> float:
-    """Seconds this process was runnable but did not run; 0.0 where the kernel does not say."""
+    """Seconds this process was runnable but did not run; 0.0 if the kernel hides it."""
     try:
         return int(_SCHEDSTAT.read_text().split()[1]) / 1e9
     except OSError:  # not there, not allowed, or no file descriptor left
@@ -28,13 +28,13 @@ def read_run_delay() -> float:
 
 
 def read_peak_memory() -> int:
-    """The peak resident set of this process in bytes (VmHWM: ru_maxrss would include the parent's before the exec)."""
+    """Peak resident memory in bytes (VmHWM: ru_maxrss includes the parent's before the exec)."""
     line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024
 
 
 class Failures:
-    """How often each kind of failure was seen, with the first sample of each; `flood` of them are too many."""
+    """How often each kind of failure occurred, with a first sample; `flood` are too many."""
 
     def __init__(self, flood: int | None) -> None:
         self.total = 0
@@ -62,7 +62,7 @@ class Failures:
 
 
 class WindowCounts:
-    """What is counted in one run. Right answers are found in the arrays of the asks, so counting them is taking lengths.
+    """The counts of one run; correct responses are counted by the lengths of the asks' arrays.
 
     `edge` is the next time, in ns, at which `cross` must be called before anything else is counted.
     """
@@ -100,7 +100,7 @@ class WindowCounts:
         self._cpu_at_begin = time.process_time()
 
     def cross(self, now: int, starts: Iterable[int]) -> None:
-        """Pass every edge up to now; `starts` are the times (ns) at which what is in flight was sent, 0 for idle."""
+        """Pass every edge up to now; `starts` (ns) are of the requests in flight, 0 for idle."""
         if not self.is_open and self.edge == self.opens:
             self._open(starts)
         while self.is_open and self.edge <= now:
@@ -133,9 +133,10 @@ class WindowCounts:
             self._tried += 1
 
     def flush(self, least: int = FLUSH_ROWS) -> None:
-        """Move what was recorded of an open loop into histograms, if it is enough; a closed one does so with every bucket.
+        """Move an open loop's rows into histograms, if there are enough.
 
-        As seldom as memory allows: each time costs milliseconds, and what is due meanwhile is late.
+        As seldom as memory allows: it takes milliseconds, and requests due meanwhile are late. A
+        closed loop does so with every bucket.
         """
         if sum(len(ask.rows) for ask in self._asks) < least * ROW:
             return
@@ -169,7 +170,7 @@ class WindowCounts:
     def _open(self, starts: Iterable[int]) -> None:
         self._forget()
         if not self._paced:
-            # Every right answer adds all of its latency; the part before the window is taken off here, once.
+            # A correct response adds all of its latency; subtract the part before the window, once.
             begun = [start for start in starts if start]
             self._carried_ns = -sum(max(0, self.opens - start) for start in begun)
             self._tried = -len(begun)
@@ -189,7 +190,7 @@ class WindowCounts:
     def _close(self, starts: Iterable[int]) -> None:
         self._cpu, self._delay = time.process_time() - self._cpu, read_run_delay() - self._delay
         if not self._paced:
-            # What is still in flight counts up to here; its part before the window was taken off at the opening.
+            # Requests in flight count up to here; the part before the window is subtracted already.
             begun = [start for start in starts if start]
             self._carried_ns += sum(max(0, self.closes - start) for start in begun)
             self._tried += len(begun)
@@ -201,7 +202,7 @@ class WindowCounts:
         self.edge = NEVER
 
     def to_tally(self, engine: str) -> Tally:
-        """What was counted. A run that ended before its window has no requests, and its failures say why."""
+        """The counts. A run that ended before its window has none; its failures give the reason."""
         if self._paced:
             self.flush(0)
         else:
@@ -265,7 +266,7 @@ class WindowCounts:
         return {str(status): statuses[status] for status in sorted(statuses) if statuses[status]}
 
     def _checks(self) -> tuple[CheckCount, ...]:
-        """Every right answer passed all checks of its request; `ask.checks` holds what did not, and what passed beside that."""
+        """Correct responses passed all checks of their requests; `ask.checks` counts the others."""
         counts: dict[str, CheckCount] = {}
         for ask in self._asks:
             for name, (passes, fails, sample) in ask.checks.items():

@@ -17,12 +17,13 @@ ENGINE = "epoll"
 def run(
     load: Load, announce: Callable[[int, int], None], progress: Progress | None = None
 ) -> Tally:
-    """Carry out a load and count the right answers of its window.
+    """Run a load and count the correct responses of its window.
 
-    `announce` is told once, before the first request, the CLOCK_MONOTONIC nanoseconds at which the window opens and
-    closes; `progress`, about once a second, the seconds since the begin and the right answers and failures so far.
-    Failures are counted from the first request on. Where the load sets a flood, that many failures, or half a second
-    of refused connections, end the run early; so does an interrupt. Raises UsageError for a load that cannot be run.
+    `announce` is called once, before the first request, with the CLOCK_MONOTONIC nanoseconds at
+    which the window opens and closes; `progress`, about once a second, with the seconds since the
+    begin and the correct responses and failures so far. Failures count from the first request on.
+    If the load sets a flood, that many failures, or half a second of refused connections, end the
+    run early; so does an interrupt. Raises UsageError for a load that cannot be run.
     """
     rehearse()
     with quiet_collector():

@@ -1,8 +1,8 @@
-"""What a closed and an open loop have in common: connections that are opened, sent on, read, judged and broken.
+"""The common part of closed and open loops: connections are opened, sent on, read and judged.
 
-Nearly all of a generator's time is spent in the kernel, so it is system calls that are saved: a connection is registered
-once, each event is one recv, and the next request is sent at once. What is left to Python for a right answer is one
-comparison with the right answer before it.
+A generator spends nearly all of its time in the kernel, so this saves system calls: a connection is
+registered once, each event is one recv, and the next request is sent at once. A correct response
+costs Python one comparison with the correct response before it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from whichworker.load.http1 import judge_request
 from whichworker.load.mix import Ask, check_load, draw, prepare_asks
 from whichworker.model import Load
 
-SWEEP_NS = 100_000_000
-REPORT_NS = 1_000_000_000
-RETRY_NS = 20_000_000
-REFUSED_NS = 500_000_000
-MOST_EVENTS = 512
+SWEEP_NS = 100_000_000  # deadlines are checked each 0.1 s: they are seconds long
+REPORT_NS = 1_000_000_000  # progress each second: what a person can follow
+RETRY_NS = 20_000_000  # 20 ms after a refusal, lest a dead server's failures flood the run
+REFUSED_NS = 500_000_000  # a server that refuses for 0.5 s is gone, not restarting
+MOST_EVENTS = 512  # of one look at the sockets; the next reports what is left
 
 IN, OUT = select.EPOLLIN, select.EPOLLOUT
 
@@ -70,23 +70,23 @@ class Loop(ABC):
 
     @abstractmethod
     def pump(self) -> None:
-        """Run until the window is over and everything sent is answered or given up, or until too much has failed."""
+        """Run until the window is over and no request is in flight, or too much has failed."""
 
     @abstractmethod
     def _free(self, connection: Connection, now: int, *, keep_alive: bool) -> None:
-        """Go on with a connection of which the request, or the iteration, is over."""
+        """Go on with a connection whose request, or iteration, is over."""
 
     @abstractmethod
     def _lost(self, connection: Connection, delay_ns: int) -> None:
-        """Go on with a connection that is closed after a failure."""
+        """Go on with a connection that was closed after a failure."""
 
     @abstractmethod
     def _over(self) -> bool:
-        """Whether nothing is left to send or to wait for."""
+        """Whether there is nothing left to send or to wait for."""
 
     @abstractmethod
     def _count(self, connection: Connection, now: int) -> None:
-        """Record a right answer."""
+        """Record a correct response."""
 
     @abstractmethod
     def _wanted(self, connection: Connection) -> bool:
@@ -120,7 +120,7 @@ class Loop(ABC):
         for connection in self._connections:
             began = connection.start or (0 if connection.linked else connection.since)
             if began and now - began >= self._deadline_ns:
-                missing = "complete answer" if connection.linked else "connection"
+                missing = "complete response" if connection.linked else "connection"
                 text = f"no {missing} within {self._load.deadline_seconds:g} s"
                 self._fail(connection, "timeout", text)
         refused_ns = now - self._refused_since if self._refused_since else 0
@@ -134,7 +134,7 @@ class Loop(ABC):
                 self._progress(seconds, self.window.right_so_far(), self.window.failures.total)
 
     def _later(self, connection: Connection, due: int) -> None:
-        """Turn to a connection then, and never at once: a server that breaks every connection must not be answered by recursion."""
+        """Resume a connection at `due`, never at once: one that breaks again would recurse."""
         self._order += 1
         heapq.heappush(self._waiting, (due, self._order, connection))
         self._wake = min(self._wake, due)
@@ -150,7 +150,7 @@ class Loop(ABC):
     # Connections: opened, sent on, broken.
 
     def _open(self, connection: Connection) -> None:
-        """Connect and send; a request that is still in flight (its connection was stale) is sent again."""
+        """Connect and send; a request in flight, whose connection was stale, is sent again."""
         connection.unsent = connection.wire
         code = self._transport.connect(connection)
         sock = connection.sock
@@ -162,7 +162,7 @@ class Loop(ABC):
         elif self._transport.encrypted:
             self._epoll.register(sock, OUT)
         else:
-            # On loopback the connection is mostly made by now: sending at once saves an event and two system calls.
+            # On loopback it is mostly connected by now: sending at once saves two system calls.
             self._epoll.register(sock, IN if self._push(connection) else IN | OUT)
 
     def _send(self, connection: Connection, now: int) -> None:
@@ -173,16 +173,16 @@ class Loop(ABC):
             self._epoll.modify(connection.sock, IN | OUT)
 
     def _push(self, connection: Connection) -> bool:
-        """Send what is unsent as far as possible; true when nothing is left.
+        """Send unsent bytes; true if none is left.
 
-        An error is kept for the next event: a server may have answered before it stopped listening.
+        An error is kept for the next event: the server may have responded before it stopped.
         """
         started = connection.start or monotonic_ns()
         before = len(connection.unsent)
         try:
             done = send(connection)
         except OSError as error:
-            # The first says why, the next only that it is broken.
+            # The first gives the reason, later ones only that the connection is broken.
             connection.trouble = connection.trouble or error
             return False
         moved = before - len(connection.unsent)
@@ -229,7 +229,7 @@ class Loop(ABC):
         return True
 
     def _attend(self, connection: Connection, mask: int) -> None:
-        """Take an event that is not simply bytes to read."""
+        """Handle an event that is not simply bytes to read."""
         if not self._wanted(connection):
             self._drop(connection)  # connected too late, or closed by the server while idle
             return
@@ -268,26 +268,27 @@ class Loop(ABC):
         connection.spare = connection.ready = False
 
     def _break(self, connection: Connection, error: OSError | None) -> None:
-        """Judge a connection that ended (error: None) or failed before its answer was complete."""
+        """Judge a connection that ended (error: None) or failed before its response was whole."""
         error = connection.trouble or error
         if not self._wanted(connection) or (connection.linked and not connection.start):
-            self._drop(connection)  # idle: nothing was asked, nothing is missing
+            self._drop(connection)  # idle: no request, so no response is missing
         elif not connection.linked:
             self._refused_since = self._refused_since or monotonic_ns()
             text = f"{error.strerror if error else 'closed'} by {self._load.address}"
             self._fail(connection, "connect", text, RETRY_NS)
         elif connection.spare and connection.parser is None:
-            # The server closed a connection it had kept alive, as RFC 9112 section 9.3.1 allows: ask again, once.
+            # The server closed a connection it had kept alive, as RFC 9112 section 9.3.1 allows:
+            # send the request again, once.
             self._drop(connection)
             self.window.reconnects += 1
             self._later(connection, monotonic_ns())
         else:
             where = "after a part" if connection.parser is not None else "before any byte"
-            text = f"{error.strerror if error else 'connection closed'} {where} of the answer"
+            text = f"{error.strerror if error else 'connection closed'} {where} of the response"
             self._fail(connection, "reset", text)
 
     def _fail(self, connection: Connection, kind: str, text: str, delay_ns: int = 0) -> None:
-        """Count a request that got no answer, and close its connection."""
+        """Count a request without a response, and close its connection."""
         self.window.failures.add(kind, f"{connection.ask.name}: {text}")
         self.window.add_broken(connection.start, monotonic_ns(), connection.due)
         connection.start = 0
@@ -296,11 +297,11 @@ class Loop(ABC):
         self._lost(connection, delay_ns)
         self._wake = 0
 
-    # Answers: whatever the look-up in `pump` did not know.
+    # Responses that the look-up in `pump` did not know.
 
     def _take(self, connection: Connection, data: bytes, now: int) -> None:
         if data and not connection.start:
-            text = f"{connection.ask.name}: bytes that nobody asked for: {data[:60]!r}"
+            text = f"{connection.ask.name}: bytes that belong to no request: {data[:60]!r}"
             self.window.failures.add("framing", text)
         if not connection.start or (not data and connection.parser is None):
             self._break(connection, None)
@@ -324,13 +325,13 @@ class Loop(ABC):
             self._fail(connection, "framing", str(error))
         else:
             if response is not None and parser.leftover:
-                text = f"bytes after the end of the answer: {parser.leftover[:60]!r}"
+                text = f"bytes after the end of the response: {parser.leftover[:60]!r}"
                 self._fail(connection, "framing", text)
             elif response is not None:
                 self._judge(connection, response, data if whole else b"", now)
 
     def _judge(self, connection: Connection, response: Response, data: bytes, now: int) -> None:
-        """Count a complete answer; `data` are its bytes when they came in one piece."""
+        """Count a complete response; `data` are its bytes if they came in one piece."""
         ask = connection.ask
         connection.parser = None
         verdict, failed = judge_request(ask.request, response)

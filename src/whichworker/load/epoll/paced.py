@@ -18,17 +18,17 @@ from whichworker.model import Load
 
 
 class OpenLoop(Loop):
-    """Arrivals of a pace on up to `connections` connections, opened when they are needed, the last used first.
+    """Arrivals of a pace on up to `connections` connections, opened if needed, the last used first.
 
-    What finds no free connection waits in a first-in, first-out backlog, and its response time runs meanwhile.
+    An arrival without a free connection waits in a first-in, first-out backlog, and its response
+    time runs while it waits.
     """
 
     def __init__(self, load: Load, progress: Progress | None) -> None:
         assert load.pace is not None
         self._chunks = arrivals(load.pace, load.seed, load.limit)
-        first = next(
-            self._chunks, np.empty(0, dtype=np.int64)
-        )  # the first costs milliseconds, so before the run begins
+        # The first takes milliseconds, so draw it before the run begins.
+        first = next(self._chunks, np.empty(0, dtype=np.int64))
         super().__init__(load, progress)
         self._spin = load.spins
         self._room = load.pace.backlog
@@ -43,7 +43,7 @@ class OpenLoop(Loop):
         self._next_due = self._draw_due()
 
     def pump(self) -> None:
-        """Run until the window is over and everything due in it is answered or given up, or until too much has failed."""
+        """Run until all that was due in the window is over, or until too much has failed."""
         pass_events = (
             self._pass_carefully if self._transport.careful or self._visits else self._pass_events
         )
@@ -114,7 +114,7 @@ class OpenLoop(Loop):
         return due if due < self.window.closes else NEVER
 
     def _dispatch(self, now: int) -> None:
-        """Send what is due as far as connections are free; the rest waits, or is dropped when too much waits already."""
+        """Send due requests on free connections; others wait, or are dropped if too many wait."""
         window, overdue = self.window, self._overdue
         while overdue and (self._idle or self._closed):
             self._begin(overdue.popleft(), now)
@@ -152,9 +152,8 @@ class OpenLoop(Loop):
             self._dispatch(now)
         super()._tend(now)
         if self._alive and self._sending and self._over():
-            self.window.end(
-                monotonic_ns(), ()
-            )  # a limit was reached before the window's time was up
+            # A limit was reached before the window's time was up.
+            self.window.end(monotonic_ns(), ())
             self._alive = False
 
     def _resume(self, connection: Connection, now: int) -> None:
@@ -196,7 +195,7 @@ class OpenLoop(Loop):
         (self._idle if keep_alive else self._closed).append(connection)
 
     def _lost(self, connection: Connection, delay_ns: int) -> None:
-        """The arrival has failed; the backlog is served from the main loop, so that no recursion can come of it."""
+        """The arrival has failed; the main loop serves the backlog, so that nothing recurses."""
         connection.due = 0
         connection.freed = monotonic_ns()
         self._busy -= 1

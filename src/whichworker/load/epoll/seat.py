@@ -20,7 +20,7 @@ from whichworker.load.mix import Ask, deal
 from whichworker.load.seat import UNBEGUN, Course, Meter, requests_of, seat_load, tally_slice
 from whichworker.model import Load, SliceOrder, SliceTally
 
-SEEN_BYTES = 60
+SEEN_BYTES = 60  # shown of bytes without a request: they fit on a line
 
 
 class EpollSeat:
@@ -53,10 +53,10 @@ class EpollSeat:
 
 
 class _SliceLoop(ClosedLoop):
-    """A closed loop that is run again and again; only the times of correct responses are recorded.
+    """A closed loop that runs again and again and records only when correct responses came.
 
-    `closed_idle` counts connections that the server closed while they were idle. The edge of the window is here the time at
-    which sending stops.
+    `closed_idle` counts connections that the server closed while they were idle. The window's edge
+    is the time at which sending stops.
     """
 
     def __init__(self, load: Load) -> None:
@@ -120,9 +120,8 @@ class _SliceLoop(ClosedLoop):
         self._waiting.clear()
         for connection in self._connections:
             if not self._is_idle(connection):
-                self._drop(
-                    connection
-                )  # connected too late, too much has failed, or an interrupt ended the slice
+                # Connected too late, too much has failed, or an interrupt ended the slice.
+                self._drop(connection)
             connection.start = connection.due = 0
 
     @staticmethod
@@ -140,7 +139,7 @@ class _SliceLoop(ClosedLoop):
             data = b""
         if data:
             self.window.failures.add(
-                "framing", f"{connection.ask.name}: bytes that nobody asked for: {data!r}"
+                "framing", f"{connection.ask.name}: bytes that belong to no request: {data!r}"
             )
         else:
             self.closed_idle += 1
@@ -164,7 +163,7 @@ class _SliceLoop(ClosedLoop):
         connection.start = 0
 
     def pump(self) -> None:
-        """Run one slice until everything that was sent is answered or given up, or until too much has failed."""
+        """Run one slice until no request is in flight, or until too much has failed."""
         while self._alive:
             self._pass_events(
                 self._epoll.poll(max(0, self._wake - monotonic_ns()) * 1e-9, MOST_EVENTS)
@@ -174,7 +173,7 @@ class _SliceLoop(ClosedLoop):
                 self._tend(now)
 
     def _pass_events(self, events: list[tuple[int, int]]) -> None:
-        """Read what has come, and send the next request wherever it is a correct response once more."""
+        """Read responses, and send the next request after each correct one."""
         by_fd, clock, read, write, times = self._by_fd, monotonic_ns, os.read, os.write, self._times
         only_in, read_bytes, mix, edge = IN, READ_BYTES, self._mix, self.window.edge
         for fd, mask in events:

@@ -12,7 +12,7 @@ from whichworker.model import Load, Session
 
 
 class Visits:
-    """The sessions of one load, drawn by weight, at most `limit` of them; one Ask for each of their steps."""
+    """The sessions of one load, drawn by weight, at most `limit`; one Ask for each step."""
 
     def __init__(self, load: Load) -> None:
         self._host = load.host
@@ -41,7 +41,7 @@ class Visits:
         return round(connection.visit.think_seconds * 1e9)
 
     def go_on(self, connection: Connection, *, right: bool) -> bool:
-        """Prepare the next step; false where the iteration is over, by its end or by a wrong answer."""
+        """Prepare the next step; false if the iteration has ended or its response was wrong."""
         assert connection.visit is not None
         if not right or connection.visit.done:
             return False

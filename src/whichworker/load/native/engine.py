@@ -1,8 +1,9 @@
-"""The engine in C: the same loads and the same counts as the one in Python, for a fraction of the processor.
+"""The engine in C: the loads and the counts of the one in Python, for a fraction of the CPU time.
 
-Each thread has an engine of its own: a share of the connections, of the limit and of the arrivals. An engine runs
-without the interpreter's lock in turns of about a tenth of a second; between turns Python feeds arrivals and looks around.
-Python has the last word on every answer: the engine accepts by itself only what was judged right here before.
+Each thread has its own engine, with a share of the connections, of the limit and of the arrivals.
+An engine runs without the interpreter's lock in turns of about 0.1 s; between turns Python feeds
+arrivals and handles signals. Python has the last word on every response: the engine accepts only
+those that were judged correct here before.
 """
 
 from __future__ import annotations
@@ -36,23 +37,26 @@ else:
     _missing = ""
 
 ENGINE = "native"
-CURE = "install gcc and the headers of libc (Debian: apt install gcc libc6-dev), then install whichworker again"
-TURN_NS = 100_000_000
-AHEAD_NS = 1_000_000_000
-HEAD_START_NS = 5_000_000
-PROGRESS_SECONDS = 1.0
+CURE = (
+    "install gcc and the headers of libc (Debian: apt install gcc libc6-dev), "
+    "then install whichworker again"
+)
+TURN_NS = 100_000_000  # 0.1 s: Ctrl-C feels prompt, and the lock is taken ten times a second
+AHEAD_NS = 1_000_000_000  # arrivals are fed 1 s ahead: ten turns, should Python be late
+HEAD_START_NS = 5_000_000  # 5 ms from the plan to the first request, for starting the threads
+PROGRESS_SECONDS = 1.0  # what a person can follow
 
 Announce = Callable[[int, int], None]
 Progress = Callable[[float, int, int], None]
 
 
 def available() -> bool:
-    """True where the extension was built."""
+    """Whether the extension was built."""
     return _native is not None
 
 
 def missing_reason() -> str:
-    """Why the engine cannot be used; empty where it can. `CURE` says what to do about it."""
+    """Why the engine cannot be used, or an empty string. `CURE` says what to do about it."""
     return (
         ""
         if _native is not None
@@ -61,11 +65,12 @@ def missing_reason() -> str:
 
 
 def run(load: Load, announce: Announce, progress: Progress | None = None) -> Tally:
-    """Run one load to its end and return what was counted in its window.
+    """Run one load to its end and return the counts of its window.
 
-    `announce` is told once, before the first request, the CLOCK_MONOTONIC nanoseconds at which the window opens and
-    closes; `progress` about once a second how many seconds went by, and how many right answers and failures there were.
-    An interrupt ends the window early. Raises UsageError for a load that this engine cannot run.
+    `announce` is called once, before the first request, with the CLOCK_MONOTONIC nanoseconds at
+    which the window opens and closes; `progress`, about once a second, with the seconds since the
+    begin and the correct responses and failures so far. An interrupt ends the window early. Raises
+    UsageError for a load that this engine cannot run.
     """
     asks = _check(load)
     usage = Usage()
@@ -114,9 +119,10 @@ def make_engine(
     threads: int = 1,
     keep: bool = False,
 ) -> Engine:
-    """Make the engine of one of a load's threads, without requests yet; `times` are its begin and its window (ns).
+    """Make the engine of one of a load's threads, without requests yet.
 
-    An engine that keeps its connections needs no times: it runs slices. Raises UsageError for an address that cannot be used.
+    `times` are its begin and its window (ns); an engine that keeps its connections needs none, as
+    it runs slices. Raises UsageError for an address that cannot be used.
     """
     assert _native is not None
     begins, opens, closes = times
@@ -183,16 +189,16 @@ class _Share:
             self.engine.feed(mine.tobytes(), True)
 
     def turn(self, until: int) -> bool:
-        """Run until this time, in ns; true while there is something left to do."""
+        """Run until this time (ns); true while there is something left to do."""
         self.feed()
         goes_on = bool(self.engine.turn(until))
         totals = self.engine.totals()
-        self.right, self.failures = totals["total_right"], totals["failures"]
+        self.right, self.failures = totals["total_correct"], totals["failures"]
         return goes_on
 
 
 class _Crew:
-    """All shares of a load, a thread each; with one share it is the calling thread that runs it."""
+    """All shares of a load, a thread each; a single one runs in the calling thread."""
 
     def __init__(
         self, load: Load, asks: list[Ask], usage: Usage, progress: Progress | None
@@ -213,11 +219,11 @@ class _Crew:
         self._flood = load.flood
         self._progress = progress
         self._told = time.monotonic()
-        # A turn ends at every edge, so that what the generator used in the window is read when it opens and closes.
+        # A turn ends at each edge of the window, to read what the generator has used by then.
         self._edges = [self.opens, self.closes]
 
     def run(self) -> None:
-        """Run every share to its end; raises what went wrong in any of them."""
+        """Run every share to its end; raises the error of any of them."""
         if len(self.shares) == 1:
             self._pump(self.shares[0])
         else:

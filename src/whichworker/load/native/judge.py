@@ -1,4 +1,4 @@
-"""The last word on answers that the native engine does not know, and on what failed in it."""
+"""The last word on responses that the native engine does not know, and its failures."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from whichworker.model import Failure, Request
 if TYPE_CHECKING:
     from whichworker.load._native import Engine
 
-ANY_STATUS = -1
+ANY_STATUS = -1  # to the engine in C
 
 
 class Judge:
-    """What one engine's thread was asked and told; its counts are merged with those of the others."""
+    """Judges the responses of one engine's thread; its counts are merged with the others'."""
 
     def __init__(self, asks: list[Ask]) -> None:
         self._asks = asks
         self.counts: Counter[str] = Counter()
         self.samples: dict[str, str] = {}
-        self.passes: Counter[str] = Counter()  # of checks, in answers that were not right
+        self.passes: Counter[str] = Counter()  # of checks, in wrong responses
         self.fails: Counter[str] = Counter()
         self.check_samples: dict[str, str] = {}
 
     @staticmethod
     def teach(engine: Engine, ask: Ask) -> None:
-        """Add a request to an engine, with all of its answer's conditions that can be compared there."""
+        """Add a request to an engine, with all conditions of its response that C can compare."""
         request, answer = ask.request, ask.request.answer
-        engine.add_ask(
+        engine.add_request(
             ask.wire,
             request.method == "HEAD",
             ANY_STATUS if answer.status is None else answer.status,
@@ -42,7 +42,7 @@ class Judge:
         )
 
     def judge(self, number: int, block: bytes, body: bytes) -> bool:
-        """Is this the right answer to a request? Whatever is not right is counted here."""
+        """Whether this is a correct response to a request; if not, it is counted."""
         ask = self._asks[number]
         try:
             head = parse_head(block, ask.request.method)
@@ -66,15 +66,12 @@ class Judge:
     def fail(self, kind: str, number: int, text: str, seen: bytes) -> None:
         """Count a failure that the engine found."""
         if seen:
-            text = (
-                f"{text}: {seen!r}"
-                if text.startswith("bytes")
-                else f"{text}: {seen.decode('latin-1')!r}"
-            )
+            shown = seen if text.startswith("bytes") else seen.decode("latin-1")
+            text = f"{text}: {shown!r}"
         self._add(kind, f"{self._asks[number].name}: {text}")
 
     def take_failures(self) -> tuple[Failure, ...]:
-        """All failures since the last time, in the order in which their kinds first came; they are forgotten here."""
+        """All failures since the last call, in the order in which their kinds first came."""
         failures = tuple(
             Failure(kind=kind, count=self.counts[kind], sample=sample)
             for kind, sample in self.samples.items()
@@ -97,7 +94,7 @@ class Judge:
 
 
 def _depends_on_head(request: Request) -> bool:
-    """Conditions on headers, or on a status that the answer itself does not settle: only heads that were judged right are known."""
+    """Whether C may accept only known heads: conditions on headers, or on statuses of checks."""
     answers = [check.answer for check in request.checks]
     statuses = any(
         answer.status is not None and answer.status != request.answer.status for answer in answers
@@ -106,5 +103,5 @@ def _depends_on_head(request: Request) -> bool:
 
 
 def _depends_on_body(request: Request) -> bool:
-    """Conditions on the body that only Python can judge: only bodies that were judged right are known."""
+    """Whether C may accept only known bodies: conditions on them that only Python can judge."""
     return bool(request.answer.json or request.answer.sha256 or request.checks)

@@ -14,7 +14,7 @@ from whichworker.model import Load, SliceOrder, SliceTally
 
 
 class NativeSeat:
-    """One engine that keeps its connections; only between turns of a tenth of a second does the interpreter run."""
+    """One engine that keeps its connections; the interpreter runs only between its turns."""
 
     engine = native.ENGINE
 

@@ -1,4 +1,4 @@
-"""What the native engine counted in all of its threads, as one Tally."""
+"""The counts of all threads of the native engine, as one Tally."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TASKS = Path("/proc/self/task")
 
 
 def read_run_delay() -> float:
-    """Seconds the threads of this process were runnable but did not run; 0.0 where the kernel does not say."""
+    """Seconds this process's threads were runnable but did not run; 0.0 if the kernel hides it."""
     total = 0
     for task in _TASKS.iterdir():
         try:
@@ -36,7 +36,7 @@ def read_run_delay() -> float:
 
 
 class Usage:
-    """What the generator itself used: in the window, and from the run's begin to the end of counting."""
+    """CPU time of the generator: in the window, and from the begin to the end of counting."""
 
     def __init__(self) -> None:
         self._begin = time.process_time()
@@ -93,7 +93,7 @@ def build_tally(
         attempts=totals["attempts"],
         scheduled=totals["scheduled"] if paced else None,
         dropped=totals["dropped"],
-        # Threads have their highest moments at different times: with several of them these are upper bounds.
+        # Threads peak at different times: the sums over several of them are upper bounds.
         most_backlog=totals["most_backlog"],
         most_in_flight=totals["most_in_flight"],
         mean_in_flight=totals["flight_ns"] / 1e9 / seconds,
@@ -105,7 +105,7 @@ def build_tally(
         cpu_seconds=usage.window[0],
         run_delay_seconds=usage.window[1],
         total_cpu_seconds=usage.total_cpu_seconds,
-        total_requests=totals["total_right"],
+        total_requests=totals["total_correct"],
         memory_bytes=read_peak_memory(),
         drained_seconds=max(0, *(one["last"] - one["closes"] for one in every), 0) / 1e9
         if paced
@@ -121,7 +121,7 @@ def _merge(parts: list[Part], name: str, at: int = 0) -> Histogram:
 
 
 def _merge_slices(parts: list[Part], widths: list[int]) -> list[Histogram]:
-    """The slices of all threads; one that ended early has narrower ones, of which several make one of the others."""
+    """The slices of all threads; those of a thread that ended early are narrower, and joined."""
     widest = max(widths)
     merged: list[Histogram] = []
     for (engine, _), width in zip(parts, widths, strict=True):
@@ -142,12 +142,8 @@ def _add_phases(parts: list[Part], *, paced: bool) -> dict[str, str]:
 
 def _add_tables(parts: list[Part]) -> tuple[list[int], list[int], np.ndarray, np.ndarray]:
     tables = [engine.tables() for engine, _ in parts]
-    right = [
-        sum(one[0] for one in ask) for ask in zip(*(table[0] for table in tables), strict=True)
-    ]
-    total_right = [
-        sum(one[1] for one in ask) for ask in zip(*(table[0] for table in tables), strict=True)
-    ]
+    asks = list(zip(*(table[0] for table in tables), strict=True))
+    right, total_right = ([sum(one[at] for one in ask) for ask in asks] for at in (0, 1))
     statuses = sum(np.frombuffer(table[1], dtype=np.int64) for table in tables)
     buckets = sum(np.frombuffer(table[2], dtype=np.int64) for table in tables)
     return right, total_right, np.asarray(statuses), np.asarray(buckets)
@@ -167,7 +163,7 @@ def _add_failures(parts: list[Part]) -> tuple[Failure, ...]:
 def _add_checks(
     asks: list[Ask], total_right: list[int], parts: list[Part]
 ) -> tuple[CheckCount, ...]:
-    """A right answer passed every check of its request; the judges know of those in answers that were not right."""
+    """Correct responses passed every check of their requests; the judges counted the others."""
     passes: Counter[str] = Counter()
     for ask, right in zip(asks, total_right, strict=True):
         for check in ask.request.checks:

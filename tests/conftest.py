@@ -36,6 +36,12 @@ PROJECTS = Path(__file__).parent / "projects"
 RIGHT = Answer(status=200, headers=(("Content-Type", "application/json"),), body=b'{"answer": 42}')
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several tests run at once, begin with those that start servers: the quick ones fill the gaps at the end."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: item.get_closest_marker("servers") is None)
+
+
 @pytest.fixture(autouse=True)
 def nobody_waits_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """`with Popen(…)` waits for its process for ever; a test that failed or ran out of time kills it instead."""

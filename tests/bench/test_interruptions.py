@@ -22,7 +22,7 @@ from whichworker.race.watch import Progress, Silent
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Launched, Prepared, RoundEnd, Session, Settled, Slice
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.alone]
 
 ARMS = [("waitress", ""), ("waitress", ""), ("gunicorn-sync", "slow")]
 ALIVE = len(ARMS) + 1

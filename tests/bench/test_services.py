@@ -37,6 +37,8 @@ from whichworker.services.upstream import Stats
 from whichworker.store import places
 from whichworker.workloads.table import workload
 
+pytestmark = pytest.mark.xdist_group("postgres")
+
 CORES = tuple(sorted(os.sched_getaffinity(0)))[-1:]
 BOTH = Needs(database="postgres", cache="redis", upstream=True)
 
@@ -364,6 +366,7 @@ def test_the_built_in_project_keeps_its_cache_in_redis(bench: Bench) -> None:
         assert redis_says(bench.services.variables, "DBSIZE").strip() != ":0"
 
 
+@pytest.mark.alone
 @pytest.mark.servers
 def test_a_race_on_postgres_says_so(
     state: Path, tmp_path: Path, installed: None, monkeypatch: pytest.MonkeyPatch

@@ -114,6 +114,7 @@ def cells_of(plan: Plan, journal: Journal) -> list[Cell]:
     return [table.cell(stand.key, "answer", rate) for stand in plan.stands]
 
 
+@pytest.mark.alone
 @pytest.mark.servers
 @pytest.mark.timeout(200)
 def test_quick_cells_are_measured_side_by_side_and_a_cut_study_goes_on(
@@ -151,6 +152,7 @@ def test_quick_cells_are_measured_side_by_side_and_a_cut_study_goes_on(
         )
 
 
+@pytest.mark.alone
 @pytest.mark.servers
 @pytest.mark.timeout(200)
 def test_a_stand_that_answers_wrongly_is_out_and_the_others_are_not(tmp_path: Path) -> None:

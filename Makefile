@@ -6,6 +6,9 @@ READY  := $(VENV)/.ready
 NATIVE := $(wildcard src/native/*.c src/native/*.h)
 SECONDS ?= 60
 
+# Byte code that is kept makes the thousandth start of a Python quicker than the first.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: race test test-all setup lint truth capture wheel sanitize fuzz clean
 
 race: setup            ## race the servers on the built-in Django project; writes results/

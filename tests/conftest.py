@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import NoReturn
 
 import msgspec
 import pytest
@@ -28,6 +30,10 @@ from whichworker.servers import names
 from whichworker.store import places
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Failed, Prepared
+
+# The tests start hundreds of Pythons. One that may not keep its byte code compiles the tool anew, which takes a second.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A shell's background job is born ignoring Ctrl-C, and so would be every tool these tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -144,6 +150,11 @@ def planned(bench: Bench, *, seconds: float = 20.0) -> Plan:
     budget = msgspec.structs.replace(bench.question.budget, seconds=seconds)
     question = msgspec.structs.replace(bench.question, budget=budget)
     return Plan(question, dict(bench.environments), (), (), bench.folder, bench.cache, bench.folder)
+
+
+def missing(fact: str) -> NoReturn:
+    """Give up a test whose program is not on this machine: a failure in CI, which installs it, and a skip elsewhere."""
+    pytest.fail(fact) if os.environ.get("CI") else pytest.skip(fact)
 
 
 def processes_with(mark: str) -> list[int]:

@@ -118,7 +118,7 @@ def test_a_server_that_eats_memory_is_killed_and_says_why(
     assert_gone(tmp_path)
 
 
-@pytest.mark.alone
+@pytest.mark.slow
 def test_a_race_tells_of_all_of_them_and_ranks_who_is_well(tmp_path: Path, state: Path) -> None:
     question = faulty_question(
         [("waitress", ""), ("waitress", "ignore-term"), ("gunicorn-sync", "memory")], seconds=20

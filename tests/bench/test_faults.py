@@ -80,7 +80,7 @@ def test_a_port_taken_once_is_met_by_another(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports = iter([taken.getsockname()[1], free_port(), free_port()])
         monkeypatch.setattr(running, "free_port", lambda: next(ports))
-        monkeypatch.setattr(running, "READY_SECONDS", 6.0)
+        monkeypatch.setattr(running, "READY_SECONDS", 3.0)
         assert isinstance(preflight_of(bench, generator)["gunicorn-sync"], Prepared)
 
 
@@ -90,7 +90,7 @@ def test_a_port_that_stays_taken_is_a_failure_that_says_so(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setattr(running, "free_port", lambda: taken.getsockname()[1])
-        monkeypatch.setattr(running, "READY_SECONDS", 3.0)
+        monkeypatch.setattr(running, "READY_SECONDS", 1.5)
         (failure,) = failures_of("", tmp_path, generator, server)
     assert failure.kind == "start"
     assert "in use" in failure.sample.lower()

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 from click.testing import CliRunner
-from tests.conftest import PROJECTS, faulty_question
+from tests.conftest import PROJECTS, faulty_question, missing
 
 from whichworker.bench import overlays, services
 from whichworker.bench.running import Bench, running
@@ -50,7 +50,7 @@ def installed() -> None:
         postgres.find(os.environ["PATH"])
         redis.find(os.environ["PATH"])
     except UsageError as error:
-        pytest.fail(str(error)) if os.environ.get("CI") else pytest.skip(error.fact)
+        missing(str(error))
 
 
 @pytest.fixture(autouse=True)

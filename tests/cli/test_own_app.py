@@ -184,7 +184,7 @@ def test_a_remote_database_is_refused(folder: Path) -> None:
     assert "hunter22" not in done.stderr
 
 
-@pytest.mark.alone
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wrong", "code", "audit"),
     [

@@ -167,7 +167,7 @@ def test_ctrl_c_keeps_everything_and_resume_goes_on(tmp_path: Path) -> None:
     assert done["blocks"] >= 4
 
 
-@pytest.mark.alone
+@pytest.mark.slow
 def test_a_killed_run_leaves_nothing_running_and_can_be_resumed(tmp_path: Path) -> None:
     begun = interrupted_in_a_round(tmp_path, signal.SIGKILL)
     assert begun.returncode == -signal.SIGKILL

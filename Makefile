@@ -15,8 +15,8 @@ race: setup            ## race the servers on the built-in Django project; write
 	mkdir -p results
 	$(BIN)/whichworker race builtin:django --json results/race.json --html results/race.html
 
-# Most tests wait for a server more than they compute: three at a time keep two cores busy.
-AT_ONCE ?= 3
+# Most tests wait for a server more than they compute: four at a time keep two cores busy.
+AT_ONCE ?= 4
 PYTEST   = $(BIN)/python -m pytest --cov --cov-append --cov-report=
 
 test: setup lint       ## every check but the slow ones: first many tests at a time, then those that need a quiet machine

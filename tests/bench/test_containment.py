@@ -148,6 +148,7 @@ def test_a_race_tells_of_all_of_them_and_ranks_who_is_well(tmp_path: Path, state
         assert probes.open_files
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_nothing_is_left_of_a_dozen_launches_ended_in_every_way(tmp_path: Path) -> None:
     bench, weather = storm.shelter(tmp_path), random.Random(SEED)

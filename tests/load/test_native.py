@@ -274,6 +274,7 @@ def test_a_limit_ends_the_window(start: Start, threads: int) -> None:
     assert tally.seconds < 30
 
 
+@pytest.mark.alone
 @built
 def test_progress_is_told(start: Start) -> None:
     told: list[tuple[float, int, int]] = []

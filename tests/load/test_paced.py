@@ -14,6 +14,8 @@ from whichworker.load.epoll import run
 from whichworker.load.histogram import Histogram
 from whichworker.model import Address, Answer, Load, Pace, Request, Stage, Tally
 
+pytestmark = pytest.mark.alone
+
 Start = Callable[[Callable[[socket.socket], None]], Address]
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"

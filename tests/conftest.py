@@ -154,7 +154,9 @@ def planned(bench: Bench, *, seconds: float = 20.0) -> Plan:
 
 def missing(fact: str) -> NoReturn:
     """Give up a test whose program is not on this machine: a failure in CI, which installs it, and a skip elsewhere."""
-    pytest.fail(fact) if os.environ.get("CI") else pytest.skip(fact)
+    if os.environ.get("CI"):
+        pytest.fail(fact)
+    pytest.skip(fact)
 
 
 def processes_with(mark: str) -> list[int]:

@@ -22,11 +22,11 @@ from whichworker.bench.running import Bench
 from whichworker.bench.slices import Court
 from whichworker.config.options import RaceOptions
 from whichworker.design.slice_sizes import size
-from whichworker.lab.ask import ask
 from whichworker.load.generator import Generator
 from whichworker.model import SliceOrder
 from whichworker.probes import machine
 from whichworker.probes.thermometer import Thermometer
+from whichworker.question.ask import ask
 from whichworker.race.ready import warm
 from whichworker.store import places
 

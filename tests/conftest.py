@@ -14,17 +14,17 @@ from typing import NoReturn
 import msgspec
 import pytest
 
-from whichworker.apps.interpreters import inspect, own_base
 from whichworker.bench import overlays
 from whichworker.bench.lineup import Lineup
 from whichworker.bench.running import Bench
 from whichworker.bench.slices import Court
-from whichworker.lab.ask import budget_of
-from whichworker.lab.investigation import Plan
+from whichworker.environments.interpreters import inspect, own_base
 from whichworker.load.generator import Generator
 from whichworker.model import Answer, App, Arm, Question, Request, Workload
 from whichworker.probes.thermometer import Thermometer
-from whichworker.race.preflight import preflight
+from whichworker.question.ask import budget_of
+from whichworker.race.calibration import preflight
+from whichworker.race.investigation import Plan
 from whichworker.race.watch import Silent
 from whichworker.servers import names
 from whichworker.store import places

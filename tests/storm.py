@@ -21,9 +21,9 @@ from tests.conftest import processes_with
 from whichworker.bench import overlays
 from whichworker.bench.running import Bench
 from whichworker.config.options import RaceOptions
-from whichworker.lab.ask import ask
 from whichworker.process.launch import LAUNCH_VARIABLE
 from whichworker.process.sockets import is_listening
+from whichworker.question.ask import ask
 from whichworker.servers import table
 from whichworker.store import places
 

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from whichworker.apps import builtin
-from whichworker.apps.interpreters import inspect, own_base
+from whichworker.environments.interpreters import inspect, own_base
 from whichworker.errors import UsageError
 from whichworker.model import App
 from whichworker.store import places
 
-with as_file(files("whichworker.apps.samples")) as found:
+with as_file(files("whichworker.samples")) as found:
     SAMPLES = Path(found)
 STUDIED_PACKAGES = {
     "brotli",

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from tests.conftest import preflight_of
 
-from whichworker.apps import environments, locks
-from whichworker.apps.interpreters import inspect, own_base
 from whichworker.bench.running import Bench
 from whichworker.config.options import RaceOptions
-from whichworker.lab import investigation
-from whichworker.lab.ask import ask
+from whichworker.environments import locks, venvs
+from whichworker.environments.interpreters import inspect, own_base
 from whichworker.load.generator import Generator
+from whichworker.question.ask import ask
+from whichworker.race import investigation
 from whichworker.race.watch import Silent
 from whichworker.store.records import Prepared
 
@@ -37,7 +37,7 @@ BUILD = """
 import sys
 from pathlib import Path
 from whichworker.apps import environments, locks
-from whichworker.apps.interpreters import inspect
+from whichworker.environments.interpreters import inspect
 environments.overlay(Path(sys.argv[1]), inspect(sys.argv[2]), ("waitress>=3",))
 """
 BUILD_MODULES = ("click", "click.core")  # these have byte code, others of the same package have not
@@ -49,13 +49,11 @@ def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "app.py").write_text(APP)
-    environments.run_uv(
+    venvs.run_uv(
         tmp_path, "venv", "--quiet", "--no-project", "--python", own_base(), str(folder / ".venv")
     )
     python = str(folder / ".venv/bin/python")
-    environments.run_uv(
-        tmp_path, "pip", "install", "--quiet", "--python", python, "click", "a2wsgi"
-    )
+    venvs.run_uv(tmp_path, "pip", "install", "--quiet", "--python", python, "click", "a2wsgi")
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     subprocess.run([python, "-c", f"import {', '.join(BUILD_MODULES)}"], env=clean, check=True)
     assert list((folder / ".venv").rglob("click/__pycache__/*.pyc")), (
@@ -127,7 +125,7 @@ def test_a_build_that_is_killed_harms_nothing_and_is_begun_again(
         time.sleep(0.03 * moment)  # while it resolves, or installs
         tool.send_signal(signal.SIGKILL)
     assert not list((cache / "overlays").glob(f"*/{locks.COMPLETE}"))
-    environment = environments.overlay(cache, inspect(python), ("waitress>=3",))
+    environment = venvs.overlay(cache, inspect(python), ("waitress>=3",))
     run = subprocess.run(
         [environment.python, "-c", "import waitress, click"],
         capture_output=True,

@@ -16,11 +16,11 @@ from tests.conftest import faulty_bench, faulty_question, preflight_of, processe
 from whichworker.bench import running
 from whichworker.bench.running import Bench
 from whichworker.bench.window import load_and_probe, load_of
-from whichworker.lab import investigation
 from whichworker.load.generator import Generator
 from whichworker.load.http1 import fetch
 from whichworker.model import Finding, Request
 from whichworker.process.launch import LAUNCH_VARIABLE, LOG_BYTES
+from whichworker.race import investigation
 from whichworker.race.watch import Silent
 from whichworker.store import places
 from whichworker.store.records import Failed

@@ -13,11 +13,11 @@ from tests.conftest import faulty_bench, faulty_question, planned, preflight_of,
 
 from whichworker.bench import running
 from whichworker.design.heats import MOST_IDLE_SHARE
-from whichworker.lab import investigation
 from whichworker.load.generator import Generator
 from whichworker.model import Answer, Failure, Request
 from whichworker.process.launch import LAUNCH_VARIABLE
 from whichworker.process.sockets import free_port
+from whichworker.race import investigation
 from whichworker.race.watch import Progress, Silent
 from whichworker.result import Result
 from whichworker.store import places

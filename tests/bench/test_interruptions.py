@@ -16,8 +16,8 @@ import pytest
 from tests.conftest import faulty_bench, planned, processes_with
 
 from whichworker.errors import JournalFailed
-from whichworker.lab import investigation
-from whichworker.lab.investigation import Plan
+from whichworker.race import investigation
+from whichworker.race.investigation import Plan
 from whichworker.race.watch import Progress, Silent
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Launched, Prepared, RoundEnd, Session, Settled, Slice

@@ -29,9 +29,9 @@ from whichworker.cli.main import cli
 from whichworker.config.options import RaceOptions
 from whichworker.design.validity import arm_fault, refusal
 from whichworker.errors import EnvironmentFailed, UsageError
-from whichworker.lab.ask import ask
 from whichworker.model import App, Probes, Tally
 from whichworker.process.launch import Order
+from whichworker.question.ask import ask
 from whichworker.services import postgres, redis
 from whichworker.services.upstream import Stats
 from whichworker.store import places

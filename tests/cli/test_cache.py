@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from whichworker.apps import inventory, locks
-from whichworker.apps.environments import DESCRIPTION, REQUIREMENTS
+from whichworker.environments import cache as inventory
+from whichworker.environments import locks
+from whichworker.environments.venvs import DESCRIPTION, REQUIREMENTS
 from whichworker.model import Environment
 
 TOOL = [sys.executable, "-m", "whichworker"]

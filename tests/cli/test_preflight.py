@@ -14,10 +14,10 @@ from tests.conftest import faulty_question
 
 from whichworker.cli import preflight as command
 from whichworker.cli.main import cli
-from whichworker.lab import preflight
-from whichworker.lab.preflight import ArmReport, ArmState
+from whichworker.conformance import preflight
+from whichworker.conformance.cases import CASES, Outcome
+from whichworker.conformance.preflight import ArmReport, ArmState
 from whichworker.model import Failure, Finding, Question
-from whichworker.workloads.conformance import CASES, Outcome
 
 WRONG = Outcome(case="head", state="failed", kind="framing", evidence="3 bytes of a body")
 TOLD = Outcome(case="stop", state="failed", kind="reset", note="drops", evidence="closed")

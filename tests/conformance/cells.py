@@ -11,16 +11,16 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field
 
-from whichworker.apps import environments
 from whichworker.bench import overlays
 from whichworker.bench.running import Bench
 from whichworker.config.options import RaceOptions
+from whichworker.conformance.attempts import examine
+from whichworker.conformance.cases import CASES, Outcome
+from whichworker.environments import venvs
 from whichworker.errors import ServerFailed, WhichworkerError
-from whichworker.lab.ask import ask
-from whichworker.lab.conformance import examine
 from whichworker.model import Budget, Question
+from whichworker.question.ask import ask
 from whichworker.servers import names
-from whichworker.workloads.conformance import CASES, Outcome
 
 KEPT = Path(__file__).parents[2] / "build" / "conformance"
 WORKERS = 2  # some stop and reload only with several as they should
@@ -104,7 +104,7 @@ def measure(arm: str, platform: Platform, cache: Path) -> Cell:
             cell, reason=without[0].failures[0].sample.partition("\n")[0]
         )
     (environment,) = found.values()
-    digest = environments.digest(
+    digest = venvs.digest(
         msgspec.json.encode((CASES, question.arms, sorted(environment.packages.items()))).decode()
     )
     kept = kept_cell(arm, platform)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from tests.conformance.cells import CELL_SECONDS, PLATFORMS, WORKERS, Cell, Platform
 from tests.conformance.expected import EXPECTED, NOT_SENT
 
+from whichworker.conformance.cases import CASES, Outcome, keeps_out
 from whichworker.servers import table
-from whichworker.workloads.conformance import CASES, Outcome, keeps_out
 
 LEGEND = """✓ right · ✗ wrong, and it may not race · ! wrong, and only told · ⧗ no answer in time · – not asked. A WSGI
 server has to get async views right only where those are raced: there ✗ is written (✗)."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from whichworker.model import Interface
-from whichworker.workloads import conformance
-from whichworker.workloads.conformance import (
+from whichworker.conformance import cases as conformance
+from whichworker.conformance.cases import (
     CASES,
     Outcome,
     bound_seconds,
@@ -16,6 +15,7 @@ from whichworker.workloads.conformance import (
     own_cases,
     quick_cases,
 )
+from whichworker.model import Interface
 from whichworker.workloads.table import workload
 
 BY_NAME = {case.name: case for case in CASES}

@@ -10,8 +10,8 @@ from tests.conformance.expected import EXPECTED
 from tests.conformance.generate import PAGE
 from tests.conformance.matrix import differences, mark, page
 
+from whichworker.conformance.cases import CASES, Outcome
 from whichworker.servers import table
-from whichworker.workloads.conformance import CASES, Outcome
 
 NOTES = {"stop": "drains", "reload": "rolls", "chunked": "reads", "keep-alive": "reuses"}
 

@@ -13,8 +13,8 @@ import numpy as np
 from msgspec import Struct
 
 from whichworker.design.contrasts import Array
-from whichworker.design.race import Claims, Race
 from whichworker.design.rounds import TWIN, Heard, Round
+from whichworker.design.selection import Claims, Race
 
 TIMES = 0.05 * 4.0 ** np.arange(6)
 """Correlation times in seconds; with variances that grow as √time the variogram grows as √h."""

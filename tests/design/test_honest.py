@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.design.simulated import Case, Ending, Virtual, simulate
-from whichworker.design.race import TWIN_LIMIT, Race
+from whichworker.design.selection import TWIN_LIMIT, Race
 
 FOUR, TWELVE = (1.0,) * 4, (1.0,) * 12
 FIELD = (1.0, 0.985, 0.84, 0.66, 0.61, 0.56, 0.5, 0.12, 0.115, 0.11, 0.1, 0.09)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.lab.test_capacity import shot, sought
+from tests.capacity.test_contest import shot, sought
 
 from whichworker.design.validity import arm_fault, refusal, shot_refusal, too_fast
 from whichworker.judge.gates import gates_of

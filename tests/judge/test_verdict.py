@@ -36,7 +36,11 @@ MEASURING = (
     "whichworker.process",
     "whichworker.bench",
     "whichworker.race",
-    "whichworker.lab",
+    "whichworker.capacity",
+    "whichworker.question",
+    "whichworker.conformance",
+    "whichworker.environments",
+    "whichworker.apps",
 )
 
 

@@ -20,9 +20,10 @@ import pytest
 from tests.load.conftest import Listener
 
 from whichworker.errors import GeneratorFailed, UsageError
-from whichworker.load import child, engine, native
+from whichworker.load import child, engines
 from whichworker.load.dial import dial
 from whichworker.load.generator import Generator
+from whichworker.load.native import engine as native
 from whichworker.load.seat import Seat
 from whichworker.model import (
     Address,
@@ -114,7 +115,7 @@ def take() -> Iterator[Take]:
     seats: list[Seat] = []
 
     def begin(name: Engine, address: Address, *requests: Request, **more: Any) -> Seat:
-        seats.append(engine.take_seat(load_of(address, *requests, engine=name, **more)))
+        seats.append(engines.take_seat(load_of(address, *requests, engine=name, **more)))
         return seats[-1]
 
     yield begin
@@ -401,7 +402,7 @@ def test_an_error_in_a_callback_is_raised_once(
         raise ZeroDivisionError
 
     release = threading.Event()
-    monkeypatch.setattr("whichworker.load.native_judge.Judge.fail", fail_badly)
+    monkeypatch.setattr("whichworker.load.native.judge.Judge.fail", fail_badly)
     seat = take(
         "native",
         start(Server(lambda number: HELLO if release.wait(PATIENCE) else None)),
@@ -416,7 +417,7 @@ def test_an_error_in_a_callback_is_raised_once(
 @built
 def test_an_engine_that_keeps_nothing_has_no_slices(start: Start) -> None:
     from whichworker.load.mix import prepare_asks
-    from whichworker.load.native_judge import Judge
+    from whichworker.load.native.judge import Judge
 
     load = load_of(start(Server()))
     whole = native.make_engine(load, Judge(prepare_asks(load)), (0, 0, 1))
@@ -458,7 +459,7 @@ def test_what_cannot_be_sent_in_slices() -> None:
     ]
     for load in loads:
         with pytest.raises(UsageError):
-            engine.take_seat(load)
+            engines.take_seat(load)
 
 
 def test_connections_that_cannot_be_made(tmp_path: Path) -> None:

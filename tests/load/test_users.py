@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from whichworker.load.epoll import run
+from whichworker.load.epoll.engine import run
 from whichworker.load.histogram import Histogram
 from whichworker.model import (
     Address,

@@ -11,8 +11,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from whichworker.design.race import TWIN_LIMIT, Race
 from whichworker.design.rounds import TWIN, Heard
+from whichworker.design.selection import TWIN_LIMIT, Race
 
 FILE = Path(__file__).parents[2] / "benchmarks" / "recorded.json"
 Place = Literal["quiet", "neighbour"]

@@ -10,8 +10,8 @@ from tests.conftest import faulty_bench, planned, processes_with
 
 from whichworker.design.rounds import TWIN
 from whichworker.judge.replay import replay
-from whichworker.lab import investigation
 from whichworker.load.generator import Generator
+from whichworker.race import investigation
 from whichworker.race import run as main_path
 from whichworker.race.watch import Progress, Silent
 from whichworker.store.journal import FILE, Journal

@@ -19,8 +19,8 @@ from tests.race.acting import (
     run_round,
 )
 
-from whichworker.design.race import Race
 from whichworker.design.rounds import TWIN
+from whichworker.design.selection import Race
 from whichworker.errors import ServerFailed
 from whichworker.judge.replay import replay
 from whichworker.model import Failure, Finding

@@ -6,8 +6,8 @@ import functools
 
 from msgspec.structs import replace
 
-from whichworker.lab.load_verdict import distribution
 from whichworker.load.histogram import Histogram
+from whichworker.loadtest.verdict import distribution
 from whichworker.model import PHASES
 from whichworker.report.exports.measured import HISTOGRAMS
 from whichworker.result import LoadResult

@@ -11,11 +11,11 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from whichworker.apps.environments import DESCRIPTION, REQUIREMENTS
-from whichworker.apps.locks import COMPLETE
 from whichworker.cli.main import cli
-from whichworker.lab import catalogue
+from whichworker.environments.locks import COMPLETE
+from whichworker.environments.venvs import DESCRIPTION, REQUIREMENTS
 from whichworker.model import Environment
+from whichworker.question import catalogue
 from whichworker.servers import table
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -20,17 +20,17 @@ from whichworker.bench import overlays
 from whichworker.bench.running import Bench, running
 from whichworker.bench.window import load_and_probe, load_of
 from whichworker.config.options import RaceOptions
-from whichworker.lab.ask import ask
-from whichworker.lab.conformance import examine
-from whichworker.lab.preflight import unfit
+from whichworker.conformance.attempts import examine
+from whichworker.conformance.cases import CASES
+from whichworker.conformance.preflight import unfit
 from whichworker.load.generator import Generator
 from whichworker.load.http1 import fetch, judge_answer
 from whichworker.model import Question
 from whichworker.process.launch import LAUNCH_VARIABLE
 from whichworker.process.sockets import owned
+from whichworker.question.ask import ask
 from whichworker.servers import table
 from whichworker.store import places
-from whichworker.workloads.conformance import CASES
 from whichworker.workloads.table import WORKLOADS, workload
 
 pytestmark = pytest.mark.servers
@@ -119,7 +119,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 import msgspec
-from whichworker.lab.preflight import unfit
+from whichworker.conformance.preflight import unfit
 from whichworker.bench.running import Bench, running
 question, environments, folder, cache = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=tuple[__import__(
     "whichworker.model").model.Question, dict[str, __import__("whichworker.model").model.Environment], str, str])

@@ -9,9 +9,9 @@ import pytest
 from whichworker.bench import overlays
 from whichworker.bench.running import Bench, running
 from whichworker.config.options import RaceOptions
-from whichworker.lab.ask import ask
 from whichworker.load.http1 import fetch, judge_answer
 from whichworker.model import Answer, Request
+from whichworker.question.ask import ask
 from whichworker.store import places
 
 ASKED = (

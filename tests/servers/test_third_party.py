@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from tests.conftest import PROJECTS, RIGHT, faulty_bench
 
-from whichworker.apps.environments import uv_path
 from whichworker.bench.running import running
+from whichworker.environments.venvs import uv_path
 from whichworker.errors import UsageError
 from whichworker.load.http1 import fetch, judge_answer
 from whichworker.model import Request

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 from tests.conftest import missing
 
-from whichworker.apps import interpreters
-from whichworker.apps.environments import uv_path
+from whichworker.environments import interpreters
+from whichworker.environments.venvs import uv_path
 from whichworker.errors import UsageError
 from whichworker.services.upstream import Upstream
 
-FOLDER = Path(str(files("whichworker.apps.samples") / "upstream"))
+FOLDER = Path(str(files("whichworker.samples") / "upstream"))
 COUNTRIES = json.loads((FOLDER / "countries.json").read_text(encoding="utf-8"))
 
 

@@ -14,11 +14,11 @@ import msgspec
 import pytest
 from tests.conftest import PROJECTS
 
-from whichworker.apps.interpreters import inspect, own_base
-from whichworker.design import objectives
-from whichworker.lab import investigation
-from whichworker.lab.ask import budget_of
+from whichworker.design.capacity import slo
+from whichworker.environments.interpreters import inspect, own_base
 from whichworker.model import Answer, App, Arm, Budget, Question, Request, Workload
+from whichworker.question.ask import budget_of
+from whichworker.race import investigation
 from whichworker.race.watch import Silent
 from whichworker.result import ArmResult, Result
 from whichworker.servers import names
@@ -146,7 +146,7 @@ def test_a_leak_is_told(tmp_path: Path, state: Path) -> None:
         "gunicorn-gthread[workers=1]": {"SECONDS": "0.005"},
     }
     question = msgspec.structs.replace(
-        question_of(leaking, seconds=100), slo=objectives.parse("p99<500ms")
+        question_of(leaking, seconds=100), slo=slo.parse("p99<500ms")
     )
     result = carry_out(question, tmp_path)
     print([finding.text for finding in result.findings])

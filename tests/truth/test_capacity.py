@@ -15,9 +15,9 @@ from tests.truth.test_attribution import question_of
 from whichworker.bench import overlays
 from whichworker.bench.running import Bench, running
 from whichworker.bench.window import check, load_of
-from whichworker.design import objectives
+from whichworker.capacity import contest as second_stage
+from whichworker.design.capacity import slo
 from whichworker.judge.second_stage import SecondStage
-from whichworker.lab import capacity as second_stage
 from whichworker.load.generator import Generator
 from whichworker.race.watch import Silent
 from whichworker.result import ArmResult
@@ -27,7 +27,7 @@ from whichworker.store.records import Prepared
 
 pytestmark = [pytest.mark.truth, pytest.mark.timeout(900)]
 
-SLO = objectives.parse("p99<150ms")
+SLO = slo.parse("p99<150ms")
 SECONDS = 180.0
 FLOOD_SECONDS = 5.0
 CASES = {

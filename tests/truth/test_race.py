@@ -10,9 +10,9 @@ import pytest
 from tests.conftest import faulty_question
 
 from whichworker.config.options import RaceOptions
-from whichworker.lab import investigation
-from whichworker.lab.ask import ask
 from whichworker.model import Question
+from whichworker.question.ask import ask
+from whichworker.race import investigation
 from whichworker.race.watch import Silent
 from whichworker.result import Result
 from whichworker.store import places

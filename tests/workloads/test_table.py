@@ -159,7 +159,7 @@ def test_calls_are_spread_over_several_countries_one_beyond_ascii() -> None:
 
 
 def test_the_compressed_page_is_stored_beside_the_table() -> None:
-    page = (files("whichworker.apps.samples") / "calls/page.html").read_bytes()
+    page = (files("whichworker.samples") / "calls/page.html").read_bytes()
     body = workload("brotli").requests[0].answer.body
     assert body is not None
     assert 45_000 < len(page) < 55_000
@@ -207,4 +207,4 @@ def test_a_workload_that_an_app_lacks() -> None:
 
 
 def read(path: str) -> Any:
-    return json.loads((files("whichworker.apps.samples") / path).read_text(encoding="utf-8"))
+    return json.loads((files("whichworker.samples") / path).read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
-from whichworker.apps import environments, locks
+from whichworker.environments import locks, venvs
 from whichworker.errors import EnvironmentFailed, UsageError
 from whichworker.model import App
 
@@ -88,13 +88,11 @@ def app(name: str, base: str, cache: Path, *, extras: bool = False) -> App:
             hint=f"one of {', '.join(PREFIX + known for known in BUILTIN)}",
         )
     sample = BUILTIN[short]
-    with as_file(files("whichworker.apps.samples")) as folder:
+    with as_file(files("whichworker.samples")) as folder:
         samples = Path(folder)
     directory = samples / sample.folder
     lock = _lock(directory, short, wanted, extras)
-    interpreter = environments.application(
-        cache, f"{short}-studies" if extras else short, lock, base
-    )
+    interpreter = venvs.application(cache, f"{short}-studies" if extras else short, lock, base)
     version = interpreter.packages[sample.framework]
     place = cache / "data" / f"{short}-{version}-{digest_of_rows(samples, sample)}"
     built = App(

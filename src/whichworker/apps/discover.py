@@ -9,10 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from whichworker.apps import builtin, candidates, environment_files, interpreters, own_python, shims
+from whichworker.apps import builtin, candidates, environment_files, shims
 from whichworker.apps.checkup import refuse_variables
-from whichworker.apps.environments import uv_path
 from whichworker.apps.examine import Examiner
+from whichworker.environments import interpreters, own_python
+from whichworker.environments.venvs import uv_path
 from whichworker.errors import UsageError
 from whichworker.model import App, Finding
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from whichworker.apps import environments
-from whichworker.apps.interpreters import Interpreter, inspect
+from whichworker.environments import venvs
+from whichworker.environments.interpreters import Interpreter, inspect
 from whichworker.errors import EnvironmentFailed
 from whichworker.model import Environment, Failure, Question
 from whichworker.store.records import Failed
@@ -42,9 +42,7 @@ def build(
             continue
         try:
             note(f"environment of {arm.name}")
-            found[arm.name] = environments.overlay(
-                cache, interpreters[arm.python], arm.requirements
-            )
+            found[arm.name] = venvs.overlay(cache, interpreters[arm.python], arm.requirements)
         except EnvironmentFailed as error:
             sample = "\n".join(
                 filter(None, (error.fact, error.seen, error.hint and f"hint: {error.hint}"))
@@ -60,4 +58,4 @@ def digest(question: Question, found: dict[str, Environment]) -> str:
     packages = {name: (found[name].python_version, found[name].packages) for name in sorted(found)}
     plan = {"question": msgspec.to_builtins(question), "packages": packages}
     del plan["question"]["budget"]["seconds"]
-    return environments.digest(json.dumps(plan, sort_keys=True, default=str))
+    return venvs.digest(json.dumps(plan, sort_keys=True, default=str))

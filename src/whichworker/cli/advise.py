@@ -14,10 +14,10 @@ from whichworker.cli import consoles
 from whichworker.cli.emitting import OUT, emit
 from whichworker.cli.options import options_of
 from whichworker.config.options import AdviseOptions
+from whichworker.deployment import recipe, verify
 from whichworker.errors import UsageError
-from whichworker.lab import deploy, verify
-from whichworker.lab.login import Proof
-from whichworker.lab.own import proof_of
+from whichworker.question.login import Proof
+from whichworker.question.own import proof_of
 from whichworker.report import advice as report
 from whichworker.store import places
 
@@ -50,11 +50,11 @@ def advise(run: str | None, **given: Any) -> int:
             "--login and --header prove who asks when files are verified",
             hint="whichworker advise --verify --login FORM",
         )
-    told = deploy.read(places.find_run(here, run or "latest"))
+    told = recipe.read(places.find_run(here, run or "latest"))
     if (
         run is None and told.result.advice is None and told.question.first_step
     ):  # its second step was too short
-        told = deploy.read(places.find_run(here, told.question.first_step))
+        told = recipe.read(places.find_run(here, told.question.first_step))
     if not options.emit:
         report.print_advice(results, told.result)
         return 0
@@ -66,7 +66,7 @@ def _verify(
     here: Path, out: Path, run: str | None, proof: Proof, notes: Console, results: Console
 ) -> int:
     promise = verify.promise_in(out)
-    told = deploy.read(places.find_run(here, run or promise.run))
+    told = recipe.read(places.find_run(here, run or promise.run))
     with tempfile.TemporaryDirectory() as folder:
         checked = verify.verify(
             out,

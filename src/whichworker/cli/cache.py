@@ -17,10 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from whichworker import units
-from whichworker.apps import inventory
 from whichworker.cli import consoles
 from whichworker.cli.options import options_of
 from whichworker.config.options import CacheOptions
+from whichworker.environments import cache as inventory
 from whichworker.errors import UsageError
 from whichworker.store import places
 

@@ -11,9 +11,9 @@ from whichworker.cli import consoles
 from whichworker.cli.options import options_of
 from whichworker.cli.progress import Printer
 from whichworker.config.options import DoctorOptions
+from whichworker.doctor import noise
+from whichworker.doctor.examination import examine
 from whichworker.errors import UsageError
-from whichworker.lab import noise
-from whichworker.lab.examination import examine
 from whichworker.report import terminal
 
 LEAST_SECONDS, MOST_SECONDS = 5.0, 300.0

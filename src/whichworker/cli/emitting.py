@@ -10,9 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from whichworker.deployment import recipe
+from whichworker.deployment.recipe import Told
 from whichworker.errors import UsageError
-from whichworker.lab import deploy
-from whichworker.lab.deploy import Told
 from whichworker.model import Question
 
 OUT = "deploy"
@@ -20,7 +20,7 @@ OUT = "deploy"
 
 def check(question: Question, kinds: tuple[str, ...], folder: str) -> None:
     """Before a race: raise UsageError for files that could not be written after it."""
-    deploy.check_kinds(kinds)
+    recipe.check_kinds(kinds)
     if folder and not kinds:
         raise UsageError(
             "--out is the folder of files, and none are to be written", hint="--emit systemd"
@@ -46,8 +46,8 @@ def emit(
 ) -> None:
     """Write the files of these kinds into a folder; raises UsageError where the run advises nothing, or it cannot be written."""
     out = Path(folder or OUT)
-    best, remark = deploy.arm_for(told, kinds)
-    written = deploy.write(deploy.deployment(told, best, out, remark), kinds, out)
+    best, remark = recipe.arm_for(told, kinds)
+    written = recipe.write(recipe.deployment(told, best, out, remark), kinds, out)
     with contextlib.suppress(
         OSError
     ):  # a reader that went away must not cost the exit code; the files are written

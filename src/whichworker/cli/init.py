@@ -14,7 +14,7 @@ from whichworker.cli.options import options_of
 from whichworker.config.options import InitOptions
 from whichworker.config.starter import starter
 from whichworker.errors import UsageError
-from whichworker.lab.beginning import begin
+from whichworker.question.beginning import begin
 from whichworker.report import files, terminal
 from whichworker.store import places
 

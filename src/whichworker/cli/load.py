@@ -18,8 +18,8 @@ from whichworker.cli.options import options_of
 from whichworker.cli.progress import LoadPrinter
 from whichworker.config.layers import gather
 from whichworker.config.options import LoadOptions, LoadRunOptions
-from whichworker.lab import load as laboratory
-from whichworker.lab.load_question import LoadPlan, plan
+from whichworker.loadtest import carry_out as laboratory
+from whichworker.loadtest.plan import LoadPlan, plan
 from whichworker.report import files, terminal
 from whichworker.report import load as report
 from whichworker.report.exports import parse_exports

@@ -19,10 +19,10 @@ from whichworker import redaction
 from whichworker.cli import consoles
 from whichworker.cli.options import options_of
 from whichworker.config.options import PreflightOptions
-from whichworker.lab import preflight as laboratory
-from whichworker.lab import reference
-from whichworker.lab.preflight import ArmReport, CaseTitle, Report
+from whichworker.conformance import preflight as laboratory
+from whichworker.conformance.preflight import ArmReport, CaseTitle, Report
 from whichworker.model import Permits, Question
+from whichworker.question import reference
 from whichworker.report import files, terminal
 from whichworker.store import places
 

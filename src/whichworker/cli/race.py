@@ -19,12 +19,13 @@ from whichworker.cli.options import options_of
 from whichworker.cli.progress import Printer
 from whichworker.config.layers import gather
 from whichworker.config.options import OutputOptions, RaceOptions
+from whichworker.deployment import recipe
 from whichworker.errors import UsageError
-from whichworker.lab import deploy, investigation, search
-from whichworker.lab.ask import ask
-from whichworker.lab.investigation import Plan
-from whichworker.lab.own import base_of, permits_of
 from whichworker.model import Question
+from whichworker.question.ask import ask
+from whichworker.question.own import base_of, permits_of
+from whichworker.race import investigation, search
+from whichworker.race.investigation import Plan
 from whichworker.report import files, terminal
 from whichworker.result import Result
 from whichworker.store import places
@@ -73,7 +74,7 @@ def race(app: str | None, **given: Any) -> int:
             notes.print(f"continue with: {shlex.join(_resume_command(app, planned))}")
     if output.emit and result.run.finished and result.advice is not None:
         emit(
-            deploy.read(planned.folder),
+            recipe.read(planned.folder),
             output.emit,
             output.out,
             app if app and Path(app).is_dir() else None,

@@ -21,13 +21,13 @@ from whichworker.cli import consoles
 from whichworker.cli.options import options_of
 from whichworker.config.options import ServeOptions
 from whichworker.errors import UsageError
-from whichworker.lab import serve as laboratory
-from whichworker.lab.serve import GRACE_SECONDS, ServePlan
-from whichworker.lab.supervise import Supervisor
 from whichworker.process.launch import Ending
 from whichworker.report import files, status, terminal
 from whichworker.report.status import Status
 from whichworker.store import places
+from whichworker.supervise import serve as laboratory
+from whichworker.supervise.serve import GRACE_SECONDS, ServePlan
+from whichworker.supervise.supervisor import Supervisor
 
 FAILED = 2
 LOOK_SECONDS = 0.1

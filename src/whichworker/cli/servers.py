@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from whichworker.cli import consoles
-from whichworker.lab.catalogue import Entry, catalogue
+from whichworker.question.catalogue import Entry, catalogue
 
 MARKS = {"error": "x", "warning": "!", "info": "-"}
 LEGEND = "\n* races when --servers names nobody. Settings are the defaults for this machine's budget; a race builds what is not installed."

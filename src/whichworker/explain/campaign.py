@@ -8,17 +8,18 @@ import time
 from collections.abc import Sequence
 
 import whichworker
-from whichworker.apps import builtin, environments, interpreters
+from whichworker.apps import builtin
 from whichworker.bench import open_files, overlays
 from whichworker.bench.running import Bench
+from whichworker.environments import interpreters, venvs
 from whichworker.explain.counting import MOST_AT_ONCE
 from whichworker.explain.plan import ExplainRun, small_arm, wanted
 from whichworker.explain.portrait import ExplainWatch, Portrait
 from whichworker.explain.sentences import is_noisy
-from whichworker.lab.ask import budget_of
 from whichworker.load.generator import Generator
 from whichworker.model import App, Arm, Budget, Finding, Question
 from whichworker.probes import machine
+from whichworker.question.ask import budget_of
 from whichworker.result.explain import AskedExplain, ExplainedArm, ExplainResult
 from whichworker.result.run import Run, Validity
 from whichworker.servers import names, table
@@ -77,7 +78,7 @@ def ask(asked: ExplainRun, watch: ExplainWatch) -> Question:
     for name in chosen:
         watch.note(f"{asked.app} for {name}")
         base = (
-            interpreters.find(name.python, environments.uv_path())
+            interpreters.find(name.python, venvs.uv_path())
             if name.python
             else interpreters.own_base()
         )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 
 from whichworker.bench.running import Bench, running
+from whichworker.conformance.attempts import examine_running
+from whichworker.conformance.cases import CASES
 from whichworker.errors import ServerFailed
-from whichworker.lab.conformance import examine_running
 from whichworker.model import Arm
 from whichworker.result.explain import Ending
 from whichworker.servers import table
-from whichworker.workloads.conformance import CASES
 
 
 def ending(bench: Bench, arm: Arm, name: str) -> Ending:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from whichworker.design.race import Race
+from whichworker.design.selection import Race
 from whichworker.judge.hunts import places_of
 from whichworker.judge.slices import Sliced
 from whichworker.model import Question

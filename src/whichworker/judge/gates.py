@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from whichworker.advise.attribution import LOAD_LIMITED
 from whichworker.design import load_validity, validity
 from whichworker.design.ladder import flattened
+from whichworker.judge.attribution import LOAD_LIMITED
 from whichworker.judge.hunts import STALLS_OF_OBJECTIVE
 from whichworker.load.histogram import Histogram
 from whichworker.model import Failure, Reading, Tally, Workload

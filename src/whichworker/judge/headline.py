@@ -7,7 +7,7 @@ from statistics import fmean
 
 from whichworker import units
 from whichworker.design.elimination import FIRST_DECISION
-from whichworker.design.race import Race
+from whichworker.design.selection import Race
 from whichworker.judge.slices import Sliced
 from whichworker.result import RaceVerdict, Validity
 

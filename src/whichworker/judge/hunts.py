@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from whichworker.design import hunt
-from whichworker.design.capacity import Seen
-from whichworker.design.hunt import Hunt
+from whichworker.design.capacity import hunt
+from whichworker.design.capacity.hunt import Hunt
+from whichworker.design.capacity.posterior import Seen
 from whichworker.model import Failure, Question, Slo
 from whichworker.store.journal import Journal
 from whichworker.store.records import Shot, Sought, Unsought

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from whichworker.advise.attribution import Symptoms, attribute
 from whichworker.design import steady
 from whichworker.design.ladder import flattened
 from whichworker.design.rounds import TWIN
 from whichworker.design.scalability import describe
+from whichworker.judge.attribution import Symptoms, attribute
 from whichworker.judge.gates import gates_of
 from whichworker.judge.probed import probed
 from whichworker.judge.slices import Sliced

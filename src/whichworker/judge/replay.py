@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from whichworker.design.race import Race
 from whichworker.design.rounds import Heard
+from whichworker.design.selection import Race
 from whichworker.model import Question
 from whichworker.store.journal import Journal
 from whichworker.store.records import BlockEnd, Failed, RoundEnd, Settled, Slice, Window

@@ -9,7 +9,7 @@ import msgspec
 
 from whichworker import units
 from whichworker.design import quantiles
-from whichworker.design.hunt import LEAST_PROBES, QUIET_SECONDS, Hunt, recovery_seconds
+from whichworker.design.capacity.hunt import LEAST_PROBES, QUIET_SECONDS, Hunt, recovery_seconds
 from whichworker.design.validity import session_refusal
 from whichworker.judge.hunts import STALLS_OF_OBJECTIVE, blind, first_failure, hunts_of
 from whichworker.load.histogram import Histogram

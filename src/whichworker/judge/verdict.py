@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import msgspec
 
 import whichworker
-from whichworker.advise.recommend import recommend
 from whichworker.design.pairs import Pair
-from whichworker.design.race import TWIN_LIMIT, Race
+from whichworker.design.selection import TWIN_LIMIT, Race
 from whichworker.design.validity import session_refusal
-from whichworker.judge.arms import arm_results
+from whichworker.judge.advice.recommend import recommend
+from whichworker.judge.arm_results import arm_results
 from whichworker.judge.discovered import discovered
 from whichworker.judge.findings import run_findings
 from whichworker.judge.headline import rounds_to_decide, verdict_of

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from whichworker.errors import UsageError
-from whichworker.load import engine
+from whichworker.load import engines
 from whichworker.load.seat import Seat
 from whichworker.model import Load, SliceOrder, SliceTally, Tally
 
@@ -145,7 +145,7 @@ def _carry_out(task: Task, seats: _Seats, say: Say) -> None:
         seats.leave(task.name)
         say(Left())
     else:
-        tally = engine.run(
+        tally = engines.run(
             task.load,
             lambda opens_ns, closes_ns: say(Opens(opens_ns, closes_ns)),
             lambda *seen: say(Going(*seen)),
@@ -162,7 +162,7 @@ class _Seats:
     def make(self, name: str, load: Load) -> str:
         """Make a seat, in the place of any other of this name; the name of its engine."""
         self.leave(name)
-        seat = self._seats[name] = engine.take_seat(load)
+        seat = self._seats[name] = engines.take_seat(load)
         # Before any slice: no collection has time in it, and what is there by now is here to stay.
         gc.collect()
         gc.freeze()

@@ -17,7 +17,7 @@ from typing import IO, Self, TypeVar
 import msgspec
 
 from whichworker.errors import GeneratorFailed, UsageError
-from whichworker.load import engine
+from whichworker.load import engines
 from whichworker.load.child import (
     Done,
     Going,
@@ -135,7 +135,7 @@ class Generator:
         ends = time.monotonic() + seconds + SPARE_SECONDS
         check_load(load)
         prepare_asks(load)
-        engine.choose(load)
+        engines.choose(load)
         try:
             self._tell(Whole(load))
             window = self._hear(Opens, ends)
@@ -161,7 +161,7 @@ class Generator:
         """
         check_seat(load)
         prepare_asks(load)
-        engine.choose(load)
+        engines.choose(load)
         self._deadlines.pop(name, None)
         seated = self._ask(Sit(name, load), Seated, 0.0)
         self._deadlines[name] = load.deadline_seconds

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from whichworker.bench.lineup import Lineup
 from whichworker.bench.running import Bench
 from whichworker.bench.slices import Court
-from whichworker.design.race import Race
+from whichworker.design.selection import Race
 from whichworker.load.generator import Generator
 from whichworker.probes.thermometer import Thermometer
-from whichworker.race.preflight import preflight
+from whichworker.race.calibration import preflight
 from whichworker.race.track import Track
 from whichworker.race.watch import Watch
 from whichworker.store.journal import Journal

@@ -11,8 +11,8 @@ from whichworker.bench.lineup import Contender, Lineup
 from whichworker.bench.slices import Court
 from whichworker.bench.window import ArmFailed, failed
 from whichworker.design.heats import MOST_IDLE_SHARE
-from whichworker.design.race import Race
 from whichworker.design.rounds import TWIN, Heard, Round
+from whichworker.design.selection import Race
 from whichworker.errors import ServerFailed
 from whichworker.judge.replay import heard, replay
 from whichworker.model import Arm, Finding, SliceOrder

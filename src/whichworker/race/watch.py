@@ -6,7 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from whichworker.design.hunt import Hunt
+from whichworker.design.capacity.hunt import Hunt
 from whichworker.model import Failure
 from whichworker.store.records import Prepared, Settled, Shot, Slice, Sought
 

@@ -46,7 +46,7 @@ class Upstream(Struct, frozen=True):
 
     def steps(self, folder: Path) -> tuple[tuple[str, ...], ...]:
         """Serve, by the tool's own interpreter without anything of its environment."""
-        script = str(files("whichworker.apps.samples") / "upstream" / "server.py")
+        script = str(files("whichworker.samples") / "upstream" / "server.py")
         return ((sys.executable, "-I", "-S", "-B", script, f"127.0.0.1:{self.port}"),)
 
     def variables(self, folder: Path) -> dict[str, str]:

@@ -12,14 +12,15 @@ import msgspec
 from msgspec import Struct, field
 
 import whichworker
-from whichworker.apps import builtin, environments, interpreters
+from whichworker.apps import builtin
 from whichworker.bench import open_files, overlays, services
 from whichworker.bench.running import Bench
 from whichworker.design.validity import session_refusal
+from whichworker.environments import interpreters, venvs
 from whichworker.errors import UsageError, WhichworkerError
-from whichworker.lab.ask import budget_of
 from whichworker.model import App, Environment, Finding, Question
 from whichworker.probes import machine
+from whichworker.question.ask import budget_of
 from whichworker.result.run import Run, Validity
 from whichworker.result.study import AskedStudy, Card, StudyResult, StudyRow
 from whichworker.servers import names
@@ -147,7 +148,7 @@ def _site(
 
 def app_of(name: str, python: str, cache: Path) -> App:
     """A built-in app with everything the studies need; raises WhichworkerError where this interpreter or environment cannot be had."""
-    base = interpreters.find(python, environments.uv_path()) if python else interpreters.own_base()
+    base = interpreters.find(python, venvs.uv_path()) if python else interpreters.own_base()
     return builtin.app(
         name, interpreters.inspect(base).base, cache, extras="@" not in name
     )  # of old versions the plain lock is kept
@@ -280,7 +281,7 @@ def digest(plan: Plan, sites: dict[str, Site]) -> str:
         for key, site in sorted(sites.items())
     }
     asks = [(stand.key, msgspec.to_builtins(stand.asks)) for stand in plan.stands]
-    return environments.digest(json.dumps([packages, asks], sort_keys=True, default=str))
+    return venvs.digest(json.dumps([packages, asks], sort_keys=True, default=str))
 
 
 def conclude(

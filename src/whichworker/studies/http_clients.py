@@ -21,11 +21,11 @@ from pathlib import Path
 
 from msgspec import Struct, convert
 
-from whichworker.apps import environments
 from whichworker.bench import services
+from whichworker.environments import venvs
 from whichworker.errors import EnvironmentFailed, UsageError
-from whichworker.lab.ask import budget_of
 from whichworker.model import App
+from whichworker.question.ask import budget_of
 from whichworker.result.study import Cell, StudyResult, StudyRow
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import ClientRun, Session
@@ -118,7 +118,7 @@ def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
     seconds = asked.seconds or (QUICK_SECONDS if asked.quick else FULL_SECONDS)
     budget = budget_of(seconds)
     with Journal(asked.folder / FILE) as journal:
-        begin(journal, asked, environments.digest(f"{app.python}{asked.quick}"))
+        begin(journal, asked, venvs.digest(f"{app.python}{asked.quick}"))
         started, spent = time.monotonic(), sum(session.seconds for session in journal.of(Session))
         ended = "interrupted"
         try:
@@ -189,7 +189,7 @@ def _fetch(
     """One run in a process of its own, pinned as a server would be; raises EnvironmentFailed for wrong answers."""
     targets = folder / "targets.json"
     targets.write_text(json.dumps(column.paths))
-    with as_file(files("whichworker.apps.samples") / "http_clients" / "fetch.py") as script:
+    with as_file(files("whichworker.samples") / "http_clients" / "fetch.py") as script:
         pinned = ("taskset", "--cpu-list", ",".join(map(str, cores)))
         argv = (*pinned, app.python, "-I", "-B", str(script), client, manner, str(targets))
         try:

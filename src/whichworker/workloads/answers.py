@@ -142,4 +142,4 @@ def _page(title: str, lines: list[str]) -> bytes:
 
 
 def _read(path: str) -> Any:
-    return json.loads((files("whichworker.apps.samples") / path).read_text(encoding="utf-8"))
+    return json.loads((files("whichworker.samples") / path).read_text(encoding="utf-8"))

@@ -1,0 +1,169 @@
+"""Samples of a finalist's Python functions at saturation, by py-spy, on a launch of its own and outside everything that is timed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from whichworker.bench.running import Bench, running
+from whichworker.bench.window import WARM_UP_SECONDS, load_of
+from whichworker.environments.venvs import uv_path
+from whichworker.errors import GeneratorFailed, ServerFailed, UsageError
+from whichworker.load.generator import Generator
+from whichworker.model import Arm, Finding
+from whichworker.servers import launchers
+from whichworker.store.records import Noted, Profiled
+
+TOOL = "py-spy>=0.4"
+SECONDS, RATE = 3, 100
+PATIENCE_SECONDS = 120.0
+SHOWN = 10
+LOOP_LAG = Path(str(launchers.__file__)).parent / "loop_lag.py"
+LINE = re.compile(r"(.*) (\d+)")
+
+
+def profile(bench: Bench, generator: Generator, name: str, connections: int) -> Profiled | Noted:
+    """Samples of one arm; a finding where they cannot be had, as where the kernel forbids to look into other processes."""
+    seen: list[Counter[str]] = []
+    refused: list[str] = []
+    arm = bench.question.arm(name)
+    with tempfile.TemporaryDirectory() as folder:
+        bench = _listening(bench, arm, Path(folder))
+        try:
+            with running(bench, arm) as run:
+
+                def on_window(opens_ns: int, closes_ns: int) -> None:
+                    for option in ((), ("--gil",)):
+                        found, said = _record(run.launch.pids()[0], option)
+                        seen.append(found)
+                        refused.extend([said] if said else [])
+
+                load = load_of(bench, run, connections, 2.0 * SECONDS + 2.0, settle=WARM_UP_SECONDS)
+                generator.run(load, on_window)
+                lag = _lag(Path(folder))
+        except (ServerFailed, GeneratorFailed) as error:
+            return _missing(name, error.fact)
+        except (subprocess.TimeoutExpired, IndexError):
+            return _missing(name, "py-spy did not end in time, or the server did before it")
+    if refused or not seen[0]:
+        return _missing(name, refused[0] if refused else "no thread was seen at work")
+    return Profiled(
+        arm=name,
+        samples=seen[0].total(),
+        functions=shares(seen[0]),
+        lock_share=min(1.0, seen[1].total() / seen[0].total()),
+        loop_lag_seconds=lag,
+    )
+
+
+def _listening(bench: Bench, arm: Arm, folder: Path) -> Bench:
+    """The same bench; for an ASGI arm with something around the app that notes how late the event loop is."""
+    app = bench.question.apps[arm.python]
+    if arm.interface != "asgi" or app.asgi is None:
+        return bench
+    told = {
+        **app.environment,
+        "WHICHWORKER_WRAPS": app.asgi,
+        "WHICHWORKER_LAG": str(folder / "lag"),
+    }
+    around = msgspec.structs.replace(
+        app,
+        asgi=f"{LOOP_LAG.stem}:application",
+        environment=told,
+        paths=(*app.paths, str(LOOP_LAG.parent)),
+    )
+    question = msgspec.structs.replace(
+        bench.question, apps={**bench.question.apps, arm.python: around}
+    )
+    return msgspec.structs.replace(bench, question=question)
+
+
+def _lag(folder: Path) -> tuple[float, float] | None:
+    """p50 and p99 of the process whose loop was the latest; None where none noted anything."""
+    told = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("lag.*")]
+    worst = max(told, key=lambda one: one["p99"], default=None)
+    return (worst["p50"], worst["p99"]) if worst else None
+
+
+def fetch_tool() -> None:
+    """Have py-spy at hand before anything runs; raises UsageError where it cannot be had."""
+    run = subprocess.run(
+        [*_command(), "--version"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    if run.returncode:
+        raise UsageError(
+            "py-spy cannot be had, so there is nothing to profile with",
+            seen=run.stderr[-500:],
+            hint="leave --profile out",
+        )
+
+
+def shares(counts: Mapping[str, int]) -> dict[str, float]:
+    """The innermost functions with the most samples, and their share of all."""
+    whole = sum(counts.values())
+    most = sorted(counts, key=lambda function: (-counts[function], function))[:SHOWN]
+    return {function: counts[function] / whole for function in most}
+
+
+def innermost(raw: str) -> Counter[str]:
+    """Samples by innermost function, from py-spy's raw format: `outer;inner (file.py:12) 34`, a stack a line."""
+    found: Counter[str] = Counter()
+    for line in raw.splitlines():
+        if match := LINE.fullmatch(line.strip()):
+            leaf = match[1].rpartition(";")[2]
+            found[re.sub(r"\(.*?([^/()]+):\d+\)", r"(\1)", leaf).strip()] += int(match[2])
+    return found
+
+
+def _record(pid: int, options: tuple[str, ...]) -> tuple[Counter[str], str]:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "stacks"
+        argv = [
+            *_command(),
+            "record",
+            "--pid",
+            str(pid),
+            "--subprocesses",
+            "--duration",
+            str(SECONDS),
+            "--rate",
+            str(RATE),
+            *options,
+        ]
+        argv += ["--format", "raw", "--output", str(file)]
+        run = subprocess.run(
+            argv,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+            env={**os.environ, "NO_COLOR": "1"},
+        )
+        if not file.exists():
+            last = [line for line in run.stderr.splitlines() if line.strip()][-1:]
+            return Counter(), last[0] if last else f"py-spy ended with exit status {run.returncode}"
+        return innermost(file.read_text(encoding="utf-8", errors="replace")), ""
+
+
+def _command() -> tuple[str, ...]:
+    return (uv_path(), "tool", "run", "--quiet", "--from", TOOL, "py-spy")
+
+
+def _missing(name: str, why: str) -> Noted:
+    text = f"{name} could not be profiled: {why}"
+    hint = "run as root, or set kernel.yama.ptrace_scope to 0"
+    return Noted(
+        finding=Finding(code="profile-missing", severity="warning", arm=name, text=text, hint=hint)
+    )

@@ -1,0 +1,214 @@
+"""The second stage: at which rate of arrivals does each finalist keep the objective? Shots at all of them in turn, in random order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+from msgspec import Struct
+
+from whichworker.bench import open_files
+from whichworker.bench.running import Bench, Running, running
+from whichworker.bench.window import WARM_UP_SECONDS, ArmFailed, failed
+from whichworker.capacity.shots import deadline_of, shoot
+from whichworker.design.capacity import hunt
+from whichworker.design.capacity import slo as objectives
+from whichworker.design.validity import MOST_TRIES
+from whichworker.errors import ServerFailed
+from whichworker.judge.hunts import blind, hunts_of, patience, seen_of
+from whichworker.load.generator import Generator
+from whichworker.model import Question
+from whichworker.probes import stalls
+from whichworker.race.watch import Watch
+from whichworker.store.journal import Journal
+from whichworker.store.records import Prepared, Shot, Sought, Unsought
+
+STALL_SECONDS = 1.0
+SHOTS_PER_LAUNCH = 12
+LAUNCH_SECONDS, STOP_SECONDS = 1.0, 0.5
+CONNECTIONS, MOST_CONNECTIONS = 64, 1024
+IN_FLIGHT_TIMES, UNKNOWN_SECONDS = 2.0, 0.005
+
+
+def seek(
+    question: Question, ready: Sequence[Prepared], throughput: dict[str, float], connections: int
+) -> Sought:
+    """The objective, and on how many connections: twice what may be in flight when the longest allowed time passes at full rate."""
+    unloaded = sorted(
+        1 / record.ladder[1] for record in ready if record.arm in throughput and 1 in record.ladder
+    ) or [UNKNOWN_SECONDS]
+    slo = question.slo or objectives.derive(unloaded[len(unloaded) // 2])
+    in_flight = IN_FLIGHT_TIMES * max(throughput.values()) * max(slo.longest_seconds, unloaded[-1])
+    room = open_files.most_connections() or MOST_CONNECTIONS
+    seen = stalls.look(question.budget.generator_cores[0], STALL_SECONDS)
+    return Sought(
+        slo=slo,
+        finalists=tuple(throughput),
+        throughput=throughput,
+        connections=min(room, MOST_CONNECTIONS, max(CONNECTIONS, connections, round(in_flight))),
+        stall_seconds=seen.p99 if seen else None,
+        patience=patience(question, len(throughput)),
+    )
+
+
+class Contest:
+    """All hunts side by side: each round is one shot at every finalist, in random order, with the same arrivals."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        generator: Generator,
+        journal: Journal,
+        watch: Watch,
+        sought: Sought,
+        left: Callable[[], float],
+    ) -> None:
+        self.bench, self.generator, self.journal, self.watch, self.sought, self.left = (
+            bench,
+            generator,
+            journal,
+            watch,
+            sought,
+            left,
+        )
+        self.hunts = hunts_of(bench.question, sought, journal)
+        for record in journal.of(Unsought):
+            self.hunts.pop(record.arm, None)
+        self.round = sum(1 for _ in journal.of(Shot))
+        self.places: dict[str, Place] = {}
+        self.warm_ups = {
+            record.arm: max(WARM_UP_SECONDS, record.warm_up_seconds or 0.0)
+            for record in journal.of(Prepared)
+        }
+
+    def run(self) -> None:
+        """Until every hunt is over or time is; the servers of all finalists run meanwhile, and one after the other is asked."""
+        with ExitStack() as every:
+            every.callback(self._leave_all)
+            while self.left() > 0:
+                asked = [name for name in self.hunts if self.hunts[name].next_shot() is not None]
+                if not asked:
+                    return
+                self.round += 1
+                random.Random(f"{self.bench.question.seed}/shots/{self.round}").shuffle(asked)
+                if not [name for name in asked if self._visit(name)]:
+                    return  # no shot is short enough for the time that is left
+
+    def _visit(self, name: str) -> bool:
+        """One shot that counts, repeated while the machine is busy; false where the time is too short for it."""
+        shot = self.hunts[name].next_shot()
+        assert shot is not None
+        for _ in range(MOST_TRIES):
+            if self.left() < self._cost(name, shot):
+                return False
+            try:
+                record = self._shoot(name, shot)
+            except ServerFailed as error:
+                self._lose(name, failed(error), shot.phase)
+                return True
+            except ArmFailed as error:
+                self._lose(name, error, shot.phase)
+                return True
+            self.journal.append(record)
+            if record.refused:
+                self.watch.repeated(name, record.refused)
+                continue
+            self.hunts[name].take(shot, seen_of(record))
+            self.watch.shot(name, record, self.hunts[name], self.left())
+            return True
+        self.watch.note(
+            f"{name}: {MOST_TRIES} windows were refused one after the other, others go first"
+        )
+        return True
+
+    def _cost(self, name: str, shot: hunt.Shot) -> float:
+        """Arrivals, what is awaited after them, and a launch where there is none."""
+        starts = 0.0 if name in self.places else self.warm_ups.get(name, 0.0) + LAUNCH_SECONDS
+        return (
+            shot.seconds
+            + starts
+            + (deadline_of(self.sought.slo) if shot.rate > self.sought.throughput[name] else 0.0)
+            + STOP_SECONDS
+        )
+
+    def _shoot(self, name: str, shot: hunt.Shot) -> Shot:
+        place = self.places.get(name)
+        if place is not None and (
+            place.shots >= SHOTS_PER_LAUNCH
+            or (place.phase != shot.phase and shot.phase in ("confirm", "holds"))
+        ):
+            self._leave(name)  # what is certified is seen on launches of its own
+            place = None
+        if place is None:
+            stack = ExitStack()
+            run = stack.enter_context(running(self.bench, self.bench.question.arm(name)))
+            place = self.places[name] = Place(run, stack, self._launches(name) + 1)
+        warm_up = 0.0 if place.shots else self.warm_ups.get(name, WARM_UP_SECONDS)
+        place.shots += 1
+        place.phase = shot.phase
+        plan = (self.sought.connections, self.bench.question.seed * 1009 + self.round)
+        return shoot(
+            self.bench,
+            self.generator,
+            place.run,
+            name,
+            place.launch,
+            shot,
+            self.sought.slo,
+            plan,
+            warm_up,
+        )
+
+    def _launches(self, name: str) -> int:
+        return max(
+            (record.launch for record in self.journal.of(Shot) if record.arm == name), default=0
+        )
+
+    def _lose(self, name: str, error: ArmFailed, phase: str) -> None:
+        """Nothing more is asked of it; what was known before it broke far above its capacity stays known."""
+        self.journal.append(Unsought(arm=name, failures=error.failures, phase=phase))
+        del self.hunts[name]
+        self._leave(name)
+        self.watch.failed(name, error.failures)
+
+    def _leave(self, name: str) -> None:
+        place = self.places.pop(name, None)
+        if place is not None:
+            place.stack.close()
+
+    def _leave_all(self) -> None:
+        for name in list(self.places):
+            self._leave(name)
+
+
+class Place(Struct):
+    """A finalist's running server, and what was asked of this launch."""
+
+    run: Running
+    stack: ExitStack
+    launch: int
+    shots: int = 0
+    phase: str = ""
+
+
+def contest(
+    bench: Bench,
+    generator: Generator,
+    journal: Journal,
+    watch: Watch,
+    throughput: dict[str, float],
+    connections: int,
+    left: Callable[[], float],
+) -> None:
+    """The second stage of a race for these finalists, begun or gone on with; everything found is in the journal, shot by shot."""
+    sought = next(journal.of(Sought), None)
+    if sought is None:
+        ready = [record for record in journal.of(Prepared) if record.arm in throughput]
+        sought = seek(bench.question, ready, throughput, connections)
+        journal.append(sought)
+    watch.sought(sought)
+    if blind(sought.slo, sought.stall_seconds):
+        return
+    open_files.allow(sought.connections)
+    Contest(bench, generator, journal, watch, sought, left).run()

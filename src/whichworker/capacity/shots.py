@@ -1,0 +1,135 @@
+"""One shot: a running finalist is sent arrivals at a rate, and what missed the objective is counted."""
+
+from __future__ import annotations
+
+from whichworker.bench.running import Bench, Running
+from whichworker.bench.window import ArmFailed, failed, probe_a_load
+from whichworker.design.capacity import hunt
+from whichworker.design.validity import shot_refusal
+from whichworker.errors import ServerFailed
+from whichworker.load.generator import Generator
+from whichworker.load.histogram import Histogram
+from whichworker.model import Clause, Load, Pace, Slo, Stage, Tally
+from whichworker.store.records import Shot
+
+LAG_AT = (0.99, 0.95, 0.9, 0.5)
+WRONG = ("header", "body", "framing", "check")
+"""What no load excuses. A refusal under load (a status), a broken connection or a time-out is a request that missed the objective."""
+LEAST_DEADLINE_SECONDS, DEADLINES, MOST_DEADLINE_SECONDS = 4.0, 2.0, 90.0
+BACKLOG = 200_000
+SPINS_ABOVE = 10_000.0
+
+
+def shoot(
+    bench: Bench,
+    generator: Generator,
+    run: Running,
+    name: str,
+    launch: int,
+    shot: hunt.Shot,
+    slo: Slo,
+    plan: tuple[int, int],
+    warm_up: float = 0.0,
+) -> Shot:
+    """Send one shot; `plan` is the number of connections and the seed of the arrivals.
+
+    The first of a launch comes after `warm_up` more seconds at its rate. Raises ArmFailed for wrong answers, or none.
+    """
+    connections, seed = plan
+    load = load_of(bench, run, shot, slo, connections, seed, warm_up)
+    try:
+        tally, probes = probe_a_load(bench, generator, run, load)
+        if run.launch.ended():
+            raise run.launch.failure("died", "the server ended under load")
+    except ServerFailed as error:
+        raise failed(error) from error
+    if wrong := tuple(failure for failure in tally.failures if failure.kind in WRONG):
+        raise ArmFailed(wrong)
+    lag = _lag(tally)
+    response = Histogram.from_hdr(tally.response or tally.service)
+    lost = lost_of(tally, response)
+    return Shot(
+        arm=name,
+        launch=launch,
+        phase=shot.phase,
+        rate=shot.rate,
+        settle_seconds=shot.settle_seconds,
+        window_seconds=shot.window_seconds,
+        count=response.count + lost,
+        missed=tuple(missed_of(clause, response, lost) for clause in slo.clauses),
+        good=response.count - (missed_of(slo.timed, response, 0) if slo.timed is not None else 0),
+        failures=tally.failures,
+        response=tally.response or tally.service,
+        slices=tuple(_slices(tally, slo.timed)),
+        lag_seconds=lag,
+        sent_share=tally.attempts / tally.scheduled if tally.scheduled else 1.0,
+        probes=probes,
+        refused=shot_refusal(
+            probes,
+            tally,
+            lag,
+            slo.shortest_seconds,
+            shared=bench.question.budget.shared,
+            spins=shot.rate > SPINS_ABOVE,
+        ),
+    )
+
+
+def load_of(
+    bench: Bench,
+    run: Running,
+    shot: hunt.Shot,
+    slo: Slo,
+    connections: int,
+    seed: int,
+    warm_up: float = 0.0,
+) -> Load:
+    """Poisson arrivals; nothing ends it early, as what fails is what is counted."""
+    calm = hunt.QUIET / hunt.OVERLOAD * shot.rate if shot.phase == "recovery" else shot.rate
+    before = (Stage(warm_up, calm, calm),) if warm_up else ()
+    return Load(
+        address=run.address,
+        host=bench.question.app.host,
+        requests=bench.question.workload.requests,
+        connections=connections,
+        settle_seconds=warm_up + shot.settle_seconds,
+        window_seconds=shot.window_seconds,
+        deadline_seconds=deadline_of(slo),
+        seed=seed,
+        pace=Pace(stages=(*before, *shot.stages), arrivals="poisson", backlog=BACKLOG),
+        flood=None,
+    )
+
+
+def deadline_of(slo: Slo) -> float:
+    """When a request is given up: several times as late as the objective allows."""
+    return min(MOST_DEADLINE_SECONDS, max(LEAST_DEADLINE_SECONDS, DEADLINES * slo.longest_seconds))
+
+
+def missed_of(clause: Clause, response: Histogram, lost: int) -> int:
+    """How many requests missed a clause: those that failed, and those that took longer than it allows."""
+    return lost + (
+        response.count_above(round(clause.seconds * 1e9)) if clause.seconds is not None else 0
+    )
+
+
+def lost_of(tally: Tally, response: Histogram) -> int:
+    """Requests of the window without a right answer: due, and not in the histogram. Where that is not known, the failures."""
+    if tally.scheduled is not None:
+        return max(0, tally.scheduled - response.count)
+    return sum(failure.count for failure in tally.failures)
+
+
+def _slices(tally: Tally, clause: Clause | None) -> list[tuple[int, int]]:
+    if clause is None or clause.seconds is None:
+        return []
+    found = [Histogram.from_hdr(text) for text in tally.slices]
+    return [(one.count, one.count_above(round(clause.seconds * 1e9))) for one in found]
+
+
+def _lag(tally: Tally) -> float | None:
+    """How late the generator was at the highest percentile up to the 99th that its sample supports."""
+    if tally.send_lag is None:
+        return None
+    found = Histogram.from_hdr(tally.send_lag)
+    return next((lag for q in LAG_AT if (lag := found.supported_percentile(q)) is not None), None)

@@ -1,0 +1,1 @@
+"""What every server must get right, and which server setups may race."""

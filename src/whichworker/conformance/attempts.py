@@ -1,0 +1,449 @@
+"""The cases of the preflight, asked of a real server over plain sockets; what came of each is a value, and no case harms the next."""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+import msgspec
+from msgspec import Struct
+
+from whichworker.bench.running import Bench, Running, running
+from whichworker.conformance.cases import Case, Outcome, judge_reload, judge_together
+from whichworker.errors import ServerFailed
+from whichworker.load.framing import FramingError, Response, ResponseParser, TruncatedError
+from whichworker.load.http1 import READ_BYTES, Verdict, encode_request, family_of, judge_answer
+from whichworker.model import Address, Arm, Request
+from whichworker.process.launch import Launch
+from whichworker.servers import table
+from whichworker.servers.protocol import Server
+
+DEADLINE_SECONDS = 5.0
+CLOSE_SECONDS = 2.0
+GRACE_SECONDS = 6.0
+RELOAD_SECONDS = 10.0
+STEADY_SECONDS = 0.5
+PAUSE_SECONDS = 0.01
+CHUNK_BYTES = 8192
+BREAKING_KINDS = ("connect", "reset", "timeout", "died")
+BREAKING_WAYS = ("stop", "reload")
+SECOND_CHANCE_KINDS = (
+    "slow",
+    "timeout",
+)  # a busy machine makes these; it does not make wrong answers
+
+
+class Scene(Struct, frozen=True):
+    """A running server, what is declared of it, and under which name it is asked."""
+
+    run: Running
+    server: Server
+    arm: Arm
+    host: str
+
+
+def examine(
+    bench: Bench, arm: Arm, cases: Sequence[Case], within_seconds: float = math.inf
+) -> list[Outcome]:
+    """Ask all cases of an arm, on another launch after each one that may have broken the last; cases not reached in time are timeouts.
+
+    Raises ServerFailed where it does not start at all.
+    """
+    outcomes: list[Outcome] = []
+    ends = time.monotonic() + within_seconds
+    while len(outcomes) < len(cases):
+        pending = cases[len(outcomes) :]
+        if time.monotonic() >= ends:
+            evidence = f"not reached within {within_seconds:g} s"
+            return [
+                *outcomes,
+                *(
+                    Outcome(case=case.name, state="timeout", kind="timeout", evidence=evidence)
+                    for case in pending
+                ),
+            ]
+        try:
+            with running(bench, arm) as run:
+                outcomes += examine_running(bench, run, arm, pending, ends)
+        except ServerFailed as error:
+            if not outcomes:
+                raise
+            outcomes.append(
+                Outcome(case=pending[0].name, state="failed", kind=error.kind, evidence=str(error))
+            )
+    return outcomes
+
+
+def examine_running(
+    bench: Bench, run: Running, arm: Arm, cases: Sequence[Case], ends: float = math.inf
+) -> list[Outcome]:
+    """Ask cases of one launch until one may have broken it or time is up; what came of those that were asked, one at least."""
+    scene = Scene(run, table.load(arm.server), arm, bench.question.apps[arm.python].host)
+    outcomes: list[Outcome] = []
+    for case in cases:
+        outcome = attempt(scene, case)
+        if outcome.kind in SECOND_CHANCE_KINDS and case.way not in BREAKING_WAYS:
+            outcome = attempt(scene, case)
+        outcomes.append(outcome)
+        declared = outcome.state != "not applicable"
+        if (
+            outcome.kind in BREAKING_KINDS
+            or (case.way in BREAKING_WAYS and declared)
+            or time.monotonic() >= ends
+        ):
+            break
+    return outcomes
+
+
+def attempt(scene: Scene, case: Case) -> Outcome:
+    """Ask one case of a running server."""
+    try:
+        outcome = WAYS[case.way](scene, case)
+    except (OSError, FramingError) as error:
+        outcome = _wrong(case, _classify(error))
+    if outcome.state != "passed" and case.way not in BREAKING_WAYS and scene.run.launch.ended():
+        return Outcome(
+            case=case.name,
+            state="failed",
+            kind="died",
+            evidence=f"the server ended: {scene.run.launch.log_tail(4)}",
+        )
+    return outcome
+
+
+def _wrong(case: Case, verdict: Verdict, note: str = "") -> Outcome:
+    kind, sample = verdict
+    return Outcome(
+        case=case.name,
+        state="timeout" if kind == "timeout" else "failed",
+        kind=kind,
+        evidence=sample,
+        note=note,
+    )
+
+
+def _classify(error: Exception) -> Verdict:
+    """A word of `model.FAILURE_KINDS` for what broke, and what was seen."""
+    if isinstance(error, TimeoutError):
+        return "timeout", f"no complete answer: {error}"
+    if isinstance(error, ConnectionRefusedError):
+        return "connect", "the connection was refused"
+    if isinstance(error, FramingError) and not isinstance(error, TruncatedError):
+        return "framing", str(error)
+    return "reset", f"the connection broke: {error}"
+
+
+class Wire:
+    """One plain connection, with a deadline for all that is done on it."""
+
+    def __init__(self, address: Address, seconds: float = DEADLINE_SECONDS) -> None:
+        self._ends = time.monotonic() + seconds
+        self._sock = socket.socket(family_of(address), socket.SOCK_STREAM)
+        try:
+            self._sock.settimeout(seconds)
+            self._sock.connect(address.path or (address.host, address.port))
+        except BaseException:
+            self._sock.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._sock.close()
+
+    def send(self, wire: bytes) -> None:
+        """Send all of it; raises OSError."""
+        self._sock.settimeout(self._left())
+        self._sock.sendall(wire)
+
+    def receive(self, method: str) -> Response:
+        """One answer; raises OSError, ConnectionResetError where the connection ended before its first byte, and FramingError."""
+        parser, response, begun = ResponseParser(method), None, False
+        while response is None:
+            received = self._read()
+            if not received and not begun:
+                raise ConnectionResetError("closed before the first byte of an answer")
+            begun = True
+            response = parser.feed(received) if received else parser.finish()
+        if parser.leftover:
+            raise FramingError(
+                f"{len(parser.leftover)} bytes follow the end of the answer: {parser.leftover[:60]!r}"
+            )
+        return response
+
+    def ask(self, wire: bytes, method: str) -> Response:
+        """Send a request and take its answer."""
+        self.send(wire)
+        return self.receive(method)
+
+    def read_to_end(self) -> bytes:
+        """What still comes until the server closes; raises TimeoutError where it does not."""
+        rest = b""
+        while received := self._read():
+            rest += received
+        return rest
+
+    def hurry(self, seconds: float) -> None:
+        """From now on it may take no longer than this."""
+        self._ends = min(self._ends, time.monotonic() + seconds)
+
+    def _read(self) -> bytes:
+        self._sock.settimeout(self._left())
+        return self._sock.recv(READ_BYTES)
+
+    def _left(self) -> float:
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("not in time")
+        return left
+
+
+def ask(scene: Scene, case: Case) -> Outcome:
+    """Each request once, on a connection of its own."""
+    for request in case.requests:
+        if verdict := _ask_once(scene, request):
+            return _wrong(case, verdict)
+    return Outcome(case=case.name)
+
+
+def _ask_once(scene: Scene, request: Request) -> Verdict | None:
+    try:
+        with Wire(scene.run.address) as wire:
+            return judge_answer(
+                request.answer, wire.ask(encode_request(request, scene.host), request.method)
+            )
+    except (OSError, FramingError) as error:
+        return _classify(error)
+
+
+def encode_chunked(request: Request, host: str) -> bytes:
+    """A POST whose length is not said beforehand, as the bytes of an HTTP/1.1 message."""
+    lines = [
+        f"POST {request.path} HTTP/1.1",
+        f"Host: {host}",
+        *(f"{name}: {value}" for name, value in request.headers),
+    ]
+    head = "\r\n".join([*lines, "Transfer-Encoding: chunked", "", ""]).encode("latin-1")
+    pieces = [
+        request.body[start : start + CHUNK_BYTES]
+        for start in range(0, len(request.body), CHUNK_BYTES)
+    ]
+    return head + b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+def ask_chunked(scene: Scene, case: Case) -> Outcome:
+    """A body in chunks; a server that refuses it may do so before it has all of it."""
+    (request,) = case.requests
+    with Wire(scene.run.address) as wire:
+        with suppress(ConnectionError):  # what it answered before it closed says more
+            wire.send(encode_chunked(request, scene.host))
+        response = wire.receive("POST")
+    verdict = judge_answer(request.answer, response)
+    if verdict is None:
+        return Outcome(case=case.name, note="reads")
+    if response.status != 200:
+        return _wrong(case, verdict, note=f"answers {response.status}")
+    return _wrong(
+        case, verdict, note="0 bytes" if response.body.startswith(b'{"bytes": 0,') else "corrupts"
+    )
+
+
+def ask_together(scene: Scene, case: Case) -> Outcome:
+    """All requests at once, each by a client of its own."""
+    start = threading.Barrier(len(case.requests), timeout=DEADLINE_SECONDS)
+    moments: list[float] = []
+
+    def ask_one(request: Request) -> Verdict | None:
+        start.wait()
+        moments.append(time.monotonic())
+        verdict = _ask_once(scene, request)
+        moments.append(time.monotonic())
+        return verdict
+
+    with ThreadPoolExecutor(len(case.requests)) as pool:
+        wrong = [verdict for verdict in pool.map(ask_one, case.requests) if verdict]
+    if wrong:
+        kind, sample = wrong[0]
+        return _wrong(
+            case,
+            (kind, f"{len(wrong)} of {len(case.requests)} answers were wrong, the first: {sample}"),
+        )
+    return judge_together(
+        case, max(moments) - min(moments), scene.server.in_flight_limit(scene.arm.settings)
+    )
+
+
+def ask_again(scene: Scene, case: Case) -> Outcome:
+    """A second request on the connection, unless the first answer says that there is none."""
+    (request,) = case.requests
+    asked = encode_request(request, scene.host)
+    with Wire(scene.run.address) as wire:
+        first = wire.ask(asked, request.method)
+        if verdict := judge_answer(request.answer, first):
+            return _wrong(case, verdict)
+        if not first.keep_alive:
+            return _judge_close(case, wire)
+        try:
+            verdict = judge_answer(request.answer, wire.ask(asked, request.method))
+        except (OSError, FramingError) as error:
+            kind, sample = _classify(error)
+            verdict = kind, f"the first answer kept the connection open, and then: {sample}"
+    return (
+        _wrong(case, verdict, note="breaks") if verdict else Outcome(case=case.name, note="reuses")
+    )
+
+
+def _judge_close(case: Case, wire: Wire) -> Outcome:
+    wire.hurry(CLOSE_SECONDS)
+    try:
+        wire.read_to_end()
+    except TimeoutError:
+        evidence = (
+            f"it said that it would close the connection, and {CLOSE_SECONDS:g} s later had not"
+        )
+        return Outcome(
+            case=case.name, state="failed", kind="framing", note="holds", evidence=evidence
+        )
+    except ConnectionError:
+        pass  # closed, if rudely
+    return Outcome(case=case.name, note="closes")
+
+
+def ask_head(scene: Scene, case: Case) -> Outcome:
+    """HEAD, then GET on the same connection: a body that should not be there would be taken for the second answer."""
+    (request,) = case.requests
+    answer = msgspec.structs.replace(request.answer, body=None)
+    head = msgspec.structs.replace(request, method="HEAD", body=b"", answer=answer)
+    with Wire(scene.run.address) as wire:
+        response = wire.ask(encode_request(head, scene.host), "HEAD")
+        verdict = judge_answer(answer, response) or _judge_length(request, response)
+        if verdict is None and not response.keep_alive:
+            with suppress(
+                TimeoutError, ConnectionError
+            ):  # whether it closes as it said is another case
+                wire.hurry(CLOSE_SECONDS)
+                stray = wire.read_to_end()
+                verdict = (
+                    ("framing", f"{len(stray)} bytes of a body: {stray[:60]!r}") if stray else None
+                )
+        elif verdict is None:
+            with suppress(ConnectionError):  # the same
+                verdict = judge_answer(
+                    request.answer, wire.ask(encode_request(request, scene.host), request.method)
+                )
+    return _wrong(case, verdict) if verdict else Outcome(case=case.name)
+
+
+def _judge_length(request: Request, response: Response) -> Verdict | None:
+    """The length HEAD announces, if any, is that of GET."""
+    said = [value for name, value in response.headers if name == "content-length"]
+    if request.answer.body is None or not said or int(said[0]) == len(request.answer.body):
+        return None
+    return (
+        "header",
+        f"HEAD says Content-Length: {said[0]}, and GET has {len(request.answer.body)} bytes",
+    )
+
+
+def stop(scene: Scene, case: Case) -> Outcome:
+    """The stop signal while a request is worked on."""
+    request = case.requests[-1 if scene.arm.interface == "asgi" else 0]
+    number = scene.server.stop_signal
+    with (
+        ThreadPoolExecutor(1) as pool,
+        Wire(scene.run.address, GRACE_SECONDS + DEADLINE_SECONDS) as wire,
+    ):
+        wire.send(encode_request(request, scene.host))
+        answer = pool.submit(wire.receive, request.method)
+        time.sleep(case.under_way_seconds)  # no server tells when a request has reached the app
+        ending = scene.run.launch.stop(number, GRACE_SECONDS)
+        try:
+            verdict = judge_answer(request.answer, answer.result())
+        except (OSError, FramingError) as error:
+            verdict = _classify(error)
+    if verdict:
+        left = f"; the master ended before {', '.join(ending.left)[:200]}" if ending.left else ""
+        return _wrong(case, (verdict[0], f"after {number.name}: {verdict[1]}{left}"), note="drops")
+    if ending.forced:
+        evidence = f"it answered, and {GRACE_SECONDS:g} s after {number.name} still ran"
+        return Outcome(
+            case=case.name, state="failed", kind="forced", note="lingers", evidence=evidence
+        )
+    return Outcome(case=case.name, note="drains")
+
+
+def reload(scene: Scene, case: Case) -> Outcome:
+    """The reload signal while one client after the other asks."""
+    number, launch, (request,) = scene.server.reload_signal, scene.run.launch, case.requests
+    if number is None:
+        return Outcome(
+            case=case.name,
+            state="not applicable",
+            note="undeclared",
+            evidence="no reload signal is declared",
+        )
+    before = launch.pids()
+    answered: list[float] = []
+    failures: list[Verdict] = []
+    halt = threading.Event()
+
+    def keep_asking() -> None:
+        while not halt.wait(PAUSE_SECONDS):
+            sent = time.monotonic()
+            if verdict := _ask_once(scene, request):
+                failures.append(verdict)
+            else:
+                answered.append(time.monotonic() - sent)
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(keep_asking)
+        try:
+            os.kill(before[0], number)
+            renewed = _wait_renewed(launch, before)
+        finally:
+            halt.set()
+        asking.result()
+    seconds, ended = time.monotonic() - began, launch.ended()
+    return judge_reload(
+        case, answered=answered, failures=failures, ended=ended, renewed=renewed, seconds=seconds
+    )
+
+
+def _wait_renewed(launch: Launch, before: Sequence[int]) -> bool:
+    """Wait until old workers are gone, new ones are there, and neither changes any more; False where that does not come to pass in time."""
+    workers, last, since = set(before[1:]), set(before), time.monotonic()
+    ends = since + RELOAD_SECONDS
+    while (now := time.monotonic()) < ends and not launch.ended():
+        found = set(launch.pids()[1:])
+        if found != last:
+            last, since = found, now
+        elif found - workers and (workers - found or not workers) and now - since >= STEADY_SECONDS:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+WAYS: dict[str, Callable[[Scene, Case], Outcome]] = {
+    "ask": ask,
+    "chunked": ask_chunked,
+    "together": ask_together,
+    "reuse": ask_again,
+    "head": ask_head,
+    "stop": stop,
+    "reload": reload,
+}

@@ -1,0 +1,289 @@
+"""Which arms may race: the cases of the conformance, asked of each arm once for each version of everything, and what follows from them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from whichworker.apps import builtin
+from whichworker.bench import overlays, services
+from whichworker.bench.running import SHOWN_ADDRESS, Bench
+from whichworker.bench.window import failed
+from whichworker.config.options import PreflightOptions, RaceOptions
+from whichworker.conformance.attempts import examine
+from whichworker.conformance.cases import (
+    CASES,
+    Case,
+    Outcome,
+    keeps_out,
+    own_cases,
+    quick_cases,
+    races_async,
+)
+from whichworker.environments import venvs
+from whichworker.errors import ServerFailed
+from whichworker.model import App, Arm, Failure, Finding, Question
+from whichworker.question.ask import ask
+from whichworker.servers import table
+from whichworker.store.records import Failed
+
+FOLDER = "conformance"
+LASTING_KINDS = ("", "status", "header", "body", "framing", "check")
+"""Failures that come again. What a busy machine may have made is asked anew each time, never remembered."""
+
+ArmState = Literal["passed", "failed", "refused"]
+
+
+class ArmReport(Struct, frozen=True, kw_only=True):
+    """What came of one arm: its outcomes, or failures where it could not be asked. `refused` is one that does not fit the app."""
+
+    name: str
+    server: str
+    kind: str
+    version: str | None
+    python: str | None
+    interface: str
+    settings: dict[str, int | str]
+    state: ArmState
+    failures: tuple[Failure, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+
+
+class CaseTitle(Struct, frozen=True):
+    """A case as a report names it."""
+
+    name: str
+    title: str
+    right: str
+    gate: bool
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """A preflight as JSON has it. `app` says which versions were asked, by interpreter."""
+
+    kind: Literal["preflight"] = "preflight"
+    app: dict[str, str]
+    workload: str
+    cases: tuple[CaseTitle, ...]
+    arms: tuple[ArmReport, ...]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether some arm could be asked and none failed."""
+        states = {arm.state for arm in self.arms}
+        return "passed" in states and "failed" not in states
+
+
+def is_builtin(app: App) -> bool:
+    """Whether an app has the views that the cases ask."""
+    return app.name.startswith(builtin.PREFIX) and (app.wsgi, app.asgi) == (
+        builtin.WSGI,
+        builtin.ASGI,
+    )
+
+
+def cases_of(question: Question) -> tuple[Case, ...]:
+    """Everything that can be asked of this app."""
+    return CASES if is_builtin(question.app) else own_cases(question.workload)
+
+
+def inspect(
+    question: Question, folder: Path, cache: Path, note: Callable[[str], None]
+) -> Iterator[ArmReport]:
+    """Build, start and examine one arm after the other, with every case that fits the app."""
+    found, without = overlays.build(question, cache, note)
+    reasons = {record.arm: record for record in without}
+    with services.serving(question, folder, cache, note) as backing:
+        bench = Bench(question, found, folder, cache, backing)
+        for arm in question.arms:
+            note(f"preflight of {arm.name}")
+            yield _examined(bench, arm, reasons.get(arm.name))
+
+
+def _examined(bench: Bench, arm: Arm, record: Failed | None) -> ArmReport:
+    if record is not None:
+        return _report(
+            bench, arm, "refused" if record.refused else "failed", failures=record.failures
+        )
+    cases = cases_of(bench.question)
+    try:
+        outcomes = tuple(examine(bench, arm, cases))
+    except ServerFailed as error:
+        return _report(bench, arm, "failed", failures=failed(error).failures)
+    return _report(
+        bench,
+        arm,
+        "failed" if unfit(bench.question, arm, cases, outcomes) else "passed",
+        outcomes=outcomes,
+    )
+
+
+def _report(
+    bench: Bench,
+    arm: Arm,
+    state: ArmState,
+    failures: tuple[Failure, ...] = (),
+    outcomes: tuple[Outcome, ...] = (),
+) -> ArmReport:
+    environment = bench.environments.get(arm.name)
+    return ArmReport(
+        name=arm.name,
+        server=arm.family,
+        kind=arm.kind,
+        version=environment.version if environment else None,
+        python=environment.python_version if environment else None,
+        interface=arm.interface,
+        settings=arm.settings,
+        state=state,
+        failures=failures,
+        outcomes=outcomes,
+    )
+
+
+def report(question: Question, arms: Sequence[ArmReport], findings: Sequence[Finding]) -> Report:
+    """All arms together, with a finding for each case that one of them failed."""
+    cases = cases_of(question)
+    told = [
+        finding
+        for arm in arms
+        for finding in findings_of(question, question.arm(arm.name), cases, arm.outcomes)
+    ]
+    return Report(
+        app={
+            label: f"{app.name}, {app.origin.get('app', app.directory)}"
+            for label, app in question.apps.items()
+        },
+        workload=question.workload.name,
+        cases=tuple(CaseTitle(case.name, case.title, case.right, case.gate) for case in cases),
+        arms=tuple(arms),
+        findings=(*findings, *told),
+    )
+
+
+def unfit(
+    question: Question, arm: Arm, cases: Sequence[Case], outcomes: Sequence[Outcome]
+) -> list[tuple[Case, Outcome]]:
+    """The failed cases that keep an arm out of the ranking."""
+    async_raced = is_builtin(question.app) and races_async(question.workload)
+    known = {case.name: case for case in cases}
+    pairs = [(known[outcome.case], outcome) for outcome in outcomes]
+    return [pair for pair in pairs if keeps_out(*pair, arm.interface, async_raced=async_raced)]
+
+
+def findings_of(
+    question: Question, arm: Arm, cases: Sequence[Case], outcomes: Sequence[Outcome]
+) -> Iterator[Finding]:
+    """One finding for each failed case, an error where it keeps the arm out."""
+    known = {case.name: case for case in cases}
+    out = {case.name for case, _ in unfit(question, arm, cases, outcomes)}
+    for outcome in outcomes:
+        if outcome.state in ("failed", "timeout"):
+            case = known[outcome.case]
+            text = (
+                f"{arm.name}: {case.title}: {outcome.note or outcome.kind}; right is: {case.right}"
+            )
+            severity = "error" if case.name in out else case.severity
+            yield Finding(
+                code=f"conformance-{case.name}",
+                severity=severity,
+                arm=arm.name,
+                text=text,
+                evidence=outcome.evidence,
+            )
+
+
+def admit(bench: Bench, note: Callable[[str], None]) -> tuple[list[Failed], list[Finding]]:
+    """Ask the quick cases of every arm of a race on the built-in app, before its clock starts: who may not race, and what there is to tell.
+
+    Outcomes are remembered in the cache. An arm that does not start is left to the race, which says why.
+    """
+    question = bench.question
+    out: list[Failed] = []
+    told: list[Finding] = []
+    if not is_builtin(question.app):
+        return out, told
+    for arm in question.arms:
+        if arm.name not in bench.environments:
+            continue
+        cases = quick_cases(table.load(arm.server).in_flight_limit(arm.settings))
+        try:
+            outcomes = recall(bench, arm, cases, note)
+        except ServerFailed:
+            continue
+        told += [_aside(finding) for finding in findings_of(question, arm, cases, outcomes)]
+        if wrong := unfit(question, arm, cases, outcomes):
+            case, outcome = wrong[0]
+            sample = f"{case.title}: {outcome.evidence}"
+            out.append(
+                Failed(
+                    arm=arm.name,
+                    failures=(Failure(kind="conformance", count=len(wrong), sample=sample),),
+                )
+            )
+    return out, told
+
+
+def _aside(finding: Finding) -> Finding:
+    """What keeps nobody out is a note in a race: `whichworker preflight` is where it is looked at."""
+    return (
+        finding
+        if finding.severity == "error"
+        else msgspec.structs.replace(finding, severity="info")
+    )
+
+
+def recall(
+    bench: Bench, arm: Arm, cases: Sequence[Case], note: Callable[[str], None]
+) -> list[Outcome]:
+    """The outcomes of an arm, from the cache where everything that decides them is as it was; raises ServerFailed."""
+    place = bench.cache / FOLDER / f"{arm.server}-{_key(bench, arm, cases)}.json"
+    try:
+        return msgspec.json.decode(place.read_bytes(), type=list[Outcome])
+    except (OSError, msgspec.DecodeError):
+        note(f"preflight of {arm.name}")
+    outcomes = examine(bench, arm, cases)
+    if all(outcome.kind in LASTING_KINDS for outcome in outcomes):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = place.with_suffix(f".{id(outcomes)}")
+        unfinished.write_bytes(msgspec.json.encode(outcomes))
+        unfinished.replace(place)
+    return outcomes
+
+
+def _key(bench: Bench, arm: Arm, cases: Sequence[Case]) -> str:
+    """All that an outcome depends on, as one short word: cases, app, server, versions, settings."""
+    environment, app = bench.environments[arm.name], bench.question.apps[arm.python]
+    command = table.load(arm.server).command(app, SHOWN_ADDRESS, arm.settings)
+    known = (
+        cases,
+        arm.settings,
+        arm.environment,
+        command,
+        sorted(environment.packages.items()),
+        environment.python_version,
+    )
+    return venvs.digest(msgspec.json.encode(known).decode(), _source(Path(app.directory)))
+
+
+def _source(directory: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(directory.rglob("*.py")):
+        digest.update(path.relative_to(directory).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def question_of(
+    named: str | None, options: PreflightOptions, here: Path, cache: Path
+) -> tuple[Question, list[Finding]]:
+    """What a preflight asks; raises UsageError for what cannot be used."""
+    race = RaceOptions(
+        servers=options.servers, workload=options.workload, python=options.python, seed=0
+    )
+    question, findings = ask(named, race, here, cache)
+    return question, [finding for finding in findings if finding.code != "cores-shared"]

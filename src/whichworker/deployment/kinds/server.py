@@ -1,0 +1,46 @@
+"""The server's own configuration file, or a start script where it reads none."""
+
+from __future__ import annotations
+
+import shlex
+
+from whichworker.deployment.kinds.parts import annotated, heading, python_path, reasons, shown
+from whichworker.model.deployments import Deployment, Emitted
+
+
+def emit(what: Deployment) -> list[Emitted]:
+    """gunicorn.conf.py, uwsgi.ini and the like; start.sh for servers that have only flags."""
+    if what.config is not None:
+        sign = ";" if what.config.name.endswith(".ini") else "#"
+        whole = what.config.text + (
+            _gunicorn(what) if what.config.name == "gunicorn.conf.py" else ""
+        )
+        behind = (
+            annotated(whole, what, sign)
+            if not what.config.name.endswith(".ini")
+            else what.config.text
+        )
+        why = reasons(what, sign)
+        return [
+            Emitted(
+                name=what.config.name, text=f"{heading(what, sign)}{why}{behind}", kind="config"
+            )
+        ]
+    told = {**what.environment, **python_path(what)}
+    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in told.items())
+    file = (
+        f"set -a; . {shlex.quote(what.environment_file)}; set +a\n" if what.environment_file else ""
+    )
+    place = f"cd {shlex.quote(what.directory)}\n"
+    text = (
+        f"#!/bin/sh\n{heading(what)}{reasons(what)}{place}{file}{exports}exec {shown(what.argv)}\n"
+    )
+    return [Emitted(name="start.sh", text=text, kind="script")]
+
+
+def _gunicorn(what: Deployment) -> str:
+    """Where the app is and what it is told, and gunicorn's own defaults of time, said aloud: nothing that was raced is changed by them."""
+    told = [f"{name}={value}" for name, value in what.environment.items()]
+    environment = f"raw_env = {told!r}\n" if told else ""
+    path = f"pythonpath = {what.folder!r}\n" if what.shim else ""
+    return f"chdir = {what.directory!r}\n{environment}{path}timeout = 30\ngraceful_timeout = 30\n"

@@ -1,0 +1,243 @@
+"""From a run to what is deployed of it: the advised arm, or the best one of the kind that is wanted, with its own promise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from whichworker import redaction
+from whichworker.bench.running import SHOWN_ADDRESS
+from whichworker.deployment.kinds import TABLE, emit
+from whichworker.environments import venvs
+from whichworker.errors import UsageError
+from whichworker.judge import verdict
+from whichworker.model import App, Arm, Environment, Question
+from whichworker.model.deployments import Deployment, Promise
+from whichworker.report.files import write_text
+from whichworker.result import ArmResult, Result
+from whichworker.servers import names, table
+from whichworker.store.journal import FILE, Journal
+from whichworker.units import show_bytes, show_rate
+
+PROMISE_FILE = "whichworker-promise.json"
+REASONS = {
+    "bind": "loopback: a proxy in front is what the world sees",
+    "worker_class": "the class that was raced",
+    "loglevel": "as it was raced: a line for each request costs",
+    "http_parser": "as it was raced",
+    "control_socket_disable": "as it was raced",
+    "wsgi_app": "the app",
+    "preload_app": "loaded once, before the workers are forked: they share its memory",
+    "timeout": "gunicorn's own default: a worker that is silent for so long is replaced",
+    "graceful_timeout": "gunicorn's own default: so long a worker may finish what it has begun",
+}
+
+
+class Told(Struct, frozen=True):
+    """A run as it is read again: its question, its environments and its result."""
+
+    question: Question
+    environments: dict[str, Environment]
+    result: Result
+
+
+def read(folder: Path) -> Told:
+    """The run in a folder, judged again from its journal."""
+    with Journal(folder / FILE) as journal:
+        header = journal.header()
+        result = verdict.judge(journal)
+    return Told(header.question, header.environments, result)
+
+
+def arm_for(told: Told, kinds: tuple[str, ...]) -> tuple[ArmResult, str]:
+    """The arm to deploy, and a remark where it is not the advised one: gunicorn's file needs an arm of gunicorn.
+
+    Raises UsageError where the run advises nothing, or has no such arm.
+    """
+    result = told.result
+    if result.advice is None:
+        why = "; ".join(result.validity.reasons) or "no arm was ranked"
+        raise UsageError(
+            f"run {result.run.id} has no advice: {why}", hint="race again, with more --time"
+        )
+    ranked = [
+        arm
+        for arm in result.arms
+        if arm.state in ("ranked", "dropped") and arm.throughput_per_second
+    ]
+    advised = next(arm for arm in ranked if arm.name == result.advice.arm)
+    if "gunicorn" not in kinds or advised.server == "gunicorn":
+        return advised, ""
+    own = sorted((arm for arm in ranked if arm.server == "gunicorn"), key=lambda arm: -_speed(arm))
+    if not own:
+        raise UsageError(
+            f"no arm of gunicorn was ranked in run {result.run.id}",
+            hint="race it: --servers gunicorn-gthread,gunicorn-sync",
+        )
+    share = _speed(own[0]) / _speed(advised)
+    return (
+        own[0],
+        f"{advised.name} is advised; this is {own[0].name}, the best of gunicorn, at {share:.0%} of its throughput",
+    )
+
+
+def deployment(told: Told, best: ArmResult, out: Path, remark: str = "") -> Deployment:
+    """Everything the files are written from."""
+    question, arm = told.question, told.question.arm(best.name)
+    app, environment = question.apps[arm.python], told.environments[best.name]
+    server = table.load(arm.server)
+    command = server.command(app, SHOWN_ADDRESS, arm.settings)
+    config = server.config_file(app, SHOWN_ADDRESS, arm.settings)
+    own = config if not config.name.endswith(".sh") else None
+    cost = (
+        told.result.advice.cost
+        if told.result.advice and told.result.advice.arm == best.name
+        else None
+    )
+    return Deployment(
+        project=re.sub(r"[^a-z0-9_-]+", "-", Path(app.directory).name.lower()).strip("-") or "app",
+        directory=app.directory,
+        arm=best.name,
+        server=arm.server,
+        interface=arm.interface,
+        target=app.target(arm.interface) or "",
+        argv=command.deploy or command.argv,
+        config=own,
+        requirements=_pinned(arm, environment),
+        environment={**app.environment, **command.environment},
+        environment_file=app.environment_file,
+        shim=app.shim,
+        python=".".join(environment.python_version.split(".")[:2]),
+        bin=str(Path(app.python).parent),
+        folder=str(out.resolve()),
+        ready_path=question.workload.requests[0].path,
+        host=app.host,
+        stop_signal=server.stop_signal.name,
+        memory_bytes=best.memory_bytes,
+        memory_limit_bytes=cost.memory_limit_bytes
+        if cost and question.budget.memory_bytes
+        else None,
+        cores=len(question.budget.server_cores),
+        static=(app.static_url, app.static_root)
+        if app.static_url.startswith("/") and app.static_root
+        else None,
+        because=_because(told, best),
+        remark=remark,
+        promise=_promise(told, best, app, own.command if own else ()),
+    )
+
+
+def check_kinds(kinds: tuple[str, ...]) -> None:
+    """Raise UsageError for a kind of file that is not known."""
+    unknown = [kind for kind in kinds if kind not in TABLE]
+    if unknown:
+        hint = f"one of {', '.join(kind for kind in TABLE if kind != 'server')}"
+        raise UsageError(f"--emit: {unknown[0]!r} is no kind of file", hint=hint)
+
+
+def write(what: Deployment, kinds: tuple[str, ...], out: Path) -> list[Path]:
+    """Write the files and the promise they are held to; raises UsageError for an unknown kind, or a folder that cannot be written."""
+    check_kinds(kinds)
+    files = emit(kinds, what)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"the folder {out} cannot be made: {error.strerror}", hint="--out FOLDER"
+        ) from error
+    promise = msgspec.structs.replace(what.promise, files={file.name: file.kind for file in files})
+    written = [
+        write_text(out / file.name, redaction.clean(file.text), executable=file.kind == "script")
+        for file in files
+    ]
+    encoded = (
+        redaction.clean_bytes(msgspec.json.format(msgspec.json.encode(promise), indent=2)).decode()
+        + "\n"
+    )
+    return [*written, write_text(out / PROMISE_FILE, encoded)]
+
+
+def _pinned(arm: Arm, environment: Environment) -> tuple[str, ...]:
+    """The server's own packages at the versions that were measured."""
+    held = [
+        (requirement, environment.packages.get(venvs.distribution(requirement)))
+        for requirement in arm.requirements
+    ]
+    pinned = [names.pin(requirement, version) for requirement, version in held if version]
+    extras = [
+        extra.strip()
+        for requirement in arm.requirements
+        for extra in re.findall(r"\[(.*?)\]", requirement)
+    ]
+    return (
+        *pinned,
+        *(
+            f"{extra}=={environment.packages[extra]}"
+            for extra in extras
+            if extra in environment.packages
+        ),
+    )
+
+
+def _promise(told: Told, best: ArmResult, app: App, command: tuple[str, ...]) -> Promise:
+    speed, capacity = best.throughput_per_second, best.capacity_per_second
+    assert speed is not None
+    return Promise(
+        run=told.result.run.id,
+        arm=best.name,
+        server=told.question.arm(best.name).server,
+        settings=best.settings,
+        throughput_per_second=speed.value,
+        low=speed.low or speed.value,
+        high=speed.high or speed.value,
+        connections=best.connections or 1,
+        certified_per_second=capacity.certified if capacity else None,
+        slo=capacity.slo if capacity else None,
+        host=app.host,
+        requests=told.question.workload.requests,
+        directory=app.directory,
+        command=command,
+    )
+
+
+def _because(told: Told, best: ArmResult) -> dict[str, str]:
+    """A reason for each setting: what was measured of it, or that it is the server's own default."""
+    found: dict[str, str] = {}
+    cores = len(told.question.budget.server_cores)
+    for name, value in best.settings.items():
+        if value == 0:  # what is not set has no line
+            continue
+        rivals = [
+            arm
+            for arm in told.result.arms
+            if _differs_in(arm, best, name) and arm.throughput_per_second
+        ]
+        if rivals:
+            said = ", ".join(
+                f"{arm.settings[name]}: {show_rate(_speed(arm))}/s" for arm in rivals[:3]
+            )
+            found[name] = f"{value} did {show_rate(_speed(best))}/s; {said}"
+        elif name == "workers":
+            memory = f", {show_bytes(best.memory_bytes)} in all" if best.memory_bytes else ""
+            found[name] = f"raced on {cores} core{'' if cores == 1 else 's'}{memory}"
+        else:
+            found[name] = "as it was raced"
+    return {**REASONS, **found} if best.server == "gunicorn" else found
+
+
+def _differs_in(arm: ArmResult, best: ArmResult, name: str) -> bool:
+    same: Mapping[str, object] = {key: value for key, value in arm.settings.items() if key != name}
+    return (
+        (arm.server, arm.kind) == (best.server, best.kind)
+        and name in arm.settings
+        and arm.settings[name] != best.settings[name]
+        and same == {key: value for key, value in best.settings.items() if key != name}
+    )
+
+
+def _speed(arm: ArmResult) -> float:
+    return arm.throughput_per_second.value if arm.throughput_per_second else 0.0

@@ -1,0 +1,451 @@
+"""Does a deployment keep what was promised? What its files say is started, exactly, and measured beside what was raced, slice by slice."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from whichworker.apps import checkup
+from whichworker.bench import overlays, services
+from whichworker.bench.lineup import Contender, Lineup, most_connections
+from whichworker.bench.running import Bench, Running, order_of, running
+from whichworker.bench.slices import Court
+from whichworker.bench.window import ArmFailed
+from whichworker.deployment import emitted
+from whichworker.deployment.emitted import Start
+from whichworker.deployment.recipe import PROMISE_FILE, Told, deployment
+from whichworker.design import evidence, slice_sizes
+from whichworker.design.pairs import Pair
+from whichworker.design.rounds import TWIN, Heard, random_round
+from whichworker.design.selection import Race
+from whichworker.errors import ServerFailed, UsageError
+from whichworker.judge.replay import heard
+from whichworker.load.generator import Generator
+from whichworker.load.http1 import FramingError, fetch, judge_answer
+from whichworker.model import Address, Answer, Arm, Request, SliceOrder, Workload
+from whichworker.model.deployments import Promise
+from whichworker.probes.thermometer import Thermometer
+from whichworker.process.launch import Launch
+from whichworker.process.sockets import free_port
+from whichworker.question.login import Proof, log_in, relearnt, renewed
+from whichworker.race.ready import ask_each, ready, warm
+from whichworker.store.records import Prepared
+
+READY_SECONDS = 30.0
+ANY = Answer(status=None)
+ALLOWED = 0.05
+"""A deployment may be slower by this share than what was raced: a comment, a port or a folder costs nothing."""
+ALPHA = 0.05
+"""The chance that "kept" is wrong, or that "not kept" is: half of it for a verdict at any time, half for those at the planned looks."""
+LOOKS = (0.5, 1.0)
+"""When plain intervals are looked at, too, in parts of the time: these tell in half a minute what one that is valid at any time tells in
+one (simulation: tests/lab/test_emitted.py)."""
+LOOK_ROUNDS, LOOK_FREEDOM = 7, 12.0
+"""From so many rounds on the error of a ratio has at least so many degrees of freedom (design/generations.py)."""
+RACED, DEPLOYED = "raced", "deployed"
+GENERATION_SECONDS = 0.4
+"""Load on each launch before both are replaced: launches differ by about 1.5 %, half a second of slices by 2-3 %."""
+MOST_SECONDS = 25.0
+"""Time for one start: with its preparation it stays below half a minute."""
+LEAST_ROUNDS = LOOK_ROUNDS
+"""Slow responses make rounds of several seconds: so many are run, however long they take."""
+SLICE_PATIENCE, LEAST_PATIENCE_SECONDS = 5.0, 0.5
+"""A slice is ended after so many times what the raced server takes for it: a deployment may be that much slower, and is measured."""
+MOST_LOG_RATIO = 700.0
+"""The largest logarithm whose exponential a float holds."""
+MOST_TRIES = 3
+"""Times that a slice is measured before its round goes on without it, because others use the cores."""
+
+
+class Checked(Struct, frozen=True, kw_only=True):
+    """What came of one file: whether it keeps the promise, and what was seen; `ratio` is its throughput over that of the raced arm.
+
+    `low` and `high` are the ends of its interval, of 95 % over all looks. With `undetermined`, the time was too short to
+    tell whether the promise is kept: then it is not shown to be kept, and the file has not failed either.
+    """
+
+    file: str
+    kind: str
+    kept: bool
+    said: tuple[str, ...]
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    undetermined: bool = False
+
+
+def promise_in(folder: Path) -> Promise:
+    """The promise beside the files; raises UsageError where there is none."""
+    path = folder / PROMISE_FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Promise)
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"there is no {PROMISE_FILE} in {folder}",
+            hint="whichworker advise --emit systemd --out FOLDER writes one",
+        ) from error
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UsageError(f"{path} cannot be read: {error}", hint="emit the files again") from error
+
+
+def verify(
+    folder: Path, told: Told, proof: Proof, cache: Path, place: Path, note: Callable[[str], None]
+) -> list[Checked]:
+    """Every emitted file that starts something, each once for each command it starts; nothing is written into the project.
+
+    Raises UsageError where nothing can be measured: a promise that is not there, requests that need a secret which `proof` does not have.
+    """
+    folder = folder.resolve()
+    promise = promise_in(folder)
+    _known_again(told, cache)
+    arm = told.question.arm(promise.arm)
+    most = most_connections(arm.server, arm.settings)
+    question = msgspec.structs.replace(
+        told.question,
+        workload=Workload(name="promise", title="what was promised", requests=promise.requests),
+        connections=min(promise.connections, most) if most else promise.connections,
+    )
+    best = next(one for one in told.result.arms if one.name == promise.arm)
+    what = deployment(told, best, folder)
+    environments, without = overlays.build(question, cache, note, only={arm.name})
+    if without:
+        raise UsageError(
+            f"{arm.name} cannot be started here any more: {without[0].failures[0].sample}",
+            hint="race again",
+        )
+    checked: list[Checked] = []
+    known: dict[tuple[object, ...], Checked] = {}
+    with services.serving(question, place, cache, note) as backing, Generator() as generator:
+        generator.start(question.budget.generator_cores)
+        bench = _asking(Bench(question, environments, place, cache, backing), arm, promise, proof)
+        with Thermometer(question.budget.server_cores) as thermometer:
+            court = Court(bench, generator, thermometer)
+            prepared: Prepared | None = None
+            for name, kind in promise.files.items():
+                start = emitted.start_of(folder / name, kind, promise.directory, promise.command)
+                if start is None:
+                    continue
+                prepared = prepared or _prepare(court, arm, note)
+                key = _key(folder, start)
+                if key not in known:
+                    note(f"{name}: beside what was raced, {MOST_SECONDS:.0f} s at most")
+                    known[key] = _measured(court, arm, folder, start, prepared)
+                checked.append(
+                    _of_file(
+                        known[key],
+                        name,
+                        kind,
+                        tuple(emitted.edits(name, kind, folder, what, start)),
+                    )
+                )
+    if not checked:
+        raise UsageError(f"no file in {folder} starts anything", hint="emit them again")
+    return checked
+
+
+def _asking(bench: Bench, arm: Arm, promise: Promise, proof: Proof) -> Bench:
+    """The bench with the requests of the promise as they can be sent today, after a login where there is one."""
+    app = bench.question.apps[arm.python]
+    if proof.login is not None:
+        ready = Workload(
+            name="ready",
+            title="any answer",
+            requests=(Request(path=app.ready_path, headers=app.headers, answer=ANY),),
+        )
+        alone = msgspec.structs.replace(
+            bench, question=msgspec.structs.replace(bench.question, workload=ready)
+        )
+        with running(alone, arm) as run:
+            cookies = log_in(run, app, proof.login)
+            again = renewed(promise.requests, cookies, proof.headers)
+            requests = tuple(
+                relearnt(run, app, one) if one not in promise.requests else one for one in again
+            )
+    else:
+        requests = renewed(promise.requests, {}, proof.headers)
+    if not requests:
+        hint = "--login FORM --allow-writes, or --header 'Name: value', as in the race"
+        raise UsageError(
+            "every request of the race was sent a secret, which is kept nowhere", hint=hint
+        )
+    workload = msgspec.structs.replace(bench.question.workload, requests=requests)
+    return msgspec.structs.replace(
+        bench, question=msgspec.structs.replace(bench.question, workload=workload)
+    )
+
+
+def _known_again(told: Told, cache: Path) -> None:
+    """The app's secrets are known, and its databases still on this machine, before anything is started."""
+    for app in told.question.apps.values():
+        checkup.examine_again(app, cache, told.question.allowed)
+
+
+def _key(folder: Path, start: Start) -> tuple[object, ...]:
+    """The same for files that start the same: only where it listens, and where its own file lies, may differ."""
+    words: list[str] = []
+    skip = False
+    for word in start.argv:
+        if skip or word == "--bind":
+            skip = not skip
+            continue
+        own = (folder / word).is_file() and (folder / word).resolve().parent == folder
+        words.append(Path(word).name if own or not words else word)
+    environment = {
+        name: value for name, value in start.environment.items() if name != "PYTHONUNBUFFERED"
+    }
+    return (tuple(words), start.folder, tuple(sorted(environment.items())))
+
+
+def _of_file(measured: Checked, name: str, kind: str, edits: tuple[str, ...]) -> Checked:
+    """The verdict of a file: what was promised was promised of the file as it was written, so an edited one does not keep it."""
+    return msgspec.structs.replace(
+        measured,
+        file=name,
+        kind=kind,
+        kept=measured.kept and not edits,
+        undetermined=measured.undetermined and not edits,
+        said=(*edits, *measured.said),
+    )
+
+
+def _prepare(court: Court, arm: Arm, note: Callable[[str], None]) -> Prepared:
+    """What a slice must be, from a launch of what was raced."""
+    note(f"preparing {arm.name}")
+    with Lineup(court.bench, court.generator) as lineup, _as_raced(arm):
+        return ready(lineup, court, lineup.enter(RACED, arm, 0))[0]
+
+
+@contextmanager
+def _as_raced(arm: Arm) -> Iterator[None]:
+    """Whatever breaks in the block is what was raced, and not a deployment."""
+    try:
+        yield
+    except (ServerFailed, ArmFailed) as error:
+        raise UsageError(
+            f"{arm.name} does not run here any more as it was raced: {error}", hint="race again"
+        ) from error
+
+
+def _measured(court: Court, arm: Arm, folder: Path, start: Start, prepared: Prepared) -> Checked:
+    """The verdict on a start, whichever files describe it."""
+    with Lineup(court.bench, court.generator) as lineup:
+        duel = Duel(lineup, court, arm, (folder, start), prepared)
+        try:
+            duel.run()
+        except (ServerFailed, ArmFailed) as error:
+            why = (
+                error.fact
+                if isinstance(error, ServerFailed)
+                else f"{error.failures[0].kind}: {error.failures[0].sample}"
+            )
+            return Checked(file="", kind="", kept=False, said=(why,))
+    return duel.checked()
+
+
+class Decision:
+    """What the rounds say of the deployment's throughput over that of what was raced; `low` and `high` on the logarithms.
+
+    Without a twin: here the raced server *is* the copy that the deployment is compared with. A second copy would take a third of the time
+    and leave one contrast in two generations where there could be three; a machine that disturbs slices is met by their gate and by the
+    spread of the generations.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.race = Race((DEPLOYED, RACED), twin_of=RACED, delta=ALLOWED, alpha=ALPHA, seed=seed)
+        self.race.fail(TWIN)
+        self.low, self.high = -math.inf, math.inf
+
+    @property
+    def pair(self) -> Pair | None:
+        """The ratio and its error; None before the fourth round."""
+        return next(iter(self.race.pairs()), None)
+
+    def enter(self, number: int, slices: Sequence[Heard]) -> None:
+        """Take in a round: the interval that is valid at any time."""
+        self.race.enter(number, slices)
+        if self.pair is not None:
+            self._narrow(self.pair.low, self.pair.high)
+
+    def look(self) -> None:
+        """Take the plain interval, too, at one of the planned moments."""
+        if self.pair is not None and self.pair.rounds >= LOOK_ROUNDS:
+            half = (
+                evidence.student_quantile(1 - ALPHA / 2 / len(LOOKS), LOOK_FREEDOM)
+                * self.pair.standard_error
+            )
+            self._narrow(self.pair.mean - half, self.pair.mean + half)
+
+    @property
+    def verdict(self) -> Literal["kept", "not kept", "undetermined"]:
+        """Kept if the whole interval is above what is allowed, not kept if all of it is below."""
+        if self.low > math.log1p(-ALLOWED):
+            return "kept"
+        return "not kept" if self.high < math.log1p(-ALLOWED) else "undetermined"
+
+    def _narrow(self, low: float, high: float) -> None:
+        if max(low, self.low) <= min(
+            high, self.high
+        ):  # an interval that contradicts those before it is left out
+            self.low, self.high = max(low, self.low), min(high, self.high)
+
+
+class Duel:
+    """What was raced and a deployment, alive together and loaded in turn, both launched anew again and again."""
+
+    def __init__(
+        self,
+        lineup: Lineup,
+        court: Court,
+        arm: Arm,
+        deployed: tuple[Path, Start],
+        prepared: Prepared,
+    ) -> None:
+        self.lineup, self.court, self.arm, self.prepared = lineup, court, arm, prepared
+        self.folder, self.start = deployed
+        self.connections = prepared.connections or max(prepared.ladder)
+        skipped = slice_sizes.skipped_turns(prepared.profile)
+        self.part = slice_sizes.size(self.connections, prepared.ladder[self.connections], skipped)
+        self.decision = Decision(court.bench.question.seed)
+        self.rounds = self.generation = 0
+        self.lost: list[str] = []
+
+    def run(self) -> None:
+        """Measure until it is decided, or the time is over; raises ServerFailed or ArmFailed of the deployment."""
+        began = time.monotonic()
+        looks = [part * MOST_SECONDS for part in LOOKS]
+        while self._goes_on(began):
+            self._launch()
+            while (
+                self._goes_on(began)
+                and min(one.loaded_seconds for one in self.lineup.alive.values())
+                < GENERATION_SECONDS
+            ):
+                self._round()
+            self.lineup.leave(*self.lineup.alive)
+            if looks and time.monotonic() - began >= looks[0]:
+                looks = [moment for moment in looks[1:] if moment > time.monotonic() - began]
+                self.decision.look()
+
+    def checked(self) -> Checked:
+        """The verdict, and the ratio that it rests on."""
+        decision = self.decision
+        verdict, pair = decision.verdict, decision.pair
+        low, high = (math.exp(min(end, MOST_LOG_RATIO)) for end in (decision.low, decision.high))
+        ratio = math.exp(pair.mean) if pair is not None else None
+        said: tuple[str, ...] = ()
+        if verdict == "not kept":
+            said = (f"it does {ratio:.0%} of what was raced ({low:.0%} to {high:.0%})",)
+        elif verdict == "undetermined":
+            why = (
+                f"; {self.lost[-1]} in one of {len(self.lost)} refused slices" if self.lost else ""
+            )
+            said = (
+                f"undetermined: {self.rounds} rounds could not tell whether it loses more than {ALLOWED:.0%}{why}; verify again",
+            )
+        return Checked(
+            file="",
+            kind="",
+            kept=verdict == "kept",
+            undetermined=verdict == "undetermined",
+            said=said,
+            ratio=ratio,
+            low=low,
+            high=high,
+        )
+
+    def _goes_on(self, began: float) -> bool:
+        return self.decision.verdict == "undetermined" and (
+            self.rounds < LEAST_ROUNDS or time.monotonic() - began < MOST_SECONDS
+        )
+
+    def _launch(self) -> None:
+        """A new generation of both, each asked everything once and warmed."""
+        self.generation += 1
+        with _as_raced(self.arm):
+            self._warm(self.lineup.enter(RACED, self.arm, self.generation))
+        stack = ExitStack()
+        run = stack.enter_context(started(self.court.bench, self.arm, self.folder, self.start))
+        contender = self.lineup.alive[DEPLOYED] = Contender(
+            DEPLOYED, self.arm, self.generation, run, stack
+        )
+        self._warm(contender)
+
+    def _warm(self, contender: Contender) -> None:
+        ask_each(self.court, contender.run)
+        self.lineup.sit(contender, self.connections, self.prepared.response_seconds)
+        warm(self.court, contender, self.prepared.response_seconds)
+        contender.loaded_seconds = 0.0
+
+    def _round(self) -> None:
+        self.rounds += 1
+        order = random_round(self.rounds, (DEPLOYED, RACED), self.court.bench.question.seed).order
+        slices = [self._slice(name, place) for place, name in enumerate(order)]
+        self.decision.enter(self.rounds, [one for one in slices if one is not None])
+
+    def _slice(self, name: str, place: int) -> Heard | None:
+        """One slice; None if others used the cores each time that it was tried."""
+        order = SliceOrder(
+            seat=self.lineup.alive[name].seat,
+            uncounted=self.part.uncounted,
+            counted=self.part.counted,
+            most_seconds=max(LEAST_PATIENCE_SECONDS, SLICE_PATIENCE * self.part.seconds),
+            start=self.rounds * self.part.counted,
+        )
+        for _ in range(MOST_TRIES):
+            if name == RACED:
+                with _as_raced(self.arm):
+                    record, _ = self.court.slice_of(self.lineup.alive[name], order)
+            else:
+                record, _ = self.court.slice_of(self.lineup.alive[name], order)
+            if not record.refused:
+                return heard(msgspec.structs.replace(record, round=self.rounds, place=place))
+            self.lost.append(record.refused)
+        return None
+
+
+@contextmanager
+def started(bench: Bench, arm: Arm, folder: Path, start: Start) -> Iterator[Running]:
+    """What a file says, started in the environment that was raced, with nothing changed but the port; raises ServerFailed."""
+    address = Address("127.0.0.1", free_port())
+    order = order_of(bench, arm, address)
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, order.environment["TMPDIR"], ignore_errors=True)
+        argv = list(emitted.moved(start.argv, address))
+        for at, word in enumerate(argv):
+            path = Path(word) if Path(word).is_absolute() else folder / word
+            if path.is_file() and path.parent.resolve() == folder.resolve():
+                copy = Path(order.environment["TMPDIR"]) / path.name
+                copy.write_text(
+                    emitted.moved_text(path.read_text(encoding="utf-8"), address), encoding="utf-8"
+                )
+                argv[at] = str(copy)
+        program = Path(bench.environments[arm.name].bin) / Path(argv[0]).name
+        argv[0] = str(program) if program.exists() else argv[0]
+        paths = [str(folder), order.environment["PYTHONPATH"]]
+        told = {**order.environment, **start.environment, "PYTHONPATH": os.pathsep.join(paths)}
+        changed = msgspec.structs.replace(
+            order, argv=tuple(argv), directory=start.folder, environment=told
+        )
+        launch = stack.enter_context(Launch(changed))
+        cold = launch.wait_ready(lambda: _ready(bench, address), READY_SECONDS)
+        yield Running(launch, address, cold, tuple(argv))
+        Path(order.log).unlink(missing_ok=True)
+
+
+def _ready(bench: Bench, address: Address) -> str:
+    request = bench.question.workload.requests[0]
+    try:
+        response = fetch(address, request, bench.question.app.host, READY_SECONDS)
+    except (OSError, FramingError) as error:
+        return f"{type(error).__name__}: {error}"
+    complaint = judge_answer(request.answer, response)
+    return complaint[1] if complaint else ""

@@ -1,0 +1,1 @@
+"""Can this machine be trusted with a measurement?"""

@@ -1,0 +1,1 @@
+"""Interpreters, and the cached virtual environments built on them."""

@@ -1,0 +1,191 @@
+"""What is in the cache folder, how large it is and when it was last used; and taking away what nobody uses."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct, field
+
+from whichworker.environments import locks
+from whichworker.environments.venvs import BYTE_CODE, DESCRIPTION, REQUIREMENTS, distribution
+from whichworker.model import Environment
+
+Kind = Literal["app", "overlay", "data", "byte code"]
+State = Literal["complete", "unfinished", "broken"]
+Outcome = Literal["removed", "would be removed", "in use", "kept"]
+FOLDERS: dict[str, Kind] = {"apps": "app", "overlays": "overlay", "data": "data"}
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One folder of the cache.
+
+    `state` is unfinished where a build was cut short, broken where its interpreter is gone. `freed_bytes` is what removing it gives back:
+    files that uv linked from its own cache stay there. `last_used` is in seconds since the epoch. `outcome` is what clearing did.
+    """
+
+    kind: Kind
+    name: str
+    path: str
+    state: State
+    in_use: bool
+    size_bytes: int
+    freed_bytes: int
+    last_used: float
+    python: str | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    outcome: Outcome | None = None
+
+
+def entries(cache: Path) -> list[Entry]:
+    """Everything in the cache, what was used last first; changes nothing."""
+    found = [_entry(place, kind) for place, kind in _places(cache)]
+    return sorted(found, key=lambda entry: -entry.last_used)
+
+
+def clear(cache: Path, older_than: float = 0.0, *, dry_run: bool = False) -> list[Entry]:
+    """Remove what nobody uses now and nobody has used for so many seconds; the entries with their outcome.
+
+    What is being built or used, by this process or another, stays. Something that is cut short leaves nothing that could be taken as whole.
+    """
+    before = time.time() - older_than
+    done = [
+        msgspec.structs.replace(entry, outcome=_outcome(entry, cache, before, dry_run=dry_run))
+        for entry in entries(cache)
+    ]
+    if not dry_run:
+        _sweep_locks(cache)
+    return done
+
+
+def _outcome(entry: Entry, cache: Path, before: float, *, dry_run: bool) -> Outcome:
+    if entry.in_use:
+        return "in use"
+    if entry.last_used > before:
+        return "kept"
+    return "would be removed" if dry_run else _remove(Path(entry.path), cache, before)
+
+
+def _remove(place: Path, cache: Path, before: float) -> Outcome:
+    """Remove one folder, with the byte code of what is in it, unless somebody came first."""
+    used = locks.last_used(place)
+    with locks.alone(place) as mine:
+        if not mine:
+            return "in use"
+        if used > before:
+            return "kept"
+        (place / locks.COMPLETE).unlink(
+            missing_ok=True
+        )  # first: half of it must never be taken for the whole
+        shutil.rmtree(place)
+        shutil.rmtree(cache / BYTE_CODE / place.absolute().relative_to("/"), ignore_errors=True)
+        locks.lock_of(place).unlink()
+    return "removed"
+
+
+def _sweep_locks(cache: Path) -> None:
+    """Remove lock files whose folders are gone."""
+    for folder in FOLDERS:
+        for lock in (cache / folder).glob(f"*{locks.SUFFIX}"):
+            place = lock.with_name(lock.name.removesuffix(locks.SUFFIX))
+            if place.exists():
+                continue
+            with locks.alone(place) as mine:
+                if mine and not place.exists():
+                    lock.unlink()
+
+
+def _places(cache: Path) -> Iterator[tuple[Path, Kind]]:
+    for folder, kind in FOLDERS.items():
+        for place in sorted((cache / folder).glob("*")):
+            if place.is_dir() and not place.is_symlink():
+                yield place, kind
+    if (cache / BYTE_CODE).is_dir():
+        yield cache / BYTE_CODE, "byte code"
+
+
+def _entry(place: Path, kind: Kind) -> Entry:
+    size, freed = sizes(place)
+    complete = kind == "byte code" or (place / locks.COMPLETE).exists()
+    broken = kind in ("app", "overlay") and complete and not (place / "bin/python").exists()
+    return Entry(
+        kind=kind,
+        name=place.name,
+        path=str(place),
+        state="broken" if broken else "complete" if complete else "unfinished",
+        in_use=locks.in_use(place),
+        size_bytes=size,
+        freed_bytes=freed,
+        last_used=locks.last_used(place),
+        python=_python(place),
+        versions=_versions(place, kind),
+    )
+
+
+def sizes(place: Path) -> tuple[int, int]:
+    """Bytes on disk of a folder, and those of them that belong to it alone."""
+    size = freed = 0
+    for found in _files(place):
+        taken = found.st_blocks * 512
+        size += taken
+        freed += taken if found.st_nlink == 1 else 0
+    return size, freed
+
+
+def _files(place: Path) -> Iterator[os.stat_result]:
+    """What the system says of each file; those that go meanwhile are left out."""
+    for folder, _, names in os.walk(place):
+        for name in names:
+            try:
+                yield Path(folder, name).lstat()
+            except FileNotFoundError:
+                continue
+
+
+def _python(place: Path) -> str | None:
+    """The version of the interpreter of an environment."""
+    found = re.search(
+        r"^version(?:_info)? *= *(\d+\.\d+(?:\.\d+)?)", _text(place / "pyvenv.cfg"), re.MULTILINE
+    )
+    return found[1] if found else None
+
+
+def _versions(place: Path, kind: Kind) -> dict[str, str]:
+    """The server and what it needs, of an overlay; the framework, of an app."""
+    if kind == "app":
+        wanted = [place.name.rpartition("-")[0]]
+        return _chosen(wanted, dict(_installed(place)))
+    if kind != "overlay" or not (text := _text(place / DESCRIPTION)):
+        return {}
+    try:
+        environment = msgspec.json.decode(text, type=Environment)
+    except msgspec.DecodeError:  # written by another version of the tool
+        return {}
+    return _chosen(
+        map(distribution, _text(place / REQUIREMENTS).splitlines()), environment.packages
+    )
+
+
+def _chosen(wanted: Iterable[str], packages: dict[str, str]) -> dict[str, str]:
+    versions = {distribution(name): version for name, version in packages.items()}
+    return {name: versions[name] for name in wanted if name in versions}
+
+
+def _installed(place: Path) -> Iterator[tuple[str, str]]:
+    """Names and versions of the packages of an environment, by their folders: no interpreter is started for a list."""
+    for found in place.glob("lib/python*/site-packages/*.dist-info"):
+        name, _, version = found.name.removesuffix(".dist-info").partition("-")
+        yield name.lower(), version
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""

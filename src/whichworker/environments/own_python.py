@@ -1,0 +1,79 @@
+"""Which interpreter has the app's dependencies: named, active, beside the project, or known to the tool that manages it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from whichworker.environments import interpreters
+from whichworker.environments.venvs import uv_path
+
+FOLDERS = (".venv", "venv", "env", ".env")
+ASK_SECONDS = 30
+LEVELS = 2
+
+
+def find(folder: Path, python: str | None) -> tuple[str, str]:
+    """The interpreter of a project and how it was found; the one that the tool was installed with where there is no other."""
+    if python:
+        return interpreters.find(python, uv_path()), "--python"
+    for place, origin in _places(folder):
+        found = place if place.is_file() else place / "bin/python"
+        if found.exists():
+            return str(found), origin
+    return (
+        interpreters.own_base(),
+        "the interpreter whichworker was installed with: no .venv here and no VIRTUAL_ENV",
+    )
+
+
+def _places(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Where an environment may be, the surest first; tools are only asked where the project is theirs."""
+    if active := os.environ.get("VIRTUAL_ENV"):
+        yield Path(active), "VIRTUAL_ENV"
+    for place in _upwards(folder):
+        if project := os.environ.get("UV_PROJECT_ENVIRONMENT"):
+            yield place / project, "UV_PROJECT_ENVIRONMENT"
+        for name in FOLDERS:
+            if (place / name).is_dir():
+                yield place / name, str(place / name)
+        if (place / ".pdm-python").is_file():
+            yield (
+                Path((place / ".pdm-python").read_text(encoding="utf-8").strip() or "/nowhere"),
+                str(place / ".pdm-python"),
+            )
+        if (place / "poetry.lock").is_file() and (
+            said := _said("poetry", place, "env", "info", "--path")
+        ):
+            yield Path(said), "poetry env info"
+        if (place / "Pipfile").is_file() and (said := _said("pipenv", place, "--venv")):
+            yield Path(said), "pipenv --venv"
+
+
+def _upwards(folder: Path) -> Iterator[Path]:
+    """The folder and those above it, up to the root of the repository; two above it where there is no repository."""
+    above = [folder, *folder.parents]
+    top = next((at for at, place in enumerate(above) if (place / ".git").exists()), LEVELS)
+    yield from above[: top + 1]
+
+
+def _said(tool: str, folder: Path, *argv: str) -> str:
+    """What a project manager answers; nothing where it is not installed or does not know."""
+    program = shutil.which(tool)
+    if program is None:
+        return ""
+    try:
+        run = subprocess.run(
+            [program, *argv],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=ASK_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return run.stdout.strip() if run.returncode == 0 else ""

@@ -1,0 +1,143 @@
+"""Which arm to deploy: the leader, or the cheapest of those it is tied with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from whichworker import units
+from whichworker.judge.advice.audits import audits
+from whichworker.judge.advice.flips import cost_of, flips_when
+from whichworker.result import AdvisedArm, ArmResult, Result
+
+NAMED = 3
+"""Names in a sentence, before the rest is counted."""
+
+
+def recommend(result: Result, memory_limit_bytes: int | None = None) -> Result:
+    """The result with its advice; without one where the run is invalid or has no leader that is ranked."""
+    advised = _advise(result)
+    if advised.advice is None:
+        return result
+    arms = [arm for arm in advised.arms if arm.state in ("ranked", "dropped")]
+    best = next(arm for arm in arms if arm.name == advised.advice.arm)
+    whole = msgspec.structs.replace(
+        advised.advice,
+        flips_when=tuple(flips_when(advised, best, arms)),
+        cost=cost_of(best, arms, memory_limit_bytes),
+        audits=tuple(audits(advised, best)) if advised.app else (),
+    )
+    return msgspec.structs.replace(advised, advice=whole)
+
+
+def _advise(result: Result) -> Result:
+    broken = {finding.arm for finding in result.findings if finding.code == "capacity-broken"}
+    arms = {
+        arm.name: arm
+        for arm in result.arms
+        if arm.state in ("ranked", "dropped") and arm.name not in broken
+    }
+    leader = result.leader
+    if result.validity.state == "invalid" or leader is None or leader not in arms:
+        return result
+    if result.question.rate_per_second is not None:
+        return _for_rate(result, list(arms.values()))
+    tied = [
+        arms[name]
+        for pair in result.ties
+        if leader in pair
+        for name in pair
+        if name != leader and name in arms
+    ]
+    best = min([arms[leader], *tied], key=lambda arm: (_memory(arm), arm.name != leader, arm.name))
+    others = [arm for arm in arms.values() if arm.name != best.name and arm.throughput_per_second]
+    runner_up = max(others, key=_speed, default=None)
+    advice = AdvisedArm(
+        arm=best.name,
+        settings=best.settings,
+        because=_because(result, best, leader, tied),
+        command=best.command,
+        runner_up=runner_up.name if runner_up else None,
+    )
+    return msgspec.structs.replace(result, advice=advice)
+
+
+def _for_rate(result: Result, arms: list[ArmResult]) -> Result:
+    """The cheapest of the arms that keep the objective at the user's own rate; no advice where none was seen to."""
+    able = sorted((arm for arm in arms if arm.at_rate is not None and arm.at_rate.holds), key=_cost)
+    if not able:
+        return result
+    best, rate = able[0], result.question.rate_per_second or 0.0
+    headroom = best.at_rate.headroom if best.at_rate else None
+    room = f"; its capacity is {headroom:.1f} times that rate" if headroom else ""
+    only = ", and no other setup was shown to keep it"
+    others = f" of the {len(able)} setups that keep it" if len(able) > 1 else only
+    asked = f"{result.question.slo} at {units.show_rate(rate)}/s"
+    cheapest = " with the least CPU per request" if len(able) > 1 else ""
+    because = f"it keeps {asked}{cheapest}{others}{room}"
+    advice = AdvisedArm(
+        arm=best.name,
+        settings=best.settings,
+        because=because,
+        command=best.command,
+        runner_up=able[1].name if len(able) > 1 else None,
+    )
+    return msgspec.structs.replace(result, advice=advice)
+
+
+def _cost(arm: ArmResult) -> tuple[float, float, str]:
+    cpu = arm.cpu_seconds_per_request
+    return (float("inf") if cpu is None else cpu, _memory(arm), arm.name)
+
+
+def _because(result: Result, best: ArmResult, leader: str, tied: Sequence[ArmResult]) -> str:
+    """One sentence that says no more than the claims and the verdict do."""
+    others = sum(arm.rank_low is not None for arm in result.arms) - 1
+    open_ = _undecided(result, leader)
+    if best.name != leader:
+        rest = f"; {leader} is not decided against {_listed(open_)}" if open_ else ""
+        within = f"within {result.question.delta:.0%}"
+        known = all(arm.memory_bytes is not None for arm in tied) and _known(result, leader)
+        least = "the least memory" + ("" if known else " of those measured")
+        return f"it is tied with {leader}, which leads, {within} and needs {least}{rest}"
+    if not others:
+        return "it is the only server setup that could be measured"
+    behind = sum(claim.better == best.name for claim in result.claims)
+    if behind == others:
+        return f"it is faster than {'the other' if others == 1 else f'all {others} others'}"
+    faster = f" and is faster than {behind} of the {others} others" if behind else ""
+    ties = f"; tied with {_listed([arm.name for arm in tied])}" if tied else ""
+    known = bool(tied) and all(arm.memory_bytes is not None for arm in (best, *tied))
+    less = (
+        "which does not need less memory" if len(tied) == 1 else "none of which needs less memory"
+    )
+    cheaper = f", {less}" if known else ""
+    rest = f"; not decided against {_listed(open_)}" if open_ else ""
+    return f"it leads{faster}{ties}{cheaper}{rest}"
+
+
+def _known(result: Result, name: str) -> bool:
+    return any(arm.name == name and arm.memory_bytes is not None for arm in result.arms)
+
+
+def _undecided(result: Result, leader: str) -> list[str]:
+    """The setups that the leader is not decided against: by the verdict, or by pairs without one."""
+    if result.verdict is not None:
+        return list(result.verdict.undecided_against)
+    pairs = [pair for pair in result.undetermined if leader in pair]
+    return [name for pair in pairs for name in pair if name != leader]
+
+
+def _listed(names: Sequence[str]) -> str:
+    rest = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
+    shown = [*names[:NAMED], *rest]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _memory(arm: ArmResult) -> float:
+    return float("inf") if arm.memory_bytes is None else arm.memory_bytes
+
+
+def _speed(arm: ArmResult) -> float:
+    return arm.throughput_per_second.value if arm.throughput_per_second else 0.0

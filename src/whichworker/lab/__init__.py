@@ -1,1 +1,0 @@
-"""The main path: question, plan, (launch, window, journal) over and over, judge, result. One file per question."""

@@ -1,0 +1,1 @@
+"""The engine that is always there: raw epoll in pure Python."""

@@ -1,0 +1,203 @@
+"""An open loop: requests are sent when they are due, whatever the server does."""
+
+from __future__ import annotations
+
+import os
+import select
+from collections import deque
+from time import monotonic_ns
+
+import numpy as np
+
+from whichworker.load.epoll.connection import Connection
+from whichworker.load.epoll.loop import IN, MOST_EVENTS, Loop, Progress
+from whichworker.load.epoll.window import NEVER
+from whichworker.load.http1 import READ_BYTES
+from whichworker.load.pacer import arrivals
+from whichworker.model import Load
+
+
+class OpenLoop(Loop):
+    """Arrivals of a pace on up to `connections` connections, opened when they are needed, the last used first.
+
+    What finds no free connection waits in a first-in, first-out backlog, and its response time runs meanwhile.
+    """
+
+    def __init__(self, load: Load, progress: Progress | None) -> None:
+        assert load.pace is not None
+        self._chunks = arrivals(load.pace, load.seed, load.limit)
+        first = next(
+            self._chunks, np.empty(0, dtype=np.int64)
+        )  # the first costs milliseconds, so before the run begins
+        super().__init__(load, progress)
+        self._spin = bool(load.pace.spin)
+        self._room = load.pace.backlog
+        self._origin = self.window.begins + round(load.stagger_seconds * 1e9)
+        self._ahead: list[int] = (first + self._origin).tolist()
+        self._at = 0
+        self._overdue: deque[int] = deque()
+        self._idle: list[Connection] = []
+        self._closed = self._connections[::-1]
+        self._busy = 0
+        self.window.scheduled = 0
+        self._next_due = self._draw_due()
+
+    def pump(self) -> None:
+        """Run until the window is over and everything due in it is answered or given up, or until too much has failed."""
+        pass_events = (
+            self._pass_carefully if self._transport.careful or self._visits else self._pass_events
+        )
+        poll, spin, fd = self._epoll.poll, self._spin, self._epoll.fileno()
+        self._tend(monotonic_ns())  # a window that opens at once is open before anything is sent
+        while self._alive:
+            events = poll(0, MOST_EVENTS)
+            if not events and not spin:
+                # epoll would round up to a millisecond; select does not.
+                left = min(self._wake, self._next_due) - monotonic_ns()
+                if left > 0 and select.select((fd,), (), (), left * 1e-9)[0]:
+                    events = poll(0, MOST_EVENTS)
+            pass_events(events)
+            now = monotonic_ns()
+            if self._next_due <= now:
+                self._dispatch(now)
+            if now >= self._wake or not self._sending:
+                self._tend(now)
+
+    def _pass_events(self, events: list[tuple[int, int]]) -> None:
+        """Read what has come; between two events, send whatever has become due."""
+        window, by_fd, clock, read = self.window, self._by_fd, monotonic_ns, os.read
+        for fd, mask in events:
+            connection = by_fd.get(fd)  # one event of a batch may have closed what another names
+            if connection is None:
+                continue
+            if mask != IN:
+                self._attend(connection, mask)
+                continue
+            try:
+                data = read(fd, READ_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                self._break(connection, error)
+                continue
+            now = clock()
+            if now >= window.edge:
+                self._cross(now)
+            window.received += len(data)
+            ask = connection.ask
+            if data != ask.last or not connection.ready:
+                self._take(connection, data, now)
+            else:
+                connection.first = now
+                self._count(connection, now)
+                self._free(connection, now, keep_alive=True)
+            if self._next_due <= now:
+                self._dispatch(now)
+
+    def _pass_carefully(self, events: list[tuple[int, int]]) -> None:
+        for fd, mask in events:
+            connection = self._by_fd.get(fd)
+            if connection is not None:
+                self._attend(connection, mask)
+                if self._next_due <= (now := monotonic_ns()):
+                    self._dispatch(now)
+
+    def _draw_due(self) -> int:
+        """The next due time; NEVER when none is left before the window closes."""
+        if self._at == len(self._ahead):
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return NEVER
+            self._ahead, self._at = (chunk + self._origin).tolist(), 0
+        due = self._ahead[self._at]
+        self._at += 1
+        return due if due < self.window.closes else NEVER
+
+    def _dispatch(self, now: int) -> None:
+        """Send what is due as far as connections are free; the rest waits, or is dropped when too much waits already."""
+        window, overdue = self.window, self._overdue
+        while overdue and (self._idle or self._closed):
+            self._begin(overdue.popleft(), now)
+        while self._next_due <= now:
+            due, self._next_due = self._next_due, self._draw_due()
+            window.scheduled = (window.scheduled or 0) + (due >= window.opens)
+            if self._idle or self._closed:
+                self._begin(due, now)
+                now = monotonic_ns()
+            elif len(overdue) < self._room:
+                overdue.append(due)
+            else:
+                window.dropped += 1
+        window.most_backlog = max(window.most_backlog, len(overdue))
+
+    def _begin(self, due: int, now: int) -> None:
+        connection = (self._idle or self._closed).pop()
+        self._busy += 1
+        self.window.most_in_flight = max(self.window.most_in_flight, self._busy)
+        self._carry(connection, due, connection.freed, now)
+
+    def _carry(self, connection: Connection, due: int, freed: int, now: int) -> None:
+        if not self._assign(connection, due, freed, now):
+            raise AssertionError("a pace gives no more arrivals than its limit")
+        if connection.sock is None:
+            self._open(connection)
+        else:
+            self._send(connection, now)
+
+    def _tend(self, now: int) -> None:
+        if self._overdue and now > self.window.closes + self._deadline_ns:
+            self.window.dropped += len(self._overdue)
+            self._overdue.clear()
+        if self._overdue:
+            self._dispatch(now)
+        super()._tend(now)
+        if self._alive and self._sending and self._over():
+            self.window.end(
+                monotonic_ns(), ()
+            )  # a limit was reached before the window's time was up
+            self._alive = False
+
+    def _resume(self, connection: Connection, now: int) -> None:
+        if not connection.start:
+            connection.began = now
+        super()._resume(connection, now)
+
+    def _over(self) -> bool:
+        return self._next_due == NEVER and not self._overdue and not self._busy
+
+    def _wanted(self, connection: Connection) -> bool:
+        return bool(connection.due)
+
+    def _count(self, connection: Connection, now: int) -> None:
+        connection.ask.rows.extend(
+            (
+                connection.due,
+                connection.freed,
+                connection.began,
+                connection.start,
+                connection.sent,
+                connection.first,
+                now,
+            )
+        )
+        connection.start = 0
+
+    def _free(self, connection: Connection, now: int, *, keep_alive: bool) -> None:
+        connection.spare = True
+        connection.freed = now
+        if not keep_alive:
+            self._drop(connection)
+            self.window.reconnects += 1
+        if self._overdue:
+            self._carry(connection, self._overdue.popleft(), now, now)
+            return
+        connection.due = 0
+        self._busy -= 1
+        (self._idle if keep_alive else self._closed).append(connection)
+
+    def _lost(self, connection: Connection, delay_ns: int) -> None:
+        """The arrival has failed; the backlog is served from the main loop, so that no recursion can come of it."""
+        connection.due = 0
+        connection.freed = monotonic_ns()
+        self._busy -= 1
+        self._closed.append(connection)

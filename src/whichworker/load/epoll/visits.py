@@ -1,0 +1,55 @@
+"""Virtual users: each connection carries out one session after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from whichworker.load.epoll.connection import Connection
+from whichworker.load.mix import Ask, draw
+from whichworker.load.session import Iteration
+from whichworker.model import Load, Session
+
+
+class Visits:
+    """The sessions of one load, drawn by weight, at most `limit` of them; one Ask for each of their steps."""
+
+    def __init__(self, load: Load) -> None:
+        self._host = load.host
+        self._secure = load.tls is not None
+        self._steps = {
+            (session.name, at): Ask(step.request, b"")
+            for session in load.sessions
+            for at, step in enumerate(session.steps)
+        }
+        self.asks = list(self._steps.values())
+        self._drawn: Iterator[Session] = islice(draw(load.sessions, load.seed), load.limit)
+
+    def begin(self, connection: Connection, due: int) -> bool:
+        """Begin another iteration on a free connection; false where there is none left."""
+        session = next(self._drawn, None)
+        if session is None:
+            return False
+        connection.visit = Iteration(session, self._host, secure=self._secure)
+        connection.visit_due = due
+        self._prepare(connection)
+        return True
+
+    def pause_ns(self, connection: Connection) -> int:
+        """How long the user thinks after the step that was just answered."""
+        assert connection.visit is not None
+        return round(connection.visit.think_seconds * 1e9)
+
+    def go_on(self, connection: Connection, *, right: bool) -> bool:
+        """Prepare the next step; false where the iteration is over, by its end or by a wrong answer."""
+        assert connection.visit is not None
+        if not right or connection.visit.done:
+            return False
+        self._prepare(connection)
+        return True
+
+    def _prepare(self, connection: Connection) -> None:
+        visit = connection.visit
+        assert visit is not None
+        connection.ask = self._steps[visit.session.name, visit.position]
+        connection.wire = visit.wire()

@@ -1,0 +1,1 @@
+"""The engine in C, as Python drives it."""

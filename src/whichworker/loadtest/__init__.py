@@ -1,0 +1,1 @@
+"""A load on any URL: planned, carried out, judged."""

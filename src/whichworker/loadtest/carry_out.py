@@ -1,0 +1,140 @@
+"""A load from its plan to its result: who answers, one request of each kind, the load itself, the verdict."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import msgspec
+
+import whichworker
+from whichworker import units
+from whichworker.errors import UsageError
+from whichworker.load import http1
+from whichworker.load.generator import Generator, Interrupted
+from whichworker.loadtest import verdict as load_verdict
+from whichworker.loadtest.plan import LoadPlan
+from whichworker.model import Address, Finding, Request, Tally
+from whichworker.probes import machine
+from whichworker.result import LoadResult, Run
+
+CONNECT_SECONDS = 5.0
+MOST_LOOKS = 50
+"""Requests asked once before the load; a file of thousands must not turn this into a load of its own."""
+
+
+class LoadWatch(Protocol):
+    """The events of a load; every method may do nothing."""
+
+    def found(self, finding: Finding) -> None:
+        """Something worth knowing before the load is over."""
+
+    def progress(self, seconds: float, right: int, failures: int) -> None:
+        """About once a second: right answers and failures so far."""
+
+
+def reach(plan: LoadPlan) -> LoadPlan:
+    """The same plan at the first of its addresses that takes a connection; raises UsageError where none does."""
+    seen = []
+    for address in plan.addresses:
+        try:
+            _connect(address)
+        except OSError as error:
+            seen.append(f"{address}: {error.strerror or error}")
+        else:
+            load = msgspec.structs.replace(plan.load, address=address)
+            return msgspec.structs.replace(
+                plan, load=load, asked=msgspec.structs.replace(plan.asked, address=str(address))
+            )
+    places = " or ".join(str(address) for address in plan.addresses)
+    hint = "start the server first, or correct the URL"
+    raise UsageError(f"nothing answers at {places}", seen="\n".join(seen), hint=hint)
+
+
+def look(plan: LoadPlan) -> Iterator[Finding]:
+    """Ask each request once, in sessions the first of each; a wrong answer is a finding, the load will count more of them."""
+    firsts = (_as_sent(session.steps[0].request) for session in plan.load.sessions)
+    for request in [*plan.load.requests, *firsts][:MOST_LOOKS]:
+        if complaint := _ask(plan, request):
+            text = f"the answer to {request.title} is not right, before any load"
+            yield Finding(code="reference-wrong", severity="warning", text=text, evidence=complaint)
+
+
+def carry_out(plan: LoadPlan, watch: LoadWatch, command: str) -> LoadResult:
+    """Load the address and judge what was counted, after Ctrl-C what was counted until then.
+
+    Raises UsageError where nothing answers, before any load, and KeyboardInterrupt where nothing was counted.
+    """
+    plan = reach(plan)
+    findings = list(plan.findings)
+    for finding in look(plan):
+        watch.found(finding)
+        findings.append(finding)
+    started, began = datetime.datetime.now(datetime.UTC), time.monotonic()
+    finished = True
+    try:
+        tally = _generate(plan, watch.progress)
+    except Interrupted as error:
+        if not error.tally.seconds:
+            raise KeyboardInterrupt from None  # its window had not opened
+        finished, tally = False, error.tally
+        plan = msgspec.structs.replace(
+            plan, load=msgspec.structs.replace(plan.load, window_seconds=tally.seconds)
+        )
+    run = Run(
+        id=f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        started=started.isoformat(timespec="seconds"),
+        command=command,
+        version=whichworker.__version__,
+        seconds=time.monotonic() - began,
+        finished=finished,
+    )
+    return load_verdict.judge(
+        msgspec.structs.replace(plan, findings=tuple(findings)), tally, machine.describe(), run
+    )
+
+
+def whole_seconds(plan: LoadPlan) -> float:
+    """How long the load takes, at most."""
+    return plan.load.stagger_seconds + plan.load.settle_seconds + plan.load.window_seconds
+
+
+def forecast(plan: LoadPlan) -> str:
+    """How long the load takes, in words."""
+    seconds = units.show_clock(whole_seconds(plan))
+    return f"{seconds} at most" if plan.asked.requests else seconds
+
+
+def _generate(plan: LoadPlan, progress: Callable[[float, int, int], None]) -> Tally:
+    with Generator() as generator:
+        generator.start(plan.cores)
+        return generator.run(plan.load, lambda opens_ns, closes_ns: None, progress)
+
+
+def _connect(address: Address) -> None:
+    with contextlib.closing(socket.socket(http1.family_of(address), socket.SOCK_STREAM)) as sock:
+        sock.settimeout(CONNECT_SECONDS)
+        sock.connect(address.path or (address.host, address.port))
+
+
+def _as_sent(request: Request) -> Request:
+    """The first request of a session as it is sent: nothing is captured yet, so only $$ stands for something."""
+    headers = tuple((name, value.replace("$$", "$")) for name, value in request.headers)
+    path, body = request.path.replace("$$", "$"), request.body.replace(b"$$", b"$")
+    return msgspec.structs.replace(request, path=path, headers=headers, body=body)
+
+
+def _ask(plan: LoadPlan, request: Request) -> str:
+    """What is wrong with the answer to one request, or an empty string."""
+    load = plan.load
+    try:
+        response = http1.fetch(load.address, request, load.host, load.deadline_seconds, load.tls)
+    except (OSError, http1.FramingError) as error:
+        return f"{type(error).__name__}: {error}"
+    verdict, _ = http1.judge_request(request, response)
+    return verdict[1] if verdict else ""

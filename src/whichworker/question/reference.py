@@ -1,0 +1,376 @@
+"""The reference run: the app alone, unloaded, before the clock of a race starts. What it answers is what every server must answer.
+
+It runs twice, on launches of its own, so that what changes between answers or between processes is found; what it opens beyond this machine
+and what it writes is seen, and refused unless it is allowed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct, field
+
+from whichworker import redaction
+from whichworker.apps import within
+from whichworker.bench import overlays
+from whichworker.bench.running import Bench, Running, running
+from whichworker.errors import ServerFailed, UsageError
+from whichworker.load.http1 import FramingError, Response, fetch, judge_answer
+from whichworker.model import Answer, Finding, Interface, Permits, Question, Request, Workload
+from whichworker.process.sockets import outward
+from whichworker.question.login import ASK_SECONDS, REDIRECTS, dressed, header, log_in, play
+from whichworker.servers import names
+from whichworker.workloads import forms, learning
+from whichworker.workloads.sources import mixture
+
+SERVERS = {"wsgi": "waitress", "asgi": "uvicorn"}
+WRAPPER = Path(str(within.__file__)).parent / "whichworker_reference.py"
+LAUNCHES, TIMES = 2, 2
+LOOK_SECONDS = 0.004
+
+
+class Reference(Struct, frozen=True):
+    """The question with its right answers, and what there is to say about how they were learnt."""
+
+    question: Question
+    findings: tuple[Finding, ...] = ()
+
+
+class Visit(Struct):
+    """What the reference run has seen so far: answers by request, and the cookies of its login."""
+
+    answers: dict[Request, list[Response]] = field(default_factory=dict)
+    cookies: dict[str, str] = field(default_factory=dict)
+    refused: dict[Request, str] = field(default_factory=dict)
+    began: float = field(default_factory=time.time)
+
+
+def learn(
+    question: Question, permits: Permits, folder: Path, cache: Path, note: Callable[[str], None]
+) -> Reference:
+    """Ask the app by itself what is right.
+
+    Raises UsageError where a request is not answered, answers differ in more than their bodies, a login is refused, something is written
+    or leaves the machine without being allowed to.
+    """
+    if not question.workload.learn:
+        return Reference(question)
+    if not permits.writes:
+        _refuse_unsafe(question.workload, permits)
+    visit, files = Visit(), question.app.database_files
+    with tempfile.TemporaryDirectory() as place:
+        outbound = Path(place) / "outbound"
+        bench = _bench(question, permits, outbound, folder, cache, note)
+        for number in range(LAUNCHES):
+            note(f"reference run {number + 1} of {LAUNCHES}")
+            before = _digests(files)
+            with _watched(bench, outbound) as run:
+                if not number:
+                    visit.cookies = _proven(
+                        question, permits, run, lambda: _refuse_outbound(outbound, permits)
+                    )
+                _ask_all(question, run, visit, lambda: _refuse_outbound(outbound, permits))
+            _refuse_outbound(outbound, permits)
+            if (changed := _changed(before, files)) and not permits.writes:
+                hint = "ask for pages that only read, or --allow-writes, best with a copy of the database"
+                raise UsageError(f"answering these requests changed {changed}", hint=hint)
+    return _settled(question, visit)
+
+
+def _proven(
+    question: Question, permits: Permits, run: Running, check: Callable[[], None]
+) -> dict[str, str]:
+    """The cookies of a login, by its form or its session; a connection that was refused to it is the better reason where it fails."""
+    try:
+        if permits.session:
+            return play(run, question.app, permits.session)
+        return log_in(run, question.app, permits.login) if permits.login else {}
+    except UsageError:
+        check()
+        raise
+
+
+def _refuse_unsafe(workload: Workload, permits: Permits) -> None:
+    hint = "--allow-writes, best with a copy of the database"
+    if permits.login is not None:
+        raise UsageError("a login writes to the app's database: nothing was started", hint=hint)
+    steps = [step.request for step in permits.session.steps] if permits.session else []
+    for request in (*workload.requests, *steps):
+        if request.method not in mixture.SAFE:
+            raise UsageError(f"{request.title} may write: nothing was started", hint=hint)
+
+
+def _bench(
+    question: Question,
+    permits: Permits,
+    outbound: Path,
+    folder: Path,
+    cache: Path,
+    note: Callable[[str], None],
+) -> Bench:
+    """One arm that serves the app through the wrapper which sees what leaves the machine; any answer makes it ready."""
+    app = question.app
+    interface: Interface = "wsgi" if app.wsgi else "asgi"
+    label = next(iter(question.apps))
+    arm = names.contender(names.parse(SERVERS[interface]), label, cores=1)
+    told = {"WHICHWORKER_WRAPS": app.target(interface) or "", "WHICHWORKER_OUTBOUND": str(outbound)}
+    allowed = {"WHICHWORKER_OUTBOUND_ALLOWED": "1"} if permits.outbound else {}
+    wrapped = msgspec.structs.replace(
+        app,
+        wsgi=f"{WRAPPER.stem}:application" if interface == "wsgi" else None,
+        asgi=f"{WRAPPER.stem}:application" if interface == "asgi" else None,
+        environment={**app.environment, **told, **allowed},
+        paths=(*app.paths, str(WRAPPER.parent)),
+    )
+    first = Request(path=app.ready_path, headers=app.headers, answer=Answer(status=None))
+    asked = msgspec.structs.replace(
+        question,
+        apps={label: wrapped},
+        arms=(arm,),
+        workload=Workload(name="ready", title="any answer", requests=(first,)),
+    )
+    environments, without = overlays.build(asked, cache, note)
+    if without:
+        fact, _, seen = without[0].failures[0].sample.partition("\n")
+        raise UsageError(f"the reference run cannot be made: {fact}", seen=seen)
+    return Bench(asked, environments, folder, cache)
+
+
+@contextmanager
+def _watched(bench: Bench, outbound: Path) -> Iterator[Running]:
+    """A launch whose sockets are looked at all the time, as C code opens some that no audit hook is told of."""
+    ended = threading.Event()
+    try:
+        with running(bench, bench.question.arms[0]) as run:
+            thread = threading.Thread(
+                target=_look, args=(run, outbound, ended), name="outward", daemon=True
+            )
+            thread.start()
+            try:
+                yield run
+            finally:
+                ended.set()
+                thread.join()
+    except ServerFailed as error:
+        _say_outbound(outbound, error)
+        raise UsageError(
+            f"the app does not start: {error.fact}", seen=error.seen, hint=error.hint
+        ) from error
+
+
+def _look(run: Running, outbound: Path, ended: threading.Event) -> None:
+    while not ended.wait(LOOK_SECONDS):
+        for place in outward(run.launch.pids()):
+            with outbound.open("a", encoding="utf-8") as file:
+                file.write(f"{place}\n")
+
+
+def _say_outbound(outbound: Path, error: ServerFailed) -> None:
+    places = _places(outbound)
+    if places and "--allow-outbound" in error.seen:
+        raise UsageError(
+            f"the app connects to {places[0]} when it starts, which is not this machine",
+            hint="--allow-outbound",
+        ) from error
+
+
+def _places(outbound: Path) -> list[str]:
+    return (
+        list(dict.fromkeys(outbound.read_text(encoding="utf-8").split()))
+        if outbound.exists()
+        else []
+    )
+
+
+def _refuse_outbound(outbound: Path, permits: Permits) -> None:
+    places = _places(outbound)
+    if places and not permits.outbound:
+        few = ", ".join(places[:3])
+        hint = "a flood of requests would go there, too: point the app at something local, or --allow-outbound"
+        raise UsageError(
+            f"answering these requests connects to {few}, which is not this machine", hint=hint
+        )
+
+
+def _ask_all(question: Question, run: Running, visit: Visit, check: Callable[[], None]) -> None:
+    for request in question.workload.requests:
+        if request in visit.refused:
+            continue
+        sent = dressed(request, question.app, visit.cookies)
+        for _ in range(TIMES):
+            try:
+                response = fetch(run.address, sent, question.app.host, ASK_SECONDS)
+            except (OSError, FramingError) as error:
+                visit.refused[request] = f"it gave no answer: {type(error).__name__}: {error}"
+                break
+            if wrong := _wrong(request, response, bool(visit.cookies)):
+                visit.refused[request] = wrong
+                break
+            visit.answers.setdefault(request, []).append(response)
+        if request in visit.refused and question.workload.learn == "named":
+            check()  # a connection that was refused to it is the better reason
+            _refuse(request, visit.refused[request], run)
+
+
+def _refuse(request: Request, why: str, run: Running) -> None:
+    seen = run.launch.log_tail() if "500" in why or "no answer" in why else ""
+    hint = "name a path that answers: --url /path"
+    if "login" in why or "answers 401" in why or "answers 403" in why:
+        hint = f"log in first: {forms.FORM} --allow-writes, or --header 'Authorization: …'"
+    raise UsageError(f"{request.title}: {why}", seen=seen, hint=hint)
+
+
+def _wrong(request: Request, response: Response, logged_in: bool) -> str:
+    """Why an answer cannot be raced, or an empty string."""
+    complaint = judge_answer(request.answer, response)
+    if complaint is not None or request.answer.status is not None:
+        return f"the app itself does not answer as is expected: {complaint[1]}" if complaint else ""
+    place = header(response, "location")
+    if response.status in REDIRECTS and ("login" in place or "signin" in place):
+        again = (
+            "is sent to the login again, though it was logged in: sessions may be kept in one process"
+            if logged_in
+            else "asks for a login"
+        )
+        return f"it {again}: {response.status} to {place}"
+    if response.status >= 400:
+        start = " ".join(response.body[:160].decode(errors="replace").split())
+        return f"the app itself answers {response.status}: {start}"
+    return ""
+
+
+def _settled(question: Question, visit: Visit) -> Reference:
+    """The question with the answers that were learnt."""
+    findings: list[Finding] = []
+    learnt: list[Request] = []
+    minutes = learning.minutes_between(visit.began, time.time())
+    for request in question.workload.requests:
+        responses = visit.answers.get(request, [])
+        if request in visit.refused or not responses:
+            continue
+        found = learning.learn(
+            [learning.Seen(one.status, header(one, "content-type"), one.body) for one in responses],
+            minutes,
+        )
+        if found is None:
+            if question.workload.learn == "named":
+                statuses = ", ".join(str(one.status) for one in responses)
+                raise UsageError(
+                    f"{request.title} answers in different ways by itself: {statuses}",
+                    hint="name a path that always answers alike",
+                )
+            continue
+        findings += [*_redirected(request, responses[0]), *_about(request, found)]
+        sent = dressed(request, question.app, visit.cookies)
+        learnt.append(
+            msgspec.structs.replace(sent, answer=_unsaid(_merged(request.answer, found.answer)))
+        )
+    if not learnt:
+        tried = "\n".join(f"{request.path}: {why}" for request, why in visit.refused.items())
+        raise UsageError(
+            "none of the app's own routes can be asked",
+            seen=tried,
+            hint="name one that can: --url /path",
+        )
+    if question.workload.learn == "found" and visit.refused:
+        those, them = (
+            ("one request is", "it")
+            if len(visit.refused) == 1
+            else (f"{len(visit.refused)} requests are", "them")
+        )
+        text = f"{those} left out, as the app itself does not answer {them}"
+        told = "\n".join(f"{request.path}: {why}" for request, why in visit.refused.items())
+        findings.append(
+            Finding(code="requests-left-out", severity="info", text=text, evidence=told)
+        )
+    if question.workload.learn == "found":
+        paths = " ".join(request.path for request in learnt)
+        text = f"asked are {paths}"
+        findings.insert(
+            0,
+            Finding(
+                code="routes-found",
+                severity="info",
+                text=text,
+                hint="your own: --url /path, --from-log, --from-har",
+            ),
+        )
+    workload = msgspec.structs.replace(question.workload, requests=tuple(learnt), learn="")
+    return Reference(msgspec.structs.replace(question, workload=workload), tuple(findings))
+
+
+def _merged(wanted: Answer, learnt: Answer) -> Answer:
+    """What the user expects beside what was learnt; his own words win."""
+    if wanted == Answer() or wanted == Answer(status=None):
+        return learnt
+    told = {
+        name: getattr(wanted, name)
+        for name in wanted.__struct_fields__
+        if getattr(wanted, name) not in (None, getattr(Answer(), name))
+    }
+    return msgspec.structs.replace(learnt, **told)
+
+
+def _unsaid(answer: Answer) -> Answer:
+    """The same answer where a secret stands in it: a body by its digest, and no part that holds one."""
+    parts = tuple(part for part in answer.contains if redaction.clean_bytes(part) == part)
+    if answer.body is not None and redaction.clean_bytes(answer.body) != answer.body:
+        return msgspec.structs.replace(
+            answer, body=None, sha256=hashlib.sha256(answer.body).hexdigest(), contains=parts
+        )
+    return msgspec.structs.replace(answer, contains=parts)
+
+
+def _redirected(request: Request, response: Response) -> Iterator[Finding]:
+    """An answer that only says where the page is: seldom what somebody means to measure."""
+    if response.status not in REDIRECTS or request.answer.status is not None:
+        return
+    place = header(response, "location")
+    text = f"{request.title} answers {response.status}, a redirect to {place}: that is what is raced, not the page"
+    yield Finding(
+        code="redirect-raced",
+        severity="warning",
+        text=text,
+        hint=f"name the page: --url {urlsplit(place).path or place}",
+    )
+
+
+def _about(request: Request, found: learning.Learnt) -> Iterator[Finding]:
+    if found.compared == 1.0:
+        return
+    if not found.compared:
+        text = f"{request.title} changes altogether from answer to answer: only its status and type are compared"
+        yield Finding(
+            code="answer-unchecked",
+            severity="warning",
+            text=text,
+            hint="say what is right: --expect contains=TEXT",
+        )
+        return
+    text = f"{request.title} changes from answer to answer: the {min(0.99, found.compared):.0%} of it that do not are compared"
+    yield Finding(code="answer-masked", severity="info", text=text)
+
+
+def _digests(files: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for name in (written for one in files for written in (one, f"{one}-wal")):
+        path = Path(name)
+        if path.is_file() and path.stat().st_size:
+            with path.open("rb") as file:
+                found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def _changed(before: Mapping[str, str], files: Sequence[str]) -> str:
+    after = _digests(files)
+    return next(
+        (name for name in sorted({*before, *after}) if before.get(name) != after.get(name)), ""
+    )

@@ -1,0 +1,254 @@
+"""A race from its question to its result: environments, plan, journal, blocks, verdict; begun anew or resumed."""
+
+from __future__ import annotations
+
+import datetime
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+import whichworker
+from whichworker import redaction
+from whichworker.apps import checkup
+from whichworker.bench import open_files, overlays, profile, services
+from whichworker.bench.running import Bench
+from whichworker.capacity import contest
+from whichworker.conformance import preflight
+from whichworker.design import ladder
+from whichworker.errors import UsageError
+from whichworker.judge import hunts, verdict
+from whichworker.judge.finalists import finalists
+from whichworker.load.generator import Generator
+from whichworker.model import Environment, Finding, Permits, Question
+from whichworker.probes import machine
+from whichworker.question import reference
+from whichworker.question.reference import Reference
+from whichworker.race import run as race
+from whichworker.race.watch import Watch
+from whichworker.result import Result, Searched
+from whichworker.store import places
+from whichworker.store.journal import FILE, Journal
+from whichworker.store.records import (
+    Failed,
+    FirstStep,
+    Header,
+    Noted,
+    Prepared,
+    Profiled,
+    Session,
+    Settled,
+)
+
+PROFILE_SECONDS = 15.0
+"""A launch, and two times three seconds of samples."""
+
+
+class Plan(Struct, frozen=True):
+    """A question whose arms have environments (or a reason why not), and the folder its run is kept in."""
+
+    question: Question
+    environments: dict[str, Environment]
+    without: tuple[Failed, ...]
+    findings: tuple[Finding, ...]
+    folder: Path
+    cache: Path
+    project: Path
+    resumed: bool = False
+    searched: tuple[Searched, ...] = ()
+
+    @property
+    def run(self) -> str:
+        """The id of the run."""
+        return self.folder.name
+
+
+def plan(
+    question: Question,
+    findings: Sequence[Finding],
+    project: Path,
+    cache: Path,
+    watch: Watch,
+    permits: Permits | None = None,
+) -> Plan:
+    """Build what has to be built, learn what the app's right answers are, and ask what has never been asked, before the clock starts."""
+    known = _learn(question, permits or Permits(), cache, watch)
+    question, findings = known.question, (*findings, *known.findings)
+    if question.profile:
+        watch.note("py-spy")
+        profile.fetch_tool()
+    environments, without = overlays.build(question, cache, watch.note)
+    folder = places.new_run(project)
+    with services.serving(question, folder, cache, watch.note) as backing:
+        unfit, told = preflight.admit(
+            Bench(question, environments, folder, cache, backing), watch.note
+        )
+    return Plan(
+        question, environments, (*without, *unfit), (*findings, *told), folder, cache, project
+    )
+
+
+def _learn(question: Question, permits: Permits, cache: Path, watch: Watch) -> Reference:
+    """The reference run, in a folder that is gone afterwards: a run that cannot begin leaves nothing behind."""
+    with tempfile.TemporaryDirectory() as folder:
+        return reference.learn(question, permits, Path(folder), cache, watch.note)
+
+
+def resume(
+    folder: Path,
+    cache: Path,
+    watch: Watch,
+    seconds: float | None,
+    named: str | None = None,
+    *,
+    project: Path,
+) -> Plan:
+    """The plan of an earlier run, with what is left of its time or with `seconds` more.
+
+    Raises UsageError where its app is not the one named, or its environments are no longer what they were.
+    """
+    with Journal(folder / FILE) as journal:
+        header = journal.header()
+        spent = sum(session.seconds for session in journal.of(Session))
+        told = tuple(record.finding for record in journal.of(Noted))
+    question = header.question
+    if any(
+        "[" in value and redaction.MARK.search(value)
+        for request in question.workload.requests
+        for _, value in request.headers
+    ):
+        raise UsageError(
+            f"run {header.run} cannot be resumed: it was sent a secret, which is kept nowhere",
+            hint="start a new run",
+        )
+    if (
+        named is not None
+        and named.removesuffix("()") != question.app.name.removesuffix("()")
+        and Path(named).resolve()
+        not in (
+            Path(question.app.directory),
+            project.resolve(),
+        )
+    ):
+        raise UsageError(
+            f"run {header.run} is one of {question.app.name}, not of {named}",
+            hint="leave the app out, or start a new run",
+        )
+    for app in question.apps.values():
+        checkup.examine_again(app, cache, question.allowed)
+    if seconds is not None:
+        question = msgspec.structs.replace(
+            question, budget=msgspec.structs.replace(question.budget, seconds=spent + seconds)
+        )
+    environments, _ = overlays.build(question, cache, watch.note, only=header.environments)
+    if overlays.digest(question, environments) != header.digest:
+        fact = (
+            f"run {header.run} cannot be resumed: servers or app are not the ones it was begun with"
+        )
+        raise UsageError(fact, hint="start a new run")
+    if services.describe(services.needs_of(question)) != question.services:
+        raise UsageError(
+            f"run {header.run} cannot be resumed: its services are not the ones it was begun with",
+            hint="start a new run",
+        )
+    if machine.describe().fingerprint != header.machine.fingerprint:
+        raise UsageError(
+            f"run {header.run} cannot be resumed: it was begun on another machine",
+            hint="start a new run",
+        )
+    return Plan(question, environments, (), told, folder, cache, project, resumed=True)
+
+
+def carry_out(planned: Plan, watch: Watch, command: str) -> Result:
+    """Measure until decided, out of time or interrupted, and judge what there is.
+
+    An interruption is not lost: the result says `finished: false`, and the same plan can be resumed.
+    """
+    with Journal(planned.folder / FILE) as journal:
+        if not journal.records:
+            _open(journal, planned, command)
+        try:
+            with services.serving(
+                planned.question, planned.folder, planned.cache, watch.note
+            ) as backing:
+                for finding in backing.findings if not planned.resumed else ():
+                    journal.append(Noted(finding=finding))
+                bench = Bench(
+                    planned.question, planned.environments, planned.folder, planned.cache, backing
+                )
+                investigate(bench, journal, watch)
+        except KeyboardInterrupt:
+            watch.note("interrupted")
+        return verdict.judge(journal, planned.question.budget.seconds)
+
+
+def investigate(
+    bench: Bench, journal: Journal, watch: Watch, clock: Callable[[], float] = time.monotonic
+) -> None:
+    """The race, the capacities if they are asked for, and samples of the finalists; everything found is in the journal, one by one.
+
+    KeyboardInterrupt passes through; what was measured before it stays.
+    """
+    question = bench.question
+    open_files.allow(question.connections or ladder.MOST)
+    began, spent = clock(), sum(session.seconds for session in journal.of(Session))
+    ended = "interrupted"
+
+    def left() -> float:
+        return question.budget.seconds - spent - (clock() - began)
+
+    later = question.budget.seconds - hunts.race_seconds(question)
+    try:
+        with Generator() as generator:
+            generator.start(question.budget.generator_cores)
+            raced = race.race(bench, generator, journal, watch, lambda: left() - later)
+            if raced is not None:
+                best = finalists(question, raced, journal)
+                profiled = question.profile and question.search is None
+                after = PROFILE_SECONDS * len(best) if profiled else 0.0
+                if best and hunts.sought_after(question):
+                    connections = next(journal.of(Settled)).connections
+                    contest.contest(
+                        bench, generator, journal, watch, best, connections, lambda: left() - after
+                    )
+                if profiled:
+                    _profile(bench, generator, journal, watch, best)
+        ended = "finished"
+    finally:
+        journal.append(Session(seconds=clock() - began, ended=ended))
+
+
+def _profile(
+    bench: Bench, generator: Generator, journal: Journal, watch: Watch, names: Iterable[str]
+) -> None:
+    """Samples of each finalist, after everything that is timed."""
+    done = {record.arm for record in journal.of(Profiled)}
+    connections = {record.arm: record.connections or 1 for record in journal.of(Prepared)}
+    for name in names:
+        if name not in done:
+            watch.note(f"samples of {name}")
+            journal.append(profile.profile(bench, generator, name, connections[name]))
+
+
+def _open(journal: Journal, planned: Plan, command: str) -> None:
+    journal.append(
+        Header(
+            run=planned.run,
+            started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            version=whichworker.__version__,
+            command=command,
+            digest=overlays.digest(planned.question, planned.environments),
+            machine=machine.describe(),
+            question=planned.question,
+            environments=planned.environments,
+        )
+    )
+    if planned.searched:
+        journal.append(FirstStep(searched=planned.searched))
+    for record in planned.without:
+        journal.append(record)
+    for finding in planned.findings:
+        journal.append(Noted(finding=finding))

@@ -1,0 +1,1 @@
+"""Servers in the foreground, exactly as a race would start them."""

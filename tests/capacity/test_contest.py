@@ -1,0 +1,276 @@
+"""The second stage on a real server, and what a journal of it says."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.conftest import faulty_bench
+
+from whichworker.capacity import contest
+from whichworker.design.capacity import slo as objectives
+from whichworker.design.capacity.hunt import Hunt
+from whichworker.judge import hunts
+from whichworker.judge.second_stage import SecondStage
+from whichworker.load.generator import Generator
+from whichworker.load.histogram import Histogram
+from whichworker.model import Probes, Question, Slo
+from whichworker.race.watch import Silent
+from whichworker.result import ArmResult
+from whichworker.store.journal import FILE, Journal
+from whichworker.store.records import Prepared, Shot, Sought, Unsought
+
+ARM = "waitress"
+PROBES = Probes(
+    seconds=1.0,
+    server_cpu_seconds=0.5,
+    memory_bytes=1,
+    processes=1,
+    threads=1,
+    foreign_share=0.0,
+    steal_share=0.0,
+    listen_overflows=0,
+    retransmits=0,
+)
+SLO = objectives.parse("p99<200ms,errors<1%")
+
+
+def arm_of(name: str = ARM) -> ArmResult:
+    return ArmResult(
+        name=name,
+        server=name,
+        kind="",
+        version=None,
+        python=None,
+        interface="wsgi",
+        settings={},
+        state="ranked",
+    )
+
+
+def sought(slo: Slo = SLO, stall: float | None = 0.001) -> Sought:
+    return Sought(
+        slo=slo,
+        finalists=(ARM,),
+        throughput={ARM: 1000.0},
+        connections=64,
+        stall_seconds=stall,
+        patience=math.inf,
+    )
+
+
+def shot(
+    phase: str,
+    rate: float,
+    count: int,
+    missed: tuple[int, ...],
+    *,
+    settle: float = 0.4,
+    window: float = 0.85,
+    **more: object,
+) -> Shot:
+    times = Histogram()
+    times.record_all([5_000_000] * (count - missed[0]) + [400_000_000] * missed[0])
+    return Shot(
+        arm=ARM,
+        launch=1,
+        phase=phase,  # type: ignore[arg-type]
+        rate=rate,
+        settle_seconds=settle,
+        window_seconds=window,
+        count=count,
+        missed=missed,
+        good=count - missed[0],
+        failures=(),
+        response=times.to_hdr(),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture
+def question() -> Question:
+    from tests.conftest import faulty_question
+
+    return faulty_question([(ARM, "")])
+
+
+def written(folder: Path, *records: object) -> Journal:
+    journal = Journal(folder / FILE)
+    journal.records = list(records)  # type: ignore[arg-type]
+    return journal
+
+
+def hunted(most: int = 200, patience: float = math.inf, steep: float = 20) -> list[Shot]:
+    """The shots of a hunt whose capacity is 700/s."""
+    hunt, found = Hunt(SLO, 1000.0, seed=1, patience=patience), []
+    for _ in range(most):
+        asked = hunt.next_shot()
+        if asked is None:
+            break
+        count = round(asked.rate * asked.window_seconds)
+        late = min(count, round(count * 0.01 * (asked.rate / 700) ** steep))
+        times = {"settle": asked.settle_seconds, "window": asked.window_seconds}
+        record = shot(
+            asked.phase, asked.rate, count, (late, 0), **times, slices=((count, late),) * 10
+        )
+        hunt.take(asked, hunts.seen_of(record))
+        found.append(record)
+    return found
+
+
+def test_a_journal_of_shots_becomes_a_capacity_with_its_curve(
+    question: Question, tmp_path: Path
+) -> None:
+    records = hunted()
+    stage = SecondStage(question, written(tmp_path, sought(), *records))
+    found = stage.add_to(arm_of())
+    assert found.capacity_per_second is not None
+    assert found.capacity_per_second.value == pytest.approx(700, rel=0.06)
+    assert found.capacity_per_second.certified is not None
+    assert found.capacity_per_second.certified < 700
+    assert found.capacity_per_second.binding == "p99<200ms"
+    assert [point.rate_per_second for point in found.latency_curve] == sorted(
+        point.rate_per_second for point in found.latency_curve
+    )
+    assert len(found.latency_curve) == 8
+    assert found.latency_curve[-1].goodput_per_second < found.latency_curve[-1].rate_per_second
+    assert not list(stage.findings())
+
+
+def test_a_hunt_is_judged_with_the_patience_it_had(question: Question, tmp_path: Path) -> None:
+    records = hunted(patience=30.0, steep=2)
+    assert sum(one.phase == "search" for one in records) < sum(
+        one.phase == "search" for one in hunted(steep=2)
+    )
+    began = msgspec.structs.replace(sought(), patience=30.0)
+    longer = msgspec.structs.replace(
+        question, budget=msgspec.structs.replace(question.budget, seconds=5000.0)
+    )
+    found = SecondStage(longer, written(tmp_path, began, *records)).add_to(arm_of())
+    assert found.capacity_per_second is not None
+    assert found.capacity_per_second.certified is not None
+    assert len(found.latency_curve) == 8
+
+
+def test_a_journal_of_another_version_certifies_nothing_that_was_not_asked(
+    question: Question, tmp_path: Path
+) -> None:
+    early = [shot("confirm", 900.0, 20_000, (0, 0)) for _ in range(5)]
+    found = SecondStage(question, written(tmp_path, sought(), *early, *hunted(14), *early)).add_to(
+        arm_of()
+    )
+    assert found.capacity_per_second is not None
+    assert found.capacity_per_second.certified is None
+
+
+def test_a_refused_shot_counts_for_nothing(question: Question, tmp_path: Path) -> None:
+    records = hunted()
+    doubtful = [
+        msgspec.structs.replace(
+            one, missed=(one.count, one.count), refused="others used 60% of the cores"
+        )
+        for one in records[:5]
+    ]
+    plain = SecondStage(question, written(tmp_path, sought(), *records)).add_to(arm_of())
+    mixed = SecondStage(
+        question, written(tmp_path, sought(), *itertools.chain(doubtful, records))
+    ).add_to(arm_of())
+    assert plain == mixed
+
+
+def test_a_short_hunt_says_what_is_missing(question: Question, tmp_path: Path) -> None:
+    stage = SecondStage(question, written(tmp_path, sought(), *hunted(3)))
+    assert stage.add_to(arm_of()).capacity_per_second is None
+    assert [finding.code for finding in stage.findings()] == ["capacity-short"]
+    stage = SecondStage(question, written(tmp_path, sought(), *hunted(12)))
+    found = stage.add_to(arm_of()).capacity_per_second
+    assert found is not None
+    assert found.certified is None
+    assert "capacity-uncertified" in [finding.code for finding in stage.findings()]
+
+
+def test_what_broke_is_told_and_has_no_capacity(question: Question, tmp_path: Path) -> None:
+    from whichworker.model import Failure
+
+    lost = Unsought(
+        arm=ARM, failures=(Failure(kind="died", count=1, sample="the server ended under load"),)
+    )
+    stage = SecondStage(question, written(tmp_path, sought(), *hunted(10), lost))
+    assert stage.add_to(arm_of()).capacity_per_second is None
+    assert [finding.code for finding in stage.findings()] == ["capacity-broken"]
+
+
+def test_a_machine_that_stalls_certifies_nothing_shorter(
+    question: Question, tmp_path: Path
+) -> None:
+    stage = SecondStage(question, written(tmp_path, sought(stall=0.1)))
+    (finding,) = stage.findings()
+    assert finding.code == "slo-below-stalls"
+    assert "p99<300" in finding.hint
+
+
+def test_a_rate_that_no_arm_can_do_is_told(question: Question, tmp_path: Path) -> None:
+    import msgspec
+
+    asked = msgspec.structs.replace(question, rate=1e6)
+    (finding,) = SecondStage(asked, written(tmp_path)).findings()
+    assert finding.code == "capacity-not-sought"
+    assert "1,000,000/s" in finding.text
+    assert not list(SecondStage(question, written(tmp_path)).findings()), "nobody asked"
+
+
+@pytest.mark.alone
+@pytest.mark.servers
+def test_a_real_server_is_sought(tmp_path: Path, generator: Generator) -> None:
+    import msgspec
+
+    bench = faulty_bench([(ARM, "")], tmp_path)
+    bench = msgspec.structs.replace(
+        bench, question=msgspec.structs.replace(bench.question, slo=SLO)
+    )
+    ready = Prepared(
+        arm=ARM,
+        ladder={1: 1000.0, 4: 1500.0},
+        response_seconds=0.001,
+        cold_start_seconds=0.3,
+        command=(ARM,),
+    )
+    ends = itertools.count(30, -1)
+    with Journal(tmp_path / FILE) as journal:
+        journal.append(ready)
+        contest.contest(
+            bench, generator, journal, Silent(), {ARM: 1500.0}, 4, lambda: float(next(ends))
+        )
+        records = list(journal.of(Shot))
+        assert {record.phase for record in records} >= {"search"}
+        assert all(record.count > 0 for record in records)
+        stage = SecondStage(bench.question, journal)
+        assert not stage.lost
+    assert not (tmp_path / "launches").exists() or not list((tmp_path / "launches").glob("*.tmp"))
+
+
+def grown(sizes: list[int]) -> list[Shot]:
+    import msgspec
+
+    return [
+        msgspec.structs.replace(one, probes=msgspec.structs.replace(PROBES, memory_bytes=size))
+        for one, size in zip(hunted(len(sizes)), sizes, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ([100_000_000 + 9_000_000 * at for at in range(8)], True),
+        ([100_000_000 + 1_000_000 * at for at in range(8)], False),
+        ([100_000_000, 140_000_000, 139_000_000, 138_000_000, 140_000_000, 139_500_000], False),
+    ],
+)
+def test_memory_that_grows_with_the_requests_is_told(
+    sizes: list[int], told: bool, question: Question, tmp_path: Path
+) -> None:
+    stage = SecondStage(question, written(tmp_path, sought(), *grown(sizes)))
+    assert any(finding.code == "memory-grows" for finding in stage.findings()) is told

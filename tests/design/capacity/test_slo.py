@@ -1,0 +1,63 @@
+"""Objectives as people write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from whichworker.design.capacity.slo import derive, parse
+from whichworker.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "clauses"),
+    [
+        ("p99<300ms", [(0.01, 0.3)]),
+        ("p99<300ms,errors<0.1%", [(0.01, 0.3), (0.001, None)]),
+        (" p50 < 10ms , p99.9<1s ", [(0.5, 0.01), (0.001, 1.0)]),
+        ("p50<10ms,p99.9<1s", [(0.5, 0.01), (0.001, 1.0)]),
+        ("errors<1%", [(0.01, None)]),
+    ],
+)
+def test_clauses(text: str, clauses: list[tuple[float, float | None]]) -> None:
+    found = parse(text)
+    assert [(round(clause.share, 9), clause.seconds) for clause in found.clauses] == clauses
+    assert parse(found.text) == found, "as it is shown it can be typed"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "p99",
+        "p99<",
+        "p99>300ms",
+        "p99<300",
+        "p100<1s",
+        "p99<2h",
+        "errors<0",
+        "errors<100%",
+        "mean<1s",
+        "p99<1s,p99<2s",
+        "p99.999<1s",
+    ],
+)
+def test_what_is_none_is_refused_with_a_hint(text: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse(text)
+    assert refused.value.hint or "number" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("unloaded", "expected"),
+    [
+        (0.0001, "p99<50ms"),
+        (0.006, "p99<100ms"),
+        (0.011, "p99<200ms"),
+        (0.3, "p99<5s"),
+        (9.0, "p99<60s"),
+    ],
+)
+def test_one_is_derived_from_what_one_user_waits(unloaded: float, expected: str) -> None:
+    found = derive(unloaded)
+    assert found.text == expected
+    assert "ten times" in found.derived

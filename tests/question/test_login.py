@@ -1,0 +1,45 @@
+"""Requests of an earlier run, sent again by somebody who proves anew who he is."""
+
+from __future__ import annotations
+
+import pytest
+
+from whichworker import redaction
+from whichworker.errors import UsageError
+from whichworker.model import Request
+from whichworker.question.login import Proof, renewed
+from whichworker.question.own import proof_of
+
+
+@pytest.fixture
+def taken_out() -> str:
+    """What a secret has become where it was kept."""
+    redaction.remember("header Cookie", "t0ps3cret-cookie")
+    return redaction.clean("t0ps3cret-cookie")
+
+
+def test_what_was_taken_out_is_put_in_again(taken_out: str) -> None:
+    plain = Request(path="/", headers=(("Accept", "text/html"),))
+    logged_in = Request(
+        path="/me", headers=(("Cookie", f"session={taken_out}"), ("Accept", "text/html"))
+    )
+    by_header = Request(path="/api", headers=(("Authorization", taken_out),))
+    assert renewed((plain, logged_in, by_header), {}, ()) == (plain,)
+    found = renewed(
+        (plain, logged_in, by_header), {"session": "new"}, (("authorization", "Bearer new"),)
+    )
+    assert [dict(request.headers) for request in found] == [
+        {"Accept": "text/html"},
+        {"Cookie": "session=new", "Accept": "text/html"},
+        {"authorization": "Bearer new"},
+    ]
+
+
+def test_a_proof_is_made_of_options_and_a_login_needs_leave() -> None:
+    assert proof_of("", (), writes=False) == Proof()
+    assert proof_of("/login a=b", ("X-Api-Key: an0ther-s3cret",), writes=True).headers == (
+        ("X-Api-Key", "an0ther-s3cret"),
+    )
+    assert "an0ther-s3cret" not in redaction.clean("it was an0ther-s3cret")
+    with pytest.raises(UsageError, match="a login writes"):
+        proof_of("/login a=b", (), writes=False)

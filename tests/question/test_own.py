@@ -1,0 +1,53 @@
+"""What is asked of an app of one's own: sources that were named, and what they leave to be learnt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from whichworker.config.options import RaceOptions
+from whichworker.errors import UsageError
+from whichworker.model import App, Request
+from whichworker.question.own import workload_of
+
+APP = App(name="shop", directory="/srv/shop", python="python3", wsgi="shop:app")
+SESSION = """
+[[session]]
+[[session.step]]
+path = "/"
+[[session.step]]
+path = "/login"
+capture = { token = 'regex:token=(\\w+)' }
+[[session.step]]
+path = "/cart"
+headers = { "X-Token" = "${token}" }
+"""
+
+
+def asked(options: RaceOptions, here: Path) -> dict[str, Request]:
+    workload, _ = workload_of(options, APP, None, here)
+    return {request.path: request for request in workload.requests}
+
+
+def test_a_status_that_a_load_file_says_is_kept_and_any_other_is_learnt(tmp_path: Path) -> None:
+    (tmp_path / "load.toml").write_text(
+        '[[request]]\npath = "/old"\nexpect = "status=301"\n[[request]]\npath = "/"\n'
+    )
+    found = asked(RaceOptions(requests="load.toml"), tmp_path)
+    assert (found["/old"].answer.status, found["/"].answer.status) == (301, None)
+
+
+def test_of_a_session_only_what_stands_alone_is_raced(tmp_path: Path) -> None:
+    (tmp_path / "load.toml").write_text(SESSION)
+    assert list(asked(RaceOptions(requests="load.toml"), tmp_path)) == ["/"]
+
+
+def test_two_sources_are_one_too_many(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--url and --from-log both say"):
+        asked(RaceOptions(url=("/",), from_log="access.log"), tmp_path)
+
+
+def test_what_is_expected_on_the_command_line_is_expected_of_each(tmp_path: Path) -> None:
+    found = asked(RaceOptions(url=("/", "/a"), expect=("status=204",)), tmp_path)
+    assert [request.answer.status for request in found.values()] == [204, 204]

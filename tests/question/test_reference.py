@@ -1,0 +1,179 @@
+"""The reference run, on an app that has one thing wrong with it at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.conftest import PROJECTS
+
+from whichworker import redaction
+from whichworker.config.options import RaceOptions
+from whichworker.environments.interpreters import inspect, own_base
+from whichworker.errors import UsageError
+from whichworker.model import Answer, App, Permits, Question, Request, Workload
+from whichworker.question.ask import budget_of
+from whichworker.question.own import permits_of
+from whichworker.question.reference import Reference, learn
+from whichworker.store import places
+
+pytestmark = pytest.mark.servers
+
+
+def question_of(wrong: str = "", *paths: str, learning: Any = "named", **app: Any) -> Question:
+    python = own_base()
+    requests = tuple(
+        Request(path=path, answer=Answer(status=None)) for path in paths or ("/a", "/b")
+    )
+    return Question(
+        apps={
+            inspect(python).short_version: App(
+                name="own",
+                directory=str(PROJECTS),
+                python=python,
+                wsgi="own:application",
+                environment={"WRONG": wrong},
+                **app,
+            )
+        },
+        workload=Workload(name="own", title="own", requests=requests, learn=learning),
+        arms=(),
+        budget=budget_of(20.0),
+    )
+
+
+def learnt(question: Question, folder: Path, permits: Permits | None = None) -> Reference:
+    return learn(question, permits or Permits(), folder, places.cache_folder(), lambda _: None)
+
+
+def test_answers_are_learnt_whole(tmp_path: Path) -> None:
+    found = learnt(question_of(), tmp_path)
+    assert [one.answer.body for one in found.question.workload.requests] == [
+        b"<p>/a</p>",
+        b"<p>/b</p>",
+    ]
+    assert not found.findings
+    assert not found.question.workload.learn
+    assert learnt(found.question, tmp_path).question is found.question, (
+        "what is known is not asked again"
+    )
+
+
+def test_what_changes_is_masked_and_told(tmp_path: Path) -> None:
+    found = learnt(question_of("volatile"), tmp_path)
+    (first, _) = found.question.workload.requests
+    assert first.answer.body is None
+    assert any(b"long enough" in part for part in first.answer.contains)
+    assert [finding.code for finding in found.findings] == ["answer-masked", "answer-masked"]
+
+
+def test_a_path_that_was_named_and_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="the app itself answers 404"):
+        learnt(question_of("missing", "/", "/gone"), tmp_path)
+
+
+def test_a_route_that_was_found_and_is_missing_is_left_out(tmp_path: Path) -> None:
+    found = learnt(question_of("missing", "/", "/gone", learning="found"), tmp_path)
+    assert [one.path for one in found.question.workload.requests] == ["/"]
+    assert [finding.code for finding in found.findings] == ["routes-found", "requests-left-out"]
+
+
+def test_without_any_route_that_answers(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="none of the app's own routes") as caught:
+        learnt(question_of("missing", "/gone", "/lost", learning="found"), tmp_path)
+    assert "/gone" in caught.value.seen
+
+
+def test_an_app_that_connects_elsewhere_is_stopped_and_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"connects to 192\.0\.2\.1:9") as caught:
+        learnt(question_of("outbound"), tmp_path)
+    assert "--allow-outbound" in caught.value.hint
+    assert learnt(
+        question_of("outbound"), tmp_path, Permits(outbound=True)
+    ).question.workload.requests
+
+
+def test_a_database_that_changes_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "db.sqlite3"
+    file.write_bytes(b"before")
+    question = question_of("writes", database_files=(str(file),))
+    label = next(iter(question.apps))
+    told = msgspec.structs.replace(question.app, environment={"WRONG": "writes", "FILE": str(file)})
+    question = msgspec.structs.replace(question, apps={label: told})
+    with pytest.raises(UsageError, match=r"changed .*db\.sqlite3"):
+        learnt(question, tmp_path)
+    assert learnt(question, tmp_path, Permits(writes=True)).question.workload.requests
+
+
+def test_what_may_write_is_not_sent_without_leave(tmp_path: Path) -> None:
+    question = question_of()
+    asked = msgspec.structs.replace(
+        question.workload, requests=(Request(method="POST", path="/a"),)
+    )
+    with pytest.raises(UsageError, match="may write: nothing was started"):
+        learnt(msgspec.structs.replace(question, workload=asked), tmp_path)
+
+
+def test_an_app_that_does_not_start(tmp_path: Path) -> None:
+    question = question_of()
+    broken = msgspec.structs.replace(question.app, wsgi="own:nothing")
+    with pytest.raises(UsageError, match="does not start") as caught:
+        learnt(
+            msgspec.structs.replace(question, apps={next(iter(question.apps)): broken}), tmp_path
+        )
+    assert "AttributeError" in caught.value.seen
+
+
+def test_a_redirect_is_raced_and_said(tmp_path: Path) -> None:
+    found = learnt(question_of("moved"), tmp_path)
+    (said,) = [finding for finding in found.findings if finding.code == "redirect-raced"]
+    assert "GET /a answers 302, a redirect to http://localhost/b?c=d" in said.text
+    assert "--url /b" in said.hint
+    assert [request.answer.status for request in found.question.workload.requests] == [302, 200]
+
+
+LOGIN = """
+[[session]]
+[[session.step]]
+path = "/login"
+capture = { token = "regex:token=(.+)" }
+[[session.step]]
+path = "/login"
+form = { token = "${token}", name = "NAME" }
+expect = "status=302"
+[[session.step]]
+path = "/orders"
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "fact"), [("ann", ""), ("bob", "cannot be carried out: POST /login: .*400")]
+)
+def test_a_session_is_carried_out_once_and_what_it_reads_is_asked_with_its_cookies(
+    name: str, fact: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "login.toml"
+    file.write_text(LOGIN.replace("NAME", name))
+    question = question_of("private", "/orders")
+    permits = permits_of(RaceOptions(requests=str(file), allow_writes=True), tmp_path)
+    if fact:
+        with pytest.raises(UsageError, match=fact):
+            learnt(question, tmp_path, permits)
+        return
+    (request,) = learnt(question, tmp_path, permits).question.workload.requests
+    assert (request.answer.status, request.answer.body) == (200, b"private /orders")
+    assert dict(request.headers)["Cookie"] == "who=ann-s-own-s3cret"
+    assert "s3cret" not in redaction.clean("who=ann-s-own-s3cret")
+
+
+def test_a_session_that_sends_something_is_not_carried_out_without_leave(tmp_path: Path) -> None:
+    file = tmp_path / "login.toml"
+    file.write_text(LOGIN)
+    with pytest.raises(UsageError, match="POST /login may write"):
+        learnt(
+            question_of("private", "/orders"),
+            tmp_path,
+            permits_of(RaceOptions(requests=str(file)), tmp_path),
+        )

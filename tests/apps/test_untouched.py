@@ -36,7 +36,7 @@ def application(environ, start_response):
 BUILD = """
 import sys
 from pathlib import Path
-from whichworker.apps import environments, locks
+from whichworker.environments import venvs as environments, locks
 from whichworker.environments.interpreters import inspect
 environments.overlay(Path(sys.argv[1]), inspect(sys.argv[2]), ("waitress>=3",))
 """

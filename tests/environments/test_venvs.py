@@ -211,7 +211,7 @@ def test_the_lock_of_a_process_that_ended_is_free(tmp_path: Path) -> None:
     code = """
 import os, sys
 from pathlib import Path
-from whichworker.apps import locks
+from whichworker.environments import locks
 place = Path(sys.argv[1])
 locks.once(place, place.mkdir)
 os._exit(9)
@@ -229,7 +229,7 @@ def test_two_processes_build_a_folder_once(tmp_path: Path) -> None:
     code = """
 import sys, time
 from pathlib import Path
-from whichworker.apps import locks
+from whichworker.environments import locks
 place = Path(sys.argv[1])
 def build():
     place.mkdir()

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from whichworker.load.native.engine.engine import engine as native
 
 from whichworker.load.histogram import Histogram
-from whichworker.load.native import engine as native
 from whichworker.loadtest.plan import LoadPlan
 from whichworker.loadtest.verdict import distribution, intervals_of, judge, per_second, send_lag
 from whichworker.model import (

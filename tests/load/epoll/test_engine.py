@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from whichworker.load.epoll.engine.engine import run
 
 from whichworker.errors import UsageError
 from whichworker.load import engines
-from whichworker.load.epoll.engine import run
 from whichworker.load.histogram import Histogram
 from whichworker.model import Address, Answer, Load, Request, Tally
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import msgspec
 import pytest
 from tests.load.conftest import Listener
-from whichworker.load.native.engine.engine import engine as native
+from whichworker.load.native import engine as native
 
 from whichworker.errors import GeneratorFailed, UsageError
 from whichworker.load import child, engines
@@ -402,7 +402,7 @@ def test_an_error_in_a_callback_is_raised_once(
         raise ZeroDivisionError
 
     release = threading.Event()
-    monkeypatch.setattr("whichworker.load.native.engine.judge.Judge.fail", fail_badly)
+    monkeypatch.setattr("whichworker.load.native.judge.Judge.fail", fail_badly)
     seat = take(
         "native",
         start(Server(lambda number: HELLO if release.wait(PATIENCE) else None)),
@@ -416,7 +416,7 @@ def test_an_error_in_a_callback_is_raised_once(
 
 @built
 def test_an_engine_that_keeps_nothing_has_no_slices(start: Start) -> None:
-    from whichworker.load.native.engine.judge import Judge
+    from whichworker.load.native.judge import Judge
 
     from whichworker.load.mix import prepare_asks
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from whichworker.load.epoll.engine.engine import run
+from whichworker.load.epoll.engine import run
 
 from whichworker.load.histogram import Histogram
 from whichworker.model import (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from whichworker.load.native.engine.engine import engine as native
+from whichworker.load.native import engine as native
 
 from whichworker.load.histogram import Histogram
 from whichworker.loadtest.plan import LoadPlan

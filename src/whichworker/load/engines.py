@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from whichworker.errors import UsageError
-from whichworker.load.epoll.engine.engine import engine as epoll
-from whichworker.load.epoll.engine.loop import Progress
-from whichworker.load.epoll.engine.seat import EpollSeat
-from whichworker.load.native.engine.engine import engine as native
-from whichworker.load.native.engine.seat import NativeSeat
+from whichworker.load.epoll import engine as epoll
+from whichworker.load.epoll.loop import Progress
+from whichworker.load.epoll.seat import EpollSeat
+from whichworker.load.native import engine as native
+from whichworker.load.native.seat import NativeSeat
 from whichworker.load.seat import Seat, check_seat
 from whichworker.model import Load, Tally
 

@@ -9,7 +9,7 @@ from whichworker.design import load_validity, quantiles
 from whichworker.design.load_validity import Seen
 from whichworker.load import pacer
 from whichworker.load.histogram import Histogram
-from whichworker.load.native.engine.engine import engine as native
+from whichworker.load.native import engine as native
 from whichworker.loadtest.plan import LoadPlan
 from whichworker.model import PHASES, Finding, Machine, Tally
 from whichworker.result import (

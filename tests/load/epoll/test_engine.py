@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from whichworker.load.epoll.engine.engine import run
+from whichworker.load.epoll.engine import run
 
 from whichworker.errors import UsageError
 from whichworker.load import engines

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from whichworker.load.epoll.engine.engine import run
+from whichworker.load.epoll.engine import run
 
 from whichworker.load.histogram import Histogram
 from whichworker.model import Address, Answer, Load, Pace, Request, Stage, Tally

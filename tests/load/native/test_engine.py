@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.load.test_framing import GIVEN, OK, REFUSED
-from whichworker.load.native.engine.engine import engine as native
+from whichworker.load.native import engine as native
 
 from whichworker.errors import UsageError
 from whichworker.load import pacer
@@ -262,7 +262,7 @@ def test_an_error_in_a_callback_ends_the_run(
     def judge_badly(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("whichworker.load.native.engine.judge.judge_request", judge_badly)
+    monkeypatch.setattr("whichworker.load.native.judge.judge_request", judge_badly)
     with pytest.raises(ZeroDivisionError):
         ask(start(replying(HELLO)), threads=threads, window=60.0)
 

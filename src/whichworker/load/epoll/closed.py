@@ -9,9 +9,9 @@ from itertools import islice, repeat
 from operator import length_hint
 from time import monotonic_ns
 
-from whichworker.load.epoll.engine.connection import Connection
-from whichworker.load.epoll.engine.loop import IN, MOST_EVENTS, OUT, Loop, Progress
-from whichworker.load.epoll.engine.window import NEVER
+from whichworker.load.epoll.connection import Connection
+from whichworker.load.epoll.loop import IN, MOST_EVENTS, OUT, Loop, Progress
+from whichworker.load.epoll.window import NEVER
 from whichworker.load.http1 import READ_BYTES
 from whichworker.model import Load
 

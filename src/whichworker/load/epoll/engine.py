@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from whichworker.load.epoll.engine.closed import ClosedLoop
-from whichworker.load.epoll.engine.loop import Loop, Progress
-from whichworker.load.epoll.engine.paced import OpenLoop
+from whichworker.load.epoll.closed import ClosedLoop
+from whichworker.load.epoll.loop import Loop, Progress
+from whichworker.load.epoll.paced import OpenLoop
 from whichworker.load.quiet import quiet_collector
 from whichworker.load.record import rehearse
 from whichworker.model import Load, Tally

@@ -15,9 +15,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from time import monotonic_ns
 
-from whichworker.load.epoll.engine.connection import Connection, Transport, send
-from whichworker.load.epoll.engine.visits import Visits
-from whichworker.load.epoll.engine.window import NEVER, Window
+from whichworker.load.epoll.connection import Connection, Transport, send
+from whichworker.load.epoll.visits import Visits
+from whichworker.load.epoll.window import NEVER, Window
 from whichworker.load.framing import FramingError, Response, ResponseParser, TruncatedError
 from whichworker.load.http1 import judge_request
 from whichworker.load.mix import Ask, check_load, draw, prepare_asks

@@ -9,9 +9,9 @@ from time import monotonic_ns
 
 import numpy as np
 
-from whichworker.load.epoll.engine.connection import Connection
-from whichworker.load.epoll.engine.loop import IN, MOST_EVENTS, Loop, Progress
-from whichworker.load.epoll.engine.window import NEVER
+from whichworker.load.epoll.connection import Connection
+from whichworker.load.epoll.loop import IN, MOST_EVENTS, Loop, Progress
+from whichworker.load.epoll.window import NEVER
 from whichworker.load.http1 import READ_BYTES
 from whichworker.load.pacer import arrivals
 from whichworker.model import Load

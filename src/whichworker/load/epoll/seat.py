@@ -10,11 +10,11 @@ from itertools import chain, cycle, islice
 from time import monotonic_ns
 
 from whichworker.load.dial import dial
-from whichworker.load.epoll.engine.closed import ClosedLoop
-from whichworker.load.epoll.engine.connection import Connection
-from whichworker.load.epoll.engine.engine import ENGINE
-from whichworker.load.epoll.engine.loop import IN, MOST_EVENTS, OUT, SWEEP_NS
-from whichworker.load.epoll.engine.window import NEVER, Failures
+from whichworker.load.epoll.closed import ClosedLoop
+from whichworker.load.epoll.connection import Connection
+from whichworker.load.epoll.engine import ENGINE
+from whichworker.load.epoll.loop import IN, MOST_EVENTS, OUT, SWEEP_NS
+from whichworker.load.epoll.window import NEVER, Failures
 from whichworker.load.http1 import READ_BYTES
 from whichworker.load.mix import Ask, deal
 from whichworker.load.seat import UNBEGUN, Course, Meter, requests_of, seat_load, tally_slice

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from whichworker.load.epoll.engine.connection import Connection
+from whichworker.load.epoll.connection import Connection
 from whichworker.load.mix import Ask, draw
 from whichworker.load.session import Iteration
 from whichworker.model import Load, Session

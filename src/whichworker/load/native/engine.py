@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from whichworker.errors import UsageError
 from whichworker.load.mix import Ask, deal, prepare_asks
-from whichworker.load.native.engine.judge import Judge
-from whichworker.load.native.engine.tally import Usage, build_tally
+from whichworker.load.native.judge import Judge
+from whichworker.load.native.tally import Usage, build_tally
 from whichworker.load.pacer import arrivals, expected
 from whichworker.load.quiet import quiet_collector
 from whichworker.model import Load, Pace, Tally

@@ -7,8 +7,8 @@ from time import monotonic_ns
 
 from whichworker.load.dial import dial
 from whichworker.load.mix import deal, prepare_asks
-from whichworker.load.native.engine.engine import engine as native
-from whichworker.load.native.engine.judge import Judge
+from whichworker.load.native import engine as native
+from whichworker.load.native.judge import Judge
 from whichworker.load.seat import UNBEGUN, Course, Meter, requests_of, seat_load, tally_slice
 from whichworker.model import Load, SliceOrder, SliceTally
 

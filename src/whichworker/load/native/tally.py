@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from whichworker.load.epoll.engine.window import read_peak_memory
+from whichworker.load.epoll.window import read_peak_memory
 from whichworker.load.histogram import Histogram
 from whichworker.load.mix import Ask
-from whichworker.load.native.engine.judge import Judge
+from whichworker.load.native.judge import Judge
 from whichworker.load.record import BUCKET_NS, FEWEST_SLICES
 from whichworker.model import PHASES, CheckCount, Failure, Load, Tally
 

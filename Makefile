@@ -7,14 +7,27 @@ NATIVE := $(wildcard src/native/*.c src/native/*.h)
 SECONDS ?= 60
 PROSE   := README.md CHANGELOG.md CONTRIBUTING.md docs
 
-.PHONY: race test setup lint truth capture wheel sanitize fuzz clean
+# Byte code that is kept makes the thousandth start of a Python quicker than the first.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: race test test-all setup lint truth capture wheel sanitize fuzz clean
 
 race: setup            ## race the servers on the built-in Django project; writes results/
 	mkdir -p results
 	$(BIN)/whichworker race builtin:django --json results/race.json --html results/race.html
 
-test: setup lint       ## everything continuous integration runs
-	$(BIN)/coverage run -m pytest -m "not truth"
+# Most tests wait for a server more than they compute: four at a time keep two cores busy.
+AT_ONCE ?= 4
+PYTEST   = $(BIN)/python -m pytest --cov --cov-append --cov-report=
+
+test: setup lint       ## every check but the slow ones: first many tests at a time, then those that need a quiet machine
+	$(BIN)/coverage erase
+	$(PYTEST) -n $(AT_ONCE) --dist loadgroup --no-loadscope-reorder -m "not alone and not slow and not truth"
+	$(PYTEST) -m "alone and not slow and not truth"
+	@echo "branch coverage: $$($(BIN)/coverage report --format=total) %"
+
+test-all: test         ## everything continuous integration runs: make test, then the slow tests
+	$(PYTEST) -m "slow and not truth"
 	@echo "branch coverage: $$($(BIN)/coverage report --format=total) %"
 
 setup: $(READY)        ## the virtual environment of this checkout, with .venv/bin/whichworker

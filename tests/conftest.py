@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import pytest
@@ -31,11 +32,21 @@ from whichworker.store import places
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Failed, Prepared
 
+# The tests start hundreds of Pythons. One that may not keep its byte code compiles the tool anew, which takes a second.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # A shell's background job is born ignoring Ctrl-C, and so would be every tool these tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROJECTS = Path(__file__).parent / "projects"
 RIGHT = Answer(status=200, headers=(("Content-Type", "application/json"),), body=b'{"answer": 42}')
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several tests run at once, begin with those that start servers: the quick ones fill the gaps at the end."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: item.get_closest_marker("servers") is None)
 
 
 @pytest.fixture(autouse=True)
@@ -169,6 +180,13 @@ def planned(bench: Bench, *, seconds: float = 20.0) -> Planned:
     return Planned(
         question, dict(bench.environments), (), (), bench.folder, bench.cache, bench.folder
     )
+
+
+def missing(fact: str) -> NoReturn:
+    """Give up a test whose program is not on this machine: a failure in CI, which installs it, and a skip elsewhere."""
+    if os.environ.get("CI"):
+        pytest.fail(fact)
+    pytest.skip(fact)
 
 
 def processes_with(mark: str) -> list[int]:

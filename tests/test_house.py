@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import whichworker
+from tests.conftest import missing
 
 SOURCE = Path(whichworker.__file__).parent
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if "samples" not in path.parts)
@@ -135,3 +136,22 @@ def test_only_reports_and_the_command_line_print(path: Path) -> None:
 @every_module
 def test_every_module_says_what_it_is(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def test_what_is_missing_is_a_failure_in_ci_and_a_skip_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="no PostgreSQL"):
+        missing("no PostgreSQL")
+    monkeypatch.delenv("CI")
+    with pytest.raises(pytest.skip.Exception, match="no PostgreSQL"):
+        missing("no PostgreSQL")
+
+
+@pytest.mark.parametrize(
+    "needed", ["bench/test_services", "report/test_browser", "lab/test_versions"]
+)
+def test_a_test_that_needs_a_program_says_that_it_is_missing(needed: str) -> None:
+    text = (Path(__file__).parent / f"{needed}.py").read_text(encoding="utf-8")
+    assert "missing(" in text and "pytest.skip(" not in text

@@ -118,6 +118,7 @@ def test_a_server_that_eats_memory_is_killed_and_says_why(
     assert_gone(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_race_tells_of_all_of_them_and_ranks_who_is_well(tmp_path: Path, state: Path) -> None:
     question = faulty_question(
         [("waitress", ""), ("waitress", "ignore-term"), ("gunicorn-sync", "memory")], seconds=20
@@ -149,6 +150,7 @@ def test_a_race_tells_of_all_of_them_and_ranks_who_is_well(tmp_path: Path, state
         assert probes.open_files
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_nothing_is_left_of_a_dozen_launches_ended_in_every_way(tmp_path: Path) -> None:
     bench, weather = storm.shelter(tmp_path), random.Random(SEED)

@@ -98,7 +98,7 @@ def test_a_port_that_stays_taken_is_a_failure_that_says_so(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setattr(running, "free_port", lambda: taken.getsockname()[1])
-        monkeypatch.setattr(running, "READY_SECONDS", 3.0)
+        monkeypatch.setattr(running, "READY_SECONDS", 1.5)
         (failure,) = failures_of("", tmp_path, generator, server)
     assert failure.kind == "start"
     assert "in use" in failure.sample.lower()
@@ -161,6 +161,7 @@ def assert_unharmed(result: Result, *names: str) -> None:
         )
 
 
+@pytest.mark.alone
 def test_a_server_that_dies_in_mid_slice_has_a_second_launch_and_is_out_if_that_dies_too(
     tmp_path: Path, mark: Path
 ) -> None:
@@ -178,6 +179,7 @@ def test_a_server_that_dies_in_mid_slice_has_a_second_launch_and_is_out_if_that_
     assert_unharmed(result, "waitress", "waitress#2")
 
 
+@pytest.mark.alone
 def test_a_server_that_dies_once_goes_on_with_another_launch(tmp_path: Path, mark: Path) -> None:
     result, journal = raced([("waitress", ""), ("gunicorn-sync", "dies-once-when")], tmp_path, mark)
     assert not mark.exists(), "it died"
@@ -191,6 +193,7 @@ def test_a_server_that_dies_once_goes_on_with_another_launch(tmp_path: Path, mar
     assert_unharmed(result, "waitress", "gunicorn-sync")
 
 
+@pytest.mark.alone
 def test_a_wrong_response_in_a_slice_ends_an_arm_at_once(tmp_path: Path, mark: Path) -> None:
     result, journal = raced(
         [("waitress", ""), ("gunicorn-sync", "wrong-when"), ("waitress", "slow")], tmp_path, mark
@@ -219,6 +222,7 @@ def test_an_arm_that_is_wrong_alone_is_not_said_to_be_wrong_under_load_only(
     assert (record.failures[0].kind, record.alone) == ("body", True)
 
 
+@pytest.mark.alone
 def test_the_other_arms_are_unharmed(tmp_path: Path, state: Path) -> None:
     faults = [
         ("waitress", ""),
@@ -241,6 +245,7 @@ def test_the_other_arms_are_unharmed(tmp_path: Path, state: Path) -> None:
     assert {"arm-start", "arm-body"} <= {finding.code for finding in result.findings}
 
 
+@pytest.mark.alone
 def test_an_arm_that_keeps_a_core_busy_while_idle_runs_in_a_heat_of_its_own(tmp_path: Path) -> None:
     bench = faulty_bench(
         [("waitress", ""), ("gunicorn-sync", "slow"), ("waitress", "spins")], tmp_path

@@ -23,7 +23,7 @@ from whichworker.race.watch import Progress
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Launched, Prepared, RoundEnd, RunSession, Settled, Slice
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.alone]
 
 ARMS = [("waitress", ""), ("waitress", ""), ("gunicorn-sync", "slow")]
 ALIVE = len(ARMS) + 1

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 from click.testing import CliRunner
-from tests.conftest import PROJECTS, changed, faulty_question
+from tests.conftest import PROJECTS, changed, faulty_question, missing
 
 from whichworker.bench import overlays, services
 from whichworker.bench.running import Bench, running
@@ -37,6 +37,8 @@ from whichworker.services.upstream import Stats
 from whichworker.store import places
 from whichworker.workloads.table import workload
 
+pytestmark = pytest.mark.xdist_group("postgres")
+
 CORES = tuple(sorted(os.sched_getaffinity(0)))[-1:]
 BOTH = Needs(database="postgres", cache="redis", upstream=True)
 
@@ -48,7 +50,7 @@ def installed() -> None:
         postgres.find(os.environ["PATH"])
         redis.find(os.environ["PATH"])
     except UsageError as error:
-        pytest.fail(str(error)) if os.environ.get("CI") else pytest.skip(error.fact)
+        missing(str(error))
 
 
 @pytest.fixture(autouse=True)
@@ -362,6 +364,7 @@ def test_the_built_in_project_keeps_its_cache_in_redis(bench: Bench) -> None:
         assert redis_says(bench.services.variables, "DBSIZE").strip() != ":0"
 
 
+@pytest.mark.alone
 @pytest.mark.servers
 def test_a_race_on_postgres_says_so(
     state: Path, tmp_path: Path, installed: None, monkeypatch: pytest.MonkeyPatch

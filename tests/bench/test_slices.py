@@ -297,6 +297,7 @@ def burning(core: int) -> Iterator[None]:
             other.kill()
 
 
+@pytest.mark.alone
 @pytest.mark.servers
 def test_somebody_on_the_servers_core_is_seen(tmp_path: Path, generator: Generator) -> None:
     bench = faulty_bench([("waitress", "")], tmp_path)

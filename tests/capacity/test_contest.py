@@ -221,6 +221,7 @@ def test_a_rate_that_no_arm_can_do_is_told(question: Question, tmp_path: Path) -
     assert not list(SecondStage(question, written(tmp_path)).findings()), "nobody asked"
 
 
+@pytest.mark.alone
 @pytest.mark.servers
 def test_a_real_server_is_sought(tmp_path: Path, generator: Generator) -> None:
     import msgspec

@@ -63,6 +63,7 @@ def test_a_plan_says_the_settings_and_how_long_it_takes(tmp_path: Path) -> None:
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.alone
 @pytest.mark.servers
 def test_a_quick_run_is_written_in_every_form(tmp_path: Path) -> None:
     done = run(

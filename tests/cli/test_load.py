@@ -56,6 +56,7 @@ def measured(code: int, done: subprocess.CompletedProcess[str]) -> dict[str, Any
     return result
 
 
+@pytest.mark.alone
 def test_a_load_at_a_rate_as_json(origin: Origin) -> None:
     done = run(
         f"{origin.url}/",
@@ -180,6 +181,7 @@ def test_a_file_and_the_configuration_are_read(origin: Origin, tmp_path: Path) -
     assert set(result["per_request"]) == {"GET /", "POST /echo"}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("engine", ["epoll", "native"])
 def test_ctrl_c_keeps_what_was_counted(origin: Origin, engine: str, tmp_path: Path) -> None:
     path = tmp_path / "result.json"

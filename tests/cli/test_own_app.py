@@ -58,6 +58,7 @@ def raced(folder: Path, *more: str, seconds: int = 28, **variables: str) -> dict
     return result
 
 
+@pytest.mark.alone
 def test_from_a_folder_to_files_that_keep_their_promise(folder: Path) -> None:
     before = sorted(folder.rglob("*"))
     result = raced(folder)
@@ -183,6 +184,7 @@ def test_a_remote_database_is_refused(folder: Path) -> None:
     assert "hunter22" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wrong", "code", "audit"),
     [

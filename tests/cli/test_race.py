@@ -152,6 +152,7 @@ def test_a_dry_run_measures_nothing(tmp_path: Path) -> None:
     assert not tmp_path.joinpath("runs").exists()
 
 
+@pytest.mark.alone
 def test_ctrl_c_keeps_everything_and_resume_goes_on(tmp_path: Path) -> None:
     begun = interrupted_in_a_round(tmp_path, signal.SIGINT)
     assert begun.returncode == 130, begun.stderr
@@ -166,6 +167,7 @@ def test_ctrl_c_keeps_everything_and_resume_goes_on(tmp_path: Path) -> None:
     assert done["blocks"] >= 4
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_nothing_running_and_can_be_resumed(tmp_path: Path) -> None:
     begun = interrupted_in_a_round(tmp_path, signal.SIGKILL)
     assert begun.returncode == -signal.SIGKILL
@@ -245,6 +247,7 @@ def resumed(state: Path) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.alone
 def test_a_resumed_run_takes_no_other_question(tmp_path: Path) -> None:
     interrupted_in_a_round(tmp_path, signal.SIGTERM)
     done = run("race", "--resume", "latest", "--delta", "9%", state=tmp_path)
@@ -252,6 +255,7 @@ def test_a_resumed_run_takes_no_other_question(tmp_path: Path) -> None:
     assert "--delta cannot change" in done.stderr
 
 
+@pytest.mark.alone
 def test_a_full_disk_stops_the_run_with_a_message_and_no_server_left(tmp_path: Path) -> None:
     argv = [
         *TOOL,

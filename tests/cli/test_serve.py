@@ -195,6 +195,7 @@ def test_a_free_port_is_taken_where_8000_is_not(tmp_path: Path) -> None:
         with served(*APP, "--servers", "waitress", state=tmp_path) as tool:
             port = int(tool.until(r"address +http://127\.0\.0\.1:(\d+)/\n")[1])
             assert port > 8000
+            tool.until(r"up +in ")
             assert tool.end(signal.SIGINT) == 0
         assert f"Port 8000 is in use, so the first server listens on {port}" in "".join(tool.err)
 

@@ -66,6 +66,7 @@ def test_wrong_words_are_told_before_anything_is_measured(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.servers
 def test_a_short_run_has_every_row_with_what_was_published(tmp_path: Path) -> None:
     files = ("--json", "a.json", "--html", "a.html", "--markdown", "a.md")

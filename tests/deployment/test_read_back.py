@@ -332,6 +332,7 @@ def duelled(environment: dict[str, str], folder: Path, generator: Generator) -> 
         return duel.checked()
 
 
+@pytest.mark.slow
 @pytest.mark.servers
 def test_a_deployment_that_is_what_was_raced_does_not_fail(
     tmp_path: Path, generator: Generator
@@ -341,6 +342,7 @@ def test_a_deployment_that_is_what_was_raced_does_not_fail(
     assert checked.kept != checked.undetermined
 
 
+@pytest.mark.alone
 @pytest.mark.servers
 def test_a_deployment_that_is_slower_does_not_keep_the_promise(
     tmp_path: Path, generator: Generator

@@ -64,7 +64,13 @@ def alike(case: Case, races: int, rounds: int) -> tuple[float, float]:
     return claimed, sum(ending.twin >= TWIN_LIMIT for ending in endings) / races
 
 
-@pytest.mark.parametrize("name", SMALL)
+SLOWEST = ("four-unequal", "four-15%-beside-2%", "four-old-journal", "twelve-15%-beside-2%")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in SLOWEST else []) for name in SMALL],
+)
 def test_identical_arms(name: str) -> None:
     races, rounds = (10, 60) if name.startswith("twelve") else (20, 80)
     claimed, alarms = alike(AA[name], races, rounds)
@@ -112,6 +118,7 @@ def test_hopeless_arms_leave_in_six_rounds_of_one_launch() -> None:
     )
 
 
+@pytest.mark.slow
 def test_five_percent_of_four_arms() -> None:
     endings = [
         simulate(Case((1.0, 1.0, 1.0, 0.95)), seed, seconds=50, rounds=1000) for seed in range(24)
@@ -120,6 +127,7 @@ def test_five_percent_of_four_arms() -> None:
     assert left_by(endings, 3, 50) >= 0.9
 
 
+@pytest.mark.slow
 def test_two_arms_three_percent_apart() -> None:
     endings = [simulate(Case((1.0, 0.97)), seed, seconds=300, rounds=2000) for seed in range(12)]
     assert not any(ending.false for ending in endings)

@@ -31,7 +31,7 @@ def test_identical_arms_are_seldom_claimed_to_differ(place: Place) -> None:
     assert sum(not ending.valid for ending in endings) <= 0.1 * RACES
 
 
-@pytest.mark.parametrize("gap", [DELTA, 0.05, 0.10])
+@pytest.mark.parametrize("gap", [pytest.param(DELTA, marks=pytest.mark.slow), 0.05, 0.10])
 def test_the_best_of_six_is_picked(gap: float) -> None:
     seen, rng = recorded(), np.random.default_rng(2)
     endings = [replay(seen, [gap, *[0.0] * 5], rng, most_seconds=100) for _ in range(RACES)]
@@ -40,6 +40,7 @@ def test_the_best_of_six_is_picked(gap: float) -> None:
     assert not sum(ending.false_claims for ending in endings)
 
 
+@pytest.mark.slow
 def test_the_usual_protocol_picks_wrong_more_often() -> None:
     seen, rng = recorded(), np.random.default_rng(3)
     gaps = [0.05, *[0.0] * 5]

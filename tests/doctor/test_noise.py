@@ -52,6 +52,7 @@ def test_too_few_windows_tell_no_noise() -> None:
     assert "too few samples" in said(msgspec.structs.replace(STILL, windows=(1.0, 2.0)))["noise"]
 
 
+@pytest.mark.alone
 def test_a_sleeper_is_looked_at_on_its_core() -> None:
     import os
 

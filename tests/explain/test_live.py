@@ -60,16 +60,19 @@ def scene_of(worker: str, folder: Path) -> Iterator[Scene]:
 
 BOUNDED = [
     ("sync", 1),
-    ("gunicorn-sync[workers=2]", 2),
     ("gthread", 4),
     ("gthread[threads=2]", 2),
-    ("gevent", 20),
     ("granian-wsgi", 4),
     ("waitress", 4),
+    pytest.param("gunicorn-sync[workers=2]", 2, marks=pytest.mark.slow),
+    pytest.param("gevent", 20, marks=pytest.mark.slow),
     pytest.param(
         "uwsgi",
         4,
-        marks=pytest.mark.skipif(not shutil.which("cc"), reason="uWSGI is built from its sources"),
+        marks=[
+            pytest.mark.slow,
+            pytest.mark.skipif(not shutil.which("cc"), reason="uWSGI is built from its sources"),
+        ],
     ),
 ]
 
@@ -117,6 +120,7 @@ def test_gevent_patches_the_standard_library_and_others_do_not(tmp_path: Path) -
         assert patched_in(scene) == ()
 
 
+@pytest.mark.slow
 def test_threads_beside_one_sync_worker_make_it_another_class(tmp_path: Path) -> None:
     bench = bench_of("sync", tmp_path)
     (arm,) = bench.question.arms

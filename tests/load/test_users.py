@@ -207,6 +207,7 @@ def test_failed_checks_are_counted_by_name(start: Start) -> None:
     assert "parts" in tally.checks[1].sample or "bye" in tally.checks[1].sample
 
 
+@pytest.mark.alone
 def test_users_think(start: Start) -> None:
     tally = visit(start(Site()), login(think=0.1), limit=6, window=30)
     assert tally.iterations == 6

@@ -329,6 +329,7 @@ def carried_out(text: str, **options: Any) -> tuple[LoadResult, Watcher]:
     return laboratory.carry_out(planned(text, **options), watcher, "whichworker load"), watcher
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("engine", ["epoll", "auto"])
 def test_an_open_loop_counts_what_was_due(engine: str, origin: Origin) -> None:
     result, watcher = carried_out(

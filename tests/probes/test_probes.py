@@ -14,6 +14,8 @@ import pytest
 
 from whichworker.probes import cpu, machine, memory, network, snapshot, threads
 
+pytestmark = pytest.mark.alone
+
 NOBODY = 2**22 - 1
 
 BURN = """

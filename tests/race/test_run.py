@@ -18,7 +18,7 @@ from whichworker.race.watch import Progress
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Launched, Left, Prepared, RoundEnd, Settled, Slice, Window
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.alone]
 
 ARMS = [("waitress", ""), ("gunicorn-sync", "slow")]
 MOST_ROUNDS = 40

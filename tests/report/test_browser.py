@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import struct
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import missing
 from whichworker.report.html import render
 
 from . import samples
@@ -38,8 +38,7 @@ def browse(page: Path, *arguments: str) -> str:
     """Run headless Chromium on the page and return its standard output; a missing browser fails in CI and skips elsewhere."""
     browsers = [path for path in map(shutil.which, NAMES) if path]
     if not browsers:
-        message = f"no browser found: looked for {', '.join(NAMES)}"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+        missing(f"no browser found: looked for {', '.join(NAMES)}")
     profile = page.parent / "profile"
     command = [browsers[0], *FLAGS, f"--user-data-dir={profile}", *arguments, page.as_uri()]
     done = subprocess.run(command, capture_output=True, timeout=90, check=True)

@@ -119,6 +119,7 @@ def test_every_workload_is_answered_rightly_and_not_too_soon(
             )
 
 
+@pytest.mark.xdist_group("sample apps")
 @pytest.mark.parametrize(
     "path", ["/gateway/31", "/gateway-async/31", "/gateway/nan", "/gateway/-1", "/gateway-async/x"]
 )
@@ -237,6 +238,7 @@ def test_the_circus_behind_fastapi(tmp_path: Path, generator: Generator) -> None
     assert all((check.passes, check.fails) == (4, 0) for check in tally.checks)
 
 
+@pytest.mark.xdist_group("postgres")
 @pytest.mark.parametrize(
     ("app", "server"), [(DJANGO, THREADED), (DJANGO, "uvicorn"), (FASTAPI, "uvicorn")]
 )

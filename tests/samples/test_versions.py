@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from tests.conftest import missing
 
 from whichworker.bench import overlays
 from whichworker.bench.running import Bench, running
@@ -47,7 +48,7 @@ def test_one_server_on_two_interpreters(tmp_path: Path) -> None:
         try:
             interpreters.find(version, uv_path())
         except UsageError as error:
-            pytest.skip(str(error))
+            missing(str(error))
     bench = bench_of(RaceOptions(servers="gunicorn-gthread", python=("3.12", "3.13")), tmp_path)
     answered = versions_that_answered(bench)
     assert set(answered) == {"gunicorn-gthread/3.12", "gunicorn-gthread/3.13"}

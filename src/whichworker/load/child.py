@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from whichworker.errors import UsageError
-from whichworker.load import engines as engine
+from whichworker.load import engines
 from whichworker.load.seat import Seat
 from whichworker.model import Load, SliceOrder, SliceTally, Tally
 

@@ -81,6 +81,7 @@ def test_the_capacity_is_found_and_what_is_certified_is_seldom_too_high(name: st
     assert statistics.median(certified) > 0.75 * exact
 
 
+@pytest.mark.slow
 def test_of_a_hundred_certified_rates_at_most_five_are_too_high() -> None:
     exact = {name: capacity(queue, SECONDS, 0.01) for name, queue in QUEUES.items()}
     certified = [
@@ -211,6 +212,7 @@ def test_too_many_misses_try_the_next_rate_down() -> None:
     assert (test.attempt, test.windows) == (2, [])
 
 
+@pytest.mark.slow
 def test_false_certificates_are_fewer_than_promised() -> None:
     import numpy as np
 

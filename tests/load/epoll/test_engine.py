@@ -236,6 +236,7 @@ def test_no_answer_is_a_timeout(start: Start) -> None:
     assert tally.mean_in_flight > 0
 
 
+@pytest.mark.alone
 def test_an_answer_after_the_window_is_awaited_and_not_counted(start: Start) -> None:
     def handler(sock: socket.socket) -> None:
         sock.recv(65536)
@@ -377,6 +378,7 @@ def test_a_limit_is_kept_exactly_and_ends_the_run(start: Start, close: bool, sev
     assert sum(tally.per_bucket) == 200
 
 
+@pytest.mark.alone
 def test_progress_is_told_once_a_second(start: Start) -> None:
     told: list[tuple[float, int, int]] = []
     load = Load(

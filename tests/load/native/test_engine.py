@@ -275,6 +275,7 @@ def test_a_limit_ends_the_window(start: Start, threads: int) -> None:
     assert tally.seconds < 30
 
 
+@pytest.mark.alone
 @built
 def test_progress_is_told(start: Start) -> None:
     told: list[tuple[float, int, int]] = []
@@ -413,7 +414,8 @@ def cut(data: bytes, cuts: list[int]) -> list[bytes]:
 )
 def test_both_parsers_agree_on_every_case(method: str, data: bytes) -> None:
     steps = [[data], [data + b"more"], [data[at : at + 1] for at in range(min(len(data), 5000))]]
-    for pieces in [*steps, *([data[:at], data[at:]] for at in range(1, min(len(data), 200)))]:
+    places = 200 if len(data) < 10_000 else 60  # what is endless repeats itself after its head
+    for pieces in [*steps, *([data[:at], data[at:]] for at in range(1, min(len(data), places)))]:
         assert native_outcome(method, pieces) == python_outcome(method, pieces)
 
 

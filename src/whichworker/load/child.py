@@ -162,7 +162,7 @@ class _Seats:
     def make(self, name: str, load: Load) -> str:
         """Make a seat, in place of any other of this name, and return its engine's name."""
         self.leave(name)
-        seat = self._seats[name] = engine.take_seat(load)
+        seat = self._seats[name] = engines.take_seat(load)
         # Now, as slices leave no time for it; the objects of this moment live as long as the seat.
         gc.collect()
         gc.freeze()

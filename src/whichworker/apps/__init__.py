@@ -1,1 +1,1 @@
-"""The app under test: where it is, which interpreter it needs, and the environments its servers run in."""
+"""The app under test: which one is meant, where it is, and what it is seen to be from inside."""

@@ -43,6 +43,8 @@ FULL = ("overflow", "generator", "upstream")
 RATE = "requests per second"
 
 Measure = Callable[[Reading], float | None]
+Labelled = Callable[..., Cell]
+"""A cell that knows its metric, its unit and what was published."""
 
 
 class Table:
@@ -96,10 +98,11 @@ class Table:
         published: float | None = None,
     ) -> Cell:
         """One number with its interval, or the note that says why there is none."""
+        labelled = partial(Cell, metric=metric, unit=unit, published=published)
         found = self.stands.get(stand)
         if found is None:
-            return self._without(stand, metric, unit, published)
-        labelled = partial(Cell, arm=found.arm.name, metric=metric, unit=unit, published=published)
+            return self._without(stand, labelled)
+        labelled = partial(labelled, arm=found.arm.name)
         asked = next((one for one in found.asks if one.key == ask), None)
         if asked is None:
             return labelled(state="absent", note="not applicable")
@@ -113,7 +116,7 @@ class Table:
             else [value for reading in readings if (value := measure(reading)) is not None]
         )
         if not (values or in_slices):
-            return self._failed(found, ask, metric, unit, published)
+            return self._failed(found, ask, labelled)
         launches = len(self._rates[ask][stand]) if in_slices else len(values)
         if in_slices or min(values) > 0:
             estimate = self._estimate(stand, ask, measure, metric, in_slices)
@@ -122,7 +125,7 @@ class Table:
         users = self._users.get((stand, ask), asked.users)
         ceiling = ceiling_of(found, asked, users) if metric == RATE else None
         if ceiling is not None and estimate.value > MOST_OF_CEILING * ceiling:
-            return self._impossible(found, metric, unit, published, estimate.value, ceiling)
+            return self._impossible(labelled, estimate.value, ceiling)
         full = ceiling is not None and estimate.value >= AT_CEILING * ceiling
         return labelled(
             value=estimate.value,
@@ -184,47 +187,27 @@ class Table:
         return found
 
     @staticmethod
-    def _impossible(
-        stand: Stand, metric: str, unit: str, published: float | None, value: float, ceiling: float
-    ) -> Cell:
+    def _impossible(labelled: Labelled, value: float, ceiling: float) -> Cell:
         """What Little's law forbids is not printed, ours no more than theirs."""
         evidence = f"{value:,.3g}/s is above the ceiling of {ceiling:,.3g}/s: impossible, so something was counted wrongly"
-        return Cell(
-            arm=stand.arm.name,
-            metric=metric,
-            unit=unit,
-            published=published,
-            ceiling=ceiling,
-            state="failed",
-            note="wrong answers",
-            evidence=evidence,
-        )
+        return labelled(ceiling=ceiling, state="failed", note="wrong answers", evidence=evidence)
 
-    def _without(self, stand: str, metric: str, unit: str, published: float | None) -> Cell:
+    def _without(self, stand: str, labelled: Labelled) -> Cell:
         absent = self.absent.get(stand, Absent(stand=stand, note="not applicable", evidence=""))
         notes: dict[str, Note] = {str(note): note for note in get_args(Note)}
         note = notes.get(absent.note, "not applicable")
-        return Cell(
+        return labelled(
             arm=stand.partition(" on ")[0],
-            metric=metric,
-            unit=unit,
-            published=published,
             state="absent",
             note=note,
             evidence=absent.evidence,
         )
 
-    def _failed(
-        self, stand: Stand, ask: str, metric: str, unit: str, published: float | None
-    ) -> Cell:
+    def _failed(self, stand: Stand, ask: str, labelled: Labelled) -> Cell:
         failures = self._failures.get((stand.key, ask)) or self._failures.get((stand.key, ""), [])
         full = bool(failures) and all(failure.kind in FULL for failure in failures)
         wrong = any(failure.kind in WRONG for failure in failures)
-        return Cell(
-            arm=stand.arm.name,
-            metric=metric,
-            unit=unit,
-            published=published,
+        return labelled(
             state="failed" if failures else "absent",
             note="at its ceiling" if full else "wrong answers" if wrong else "not reached",
             evidence="; ".join(

@@ -12,8 +12,8 @@ from tests.conftest import changed, faulty_bench
 from tests.silent import Silent
 
 from whichworker.capacity import contest
-from whichworker.design.capacity import slo as objectives
 from whichworker.design.capacity.hunt import Hunt
+from whichworker.design.capacity.slo import parse
 from whichworker.judge import hunts
 from whichworker.judge.second_stage import SecondStage
 from whichworker.load.generator import Generator
@@ -35,7 +35,7 @@ PROBES = Probes(
     listen_overflows=0,
     retransmits=0,
 )
-SLO = objectives.parse("p99<200ms,errors<1%")
+SLO = parse("p99<200ms,errors<1%")
 
 
 def arm_of(name: str = ARM) -> ArmResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from whichworker.conformance import cases as conformance
+from whichworker.conformance import cases as table
 from whichworker.conformance.cases import (
     CASES,
     Outcome,
@@ -27,8 +27,8 @@ def test_names_are_unique_and_every_case_asks_something() -> None:
 
 
 def test_the_body_is_200_kilobytes_of_every_value() -> None:
-    assert len(conformance.BODY) == 200_000
-    assert set(conformance.BODY) == set(range(256))
+    assert len(table.BODY) == 200_000
+    assert set(table.BODY) == set(range(256))
 
 
 @pytest.mark.parametrize(
@@ -37,10 +37,10 @@ def test_the_body_is_200_kilobytes_of_every_value() -> None:
 def test_quick_slow_views_take_less_than_half_a_second_together(
     limit: int | None, rounds: int
 ) -> None:
-    assert conformance.rounds(conformance.TOGETHER, limit) == rounds
+    assert table.rounds(table.TOGETHER, limit) == rounds
     together = [case for case in quick_cases(limit) if case.way == "together"]
     assert len(together) == 2
-    assert all(case.each_seconds * rounds <= conformance.QUICK_SECONDS + 1e-9 for case in together)
+    assert all(case.each_seconds * rounds <= table.QUICK_SECONDS + 1e-9 for case in together)
     assert all(
         f"seconds={case.each_seconds}" in request.path
         for case in together

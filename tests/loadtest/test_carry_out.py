@@ -15,8 +15,7 @@ from tests.origin import GREETING, Origin, serving
 from whichworker.config.load_options import LoadOptions
 from whichworker.errors import UsageError
 from whichworker.loadtest import carry_out as laboratory
-from whichworker.loadtest import plan as load_question
-from whichworker.loadtest.plan import LoadPlan, plan
+from whichworker.loadtest.plan import MOST_REQUESTS, LoadPlan, plan
 from whichworker.model import Address, Finding, Stage
 from whichworker.result import LoadResult
 
@@ -81,7 +80,7 @@ def test_a_url_and_nothing_else(two_cores: None) -> None:
         0.0,
     )
     assert load.pace is None and load.tls is None and load.flood is None
-    assert load.limit == load_question.MOST_REQUESTS, "a count is always bounded"
+    assert load.limit == MOST_REQUESTS, "a count is always bounded"
     assert found.cores == found.asked.generator_cores == (3,)
     assert [finding.code for finding in found.findings] == ["answer-unchecked"]
 
@@ -173,7 +172,8 @@ def test_a_target_elsewhere_must_be_one_s_own(url: str) -> None:
 
 def test_one_foreign_address_of_a_name_is_enough_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        load_question, "resolve", lambda target: [Address("127.0.0.1", 9), Address("192.0.2.1", 9)]
+        "whichworker.loadtest.plan.resolve",
+        lambda target: [Address("127.0.0.1", 9), Address("192.0.2.1", 9)],
     )
     with pytest.raises(UsageError, match="not on this machine"):
         planned()

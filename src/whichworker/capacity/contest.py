@@ -14,7 +14,7 @@ from whichworker.bench.window import WARM_UP_SECONDS, ArmFailed, failed
 from whichworker.capacity.shots import deadline_of, shoot
 from whichworker.capacity.watch import CapacityWatch
 from whichworker.design.capacity import hunt
-from whichworker.design.capacity import slo as objectives
+from whichworker.design.capacity.slo import derive
 from whichworker.design.validity import MOST_TRIES
 from whichworker.errors import ServerFailed
 from whichworker.judge.hunts import blind, hunts_of, patience, seen_of
@@ -38,7 +38,7 @@ def seek(
     unloaded = sorted(
         1 / record.ladder[1] for record in ready if record.arm in throughput and 1 in record.ladder
     ) or [UNKNOWN_SECONDS]
-    slo = question.terms.slo or objectives.derive(unloaded[len(unloaded) // 2])
+    slo = question.terms.slo or derive(unloaded[len(unloaded) // 2])
     in_flight = IN_FLIGHT_TIMES * max(throughput.values()) * max(slo.longest_seconds, unloaded[-1])
     room = open_files.most_connections() or MOST_CONNECTIONS
     seen = stalls.look(question.budget.generator_cores[0], STALL_SECONDS)

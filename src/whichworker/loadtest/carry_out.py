@@ -17,8 +17,8 @@ from whichworker import units
 from whichworker.errors import UsageError
 from whichworker.load import http1
 from whichworker.load.generator import Generator, Interrupted
-from whichworker.loadtest import verdict as load_verdict
 from whichworker.loadtest.plan import LoadPlan
+from whichworker.loadtest.verdict import judge
 from whichworker.model import Address, Finding, Request, Tally, codes
 from whichworker.probes import machine
 from whichworker.result import LoadResult, Run
@@ -94,7 +94,7 @@ def carry_out(plan: LoadPlan, watch: LoadWatch, command: str) -> LoadResult:
         seconds=time.monotonic() - began,
         finished=finished,
     )
-    return load_verdict.judge(
+    return judge(
         msgspec.structs.replace(plan, findings=tuple(findings)), tally, machine.describe(), run
     )
 

@@ -15,7 +15,7 @@ from whichworker.config.load_options import LoadOptions
 from whichworker.errors import UsageError
 from whichworker.load import engines as engine
 from whichworker.load.mix import prepare_asks
-from whichworker.loadtest import timing as load_pace
+from whichworker.loadtest.timing import Timing, timing_of
 from whichworker.model import (
     Address,
     Answer,
@@ -76,7 +76,7 @@ def plan(text: str, options: LoadOptions, origins: Mapping[str, str], *, owned: 
         raise UsageError(
             f"a path in {url!r}", hint="the path belongs to each request or step of the file"
         )
-    timing = load_pace.timing_of(options, said, stages)
+    timing = timing_of(options, said, stages)
     requests, sessions = (
         (definition.requests, definition.sessions)
         if definition
@@ -233,7 +233,7 @@ def _body(text: str) -> bytes:
 
 def _load(
     options: LoadOptions,
-    timing: load_pace.Timing,
+    timing: Timing,
     target: Target,
     address: Address,
     requests: tuple[Request, ...],
@@ -279,7 +279,7 @@ def _tls(options: LoadOptions, said: set[str], target: Target) -> Tls | None:
 def _asked(
     options: LoadOptions,
     load: Load,
-    timing: load_pace.Timing,
+    timing: Timing,
     *,
     url: str,
     file: Path | None,

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 import pytest
 
-from whichworker.cli import command_line, exits
-from whichworker.cli.exits import MEANINGS, Exit
-from whichworker.cli.failures import DOCTOR, text_of
+from whichworker.cli.frame import command_line, exits
+from whichworker.cli.frame.exits import MEANINGS, Exit
+from whichworker.cli.frame.failures import DOCTOR, text_of
 from whichworker.errors import UsageError
 
 TOOL = [sys.executable, "-m", "whichworker"]

@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 import pytest
 
-from whichworker.cli.exits import Exit
+from whichworker.cli.frame.exits import Exit
+from whichworker.cli.frame.table import COMMANDS, SHOW, Declared
 from whichworker.cli.main import cli
-from whichworker.cli.table import COMMANDS, SHOW, Declared
 
 GOLDEN = Path(__file__).parent / "golden"
 PAGES = {

@@ -19,8 +19,8 @@ from rich.console import Console
 from tests.origin import Origin, serving
 from tests.report import load_samples
 
+from whichworker.cli.frame.progress import LoadPrinter
 from whichworker.cli.load import exit_code
-from whichworker.cli.progress import LoadPrinter
 from whichworker.load.histogram import HIGHEST_NS
 from whichworker.result import LoadResult, decode
 

@@ -9,8 +9,8 @@ import click
 import msgspec
 import pytest
 
-from whichworker.cli.options import command_of
-from whichworker.cli.table import COMMANDS
+from whichworker.cli.frame.options import command_of
+from whichworker.cli.frame.table import COMMANDS
 from whichworker.config.layers import READERS, gather, name_in_file, unit_of
 from whichworker.config.option import default_of, extra_of
 from whichworker.config.options import OutputOptions, RaceOptions

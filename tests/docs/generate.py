@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from whichworker import result
-from whichworker.cli.exits import MEANINGS
+from whichworker.cli.frame.exits import MEANINGS
 from whichworker.cli.main import cli
 from whichworker.config.layers import name_in_file, variable_of
 from whichworker.config.load_options import LoadOptions, LoadRunOptions

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 from tests.docs.generate import PAGES, REFERENCE
 
+from whichworker.cli.frame.table import COMMANDS
 from whichworker.cli.main import cli
-from whichworker.cli.table import COMMANDS
 from whichworker.model import Address, App
 from whichworker.servers.protocol import Server
 

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from whichworker.cli.progress import Printer
+from whichworker.cli.frame.progress import Printer
 from whichworker.model import Failure
 from whichworker.race.watch import Progress
 from whichworker.store.records import Part, Prepared, Settled, Slice

@@ -116,7 +116,7 @@ def test_the_json_has_all_that_is_known(cache: Path) -> None:
 
 def test_the_table_fits_a_hundred_columns(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     overlay(cache, "waitress-1", ("waitress",), version="3.0.2")
-    monkeypatch.setattr("whichworker.cli.consoles.PIPED_WIDTH", 100)
+    monkeypatch.setattr("whichworker.cli.frame.consoles.PIPED_WIDTH", 100)
     done = CliRunner().invoke(cli, ["servers"])
     assert done.exit_code == 0
     lines = done.stdout.splitlines()

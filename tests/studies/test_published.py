@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from whichworker.studies.better_django_worker import MANNER
-from whichworker.studies.published import Manner, judge_row
+from whichworker.studies.published import PublishedManner, judge_row
 from whichworker.studies.rows_of_a import PUBLISHED_ARMS, ROWS
 from whichworker.studies.sync_or_async import SERVICES, _remark
 
@@ -46,7 +46,7 @@ def test_what_else_was_wrong(values: list[float], service: float, wanted: str) -
 
 def test_nothing_is_said_of_what_may_be_right() -> None:
     assert judge_row([30913.89, 4061.19], 0.0, MANNER) == ""
-    assert judge_row([140.0], 0.6, Manner(tool="locust", users=100, seconds=30.0)) == ""
+    assert judge_row([140.0], 0.6, PublishedManner(tool="locust", users=100, seconds=30.0)) == ""
 
 
 def test_all_rows_of_the_article_are_there() -> None:

@@ -75,7 +75,8 @@ def running(bench: Bench, arm: Arm) -> Iterator[Running]:
     """Start an arm and stop it at the end of the block, gracefully, then by force; raises ServerFailed as `launched` does."""
     bench.services.check()
     with launched(
-        lambda address: order_of(bench, arm, address), lambda address: Check(bench, address)
+        lambda address: order_of(bench, arm, address),
+        lambda address: ReadinessCheck(bench, address),
     ) as started:
         launch, number = started.launch, table.load(arm.server).stop_signal
         run = Running(
@@ -158,7 +159,7 @@ def _account(
         )
 
 
-class Check:
+class ReadinessCheck:
     """Asks for the workload's first answer. A wrong one is given a few seconds to become right, then it is a failure of its own kind."""
 
     def __init__(self, bench: Bench, address: Address) -> None:

@@ -9,7 +9,7 @@ from whichworker.design.validity import shot_refusal
 from whichworker.errors import ServerFailed
 from whichworker.load.generator import Generator
 from whichworker.load.histogram import Histogram
-from whichworker.model import Clause, Pace, Slo, Stage, Tally
+from whichworker.model import Clause, Load, Pace, Probes, Slo, Stage, Tally
 from whichworker.store.records import Shot
 
 LAG_AT = (0.99, 0.95, 0.9, 0.5)
@@ -47,14 +47,7 @@ def shoot(
         pace=arrivals_of(shot, warm_up),
         flood=None,  # nothing ends it early, as what fails is what is counted
     )
-    try:
-        tally, probes = probe_a_load(bench, generator, run, load)
-        if run.launch.ended():
-            raise run.launch.failure("died", "the server ended under load")
-    except ServerFailed as error:
-        raise failed(error) from error
-    if wrong := tuple(failure for failure in tally.failures if failure.kind in WRONG):
-        raise ArmFailed(wrong)
+    tally, probes = _sent(bench, generator, run, load)
     lag = _lag(tally)
     response = Histogram.from_hdr(tally.response or tally.service)
     lost = lost_of(tally, response)
@@ -83,6 +76,19 @@ def shoot(
             spins=load.spins,
         ),
     )
+
+
+def _sent(bench: Bench, generator: Generator, run: Running, load: Load) -> tuple[Tally, Probes]:
+    """What came of a load; raises ArmFailed for wrong responses, or if the server ended."""
+    try:
+        tally, probes = probe_a_load(bench, generator, run, load)
+        if run.launch.ended():
+            raise run.launch.failure("died", "the server ended under load")
+    except ServerFailed as error:
+        raise failed(error) from error
+    if wrong := tuple(failure for failure in tally.failures if failure.kind in WRONG):
+        raise ArmFailed(wrong)
+    return tally, probes
 
 
 def arrivals_of(shot: hunt.ShotPlan, warm_up: float) -> Pace:

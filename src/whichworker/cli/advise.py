@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from whichworker.cli import consoles
 from whichworker.cli.emitting import OUT, emit
-from whichworker.cli.exits import Exit
+from whichworker.cli.frame import consoles
+from whichworker.cli.frame.exits import Exit
 from whichworker.config.options import AdviseOptions
 from whichworker.deployment import recipe as deploy
 from whichworker.deployment import verify

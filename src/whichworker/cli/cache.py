@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from whichworker import units
-from whichworker.cli import consoles
-from whichworker.cli.exits import Exit
+from whichworker.cli.frame import consoles
+from whichworker.cli.frame.exits import Exit
 from whichworker.config.options import CacheOptions
 from whichworker.environments import cache as inventory
 from whichworker.errors import UsageError

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from whichworker import units
-from whichworker.cli import consoles
-from whichworker.cli.exits import Exit
-from whichworker.cli.progress import Printer
+from whichworker.cli.frame import consoles
+from whichworker.cli.frame.exits import Exit
+from whichworker.cli.frame.progress import Printer
 from whichworker.config.options import DoctorOptions
 from whichworker.doctor import noise
 from whichworker.doctor.examination import examine

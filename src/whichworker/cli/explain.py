@@ -9,9 +9,9 @@ from typing import Any
 
 from rich.text import Text
 
-from whichworker.cli import command_line, consoles, exits
-from whichworker.cli.exits import Exit
-from whichworker.cli.progress import Lines
+from whichworker.cli.frame import command_line, consoles, exits
+from whichworker.cli.frame.exits import Exit
+from whichworker.cli.frame.progress import Lines
 from whichworker.config.layers import gather
 from whichworker.config.study_options import ExplainOptions, ExplainRunOptions
 from whichworker.explain import explanation

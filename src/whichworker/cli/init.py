@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.text import Text
 
 from whichworker.apps.examine import Examiner
-from whichworker.cli import consoles
-from whichworker.cli.exits import Exit
+from whichworker.cli.frame import consoles
+from whichworker.cli.frame.exits import Exit
 from whichworker.config.options import InitOptions
 from whichworker.config.starter import starter
 from whichworker.errors import UsageError

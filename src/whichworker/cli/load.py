@@ -10,9 +10,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from whichworker.cli import command_line, consoles, exits
-from whichworker.cli.exits import Exit
-from whichworker.cli.progress import LoadPrinter
+from whichworker.cli.frame import command_line, consoles, exits
+from whichworker.cli.frame.exits import Exit
+from whichworker.cli.frame.progress import LoadPrinter
 from whichworker.config.layers import gather
 from whichworker.config.load_options import LoadOptions, LoadRunOptions
 from whichworker.loadtest import carry_out as laboratory

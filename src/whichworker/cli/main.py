@@ -17,10 +17,10 @@ from cloup.formatting import HelpFormatter, HelpSection
 
 import whichworker
 from whichworker import redaction
-from whichworker.cli.exits import Exit
-from whichworker.cli.failures import text_of
-from whichworker.cli.speech import Speech
-from whichworker.cli.table import COMMANDS, Declared
+from whichworker.cli.frame.exits import Exit
+from whichworker.cli.frame.failures import text_of
+from whichworker.cli.frame.speech import Speech
+from whichworker.cli.frame.table import COMMANDS, Declared
 from whichworker.errors import WhichworkerError
 
 
@@ -42,7 +42,9 @@ class Commands(cloup.Group):
             return None
         if declared.commands:
             return Commands(declared.commands, name=cmd_name, help=f"{declared.summary}.")
-        from whichworker.cli.options import command_of  # the help of the group needs no options
+        from whichworker.cli.frame.options import (
+            command_of,  # the help of the group needs no options
+        )
 
         return command_of(cmd_name, declared)
 

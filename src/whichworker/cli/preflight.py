@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from whichworker.cli import consoles
-from whichworker.cli.exits import Exit
+from whichworker.cli.frame import consoles
+from whichworker.cli.frame.exits import Exit
 from whichworker.config.options import PreflightOptions
 from whichworker.conformance import preflight as laboratory
 from whichworker.conformance.preflight import ArmReport, CaseTitle, Report

@@ -10,8 +10,9 @@ from typing import Any
 
 from rich.console import Console
 
-from whichworker.cli import command_line, consoles, emitting, exits
-from whichworker.cli.progress import Printer
+from whichworker.cli import emitting
+from whichworker.cli.frame import command_line, consoles, exits
+from whichworker.cli.frame.progress import Printer
 from whichworker.config.layers import gather
 from whichworker.config.options import OutputOptions, RaceOptions
 from whichworker.deployment import recipe as deploy

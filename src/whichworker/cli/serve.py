@@ -15,8 +15,8 @@ from rich.text import Text
 
 from whichworker import units
 from whichworker.bench.running import Bench, Running
-from whichworker.cli import consoles
-from whichworker.cli.exits import Exit
+from whichworker.cli.frame import consoles
+from whichworker.cli.frame.exits import Exit
 from whichworker.config.options import ServeOptions
 from whichworker.errors import UsageError
 from whichworker.process.launch import LaunchEnding

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from whichworker.cli import consoles
-from whichworker.cli.exits import Exit
+from whichworker.cli.frame import consoles
+from whichworker.cli.frame.exits import Exit
 from whichworker.config.options import JsonOptions
 from whichworker.question.catalogue import Entry, catalogue
 from whichworker.report import files

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from whichworker import redaction
-from whichworker.cli import consoles
-from whichworker.cli.exits import Exit
+from whichworker.cli.frame import consoles
+from whichworker.cli.frame.exits import Exit
 from whichworker.config.layers import gather, name_in_file
 from whichworker.config.load_options import LoadOptions
 from whichworker.config.options import JsonOptions, RaceOptions

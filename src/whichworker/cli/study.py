@@ -11,9 +11,9 @@ from typing import Any
 from rich.table import Table
 
 from whichworker import units
-from whichworker.cli import command_line, consoles, exits
-from whichworker.cli.exits import Exit
-from whichworker.cli.progress import StudyPrinter
+from whichworker.cli.frame import command_line, consoles, exits
+from whichworker.cli.frame.exits import Exit
+from whichworker.cli.frame.progress import StudyPrinter
 from whichworker.config.layers import gather
 from whichworker.config.study_options import StudyOptions, StudyRunOptions
 from whichworker.errors import UsageError

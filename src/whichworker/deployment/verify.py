@@ -15,7 +15,7 @@ from msgspec import Struct
 from whichworker.apps import checkup
 from whichworker.bench import overlays, services
 from whichworker.bench.lineup import Contender, Lineup, most_connections
-from whichworker.bench.running import Bench, Check, Running, launched, order_of, running
+from whichworker.bench.running import Bench, ReadinessCheck, Running, launched, order_of, running
 from whichworker.bench.slices import Court
 from whichworker.bench.window import ArmFailed
 from whichworker.deployment import read_back
@@ -368,7 +368,7 @@ def started(bench: Bench, arm: Arm, folder: Path, start: Start) -> Iterator[Runn
     """What a file says, started in the environment that was raced, with nothing changed but the port; raises ServerFailed."""
     with launched(
         lambda address: order_as_emitted(bench, arm, folder, start, address),
-        lambda address: Check(bench, address),
+        lambda address: ReadinessCheck(bench, address),
     ) as run:
         yield run
     Path(run.launch.order.log).unlink(missing_ok=True)

@@ -23,14 +23,11 @@ SHOWN = 0.95
 """The probability of the plain interval that is shown beside an arm."""
 
 LAST_LOOK_SHARE = 0.5
-"""The part of α that is kept for the look when the planned time is over. Simulated, one setup of
-four 5 % slower is claimed after half of the rounds that a claim at any time takes."""
+"""Kept of α for the look when the time is over: it needs half of the rounds of a claim at any time."""
 FIRST_LOOK_SHARE = 0.9
-"""The part of that which the first such look may spend; a resumed race spends nine tenths of what
-is left, and so on."""
+"""Of that, for the first such look; each resumed race spends nine tenths of what is left."""
 WORTH_WAITING = 2.0
-"""An arm that cannot be the best stays in the rounds while its claim is expected within so many
-times the rounds so far: a race that knows its pick early may not say much about the others."""
+"""An arm that cannot be the best stays while its claim is expected within so many times the rounds so far."""
 
 Claims = Literal["leader", "all"]
 
@@ -58,13 +55,8 @@ class Race:
         last_look: bool = False,
     ) -> None:
         self.arms = tuple(arms)
-        self.twin_of, self.delta, self.alpha, self.claims, self.seed = (
-            twin_of,
-            delta,
-            alpha,
-            claims,
-            seed,
-        )
+        self.twin_of, self.claims, self.seed = twin_of, claims, seed
+        self.delta, self.alpha = delta, alpha
         self.failed: set[str] = set()
         self.dropped: list[str] = []
         self.rounds = 0

@@ -91,7 +91,7 @@ def _too_short(race: Race | None, sliced: Sliced) -> RaceVerdict:
 
 
 def rounds_to_decide(race: Race) -> int | None:
-    """How many more rounds would likely decide the leader against everyone that is alive; None if that is too many, nobody is open, or there were too few rounds to tell."""
+    """How many more rounds would likely decide the leader against everyone that is alive; None if that is too many."""
     if race.rounds < LEAST_ROUNDS:
         return None
     leader = race.leader()

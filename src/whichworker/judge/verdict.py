@@ -13,10 +13,10 @@ from whichworker.design.validity import session_refusal
 from whichworker.judge.advice.recommend import recommend
 from whichworker.judge.arm_results import arm_results
 from whichworker.judge.discovered import discovered
-from whichworker.judge.findings import run_findings
 from whichworker.judge.headline import rounds_to_decide, verdict_of
 from whichworker.judge.passport import Passports
 from whichworker.judge.replay import replay
+from whichworker.judge.run_findings import run_findings
 from whichworker.judge.second_stage import SecondStage
 from whichworker.judge.slices import Sliced
 from whichworker.model import Question

@@ -17,7 +17,7 @@ from whichworker.load.http1 import FramingError, Response, exchange, fetch, judg
 from whichworker.load.session import Iteration, Jar
 from whichworker.model import Answer, App, Login, Request, Session
 from whichworker.workloads import forms, learning
-from whichworker.workloads.sources.given import waits_for_a_value
+from whichworker.workloads.sources.readers import waits_for_a_value
 
 ASK_SECONDS = 30.0
 REDIRECTS = (301, 302, 303, 307, 308)

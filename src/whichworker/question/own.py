@@ -17,7 +17,7 @@ from whichworker.workloads import forms
 from whichworker.workloads.definition import Definition, read_definition
 from whichworker.workloads.expect import parse_expect
 from whichworker.workloads.sources import mixture, routes, urls
-from whichworker.workloads.sources.given import READERS, Given
+from whichworker.workloads.sources.readers import READERS, GivenRequests
 
 SOURCES = ("workload", "url", "from_log", "from_har", "from_openapi", "request_file")
 
@@ -99,15 +99,15 @@ def _with(
     return (*first, *(pair for pair in more if pair[0].lower() not in named))
 
 
-def _given(options: RaceOptions, seen: Look | None, here: Path) -> Given:
+def _given(options: RaceOptions, seen: Look | None, here: Path) -> GivenRequests:
     named = [name for name in SOURCES if getattr(options, name)]
     if len(named) > 1:
         first, second = (f"--{name.replace('_', '-')}" for name in named[:2])
         raise UsageError(f"{first} and {second} both say what is asked", hint="give one of them")
     if options.url:
-        return Given(urls.parse(options.url), "--url")
+        return GivenRequests(urls.parse(options.url), "--url")
     if options.workload.startswith("/"):
-        return Given((Request(path=options.workload),), "--workload")
+        return GivenRequests((Request(path=options.workload),), "--workload")
     if options.workload:
         raise UsageError(
             f"no workload of your own app is called {options.workload!r}",
@@ -117,7 +117,7 @@ def _given(options: RaceOptions, seen: Look | None, here: Path) -> Given:
         file = getattr(options, name)
         return READERS[name](_found(here, file), file, options.allow_writes)
     source = f"routes of the {(seen and seen.framework) or 'app'}"
-    return Given(routes.requests_of(seen.routes if seen else ()), source, named=False)
+    return GivenRequests(routes.requests_of(seen.routes if seen else ()), source, named=False)
 
 
 def _found(base: Path, name: str) -> Path:

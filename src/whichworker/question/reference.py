@@ -331,7 +331,7 @@ def _redirected(request: Request, response: Response) -> Iterator[Finding]:
     )
 
 
-def _about(request: Request, found: learning.Learnt) -> Iterator[Finding]:
+def _about(request: Request, found: learning.LearntAnswers) -> Iterator[Finding]:
     if not found.compared:
         yield codes.ANSWER_UNCHECKED.finding(
             f"{request.title} changes completely from response to response, so only its status and"

@@ -99,11 +99,7 @@ def resume(
     if (
         named is not None
         and named.removesuffix("()") != question.app.name.removesuffix("()")
-        and Path(named).resolve()
-        not in (
-            Path(question.app.directory),
-            project.resolve(),
-        )
+        and Path(named).resolve() not in (Path(question.app.directory), project.resolve())
     ):
         raise UsageError(
             f"run {header.run} is one of {question.app.name}, not of {named}",

@@ -158,7 +158,7 @@ def _rung(
     per_second: float,
     response_seconds: float,
 ) -> tuple[float, float | None, SliceTally]:
-    """Responses per second with so many connections, the share of its cores that the server used, and the slice; `per_second` is what to expect."""
+    """Responses per second with so many connections, the share of its cores that the server used, and the slice."""
     lineup.sit(contender, connections, response_seconds)
     record, tally = court.slice_of(contender, _rung_order(contender, per_second, response_seconds))
     used, cores = record.server_cpu_seconds, len(court.server_cores)

@@ -24,7 +24,7 @@ from whichworker.model import (
 from whichworker.result import Run, Searched
 
 
-class Beginning(Struct, frozen=True, kw_only=True):
+class RunFacts(Struct, frozen=True, kw_only=True):
     """Which run it is, where and by what it was made; `digest` covers what is measured and by which versions, and guards a resumed run."""
 
     run: str
@@ -46,7 +46,7 @@ class Beginning(Struct, frozen=True, kw_only=True):
         )
 
 
-class Header(Beginning, frozen=True, kw_only=True, tag="header", tag_field="record"):
+class Header(RunFacts, frozen=True, kw_only=True, tag="header", tag_field="record"):
     """The first line: what was asked, and in which environments."""
 
     question: Question
@@ -268,7 +268,7 @@ class Profiled(Struct, frozen=True, kw_only=True, tag="profiled", tag_field="rec
     loop_lag_seconds: tuple[float, float] | None = None
 
 
-class StudyHeader(Beginning, frozen=True, kw_only=True, tag="study", tag_field="record"):
+class StudyHeader(RunFacts, frozen=True, kw_only=True, tag="study", tag_field="record"):
     """The first line of a study."""
 
     study: str

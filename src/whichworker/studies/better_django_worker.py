@@ -13,7 +13,7 @@ from whichworker.studies import cells
 from whichworker.studies.assembly import Wish, assemble, carry_out
 from whichworker.studies.options import StudyRun
 from whichworker.studies.plan import StandAsk
-from whichworker.studies.published import Manner, judge_row
+from whichworker.studies.published import PublishedManner, judge_row
 from whichworker.studies.rows_of_a import ARMS, ASYNC, PUBLISHED_ARMS, ROWS, SYNC
 from whichworker.studies.table import PublishedRow
 from whichworker.studies.watch import StudyWatch
@@ -21,7 +21,7 @@ from whichworker.workloads.table import workload
 
 NAME = "better-django-worker"
 TITLE = "Better Django worker: 23 workloads, servers and worker classes"
-MANNER = Manner(tool="wrk", users=2000, seconds=22.0, timeout_seconds=2.0)
+MANNER = PublishedManner(tool="wrk", users=2000, seconds=22.0, timeout_seconds=2.0)
 USERS, USERS_WAITING = 16, 200
 QUICK_SECONDS, FULL_SECONDS = 29 * 60.0, 3 * 3600.0
 CPU = "CPU per request"

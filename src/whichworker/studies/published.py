@@ -11,7 +11,7 @@ NEAR = 0.88
 ABOVE = 1.02
 
 
-class Manner(Struct, frozen=True, kw_only=True):
+class PublishedManner(Struct, frozen=True, kw_only=True):
     """How a table was measured: closed-loop users, the length of the run, and the load tool's own timeout (0: none)."""
 
     tool: str
@@ -20,7 +20,7 @@ class Manner(Struct, frozen=True, kw_only=True):
     timeout_seconds: float = 0.0
 
 
-def judge_row(values: Sequence[float], service_seconds: float, manner: Manner) -> str:
+def judge_row(values: Sequence[float], service_seconds: float, manner: PublishedManner) -> str:
     """A sentence on what a row of published rates was worth; empty where arithmetic finds nothing wrong.
 
     Little's law: a closed loop of N users cannot exceed N ÷ service time. A run that is no multiple of the service time counts whole waves:

@@ -17,13 +17,13 @@ from whichworker.studies import cells
 from whichworker.studies.assembly import Wish, assemble, carry_out
 from whichworker.studies.options import StudyRun
 from whichworker.studies.plan import StandAsk
-from whichworker.studies.published import Manner, judge_row
+from whichworker.studies.published import PublishedManner, judge_row
 from whichworker.studies.watch import StudyWatch
 from whichworker.workloads.table import workload
 
 NAME = "sync-or-async"
 TITLE = "Sync or async: three upstream calls in parallel, then a page"
-MANNER = Manner(tool="locust", users=100, seconds=30.0)
+MANNER = PublishedManner(tool="locust", users=100, seconds=30.0)
 SERVICE_SECONDS = 0.6
 SWEEP = (1, 3, 10, 30, 100, 300, 1000, 2000)
 QUICK_SWEEP = (1, 10, 100, 300, 1000, 2000)

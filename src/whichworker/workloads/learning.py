@@ -25,14 +25,14 @@ class Seen(Struct, frozen=True):
     body: bytes
 
 
-class Learnt(Struct, frozen=True):
+class LearntAnswers(Struct, frozen=True):
     """The right answer, and which share of its body is compared: 1 where it never changed."""
 
     answer: Answer
     compared: float
 
 
-def learn(answers: Sequence[Seen], minutes: Collection[int] = ()) -> Learnt | None:
+def learn(answers: Sequence[Seen], minutes: Collection[int] = ()) -> LearntAnswers | None:
     """The answer that all of these are; None where they differ in more than their bodies.
 
     What shows a time of day in one of these `minutes` of the hour, in which they were asked, is taken to change with the clock.
@@ -43,12 +43,12 @@ def learn(answers: Sequence[Seen], minutes: Collection[int] = ()) -> Learnt | No
     headers = (("Content-Type", first.content_type),) if first.content_type else ()
     clock = clock_of(minutes)
     if all(one.body == first.body for one in answers) and not (clock and clock.search(first.body)):
-        return Learnt(Answer(status=first.status, headers=headers, body=first.body), 1.0)
+        return LearntAnswers(Answer(status=first.status, headers=headers, body=first.body), 1.0)
     parts = stable_parts([one.body for one in answers], clock)
     share = sum(map(len, parts)) / max(1, len(first.body))
     if share < LEAST_COMPARED:
-        return Learnt(Answer(status=first.status, headers=headers), 0.0)
-    return Learnt(Answer(status=first.status, headers=headers, contains=tuple(parts)), share)
+        return LearntAnswers(Answer(status=first.status, headers=headers), 0.0)
+    return LearntAnswers(Answer(status=first.status, headers=headers, contains=tuple(parts)), share)
 
 
 def minutes_between(began: float, ended: float) -> set[int]:

@@ -11,7 +11,7 @@ from whichworker.model import Code, codes
 from whichworker.result import ArmResult, Audit, Result
 
 
-class Row(Struct, frozen=True):
+class AuditRow(Struct, frozen=True):
     """One audit: what it checks, the finding that fails it, and the diff that mends it.
 
     Without a `diff` the finding's hint is shown. `unless` says why the audit does not apply,
@@ -81,16 +81,16 @@ DEBUG = "-DEBUG = True\n+DEBUG = False\n"
 
 # fmt: off
 ROWS = (
-    Row("recycle-workers", "the memory of the workers is steady",
+    AuditRow("recycle-workers", "the memory of the workers is steady",
         codes.MEMORY_GROWS, _without_stage_two, RECYCLE, own=True),
-    Row("thread-safety", "responses are correct for several requests at once",
+    AuditRow("thread-safety", "responses are correct for several requests at once",
         codes.WRONG_UNDER_LOAD, _one_at_a_time),
-    Row("connection-limit", "the database allows all connections that the app opens",
+    AuditRow("connection-limit", "the database allows all connections that the app opens",
         codes.CONNECTIONS_REFUSED),
-    Row("debug-off", "DEBUG is off", codes.DEBUG_ON, diff=DEBUG),
-    Row("shared-cache", "workers share their cache", codes.CACHE_IN_PROCESS, _one_worker, REDIS),
-    Row("async-middleware", "no middleware leaves the event loop", codes.SYNC_MIDDLEWARE, _wsgi),
-    Row("static-files", "something serves the static files",
+    AuditRow("debug-off", "DEBUG is off", codes.DEBUG_ON, diff=DEBUG),
+    AuditRow("shared-cache", "workers share their cache", codes.CACHE_IN_PROCESS, _one_worker, REDIS),
+    AuditRow("async-middleware", "no middleware leaves the event loop", codes.SYNC_MIDDLEWARE, _wsgi),
+    AuditRow("static-files", "something serves the static files",
         codes.STATIC_UNSERVED, _not_django, WHITENOISE),
 )
 # fmt: on

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from whichworker.cli.exits import Exit
+from whichworker.cli.frame.exits import Exit
 
 
 class Word(NamedTuple):

@@ -11,9 +11,9 @@ import click
 import cloup
 import msgspec
 
-from whichworker.cli.exits import MEANINGS
-from whichworker.cli.speech import Speech
-from whichworker.cli.table import Declared, Word
+from whichworker.cli.frame.exits import MEANINGS
+from whichworker.cli.frame.speech import Speech
+from whichworker.cli.frame.table import Declared, Word
 from whichworker.config.layers import name_in_file
 from whichworker.config.option import default_of, extra_of
 
@@ -31,7 +31,7 @@ class Setting(cloup.Option):
         return extra
 
 
-class Command(cloup.Command):
+class GroupedCommand(cloup.Command):
     """A command whose complaints name it: the parser of click leaves that out."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -43,11 +43,11 @@ class Command(cloup.Command):
             raise
 
 
-def command_of(name: str, declared: Declared) -> Command:
+def command_of(name: str, declared: Declared) -> GroupedCommand:
     """The command as click parses it; its function is imported when it is called."""
     settings = _settings(*filter(None, (declared.options, declared.output)))
     exits = "; ".join(f"{int(code)} {MEANINGS[code]}" for code in declared.exits)
-    return Command(
+    return GroupedCommand(
         name,
         callback=partial(_carry_out, declared),
         params=[*map(_argument, declared.words), *settings, *_speech()],

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tests.judge.stories import DIED, END, Story
 
 from whichworker.design.rounds import TWIN
-from whichworker.judge.findings import run_findings
+from whichworker.judge.run_findings import run_findings
 from whichworker.judge.slices import Sliced
 from whichworker.model import Finding
 from whichworker.result import Twin, Validity

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from whichworker import redaction
-from whichworker.cli import speech
+from whichworker.cli.frame import speech
 
 PIPED_WIDTH = 120
 

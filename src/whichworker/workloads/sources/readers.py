@@ -13,7 +13,7 @@ from whichworker.workloads.definition import read_definition
 from whichworker.workloads.sources import access_log, har, mixture, openapi, routes
 
 
-class Given(Struct, frozen=True):
+class GivenRequests(Struct, frozen=True):
     """Requests, and where they come from; `named` are those that each must work, as the user chose every single one."""
 
     requests: tuple[Request, ...]
@@ -27,22 +27,22 @@ def waits_for_a_value(text: str) -> bool:
     return "${" in text
 
 
-def _mixed(seen: Iterator[Request], name: str, unsafe: bool) -> Given:
+def _mixed(seen: Iterator[Request], name: str, unsafe: bool) -> GivenRequests:
     requests, left_out = mixture.mixture(seen, name, unsafe=unsafe)
-    return Given(requests, name, named=False, left_out=left_out)
+    return GivenRequests(requests, name, named=False, left_out=left_out)
 
 
-def _of_schema(path: Path, name: str) -> Given:
+def _of_schema(path: Path, name: str) -> GivenRequests:
     found = mixture.plain(openapi.read(path))
     if not found:
         raise UsageError(
             f"no GET of {name} can be asked without parameters",
             hint="give them examples, or name --url /path",
         )
-    return Given(found[: routes.MOST], name, named=False)
+    return GivenRequests(found[: routes.MOST], name, named=False)
 
 
-def _of_load_file(path: Path, name: str) -> Given:
+def _of_load_file(path: Path, name: str) -> GivenRequests:
     """The requests of a load file; of its sessions the steps that read, and neither give nor take a value, each as a request."""
     definition = read_definition(path)
     steps = [
@@ -59,7 +59,7 @@ def _of_load_file(path: Path, name: str) -> Given:
             f"no step of {name} can be asked by itself",
             hint="race requests; whichworker load asks sessions",
         )
-    return Given(requests, name)
+    return GivenRequests(requests, name)
 
 
 def _takes_a_value(request: Request) -> bool:
@@ -69,7 +69,7 @@ def _takes_a_value(request: Request) -> bool:
     )
 
 
-READERS: dict[str, Callable[[Path, str, bool], Given]] = {
+READERS: dict[str, Callable[[Path, str, bool], GivenRequests]] = {
     "from_log": lambda path, name, unsafe: _mixed(access_log.read(path), name, unsafe),
     "from_har": lambda path, name, unsafe: _mixed(har.read(path), name, unsafe),
     "from_openapi": lambda path, name, _: _of_schema(path, name),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import click
 
-from whichworker.cli.table import COMMANDS, Declared
+from whichworker.cli.frame.table import COMMANDS, Declared
 from whichworker.errors import UsageError, WhichworkerError
 
 DOCTOR = "whichworker doctor checks this machine"

@@ -10,7 +10,7 @@ from rich.segment import ControlType
 from rich.text import Text
 
 from whichworker import units
-from whichworker.cli import speech
+from whichworker.cli.frame import speech
 from whichworker.design.capacity.hunt import Hunt
 from whichworker.model import Failure, Finding, Reading
 from whichworker.race.watch import Progress

@@ -181,7 +181,7 @@ spec:
 def test_a_file_that_is_no_deployment_of_kubernetes(text: str, tmp_path: Path) -> None:
     path = tmp_path / "kubernetes.yaml"
     path.write_text(text)
-    with pytest.raises(UsageError, match="it is not a deployment"):
+    with pytest.raises(UsageError, match="is not a Kubernetes deployment"):
         start_of(path, "kubernetes", "/srv/shop")
 
 

@@ -101,9 +101,6 @@ RACE_LENGTH = Code("race-length", "warning", "Time that a race needs here",
 SERVICE_UNSEEN = Code("service-unseen", "warning", "The CPU time of a service is unknown",
     "It looks like that of unrelated processes, so samples may be refused because of it.",
     "let whichworker start a private service")
-CPU_LIMIT_MISSING = Code("cpu-limit-missing", "warning", "The CPU time could not be limited",
-    "Without a control group, only the set of cores is limited, not the CPU time on them.",
-    "run whichworker by: systemd-run --user --scope -p Delegate=yes")
 PORT_TAKEN = Code("port-taken", "info", "A port is already in use",
     "Another program listens there, so the servers listen on the next free ports.",
     "to choose the ports yourself, use --bind")

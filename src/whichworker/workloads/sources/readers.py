@@ -73,6 +73,6 @@ READERS: dict[str, Callable[[Path, str, bool], GivenRequests]] = {
     "from_log": lambda path, name, unsafe: _mixed(access_log.read(path), name, unsafe),
     "from_har": lambda path, name, unsafe: _mixed(har.read(path), name, unsafe),
     "from_openapi": lambda path, name, _: _of_schema(path, name),
-    "requests": lambda path, name, _: _of_load_file(path, name),
+    "request_file": lambda path, name, _: _of_load_file(path, name),
 }
 """By the option: the requests of the file, as it is shown to the user; those that may write only if that is allowed."""

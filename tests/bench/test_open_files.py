@@ -118,7 +118,7 @@ def test_a_load_of_more_connections_than_the_hard_limit_is_exit_2_before_anythin
         300,
     )
     assert done.returncode == 2
-    assert "400 connections need 528 open files; a process may open 300 at most here" in done.stderr
+    assert "400 connections need 528 open files; the limit is 300" in done.stderr
     assert "hint: --connections 172, or raise the hard limit" in done.stderr
     assert origin.handler.asked == 0
 

@@ -1,4 +1,4 @@
-"""Connections and the limit of open files: raised as far as needed, refused beyond; tried in processes of their own."""
+"""The limit of open files is raised as far as needed; more connections are refused."""
 
 from __future__ import annotations
 

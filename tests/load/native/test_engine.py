@@ -1,4 +1,4 @@
-"""What is special to the native engine: threads, the callback into Python, arrivals fed in pieces, signals, and its own parser."""
+"""The native engine alone: threads, callbacks into Python, fed arrivals, signals, its parser."""
 
 from __future__ import annotations
 

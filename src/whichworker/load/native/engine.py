@@ -261,7 +261,7 @@ class _Crew:
         try:
             os.sched_setaffinity(0, {core})
             self._pump(share)
-        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits for this one
+        except BaseException as error:  # noqa: BLE001 - raised again by the waiting thread
             share.error = error
             self._stop()
 

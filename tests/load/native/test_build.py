@@ -14,7 +14,7 @@ import pytest
 
 pytestmark = pytest.mark.xdist_group("native build")
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PARTS = ("src/native", "src/whichworker", "setup.py", "pyproject.toml", "README.md", "LICENSE")
 
 

@@ -8,7 +8,7 @@
 
 #define READ_BYTES ((size_t)64 * 1024) /* of one recv: as much as loopback hands over at once */
 
-/* What a connection can do next. */
+/* The next thing that a connection can do. */
 typedef enum {
     CONNECTION_RETRY_AT_ONCE, /* open a socket again, for its request or another */
     CONNECTION_RETRY_SOON,
@@ -38,7 +38,7 @@ typedef struct Connection {
     struct Connection *next, *before;
 } Connection;
 
-/* What all connections of an engine share. */
+/* The state that all connections of an engine share. */
 typedef struct {
     Plan plan;
     Counts counts;

@@ -11,7 +11,7 @@ typedef struct {
     size_t size;
 } Span;
 
-/* What the header lines say about framing. */
+/* The framing, as the header lines declare it. */
 typedef struct {
     int lengths;
     Span length;
@@ -252,7 +252,7 @@ static bool begin_body(Parser *parser, Span block) {
     }
 }
 
-/* Where the blank line could begin at the earliest, when it is not there yet. */
+/* The earliest place for the blank line, when it is not there yet. */
 static size_t earliest_end(const Parser *parser) {
     size_t size = parser->view_size;
     for (size_t begun = size < 3 ? size : 3; begun > 0; begun--) {

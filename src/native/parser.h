@@ -1,4 +1,4 @@
-/* Where a response begins and ends: the language of whichworker.load.framing. */
+/* The begin and the end of a response: the language of whichworker.load.framing. */
 #pragma once
 
 #include <stdbool.h>

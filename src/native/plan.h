@@ -1,4 +1,4 @@
-/* What one engine has to do, and the clock. All times are CLOCK_MONOTONIC nanoseconds. */
+/* The task of one engine, and the clock. All times are CLOCK_MONOTONIC nanoseconds. */
 #pragma once
 
 #include <stdbool.h>

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is learnt here only makes a correct response cheaper to accept. */
+/* Known responses only make a correct response cheaper to accept. */
 
 static bool knows(const Known *known, const Bytes *bytes) {
     for (unsigned at = 0; at < known->size; at++) {

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 /* How long to wait before a connection is opened again: not at all if the server ended it, 1 ms if
- * a Unix socket's queue was full, 20 ms if refused, lest a dead server's failures flood the run. */
+ * a Unix socket was full, 20 ms if refused: a dead server must not flood the run with failures. */
 static const int64_t RETRY_NS[CONNECTION_RETRIES] = {0, 1000000, 20000000};
 
 #define SWEEP_NS INT64_C(100000000)   /* deadlines are checked each 100 ms: they are seconds long */

@@ -1,4 +1,4 @@
-"""A server that hangs, ignores its stop signal, forks away, floods its log or eats memory is held, told of and removed."""
+"""A server that hangs, ignores its stop signal, forks, floods its log or eats memory is removed."""
 
 from __future__ import annotations
 

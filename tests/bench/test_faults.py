@@ -1,4 +1,4 @@
-"""Whatever a server or an app does wrong is a failure with its reason, never a number, and no other arm suffers."""
+"""A fault of a server or an app is a failure with its reason; no other arm suffers."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_server_that_never_answers_is_given_up(
     monkeypatch.setattr(running, "READY_SECONDS", 1.0)
     (failure,) = failures_of("hang", tmp_path, generator)
     assert failure.kind == "start"
-    assert "no right answer within 1 s" in failure.sample
+    assert "no correct response within 1 s" in failure.sample
 
 
 def test_a_child_that_forks_away_ends_with_its_launch(tmp_path: Path, generator: Generator) -> None:
@@ -128,7 +128,7 @@ class Director(Silent):
 
 @pytest.fixture
 def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file whose coming tells an app to go wrong; every process of the race has its path in its environment."""
+    """A file that makes an app fail once it exists; the race's environment has its path."""
     path = tmp_path / "now"
     monkeypatch.setenv("FAULT_MARK", str(path))
     return path

@@ -1,4 +1,4 @@
-"""A race that is cut short in the middle of a round, with all contenders alive: nothing is left of it but what is in its journal."""
+"""A race that is cut short in the middle of a round leaves nothing but its journal."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ investigation.carry_out(plan_of(Path(sys.argv[1])), Loud(), "whichworker race")
 
 
 def plan_of(folder: Path) -> Planned:
-    """A race that would last far longer than its test; of a built-in app, whose preflight is short."""
+    """A race of a built-in app that would last far longer than its test."""
     plan = planned(faulty_bench(ARMS, folder), seconds=90)
     apps = {
         label: msgspec.structs.replace(app, name="builtin:faults")

@@ -1,4 +1,4 @@
-"""Launches that are alive together: each with connections of its own, and none outlives the lineup."""
+"""Launches that are alive together, each with its connections; none outlives the lineup."""
 
 from __future__ import annotations
 

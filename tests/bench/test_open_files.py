@@ -1,4 +1,4 @@
-"""Connections and the limit of open files: raised as far as needed, refused beyond; tried in processes of their own."""
+"""The limit of open files is raised as far as needed; more connections are refused."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_load_of_more_connections_than_the_hard_limit_is_exit_2_before_anythin
         300,
     )
     assert done.returncode == 2
-    assert "400 connections need 528 open files; a process may open 300 at most here" in done.stderr
+    assert "400 connections need 528 open files; the limit is 300" in done.stderr
     assert "hint: --connections 172, or raise the hard limit" in done.stderr
     assert origin.handler.asked == 0
 

@@ -45,7 +45,7 @@ BOTH = Needs(database="postgres", cache="redis", upstream=True)
 
 @pytest.fixture
 def installed() -> None:
-    """PostgreSQL and Redis are there; where they are not, that is a failure in CI and a skip elsewhere."""
+    """PostgreSQL and Redis are installed; if not, that is a failure in CI and a skip elsewhere."""
     try:
         postgres.find(os.environ["PATH"])
         redis.find(os.environ["PATH"])
@@ -131,7 +131,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from whichworker.bench.services import Needs, backing
 folder = Path(sys.argv[1])
-with backing(Needs(database="postgres", cache="redis", upstream=True), (), cores=(int(sys.argv[2]),), folder=folder, cache=folder) as found:
+needs, cores = Needs(database="postgres", cache="redis", upstream=True), (int(sys.argv[2]),)
+with backing(needs, (), cores=cores, folder=folder, cache=folder) as found:
     pids = [pid for launch in found.launches.values() for pid in launch.pids()]
     folders = [launch.order.temporary for launch in found.launches.values()]
     print(json.dumps({"pids": pids, "folders": folders}), flush=True)
@@ -327,8 +328,9 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path, installed: None) -> It
 
 
 COUNT = (
-    "from circus.models import Troupe; from aviary.models import Bird; from django.db import connection; \
-print(connection.vendor, Bird.objects.count() > 0, Troupe.objects.count() > 0)"
+    "from circus.models import Troupe; from aviary.models import Bird; "
+    "from django.db import connection; "
+    "print(connection.vendor, Bird.objects.count() > 0, Troupe.objects.count() > 0)"
 )
 
 

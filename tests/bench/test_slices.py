@@ -1,4 +1,4 @@
-"""A slice: what is written down of it, and how the CPU of others is told from that of whoever is measured."""
+"""A slice: its record, and how the CPU of others is separated from the contender's."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ from whichworker.probes.thermometer import Thermometer
 
 ORDER = SliceOrder(seat="waitress/1", uncounted=10, counted=100, most_seconds=1.0)
 SECONDS = 0.4
-BURN = "import os, sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\nprint(flush=True)\nwhile True: pass"
+BURN = (
+    "import os, sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\n"
+    "print(flush=True)\nwhile True: pass"
+)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +61,7 @@ def test_a_generator_that_waited_for_its_core_refuses_a_slice(delay: float, refu
 
 
 class Clocks:
-    """The clocks of processes and cores, before a slice and after it; each is read once at both ends."""
+    """The clocks of processes and cores before and after a slice, read once at both ends."""
 
     SERVER, GENERATOR, THERMOMETER = 11, 22, 33
 
@@ -152,7 +155,7 @@ def court(
     shared: bool = False,
     ended: bool = False,
 ) -> Iterator[tuple[Court, Contender]]:
-    """A court whose clocks are scripted: servers on core 0, the generator on core 1 (or both on core 0)."""
+    """A court with scripted clocks: servers on core 0, generator on core 1 (or both on core 0)."""
     monkeypatch.setattr(cpu, "core_idle_seconds", clocks.core_idle_seconds)
     monkeypatch.setattr(cpu, "tree_cpu_seconds", lambda pids: clocks.of(tuple(pids)))
     monkeypatch.setattr(slices, "own_cpu_seconds", lambda *pids: sum(clocks.of(pids).values()))

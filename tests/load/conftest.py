@@ -16,7 +16,7 @@ Start = Callable[[Handler], Address]
 
 
 class Listener:
-    """Accepts on loopback, or on the Unix socket that it gets, and gives each connection to the handler until it is closed."""
+    """Accepts on loopback or a Unix socket; gives each connection to the handler until closed."""
 
     def __init__(self, handler: Handler, sock: socket.socket | None = None) -> None:
         self._handler = handler

@@ -254,7 +254,7 @@ def test_header_names_are_lowered_and_values_kept() -> None:
 
 TOKENS = st.text("abcdefgXYZ-_09", min_size=1, max_size=12).map(lambda text: "X" + text)
 VALUE_LETTERS = [chr(code) for code in (*range(0x20, 0x7F), *range(0x80, 0x100))]
-# Only blanks and tabs are trimmed from a value; str.strip() alone would take the no-break space as well.
+# Only blanks and tabs are trimmed from a value; str.strip() would remove the no-break space too.
 VALUES = st.text(VALUE_LETTERS, max_size=20).map(lambda text: text.strip(" \t"))
 
 

@@ -288,7 +288,10 @@ def test_judgement(answer: Answer, seen: Response, expected: tuple[str, str] | N
     assert judge_answer(answer, seen) == expected
 
 
-TREE = b'{"count": 3, "items": [{"name": "apple", "price": 1.50}, []], "0": {"yes": true, "none": null}}'
+TREE = (
+    b'{"count": 3, "items": [{"name": "apple", "price": 1.50}, []], '
+    b'"0": {"yes": true, "none": null}}'
+)
 DIGEST = hashlib.sha256(b"hello").hexdigest()
 ZEROS = "0" * 64
 

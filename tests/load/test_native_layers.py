@@ -38,7 +38,7 @@ def read_sources() -> Sources:
 
 
 def arrows(sources: Sources) -> Iterator[tuple[str, str, str]]:
-    """Each use of another part: the file, the part it uses, and by what: an include or a function."""
+    """Each use of another part: the file, the part, and the include or function it uses."""
     plain = {name: _STRING.sub("", _COMMENT.sub("", text)) for name, text in sources.items()}
     owners = {
         function: Path(name).stem

@@ -268,7 +268,10 @@ def test_an_iteration_from_begin_to_end() -> None:
     assert begun.wire() == b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
     assert begun.take(answer(("set-cookie", "token=a/b c"))) is None
     assert (begun.position, begun.done, begun.step, begun.think_seconds) == (1, False, second, 2.0)
-    wire = b"POST /b/a%2Fb%20c HTTP/1.1\r\nHost: h\r\nX-T: <a/b c>\r\nContent-Length: 7\r\nCookie: token=a/b c\r\n\r\nt=a/b c"
+    wire = (
+        b"POST /b/a%2Fb%20c HTTP/1.1\r\nHost: h\r\nX-T: <a/b c>\r\nContent-Length: 7\r\n"
+        b"Cookie: token=a/b c\r\n\r\nt=a/b c"
+    )
     assert begun.wire() == wire
     assert begun.wire() == wire
     assert begun.take(answer(status=500)) is None

@@ -53,7 +53,7 @@ ENGINES = pytest.mark.parametrize("name", ["epoll", pytest.param("native", marks
 
 
 class Server:
-    """Answers every request with what `reply` makes of its number (from 1), and keeps what it saw; None ends the connection."""
+    """Responds with `reply` of the request's number (from 1) and keeps it; None: it hangs up."""
 
     def __init__(
         self, reply: Callable[[int], bytes | None] = lambda number: HELLO, *, close: bool = False
@@ -180,7 +180,7 @@ def fin(sock: socket.socket) -> None:
 
 
 def reset(sock: socket.socket) -> None:
-    # The thread of the connection still reads it, so closing would not end it; connecting to nowhere does, with a reset.
+    # The connection's thread still reads it, so only connecting to nowhere ends it, with a reset.
     nowhere = struct.pack("H14x", socket.AF_UNSPEC)
     assert ctypes.CDLL(None).connect(sock.fileno(), nowhere, len(nowhere)) == 0
 

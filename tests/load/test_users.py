@@ -1,4 +1,4 @@
-"""Virtual users with sessions, encrypted connections, local sockets: what only the careful path of the engine does."""
+"""Sessions, encrypted connections and local sockets: the careful path of the engine."""
 
 from __future__ import annotations
 

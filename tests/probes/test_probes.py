@@ -1,4 +1,4 @@
-"""Probes against what is known: a process that burns CPU, memory that was touched, counters of the kernel's own format."""
+"""Probes against known values: burnt CPU, touched memory, counters in the kernel's format."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def test_the_clock_of_another_process_is_its_own(burner: subprocess.Popen[str]) 
 def test_the_clock_counts_threads_that_have_ended() -> None:
     code = (
         "import threading, time, sys\n"
-        "def work():\n    end = time.thread_time() + 0.2\n    while time.thread_time() < end: pass\n"
+        "def work():\n    end = time.thread_time() + 0.2\n"
+        "    while time.thread_time() < end: pass\n"
         "t = threading.Thread(target=work); t.start(); t.join()\n"
         "print('ready', flush=True); sys.stdin.readline()"
     )

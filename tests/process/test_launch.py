@@ -85,7 +85,10 @@ def test_a_graceful_stop_tells_what_was_left(tmp_path: Path, mode: Containment) 
 
 
 def test_a_server_that_ignores_term_is_killed(tmp_path: Path, mode: Containment) -> None:
-    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('forked', flush=True); time.sleep(3600)"
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        "print('forked', flush=True); time.sleep(3600)"
+    )
     with Launch(order(tmp_path, sys.executable, "-c", code), mode) as launch:
         launch.wait_ready(lambda: forked(launch), 10)
         ending = launch.stop(signal.SIGTERM, 0.2)
@@ -231,7 +234,8 @@ def test_the_server_is_whom_the_kernel_kills_first(tmp_path: Path, mode: Contain
 HOLDER = """
 import os, sys, time
 from whichworker.process.launch import Launch, Order
-order = Order(argv=(sys.executable, "-c", sys.argv[1]), directory=".", environment=dict(os.environ), cores=(0,), log="server.log")
+argv, environment = (sys.executable, "-c", sys.argv[1]), dict(os.environ)
+order = Order(argv=argv, directory=".", environment=environment, cores=(0,), log="server.log")
 with Launch(order, sys.argv[2]) as launch:
     launch.wait_ready(lambda: "" if "forked" in launch.log_tail() else "not yet", 10)
     print(launch.token, flush=True)

@@ -1,4 +1,4 @@
-"""How much a launch may use, and which control group says so: on folders that look like the kernel's."""
+"""The memory of a launch, and its control group: on folders that look like the kernel's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `whichworker servers` lists: kinds of settings, what is installed, and that looking changes nothing."""
+"""The list of `whichworker servers`: kinds of settings, installed servers, and no changes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One suite over every server of the table, on the built-in app: right answers, loopback only, and nothing left however it ends.
+"""Every server of the table on the built-in app: correct, loopback only, nothing left at the end.
 
-The whole matrix of servers and cases, on several Djangos and Pythons, is measured by `make conformance`.
+`make conformance` measures the whole matrix of servers and cases on several Djangos and Pythons.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ ASKED = [name for name in table.SERVERS if not table.load(name).opt_in]
 FAMILIES = {table.load(name).family: name for name in (*ASKED, *table.CONTENDERS)}
 """One server of each family: how it ends does not depend on loops and parsers."""
 BODY_AFTER_HEAD = ("waitress", "uwsgi")
-"""They send the body that an app returns for HEAD, and Django leaves it to the server to take it away."""
+"""They send the body of a HEAD response, which Django leaves to the server to remove."""
 
 
 COMMON = {*table.CONTENDERS, *FAMILIES.values()}
@@ -64,7 +64,7 @@ COMMON = {*table.CONTENDERS, *FAMILIES.values()}
     ]
 )
 def server(request: pytest.FixtureRequest) -> str:
-    """Each server that ships and takes no minutes to build; every day the contenders and one of each family, all with `make truth`."""
+    """Servers that build in less than minutes: the contenders and one of each family, or all."""
     name: str = request.param
     return name
 
@@ -93,7 +93,7 @@ def test_every_workload_is_answered_rightly_and_only_on_loopback(
             if "async" in name and any(
                 finding.code == "async-views-fail" for finding in table.load(server).known
             ):
-                continue  # async views under gevent fail once they are concurrent; a race refuses them by their answers
+                continue  # concurrent async views fail under gevent; a race refuses them
             request = workload(name).requests[0]
             assert (
                 judge_answer(
@@ -122,8 +122,10 @@ from pathlib import Path
 import msgspec
 from whichworker.conformance.preflight import unfit
 from whichworker.bench.running import Bench, running
-question, environments, folder, cache = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=tuple[__import__(
-    "whichworker.model").model.Question, dict[str, __import__("whichworker.model").model.Environment], str, str])
+from whichworker.model import Environment, Question
+plan = tuple[Question, dict[str, Environment], str, str]
+question, environments, folder, cache = msgspec.json.decode(
+    Path(sys.argv[1]).read_bytes(), type=plan)
 with running(Bench(question, environments, Path(folder), Path(cache)), question.arms[0]) as run:
     print(run.launch.token, run.launch._warden.pid, flush=True)
     time.sleep(60)

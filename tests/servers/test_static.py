@@ -1,4 +1,4 @@
-"""The arms whose app serves static files itself really do, on both interfaces, and answer for the rest of the app."""
+"""The arms that serve static files do so on both interfaces, and serve the app as well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An adapter of somebody else: installed, found by its entry point, listed, started, and it serves."""
+"""A third party's adapter: installed, found by its entry point, listed, started, in use."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_guide_shows_the_example_as_it_is() -> None:
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The example, built from a copy and installed into a folder of its own, with no package index."""
+    """The example, built from a copy and installed into a folder, without a package index."""
     source, site = tmp_path / "source", tmp_path / "site"
     shutil.copytree(
         EXAMPLE, source, ignore=shutil.ignore_patterns("__pycache__", "build", "*.egg-info")

@@ -1,4 +1,4 @@
-"""The upstream's server, asked over real sockets: the same bytes each time, in order, after the delay, and nothing unbounded."""
+"""The upstream's server over real sockets: same bytes, in order, after the delay, bounded."""
 
 from __future__ import annotations
 
@@ -85,7 +85,10 @@ def test_there_are_253_countries_in_the_order_of_their_codes() -> None:
 @pytest.mark.parametrize("number", [0, 7, 252])
 def test_a_country_is_the_same_bytes_each_time(port: int, number: int) -> None:
     body = json.dumps({"number": number, **COUNTRIES[number]}).encode()
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+    head = (
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    ).encode()
     assert (
         talk(port, get(f"/countries/{number}"))
         == talk(port, get(f"/countries/{number}?delay=0.001"))

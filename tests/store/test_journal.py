@@ -7,6 +7,7 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -320,6 +321,15 @@ def test_a_journal_without_a_header_is_none(path: Path, records: list[Record]) -
         journal.header()
 
 
+def as_before(new: Any, old: Any) -> bool:
+    """Whether every value stands where it stood; fields that nothing reads any more may be gone."""
+    if isinstance(new, dict) and isinstance(old, dict):
+        return all(as_before(value, old[name]) for name, value in new.items() if name in old)
+    if isinstance(new, list) and isinstance(old, list):
+        return len(new) == len(old) and all(map(as_before, new, old))
+    return bool(new == old)
+
+
 def test_a_question_is_stored_as_it_was_before_it_had_parts() -> None:
     line = (
         (Path(__file__).parent.parent / "judge" / "old_journal.jsonl").read_bytes().split(b"\n")[0]
@@ -331,5 +341,5 @@ def test_a_question_is_stored_as_it_was_before_it_had_parts() -> None:
     stored = msgspec.json.decode(encode(header))
     old = msgspec.json.decode(line)
     assert set(old["question"]) <= set(stored["question"])
-    assert {name: stored["question"][name] for name in old["question"]} == old["question"]
+    assert as_before(stored["question"], old["question"])
     assert decode(encode(header)) == header

@@ -1,1 +1,1 @@
-"""One server and one generator held together: launched, loaded, probed."""
+"""One server and one generator together: launched, loaded, probed."""

@@ -1,4 +1,4 @@
-"""The launches that are alive together: each below its warden, with a seat in the generator and connections of its own."""
+"""The launches that are alive together, each with a warden, a seat and its own connections."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from whichworker.servers import table
 
 PATIENCE_SECONDS = 5.0
 """A response that takes longer than this, and longer than ten turns, is a failure."""
-MOST_TURNS = 10
+MOST_TURNS = 10  # all connections have been served ten times meanwhile
 ACCEPTED = {"waitress": 96}
-"""waitress accepts nobody any more at its connection limit of 100, in which it counts two descriptors of its own; two are for others."""
+"""waitress accepts 100 connections, in which it counts two of its own files; two are spare."""
 
 
 class Contender(Struct, eq=False):
-    """One launch of an arm: `name` is the arm's, or the twin's. `loaded_seconds` is for how long it was asked anything."""
+    """One launch, under the arm's or its twin's name; `loaded_seconds` is time under load."""
 
     name: str
     arm: Arm
@@ -43,7 +43,7 @@ class Contender(Struct, eq=False):
         return f"{self.name}/{self.generation}"
 
     def cpu_seconds(self) -> dict[int, float]:
-        """CPU seconds of each of its processes; who belongs to it is looked up again where one has gone."""
+        """CPU seconds of each of its processes; looks for the processes again if one is gone."""
         seen = cpu.tree_cpu_seconds(self.pids)
         if not seen or len(seen) < len(self.pids):
             self.pids = tuple(self.run.launch.pids())
@@ -52,7 +52,7 @@ class Contender(Struct, eq=False):
 
 
 class Lineup:
-    """Contenders by name, from `enter` to `leave`; as a context manager none outlives the block."""
+    """Contenders by name, from `enter` to `leave`; as a context manager it stops all of them."""
 
     def __init__(self, bench: Bench, generator: Generator) -> None:
         self.bench, self.generator = bench, generator
@@ -65,7 +65,7 @@ class Lineup:
         self.leave(*self.alive)
 
     def enter(self, name: str, arm: Arm, generation: int) -> Contender:
-        """Launch an arm under this name and wait until it gives a correct response; raises ServerFailed."""
+        """Launch an arm under this name, wait for a correct response; raises ServerFailed."""
         stack = ExitStack()
         run = stack.enter_context(running(self.bench, arm))
         contender = self.alive[name] = Contender(name, arm, generation, run, stack)
@@ -79,7 +79,7 @@ class Lineup:
 
     @contextmanager
     def paused(self, *names: str) -> Iterator[None]:
-        """Stop the processes of these launches for a while: one that works while nobody asks it would be measured with the others."""
+        """Pause the processes of these launches: work without requests would disturb the others."""
         pids = [
             pid
             for name in names
@@ -93,7 +93,7 @@ class Lineup:
             _signal(pids, signal.SIGCONT)
 
     def leave(self, *names: str) -> list[Contender]:
-        """Stop these launches, all at the same time: each takes as long as its server needs for a graceful stop."""
+        """Stop these launches at the same time: each takes as long as its graceful stop."""
         going = [self.alive.pop(name) for name in names if name in self.alive]
         try:
             for contender in going:
@@ -104,7 +104,7 @@ class Lineup:
 
 
 def _stop(going: Sequence[Contender]) -> None:
-    """Whatever has become of their connections."""
+    """Stop the launches and close their seats, even if connections are broken."""
     if going:
         with ThreadPoolExecutor(len(going)) as pool:
             for future in [pool.submit(contender.stack.close) for contender in going]:
@@ -127,14 +127,14 @@ def _patient(load: Load, turn_seconds: float) -> Load:
 
 
 def deadline_of(turn_seconds: float) -> float:
-    """How long a response is waited for, by how long a turn of all connections takes."""
+    """How long to wait for a response, in seconds, if a turn of all connections takes this."""
     return max(PATIENCE_SECONDS, MOST_TURNS * turn_seconds)
 
 
 def most_connections(server: str, settings: Settings) -> int | None:
-    """How many connections an arm can have at all; None for any number. Those beyond it wait until they time out.
+    """The most connections an arm can serve; None: any number. Others wait for their timeout.
 
-    uWSGI's HTTP/1.1 socket leaves those above its threads waiting for ever.
+    uWSGI's HTTP/1.1 socket never serves connections above its number of threads.
     """
     adapter = table.load(server)
     starves = any(finding.code == codes.KEEP_ALIVE_STARVES.name for finding in adapter.known)

@@ -1,4 +1,4 @@
-"""How many files a process may open: each connection is one, in the generator and in the server."""
+"""The limit on open files: each connection is one, in the generator and in the server."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import resource
 from whichworker.errors import UsageError
 
 OTHERS = 128
-"""Files that are no connections of the load: logs, pipes, libraries, and what a server opens towards its own services."""
+"""Files that are not connections of the load: logs, pipes, libraries, a server's services."""
 
 
 def limits() -> tuple[int | None, int | None]:
-    """The soft and the hard limit of this process; None where there is none."""
+    """The soft and the hard limit of this process; None for no limit."""
     soft, hard = (
         None if limit == resource.RLIM_INFINITY else limit
         for limit in resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -20,27 +20,26 @@ def limits() -> tuple[int | None, int | None]:
 
 
 def most_connections() -> int | None:
-    """How many connections the hard limit has room for; None where there is no limit."""
+    """The number of connections that the hard limit has room for; None for no limit."""
     _, hard = limits()
     return None if hard is None else max(0, hard - OTHERS)
 
 
 def check(connections: int) -> None:
-    """Raise UsageError where so many connections are more than the hard limit has room for."""
+    """Raise UsageError if the hard limit has no room for these connections."""
     room = most_connections()
     if room is not None and connections > room:
         _, hard = limits()
-        fact = f"{connections:,} connections need {connections + OTHERS:,} open files; a process may open {hard:,} at most here"
+        need = connections + OTHERS
+        fact = f"{connections:,} connections need {need:,} open files; the limit is {hard:,}"
         fewer = f"--connections {room}, or " if room else ""
-        raise UsageError(
-            fact, hint=f"{fewer}raise the hard limit, as root: ulimit -Hn {connections + OTHERS}"
-        )
+        raise UsageError(fact, hint=f"{fewer}raise the hard limit, as root: ulimit -Hn {need}")
 
 
 def allow(connections: int) -> None:
-    """Raise the soft limit of this process, and so of what it starts, where it is lower than so many connections need.
+    """Raise the soft limit of this process and its children if these connections need more.
 
-    Raises UsageError where the hard limit is lower than that.
+    Raises UsageError if the hard limit is lower than that.
     """
     check(connections)
     soft, _ = limits()

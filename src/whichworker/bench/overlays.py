@@ -1,4 +1,4 @@
-"""An environment for each arm: an overlay on the app's own that holds what its server lacks."""
+"""An environment for each arm: an overlay on the app's own, with the server's packages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def build(
     note: Callable[[str], None],
     only: Collection[str] | None = None,
 ) -> tuple[dict[str, Environment], list[Failed]]:
-    """An environment for each arm that can have one (of `only` these), and the arms that cannot, with the reason in one line."""
+    """The environments of the arms (of `only` these); a reason for each arm without one."""
     found: dict[str, Environment] = {}
     without: list[Failed] = []
     interpreters: dict[str, Interpreter] = {
@@ -54,7 +54,7 @@ def build(
 
 
 def digest(question: Question, found: dict[str, Environment]) -> str:
-    """The plan as one short word: a run is resumed only where it is the same."""
+    """The plan as one short word: a run can be resumed only with the same one."""
     packages = {name: (found[name].python_version, found[name].packages) for name in sorted(found)}
     plan = {"question": flat(question), "packages": packages}
     del plan["question"]["budget"]["seconds"]

@@ -1,4 +1,4 @@
-"""Samples of a finalist's Python functions at saturation, by py-spy, on a launch of its own and outside everything that is timed."""
+"""Samples of a finalist's Python functions under full load, by py-spy, on a separate launch."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from whichworker.servers import launchers
 from whichworker.store.records import Noted, Profiled
 
 TOOL = "py-spy>=0.4"
-SECONDS, RATE = 3, 100
-PATIENCE_SECONDS = 120.0
-SHOWN = 10
+SECONDS, RATE = 3, 100  # 300 samples a thread: shares are known to a few percent
+PATIENCE_SECONDS = 120.0  # for installing py-spy, and for its end
+SHOWN = 10  # functions: the others have few samples
 LOOP_LAG = Path(str(launchers.__file__)).parent / "loop_lag.py"
-LINE = re.compile(r"(.*) (\d+)")
+LINE = re.compile(r"(.*) (\d+)")  # a line of py-spy's raw format: stack, samples
 
 
 def profile(bench: Bench, generator: Generator, name: str, connections: int) -> Profiled | Noted:
-    """Samples of one arm; a finding where they cannot be had, as where the kernel forbids to look into other processes."""
+    """Samples of one arm; a finding if there are none, as when the kernel forbids tracing."""
     seen: list[Counter[str]] = []
     refused: list[str] = []
     arm = bench.question.arm(name)
@@ -54,7 +54,7 @@ def profile(bench: Bench, generator: Generator, name: str, connections: int) -> 
         except (subprocess.TimeoutExpired, IndexError):
             return _missing(name, "py-spy did not end in time, or the server did before it")
     if refused or not seen[0]:
-        return _missing(name, refused[0] if refused else "no thread was seen at work")
+        return _missing(name, refused[0] if refused else "no thread was at work")
     return Profiled(
         arm=name,
         samples=seen[0].total(),
@@ -65,7 +65,7 @@ def profile(bench: Bench, generator: Generator, name: str, connections: int) -> 
 
 
 def _listening(bench: Bench, arm: Arm, folder: Path) -> Bench:
-    """The same bench; for an ASGI arm with something around the app that notes how late the event loop is."""
+    """The same bench; an ASGI arm gets a wrapper that notes how late the event loop is."""
     app = bench.question.apps[arm.python]
     if arm.interface != "asgi" or app.asgi is None:
         return bench
@@ -91,14 +91,14 @@ def _listening(bench: Bench, arm: Arm, folder: Path) -> Bench:
 
 
 def _lag(folder: Path) -> tuple[float, float] | None:
-    """p50 and p99 of the process whose loop was the latest; None where none noted anything."""
+    """p50 and p99 of the process whose loop was latest; None if no process noted anything."""
     told = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("lag.*")]
     worst = max(told, key=lambda one: one["p99"], default=None)
     return (worst["p50"], worst["p99"]) if worst else None
 
 
 def fetch_tool() -> None:
-    """Have py-spy at hand before anything runs; raises UsageError where it cannot be had."""
+    """Install py-spy before anything runs; raises UsageError if that fails."""
     run = subprocess.run(
         [*_command(), "--version"],
         capture_output=True,
@@ -108,7 +108,7 @@ def fetch_tool() -> None:
     )
     if run.returncode:
         raise UsageError(
-            "py-spy cannot be had, so there is nothing to profile with",
+            "py-spy cannot be installed, so there is no profiler",
             seen=run.stderr[-500:],
             hint="leave --profile out",
         )
@@ -122,7 +122,7 @@ def shares(counts: Mapping[str, int]) -> dict[str, float]:
 
 
 def innermost(raw: str) -> Counter[str]:
-    """Samples by innermost function, from py-spy's raw format: `outer;inner (file.py:12) 34`, a stack a line."""
+    """Samples by innermost function, from py-spy's lines `outer;inner (file.py:12) 34`."""
     found: Counter[str] = Counter()
     for line in raw.splitlines():
         if match := LINE.fullmatch(line.strip()):

@@ -1,4 +1,4 @@
-"""One arm running: its environment put together, started at a free port, ready when it gives the right answer, gone afterwards."""
+"""One running arm: set up, started at a free port, ready after a correct response, stopped."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from whichworker.process.sockets import free_port, is_listening, owned
 from whichworker.servers import table
 from whichworker.units import show_bytes
 
-READY_SECONDS = 20.0
-WRONG_SECONDS = 3.0
-STOP_SECONDS = 3.0
-PORT_TRIES = 3
-SHOWN_ADDRESS = Address("127.0.0.1", 8000)
+READY_SECONDS = 20.0  # a large app imports for seconds, on cold files longer
+WRONG_SECONDS = 3.0  # for workers that respond before they are ready
+STOP_SECONDS = 3.0  # for a graceful stop of a server without load
+PORT_TRIES = 3  # a port is rarely lost between choosing and binding; twice in a row hardly ever
+SHOWN_ADDRESS = Address("127.0.0.1", 8000)  # of shown commands: the usual port of development
 NOT_INHERITED = (
     "VIRTUAL_ENV",
     "PYTHONHOME",
@@ -48,9 +48,9 @@ PORT_TAKEN = re.compile(r"address (already )?in use|EADDRINUSE|errno 98", re.IGN
 
 
 class Running(Struct, frozen=True):
-    """A server that gave the right answer, and how long that took from its start.
+    """A server that gave a correct response, and how long that took from its start.
 
-    `findings` grow until the block of `running` has ended: how a server stops is worth telling too.
+    `findings` grow until the block of `running` has ended: some are about the server's stop.
     """
 
     launch: Launch
@@ -61,7 +61,7 @@ class Running(Struct, frozen=True):
 
 
 class Bench(Struct, frozen=True):
-    """Where servers are run: the question, the arms' environments, the folders for logs and byte code, and the services that run."""
+    """The place for servers: the question, environments, folders and running services."""
 
     question: Question
     environments: Mapping[str, Environment]
@@ -72,7 +72,7 @@ class Bench(Struct, frozen=True):
 
 @contextmanager
 def running(bench: Bench, arm: Arm) -> Iterator[Running]:
-    """Start an arm and stop it at the end of the block, gracefully, then by force; raises ServerFailed as `launched` does."""
+    """Start an arm; stop it after the block, gracefully or by force; raises ServerFailed."""
     bench.services.check()
     with launched(
         lambda address: order_of(bench, arm, address),
@@ -98,11 +98,12 @@ def launched(
     seconds: float | None = None,
     following: Callable[[Order], AbstractContextManager[object]] = nullcontext,
 ) -> Iterator[Running]:
-    """What is ordered for an address, once the check has no complaint; whatever is left of it at the end of the block is killed.
+    """Launch an order at an address, wait for a correct response, and kill it after the block.
 
-    Without `address` it is a free port of loopback; one that was taken between choosing and binding is replaced by another, at most
-    three times. `seconds` is how long the server may take to be ready, `following` is entered for as long as its log is written.
-    Raises ServerFailed with the end of the log if the server does not start, responds wrongly, or listens anywhere but on loopback.
+    Without `address`, use a free port of loopback, and another if it gets taken, at most three
+    times. `seconds` is how long the server may take to be ready; `following` is entered for as
+    long as its log is written. Raises ServerFailed with the end of the log if the server does not
+    start, responds wrongly, or listens anywhere but on loopback.
     """
     for tries_left in reversed(range(1 if address else PORT_TRIES)):
         place = address or Address("127.0.0.1", free_port())
@@ -125,7 +126,7 @@ def launched(
 
 
 def _clean_log(log: Path) -> None:
-    """A log that is kept is kept without the app's secrets."""
+    """Remove the app's secrets from a log that is kept."""
     if redaction.knows() and log.is_file():
         before = log.read_bytes()
         if (after := redaction.clean_bytes(before)) != before:
@@ -135,7 +136,7 @@ def _clean_log(log: Path) -> None:
 def _account(
     arm: Arm, run: Running, ending: LaunchEnding, number: signal.Signals
 ) -> Iterator[Finding]:
-    """What there is to tell of a launch that is over; nothing of it runs any more."""
+    """The findings about the end of a launch."""
     if ending.forced:
         yield codes.STOPPED_BY_FORCE.finding(
             f"The server did not stop on {number.name} and was killed after {STOP_SECONDS:g} s",
@@ -160,7 +161,7 @@ def _account(
 
 
 class ReadinessCheck:
-    """Asks for the workload's first answer. A wrong one is given a few seconds to become right, then it is a failure of its own kind."""
+    """Sends the first request of the workload; a wrong response has seconds to become correct."""
 
     def __init__(self, bench: Bench, address: Address) -> None:
         question = bench.question
@@ -190,19 +191,19 @@ class ReadinessCheck:
 
 
 def check_sockets(launch: Launch, address: Address) -> None:
-    """The port must be this server's own, and nothing of it may be reachable from outside."""
+    """The port must belong to this server, and none of its ports may be open to other machines."""
     mine = owned(launch.pids())
     if not any(listener.port == address.port for listener in mine):
         raise launch.failure(
             "start",
-            f"port {address.port} is answered by a process that is not this server: address in use",
+            f"port {address.port} belongs to a process that is not this server: address in use",
         )
     if outside := [listener.port for listener in mine if not listener.loopback]:
         raise launch.failure("start", f"it listens outside loopback, on port {outside[0]}")
 
 
 def order_of(bench: Bench, arm: Arm, address: Address) -> Order:
-    """What the warden is told to start: the arm's command in its environment, with folders of its own for log and temporary files."""
+    """The order for the warden: the arm's command, environment, log and temporary folder."""
     app, environment = bench.question.apps[arm.python], bench.environments[arm.name]
     command = table.load(arm.server).command(app, address, arm.settings)
     place = (
@@ -230,7 +231,7 @@ def order_of(bench: Bench, arm: Arm, address: Address) -> Order:
 def _environment(
     bench: Bench, arm: Arm, environment: Environment, command: Command, temporary: Path
 ) -> dict[str, str]:
-    """The user's own variables, the app's, and what makes the server find both environments and write into neither."""
+    """The user's variables, the app's, and those that find both environments and protect them."""
     app = bench.question.apps[arm.python]
     inherited = {
         name: value
@@ -254,6 +255,6 @@ def _environment(
 
 
 def _shown(question: Question, arm: Arm) -> tuple[str, ...]:
-    """The command as a person would type it inside the environment, at a port that does not change with every launch."""
+    """The command as a person would type it in the environment, at a port that never changes."""
     command = table.load(arm.server).command(question.apps[arm.python], SHOWN_ADDRESS, arm.settings)
     return command.deploy or command.argv

@@ -1,4 +1,4 @@
-"""The services a question needs: found or started, seeded, watched while the servers are measured, and gone afterwards."""
+"""The services of a question: found or started, seeded, watched during measurement, stopped."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from whichworker.services.owner import make_folder, owner
 from whichworker.services.protocol import Service
 from whichworker.services.upstream import Stats, Upstream, strain
 
-READY_SECONDS = 60.0
-STOP_SECONDS = 5.0
-PORT_TRIES = 3
+READY_SECONDS = 60.0  # initdb and the first start take seconds, on a busy disk far longer
+STOP_SECONDS = 5.0  # its data is deleted anyway
+PORT_TRIES = 3  # a port is rarely lost between choosing and binding; twice in a row hardly ever
 PORT_TAKEN = re.compile(r"address already in use", re.IGNORECASE)
 SILENCED = {"DATABASE_URL": "", "REDIS_URL": ""}
-"""What the built-in apps would follow must be what was asked for, not what happens to be set."""
+"""The built-in apps must use the requested services, not those of the user's variables."""
 
 
 class Needs(Struct, frozen=True, kw_only=True):
-    """What is needed beside the servers. For an app of one's own, `database` and `cache` are None: its services are its own affair."""
+    """The services needed; `database` and `cache` are None for your own app, which has its own."""
 
     upstream: bool = False
     database: Literal["sqlite", "postgres"] | None = None
@@ -49,7 +49,7 @@ class Needs(Struct, frozen=True, kw_only=True):
 
 
 class ServicesReading(Struct, frozen=True, kw_only=True):
-    """One reading of the services: when, the CPU seconds they have used, and what the upstream counted."""
+    """One reading of the services: the time, their CPU seconds, and the upstream's counts."""
 
     at_ns: int
     cpu_seconds: float
@@ -57,7 +57,7 @@ class ServicesReading(Struct, frozen=True, kw_only=True):
 
 
 class Backing(Struct, frozen=True, kw_only=True):
-    """Services that run, and what the app is told of them (`variables`). Without any, everything here does nothing."""
+    """Running services, and the app's variables for them. Without services it does nothing."""
 
     variables: dict[str, str] = field(default_factory=dict)
     launches: dict[str, Launch] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Backing(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
 
     def check(self) -> None:
-        """Raise EnvironmentFailed where one has ended: no arm may be blamed for that."""
+        """Raise EnvironmentFailed if a service has ended: no arm may be blamed for that."""
         for name, launch in self.launches.items():
             if launch.ended():
                 raise EnvironmentFailed(
@@ -76,7 +76,7 @@ class Backing(Struct, frozen=True, kw_only=True):
                 )
 
     def look(self) -> ServicesReading | None:
-        """Read clocks and counters, at an end of a window; None where there is nothing to read."""
+        """Read clocks and counters, at an end of a window; None without services."""
         self.check()
         if not self.launches and not self.others:
             return None
@@ -94,25 +94,25 @@ NONE = Backing()
 
 
 def account_of(above: Upstream) -> Stats:
-    """What the upstream counted; raises EnvironmentFailed where it does not say."""
+    """The upstream's counts; raises EnvironmentFailed if it does not respond."""
     try:
         return above.stats()
     except (OSError, HTTPException) as error:
         hint = "its core is too busy: end what else runs there"
         raise EnvironmentFailed(
-            f"the upstream gave no account of itself: {error}", hint=hint
+            f"the upstream did not report its counts: {error}", hint=hint
         ) from error
 
 
 def needed(what: Workload, options: RaceOptions, *, own: bool) -> Needs:
-    """What options ask for; raises UsageError where they ask for services of an app of one's `own`."""
+    """The services that options request; raises UsageError if the app is the user's `own`."""
     for option, value in (("--database", options.database), ("--cache", options.cache)):
         if own and value:
             hint = (
                 "set your app up as you deploy it and leave the option out, or race builtin:django"
             )
             raise UsageError(
-                f"{option} is for the built-in apps: which services your app has is its own affair",
+                f"{option} is for the built-in apps: your app brings its own services",
                 hint=hint,
             )
     if own:
@@ -134,12 +134,12 @@ def needs_of(question: Question) -> Needs:
 
 
 def cores_of(budget: Budget) -> tuple[int, ...]:
-    """Services share the generator's cores: on the servers' they would be measured as part of every arm."""
+    """Services share the generator's cores: on the servers' they would count for every arm."""
     return budget.generator_cores
 
 
 def describe(needs: Needs, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What each service is, by its name, without starting anything; raises UsageError where one cannot be had."""
+    """Each service's title, by its name, without a start; raises UsageError if one is missing."""
     named = {service.name: service.title for service in _private(needs, environ)}
     return dict(
         sorted(
@@ -177,10 +177,10 @@ def backing(
     environ: Mapping[str, str] = os.environ,
     note: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Backing]:
-    """Start what is needed and not given, and seed a database by each app's setup steps; everything ends with the block.
+    """Start the missing services, and seed a database by each app's setup steps.
 
-    Logs are kept in `folder` where something went wrong. Raises UsageError where a service cannot be had, EnvironmentFailed where it does
-    not start or cannot be seeded.
+    Everything ends with the block. Logs stay in `folder` after a failure. Raises UsageError if a
+    service is not installed, EnvironmentFailed if it does not start or cannot be seeded.
     """
     others, started = _given(needs, environ), _private(needs, environ)
     variables = {} if needs.database is None else dict(SILENCED)
@@ -215,7 +215,7 @@ def backing(
 def with_services(
     probes: Probes, before: ServicesReading | None, after: ServicesReading | None, cores: int
 ) -> Probes:
-    """The probes of a window with what the services did in it: their CPU is not that of others, and the upstream's strain is told."""
+    """The probes of a window with the services' CPU, which is not foreign, and the strain."""
     if before is None or after is None:
         return probes
     spent = after.cpu_seconds - before.cpu_seconds
@@ -242,7 +242,7 @@ def _given(needs: Needs, environ: Mapping[str, str]) -> dict[str, Given]:
 
 
 def _private(needs: Needs, environ: Mapping[str, str]) -> list[Service]:
-    """What is to be started, the upstream at a port that will be chosen later."""
+    """The services to start; the upstream gets its port later."""
     have, path = _given(needs, environ), environ.get("PATH", os.defpath)
     found: list[Service] = [Upstream(0)] if needs.upstream else []
     if needs.database == "postgres" and "postgres" not in have:
@@ -254,7 +254,7 @@ def _private(needs: Needs, environ: Mapping[str, str]) -> list[Service]:
 
 @contextmanager
 def _listening(cores: tuple[int, ...], folder: Path) -> Iterator[tuple[Launch, Upstream]]:
-    """The upstream on a free port; one that was taken between choosing and binding is met by another, at most three times."""
+    """The upstream on a free port, or on another if it gets taken, at most three times."""
     for tries_left in reversed(range(PORT_TRIES)):
         above = Upstream(free_port())
         with ExitStack() as stack:
@@ -272,7 +272,7 @@ def _listening(cores: tuple[int, ...], folder: Path) -> Iterator[tuple[Launch, U
 def _running(
     service: Service, cores: tuple[int, ...], folder: Path
 ) -> Iterator[tuple[Launch, Path]]:
-    """One private service, ready, below a warden, and its temporary folder; both are gone after the block."""
+    """One private service, ready, below a warden, and its folder; both are gone after the block."""
     whose = owner(service.users)
     own = make_folder(whose)
     order = _order(service, own, (whose.user, whose.group) if whose else (-1, -1), cores, folder)
@@ -285,13 +285,13 @@ def _running(
             ) from error
         yield launch, own
         launch.stop(service.stop_signal, STOP_SECONDS)
-        Path(order.log).unlink(missing_ok=True)  # kept only where something went wrong
+        Path(order.log).unlink(missing_ok=True)  # kept only after a failure
 
 
 def _order(
     service: Service, own: Path, user: tuple[int, int], cores: tuple[int, ...], folder: Path
 ) -> Order:
-    """By the script that gives up privileges; nothing of the user's environment goes with it."""
+    """Run the script that drops privileges, without the user's environment."""
     log = folder / "services" / f"{service.name}-{time.monotonic_ns()}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     script = (sys.executable, "-I", "-S", "-B", str(step_down.__file__))

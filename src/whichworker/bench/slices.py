@@ -1,4 +1,4 @@
-"""One slice: a contender is loaded for tens of milliseconds while the others are idle, and what others used of the cores is looked at."""
+"""One slice: tens of milliseconds of load on one contender while the others are idle."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from whichworker.probes.thermometer import Thermometer
 from whichworker.store.records import Slice
 
 MOST_FOREIGN = 0.25
-"""The gate of a slice: others had more than this share of the servers' cores, or the generator waited so long for its own.
+"""A slice is refused if others used more of the servers' cores, or the generator waited longer.
 
-What others use of the generator's core alone is no gate: beside a process that kept it 85 % busy uWSGI did 5,100/s, and 4,800/s without.
+Use of the generator's core alone is no reason: with 85 % of it used by another process, uWSGI did
+5,100/s, and 4,800/s without.
 """
 TICK_SECONDS = 0.01
-"""Idle time is known to a tick: in a slice of 40 ms this is a quarter, so half a tick is given to whoever is suspected."""
+"""Idle time is exact to a tick, a quarter of a slice of 40 ms: half a tick is forgiven."""
 
 
 class Court:
-    """What slices are measured with: one generator, one thermometer on the servers' cores, and the clocks of the cores."""
+    """The instruments of slices: one generator, one thermometer, and the clocks of the cores."""
 
     def __init__(self, bench: Bench, generator: Generator, thermometer: Thermometer) -> None:
         self.bench, self.generator, self.thermometer = bench, generator, thermometer
@@ -31,9 +32,9 @@ class Court:
         self.server_cores, self.shared = budget.server_cores, budget.shared
 
     def slice_of(self, contender: Contender, order: SliceOrder) -> tuple[Slice, SliceTally]:
-        """Load a contender once; raises ArmFailed for any failure, ServerFailed where its server has ended.
+        """Load a contender once; raises ArmFailed for a failure, ServerFailed for an ended server.
 
-        The record has no place in a round yet (0). Whether others used the cores is decided before its rate is looked at.
+        The record has no place in a round yet (0). Its rate has no influence on a refusal.
         """
         server, own, idle = (
             contender.cpu_seconds(),
@@ -90,12 +91,12 @@ class Court:
             )
 
     def _own(self) -> float:
-        """CPU seconds of what else of this tool runs on the servers' cores: the thermometers, and the generator if it shares them."""
+        """CPU seconds of the tool on the servers' cores: thermometers, a generator that shares."""
         warm = sum(cpu.tree_cpu_seconds(self.thermometer.pids).values())
         return warm + (own_cpu_seconds(self.generator.pid or 0) if self.shared else 0.0)
 
     def _foreign(self, seconds: float, used: float | None, idle: float) -> float | None:
-        """The share of the servers' cores that was neither idle nor used by the server or this tool; None if that is not known."""
+        """The share of the servers' cores used by others; None if it is unknown."""
         capacity = seconds * len(self.server_cores)
         return (
             None if used is None or capacity <= 0 else max(0.0, capacity - used - idle) / capacity

@@ -1,4 +1,4 @@
-"""One window of one arm: start, right answer, settle, window, stop. A window is its own launch."""
+"""One window of one arm, on its own launch: start, correct response, settle, window, stop."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from whichworker.model import Failure, Load, Pace, Probes, Request, Session, Tal
 from whichworker.probes import snapshot
 from whichworker.process.launch import Launch
 
-WARM_UP_SECONDS = 0.3
-LAST_WORDS_SECONDS = 0.3
+WARM_UP_SECONDS = 0.3  # of load before samples count: it fills the app's caches
+LAST_WORDS_SECONDS = 0.3  # the warden reports an end a moment after connections break
 BROKEN_KINDS = ("connect", "reset")
 WRONG_KINDS = ("status", "header", "body", "framing")
 
 
 class Manner(TypedDict, total=False):
-    """What differs from the usual load of a window; the words are those of `Load`."""
+    """Differences from the usual load of a window; the names are the fields of `Load`."""
 
     requests: tuple[Request, ...]
     sessions: tuple[Session, ...]
@@ -39,7 +39,7 @@ class Manner(TypedDict, total=False):
 
 
 class ArmFailed(WhichworkerError):
-    """An arm gave wrong answers, broke connections, died or did not start; never a number, never a zero."""
+    """An arm responded wrongly, broke connections, died or did not start; never a number."""
 
     def __init__(self, failures: tuple[Failure, ...]) -> None:
         super().__init__(
@@ -49,7 +49,7 @@ class ArmFailed(WhichworkerError):
 
     @property
     def wrong(self) -> bool:
-        """Whether it answered, but not what is right: then there is no second chance."""
+        """Whether a response was wrong: then there is no second chance."""
         return any(failure.kind in WRONG_KINDS for failure in self.failures)
 
 
@@ -62,7 +62,7 @@ def failed(error: ServerFailed) -> ArmFailed:
 def load_and_probe(
     bench: Bench, generator: Generator, run: Running, load: Load, *, whole: bool = True
 ) -> tuple[Tally, Probes]:
-    """Load a running server and read the probes at both ends of the window; raises ArmFailed for any failure in the load."""
+    """Load a running server and read the probes; raises ArmFailed for any failure in the load."""
     tally, probes = probe_a_load(bench, generator, run, load, whole=whole)
     check(run.launch, tally)
     least = bench.question.workload.minimum_service_seconds
@@ -76,7 +76,7 @@ def load_and_probe(
 def probe_a_load(
     bench: Bench, generator: Generator, run: Running, load: Load, *, whole: bool = True
 ) -> tuple[Tally, Probes]:
-    """The same, whatever comes of the load."""
+    """The same, whatever the failures of the load."""
     budget = bench.question.budget
     cores = sorted({*budget.server_cores, *budget.generator_cores})
     opened: list[snapshot.Snapshot] = []
@@ -105,7 +105,7 @@ def probe_a_load(
 
 
 def sleep_until(moment_ns: int) -> None:
-    """Sleep until this moment of CLOCK_MONOTONIC, in nanoseconds; not at all where it has passed."""
+    """Sleep until this moment of CLOCK_MONOTONIC, in nanoseconds, unless it has passed."""
     time.sleep(max(0.0, (moment_ns - time.monotonic_ns()) / 1e9))
 
 
@@ -117,7 +117,7 @@ def load_of(
     settle: float,
     **manner: Unpack[Manner],
 ) -> Load:
-    """The load of one window: a closed loop of the workload's requests, unless `manner` says otherwise.
+    """The load of one window: a closed loop of the workload's requests, changed by `manner`.
 
     A window lasts at least 20 response times, so a fifth of it covers start and settling.
     """
@@ -138,7 +138,7 @@ def load_of(
 
 
 def died(launch: Launch) -> bool:
-    """Whether a server that broke its connections has ended; its warden says so, and why, a moment after the kernel has closed them."""
+    """Whether a server that broke connections has ended; its warden reports it a bit later."""
     deadline = time.monotonic() + LAST_WORDS_SECONDS
     while not launch.ended() and time.monotonic() < deadline:
         time.sleep(0.002)
@@ -155,16 +155,12 @@ def with_log(failure: Failure, launch: Launch) -> Failure:
 
 
 def check(launch: Launch, tally: Tally) -> None:
-    """No failure goes unseen: a server that ended, wrong answers, broken connections."""
+    """Raise for every failure: a server that ended, wrong responses, broken connections."""
     if launch.ended():
         raise launch.failure("died", "the server ended under load")
     if tally.failures:
         raise ArmFailed(tuple(with_log(failure, launch) for failure in tally.failures))
     if not tally.requests:
         raise ArmFailed(
-            (
-                Failure(
-                    kind="timeout", count=1, sample="not one answer was complete within the window"
-                ),
-            )
+            (Failure(kind="timeout", count=1, sample="no response was complete within the window"),)
         )

@@ -1,1 +1,1 @@
-"""The load room: asks a server for answers, checks every one of them and counts what came back."""
+"""The load room: sends requests to a server, checks every response and counts them."""

@@ -74,7 +74,7 @@ class _Dialling:
                 self._refuse(code)
 
     def wait(self, seconds: float) -> None:
-        """Wait for news of a connection, at most so many seconds."""
+        """Wait for news of a connection, at most this many seconds."""
         again, self._queued = self._queued, 0
         for fd, _ in self._poll.poll(1000 * min(seconds, FULL_QUEUE_SECONDS if again else seconds)):
             sock = self._open.pop(fd)

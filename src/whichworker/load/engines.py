@@ -17,7 +17,7 @@ from whichworker.model import Load, Tally
 def choose(load: Load) -> tuple[str, str]:
     """The name of the engine for this load, and a sentence that says why it was taken.
 
-    Raises UsageError where `native` is asked for and cannot do it.
+    Raises UsageError if the load requires `native`, which cannot run it.
     """
     reason = _only_epoll(load)
     if load.engine == "epoll":
@@ -26,29 +26,29 @@ def choose(load: Load) -> tuple[str, str]:
         if reason:
             raise UsageError(
                 f"the native engine cannot run this load: {reason}",
-                hint="leave out --engine, or say --engine epoll",
+                hint="omit --engine, or use --engine epoll",
             )
         if not native.available():
             raise UsageError(
-                f"the native engine is not there: {native.missing_reason()}", hint=native.CURE
+                f"the native engine is not available: {native.missing_reason()}", hint=native.CURE
             )
         return "native", "asked for"
     if reason:
         return "epoll", reason
     if not native.available():
-        return "epoll", f"the native engine is not there: {native.missing_reason()}"
+        return "epoll", f"the native engine is not available: {native.missing_reason()}"
     return "native", "the faster of the two"
 
 
 def _only_epoll(load: Load) -> str:
     if load.tls is not None:
-        return "TLS is spoken by the epoll engine only"
+        return "only the epoll engine supports TLS"
     if load.sessions:
-        return "sessions are run by the epoll engine only"
+        return "only the epoll engine runs sessions"
     if not load.drain:
-        return "only the epoll engine leaves what is in flight behind"
+        return "only the epoll engine leaves requests in flight at the end"
     if not load.keep_alive:
-        return "only the epoll engine closes a connection after each answer"
+        return "only the epoll engine closes a connection after each response"
     return ""
 
 

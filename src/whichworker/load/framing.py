@@ -1,4 +1,4 @@
-"""Where a response begins and ends: a strict HTTP/1.1 parser after RFC 9112, client side.
+"""The begin and the end of a response: a strict HTTP/1.1 parser after RFC 9112, client side.
 
 Strict on purpose: a server that frames a response wrongly must be reported, not repaired.
 """
@@ -58,7 +58,7 @@ class Response(Struct, frozen=True, kw_only=True):
     keep_alive: bool
 
 
-# Cached, as a server repeats its header block until the Date changes; at most 64 blocks of 64 KiB.
+# Cached, as a server repeats its header block until the Date changes; 64 entries of up to 64 KiB.
 @lru_cache(maxsize=64)
 def parse_head(block: bytes, method: str) -> Head:
     """Read the header block, without its blank line, of a response to a request of this method.
@@ -167,7 +167,7 @@ class ResponseParser:
         return self._response
 
     def finish(self) -> Response:
-        """Take the end of the connection; raises TruncatedError unless the answer is complete."""
+        """Take the end of the connection; raises TruncatedError if the response is incomplete."""
         if self._head is not None and self._head.framing == "close":
             return self._complete()
         if self._response is None:

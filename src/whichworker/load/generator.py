@@ -273,6 +273,6 @@ class Generator:
 
 def _close(stream: IO[bytes] | None) -> None:
     if stream is not None:
-        # What a dead process did not read is still in the buffer, and has nowhere to go.
+        # Bytes that a dead process did not read are still in the buffer, and must not be sent.
         with contextlib.suppress(BrokenPipeError):
             stream.close()

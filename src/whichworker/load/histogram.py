@@ -36,7 +36,7 @@ SLOTS = _index_of(HIGHEST_NS) + 1
 class Histogram:
     """Counts of nanoseconds from 0 to one hour; histograms merge by adding counts.
 
-    The buckets are those of HdrHistogram with three digits, so the exchange loses nothing.
+    The buckets are HdrHistogram's with three digits, so the exchange loses nothing.
     """
 
     def __init__(self) -> None:

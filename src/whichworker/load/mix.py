@@ -14,13 +14,13 @@ from whichworker.load.framing import BLANK_LINE, Response
 from whichworker.load.http1 import encode_request
 from whichworker.model import Load, Request
 
-KNOWN_HEADS = 64  # a new Date every second must not grow the cache for ever
+KNOWN_HEADS = 64  # a new Date every second must not make the cache grow without end
 UNKNOWN = (-1, b"")
 LEAST_DECK = 16_384  # requests before a deck repeats itself
 
 
 class Weighted(Protocol):
-    """A thing that is drawn by weight."""
+    """A request or session that is drawn by weight."""
 
     @property
     def weight(self) -> int:
@@ -65,7 +65,7 @@ class Ask:
         self.size = len(wire)
         answer = request.answer
         bodies = [answer, *(check.answer for check in request.checks)]
-        # Where nothing is said of the body, any of the known length will do.
+        # Without a condition on the body, any of the known length will do.
         self.fixed = any(
             one.body is not None or one.contains or one.json or one.sha256 for one in bodies
         )
@@ -91,7 +91,7 @@ class Ask:
                 self.checks[name] = (passes + 1, fails, sample)
 
     def recognise(self, data: bytes) -> bool:
-        """True when this is a whole right answer of which the like was learnt before."""
+        """True when this is, as a whole, like a correct response that was learnt before."""
         size, tail = self.heads.get(data[: data.find(BLANK_LINE)], UNKNOWN)
         if size != len(data) or not data.endswith(tail):
             return False
@@ -124,7 +124,7 @@ def prepare_asks(load: Load) -> list[Ask]:
 
 
 def check_load(load: Load) -> None:
-    """Raises UsageError for a load that asks for nothing, or for two things at once."""
+    """Raises UsageError for a load without requests, or with both requests and sessions."""
     asked: Sequence[Weighted] = load.sessions or load.requests
     if load.connections < 1 or load.window_seconds <= 0 or not any(one.weight > 0 for one in asked):
         raise UsageError(
@@ -138,7 +138,7 @@ def check_load(load: Load) -> None:
 
 
 def draw(choices: Sequence[Drawn], seed: int) -> Iterator[Drawn]:
-    """Draw for ever, by weight: shuffled decks in which each is found as often as its weight says.
+    """Draw without end, by weight, from shuffled decks with each item as often as its weight.
 
     Drawing without replacement keeps the mix of a short window close to the one that was declared.
     """
@@ -150,12 +150,12 @@ def draw(choices: Sequence[Drawn], seed: int) -> Iterator[Drawn]:
 
 
 def draw_asks(asks: list[Ask], seed: int) -> Iterator[Ask]:
-    """Draw for ever, by weight."""
+    """Draw without end, by weight."""
     return draw(asks, seed)
 
 
 def deal(asks: list[Ask], seed: int) -> array[int]:
-    """Whole decks of request numbers: so many that a server cannot follow their repetition."""
+    """Whole decks of request numbers, too many for a server to predict their repetition."""
     numbers = {id(ask): number for number, ask in enumerate(asks)}
     size = sum(ask.weight for ask in asks)
     drawn = [ask for ask in asks if ask.weight > 0]

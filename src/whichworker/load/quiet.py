@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """Switch the garbage collection off, without one first: it takes longer than a slice."""
+    """Switch the garbage collection off, but run none first: it takes longer than a slice."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -23,7 +23,7 @@ Times = NDArray[np.int64]
 
 
 def rehearse() -> None:
-    """Fill histograms that nobody reads: NumPy's first calls take tens of ms, outside a run."""
+    """Fill unused histograms: NumPy's first calls take tens of ms, outside a run."""
     for paced in (False, True):
         record = Record(0, BUCKET_NS, paced=paced)
         record.add_rows(array("q", range(ROW)))

@@ -131,7 +131,7 @@ class Jar:
         return {name: value for (name, _), (value, _) in self._cookies.items()}
 
     def value(self, name: str) -> str | None:
-        """What the cookie of this name was last set to; None where there is none."""
+        """The last value of the cookie with this name, or None."""
         return next(
             (value for (key, _), (value, _) in reversed(self._cookies.items()) if key == name), None
         )
@@ -179,7 +179,7 @@ class PreparedStep:
         # Bodies may have any bytes; surrogates carry those that are not UTF-8 through the template.
         self._body = Template(request.body.decode("utf-8", "surrogateescape"))
         self._escape = _escape_of_body(request)
-        encode_request(request, host)  # what can never be sent is found before anything is
+        encode_request(request, host)  # reports requests that can never be sent, before any is
         self._bytes = None if self.names else self._encode({})
 
     @property
@@ -267,7 +267,7 @@ class Iteration:
         self.session = session
         self.position = 0
         self.think_seconds = 0.0
-        """How long the user thinks after the step answered last."""
+        """How long the user thinks after the response to the last step."""
         self._script = _prepare(session, host)
         self._jar = Jar(secure=secure or self._script.is_local, clock=clock)
         self._values: dict[str, str] = {}
@@ -276,22 +276,22 @@ class Iteration:
 
     @property
     def cookies(self) -> dict[str, str]:
-        """What its user keeps so far, by name."""
+        """The user's cookies so far, by name."""
         return self._jar.pairs()
 
     @property
     def captured(self) -> dict[str, str]:
-        """The values that were taken out of answers so far."""
+        """The values that were captured from responses so far."""
         return dict(self._values)
 
     @property
     def step(self) -> Step:
-        """The step to be sent, or to be answered."""
+        """The step to be sent, or whose response is awaited."""
         return self.session.steps[self.position]
 
     @property
     def done(self) -> bool:
-        """True when every step has had its answer."""
+        """True when every step has had its response."""
         return self.position == len(self._script.steps)
 
     def wire(self) -> bytes:

@@ -10,13 +10,12 @@ from typing import NamedTuple
 from whichworker.probes.reading import read
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-CPUCLOCK_SCHED = 2
-LEAST_TICKS = 10
-"""Fewer ticks say nothing about a share."""
+CPUCLOCK_SCHED = 2  # include/linux/posix-timers.h
+LEAST_TICKS = 10  # of 10 ms: a share of fewer would be off by more than a tenth
 
 
 class CoreTimes(NamedTuple):
-    """Seconds since boot, summed over some cores: all that was not idle, and the part stolen by the hypervisor."""
+    """Seconds since boot, summed over some cores: not idle, and stolen by the hypervisor."""
 
     busy: float
     stolen: float
@@ -25,8 +24,8 @@ class CoreTimes(NamedTuple):
 def process_cpu_seconds(pid: int) -> float | None:
     """CPU seconds of one living process, its ended threads included; None when it is gone.
 
-    The per-process CPU clock of the kernel, `((~pid) << 3) | CPUCLOCK_SCHED` (include/linux/posix-timers.h): nanoseconds, where
-    /proc/PID/stat has ticks of 10 ms and schedstat shows one thread only.
+    Each process has a CPU clock, `((~pid) << 3) | CPUCLOCK_SCHED`, in nanoseconds
+    (include/linux/posix-timers.h); /proc/PID/stat has ticks of 10 ms, schedstat one thread.
     """
     try:
         return time.clock_gettime_ns((~pid << 3) | CPUCLOCK_SCHED) / 1e9
@@ -40,9 +39,9 @@ def tree_cpu_seconds(pids: Iterable[int]) -> dict[int, float]:
 
 
 def spent(before: dict[int, float], after: dict[int, float]) -> float | None:
-    """CPU seconds spent between two readings of a tree; processes that came later count whole, None where one has gone.
+    """CPU seconds spent between two readings of a tree; None if a process has ended in between.
 
-    The CPU of a process that ended in between is lost to its clock, so the sum would be too small: better none than a wrong one.
+    Its clock ends with it, so the sum would be too small. Processes that came later count whole.
     """
     if not before or before.keys() - after.keys():
         return None
@@ -50,7 +49,7 @@ def spent(before: dict[int, float], after: dict[int, float]) -> float | None:
 
 
 def tree_ticks(pids: Iterable[int]) -> dict[int, tuple[int, int]]:
-    """User and system time of each living process in clock ticks, ended threads included (/proc/PID/stat)."""
+    """User and system time of each living process in clock ticks, with its ended threads."""
     found = {}
     for pid in pids:
         if fields := read(f"/proc/{pid}/stat").rpartition(b")")[2].split():
@@ -61,9 +60,9 @@ def tree_ticks(pids: Iterable[int]) -> dict[int, tuple[int, int]]:
 def system_share(
     before: dict[int, tuple[int, int]], after: dict[int, tuple[int, int]]
 ) -> float | None:
-    """The part of the CPU time between two readings that was spent in the kernel; None where it was too short to tell.
+    """The part of the CPU time between two readings spent in the kernel; None if too short.
 
-    Ticks of 10 ms are too coarse for how much was spent, but not for how it divides.
+    Ticks of 10 ms are too coarse for the amount, but good enough for how it divides.
     """
     user = system = 0
     for pid, (now_user, now_system) in after.items():
@@ -73,12 +72,12 @@ def system_share(
 
 
 def core_times(cores: Iterable[int]) -> CoreTimes:
-    """What these cores have been busy with, from /proc/stat; guest time is in user time already."""
+    """The busy time of these cores, from /proc/stat; user time includes guest time."""
     wanted = {f"cpu{core}".encode() for core in cores}
     busy = stolen = 0
     for line in read("/proc/stat").splitlines():
         if not line.startswith(b"cpu"):
-            break  # what follows, the counts of interrupts, is long
+            break  # the lines that follow, the counts of interrupts, are long
         name, *fields = line.split()
         if name in wanted:
             user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
@@ -88,7 +87,7 @@ def core_times(cores: Iterable[int]) -> CoreTimes:
 
 
 def core_idle_seconds(cores: Iterable[int]) -> dict[int, float]:
-    """Seconds since boot in which each of these cores had nothing to do, in ticks of 10 ms (/proc/stat)."""
+    """Seconds since boot in which each of these cores was idle, in ticks of 10 ms (/proc/stat)."""
     wanted = {f"cpu{core}".encode(): core for core in cores}
     found: dict[int, float] = {}
     for line in read("/proc/stat").splitlines():

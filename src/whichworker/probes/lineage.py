@@ -1,4 +1,4 @@
-"""CPU time of process trees whose members come and go, such as PostgreSQL with a process for each connection."""
+"""CPU time of process trees whose members come and go, such as PostgreSQL's."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from whichworker.probes.cpu import TICKS_PER_SECOND
 
 
 def lineage_cpu_seconds(pids: Iterable[int]) -> float:
-    """CPU seconds of the living processes and of their ended children that were waited for (/proc/PID/stat, fields 14 to 17).
+    """CPU seconds of the living processes and of their ended children, in ticks of 10 ms.
 
-    Where `pids` is a whole tree whose root lives on, the sum never falls: what ends moves into its parent's fields. In ticks of 10 ms.
+    These are fields 14 to 17 of /proc/PID/stat. If `pids` is a whole tree whose root lives on, the
+    sum never falls: the time of a process that ends moves into its parent's fields.
     """
     return sum(map(_ticks, pids)) / TICKS_PER_SECOND
 

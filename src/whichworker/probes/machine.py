@@ -1,4 +1,4 @@
-"""What machine this is: the part of a result that says what it may be compared with."""
+"""The machine of a result: results can be compared only on the same one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from whichworker.model import Machine
 
 
 def describe() -> Machine:
-    """Read the machine; the fingerprint covers what decides speed, not what names the host."""
+    """Read the machine; the fingerprint covers what decides speed, not the name of the host."""
     cpu = _cpu_name()
     cores = os.cpu_count() or 1
     usable = tuple(sorted(os.sched_getaffinity(0)))

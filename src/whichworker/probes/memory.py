@@ -10,17 +10,17 @@ from whichworker.probes.reading import names, read
 
 
 class Memory(NamedTuple):
-    """Bytes: the sums of the proportional set sizes (shared pages divided among those who share them) and of what is private."""
+    """Bytes: the sums of proportional sizes (shared pages divided) and of private memory."""
 
     pss: int
     uss: int
 
 
 def tree_memory(pids: Iterable[int]) -> Memory | None:
-    """The memory of the living processes; a few hundred microseconds for each, as the kernel walks its page tables.
+    """The memory of the living processes; None if one may not be read, or none lives.
 
-    None where a living process may not be read (smaps_rollup needs the same user or root), or none lives. Source:
-    Documentation/filesystems/proc.rst.
+    It takes a few hundred microseconds for each, as the kernel walks its page tables. smaps_rollup
+    needs the same user or root (Documentation/filesystems/proc.rst).
     """
     try:
         sizes = [_memory(text) for pid in pids if (text := read(f"/proc/{pid}/smaps_rollup"))]
@@ -32,12 +32,12 @@ def tree_memory(pids: Iterable[int]) -> Memory | None:
 
 
 def open_files(pids: Iterable[int]) -> int | None:
-    """How many descriptors the living processes hold; None where a living process may not be asked, or none lives."""
+    """The number of open descriptors; None if a living process may not be read, or none lives."""
     total = None
     for pid in pids:
         try:
-            # The size of the folder is their number from Linux 6.2 on, 0 before.
-            size = os.stat(f"/proc/{pid}/fd").st_size  # noqa: PTH116 - path objects would cost more than the look
+            # The folder's size is their number since Linux 6.2, 0 before. A path object costs more.
+            size = os.stat(f"/proc/{pid}/fd").st_size  # noqa: PTH116
             total = (total or 0) + (size or len(names(f"/proc/{pid}/fd")))
         except (FileNotFoundError, ProcessLookupError):
             continue

@@ -8,14 +8,14 @@ from whichworker.probes.reading import read
 
 
 class TcpCounters(NamedTuple):
-    """Connections that a full accept queue turned away, and segments sent again, since boot, in one network namespace."""
+    """Since boot: connections refused by a full accept queue, and segments sent again."""
 
     listen_overflows: int
     retransmits: int
 
 
 def tcp_counters(pid: int | None = None) -> TcpCounters:
-    """Those of the network namespace of this process, or of our own where there is none (any more)."""
+    """The counters of this process's network namespace; of the tool's own if it is gone."""
     own = "/proc/self/net"
     folder = f"/proc/{pid}/net" if pid else own
     return TcpCounters(
@@ -29,6 +29,6 @@ def tcp_counters(pid: int | None = None) -> TcpCounters:
 
 
 def _counter(text: bytes, table: bytes, name: bytes) -> int:
-    """One counter of a table: a line of names, then a line of numbers; 0 in a kernel that does not keep it."""
+    """One counter of a table (a line of names, a line of numbers); 0 if the kernel lacks it."""
     names, *values = [line.split() for line in text.splitlines() if line.startswith(table)] or [[]]
     return int(values[0][names.index(name)]) if name in names and values else 0

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 
-MOST_BYTES = 64 * 1024
+MOST_BYTES = 64 * 1024  # 64 KiB: more than any file read here
 
 
 def read(path: str) -> bytes:
-    """The content of a file of /proc; empty where it, or its process, is gone. Raises PermissionError where it may not be read."""
+    """The content of a file of /proc; empty if it, or its process, is gone.
+
+    Raises PermissionError if it may not be read.
+    """
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, ProcessLookupError):
@@ -22,7 +25,10 @@ def read(path: str) -> bytes:
 
 
 def names(folder: str) -> list[str]:
-    """What a folder of /proc holds; nothing where it, or its process, is gone. Raises PermissionError where it may not be read."""
+    """The names in a folder of /proc; none if it, or its process, is gone.
+
+    Raises PermissionError if it may not be read.
+    """
     try:
         return os.listdir(folder)  # noqa: PTH208 - path objects would cost more than the listing
     except (FileNotFoundError, ProcessLookupError):

@@ -1,7 +1,7 @@
-"""Everything that is read at both ends of a window, and what the two readings say together.
+"""All probes that are read at both ends of a window, and the difference of two readings.
 
-Reading takes a few milliseconds for a large tree. So what is slow is read before the window opens and after it has closed, and only the
-clocks are read at its very ends.
+Reading takes a few milliseconds for a large tree. So slow probes are read before the window opens
+and after it has closed, and only the clocks exactly at its ends.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from msgspec import Struct
 from whichworker.model import Probes
 from whichworker.probes import cpu, memory, network, threads
 
-LEAD_NS = 20_000_000
+LEAD_NS = 20_000_000  # 20 ms, for the slow probes of a large tree
 SMALL_TREE = 8
-"""So many processes are always read whole; what is dear of a larger tree is read in some of its windows only."""
+"""Up to 8 processes are always read whole; of a larger tree slow probes skip some windows."""
 
 
 class Clocks(Struct, frozen=True):
-    """CPU seconds of each server process, of this tool with its generator, of the generator alone, and of the cores; at one moment."""
+    """CPU seconds at one moment: each server process, tool with generator, generator, cores."""
 
     at_ns: int
     tree: dict[int, float]
@@ -31,7 +31,7 @@ class Clocks(Struct, frozen=True):
 
 
 class Counters(Struct, frozen=True):
-    """What only its growth is of interest of, and is read in the time around a window."""
+    """Counters of which only the growth matters, read shortly before and after a window."""
 
     ticks: dict[int, tuple[int, int]]
     threads: dict[int, threads.Thread] | None
@@ -39,7 +39,7 @@ class Counters(Struct, frozen=True):
 
 
 class Sizes(Struct, frozen=True):
-    """What a tree has, read when the window has closed: memory walks page tables, so it is read once."""
+    """Sizes of a tree, read once after the window: reading memory walks page tables."""
 
     memory: memory.Memory | None
     files: int | None
@@ -62,7 +62,7 @@ def open_window(
     *,
     whole: bool = True,
 ) -> Snapshot:
-    """Read the counters at once and the clocks at the moment the window opens; call it LEAD_NS earlier.
+    """Read the counters now and the clocks when the window opens; call this LEAD_NS earlier.
 
     Unless `whole`, threads and memory of a large tree stay unread: they are most of the cost.
     """
@@ -79,7 +79,7 @@ def close_window(
     *,
     whole: bool = True,
 ) -> Snapshot:
-    """Read the clocks first, then the counters, then what is slow; `before` is the other end, where it is at hand."""
+    """Read the clocks first, then the counters, then slow probes; `before` is the other end."""
     whole = whole or len(pids) <= SMALL_TREE
     clocks = read_clocks(pids, generator, cores)
     counters = read_counters(pids, before.counters.threads if before else None, whole=whole)
@@ -99,7 +99,7 @@ def read_clocks(pids: Sequence[int], generator: int, cores: Sequence[int]) -> Cl
 def read_counters(
     pids: Sequence[int], before: dict[int, threads.Thread] | None = None, *, whole: bool = True
 ) -> Counters:
-    """Two files at most for each thread and one for each process; TCP's from the network namespace of the first process."""
+    """At most two files for each thread and one for each process; TCP of the first's namespace."""
     return Counters(
         cpu.tree_ticks(pids),
         threads.threads(pids, before) if whole else None,
@@ -108,10 +108,10 @@ def read_counters(
 
 
 def compare(before: Snapshot, after: Snapshot, cores: Sequence[int]) -> Probes:
-    """What happened between the two ends of a window.
+    """The difference between the two ends of a window.
 
-    `foreign_share` is the share of the cores' time that neither the server nor this tool used; it includes what was stolen, and is None
-    where the server's own could not be told.
+    `foreign_share` is the share of the cores' time that neither the server nor this tool used,
+    stolen time included; None if the server's own time is unknown.
     """
     begin, end = before.clocks, after.clocks
     seconds = (end.at_ns - begin.at_ns) / 1e9

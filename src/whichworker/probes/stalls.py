@@ -1,4 +1,4 @@
-"""How late a sleeper wakes up on a core: what no load generator on this machine can see below."""
+"""How late a sleeper wakes up on a core: no load generator on this machine can measure less."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 import numpy as np
 from msgspec import Struct
 
-NAP_SECONDS = 0.001
+NAP_SECONDS = 0.001  # as short as the pauses of a load generator
 
 
 class Stalls(Struct, frozen=True):
@@ -21,7 +21,7 @@ class Stalls(Struct, frozen=True):
 
 
 def look(core: int, seconds: float) -> Stalls | None:
-    """Nap on this core for so long, burning nothing; None where the core is not ours to sleep on."""
+    """Nap on this core for `seconds`, burning nothing; None if this process may not use it."""
     late: list[int] = []
     refused = threading.Event()
 

@@ -1,9 +1,10 @@
-"""How fast a core is while a server works on it: a fixed interpreter loop beside the server, timed by its own CPU clock.
+"""How fast a core is while a server works on it: an interpreter loop timed by its CPU clock.
 
-The speed of a virtual core changes by 10-30 % within a second while nobody else uses it. The loop does what the servers do (json.dumps,
-dict, str): a loop in C explains next to nothing of their rates (docs/decisions/0017).
+The speed of a virtual core changes by 10-30 % within a second without any other load. The loop does
+what the servers do (json.dumps, dict, str): a loop in C explains next to nothing of their rates
+(docs/decisions/0017).
 
-Run as `python -m whichworker.probes.thermometer PARENT CORE`; it writes its readings to standard output.
+Run as `python -m whichworker.probes.thermometer PARENT CORE`; it writes readings to stdout.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from collections.abc import Sequence
 from typing import Self
 
 PERIOD_SECONDS, TURN_SECONDS = 0.004, 0.0001
-"""A turn of about 100 µs every 4 ms is 2.5 % of a core, the same for every contender, and gives a slice of 30 ms seven readings."""
+"""100 µs every 4 ms is 2.5 % of a core for every contender, and 7 readings in 30 ms."""
 SLOWEST = 0.2
-"""This share of the readings is left out: a turn that an interrupt fell into says nothing about the core."""
-LEAST_READINGS = 3
+"""The share of readings left out: a turn with an interrupt in it does not show the core's speed."""
+LEAST_READINGS = 3  # the mean of fewer is too noisy
 KEPT = 8192
 """Readings that are kept: 32 s of them. A pipe holds 16 s; a reading that finds it full is lost."""
-READ_BYTES = 65536
+READ_BYTES = 65536  # the capacity of a pipe
 _ENTRY = struct.Struct("qq")
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _DOCUMENT = {
     "answer": 42,
     "birds": ["kiwi", "kea", "weka"],
@@ -80,7 +81,7 @@ class Reader:
         self._pipe.close()
 
     def _listen(self) -> None:
-        """Take in what has been written since."""
+        """Read what was written since the last call."""
         with contextlib.suppress(BlockingIOError):
             while piece := os.read(self._pipe.fileno(), READ_BYTES):
                 text = self._torn + piece
@@ -90,7 +91,7 @@ class Reader:
 
 
 class Thermometer:
-    """One process for each core, from `__enter__` to `__exit__`; they end with this process, too."""
+    """One process for each core, from `__enter__` to `__exit__`; they end with this one, too."""
 
     def __init__(self, cores: Sequence[int]) -> None:
         self.cores = tuple(cores)
@@ -110,7 +111,7 @@ class Thermometer:
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """The processes, whose CPU time is nobody else's."""
+        """The processes; their CPU time is the tool's own."""
         return tuple(reader.process.pid for reader in self._readers)
 
     def stop(self) -> None:
@@ -119,7 +120,10 @@ class Thermometer:
             self._readers.pop().stop()
 
     def seconds(self, opened_ns: int, closed_ns: int) -> float | None:
-        """CPU seconds of one turn between two moments of CLOCK_MONOTONIC, the mean of the cores; None with too few readings on one."""
+        """CPU seconds of one turn between two moments (CLOCK_MONOTONIC), the mean of the cores.
+
+        None if one core has too few readings.
+        """
         found = [trimmed(reader.between(opened_ns, closed_ns)) for reader in self._readers]
         known = [value for value in found if value is not None]
         return sum(known) / len(known) if known and len(known) == len(found) else None
@@ -134,7 +138,7 @@ def trimmed(values: Sequence[int]) -> float | None:
 
 
 def turn(times: int) -> None:
-    """What a server's interpreter does: dictionaries, texts, JSON."""
+    """The work of a server's interpreter: dictionaries, texts, JSON."""
     for number in range(times):
         document = dict(_DOCUMENT, number=number)
         text = json.dumps(document)
@@ -143,7 +147,7 @@ def turn(times: int) -> None:
 
 
 def calibrated() -> int:
-    """How many times make a turn of about 100 µs here."""
+    """How many times take about 100 µs here."""
     best = math.inf
     for _ in range(20):
         began = time.thread_time_ns()
@@ -153,7 +157,7 @@ def calibrated() -> int:
 
 
 def run(out: int) -> None:
-    """Take a reading each period until killed; nobody waits for a reader that is slow."""
+    """Take a reading each period until killed; a slow reader loses some."""
     times = calibrated()
     os.set_blocking(out, False)
     due = time.monotonic()

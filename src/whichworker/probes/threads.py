@@ -1,4 +1,4 @@
-"""What the scheduler says of the threads of a process tree: how long they ran and waited for a core, how often they gave it up."""
+"""Scheduler counters of a process tree's threads: time on a core, waiting, and switches."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import NamedTuple
 
 from whichworker.probes.reading import names, read
 
-MOST_THREADS = 400
-"""Beyond that reading them would cost more than it tells."""
-SEEN_SHARE = 0.95
+MOST_THREADS = 400  # reading more would disturb the server more than it is worth
+SEEN_SHARE = 0.95  # of the processes' CPU time; the rest is the jitter of two clocks
 VOLUNTARY, INVOLUNTARY = b"\nvoluntary_ctxt_switches:", b"\nnonvoluntary_ctxt_switches:"
 
 
 class Thread(NamedTuple):
-    """Nanoseconds on a core and waiting for one, turns on a core, and switches, since the thread began."""
+    """Since the thread began: nanoseconds on a core and waiting for one, turns, and switches."""
 
     ran_ns: int
     waited_ns: int
@@ -24,7 +23,7 @@ class Thread(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """How long all threads together were ready to run but did not, and how often they gave up their core or lost it."""
+    """How long all threads were ready but did not run; how often they yielded or lost a core."""
 
     run_delay_seconds: float
     voluntary_switches: int
@@ -34,9 +33,10 @@ class Waiting(NamedTuple):
 def threads(
     pids: Iterable[int], before: dict[int, Thread] | None = None
 ) -> dict[int, Thread] | None:
-    """The counters of each living thread; None where the kernel does not keep them, or there are too many threads.
+    """The counters of each living thread; None if the kernel has none, or threads are too many.
 
-    A thread that had no turn since the reading `before` is as it was: most threads of a pool sleep, and their status is dear to read.
+    A thread that had no turn since the reading `before` is unchanged and not read: most threads
+    of a pool sleep, and reading their status is slow.
     """
     found: dict[int, Thread] = {}
     for pid in pids:
@@ -59,16 +59,17 @@ def threads(
 
 
 def count(pids: Iterable[int]) -> int:
-    """How many threads the living processes have."""
+    """The number of threads of the living processes."""
     return sum(len(names(f"/proc/{pid}/task")) for pid in pids)
 
 
 def between(
     before: dict[int, Thread] | None, after: dict[int, Thread] | None, cpu_seconds: float | None
 ) -> Waiting | None:
-    """What happened between two readings; None where the threads seen do not account for the CPU time of their processes.
+    """The difference of two readings; None if the threads do not explain the CPU time used.
 
-    What a thread did that has ended cannot be seen any more, so a server that makes one for each request has no such numbers.
+    The counters of a thread end with it, so a server with a thread for each request has no such
+    numbers.
     """
     if not before or not after or not cpu_seconds:
         return None

@@ -1,4 +1,4 @@
-"""One running instance of a server, held by its warden: started, watched, stopped, nothing left behind."""
+"""One running instance of a server: its warden starts it, watches it and ends all of it."""
 
 from __future__ import annotations
 
@@ -26,18 +26,19 @@ from whichworker.units import show_bytes
 
 SCRIPT = Path(warden.__file__)
 LAUNCH_VARIABLE = "WHICHWORKER_LAUNCH"
-KILL_SECONDS = 5.0
-ADOPT_SECONDS = 0.5
-LOG_BYTES = 8 * 2**20
+KILL_SECONDS = 5.0  # for the warden to end a tree: it takes milliseconds, more when memory is short
+ADOPT_SECONDS = 0.5  # for killed processes to go: the kernel reaps them within milliseconds
+LOG_BYTES = 8 * 2**20  # 8 MiB: far more than anyone reads, little beside a disk
 
 Containment = Literal["namespace", "walk"]
 
 
 class Order(Struct, frozen=True, kw_only=True):
-    """What the warden is to start, where, on which cores, with which environment and log file.
+    """The command for the warden to start, with its folder, cores, environment and log file.
 
-    A log longer than `log_bytes` keeps its begin and end. Over `memory_bytes` (None: no limit) the launch is killed, by the kernel where
-    there is a `group`. The folder `temporary` is removed at the end.
+    A log longer than `log_bytes` keeps its begin and end. Over `memory_bytes` (None: no limit)
+    the launch is killed, by the kernel if there is a `group`. The folder `temporary` is removed
+    at the end.
     """
 
     argv: tuple[str, ...]
@@ -52,7 +53,7 @@ class Order(Struct, frozen=True, kw_only=True):
 
 
 class LaunchEnding(Struct, frozen=True, kw_only=True):
-    """How a server ended: its exit status (None: killed by the warden) and what it had left running."""
+    """How a server ended: exit status (None: killed by the warden) and what it left running."""
 
     status: int | None
     left: tuple[str, ...] = ()
@@ -61,13 +62,13 @@ class LaunchEnding(Struct, frozen=True, kw_only=True):
 
 @functools.cache
 def containment() -> Containment:
-    """How process trees are contained on this machine; found out once by trying."""
+    """How process trees are contained on this machine; tried once."""
     run = subprocess.run([*_warden_argv("probe")], capture_output=True, timeout=30, check=False)
     return "namespace" if run.returncode == 0 else "walk"
 
 
 class Launch:
-    """A server process tree; use as a context manager so that it ends with the block, whatever happens in it."""
+    """A server process tree; use it as a context manager so that it ends with the block."""
 
     _adopting: ClassVar[set[str]] = set()
 
@@ -129,15 +130,16 @@ class Launch:
         )
 
     def ended(self) -> bool:
-        """Whether the master is gone (or the warden, which comes to the same)."""
+        """Whether the master is gone, or the warden, which means the same."""
         while self._ended is None and self._listen(0):
             pass
         return self._ended is not None
 
     def wait_ready(self, check: Callable[[], str], timeout_seconds: float) -> float:
-        """Ask `check` until it returns no complaint; the seconds from the start of the server to that right answer.
+        """Call `check` until it returns no complaint; the seconds since the server was started.
 
-        Raises ServerFailed("start") when the master ends or time runs out, with the last complaint and the log's tail.
+        Raises ServerFailed("start"), with the last complaint and the end of the log, if the master
+        ends or time runs out.
         """
         pause = 0.002
         while not self.ended():
@@ -145,28 +147,26 @@ class Launch:
                 return (time.monotonic_ns() - self.started_ns) / 1e9
             if time.monotonic_ns() >= self.started_ns + timeout_seconds * 1e9:
                 raise self.failure(
-                    "start", f"no right answer within {timeout_seconds:g} s: {complaint}"
+                    "start", f"no correct response within {timeout_seconds:g} s: {complaint}"
                 )
             time.sleep(pause)
             pause = min(0.02, pause * 1.3)
         raise self.failure(
-            "start", f"the server ended with status {self._status()} before it answered"
+            "start", f"the server ended with status {self._status()} before it responded"
         )
 
     def failure(self, kind: str, fact: str) -> ServerFailed:
-        """A ServerFailed that shows the end of the server's log; of the kind "memory" where that is what it was killed for."""
+        """A ServerFailed with the end of the log; its kind is "memory" if that is why it ended."""
         if used := (self._ended or {}).get("memory"):
             limit = show_bytes(self.order.memory_bytes or used)
-            kind, fact = (
-                "memory",
-                f"its processes used {show_bytes(used)} of memory, over the limit of {limit}, and were killed",
-            )
+            amount = f"{show_bytes(used)} of memory, over the limit of {limit}"
+            kind, fact = "memory", f"its processes used {amount}, and were killed"
         return ServerFailed(
             kind, fact, seen=self.log_tail(), hint=f"the whole log: {self.order.log}"
         )
 
     def log_tail(self, lines: int = 12) -> str:
-        """The last lines of the server's log; reads at most its last 16 KiB, however long it has grown."""
+        """The last lines of the server's log, from its last 16 KiB."""
         try:
             with Path(self.order.log).open("rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - 16384))
@@ -176,7 +176,7 @@ class Launch:
         return "\n".join(text.rstrip().splitlines()[-lines:])
 
     def stop(self, number: signal.Signals, grace_seconds: float) -> LaunchEnding:
-        """Ask the master to stop; after the grace time, or once it has ended, kill what is left."""
+        """Signal the master to stop; after the grace time, or once it has ended, kill the rest."""
         forced = False
         if not self.ended() and (pids := self.pids()):
             with contextlib.suppress(ProcessLookupError):
@@ -190,7 +190,7 @@ class Launch:
         return LaunchEnding(status=None if forced else self._status(), left=left, forced=forced)
 
     def kill(self) -> None:
-        """End everything now: cut the life line, wait for the warden, adopt and kill what it could not."""
+        """End everything now: cut the life line, wait for the warden, kill what it could not."""
         process = self._warden
         if process is None:
             return
@@ -217,7 +217,7 @@ class Launch:
         self._tidy()
 
     def _tidy(self) -> None:
-        """Remove what a warden that was killed could not."""
+        """Remove what a killed warden could not remove."""
         if self.order.temporary:
             shutil.rmtree(self.order.temporary, ignore_errors=True)
         deadline = time.monotonic() + ADOPT_SECONDS
@@ -226,7 +226,7 @@ class Launch:
                 Path(self.order.group.folder).rmdir()
             except FileNotFoundError:
                 return
-            except OSError:  # what was killed a moment ago is still in it
+            except OSError:  # a process that was killed a moment ago is still in it
                 time.sleep(0.005)
 
     def _status(self) -> int | None:
@@ -234,7 +234,7 @@ class Launch:
         return status
 
     def _listen(self, timeout_seconds: float) -> bool:
-        """Take in one message of the warden; False when there was none in time or there will be no more."""
+        """Read one message of the warden; False if none came in time or none will come."""
         if self._warden is None or self._warden.stdout is None:
             self._ended = self._ended or {}
             return False
@@ -258,19 +258,25 @@ class Launch:
 
 
 def wait_gone(reaper: int) -> None:
-    """Wait until a reaper whose warden was killed has died: process 1 of a namespace does so after everything else in it."""
+    """Wait for the death of a reaper whose warden was killed.
+
+    Process 1 of a namespace dies after everything else in it.
+    """
     deadline = time.monotonic() + KILL_SECONDS
     while _stat(reaper)[:1] not in ([], [b"Z"]) and time.monotonic() < deadline:
         time.sleep(0.005)
 
 
 def adopt_orphans(adopt: bool) -> None:
-    """Make this process the next subreaper above the warden (or no longer), so that orphans of a killed warden stay within reach."""
+    """Make this process the next subreaper above the warden, or no longer.
+
+    The orphans of a killed warden then become children of this process.
+    """
     ctypes.CDLL(None, use_errno=True).prctl(warden.PR_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0)
 
 
 def kill_adopted(token: str) -> None:
-    """Kill the orphans of one launch that came to this process because their warden was killed."""
+    """Kill the orphans of one launch that came to this process when their warden was killed."""
     mark = f"{LAUNCH_VARIABLE}={token}".encode()
     while orphans := [pid for pid in warden.descendants(os.getpid()) if mark in _environment(pid)]:
         for number in (signal.SIGSTOP, signal.SIGKILL):
@@ -283,9 +289,9 @@ def kill_adopted(token: str) -> None:
 
 
 def reap_adopted(token: str, known: set[int]) -> None:
-    """Reap what the death signal of a killed warden killed: new children of this process with a session of their own.
+    """Reap what died with a killed warden: new children with a session of their own.
 
-    They are dying or dead, so their environment no longer tells whose they were.
+    They are dying or dead, so their environment no longer shows which launch they belong to.
     """
     deadline = time.monotonic() + ADOPT_SECONDS
     while time.monotonic() < deadline and (
@@ -299,7 +305,7 @@ def reap_adopted(token: str, known: set[int]) -> None:
 
 
 def children() -> list[int]:
-    """The children of this process, the dead among them."""
+    """The children of this process, dead ones included."""
     own = str(os.getpid()).encode()
     return [pid for pid in warden.pids() if _stat(pid)[1:2] == [own]]
 

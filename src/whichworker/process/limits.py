@@ -1,4 +1,4 @@
-"""How much memory a launch may use, and who holds it to that: the kernel where a control group was handed to this user."""
+"""The memory limit of a launch; the kernel enforces it if this user has a control group."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Literal
 from msgspec import Struct
 
 CGROUPS = Path("/sys/fs/cgroup")
-SHARE_OF_AVAILABLE = 0.8
+SHARE_OF_AVAILABLE = 0.8  # the rest is for the tool, the generator and the system
 DELEGATION_MARKS = ("user.delegate", "trusted.delegate")
-"""What systemd writes on a group it has handed over (Delegate=yes); https://systemd.io/CGROUP_DELEGATION."""
+"""systemd marks a group that it delegates (Delegate=yes); https://systemd.io/CGROUP_DELEGATION."""
 
 Version = Literal[1, 2]
 
 
 class Group(Struct, frozen=True, kw_only=True):
-    """A control group for one launch: a folder that the warden makes, the files it writes there, and removes at the end."""
+    """A control group for one launch: the warden makes the folder, fills it and removes it."""
 
     folder: str
     settings: tuple[tuple[str, str], ...]
@@ -33,7 +33,10 @@ class Delegation(Struct, frozen=True):
 
 
 def default_memory_bytes(meminfo: Path = Path("/proc/meminfo"), root: Path = CGROUPS) -> int:
-    """What one launch may use unless told otherwise: four fifths of what is available now, to the machine and to the groups above."""
+    """The default limit of one launch: 80 % of the memory that is available now.
+
+    Available is the least of what the machine and the groups above this process have left.
+    """
     lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
     available = int(lines["MemAvailable"].split()[0]) * 1024
     for most, used in (
@@ -57,24 +60,24 @@ def default_memory_bytes(meminfo: Path = Path("/proc/meminfo"), root: Path = CGR
 
 
 def _cached_bytes(folder: Path) -> int:
-    """What a group holds of files: counted as used, but given back when memory is short."""
+    """The page cache of a group: it counts as used, but the kernel frees it when needed."""
     cached = {"inactive_file": 0, "active_file": 0}
     with contextlib.suppress(OSError):
         for name, value in (
             line.split() for line in (folder / "memory.stat").read_text().splitlines()
         ):
-            cached[name.removeprefix("total_")] = int(
-                value
-            )  # v1 has the total, with the groups below, after the group's own
+            # In v1 the total, which includes the groups below, follows the group's own value.
+            cached[name.removeprefix("total_")] = int(value)
     return cached["inactive_file"] + cached["active_file"]
 
 
 @functools.cache
 def delegation(root: Path = CGROUPS) -> Delegation | None:
-    """The group that was handed to this user, v2 before v1; None where limits have to be watched instead.
+    """The group that this user may divide, v2 before v1; None if limits have to be watched.
 
-    That a root user *may* write is no delegation: the tree belongs to whoever manages it, and groups made there would escape its books.
-    Found out once, as finding out may move this process into a group below, where only that allows limits on others.
+    Write access of root is no delegation: systemd, or another manager, owns the tree and would
+    not know of new groups. The result is cached, because the search may move this process into a
+    group below: only then can the group limit others.
     """
     for version, folder in zip((2, 1), _own_folders(root), strict=True):
         if not _handed_over(folder):
@@ -87,7 +90,7 @@ def delegation(root: Path = CGROUPS) -> Delegation | None:
 
 
 def group(token: str, memory_bytes: int, found: Delegation | None) -> Group | None:
-    """The control group that limits one launch to so much memory; None without a delegation."""
+    """The control group that limits one launch to this memory; None without a delegation."""
     if found is None:
         return None
     folder = str(found.folder / f"whichworker-{token}")
@@ -98,7 +101,7 @@ def group(token: str, memory_bytes: int, found: Delegation | None) -> Group | No
 
 
 def _own_folders(root: Path) -> tuple[Path, Path]:
-    """This process's groups in the v2 hierarchy and in v1's of memory, whether they exist or not."""
+    """This process's groups in the v2 and the v1 memory hierarchy, whether they exist or not."""
     unified = root if (root / "cgroup.controllers").exists() else root / "unified"
     paths = {2: "", 1: ""}
     with contextlib.suppress(OSError):
@@ -130,7 +133,10 @@ def _handed_over(folder: Path) -> bool:
 
 
 def _may_limit_memory(folder: Path) -> bool:
-    """Whether children of this group can be limited: its controllers are passed on, which a group with processes in it cannot do."""
+    """Whether children of this group can be limited: it must pass its controllers on.
+
+    A group with processes in it cannot do that.
+    """
     if "memory" in _words(folder / "cgroup.subtree_control"):
         return True
     offered = "memory" in _words(folder / "cgroup.controllers")

@@ -1,4 +1,4 @@
-"""Which sockets listen, and who owns them: a server must be the one that answers, and only on loopback."""
+"""Which sockets listen, and who owns them: the server must own its port, on loopback only."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-LISTEN = "0A"
+LISTEN = "0A"  # TCP_LISTEN of include/net/tcp_states.h, as /proc/net/tcp writes it
 
 
 def is_listening(port: int) -> bool:
-    """Whether anything listens on this port; connections that linger after their server has gone do not count.
+    """Whether anything listens on this port; connections that outlive their server do not count.
 
-    Binding answers at once where all is well. Where it fails, the kernel's table tells a listener from what only lingers.
+    If binding works, nothing does. If not, the kernel's table shows whether there is a listener.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -36,10 +36,10 @@ class Listener(NamedTuple):
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nothing used a moment ago; a race for it is met by launching again on another.
+    """A TCP port on 127.0.0.1 that was free a moment ago; if it gets taken, launch on another.
 
-    Port 0 would leave no race, but each server tells its port in a log line of its own, some at a level that is switched off, and servers
-    of several processes with SO_REUSEPORT would each take another port.
+    Port 0 would avoid that race, but each server logs its port in its own words, some not at the
+    level in use, and the processes of one server with SO_REUSEPORT would each get another port.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -61,7 +61,7 @@ def listeners() -> list[Listener]:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether an address as /proc/net/tcp writes it (little-endian hexadecimal words) is 127.0.0.0/8, ::1 or mapped."""
+    """Whether an address is 127.0.0.0/8, ::1 or mapped; /proc/net/tcp has little-endian words."""
     return (
         address.endswith("7F")
         if len(address) == 8
@@ -99,7 +99,7 @@ def _socket_inodes(pid: int) -> list[str]:
 
 
 def outward(pids: Iterable[int]) -> list[str]:
-    """Where sockets of these processes lead that are connected, or being connected, to another machine: `address:port`."""
+    """The peers on other machines that these processes connect to, as `address:port`."""
     inodes = {inode for pid in pids for inode in _socket_inodes(pid)}
     found = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
@@ -113,7 +113,7 @@ def outward(pids: Iterable[int]) -> list[str]:
 
 
 CONNECTED = ("01", "02")
-"""ESTABLISHED and SYN_SENT."""
+"""ESTABLISHED and SYN_SENT (include/net/tcp_states.h)."""
 
 
 def _readable(address: str) -> str:

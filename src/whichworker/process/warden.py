@@ -1,18 +1,18 @@
 """The warden: a tiny parent of one server, run as a script, that lets nothing outlive the tool.
 
-It reads one JSON line (the order) on standard input, starts the server, and answers with JSON lines on standard output:
-`{"root": pid}` once the server runs (the ancestor of every server process, itself not one of them), then `{"ended": code, "left": [...]}`
-when the server's master is gone, with `"memory": bytes` where it was killed for using too much, and last `{"flooded": bytes}` where its log
-had to be cut. Standard input stays open as the life line: at its end everything is killed and the server's temporary folder removed.
+It reads one JSON line (the order) on standard input, starts the server, and writes JSON lines:
+`{"root": pid}` once the server runs (the ancestor of every server process, itself not one of them),
+then `{"ended": code, "left": [...]}` when the server's master is gone, with `"memory": bytes` if it
+used too much, and last `{"flooded": bytes}` if its log was cut. Standard input stays open as the
+life line: at its end everything is killed and the server's temporary folder is removed.
 
-Two ways to contain a process tree:
+There are two ways to contain a process tree:
+- `namespace`: the server lives in its own PID namespace below a *reaper*, which dies with the
+  warden. Then the kernel kills the rest. Needs root or unprivileged user namespaces.
+- `walk`: the warden is a child subreaper and walks /proc. It stops each process before it looks for
+  children, so that none can fork away.
 
-- `namespace`: the server lives in its own PID namespace below a *reaper*. When the reaper dies, the kernel kills the rest, double forks
-  and new sessions included; and the reaper dies with the warden by its death signal. Needs root or unprivileged user namespaces.
-- `walk`: the warden is a child subreaper and walks /proc, stopping each process before it looks for children, so that none can fork away.
-
-Four times a second it looks at the size of the log and, where no control group does it, at the memory of the server's processes.
-
+Four times a second it checks the size of the log and, without a control group, the memory in use.
 Imports are few on purpose: this runs before every launch.
 """
 
@@ -31,10 +31,10 @@ from typing import Any, NoReturn
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x0002_0000, 0x1000_0000, 0x2000_0000
 MS_REC, MS_PRIVATE = 0x4000, 0x4_0000
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-LOOK_SECONDS, HURRY_SECONDS = 0.25, 0.02
-LINGER_SECONDS = 0.25  # what a master leaves behind may be on its way out
-PSS_SECONDS = 1.0  # at most, between two looks at smaps_rollup: it walks the page tables, a hundred times as dear as statm
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # as the above: from <linux/*.h>
+LOOK_SECONDS, HURRY_SECONDS = 0.25, 0.02  # between two looks: usually, and close to a limit
+LINGER_SECONDS = 0.25  # processes that a master leaves behind may be ending
+PSS_SECONDS = 1.0  # between two reads of smaps_rollup, which costs a hundred times as much as statm
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def probe() -> None:
-    """Say whether a PID namespace can be had here: exit status 0 when a process in one sees itself as 1."""
+    """Exit with status 0 if a PID namespace is possible: a process in one is number 1."""
     enter_namespace()
     child = os.fork()
     if child == 0:
@@ -74,7 +74,7 @@ def guard_namespace(order: dict[str, Any]) -> None:
     say({"root": reaper})
     ended, lookout = os.pidfd_open(reaper), Lookout(order)
     while not select.select([0, ended], [], [], lookout.pause)[0]:
-        # The mounted /proc of the reaper is this process's too: it shows the namespace alone, where this process is not.
+        # The reaper's /proc is mounted here too: it shows the namespace, without this process.
         mounted = not os.path.exists("/proc/self")
         if mounted and (used := lookout.look(lambda: [pid for pid in pids() if pid != 1])):
             say(ending(order, None, [], used))
@@ -85,10 +85,10 @@ def guard_namespace(order: dict[str, Any]) -> None:
 
 
 def run_reaper(order: dict[str, Any], warden: int) -> NoReturn:
-    """Be process 1 of the namespace: start the master, reap every orphan, leave with the master."""
+    """Be process 1 of the namespace: start the master, reap every orphan, end with the master."""
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if select.select([warden], [], [], 0)[0]:
-        os._exit(1)  # the warden died before its death signal was asked for
+        os._exit(1)  # the warden died before its death signal was set
     os.close(warden)
     mount_proc()
     master = start_master(order)
@@ -100,7 +100,7 @@ def run_reaper(order: dict[str, Any], warden: int) -> NoReturn:
 
 
 def guard_by_walking(order: dict[str, Any]) -> None:
-    """Start the master as a child of this subreaper; at the end stop and kill all that descends from here."""
+    """Start the master as a child of this subreaper; at the end kill all its descendants."""
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     wake, alarm = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
@@ -125,13 +125,13 @@ def guard_by_walking(order: dict[str, Any]) -> None:
 def ending(
     order: dict[str, Any], status: int | None, left: list[int], memory_bytes: int | None = None
 ) -> dict[str, Any]:
-    """The message that the master is gone: its status, what it left running, and the memory in use where that was the reason."""
+    """The message that the master is gone, with what it left running and memory over the limit."""
     memory_bytes = memory_bytes or (order["memory_bytes"] if killed_by_group(order) else None)
     return {"ended": status, "left": [name_of(pid) for pid in left], "memory": memory_bytes}
 
 
 def linger() -> list[int]:
-    """The processes below this one that are still there a moment after their master."""
+    """The processes below this one that outlive their master by more than a moment."""
     deadline = time.monotonic() + LINGER_SECONDS
     while (left := descendants(os.getpid())) and time.monotonic() < deadline:
         time.sleep(HURRY_SECONDS)
@@ -140,7 +140,7 @@ def linger() -> list[int]:
 
 
 def tidy(order: dict[str, Any], lookout: Lookout) -> None:
-    """Once nothing runs: say how large the log had become, and remove what only the server needed."""
+    """When nothing runs any more: report a log that was cut, and remove temporary files."""
     with suppress(FileNotFoundError):
         if lookout.cut:
             say({"flooded": lookout.cut + os.stat(order["log"]).st_size})
@@ -152,10 +152,10 @@ def tidy(order: dict[str, Any], lookout: Lookout) -> None:
 
 
 class Lookout:
-    """Keeps a server's log small and tells when its processes use more memory than they may.
+    """Keeps a server's log small and notices when its processes use too much memory.
 
-    A log over its limit keeps its begin and its end; what lies between is cut out. The server holds it open for appending, so it
-    writes on behind the cut. `pause` is how long to wait until the next look.
+    A log over its limit keeps its begin and its end; the middle is cut out. The server appends,
+    so it writes on behind the cut. `pause` is how long to wait until the next look, in seconds.
     """
 
     def __init__(self, order: dict[str, Any]) -> None:
@@ -163,7 +163,7 @@ class Lookout:
         self.pause, self.cut, self.memory_due = LOOK_SECONDS, 0, 0.0
 
     def look(self, members: Callable[[], list[int]]) -> int | None:
-        """Cut the log where it is too long; the bytes of memory in use where they are too many."""
+        """Cut the log if it is too long; the bytes of memory in use if they are too many."""
         self.pause = HURRY_SECONDS if self.trim() else LOOK_SECONDS
         if self.order["memory_bytes"] is None or time.monotonic() < self.memory_due:
             return None
@@ -174,14 +174,14 @@ class Lookout:
         found = members()
         if sum(resident_bytes(pid) for pid in found) <= limit:
             return None
-        # Resident sizes count a shared page in every process, so only proportional ones can convict.
+        # Resident sizes count a shared page in every process: only proportional ones are proof.
         used = sum(proportional_bytes(pid) for pid in found)
         # The nearer to the limit, the sooner.
         self.memory_due = time.monotonic() + PSS_SECONDS * (1 - used / limit)
         return used if used > limit else None
 
     def trim(self) -> bool:
-        """Whether the log was too long, and is not any more. Holes (of a writer that does not append) take no room."""
+        """Whether the log was too long and was cut. Holes in a sparse file take no room."""
         try:
             found = os.stat(self.log)
             if min(found.st_size, found.st_blocks * 512) <= self.log_bytes:
@@ -202,7 +202,7 @@ class Lookout:
 
 
 def start_master(order: dict[str, Any], death_signal: bool = False) -> int:
-    """Fork and become the server: own session, own cores, log file, no inherited descriptor or signal mask."""
+    """Fork and become the server: own session, cores and log file, nothing inherited."""
     master = os.fork()
     if master:
         return master
@@ -226,7 +226,7 @@ def start_master(order: dict[str, Any], death_signal: bool = False) -> int:
 
 
 def confine(order: dict[str, Any]) -> None:
-    """Take the server's cores and control group, and be the first whom the kernel kills when memory runs out."""
+    """Join the server's cores and control group; the kernel kills it first if memory runs out."""
     os.sched_setaffinity(0, order["cores"])
     with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")
@@ -249,7 +249,7 @@ def killed_by_group(order: dict[str, Any]) -> bool:
 
 
 def enter_namespace() -> None:
-    """Leave for a new PID and mount namespace, by way of a user namespace where the user is not root; exits 1 if refused."""
+    """Enter a new PID and mount namespace, within a user namespace unless root; or exit 1."""
     user, group = os.getuid(), os.getgid()
     if libc.unshare(CLONE_NEWPID | CLONE_NEWNS | (CLONE_NEWUSER if user else 0)):
         sys.exit(1)
@@ -261,7 +261,7 @@ def enter_namespace() -> None:
 
 
 def mount_proc() -> bool:
-    """Give the namespace its own /proc, seen by nobody else."""
+    """Mount a /proc that only this namespace has."""
     private = libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None)
     return not private and not libc.mount(b"proc", b"/proc", b"proc", 0, None)
 
@@ -280,14 +280,14 @@ def reap(master: int) -> int | None:
 
 
 def kill_descendants() -> None:
-    """Stop, then kill, everything below this process until nothing is left; each stop keeps its children findable."""
+    """Stop, then kill, all descendants; the children of a stopped process stay in reach."""
     while below := descendants(os.getpid()):
         for number in (signal.SIGSTOP, signal.SIGKILL):
             for pid in below:
                 with suppress(ProcessLookupError):
                     os.kill(pid, number)
         reap(0)
-    while True:  # what is left now are the dead, some of them orphans that have only just arrived
+    while True:  # only the dead are left, some of them orphans that have just arrived
         try:
             os.wait()
         except ChildProcessError:
@@ -311,9 +311,9 @@ def descendants(root: int) -> list[int]:
 
 
 def family(root: int) -> list[int]:
-    """All living processes below `root`, parents first, by the kernel's lists of children: cheap, where `descendants` reads all of /proc.
+    """All living processes below `root`, parents first, by the kernel's lists of children.
 
-    It may miss the sibling of a process that ends meanwhile (Documentation/filesystems/proc.rst), so nothing is killed by it.
+    Cheap, but not for killing: siblings of a process that ends may be missing (proc.rst).
     """
     found, place = [root], 0
     while place < len(found):
@@ -345,7 +345,7 @@ def name_of(pid: int) -> str:
 
 
 def read_small(path: str) -> bytes:
-    """A small file of /proc; without a file object, as these are read by the hundred. Raises OSError."""
+    """A small file of /proc, without a file object: hundreds are read. Raises OSError."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return os.read(file, 65536)
@@ -354,7 +354,7 @@ def read_small(path: str) -> bytes:
 
 
 def resident_bytes(pid: int) -> int:
-    """What a process has in memory, pages it shares included; 0 when it is gone."""
+    """The memory of a process in bytes, shared pages included; 0 when it is gone."""
     try:
         return int(read_small(f"/proc/{pid}/statm").split()[1]) * PAGE_BYTES
     except (OSError, IndexError):
@@ -362,7 +362,7 @@ def resident_bytes(pid: int) -> int:
 
 
 def proportional_bytes(pid: int) -> int:
-    """The same with shared pages divided among those who share them; resident bytes where that may not be read."""
+    """The same with shared pages divided among their users; resident bytes if unreadable."""
     try:
         lines = read_small(f"/proc/{pid}/smaps_rollup").splitlines()
         return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(b"Pss:")), 0)
@@ -371,7 +371,7 @@ def proportional_bytes(pid: int) -> int:
 
 
 def remove_tree(path: str) -> None:
-    """Remove a folder and what is in it, as far as that is allowed; links are removed, not followed."""
+    """Remove a folder and its content as far as allowed; links are removed, not followed."""
     for folder, folders, files in os.walk(path, topdown=False):
         for name in (*files, *folders):
             with suppress(OSError):
@@ -381,7 +381,7 @@ def remove_tree(path: str) -> None:
 
 
 def read_line(descriptor: int) -> bytes:
-    """One line, unbuffered, so that nothing of the life line is swallowed."""
+    """One line, unbuffered, so that no byte of the life line is lost."""
     line = b""
     while not line.endswith(b"\n"):
         if not (piece := os.read(descriptor, 65536)):
@@ -391,7 +391,7 @@ def read_line(descriptor: int) -> bytes:
 
 
 def say(message: dict[str, Any]) -> None:
-    """Tell the tool; if it is gone, the life line says so too."""
+    """Send a message to the tool; if it is gone, the life line ends too."""
     with suppress(OSError):
         os.write(1, json.dumps(message).encode() + b"\n")
 

@@ -1,1 +1,1 @@
-"""The servers: a literal table, one protocol, one file per family."""
+"""The servers: a literal table, one protocol, and one file for each family."""

@@ -27,7 +27,7 @@ class Bjoern(Adapter):
     )
 
     def command(self, app: App, address: Address, settings: Settings) -> Command:
-        """A script of our own; to deploy it is a file of the project."""
+        """A script of ours; a deployment has it as a file of the project."""
         options = (
             "--host",
             address.host,

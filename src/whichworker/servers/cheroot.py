@@ -8,11 +8,11 @@ from typing import ClassVar
 from whichworker.model import Address, App, Command, Finding, Knob, Settings, codes
 from whichworker.servers.protocol import STOP_WITH_INT, THREADS, THREADS_EACH, Adapter, whole
 
-BACKLOG = "2048"
+BACKLOG = "2048"  # uvicorn's and gunicorn's default
 
 
 class Cheroot(Adapter):
-    """INT is its graceful stop. Its own listen backlog of 5 would overflow at the first burst, and each overflow costs a second."""
+    """SIGINT is its graceful stop. Its default backlog of 5 overflows, which costs a second."""
 
     family: ClassVar[str] = "cheroot"
     kind: ClassVar[str] = "threads"
@@ -28,7 +28,7 @@ class Cheroot(Adapter):
     )
 
     def settings(self, cores: int) -> Settings:
-        """One process is all there is, whatever the budget."""
+        """One process, whatever the budget."""
         return {"threads": THREADS_EACH}
 
     def command(self, app: App, address: Address, settings: Settings) -> Command:

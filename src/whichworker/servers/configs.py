@@ -1,4 +1,4 @@
-"""The forms in which servers are configured: start scripts, and the few kinds of file that they read themselves."""
+"""The configurations of servers: start scripts, and the kinds of file that servers read."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from whichworker.model import Command
 from whichworker.model.arms import ConfigFile
 
 Options = Mapping[str, str | int | bool]
-"""A server's options by name; one that is true or false is a switch without a value."""
+"""A server's options by name; true or false is a switch without a value."""
 
 
 def flags(options: Options, names: Mapping[str, str] | None = None) -> list[str]:
-    """The options as command-line flags: `--name value`, dashes for underscores, unless `names` says what a flag is called.
+    """The options as flags, `--name value` with dashes; `names` has flags with other names.
 
     A switch that is off is `--no-name`.
     """

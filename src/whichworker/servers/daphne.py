@@ -9,7 +9,7 @@ from whichworker.servers.protocol import Adapter
 
 
 class Daphne(Adapter):
-    """It has no workers to set: one process is all there is, whatever the budget."""
+    """One process, whatever the budget: there is no option for workers."""
 
     family: ClassVar[str] = "daphne"
     kind: ClassVar[str] = "twisted"

@@ -1,4 +1,4 @@
-"""granian over WSGI and ASGI. Loop and task engine are pinned: `auto` takes whatever is installed."""
+"""granian over WSGI and ASGI. Loop and task engine are pinned: `auto` depends on packages."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from whichworker.servers.protocol import LOG_LEVEL, THREADS, THREADS_EACH, WORKE
 
 RUNTIME_THREADS = Knob(
     name="runtime_threads",
-    help="threads of each worker process that read and write, beside Python's one",
+    help="threads of each worker process that read and write, besides Python's one",
 )
 BACKPRESSURE = Knob(
     name="backpressure",
     least=0,
     help="connections of each worker process that are served at once; 0: 1024 / workers",
 )
-BACKLOG = 1024
+BACKLOG = 1024  # granian's own default
 
 
 class Granian(Adapter):
-    """What both interfaces share."""
+    """The common part of both interfaces."""
 
     family: ClassVar[str] = "granian"
     kind: ClassVar[str]
@@ -50,7 +50,7 @@ class Granian(Adapter):
 
 
 class Wsgi(Granian):
-    """Python threads are always bounded here: without --blocking-threads granian starts one for each waiting request."""
+    """Python threads are bounded here: otherwise granian starts one for each waiting request."""
 
     kind: ClassVar[str] = "wsgi"
     title = "granian, wsgi"
@@ -71,7 +71,7 @@ class Wsgi(Granian):
 
 
 class Asgi(Granian):
-    """granian over ASGI, on asyncio. The task engine stays the default: the one in Rust falls back or explodes in threads."""
+    """On asyncio, with the default task engine: the one in Rust falls back or adds threads."""
 
     kind: ClassVar[str] = "asgi"
     title = "granian, asgi"

@@ -1,4 +1,4 @@
-"""gunicorn with each of its worker classes. Its control socket (in HOME, since 25) is switched off: a race must not touch HOME."""
+"""gunicorn with each worker class, without its control socket (since 25), which is in HOME."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ FLAGS = {
     "control_socket_disable": "--no-control-socket",
     "preload_app": "--preload",
 }
-"""Where a flag of the command line is called otherwise than the setting of gunicorn.conf.py."""
+"""Flags with another name than the setting of gunicorn.conf.py."""
 
 FILE = "gunicorn.conf.py"
 UNCHOSEN: Options = {"http_parser": "python", "control_socket_disable": True}
 UNCHOSEN_FILE = Path(__file__).parent / "launchers" / "gunicorn_unchosen.py"
-"""The same for a race: a file may name what an older gunicorn does not know, and takes the place of one that the project has."""
+"""The same in a race: an older gunicorn may not know a name, which only a file may contain."""
 
 
 class Gunicorn(Adapter):
-    """What every worker class shares. The parser is pinned: `auto` takes whatever is installed."""
+    """The common part of all worker classes. The parser is pinned: `auto` depends on packages."""
 
     family: ClassVar[str] = "gunicorn"
     kind: ClassVar[str]
@@ -84,7 +84,7 @@ class Gunicorn(Adapter):
 
 
 class Sync(Gunicorn):
-    """One request at a time in each process; every answer closes its connection."""
+    """One request at a time in each process; it closes the connection after each response."""
 
     kind = "sync"
     worker_class = "sync"
@@ -145,7 +145,7 @@ class Gevent(Gunicorn):
 
 
 class Eventlet(Gevent):
-    """Greenlets of eventlet: gunicorn 26 removed the class, so the last gunicorn that has it is held."""
+    """Greenlets of eventlet, on the last gunicorn that has the class: version 26 removed it."""
 
     kind: ClassVar[str] = "eventlet"
     worker_class: ClassVar[str] = "eventlet"
@@ -160,7 +160,7 @@ class Eventlet(Gevent):
 
 
 class Tornado(Gunicorn):
-    """tornado's loop calls the app: one request at a time in each process, with an event loop running around it."""
+    """tornado's loop calls the app: one request at a time in each process."""
 
     kind = "tornado"
     worker_class = "tornado"
@@ -169,8 +169,8 @@ class Tornado(Gunicorn):
     historical: ClassVar[bool] = True
     known: ClassVar[tuple[Finding, ...]] = (
         codes.DJANGO_500.finding(
-            "Django returns status 500 if a view is async or uses the ORM, because an event loop runs"
-            " in its thread",
+            "Django returns status 500 if a view is async or uses the ORM, because an event"
+            " loop runs in its thread",
             hint="use gunicorn-gthread",
         ),
     )
@@ -191,7 +191,7 @@ class Asgi(Gunicorn):
     known: ClassVar[tuple[Finding, ...]] = ASGI_KNOWN
 
     def extra(self, settings: Settings) -> Options:
-        """The loop is pinned: `auto` takes whatever is installed."""
+        """The loop is pinned: `auto` takes the best one installed."""
         return {"asgi_loop": self.loop}
 
 
@@ -205,7 +205,7 @@ class AsgiUvloop(Asgi):
 
 
 class Uvicorn(Gunicorn):
-    """uvicorn-worker under gunicorn's master, asyncio and h11 as uvicorn alone has them."""
+    """uvicorn-worker under gunicorn's master, with asyncio and h11 as in plain uvicorn."""
 
     kind: ClassVar[str] = "uvicorn"
     title = "gunicorn with uvicorn-worker"
@@ -216,7 +216,7 @@ class Uvicorn(Gunicorn):
 
 
 class UvicornUvloop(Uvicorn):
-    """uvicorn-worker on uvloop and httptools: its class says `auto`, which prefers both, and both are in its environment."""
+    """uvicorn-worker on uvloop and httptools: its class has `auto`, and both are installed."""
 
     kind: ClassVar[str] = "uvicorn-uvloop"
     title = "gunicorn with uvicorn-worker, uvloop"

@@ -17,7 +17,7 @@ LIMIT = Knob(
 
 
 class H2corn(Adapter):
-    """On asyncio: `auto` takes uvloop where it is installed."""
+    """On asyncio: `auto` takes uvloop if it is installed."""
 
     family: ClassVar[str] = "h2corn"
     kind: ClassVar[str] = "asgi"
@@ -34,7 +34,7 @@ class H2corn(Adapter):
         return {"workers": cores, "limit": 0}
 
     def options(self, settings: Settings) -> Options:
-        """What is set beside the address, by the names of h2corn.toml."""
+        """All options but the address, by the names of h2corn.toml."""
         limit = {"limit_concurrency": settings["limit"]} if settings["limit"] else {}
         return {"workers": settings["workers"], "loop": "asyncio", **limit, "access_log": False}
 
@@ -51,12 +51,12 @@ class H2corn(Adapter):
         )
 
     def config_file(self, app: App, address: Address, settings: Settings) -> ConfigFile:
-        """h2corn.toml, which is not told the app."""
+        """h2corn.toml, which does not contain the app."""
         text = f'bind = ["{address}"]\n{toml(self.options(settings))}'
         return ConfigFile(
             name=FILE, text=text, command=("h2corn", "--config", FILE, self.target(app))
         )
 
     def in_flight_limit(self, settings: Settings) -> int | None:
-        """Workers × limit, where there is one."""
+        """Workers × limit, if there is a limit."""
         return whole(settings, "workers") * whole(settings, "limit") or None

@@ -11,14 +11,14 @@ from whichworker.servers.configs import Options, flags, toml
 from whichworker.servers.protocol import LOG_LEVEL, Adapter, whole
 
 FLAGS = {"loglevel": "--log-level"}
-"""Where a flag of the command line is called otherwise than the key of hypercorn.toml."""
+"""Flags with another name than the key of hypercorn.toml."""
 
 FILE = "hypercorn.toml"
 BACKLOG = 2048
-"""As uvicorn and gunicorn have it: its own 100 overflows at the first burst, and each overflow costs a client a second."""
+"""uvicorn's and gunicorn's default: its own 100 overflows, which costs a client a second."""
 
 POOL = 32
-"""The most threads that the default executor of an asyncio loop has; fewer on machines of less than 28 cores."""
+"""The size of asyncio's default executor; it is smaller on machines with less than 28 cores."""
 
 TERM_WORKERS = codes.TERM_DROPS.finding(
     "SIGTERM drops the requests in flight of two or more workers", hint="use --workers 1"

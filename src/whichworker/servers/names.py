@@ -1,4 +1,4 @@
-"""Arm names: `family-class[-loop][@version][/python][key=value,…]`, and short names where they are unique."""
+"""Arm names: `family-class[-loop][@version][/python][key=value,…]`, and unique short names."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from whichworker.servers import table
 from whichworker.servers.protocol import Server
 
 _NAME = re.compile(
-    r"(?P<name>[a-z0-9-]+)(?:@(?P<version>[\w.!+]+))?(?:/(?P<python>[\w.]+))?(?:\[(?P<settings>[^\[\]]*)\])?",
+    r"(?P<name>[a-z0-9-]+)(?:@(?P<version>[\w.!+]+))?(?:/(?P<python>[\w.]+))?"
+    r"(?:\[(?P<settings>[^\[\]]*)\])?",
     re.ASCII,
 )
 
 
 class Wanted(Struct, frozen=True):
-    """An arm name taken apart: the full server name and what was said about it."""
+    """The parts of an arm name, with the full server name."""
 
     server: str
     version: str | None
@@ -44,9 +45,9 @@ def split(text: str) -> list[str]:
 
 
 def chosen(text: str) -> list[str]:
-    """The names of a list, the usual contenders for an empty one.
+    """The names of a list; the usual contenders for an empty one.
 
-    `all-wsgi` and `all-asgi` stand for every server of that interface that takes no minutes to build.
+    `all-wsgi` and `all-asgi` are all servers of that interface that do not take minutes to build.
     """
     found: list[str] = []
     for name in split(text) or table.CONTENDERS:
@@ -64,11 +65,11 @@ def chosen(text: str) -> list[str]:
 
 
 def parse(text: str) -> Wanted:
-    """Take one arm name apart; raises UsageError with the candidates where it is unknown or ambiguous."""
+    """Parse one arm name; raises UsageError, with candidates, if it is unknown or ambiguous."""
     match = _NAME.fullmatch(text.strip())
     if not match:
         raise UsageError(
-            f"not an arm name: {text!r}",
+            f"not the name of a server setup: {text!r}",
             hint="names look like granian-wsgi@2.8.7/3.12[workers=2,threads=4]",
         )
     settings: dict[str, str] = {}
@@ -81,11 +82,11 @@ def parse(text: str) -> Wanted:
 
 
 def resolve(name: str) -> str:
-    """The full name that a name stands for: itself, a worker class of gunicorn, or the only name with these parts."""
+    """The full name: itself, a worker class of gunicorn, or the only name with these parts."""
     known = table.names()
     if name in known:
         return name
-    if f"gunicorn-{name}" in known:  # sync, gthread, gevent, asgi: what `gunicorn -k` calls them
+    if f"gunicorn-{name}" in known:  # sync, gthread, gevent, asgi: the words of `gunicorn -k`
         return f"gunicorn-{name}"
     parts = set(name.split("-"))
     candidates = [full for full in known if parts <= set(full.split("-"))]
@@ -98,14 +99,14 @@ def resolve(name: str) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     raise UsageError(
         f"no server is called {name!r}",
-        hint=f"did you mean {close[0]}?" if close else "whichworker servers lists them all",
+        hint=f"did you mean {close[0]}?" if close else "`whichworker servers` lists all names",
     )
 
 
 def contender(wanted: Wanted, python: str, *, cores: int) -> Arm:
-    """The arm that is wanted, with the server's defaults for so many cores where nothing else was said.
+    """The arm of a name, with the server's defaults for `cores` cores.
 
-    `python` is the label of the interpreter it runs on, named in the arm's name only where `wanted` names one.
+    `python` is the label of its interpreter; the arm's name has it only if `wanted` has one.
     """
     server = table.load(wanted.server)
     chosen = {
@@ -124,9 +125,9 @@ def contender(wanted: Wanted, python: str, *, cores: int) -> Arm:
 
 
 def held(requirements: tuple[str, ...], wanted: Wanted) -> tuple[str, ...]:
-    """What is to be installed, the first of it at the version that is wanted; raises UsageError where there is nothing to choose from."""
+    """The packages to install, the first at the wanted version; raises UsageError without any."""
     if not requirements and wanted.version:
-        raise UsageError(f"{wanted.server} has no version to choose: nothing is installed for it")
+        raise UsageError(f"{wanted.server} has no versions: nothing is installed for it")
     return tuple(
         pin(requirement, None if rank else wanted.version)
         for rank, requirement in enumerate(requirements)
@@ -134,7 +135,7 @@ def held(requirements: tuple[str, ...], wanted: Wanted) -> tuple[str, ...]:
 
 
 def pin(requirement: str, version: str | None) -> str:
-    """A requirement held at one version, extras and environment markers kept; itself where no version is wanted."""
+    """A requirement at one version, with its extras and markers; unchanged without a version."""
     if version is None:
         return requirement
     from packaging.requirements import Requirement
@@ -146,7 +147,7 @@ def pin(requirement: str, version: str | None) -> str:
 
 
 def setting(server: Server, arm: str, name: str, value: str) -> SettingValue:
-    """Check one setting against the server's knobs; raises UsageError with what is allowed."""
+    """Check one setting against the server's knobs; raises UsageError with the choices."""
     knobs: dict[str, Knob] = {knob.name: knob for knob in server.knobs}
     if name not in knobs:
         raise UsageError(
@@ -167,7 +168,7 @@ def setting(server: Server, arm: str, name: str, value: str) -> SettingValue:
 
 
 def number_copies(arms: Sequence[Arm]) -> tuple[Arm, ...]:
-    """Give the second arm of the same name `#2`, the third `#3`: the same thing twice is a fair question."""
+    """Name the second arm of the same name `#2`, the third `#3`: a race of copies is allowed."""
     seen: dict[str, int] = {}
     numbered = []
     for arm in arms:

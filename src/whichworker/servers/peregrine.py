@@ -14,10 +14,10 @@ BODY_LIMIT = codes.BODY_LIMIT.finding(hint="raise --max-body if the app accepts 
 
 
 class Peregrine(Adapter):
-    """What both interfaces share. The protocol is said, never detected.
+    """The common part of both interfaces. The protocol is set, never detected.
 
-    It is started by the interpreter of its environment; `--no-auto-venv`, as it would add the environment a second time, without what its
-    `.pth` files add.
+    `--no-auto-venv`: its interpreter has the environment already, which it would add again
+    without the paths of `.pth` files.
     """
 
     family: ClassVar[str] = "peregrine"
@@ -26,7 +26,7 @@ class Peregrine(Adapter):
     python_from: ClassVar[str] = "3.9"
 
     def command(self, app: App, address: Address, settings: Settings) -> Command:
-        """`peregrine --protocol …`; it has no access log unless asked for one."""
+        """`peregrine --protocol …`; it has no access log by default."""
         options: Options = {
             "host": address.host,
             "port": address.port,

@@ -1,4 +1,4 @@
-"""What a server adapter says about its server. A third party's adapter is a class of this shape and an entry point."""
+"""The protocol of server adapters. A third party's adapter is such a class and an entry point."""
 
 from __future__ import annotations
 
@@ -21,23 +21,22 @@ PRELOAD = Knob(
 )
 CONNECTIONS = Knob(name="connections", help="simultaneous connections of each worker process")
 
-THREADS_EACH = (
-    4  # the same for every threaded server, so that a race compares servers and not habits
-)
-CONNECTIONS_EACH = 1000  # gunicorn's own default, and the same for every server of greenlets
+THREADS_EACH = 4  # for every threaded server, so that a race compares servers, not defaults
+CONNECTIONS_EACH = 1000  # gunicorn's default, used for every server of greenlets
 
 
 GREENLETS = (codes.ASYNC_VIEWS_FAIL.finding(), codes.DATABASE_DRIVER.finding())
-"""What is known of every server whose requests are greenlets."""
+"""Findings about every server whose requests are greenlets."""
 STOP_WITH_INT = "stop it with SIGINT, which waits for the requests"
 
 
 class Server(Protocol):
     """One server with one worker class and one event loop.
 
-    `requirements` are what its environment needs, the package whose version is reported first; none for a server of the standard library.
-    `settings(cores)` are the defaults for a number of cores; every key of them is a knob, and every knob but those with an `unset` is one
-    of them. `python_from` and `python_below` bound the interpreters it runs on, as `3.12`.
+    `requirements` are its packages, the one whose version is reported first; none for a server of
+    the standard library. `settings(cores)` are the defaults for a number of cores: each key is a
+    knob, and each knob without an `unset` is a key. `python_from` and `python_below` bound the
+    interpreters it runs on, as `3.12`.
     """
 
     family: ClassVar[str]
@@ -55,24 +54,24 @@ class Server(Protocol):
     python_below: ClassVar[str]
 
     def settings(self, cores: int) -> Settings:
-        """Sensible settings for a budget of so many cores."""
+        """Sensible settings for a budget of `cores` cores."""
         ...
 
     def command(self, app: App, address: Address, settings: Settings) -> Command:
-        """How the server is started for this app at this address."""
+        """The command that starts the server for this app at this address."""
         ...
 
     def config_file(self, app: App, address: Address, settings: Settings) -> ConfigFile:
-        """What to deploy it with: the server's own configuration file, or a start script where it reads none."""
+        """The file to deploy it with: its own configuration, or a start script if it reads none."""
         ...
 
     def in_flight_limit(self, settings: Settings) -> int | None:
-        """How many requests it can work on at the same time; None where nothing bounds it."""
+        """How many requests it can work on at the same time; None for no limit."""
         ...
 
 
 class Adapter:
-    """What most servers share; a convenience for adapters, not a part of the protocol."""
+    """Defaults that most servers share: a convenience, not a part of the protocol."""
 
     family: ClassVar[str]
     interface: ClassVar[Interface] = "wsgi"
@@ -90,7 +89,7 @@ class Adapter:
         return {"workers": cores}
 
     def command(self, app: App, address: Address, settings: Settings) -> Command:
-        """Each server's own."""
+        """Abstract: each server has its own."""
         raise NotImplementedError
 
     def config_file(self, app: App, address: Address, settings: Settings) -> ConfigFile:
@@ -98,11 +97,11 @@ class Adapter:
         return start_script(f"{self.family}.sh", self.command(app, address, settings))
 
     def in_flight_limit(self, settings: Settings) -> int | None:
-        """Event loops accept whatever comes."""
+        """None: event loops accept every request."""
         return None
 
     def target(self, app: App) -> str:
-        """The `module:attribute` of the app for this server's interface; the race has made sure that there is one."""
+        """The app's `module:attribute` for this interface; the race ensures that there is one."""
         found = app.target(self.interface)
         assert found is not None
         return found

@@ -1,4 +1,4 @@
-"""What ships, as a literal table, and what third parties add by the entry point group `whichworker.servers`."""
+"""The servers that ship, and those that third parties add by the entry point group."""
 
 from __future__ import annotations
 
@@ -69,18 +69,18 @@ CONTENDERS = (
     "uwsgi",
     "waitress",
 )
-"""Who races when nobody is named."""
+"""The servers of a race without a list."""
 
 ENTRY_POINTS = "whichworker.servers"
 
 
 def names() -> list[str]:
-    """Every arm that can be raced here, strangers last."""
+    """Every arm that can be raced here, third parties' last."""
     return list({**SERVERS, **_strangers()})
 
 
 def load(name: str) -> Server:
-    """The adapter of this full name; raises UsageError where its class cannot be loaded."""
+    """The adapter of this full name; raises UsageError if its class cannot be loaded."""
     path = SERVERS.get(name) or _strangers()[name]
     module, _, attribute = path.partition(":")
     try:

@@ -1,4 +1,4 @@
-"""uvicorn by itself. Loop and parser are pinned: `auto` takes whatever is installed."""
+"""uvicorn by itself. Loop and parser are pinned: `auto` depends on installed packages."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from whichworker.servers.protocol import LOG_LEVEL, WORKERS, Adapter, whole
 LIMIT = Knob(
     name="limit",
     least=0,
-    help="connections of each worker process beyond which it answers 503; 0: no limit",
+    help="connections of each worker process beyond which it responds with 503; 0: no limit",
 )
 
-WSGI_THREADS = 10
+WSGI_THREADS = 10  # of uvicorn.middleware.wsgi; no option changes it
 WSGI_DEPRECATED = codes.DEPRECATED_UPSTREAM.finding()
 RELOAD = codes.RELOAD_NEEDS_WORKERS.finding()
 CHUNKED_EMPTY = codes.CHUNKED_POST_EMPTY.finding()
@@ -23,7 +23,7 @@ THREAD_PER_REQUEST = codes.THREAD_PER_REQUEST.finding()
 
 
 def options_of(address: Address, settings: Settings, loop: str, parser: str) -> Options:
-    """What every way to run uvicorn sets; no access log."""
+    """The options of every way to run uvicorn; no access log."""
     limit = {"limit_concurrency": settings["limit"]} if settings.get("limit") else {}
     return {
         "host": address.host,
@@ -65,7 +65,7 @@ class Asyncio(Adapter):
         )
 
     def in_flight_limit(self, settings: Settings) -> int | None:
-        """Workers × limit, where there is one."""
+        """Workers × limit, if there is a limit."""
         return whole(settings, "workers") * whole(settings, "limit") or None
 
 
@@ -79,7 +79,7 @@ class Httptools(Asyncio):
 
 
 class Uvloop(Asyncio):
-    """What `uvicorn[standard]` installs: uvloop and httptools."""
+    """The packages of `uvicorn[standard]`: uvloop and httptools."""
 
     kind: ClassVar[str] = "uvloop"
     title = "uvicorn, uvloop and httptools"
@@ -89,7 +89,7 @@ class Uvloop(Asyncio):
 
 
 class H11Uvloop(Asyncio):
-    """The loop in C, with the parser in Python: what each of the two brings can be told apart."""
+    """The loop in C with the parser in Python, to separate the effects of the two."""
 
     kind: ClassVar[str] = "h11-uvloop"
     title = "uvicorn, uvloop and h11"
@@ -98,7 +98,7 @@ class H11Uvloop(Asyncio):
 
 
 class Wsgi(Asyncio):
-    """uvicorn's own way to serve WSGI apps: ten threads in each process, which no option changes."""
+    """uvicorn's own way to serve WSGI apps: ten threads in each process; no option changes it."""
 
     kind: ClassVar[str] = "wsgi"
     title = "uvicorn, its own WSGI mode"
@@ -127,7 +127,7 @@ class Wsgi(Asyncio):
 
 
 class WsgiHttptools(Wsgi):
-    """The same with the parser in C, which lets a header pass whose value begins with a space."""
+    """The same with the parser in C, which accepts a header value that begins with a space."""
 
     kind: ClassVar[str] = "wsgi-httptools"
     title = "uvicorn, its own WSGI mode and httptools"

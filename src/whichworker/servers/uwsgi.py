@@ -1,4 +1,4 @@
-"""uWSGI, built from its source package (needs a C compiler, and tells so when there is none), and pyuwsgi, its wheel."""
+"""uWSGI, built from its source package with a C compiler, and pyuwsgi, its wheel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from whichworker.servers.protocol import (
 
 FILE = "uwsgi.ini"
 BACKLOG = 1024
-"""Its own default of 100 overflows before a few hundred users have connected; it refuses to start with more than the kernel allows."""
+"""Its default of 100 overflows with a few hundred users; it refuses more than the kernel's."""
 KERNEL_BACKLOG = Path("/proc/sys/net/core/somaxconn")
 WHEEL_HUP = codes.HUP_KILLS.finding(
     "SIGHUP ends the server, because the wheel cannot start itself again", hint="use uwsgi"
@@ -79,7 +79,7 @@ class Uwsgi(Adapter):
         }
 
     def concurrency(self, settings: Settings) -> Options:
-        """What a process does at once."""
+        """The concurrency of one process."""
         return {"enable-threads": True, "threads": settings["threads"]}
 
     def command(self, app: App, address: Address, settings: Settings) -> Command:
@@ -100,9 +100,10 @@ class Uwsgi(Adapter):
 
 
 class Gevent(Uwsgi):
-    """Greenlets. The standard library is patched before the app is loaded: the late patch breaks the ORM.
+    """Greenlets; the standard library is patched before the app is loaded, as the ORM needs it.
 
-    `--http11-socket` ends a process of greenlets after its first connections (https://github.com/unbit/uwsgi/issues/1964).
+    `--http11-socket` ends a process of greenlets after its first connections
+    (https://github.com/unbit/uwsgi/issues/1964).
     """
 
     kind: ClassVar[str] = "gevent"
@@ -113,7 +114,7 @@ class Gevent(Uwsgi):
     socket: ClassVar[str] = "http-socket"
 
     def settings(self, cores: int) -> Settings:
-        """As many greenlets as gunicorn's."""
+        """As many greenlets as gunicorn has."""
         return {"workers": cores, "connections": CONNECTIONS_EACH}
 
     def concurrency(self, settings: Settings) -> Options:

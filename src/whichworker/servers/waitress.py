@@ -1,4 +1,4 @@
-"""waitress: one process, a pool of threads, binds all interfaces unless told otherwise."""
+"""waitress: one process, a pool of threads; it binds all interfaces by default."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import ClassVar
 from whichworker.model import Address, App, Command, Finding, Knob, Settings, codes
 from whichworker.servers.protocol import STOP_WITH_INT, THREADS, THREADS_EACH, Adapter, whole
 
-RUN = "import logging, sys; logging.getLogger('waitress.queue').setLevel('ERROR'); from waitress.runner import run; run(sys.argv)"
+RUN = (
+    "import logging, sys; logging.getLogger('waitress.queue').setLevel('ERROR'); "
+    "from waitress.runner import run; run(sys.argv)"
+)
 
 
 class Waitress(Adapter):
-    """INT is its graceful stop; TERM drops what is in flight.
+    """SIGINT is its graceful stop; SIGTERM drops the requests in flight.
 
-    Started as `waitress-serve` would be, except that the logger which writes a line for every queued request is silenced: under a
-    saturating load it would race the log file.
+    It starts like `waitress-serve`, but without the log line for every queued request: under full
+    load the race would measure the log file.
     """
 
     family: ClassVar[str] = "waitress"
@@ -33,7 +36,7 @@ class Waitress(Adapter):
     )
 
     def settings(self, cores: int) -> Settings:
-        """One process is all there is, whatever the budget."""
+        """One process, whatever the budget."""
         return {"threads": THREADS_EACH}
 
     def command(self, app: App, address: Address, settings: Settings) -> Command:

@@ -1,7 +1,8 @@
-"""uvicorn with something between it and the app: a2wsgi for WSGI apps, Django's static files handlers for both interfaces.
+"""uvicorn with a layer around the app: a2wsgi for WSGI apps, Django's static files for both.
 
-Each needs a module that wraps the app. In a race it is one of `launchers/`, told by the environment what to wrap, as nothing is written
-into the project; to deploy it is a file of a few lines, which `config_file` writes.
+Each layer needs a module that wraps the app. In a race it is one of `launchers/`, which reads the
+app's name from the environment, because nothing is written into the project. A deployment has a
+file of a few lines, which `config_file` writes.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ TARGET, POOL, STATIC = "WHICHWORKER_TARGET", "WHICHWORKER_THREADS", "WHICHWORKER
 
 
 class Wrapped(Adapter):
-    """What the wrapped arms share. `--app-dir` is where uvicorn looks first; the app's own folder is on the path already."""
+    """The common part. uvicorn looks in `--app-dir` first; the app's folder is on the path."""
 
     family: ClassVar[str] = "uvicorn"
     kind: ClassVar[str]
@@ -49,7 +50,7 @@ class Wrapped(Adapter):
         )
 
     def config_file(self, app: App, address: Address, settings: Settings) -> ConfigFile:
-        """The module that wraps the app, to be put beside it."""
+        """The module that wraps the app; it goes beside the app."""
         module, _, attribute = self.target(app).partition(":")
         name = attribute.rpartition(".")[2]
         outer, _, inner = attribute.partition(".")
@@ -58,7 +59,8 @@ class Wrapped(Adapter):
             if not inner
             else f"import {module}\n\n{name} = {module}.{attribute}\n"
         )
-        text = f'"""What {self.title} serves."""\n\n{self.imports()}{found}application = {self.expression(name, settings)}\n'
+        title = f'"""The application of {self.title}."""\n\n'
+        text = f"{title}{self.imports()}{found}application = {self.expression(name, settings)}\n"
         return ConfigFile(
             name=f"{self.deployed}.py",
             text=text,
@@ -70,12 +72,12 @@ class Wrapped(Adapter):
         raise NotImplementedError
 
     def expression(self, name: str, settings: Settings) -> str:
-        """The wrapped app, given what it is called in the module."""
+        """The wrapped app; `name` is its name in the module."""
         raise NotImplementedError
 
 
 class A2wsgi(Wrapped):
-    """A WSGI app on a2wsgi's pool of threads; uvicorn's own `--interface wsgi` is the same with ten threads that cannot be set."""
+    """A WSGI app on a2wsgi's threads; `uvicorn --interface wsgi` has ten that cannot be set."""
 
     kind: ClassVar[str] = "a2wsgi"
     title: ClassVar[str] = "uvicorn, a WSGI app through a2wsgi"
@@ -123,7 +125,10 @@ class A2wsgiStatic(A2wsgi):
 
     def imports(self) -> str:
         """a2wsgi and Django's handler."""
-        return "from a2wsgi import WSGIMiddleware\nfrom django.contrib.staticfiles.handlers import StaticFilesHandler\n"
+        return (
+            "from a2wsgi import WSGIMiddleware\n"
+            "from django.contrib.staticfiles.handlers import StaticFilesHandler\n"
+        )
 
     def expression(self, name: str, settings: Settings) -> str:
         """Static files first, then the app, on a pool of threads."""

@@ -1,1 +1,1 @@
-"""What an app leans on: an upstream, PostgreSQL, Redis; private instances of what is installed here, or those whose URLs are given."""
+"""Services that an app needs: an upstream, PostgreSQL, Redis; private or given by a URL."""

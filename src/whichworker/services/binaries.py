@@ -9,11 +9,11 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-VERSION_SECONDS = 20
+VERSION_SECONDS = 20  # `--version` takes milliseconds, seconds on a cold disk
 
 
 def together(names: tuple[str, ...], path: str, patterns: Iterable[str]) -> tuple[str, ...] | None:
-    """The paths of programs that lie in one folder: the first of `path` that holds all, else of `patterns` that of the newest version."""
+    """The paths of programs in one folder: the first of `path`, else the newest of `patterns`."""
     folders = [Path(folder) for folder in path.split(os.pathsep) if folder]
     for pattern in patterns:
         folders += sorted(Path("/").glob(pattern.lstrip("/")), key=version_in, reverse=True)
@@ -29,7 +29,7 @@ def version_in(path: Path) -> tuple[int, ...]:
 
 
 def version_of(program: str, pattern: str) -> str:
-    """What a program says to `--version`, as far as the group of `pattern` goes; empty where it says something else."""
+    """The group of `pattern` in the output of `--version`; empty if nothing matches."""
     try:
         run = subprocess.run(
             [program, "--version"],

@@ -1,4 +1,4 @@
-"""Services whose URLs are given: used as they are, where they are on this machine."""
+"""Services whose URLs are given: used as they are, if they run on this machine."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from msgspec import Struct
 from whichworker.errors import UsageError
 
 SCHEMES = {"DATABASE_URL": ("postgres", "postgresql"), "REDIS_URL": ("redis", "unix")}
-PORTS = {"DATABASE_URL": 5432, "REDIS_URL": 6379}
+PORTS = {"DATABASE_URL": 5432, "REDIS_URL": 6379}  # the defaults of the client libraries
 
 
 class Given(Struct, frozen=True):
-    """A service that runs already; `socket` is a path, or empty where it is reached at a port. `shown` never holds a password."""
+    """A running service; `socket` is empty for TCP, and `shown` never holds a password."""
 
     variable: str
     url: str
@@ -25,9 +25,10 @@ class Given(Struct, frozen=True):
 
 
 def given(variable: str, environ: Mapping[str, str]) -> Given | None:
-    """The service a variable names, None where it is not set.
+    """The service a variable names, None if it is not set.
 
-    Raises UsageError for another kind of service, and for one that is not on this machine: races load it as hard as they can.
+    Raises UsageError for another kind of service, and for one that is not on this machine: a race
+    loads it as hard as it can.
     """
     url = environ.get(variable, "")
     if not url:
@@ -36,7 +37,7 @@ def given(variable: str, environ: Mapping[str, str]) -> Given | None:
     if parts.scheme not in known:
         hint = f"unset it for a private instance, or write {known[0]}://…"
         raise UsageError(
-            f"{variable} is of the kind {parts.scheme or 'nothing'!r}, not {' or '.join(known)}",
+            f"{variable} has the scheme {parts.scheme or 'nothing'!r}, not {' or '.join(known)}",
             hint=hint,
         )
     hosts = (
@@ -45,7 +46,10 @@ def given(variable: str, environ: Mapping[str, str]) -> Given | None:
         else hosts_of(url, environ if variable == "DATABASE_URL" else {})
     )
     if far := [host for host in hosts if not is_local(host)]:
-        hint = f"a race loads it as hard as it can: name one on this machine, or unset {variable} for a private instance"
+        hint = (
+            "a race loads it as hard as it can: name one on this machine,"
+            f" or unset {variable} for a private instance"
+        )
         raise UsageError(f"{variable} names another machine: {far[0]}", hint=hint)
     host, port = hosts[0], port_of(url, variable)
     where = host if host.startswith("/") else f"{host or 'localhost'}:{port}"
@@ -56,7 +60,7 @@ def given(variable: str, environ: Mapping[str, str]) -> Given | None:
 
 
 def hosts_of(url: str, environ: Mapping[str, str]) -> list[str]:
-    """Every host that a client library could go to, by the query, the URL and the environment; an empty one is the default."""
+    """Every host a client library could use, by query, URL and environment; empty: the default."""
     parts = urlsplit(url)
     query = parse_qs(parts.query)
     if "service" in query or environ.get("PGSERVICE"):
@@ -73,7 +77,7 @@ def hosts_of(url: str, environ: Mapping[str, str]) -> list[str]:
 
 
 def port_of(url: str, variable: str) -> int:
-    """The port of a URL or its query, or the usual one; raises UsageError where it is no number."""
+    """The port of a URL or its query, or the usual one; raises UsageError if it is no number."""
     try:
         return (
             int(parse_qs(urlsplit(url).query).get("port", [0])[-1])
@@ -83,7 +87,7 @@ def port_of(url: str, variable: str) -> int:
     except ValueError as error:
         raise UsageError(
             f"{variable} has a port that is no number: {error}",
-            hint="write a number behind the colon",
+            hint="write a number after the colon",
         ) from error
 
 
@@ -98,7 +102,7 @@ def is_local(host: str) -> bool:
 
 
 def socket_of(variable: str, host: str, port: int) -> str:
-    """The path of the socket, where the host is one or a folder of one."""
+    """The path of the socket, if the host is one or a folder of one."""
     if not host.startswith("/"):
         return ""
     return f"{host}/.s.PGSQL.{port}" if variable == "DATABASE_URL" else host

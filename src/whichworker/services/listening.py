@@ -1,4 +1,4 @@
-"""Which process listens where a given service is reached, so that its CPU time can be told from that of others."""
+"""The process that listens at a given service's address, so that its CPU time is known."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import struct
 
 import psutil
 
-PEER = struct.Struct("iII")
-ANSWER_SECONDS = 2.0
+PEER = struct.Struct("iII")  # struct ucred: pid, user, group (unix(7))
+ANSWER_SECONDS = 2.0  # a local service responds within milliseconds
 
 
 def listener_of(path: str, port: int) -> int | None:
-    """The process behind a Unix socket, or a TCP port where the path is empty; None where it cannot be seen."""
+    """The process behind a Unix socket, or a TCP port if the path is empty; None if hidden."""
     return _of_socket(path) if path else _of_port(port)
 
 
 def _of_socket(path: str) -> int | None:
-    """SO_PEERCRED names who called listen(): the service's first process (unix(7))."""
+    """SO_PEERCRED has the process that called listen(): the service's first (unix(7))."""
     try:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(ANSWER_SECONDS)
@@ -31,7 +31,7 @@ def _of_socket(path: str) -> int | None:
 
 
 def _of_port(port: int) -> int | None:
-    """The oldest of the processes that have the listening socket open: the others are its children."""
+    """The oldest process that has the listening socket open: the others are its children."""
     try:
         found = psutil.net_connections(kind="tcp")
     except (psutil.Error, OSError):

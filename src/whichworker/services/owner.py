@@ -1,4 +1,4 @@
-"""Whom a service runs as, and the temporary folder it has to itself."""
+"""The user a service runs as, and its own temporary folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from whichworker.errors import UsageError
 
-MOST_SOCKET_BYTES = 99
+MOST_SOCKET_BYTES = 99  # a Unix socket's path has at most 107 bytes; the rest is a margin
 LONGEST_NAME = "/whichworker-service-12345678/.s.PGSQL.5432"
 PREFIX = "whichworker-service-"
 
@@ -25,9 +25,9 @@ class Owner(Struct, frozen=True):
 
 
 def owner(names: Iterable[str]) -> Owner | None:
-    """The first of these users that is there, where the tool is run by root; None: whoever runs the tool.
+    """The first of these users that exists if the tool runs as root; None: the tool's own user.
 
-    Raises UsageError where none is there: PostgreSQL refuses to be run by root, and no service needs to be.
+    Raises UsageError if none exists: PostgreSQL refuses to run as root, and no service needs to.
     """
     wanted = tuple(names)
     if os.geteuid() or not wanted:
@@ -40,13 +40,16 @@ def owner(names: Iterable[str]) -> Owner | None:
         if found.pw_uid:
             return Owner(found.pw_uid, found.pw_gid)
     raise UsageError(
-        f"run by root, a service needs one of the users {', '.join(wanted)}",
+        f"when run as root, a service needs one of the users {', '.join(wanted)}",
         hint="useradd --system nobody, or do not run as root",
     )
 
 
 def make_folder(whose: Owner | None) -> Path:
-    """A new folder for that user alone, with a path short enough for a Unix socket; raises UsageError where there is no place for one."""
+    """A new folder for that user alone, with a path short enough for a Unix socket.
+
+    Raises UsageError if there is no place for one.
+    """
     for parent in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp")):
         if len(os.fsencode(parent) + LONGEST_NAME.encode()) <= MOST_SOCKET_BYTES and _is_open(
             Path(parent), whose
@@ -62,7 +65,7 @@ def make_folder(whose: Owner | None) -> Path:
 
 
 def _is_open(parent: Path, whose: Owner | None) -> bool:
-    """Whether that user may pass through all folders down to this one, and we may write into it."""
+    """Whether that user may pass through all folders down to this one, and we may write to it."""
     passable = whose is None or all(
         folder.stat().st_mode & 0o001 for folder in (parent, *parent.parents)
     )

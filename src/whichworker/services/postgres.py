@@ -15,23 +15,21 @@ from whichworker.services.binaries import together, version_of
 
 PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin")
 USER, DATABASE, PORT = "whichworker", "postgres", 5432
-MOST_CONNECTIONS = 300
-ANSWER_SECONDS = 2.0
-PROTOCOL = 3 << 16
+MOST_CONNECTIONS = 300  # not 100: servers with a thread for each request need as many
+ANSWER_SECONDS = 2.0  # a local service responds within milliseconds
+PROTOCOL = 3 << 16  # version 3.0
 SETTINGS = {
     "listen_addresses": "",  # no TCP
     "unix_socket_permissions": "0700",
-    "max_connections": str(
-        MOST_CONNECTIONS
-    ),  # servers with a thread for each request keep as many connections
-    "fsync": "off",  # the disk below a temporary folder says nothing about the one of a deployment
-    "dynamic_shared_memory_type": "mmap",  # files of the folder, where other kinds would survive a kill
+    "max_connections": str(MOST_CONNECTIONS),
+    "fsync": "off",  # the disk of a temporary folder is not the disk of a deployment
+    "dynamic_shared_memory_type": "mmap",  # files in the folder; other kinds survive a kill
 }
 """All that differs from a default installation."""
 
 
 class Postgres(Struct, frozen=True):
-    """A private PostgreSQL of the programs that are installed; what it holds is gone afterwards."""
+    """A private PostgreSQL of the installed programs; its data is deleted afterwards."""
 
     initdb: str
     postgres: str
@@ -43,7 +41,7 @@ class Postgres(Struct, frozen=True):
 
     @property
     def title(self) -> str:
-        """With what differs from a default installation and matters to numbers."""
+        """The version, and the settings that matter to numbers and are not the default."""
         return (
             f"PostgreSQL {self.version}, private, fsync off, at most {MOST_CONNECTIONS} connections"
         )
@@ -67,12 +65,12 @@ class Postgres(Struct, frozen=True):
         return (self.initdb, "--pgdata", cluster, *make), (self.postgres, "-D", cluster, *options)
 
     def variables(self, folder: Path) -> dict[str, str]:
-        """DATABASE_URL; what the user's own variables would say to the client library is taken back."""
+        """DATABASE_URL; overrides the user's own variables for the client library."""
         url = f"postgres://{USER}@/{DATABASE}?host={quote(str(folder), safe='/')}"
         return {"DATABASE_URL": url, "PGPORT": str(PORT), "PGOPTIONS": ""}
 
     def complaint(self, folder: Path) -> str:
-        """Log in as the app will, and be told that queries may come."""
+        """Log in as the app will, until the server is ready for queries."""
         try:
             with socket.socket(socket.AF_UNIX) as client:
                 client.settimeout(ANSWER_SECONDS)
@@ -86,7 +84,10 @@ class Postgres(Struct, frozen=True):
 
 
 def find(path: str) -> Postgres:
-    """The PostgreSQL on `path`, or the newest where distributions keep it; raises UsageError where there is none."""
+    """The PostgreSQL on `path`, or the newest in the folders of distributions.
+
+    Raises UsageError if there is none.
+    """
     found = together(("initdb", "postgres"), path, PLACES)
     if found is None:
         hint = "apt install postgresql, or set DATABASE_URL to one that runs on this machine"
@@ -104,7 +105,7 @@ def startup(user: str, database: str) -> bytes:
 
 
 def read_greeting(client: socket.socket) -> str:
-    """Read messages until it is ready for queries: an empty string; or what it complains of."""
+    """Read messages until the server is ready for queries; its complaint, or an empty string."""
     while True:
         kind, length = struct.unpack("!ci", receive(client, 5))
         body = receive(client, length - 4)
@@ -124,11 +125,11 @@ def read_greeting(client: socket.socket) -> str:
 
 
 def receive(client: socket.socket, count: int) -> bytes:
-    """So many bytes; raises ConnectionError where they end before."""
+    """Exactly `count` bytes; raises ConnectionError if they end before."""
     found = b""
     while len(found) < count:
         piece = client.recv(count - len(found))
         if not piece:
-            raise ConnectionError("it hung up")
+            raise ConnectionError("the server closed the connection")
         found += piece
     return found

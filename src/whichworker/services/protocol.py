@@ -1,4 +1,4 @@
-"""What every backing service can say of itself."""
+"""The protocol of every backing service."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Protocol
 
 
 class Service(Protocol):
-    """A service that runs privately beside the servers. It is pure: nothing is started or stopped here.
+    """A service that runs privately beside the servers; pure, nothing is started or stopped here.
 
-    `folder` is its own temporary one. `title` names it with its version, `users` are those it may run as when the tool is root.
+    `folder` is its own temporary one. `title` names it with its version; `users` are those it may
+    run as when the tool is root.
     """
 
     @property
@@ -19,21 +20,21 @@ class Service(Protocol):
 
     @property
     def title(self) -> str:
-        """What it is, with its version and whatever of its settings is not the default."""
+        """Its name, its version, and the settings that are not the default."""
 
     @property
     def users(self) -> tuple[str, ...]:
-        """Users it may run as instead of root, the first that is there; empty where it may be run by whoever runs the tool."""
+        """Users it may run as instead of root, the best first; empty if root may run it, too."""
 
     @property
     def stop_signal(self) -> signal.Signals:
-        """What asks it to stop at once, in good order."""
+        """The signal for a quick, clean stop."""
 
     def steps(self, folder: Path) -> tuple[tuple[str, ...], ...]:
-        """Commands, one after the other; the last stays and is the service."""
+        """Commands, run one after the other; the last one stays and is the service."""
 
     def variables(self, folder: Path) -> dict[str, str]:
-        """How the app is told where it is."""
+        """The environment variables that tell the app where the service is."""
 
     def complaint(self, folder: Path) -> str:
-        """Ask it something in its own protocol; what is wrong with the answer, or an empty string."""
+        """Send a request in its own protocol; the fault of the response, or an empty string."""

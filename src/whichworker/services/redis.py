@@ -1,4 +1,4 @@
-"""Redis, or Valkey, which speaks the same: in memory only, on a Unix socket only."""
+"""Redis or Valkey, which has the same protocol: in memory only, on a Unix socket only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from whichworker.services.binaries import together, version_of
 PLACES = ("/usr/bin", "/usr/local/bin", "/usr/sbin", "/usr/local/sbin")
 PROGRAMS = {"redis-server": "Redis", "valkey-server": "Valkey"}
 SOCKET = "redis.sock"
-ANSWER_SECONDS = 2.0
+ANSWER_SECONDS = 2.0  # a local service responds within milliseconds
 
 
 class Redis(Struct, frozen=True):
@@ -31,11 +31,11 @@ class Redis(Struct, frozen=True):
 
     @property
     def title(self) -> str:
-        """With what differs from a default installation."""
+        """The version, and the settings that are not the default."""
         return f"{self.kind} {self.version}, private, in memory only"
 
     def steps(self, folder: Path) -> tuple[tuple[str, ...], ...]:
-        """Serve, without a port and without ever writing a file."""
+        """Serve, without a port and without any file."""
         listen = ("--port", "0", "--unixsocket", str(folder / SOCKET), "--unixsocketperm", "700")
         return (
             (
@@ -57,7 +57,7 @@ class Redis(Struct, frozen=True):
         return {"REDIS_URL": f"unix://{quote(str(folder / SOCKET), safe='/')}?db=0"}
 
     def complaint(self, folder: Path) -> str:
-        """PING, and see whether it is PONG."""
+        """Send PING, expect PONG."""
         try:
             with socket.socket(socket.AF_UNIX) as client:
                 client.settimeout(ANSWER_SECONDS)
@@ -66,11 +66,14 @@ class Redis(Struct, frozen=True):
                 answer = client.recv(512).decode(errors="replace").strip()
         except OSError as error:
             return f"{type(error).__name__}: {error}"
-        return "" if answer == "+PONG" else answer or "it hung up"
+        return "" if answer == "+PONG" else answer or "the server closed the connection"
 
 
 def find(path: str) -> Redis:
-    """The Redis or Valkey on `path` or where distributions keep it; raises UsageError where there is none."""
+    """The Redis or Valkey on `path` or in the folders of distributions.
+
+    Raises UsageError if there is none.
+    """
     for program, kind in PROGRAMS.items():
         if found := together((program,), path, PLACES):
             return Redis(found[0], kind, version_of(found[0], r"v=(\S+)") or "of unknown version")

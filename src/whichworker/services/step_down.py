@@ -1,9 +1,9 @@
-"""Run as a script below the warden: leave the tool's privileges and shared memory behind, make ready, become the service.
+"""Run as a script below the warden: drop privileges and shared memory, become the service.
 
     python step_down.py USER GROUP '[["initdb", …], ["postgres", …]]'
 
-USER and GROUP are numbers, -1 for whoever runs it. All commands but the last run to their end; the last takes the place of this process, so
-that the warden watches the service itself.
+USER and GROUP are numbers, -1 for the current ones. All commands but the last run to their end; the
+last takes the place of this process, so that the warden watches the service itself.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import signal
 import sys
 from pathlib import Path
 
-CLONE_NEWUSER, CLONE_NEWIPC = 0x1000_0000, 0x0800_0000
-PR_SET_PDEATHSIG = 1
+CLONE_NEWUSER, CLONE_NEWIPC = 0x1000_0000, 0x0800_0000  # linux/sched.h
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> None:
-    """Do it; the exit status is that of the command that failed."""
+    """Do it; the exit status is 0, or the status of the command that failed."""
     user, group = int(sys.argv[1]), int(sys.argv[2])
     steps: list[list[str]] = json.loads(sys.argv[3])
     above = os.getppid()
@@ -44,7 +44,10 @@ def main() -> None:
 
 
 def can_leave() -> bool:
-    """Whether a process here may have shared memory of its own: tried by one that ends at once, as half a try cannot be taken back."""
+    """Whether a process here may have shared memory of its own.
+
+    A child tries it and ends: a half-done try cannot be taken back.
+    """
     child = os.fork()
     if child == 0:
         try:
@@ -56,7 +59,10 @@ def can_leave() -> bool:
 
 
 def leave() -> None:
-    """Enter a new namespace of System V shared memory: what a killed PostgreSQL leaves there goes with its last process."""
+    """Enter a new namespace of System V shared memory.
+
+    The segments of a killed PostgreSQL disappear with its last process.
+    """
     user, group = os.getuid(), os.getgid()
     if libc.unshare(CLONE_NEWIPC | (CLONE_NEWUSER if user else 0)):
         raise OSError(ctypes.get_errno(), "unshare")

@@ -1,4 +1,4 @@
-"""The local upstream, which takes the place of the internet, and whether it was fast enough never to be the limit."""
+"""The local upstream, in place of the internet, and whether it was fast enough for the servers."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import msgspec
 from msgspec import Struct
 
 VARIABLE = "WHICHWORKER_UPSTREAM"
-ANSWER_SECONDS = 2.0
+ANSWER_SECONDS = 2.0  # it responds within milliseconds
 
 
 class Stats(Struct, frozen=True, kw_only=True):
-    """What the upstream counted since its start; `lag_counts` has one entry more than there are edges, for what lies beyond."""
+    """Counts since the start; the last entry of `lag_counts` is for lags beyond all edges."""
 
     requests: int
     seconds: float
@@ -27,7 +27,7 @@ class Stats(Struct, frozen=True, kw_only=True):
 
 
 class Strain(Struct, frozen=True, kw_only=True):
-    """How hard the upstream had to work between two readings: share of a core, and how late its timers fired (99th percentile)."""
+    """The upstream's work between two readings: share of a core, p99 of its timers' lag."""
 
     requests: int
     cpu_share: float
@@ -35,7 +35,7 @@ class Strain(Struct, frozen=True, kw_only=True):
 
 
 class Upstream(Struct, frozen=True):
-    """The upstream on one port of loopback. It is TCP: HTTP clients are what is measured with it."""
+    """The upstream on a TCP port of loopback, as it exists to measure HTTP clients."""
 
     port: int
 
@@ -45,7 +45,7 @@ class Upstream(Struct, frozen=True):
     stop_signal = signal.SIGTERM
 
     def steps(self, folder: Path) -> tuple[tuple[str, ...], ...]:
-        """Serve, by the tool's own interpreter without anything of its environment."""
+        """Serve, with the tool's own interpreter and nothing of its environment."""
         script = str(files("whichworker.samples") / "upstream" / "server.py")
         return ((sys.executable, "-I", "-S", "-B", script, f"127.0.0.1:{self.port}"),)
 
@@ -54,7 +54,7 @@ class Upstream(Struct, frozen=True):
         return {VARIABLE: f"http://127.0.0.1:{self.port}"}
 
     def complaint(self, folder: Path) -> str:
-        """Ask for what it counted."""
+        """Request its counts."""
         try:
             self.stats()
         except (OSError, http.client.HTTPException, msgspec.MsgspecError) as error:
@@ -62,7 +62,10 @@ class Upstream(Struct, frozen=True):
         return ""
 
     def stats(self) -> Stats:
-        """What it counted; raises OSError where nothing answers, HTTPException or MsgspecError where something else does."""
+        """Its counts; raises OSError if nothing listens.
+
+        Raises HTTPException or MsgspecError if something else responds.
+        """
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
         try:
             connection.request("GET", "/stats")
@@ -72,7 +75,7 @@ class Upstream(Struct, frozen=True):
 
 
 def strain(before: Stats, after: Stats) -> Strain:
-    """What lies between two readings of the same upstream. The lag is the upper edge of its slot, None where no timer fired."""
+    """The difference of two readings. The lag is an upper edge, None if no timer fired."""
     seconds = after.seconds - before.seconds
     counts = [now - then for now, then in zip(after.lag_counts, before.lag_counts, strict=True)]
     return Strain(
@@ -83,7 +86,7 @@ def strain(before: Stats, after: Stats) -> Strain:
 
 
 def percentile(counts: list[int], edges: tuple[float, ...], share: float) -> float | None:
-    """The upper edge of the slot that holds this share of the counts; None where there are none."""
+    """The upper edge of the slot that holds this share of the counts; None if there are none."""
     wanted, seen = share * sum(counts), 0
     for count, edge in zip(counts, edges, strict=True):
         seen += count

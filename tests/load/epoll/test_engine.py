@@ -446,5 +446,5 @@ def test_the_native_engine_keeps_its_connections() -> None:
         keep_alive=False,
         engine="native",
     )
-    with pytest.raises(UsageError, match="closes a connection after each answer"):
+    with pytest.raises(UsageError, match="closes a connection after each response"):
         engines.choose(load)

@@ -1,4 +1,4 @@
-"""How the native engine is built: with a compiler into one wheel for every version, without one into a wheel that says so."""
+"""The build of the native engine: one wheel for every version, with or without a compiler."""
 
 from __future__ import annotations
 

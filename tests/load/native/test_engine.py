@@ -1,4 +1,4 @@
-"""What is special to the native engine: threads, the callback into Python, arrivals fed in pieces, signals, and its own parser."""
+"""The native engine alone: threads, callbacks into Python, fed arrivals, signals, its parser."""
 
 from __future__ import annotations
 
@@ -346,7 +346,7 @@ def test_what_it_cannot_do_is_said(more: dict[str, Any]) -> None:
         "settle_seconds": 0.0,
         "window_seconds": 1.0,
     } | more
-    with pytest.raises(UsageError, match="the native engine cannot do"):
+    with pytest.raises(UsageError, match="the native engine cannot run"):
         native.run(Load(address=NOWHERE, host="x", **words), lambda opens, closes: None)
 
 
@@ -361,7 +361,7 @@ def test_a_missing_engine_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "_native", None)
     assert not native.available()
     assert "not built" in native.missing_reason()
-    with pytest.raises(UsageError, match="the native engine is not there") as caught:
+    with pytest.raises(UsageError, match="the native engine is not available") as caught:
         ask(NOWHERE)
     assert "install gcc" in caught.value.hint
 
@@ -510,7 +510,7 @@ def test_both_parsers_agree_on_framing(
 @built
 @pytest.mark.parametrize(
     "path",
-    sorted(Path(__file__).parent.parent.glob("fuzz/corpus/*/*")),
+    sorted(Path(__file__).parents[2].glob("fuzz/corpus/*/*")),
     ids=lambda path: f"{path.parent.name}-{path.name}",
 )
 def test_both_parsers_agree_on_what_fuzzing_found(path: Path) -> None:

@@ -1,1 +1,1 @@
-"""The engine that is always there: raw epoll in pure Python."""
+"""The engine that is always available: raw epoll in pure Python."""

@@ -130,7 +130,7 @@ class Transport:
             return self._receive_stamped(sock)
         try:
             data = sock.recv(READ_BYTES)
-            # What TLS has decrypted but not handed over makes no event.
+            # Bytes that TLS has decrypted but not delivered cause no event.
             while isinstance(sock, ssl.SSLSocket) and sock.pending():
                 data += sock.recv(READ_BYTES)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):

@@ -50,11 +50,11 @@ class Failures:
 
     @property
     def flooded(self) -> bool:
-        """True when so much went wrong that going on would teach nothing."""
+        """True when there are so many failures that going on would teach nothing."""
         return self.total >= self._flood
 
     def freeze(self) -> tuple[Failure, ...]:
-        """All of them, in the order in which the kinds were first seen."""
+        """All of them, in the order of their first occurrences."""
         return tuple(
             Failure(kind=kind, count=self._counts[kind], sample=sample)
             for kind, sample in self._samples.items()
@@ -122,7 +122,7 @@ class WindowCounts:
             self.edge = NEVER
 
     def add_broken(self, started: int, now: int, due: int = 0) -> None:
-        """Count the time in flight of a request that got no right answer."""
+        """Count the time in flight of a request without a correct response."""
         if not started:
             return
         if self._paced:
@@ -147,7 +147,7 @@ class WindowCounts:
                 self._right[ask.name] += self.record.add_rows(rows)
 
     def right_so_far(self) -> int:
-        """Right answers of the whole run."""
+        """Correct responses of the whole run."""
         return sum(ask.right + len(ask.rows) // ROW for ask in self._asks)
 
     def _take_closed(self, *, count: bool) -> int:
@@ -206,7 +206,7 @@ class WindowCounts:
         if self._paced:
             self.flush(0)
         else:
-            self._take_closed(count=False)  # answered after the closing
+            self._take_closed(count=False)  # complete after the closing
         record, seconds = self.record, self._seconds or self._planned_seconds
         for name, times in (("connecting", self.connecting), ("tls", self.shaking)):
             if times:

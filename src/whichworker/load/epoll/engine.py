@@ -1,4 +1,4 @@
-"""The engine that is always there: raw epoll in pure Python, for everything a load can ask."""
+"""The engine that is always available: raw epoll in pure Python, for every kind of load."""
 
 from __future__ import annotations
 

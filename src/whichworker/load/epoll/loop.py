@@ -25,7 +25,7 @@ from whichworker.model import Load
 
 SWEEP_NS = 100_000_000  # deadlines are checked each 0.1 s: they are seconds long
 REPORT_NS = 1_000_000_000  # progress each second: what a person can follow
-RETRY_NS = 20_000_000  # 20 ms after a refusal, lest a dead server's failures flood the run
+RETRY_NS = 20_000_000  # 20 ms after a refusal, or failures of a dead server would flood the run
 REFUSED_NS = 500_000_000  # a server that refuses for 0.5 s is gone, not restarting
 MOST_EVENTS = 512  # of one look at the sockets; the next reports what is left
 

@@ -53,7 +53,7 @@ class EpollSeat:
 
 
 class _SliceLoop(ClosedLoop):
-    """A closed loop that runs again and again and records only when correct responses came.
+    """A closed loop that runs many times and records only when correct responses came.
 
     `closed_idle` counts connections that the server closed while they were idle. The window's edge
     is the time at which sending stops.

@@ -26,7 +26,7 @@ class Visits:
         self._drawn: Iterator[Session] = islice(draw(load.sessions, load.seed), load.limit)
 
     def begin(self, connection: Connection, due: int) -> bool:
-        """Begin another iteration on a free connection; false where there is none left."""
+        """Begin another iteration on a free connection; false if none is left."""
         session = next(self._drawn, None)
         if session is None:
             return False
@@ -36,7 +36,7 @@ class Visits:
         return True
 
     def pause_ns(self, connection: Connection) -> int:
-        """How long the user thinks after the step that was just answered."""
+        """How long the user thinks after the response to the last step."""
         assert connection.visit is not None
         return round(connection.visit.think_seconds * 1e9)
 

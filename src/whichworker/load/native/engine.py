@@ -96,12 +96,12 @@ def run(load: Load, announce: Announce, progress: Progress | None = None) -> Tal
 
 def _check(load: Load) -> list[Ask]:
     if _native is None:
-        raise UsageError(f"the native engine is not there: {missing_reason()}", hint=CURE)
+        raise UsageError(f"the native engine is not available: {missing_reason()}", hint=CURE)
     if load.tls is not None or load.sessions:
         what = "TLS" if load.tls is not None else "sessions"
         raise UsageError(
-            f"the native engine cannot do {what}",
-            hint="use the engine epoll, or leave the choice to auto",
+            f"the native engine cannot run {what}",
+            hint="use the engine epoll, or the engine auto",
         )
     return prepare_asks(load)
 
@@ -250,7 +250,7 @@ class _Crew:
                 thread.start()
             for thread in threads:
                 while thread.is_alive():
-                    thread.join(TURN_NS / 1e9)  # in steps: a signal is seen between them
+                    thread.join(TURN_NS / 1e9)  # in steps: signals are handled between them
                     self._look_around()
         finally:
             self._stop()
@@ -261,7 +261,7 @@ class _Crew:
         try:
             os.sched_setaffinity(0, {core})
             self._pump(share)
-        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits for this one
+        except BaseException as error:  # noqa: BLE001 - raised again by the waiting thread
             share.error = error
             self._stop()
 

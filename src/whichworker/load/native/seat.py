@@ -59,7 +59,7 @@ class NativeSeat:
         limit, most = requests_of(order, self._load.connections), round(order.most_seconds * 1e9)
         with self._meter.measure():
             going = self._engine.slice(limit, most, order.start, monotonic_ns() + native.TURN_NS)
-            while going:  # signals are seen between turns
+            while going:  # signals are handled between turns
                 going = self._engine.turn(monotonic_ns() + native.TURN_NS)
         began, stopped, ended, reconnects, most_in_flight, moments = self._engine.sliced()
         times = array("q")

@@ -1,1 +1,1 @@
-"""Modules that the servers' own interpreters run, which have no whichworker: the standard library, the server and the app alone."""
+"""Modules for the servers' own interpreters: they import the standard library, server and app."""

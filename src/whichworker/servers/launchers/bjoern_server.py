@@ -1,4 +1,4 @@
-"""bjoern has no command: one socket, and as many processes as asked for, each with a loop of its own."""
+"""A command for bjoern: one socket, and processes that each have a loop."""
 
 import argparse
 import os
@@ -20,9 +20,8 @@ def main() -> None:
     module, _, attribute = given.app.partition(":")
     bjoern.listen(attrgetter(attribute)(import_module(module)), given.host, given.port)
     heard = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
-    signal.pthread_sigmask(
-        signal.SIG_BLOCK, heard
-    )  # one that came between two calls would be slept through: they are waited for instead
+    # Blocked, so that `sigwait` gets a signal that comes between two calls.
+    signal.pthread_sigmask(signal.SIG_BLOCK, heard)
     children = {fork(heard) for _ in range(given.workers)}
     while children:
         number = signal.sigwait(heard)

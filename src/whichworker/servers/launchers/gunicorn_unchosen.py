@@ -1,4 +1,4 @@
-"""What gunicorn would choose by what is installed, or open in HOME."""
+"""Settings that gunicorn would choose by the installed packages, or open in HOME."""
 
 http_parser = "python"
 control_socket_disable = True

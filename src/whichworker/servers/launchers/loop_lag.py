@@ -1,7 +1,8 @@
-"""An ASGI app around another that notes how late its event loop is: a timer every 10 ms, and what that oversleeps.
+"""An ASGI app around another that notes how late its event loop is: a timer every 10 ms.
 
-Only a profile is served through it, never anything that is timed. Needs WHICHWORKER_WRAPS, the app as module:attribute, and
-WHICHWORKER_LAG, the file to write; each process appends its number to the name.
+Only for profiles, never for anything that is timed. Needs WHICHWORKER_WRAPS, the app as
+module:attribute, and WHICHWORKER_LAG, the file to write; each process appends its number to the
+name.
 """
 
 import asyncio
@@ -12,9 +13,9 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-EVERY_SECONDS = 0.01
-BEATS = 50
-LEAST_BEATS = 100
+EVERY_SECONDS = 0.01  # far longer than a beat takes, so that it hardly loads the loop
+BEATS = 50  # between two writes: half a second
+LEAST_BEATS = 100  # for a p99
 
 _module, _, _attribute = os.environ["WHICHWORKER_WRAPS"].partition(":")
 inner = attrgetter(_attribute)(import_module(_module))
@@ -23,7 +24,7 @@ beating: "set[int]" = set()
 
 
 def beat(loop: Any, due: float) -> None:
-    """Note how late this call is, and ask for the next."""
+    """Note how late this call is, and schedule the next."""
     now = loop.time()
     late.append(max(0.0, now - due))
     if len(late) >= LEAST_BEATS and len(late) % BEATS == 0:

@@ -1,4 +1,4 @@
-"""mod_wsgi-express keeps its configuration in a folder below /tmp that outlives it: here it is below the launch's own temporary folder."""
+"""mod_wsgi-express with its configuration in the launch's temporary folder, not below /tmp."""
 
 import os
 import sys

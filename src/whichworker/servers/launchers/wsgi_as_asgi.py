@@ -1,4 +1,4 @@
-"""A WSGI app as an ASGI one, on a2wsgi's pool of threads; with Django's static files in front where asked for."""
+"""A WSGI app as an ASGI one, on a2wsgi's pool of threads; Django's static files are optional."""
 
 import os
 from importlib import import_module

@@ -1,1 +1,1 @@
-"""One server and one generator held together: launched, loaded, probed."""
+"""The test bench: one server and one load generator, launched, loaded and probed together. Everything that measures uses it."""

@@ -1,1 +1,1 @@
-"""The load room: asks a server for answers, checks every one of them and counts what came back."""
+"""The load engines: they send requests, check every response and count. `race` and `whichworker load` both use them."""

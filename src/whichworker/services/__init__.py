@@ -1,1 +1,1 @@
-"""What an app leans on: an upstream, PostgreSQL, Redis; private instances of what is installed here, or those whose URLs are given."""
+"""The services that an app needs: PostgreSQL, Redis and a local upstream. They are started for the run, or given as URLs."""

@@ -1,1 +1,1 @@
-"""Modules that the servers' own interpreters run, which have no whichworker: the standard library, the server and the app alone."""
+"""Scripts that start servers without a command or wrap apps. The interpreter of the server runs them: they cannot import whichworker."""

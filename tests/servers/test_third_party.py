@@ -19,6 +19,7 @@ from whichworker.errors import UsageError
 from whichworker.load.http1 import fetch, judge_answer
 from whichworker.model import Request
 from whichworker.servers import names, table
+from whichworker.servers.protocol import Server
 
 EXAMPLE = PROJECTS / "example_adapter"
 GUIDE = PROJECTS.parents[1] / "docs" / "guides" / "adapters.md"
@@ -105,3 +106,24 @@ def test_a_stranger_that_cannot_be_loaded_is_named(
     with pytest.raises(UsageError, match=r"broken-wsgi cannot be loaded from nowhere\.to_be:Found"):
         table.load("broken-wsgi")
     assert table.load("waitress").family == "waitress", "what ships is not replaced"
+
+
+def test_the_parts_that_an_adapter_lacks_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "half_an_adapter.py").write_text(
+        "from whichworker.servers.protocol import Adapter\n\n"
+        "class Half(Adapter):\n    family, title = 'half', 'half'\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(table.SERVERS, "half", "half_an_adapter:Half")
+    with pytest.raises(UsageError, match=r"half_an_adapter:Half, has no kind, no requirements\n"):
+        table.load("half")
+
+
+def test_the_parts_are_those_of_the_protocol() -> None:
+    methods = {
+        name for name, value in vars(Server).items() if callable(value) and not name.startswith("_")
+    }
+    assert methods < set(table.PARTS)

@@ -179,7 +179,10 @@ def ask_together(scene: Examinee, case: Case) -> Outcome:
         kind, sample = wrong[0]
         return _wrong(
             case,
-            (kind, f"{len(wrong)} of {len(case.requests)} answers were wrong, the first: {sample}"),
+            (
+                kind,
+                f"{len(wrong)} of {len(case.requests)} responses were wrong, the first: {sample}",
+            ),
         )
     return judge_together(
         case, max(moments) - min(moments), scene.server.in_flight_limit(scene.arm.settings)
@@ -200,7 +203,7 @@ def ask_again(scene: Examinee, case: Case) -> Outcome:
             verdict = judge_answer(request.answer, wire.ask(asked, request.method))
         except (OSError, FramingError) as error:
             kind, sample = classify(error)
-            verdict = kind, f"the first answer kept the connection open, and then: {sample}"
+            verdict = kind, f"the first response kept the connection open, then: {sample}"
     return (
         _wrong(case, verdict, note="breaks") if verdict else Outcome(case=case.name, note="reuses")
     )
@@ -211,9 +214,7 @@ def _judge_close(case: Case, wire: Wire) -> Outcome:
     try:
         wire.read_to_end()
     except TimeoutError:
-        evidence = (
-            f"it said that it would close the connection, and {CLOSE_SECONDS:g} s later had not"
-        )
+        evidence = f"it announced that it would close the connection, but {CLOSE_SECONDS:g} s later it was open"
         return Outcome(
             case=case.name, state="failed", kind="framing", note="holds", evidence=evidence
         )
@@ -278,7 +279,7 @@ def stop(scene: Examinee, case: Case) -> Outcome:
         left = f"; the master ended before {', '.join(ending.left)[:200]}" if ending.left else ""
         return _wrong(case, (verdict[0], f"after {number.name}: {verdict[1]}{left}"), note="drops")
     if ending.forced:
-        evidence = f"it answered, and {GRACE_SECONDS:g} s after {number.name} still ran"
+        evidence = f"it sent the response, but {GRACE_SECONDS:g} s after {number.name} it still ran"
         return Outcome(
             case=case.name, state="failed", kind="forced", note="lingers", evidence=evidence
         )

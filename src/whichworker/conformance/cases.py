@@ -110,8 +110,8 @@ def _named(name: str) -> Request:
     return request
 
 
-_ONCE, _SERVED = _named("json"), "the answer to the byte"
-_SLOW_RIGHT = "each client its own answer, as many at the same time as the settings allow"
+_ONCE, _SERVED = _named("json"), "the expected response, byte for byte"
+_SLOW_RIGHT = "each client gets its own response, as many at the same time as the settings allow"
 _FAILED_PAGE = Answer(status=500, headers=HTML, contains=(b"<h1>Server Error (500)</h1>",))
 
 CASES: tuple[Case, ...] = (
@@ -166,14 +166,14 @@ CASES: tuple[Case, ...] = (
     Case(
         name="stream",
         title="five chunks from a generator",
-        right="the five, in order",
+        right="the five chunks, in order",
         way="ask",
         requests=(_get("/stream", _streamed()),),
     ),
     Case(
         name="stream-async",
         title="five chunks from an async generator",
-        right="the five, in order",
+        right="the five chunks, in order",
         way="ask",
         requests=(_get("/stream-async", _streamed()),),
         async_view=True,
@@ -221,7 +221,7 @@ CASES: tuple[Case, ...] = (
     Case(
         name="head",
         title="HEAD, and then GET",
-        right="the headers of GET, not one byte of a body",
+        right="the headers of GET, without a body",
         way="head",
         requests=(_ONCE,),
         gate=False,
@@ -229,7 +229,7 @@ CASES: tuple[Case, ...] = (
     Case(
         name="keep-alive",
         title="a second request on the same connection",
-        right="answered, or the first answer says that it is the last",
+        right="a response, or the first response says that it is the last",
         way="reuse",
         requests=(_ONCE,),
         gate=False,
@@ -237,7 +237,7 @@ CASES: tuple[Case, ...] = (
     Case(
         name="stop",
         title="the stop signal with a request in flight",
-        right="it is answered, then the server ends by itself",
+        right="the request gets its response, then the server exits",
         way="stop",
         requests=(*slow("slow", STOP_SECONDS, 1), *slow("slow-async", STOP_SECONDS, 1)),
         gate=False,
@@ -247,7 +247,7 @@ CASES: tuple[Case, ...] = (
     Case(
         name="reload",
         title="the reload signal with requests going on",
-        right="new workers, and not one request lost",
+        right="new workers, and no request is lost",
         way="reload",
         requests=(_ONCE,),
         gate=False,
@@ -283,11 +283,11 @@ def own_cases(what: Workload) -> tuple[Case, ...]:
         Case(
             name="answers",
             title=f"the workload {what.name}",
-            right="the workload's own answers",
+            right="the expected responses of the workload",
             way="ask",
             requests=what.requests,
         ),
-        _about(known["head"], bare, right="not one byte of a body"),
+        _about(known["head"], bare, right="no body"),
         _about(known["keep-alive"], first),
         _about(known["stop"], first, title="the stop signal just after a request was sent"),
     )
@@ -318,7 +318,10 @@ def judge_together(case: Case, seconds: float, limit: int | None) -> Outcome:
     if seconds <= most:
         return Outcome(case=case.name)
     wanted = count if limit is None else min(count, limit)
-    evidence = f"{count} right answers took {seconds:.2f} s, more than the {most:.2f} s of a server that works on {wanted} at the same time"
+    evidence = (
+        f"{count} correct responses took {seconds:.2f} s;"
+        f" a server that handles {wanted} at the same time needs less than {most:.2f} s"
+    )
     return Outcome(case=case.name, state="failed", kind="slow", evidence=evidence)
 
 

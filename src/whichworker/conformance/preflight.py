@@ -184,7 +184,7 @@ def findings_of(
         if outcome.state in ("failed", "timeout"):
             case = known[outcome.case]
             yield codes.CONFORMANCE[case.name].finding(
-                f"{arm.name} fails a check, {case.title}: {outcome.note or outcome.kind}; correct is:"
+                f"{arm.name} fails a check, {case.title}: {outcome.note or outcome.kind}; correct:"
                 f" {case.right}",
                 severity="error" if case.name in out else case.severity,
                 arm=arm.name,

@@ -50,12 +50,12 @@ class Wire:
         while response is None:
             received = self._read()
             if not received and not begun:
-                raise ConnectionResetError("closed before the first byte of an answer")
+                raise ConnectionResetError("closed before the first byte of a response")
             begun = True
             response = parser.feed(received) if received else parser.finish()
         if parser.leftover:
             raise FramingError(
-                f"{len(parser.leftover)} bytes follow the end of the answer: {parser.leftover[:60]!r}"
+                f"{len(parser.leftover)} bytes follow the end of the response: {parser.leftover[:60]!r}"
             )
         return response
 

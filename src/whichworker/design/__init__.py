@@ -1,1 +1,1 @@
-"""The design of a race and its statistics: pure functions of numbers, seeds and counts; no clock, no process, no printing."""
+"""The statistics: how an experiment is designed and evaluated. Pure functions of numbers, seeds and counts, without clock or process."""

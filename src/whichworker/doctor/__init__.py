@@ -1,1 +1,1 @@
-"""Can this machine be trusted with a measurement?"""
+"""`whichworker doctor`: how noisy is this machine, and which objectives can it validate?"""

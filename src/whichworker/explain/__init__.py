@@ -1,1 +1,1 @@
-"""The measured explanation of workers: each sentence of it rests on a number that was seen on this machine."""
+"""`whichworker explain`: what each worker class does. Each sentence rests on a number that was measured on this machine."""

@@ -1,1 +1,1 @@
-"""From a journal to a result. Nothing in this room measures."""
+"""From a journal to a result: verdicts, ranks, validity, reasons. Nothing in this room measures."""

@@ -1,1 +1,1 @@
-"""The built-in apps. They are served by their own locked environments, never by the tool's."""
+"""The built-in apps, `builtin:…`: sample projects, not statistical samples. They run in locked environments of their own."""

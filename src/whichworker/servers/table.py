@@ -73,6 +73,9 @@ CONTENDERS = (
 
 ENTRY_POINTS = "whichworker.servers"
 
+PARTS = (*Server.__annotations__, "settings", "command", "config_file", "in_flight_limit")
+"""What a race reads from every adapter."""
+
 
 def names() -> list[str]:
     """Every arm that can be raced here, third parties' last."""
@@ -84,9 +87,18 @@ def load(name: str) -> Server:
     path = SERVERS.get(name) or _strangers()[name]
     module, _, attribute = path.partition(":")
     try:
-        return cast(Server, getattr(importlib.import_module(module), attribute)())
+        adapter = getattr(importlib.import_module(module), attribute)()
     except (ImportError, AttributeError) as error:
-        raise UsageError(f"the adapter of {name} cannot be loaded from {path}: {error}") from error
+        raise UsageError(
+            f"the adapter of {name} cannot be loaded from {path}: {error}",
+            hint="correct its row in SERVERS, or the entry point of its package: module:Class",
+        ) from error
+    if lacks := [part for part in PARTS if not hasattr(adapter, part)]:
+        raise UsageError(
+            f"the adapter of {name}, {path}, has no {', no '.join(lacks)}",
+            hint="docs/guides/adapters.md lists the parts of an adapter",
+        )
+    return cast(Server, adapter)
 
 
 def _strangers() -> dict[str, str]:

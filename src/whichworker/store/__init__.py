@@ -1,1 +1,1 @@
-"""What was measured, kept: the journal is the truth, everything else can be rebuilt from it."""
+"""What is kept: the journal of a run, from which everything else can be computed, and the places of files."""

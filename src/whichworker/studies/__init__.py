@@ -1,1 +1,1 @@
-"""The published studies, measured again: each is a table of rows and columns, built on the lab."""
+"""`whichworker study`: published comparisons, measured again. Each is a table of rows and columns."""

@@ -1,1 +1,1 @@
-"""Servers in the foreground, exactly as a race would start them."""
+"""`whichworker serve`: servers in the foreground, started exactly as a race starts them."""

@@ -1,1 +1,1 @@
-"""What is asked of an app, and what a right answer to it is."""
+"""The requests that are sent to an app, and the correct response to each."""

@@ -1,1 +1,1 @@
-"""What runs in the app's own interpreter, whatever its version: nothing of whichworker can be imported there."""
+"""Scripts that run in the interpreter of the app, whatever its version: they cannot import whichworker."""

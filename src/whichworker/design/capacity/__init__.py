@@ -1,1 +1,1 @@
-"""The statistics of a capacity: where to look next, when to believe it, and one arm's way through both."""
+"""The statistics of a capacity: which rate to try next, when to believe it, and the state of one arm on this way."""

@@ -1,1 +1,1 @@
-"""Where the requests of one's own app come from: the command line, an access log, a browser's recording, a schema, the app's own routes."""
+"""Where the requests to a user's app come from: the command line, an access log, a browser's recording, a schema, or its routes."""

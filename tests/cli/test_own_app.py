@@ -149,7 +149,7 @@ def test_secrets_are_nowhere(folder: Path) -> None:
             "name one",
         ),
         ({"wsgi.py": APP}, ("--url", "nothing"), "not a path of the app"),
-        ({"wsgi.py": APP}, ("--url", "/", "--from-log", "x.log"), "both say what is asked"),
+        ({"wsgi.py": APP}, ("--url", "/", "--from-log", "x.log"), "both name requests"),
         ({"wsgi.py": APP}, ("--from-log", "x.log"), "cannot be read"),
         ({"wsgi.py": APP}, ("--login", "/login a=b"), "a login writes"),
         ({"wsgi.py": APP}, ("--env-file", "nothing.env"), "cannot be read"),

@@ -351,7 +351,7 @@ def test_a_deployment_that_is_slower_does_not_keep_the_promise(
     assert (checked.kept, checked.undetermined) == (False, False)
     assert checked.ratio is not None
     assert checked.ratio < 0.8
-    assert "of what was raced" in checked.said[0]
+    assert "of the raced throughput" in checked.said[0]
 
 
 @pytest.mark.servers

@@ -1,1 +1,1 @@
-"""What every server must get right, and which server setups may race."""
+"""The checks every server must pass, and which server setups may race."""

@@ -121,7 +121,7 @@ def test_stages_of_a_file_give_way_to_a_rate() -> None:
         ({"rate": 1_000_001.0}, "more than 1,000,000"),
         ({"stage": ("1s:2000000/s",)}, "more than 1,000,000"),
         ({"rate": 1_000_000.0, "time": 101.0}, "101,000,000 requests"),
-        ({"rate": 0.01, "time": 10.0}, "not one request is due"),
+        ({"rate": 0.01, "time": 10.0}, "no request is due"),
         ({"time": 90_000.0}, "more than a day"),
         ({"time": 86_400.0, "warmup": 1.0}, "more than a day"),
         ({"stage": ("25h@1/s",)}, "more than a day"),

@@ -1,1 +1,1 @@
-"""The second stage: at which rate of arrivals does each finalist keep the objective?"""
+"""The second stage: at which rate of arrivals does each finalist still meet the objective?"""

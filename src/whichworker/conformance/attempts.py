@@ -32,7 +32,7 @@ CLOSE_SECONDS = 2.0
 GRACE_SECONDS = 6.0
 """From the stop signal to the kill: twelve times the slow request that is in flight."""
 RELOAD_SECONDS = 10.0
-"""For a reload; the slowest server of the table starts its workers in about three."""
+"""For a reload: time to start new workers, and to stop the old ones gracefully."""
 STEADY_SECONDS = 0.5
 """Without a change among the workers before a reload counts as finished."""
 PAUSE_SECONDS = 0.01

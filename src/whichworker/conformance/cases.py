@@ -29,7 +29,7 @@ STOP_SECONDS = 0.5
 GAP_SECONDS = 0.5
 """A request that waits this long during a reload has met a server without workers."""
 TOGETHER = 8
-"""Clients of a slow view: more than the default threads of most servers on two cores."""
+"""Clients of a slow view: enough to tell parallel from serial work."""
 PREFIX = "/conformance"
 HTML = (("Content-Type", "text/html; charset=utf-8"),)
 
@@ -259,7 +259,7 @@ CASES: tuple[Case, ...] = (
         quick=False,
     ),
 )
-"""The cases for the built-in Django project; `stop` has a sync request for WSGI, then an async one."""
+"""The cases for the built-in Django project; `stop` has a sync request, then an async one."""
 
 
 def quick_cases(limit: int | None) -> tuple[Case, ...]:

@@ -38,7 +38,7 @@ ArmState = Literal["passed", "failed", "refused"]
 
 
 class ArmReport(Struct, frozen=True, kw_only=True):
-    """The outcomes of one arm, or why it did not run; `refused` is one that does not fit the app."""
+    """The outcomes of one arm, or why it did not run; `refused`: it does not fit the app."""
 
     name: str
     server: str

@@ -12,7 +12,7 @@ from whichworker.design.rounds import TWIN, Heard
 from whichworker.design.selection import Race
 
 ALLOWED = 0.05
-"""A deployment may be slower than the raced setup by this share: ports and comments cost nothing."""
+"""A deployment may be slower than the raced setup by this share: other ports cost nothing."""
 ALPHA = 0.05
 """The chance of a wrong "kept", or of a wrong "not kept": half for the anytime verdict, half for
 the planned looks."""

@@ -88,11 +88,8 @@ def arm_for(told: JudgedRun, kinds: tuple[str, ...]) -> tuple[ArmResult, str]:
             hint="race it: --servers gunicorn-gthread,gunicorn-sync",
         )
     share = own[0].speed / advised.speed
-    return (
-        own[0],
-        f"{advised.name} is advised; this is {own[0].name}, the best setup with gunicorn, at"
-        f" {share:.0%} of its throughput",
-    )
+    best = f"{own[0].name}, the best setup with gunicorn, at {share:.0%} of its throughput"
+    return own[0], f"{advised.name} is advised; this is {best}"
 
 
 def deployment(told: JudgedRun, best: ArmResult, out: Path, remark: str = "") -> Deployment:

@@ -278,7 +278,7 @@ class Duel:
         self.lost: list[str] = []
 
     def run(self) -> None:
-        """Measure until decided or out of time; raises ServerFailed or ArmFailed of the deployment."""
+        """Measure until decided or out of time; raises the deployment's ServerFailed, ArmFailed."""
         began = time.monotonic()
         looks = [part * MOST_SECONDS for part in LOOKS]
         while self._goes_on(began):
@@ -307,10 +307,8 @@ class Duel:
             why = (
                 f"; {self.lost[-1]} in one of {len(self.lost)} refused slices" if self.lost else ""
             )
-            said = (
-                f"undetermined: {self.rounds} rounds could not show whether it loses more than"
-                f" {ALLOWED:.0%}{why}; verify again",
-            )
+            rounds = f"{self.rounds} rounds could not show whether it loses more than {ALLOWED:.0%}"
+            said = (f"undetermined: {rounds}{why}; verify again",)
         return Checked(
             file="",
             kind="",

@@ -26,7 +26,7 @@ from whichworker.store import places
 from whichworker.workloads.table import workload
 
 MOST_CONNECTIONS = 4096
-"""Connections; each costs a file descriptor on both sides, and more say nothing about a server."""
+"""Connections of one server; each is an open file on both sides."""
 RANKING_SECONDS, CAPACITY_SECONDS = 120.0, 300.0
 """Wall time by default: two minutes rank twelve setups of a fast app on two cores; the capacity
 search and the validation of two finalists take about three more minutes."""

@@ -50,7 +50,7 @@ WRAPPER = Path(str(within.__file__)).parent / "whichworker_reference.py"
 LAUNCHES, TIMES = 2, 2
 """Two of each: the fewest that show a change between processes, and between responses."""
 LOOK_SECONDS = 0.004
-"""Between two looks at the sockets: shorter than a connection to another machine usually lives."""
+"""Between two looks at the sockets: few connections to another machine live shorter."""
 
 
 class Visit(Struct):
@@ -95,7 +95,7 @@ def learn(found: Discovered, folder: Path, note: Callable[[str], None]) -> Learn
 
 
 def _proven(app: App, permits: Permits, run: Running, check: Callable[[], None]) -> dict[str, str]:
-    """The cookies of a login; if it fails, a refused connection is reported as the better reason."""
+    """The cookies of a login; if it fails, a refused connection is the better reason."""
     try:
         if permits.session:
             return play(run, app, permits.session)

@@ -30,7 +30,8 @@ def write(what: Deployment) -> list[Emitted]:
     folder = Path(what.directory)
     if (folder / "requirements.txt").is_file():
         install = (
-            "COPY requirements.txt ./\nRUN pip install --no-cache-dir -r requirements.txt\nCOPY . .\n"
+            "COPY requirements.txt ./\nRUN pip install --no-cache-dir -r requirements.txt\n"
+            "COPY . .\n"
         )
     elif (folder / "pyproject.toml").is_file():
         install = "COPY . .\nRUN pip install --no-cache-dir .\n"

@@ -28,7 +28,7 @@ class Start(Struct, frozen=True, kw_only=True):
 
 
 def command(what: Deployment, folder: str = "") -> list[str]:
-    """The command that starts the server, with its configuration file below `folder` if it has one."""
+    """The command that starts the server, with its configuration file, if any, below `folder`."""
     if what.config is None:
         return list(what.argv)
     return [f"{folder}{word}" if word == what.config.name else word for word in what.config.command]

@@ -23,7 +23,7 @@ PLAIN = re.compile(r"[\w@+=:,./-]+")
 
 
 def quoted(word: str, *, variables: bool = True) -> str:
-    """A word by the rules of systemd.syntax(7) and systemd.service(5) for percent signs and dollars."""
+    """A word by systemd.syntax(7) and systemd.service(5), where % and $ are special."""
     told = word.replace("%", "%%")
     told = told.replace("$", "$$") if variables else told
     if PLAIN.fullmatch(told):

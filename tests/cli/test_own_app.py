@@ -180,7 +180,7 @@ def test_what_cannot_be_raced_says_why_and_writes_nothing(
 def test_a_remote_database_is_refused(folder: Path) -> None:
     done = run(folder, "race", DATABASE_URL="postgres://ann:hunter22@db.example.com/shop")
     assert done.returncode == 2
-    assert "DATABASE_URL leads to db.example.com" in done.stderr
+    assert "DATABASE_URL names db.example.com" in done.stderr
     assert "hunter22" not in done.stderr
 
 

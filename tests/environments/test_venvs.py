@@ -111,12 +111,12 @@ error: Failed to fetch: http://index.invalid/simple/waitress/
         (
             NO_SOLUTION_BEFORE,
             "it cannot be installed: you require click==7.0 and uvicorn==0.54.0 depends on click>=8.0",
-            "never changed",
+            "never changes",
         ),
         (
             NO_SOLUTION,
             "it cannot be installed: you require gunicorn==27.0.1 and gunicorn==21.2.0",
-            "never changed",
+            "never changes",
         ),
         (
             NO_VERSION,
@@ -144,7 +144,7 @@ error: Failed to fetch: http://index.invalid/simple/waitress/
             "needs the package index",
         ),
         (NO_NAME, "the package index could not be reached: dns error", "needs the package index"),
-        ("", "uv failed without a word", ""),
+        ("", "uv failed without a message", ""),
     ],
 )
 def test_a_failure_is_one_line_with_a_cure(stderr: str, said: str, cured: str) -> None:

@@ -148,9 +148,7 @@ path = "/orders"
 """
 
 
-@pytest.mark.parametrize(
-    ("name", "fact"), [("ann", ""), ("bob", "failed at POST /login: .*400")]
-)
+@pytest.mark.parametrize(("name", "fact"), [("ann", ""), ("bob", "failed at POST /login: .*400")])
 def test_a_session_is_carried_out_once_and_what_it_reads_is_asked_with_its_cookies(
     name: str, fact: str, tmp_path: Path
 ) -> None:

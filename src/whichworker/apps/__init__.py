@@ -1,1 +1,1 @@
-"""The app under test: which one is meant, where it is, and what it is seen to be from inside."""
+"""The app under test: which one it is, where it is, and its facts from inside."""

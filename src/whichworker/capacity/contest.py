@@ -122,9 +122,7 @@ class Contest:
             self.hunts[name].take(shot, seen_of(record))
             self.watch.shot(name, record, self.hunts[name], self.left())
             return True
-        self.watch.note(
-            f"{name}: {MOST_TRIES} windows in a row were refused; the others go first"
-        )
+        self.watch.note(f"{name}: {MOST_TRIES} windows in a row were refused; the others go first")
         return True
 
     def _cost(self, name: str, shot: hunt.ShotPlan) -> float:

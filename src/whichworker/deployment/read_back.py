@@ -82,7 +82,7 @@ def edits(name: str, kind: str, folder: Path, what: Deployment, start: Start) ->
     written = start_in(files[name].text, folder / name, kind, what.directory, what.promise.command)
     was, now = ({str(at): word for at, word in enumerate(one.argv)} for one in (written, start))
     if was != now:
-            yield f"{name}: it starts {shlex.join(start.argv)}, which was not raced"
+        yield f"{name}: it starts {shlex.join(start.argv)}, which was not raced"
     yield from differences(name, written.environment, start.environment)
     for own in files.values():
         path = folder / own.name

@@ -90,9 +90,7 @@ def plan(text: str, options: LoadOptions, origins: Mapping[str, str], *, owned: 
     addresses = tuple(resolve(target))
     if not owned and not all(is_own(address) for address in addresses):
         fact = f"{target.host} is not on this machine: an unwanted load is an attack"
-        raise UsageError(
-            fact, hint="add --i-own-this-target if it is yours and you may load it"
-        )
+        raise UsageError(fact, hint="add --i-own-this-target if it is yours and you may load it")
     load = _load(
         options, timing, target, addresses[0], requests, sessions, _tls(options, said, target)
     )

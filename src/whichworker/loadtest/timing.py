@@ -22,9 +22,7 @@ BOUNDED_SECONDS = 600.0
 """The limit of a load that has only a number of requests."""
 
 _STAGE = re.compile(r"\s*([^:@]+)([:@])(.+)")
-_HINT = (
-    "write 10s:200/s to go from the previous rate to 200/s in 10 s, 10s@200/s to stay at 200/s"
-)
+_HINT = "write 10s:200/s to go from the previous rate to 200/s in 10 s, 10s@200/s to stay at 200/s"
 
 
 class Timing(Struct, frozen=True, kw_only=True):

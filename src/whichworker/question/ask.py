@@ -140,8 +140,8 @@ def seconds_of(options: RaceOptions) -> float:
 def budget_of(seconds: float, cpus: int | None = None, memory_bytes: float | None = None) -> Budget:
     """The cores this process may use, less the last one, which generates the load.
 
-    With a single core, servers and generator share it. `cpus` limits the servers' cores.
-Raises UsageError if the machine has fewer.
+        With a single core, servers and generator share it. `cpus` limits the servers' cores.
+    Raises UsageError if the machine has fewer.
     """
     cores = tuple(sorted(os.sched_getaffinity(0)))
     memory = round(memory_bytes) if memory_bytes else None

@@ -1,1 +1,1 @@
-"""What runs in the app's own interpreter, whatever its version: nothing of whichworker can be imported there."""
+"""Modules for the app's own interpreter, of any version, where whichworker is not importable."""

@@ -105,7 +105,7 @@ def test_what_is_this_machine(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["db.example.com", "10.0.0.5", "192.168.1.2", "2001:db8::1"])
 def test_a_database_elsewhere_is_refused(host: str) -> None:
-    with pytest.raises(UsageError, match="not this machine") as caught:
+    with pytest.raises(UsageError, match="not on this machine") as caught:
         refuse_remote(Look(databases=(database(host),)), {})
     assert "--allow-remote-database" in caught.value.hint
 

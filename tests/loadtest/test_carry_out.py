@@ -1,4 +1,4 @@
-"""A load from options to result: what is refused before anything is sent, who is asked, and a real one against a real server."""
+"""A load from options to result: refusals before it, the target, and one on a real server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a load sends and for how long: a table of what options say together, and of what they cannot say together."""
+"""When a load sends and for how long: tables of valid and of contradictory options."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_stages_of_a_file_give_way_to_a_rate() -> None:
         ({"arrivals": "poisson"}, "--arrivals needs a rate"),
         ({"spin": False}, "need a rate"),
         ({"backlog": 5}, "--backlog needs a rate"),
-        ({"rate": 5.0, "stage": ("1s@5/s",)}, "a rate and stages"),
+        ({"rate": 5.0, "stage": ("1s@5/s",)}, "--rate and --stage exclude"),
         ({"rate": 5.0, "ramp": 1.0}, "--ramp is for a closed loop"),
         ({"stage": ("1s@5/s",), "time": 5.0}, "there is no --time to choose"),
         ({"stage": ("1s:5/s",), "warmup": 5.0}, "would send nothing"),

@@ -72,7 +72,7 @@ def _docker(line: str, name: str) -> str | None:
 
 
 def _systemd(line: str, name: str) -> str | None:
-    """Quotes and backslashes as in a shell; a comment belongs to the value, `export` to the name."""
+    """Quotes and backslashes as in a shell; comments belong to the value, `export` to the name."""
     before, _, value = line.partition("=")
     match = SYSTEMD.fullmatch(value.strip())
     if match is None or before.strip() != name:

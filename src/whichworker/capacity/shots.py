@@ -35,8 +35,7 @@ def shoot(
 ) -> Shot:
     """Send one shot; `plan` is the number of connections and the seed of the arrivals.
 
-    The first shot of a launch follows `warm_up` seconds at its rate. Raises ArmFailed for wrong
-    responses, or none.
+    It follows `warm_up` seconds at its rate. Raises ArmFailed for wrong responses, or none.
     """
     connections, seed = plan
     load = load_of(

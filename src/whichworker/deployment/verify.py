@@ -44,10 +44,10 @@ MOST_SECONDS = 25.0
 LEAST_ROUNDS = LOOK_ROUNDS
 """Slow responses make rounds of several seconds; this many run, however long they take."""
 SLICE_PATIENCE, LEAST_PATIENCE_SECONDS = 5.0, 0.5
-"""A slice may take this many times the raced server's time, so that even a deployment that is five
-times slower is measured; at least this many seconds."""
+"""Multiple of the raced server's time, and seconds, that a slow slice may take at most."""
 MOST_LOG_RATIO = 700.0
 """The largest logarithm whose exponential a float holds."""
+AGAIN = "write the files again with --emit"
 MOST_TRIES = 3
 """Tries of a slice before the round continues, if other programs use the cores."""
 
@@ -80,9 +80,7 @@ def promise_in(folder: Path) -> Promise:
             hint="whichworker advise --emit systemd --out FOLDER writes one",
         ) from error
     except (OSError, msgspec.MsgspecError) as error:
-        raise UsageError(
-            f"{path} cannot be read: {error}", hint="write the files again with --emit"
-        ) from error
+        raise UsageError(f"{path} cannot be read: {error}", hint=AGAIN) from error
 
 
 def verify(
@@ -139,9 +137,7 @@ def verify(
                     )
                 )
     if not checked:
-        raise UsageError(
-            f"no file in {folder} starts anything", hint="write the files again with --emit"
-        )
+        raise UsageError(f"no file in {folder} starts anything", hint=AGAIN)
     return checked
 
 
@@ -167,10 +163,7 @@ def _question(told: JudgedRun, promise: Promise, requests: tuple[Request, ...]) 
 
 
 def _sendable(bench: Bench, arm: Arm, promise: Promise, proof: Proof) -> tuple[Request, ...]:
-    """The promised requests as they can be sent today, after a login if there is one.
-
-    `bench` accepts any response.
-    """
+    """The promised requests as they can be sent today; `bench` accepts any response."""
     app = bench.question.apps[arm.python]
     if proof.login is not None:
         with running(bench, arm) as run:

@@ -1,4 +1,4 @@
-"""The built-in apps: which there are, what their environments hold, and what keeps them off the user's services."""
+"""The built-in apps: their environments, and their distance from the user's services."""
 
 from __future__ import annotations
 
@@ -104,7 +104,8 @@ PARSE = """
 import json, sys
 from aviary import backing
 urls = json.loads(sys.argv[1])
-print(json.dumps([backing.database(url, "rows.sqlite3") for url in urls[0]] + [backing.cache(url) for url in urls[1]] + [backing.SCHEMA]))
+databases = [backing.database(url, "rows.sqlite3") for url in urls[0]]
+print(json.dumps([*databases, *map(backing.cache, urls[1]), backing.SCHEMA]))
 """
 POOL = {"min_size": 2, "max_size": 20, "timeout": 30}
 ENGINE = "django.db.backends.postgresql"

@@ -105,7 +105,7 @@ def test_what_is_this_machine(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["db.example.com", "10.0.0.5", "192.168.1.2", "2001:db8::1"])
 def test_a_database_elsewhere_is_refused(host: str) -> None:
-    with pytest.raises(UsageError, match="not this machine") as caught:
+    with pytest.raises(UsageError, match="not on this machine") as caught:
         refuse_remote(Look(databases=(database(host),)), {})
     assert "--allow-remote-database" in caught.value.hint
 
@@ -114,7 +114,7 @@ def test_a_variable_that_leads_elsewhere_is_refused_unless_the_app_is_known_to_u
     None
 ):
     told = {"DATABASE_URL": "postgresql+asyncpg://ann:secret@db.example.com:5432/shop"}
-    with pytest.raises(UsageError, match=r"DATABASE_URL leads to db\.example\.com") as caught:
+    with pytest.raises(UsageError, match=r"DATABASE_URL names db\.example\.com") as caught:
         refuse_remote(Look(), told)
     assert "secret" not in str(caught.value)
     refuse_remote(Look(databases=(database(""),)), told)
@@ -135,5 +135,5 @@ def test_a_variable_that_leads_to_another_machine_is_refused(url: str, place: st
     if not place:
         refuse_variables({"DATABASE_URL": url})
         return
-    with pytest.raises(UsageError, match=f"DATABASE_URL leads to {place}"):
+    with pytest.raises(UsageError, match=f"DATABASE_URL names {place}"):
         refuse_variables({"DATABASE_URL": url})

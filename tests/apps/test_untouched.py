@@ -1,4 +1,4 @@
-"""The user's environment and project are the same bytes before and after, whatever is done with them."""
+"""No command changes a byte of the user's environment and project."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_nothing_but_wrong_answers_is_invalid(origin: Origin) -> None:
 @pytest.mark.parametrize(
     ("arguments", "fact", "hint"),
     [
-        (["http://127.0.0.1:1/"], "nothing answers at 127.0.0.1:1", "start the server"),
+        (["http://127.0.0.1:1/"], "no server listens at 127.0.0.1:1", "start the server"),
         (["localhost:8000/"], "localhost:8000/", "http://"),
         (["http://192.0.2.1/"], "not on this machine", "--i-own-this-target"),
         (["http://127.0.0.1:1/", "--arrivals", "poisson"], "--arrivals needs a rate", "--rate"),

@@ -149,7 +149,7 @@ def test_secrets_are_nowhere(folder: Path) -> None:
             "name one",
         ),
         ({"wsgi.py": APP}, ("--url", "nothing"), "not a path of the app"),
-        ({"wsgi.py": APP}, ("--url", "/", "--from-log", "x.log"), "both say what is asked"),
+        ({"wsgi.py": APP}, ("--url", "/", "--from-log", "x.log"), "both name requests"),
         ({"wsgi.py": APP}, ("--from-log", "x.log"), "cannot be read"),
         ({"wsgi.py": APP}, ("--login", "/login a=b"), "a login writes"),
         ({"wsgi.py": APP}, ("--env-file", "nothing.env"), "cannot be read"),
@@ -180,7 +180,7 @@ def test_what_cannot_be_raced_says_why_and_writes_nothing(
 def test_a_remote_database_is_refused(folder: Path) -> None:
     done = run(folder, "race", DATABASE_URL="postgres://ann:hunter22@db.example.com/shop")
     assert done.returncode == 2
-    assert "DATABASE_URL leads to db.example.com" in done.stderr
+    assert "DATABASE_URL names db.example.com" in done.stderr
     assert "hunter22" not in done.stderr
 
 

@@ -120,8 +120,8 @@ def test_an_app_that_never_answers_rightly_is_refused_before_anything_is_raced(
         FAULT="status",
     )
     assert done.returncode == 2
-    assert "none of the app's own routes can be asked" in done.stderr
-    assert "/: the app itself answers 500" in done.stderr
+    assert "none of the app's own routes can be raced" in done.stderr
+    assert "/: the app itself returns 500" in done.stderr
     assert "hint:" in done.stderr
     assert not tmp_path.joinpath("runs").exists()
     assert not processes_with(str(tmp_path))

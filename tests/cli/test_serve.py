@@ -151,7 +151,7 @@ def test_an_address_that_is_taken_is_an_error_only_where_it_was_asked_for(tmp_pa
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         done = run("serve", *APP, "--servers", "waitress", "--bind", address, state=tmp_path)
     assert done.returncode == 2
-    assert f"{address} is taken" in done.stderr
+    assert f"{address} is in use" in done.stderr
 
 
 def test_a_dry_run_shows_the_commands_and_starts_nothing(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""One cell of the matrix: one arm on one Django and one Python, asked every case, and kept in build/ so that a run can go on."""
+"""One cell of the matrix: one arm on one Django and one Python, kept in build/ for the next run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What was expected of each server before the matrix was measured, as notes taken from one trial of each by hand; never corrected by it."""
+"""The expected outcomes of each server, noted from one trial by hand before the matrix.
+
+The matrix never corrects them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of the matrix from made-up cells: marks, timeouts, absences, and every disagreement printed."""
+"""The page of the matrix from made-up cells: marks, timeouts, absences, and disagreements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The preflight: what is asked over the wire, against servers that are wrong on purpose, and what follows for a race."""
+"""The preflight against servers that are wrong on purpose, and its effect on a race."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Alive:
 
 @contextmanager
 def scripted(*replies: bytes, hold: bool = False) -> Iterator[Examinee]:
-    """A server that gives the n-th request of every connection the n-th reply, then closes, or holds the connection open."""
+    """A server that gives the n-th reply to the n-th request, then closes or waits."""
     done = threading.Event()
 
     def serve(connection: socket.socket) -> None:
@@ -215,7 +215,7 @@ Examine = Callable[[Bench, Arm, Sequence[Case]], list[Outcome]]
 
 @pytest.fixture
 def examined(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The arms examined: gevent fails with async views, waitress with a body, uvicorn does not start, hypercorn is late."""
+    """Arms that fail with async views (gevent) or a body (waitress), do not start, or are late."""
     asked: list[str] = []
 
     def examine(bench: Bench, arm: Arm, cases: Sequence[Case]) -> list[Outcome]:

@@ -240,7 +240,7 @@ def test_odd_folders_survive_the_way_out_and_back(kind: str) -> None:
 
 
 ROUND_SD, LAUNCH_SD, DRIFT_SD, GENERATIONS, ROUNDS = 0.09, 0.015, 0.1, 9, 8
-"""What a duel of 25 s has on a machine whose core changes its speed: nine generations of eight rounds."""
+"""A duel of 25 s on a core that changes its speed: nine generations of eight rounds."""
 
 
 def decided(ratio: float, random: Random) -> str:
@@ -290,7 +290,7 @@ def test_a_planted_ratio_is_found(ratio: float, usual: str, never: str) -> None:
 
 
 def test_at_what_is_allowed_a_verdict_is_rare() -> None:
-    """A deployment that loses 5 % exactly is the boundary: either claim is wrong in one run of twenty, at most."""
+    """A loss of exactly 5 % is the boundary: either claim is wrong in at most one run of twenty."""
     verdicts = [decided(0.95, Random(seed)) for seed in range(40)]
     assert verdicts.count("kept") <= 5
     assert verdicts.count("not kept") <= 5
@@ -308,7 +308,7 @@ def test_nothing_is_claimed_before_four_rounds() -> None:
 
 
 def duelled(environment: dict[str, str], folder: Path, generator: Generator) -> Checked:
-    """A deployment of a raced waitress that differs in its environment, measured beside it by real servers."""
+    """A deployment of a raced waitress with another environment, measured with real servers."""
     bench = faulty_bench([("waitress", "")], folder)
     arm = bench.question.arms[0]
     with (
@@ -351,7 +351,7 @@ def test_a_deployment_that_is_slower_does_not_keep_the_promise(
     assert (checked.kept, checked.undetermined) == (False, False)
     assert checked.ratio is not None
     assert checked.ratio < 0.8
-    assert "of what was raced" in checked.said[0]
+    assert "of the raced throughput" in checked.said[0]
 
 
 @pytest.mark.servers

@@ -1,4 +1,4 @@
-"""A deployment is started as everything else is: on a port of its own, on loopback only, and with its correct response."""
+"""A deployment starts on its own port, on loopback only, and with its correct response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why an environment could not be had, in one line with a cure; and that one that is there needs no network."""
+"""Why a build failed, in one line with a cure; and an existing environment needs no network."""
 
 from __future__ import annotations
 
@@ -53,26 +53,31 @@ error: Failed to build `bjoern==3.2.2`
   cause: Call to `setuptools.build_meta:__legacy__.build_wheel` failed (exit status: 1)
 
          [stderr]
-         error: Command '['/usr/bin/ld', '-Wsign-compare', '-DNDEBUG', '-g']' returned non-zero exit status 1.
+         error: Command '['/usr/bin/ld', '-Wsign-compare', '-DNDEBUG', '-g']' \
+returned non-zero exit status 1.
 
 hint: Build failures usually indicate a problem with the package or the build environment
 """
 NO_SOLUTION_BEFORE = """
   × No solution found when resolving dependencies:
-  ╰─▶ Because you require click==7.0 and uvicorn==0.54.0 depends on click>=8.0, we can conclude that your requirements are unsatisfiable.
+  ╰─▶ Because you require click==7.0 and uvicorn==0.54.0 depends on click>=8.0, \
+we can conclude that your requirements are unsatisfiable.
 """
 NO_SOLUTION = """
 error: No solution found when resolving dependencies
-  cause: Because you require gunicorn==27.0.1 and gunicorn==21.2.0, we can conclude that your requirements are unsatisfiable.
+  cause: Because you require gunicorn==27.0.1 and gunicorn==21.2.0, \
+we can conclude that your requirements are unsatisfiable.
 """
 NO_VERSION = """
 error: No solution found when resolving dependencies
-  cause: Because there is no version of granian==99.0 and you require granian==99.0, we can conclude that your requirements are unsatisfiable.
-"""  # noqa: E501 - as uv writes it
+  cause: Because there is no version of granian==99.0 and you require granian==99.0, \
+we can conclude that your requirements are unsatisfiable.
+"""
 NO_PACKAGE = """
 error: No solution found when resolving dependencies
-  cause: Because gunicron was not found in the package registry and you require gunicron, we can conclude that your requirements are unsatisfiable.
-"""  # noqa: E501 - as uv writes it
+  cause: Because gunicron was not found in the package registry and you require gunicron, \
+we can conclude that your requirements are unsatisfiable.
+"""
 OTHER_PYTHON = """
 error: No solution found when resolving dependencies
   cause: Because the current Python version (3.11) does not satisfy Python>=3.12 and x==6 depends on Python>=3.12, we can conclude that x==6 cannot be used.
@@ -80,7 +85,8 @@ error: No solution found when resolving dependencies
 """  # noqa: E501 - as uv writes it
 OFFLINE = """
 error: No solution found when resolving dependencies
-  cause: Because waitress was not found in the cache and you require waitress, we can conclude that your requirements are unsatisfiable.
+  cause: Because waitress was not found in the cache and you require waitress, \
+we can conclude that your requirements are unsatisfiable.
 
 hint: Packages were unavailable because the network was disabled. When the network is disabled, registry packages may only be read from the cache.
 """  # noqa: E501 - as uv writes it
@@ -110,27 +116,39 @@ error: Failed to fetch: http://index.invalid/simple/waitress/
         (COMMAND_FAILED, "error: /usr/bin/ld ended with exit status 1.", ""),
         (
             NO_SOLUTION_BEFORE,
-            "it cannot be installed: you require click==7.0 and uvicorn==0.54.0 depends on click>=8.0",
-            "never changed",
+            (
+                "it cannot be installed: you require click==7.0 and"
+                " uvicorn==0.54.0 depends on click>=8.0"
+            ),
+            "never changes",
         ),
         (
             NO_SOLUTION,
             "it cannot be installed: you require gunicorn==27.0.1 and gunicorn==21.2.0",
-            "never changed",
+            "never changes",
         ),
         (
             NO_VERSION,
-            "it cannot be installed: there is no version of granian==99.0 and you require granian==99.0",
+            (
+                "it cannot be installed: there is no version of granian==99.0"
+                " and you require granian==99.0"
+            ),
             "a version that",
         ),
         (
             NO_PACKAGE,
-            "it cannot be installed: gunicron was not found in the package registry and you require gunicron",
+            (
+                "it cannot be installed: gunicron was not found in the package registry"
+                " and you require gunicron"
+            ),
             "a version that",
         ),
         (
             OTHER_PYTHON,
-            "it cannot be installed: the current Python version (3.11) does not satisfy Python>=3.12 and x==6 depends on Python>=3.12",
+            (
+                "it cannot be installed: the current Python version (3.11) does not satisfy"
+                " Python>=3.12 and x==6 depends on Python>=3.12"
+            ),
             "--python 3.12",
         ),
         (
@@ -144,7 +162,7 @@ error: Failed to fetch: http://index.invalid/simple/waitress/
             "needs the package index",
         ),
         (NO_NAME, "the package index could not be reached: dns error", "needs the package index"),
-        ("", "uv failed without a word", ""),
+        ("", "uv failed without a message", ""),
     ],
 )
 def test_a_failure_is_one_line_with_a_cure(stderr: str, said: str, cured: str) -> None:
@@ -200,7 +218,10 @@ def test_a_folder_is_built_once_and_a_build_that_was_cut_short_again(tmp_path: P
 
 def test_what_is_used_can_be_used_by_others_but_not_be_had_alone(tmp_path: Path) -> None:
     place = locks.once(tmp_path / "place", lambda: (tmp_path / "place").mkdir())
-    code = "import sys; from pathlib import Path; from whichworker.environments import locks; locks.once(Path(sys.argv[1]), lambda: sys.exit(7))"
+    code = (
+        "import sys; from pathlib import Path; from whichworker.environments import locks;"
+        " locks.once(Path(sys.argv[1]), lambda: sys.exit(7))"
+    )
     subprocess.run([sys.executable, "-c", code, str(place)], check=True, timeout=30)
     assert locks.in_use(place)
     with locks.alone(place) as mine:

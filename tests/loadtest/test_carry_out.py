@@ -1,4 +1,4 @@
-"""A load from options to result: what is refused before anything is sent, who is asked, and a real one against a real server."""
+"""A load from options to result: refusals before it, the target, and one on a real server."""
 
 from __future__ import annotations
 
@@ -311,7 +311,7 @@ def test_nothing_there_is_a_usage_error_that_says_where(tmp_path: Path) -> None:
     for address, word in ((Address("127.0.0.1", port), "refused"), (missing, "No such file")):
         with pytest.raises(UsageError) as caught:
             laboratory.reach(replace(planned(), addresses=(address,)))
-        assert f"nothing answers at {address}" in caught.value.fact
+        assert f"no server listens at {address}" in caught.value.fact
         assert word in caught.value.seen and caught.value.hint
 
 

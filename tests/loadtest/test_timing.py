@@ -1,4 +1,4 @@
-"""When a load sends and for how long: a table of what options say together, and of what they cannot say together."""
+"""When a load sends and for how long: tables of valid and of contradictory options."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_stages_of_a_file_give_way_to_a_rate() -> None:
         ({"arrivals": "poisson"}, "--arrivals needs a rate"),
         ({"spin": False}, "need a rate"),
         ({"backlog": 5}, "--backlog needs a rate"),
-        ({"rate": 5.0, "stage": ("1s@5/s",)}, "a rate and stages"),
+        ({"rate": 5.0, "stage": ("1s@5/s",)}, "--rate and --stage exclude"),
         ({"rate": 5.0, "ramp": 1.0}, "--ramp is for a closed loop"),
         ({"stage": ("1s@5/s",), "time": 5.0}, "there is no --time to choose"),
         ({"stage": ("1s:5/s",), "warmup": 5.0}, "would send nothing"),
@@ -121,7 +121,7 @@ def test_stages_of_a_file_give_way_to_a_rate() -> None:
         ({"rate": 1_000_001.0}, "more than 1,000,000"),
         ({"stage": ("1s:2000000/s",)}, "more than 1,000,000"),
         ({"rate": 1_000_000.0, "time": 101.0}, "101,000,000 requests"),
-        ({"rate": 0.01, "time": 10.0}, "not one request is due"),
+        ({"rate": 0.01, "time": 10.0}, "no request is due"),
         ({"time": 90_000.0}, "more than a day"),
         ({"time": 86_400.0, "warmup": 1.0}, "more than a day"),
         ({"stage": ("25h@1/s",)}, "more than a day"),

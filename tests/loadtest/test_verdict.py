@@ -1,4 +1,4 @@
-"""From a tally to a result: every number where it belongs, none where there is none, findings for what is odd."""
+"""From a tally to a result: every number in its place, none invented, findings for oddities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of an app of one's own: sources that were named, and what they leave to be learnt."""
+"""The requests to the user's own app: named sources, and the responses still to be learnt."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_of_a_session_only_what_stands_alone_is_raced(tmp_path: Path) -> None:
 
 
 def test_two_sources_are_one_too_many(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--url and --from-log both say"):
+    with pytest.raises(UsageError, match="--url and --from-log both name"):
         asked(RaceOptions(url=("/",), from_log="access.log"), tmp_path)
 
 

@@ -72,7 +72,7 @@ def test_what_changes_is_masked_and_told(tmp_path: Path) -> None:
 
 
 def test_a_path_that_was_named_and_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="the app itself answers 404"):
+    with pytest.raises(UsageError, match="the app itself returns 404"):
         learnt(question_of("missing", "/", "/gone"), tmp_path)
 
 
@@ -148,9 +148,7 @@ path = "/orders"
 """
 
 
-@pytest.mark.parametrize(
-    ("name", "fact"), [("ann", ""), ("bob", "cannot be carried out: POST /login: .*400")]
-)
+@pytest.mark.parametrize(("name", "fact"), [("ann", ""), ("bob", "failed at POST /login: .*400")])
 def test_a_session_is_carried_out_once_and_what_it_reads_is_asked_with_its_cookies(
     name: str, fact: str, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""A race without servers: contenders whose rates are given, and a clock that only goes on when something is done."""
+"""A race without servers: contenders with given rates, and a clock that moves with each action."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DIED = ServerFailed("died", "the server ended under load")
 WRONG = ArmFailed((Failure(kind="body", count=1, sample="got '1}'"),))
 RESET = ArmFailed((Failure(kind="reset", count=3, sample="connection reset"),))
 Script = Callable[[str, int, int], BaseException | str | None]
-"""What happens in the slice of an arm, by its name, its generation and how many it has had: an error, a refusal, or nothing."""
+"""The event in an arm's slice, by name, generation and count: an error, a refusal, or nothing."""
 
 
 class Clock:
@@ -200,7 +200,7 @@ class Stage:
 
 
 def run_round(track: Track, heat: Sequence[str]) -> tuple[str, ...] | None:
-    """One round as the main path runs it, without a new generation; its order, or None if there is none."""
+    """One round as on the main path, without a new generation; its order, or None."""
     round_ = track.next_round(heat)
     if round_ is None:
         return None

@@ -1,4 +1,4 @@
-"""What follows from the calibration for a race: who races, in which heats, whose twin runs along."""
+"""From the calibration to a race: its contenders, its heats, and its twin."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_fast_is_who_is_so_on_the_top_rung(question: Question, journal: Journal)
 def test_arms_that_are_alike_have_the_same_number_of_connections(
     question: Question, journal: Journal
 ) -> None:
-    """gunicorn-sync is less than half as fast as the next; so its own number is no concern of theirs."""
+    """gunicorn-sync is less than half as fast as the next, so its number does not affect them."""
     wide = prepared("gunicorn-gthread", 2500.0, connections=16)
     few = prepared("gunicorn-sync", 1000.0, connections=8)
     settled = of(question, journal, ready(gunicorn_gthread=wide, gunicorn_sync=few))
@@ -154,7 +154,7 @@ def portraits(journal: Journal, megabytes: int) -> None:
 def test_launches_that_need_too_much_memory_are_not_alive_together(
     megabytes: int, heats: int, question: Question, journal: Journal
 ) -> None:
-    """1000 MB are free beside the four that are alive, and 60 % of all that may be used: 5 × 220 of 1880 MB."""
+    """1000 MB are free beside the four alive, and 60 % of all may be used: 5 × 220 of 1880 MB."""
     portraits(journal, megabytes)
     settled = of(question, journal, ready())
     assert len(settled.heats) == heats

@@ -25,7 +25,7 @@ MOST_ROUNDS = 40
 
 
 class Listener(Silent):
-    """What a watch is told; it ends a race that is not decided after forty rounds, as others use this machine."""
+    """The events of a watch; it ends an undecided race after forty rounds."""
 
     def __init__(self) -> None:
         self.prepared_: list[str] = []
@@ -95,7 +95,7 @@ def test_a_race_of_two_servers_from_launch_to_verdict(tmp_path: Path) -> None:
 def test_a_race_ends_in_its_time_and_stops_who_is_alive(
     tmp_path: Path, generator: Generator
 ) -> None:
-    """Two equal arms, which nothing can tell apart: time is counted by slices here, so that the test needs none of its own."""
+    """Two equal arms, which never differ; slices count the time, so that the test needs none."""
     bench = faulty_bench([("waitress", ""), ("waitress", "")], tmp_path)
     apps = {
         label: msgspec.structs.replace(app, name="builtin:faults")

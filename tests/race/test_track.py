@@ -1,4 +1,4 @@
-"""The state of a race while it runs: generations, failures, refusals, heats, and what a journal brings back."""
+"""The state of a running race: generations, failures, refusals, heats, and resumed journals."""
 
 from __future__ import annotations
 
@@ -419,7 +419,7 @@ def test_each_heat_has_its_part_of_the_time_and_its_own_launches(stage: Stage) -
 
 
 def test_a_later_heat_meets_whoever_leads_then(stage: Stage) -> None:
-    """The calibration took gunicorn-sync for the fastest, and the first heat showed that it is not."""
+    """The calibration found gunicorn-sync the fastest, and the first heat refuted that."""
     heats = (("gunicorn-sync", "waitress"), ("gunicorn-sync", "gunicorn-gthread"))
     track = stage.track(stage.settled(heats, twin_of="gunicorn-sync"))
     for heat in track.heats():

@@ -1,4 +1,4 @@
-"""Several arms under one supervisor: started again when they die, given up after three times, and nothing left of them."""
+"""Several arms under one supervisor: restarted, given up after three times, and all stopped."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_each_serves_at_its_own_address_and_nothing_is_left(tmp_path: Path) -> N
             assert service.memory_bytes
             assert service.cpu_cores is not None
             assert service.version
-            # The first answer was asked for, too; the kernel tells of ended connections a moment later.
+            # The check of the start counts, too; the kernel reports ended connections later.
             wait_for(lambda name=service.name: segments(supervisor, name) in (None, 4))  # type: ignore[misc]
     assert {service.state for service in supervisor.status().services} == {"stopped"}
     assert nothing_is_left(supervisor, tmp_path)

@@ -92,7 +92,7 @@ def test_the_ports_that_are_chosen(
 
 
 def test_a_port_that_was_asked_for_and_is_taken_is_an_error() -> None:
-    with pytest.raises(UsageError, match=r"127\.0\.0\.1:9001 is taken"):
+    with pytest.raises(UsageError, match=r"127\.0\.0\.1:9001 is in use"):
         choose_addresses(2, Address("127.0.0.1", 9000), free_but(9001))
 
 

@@ -33,7 +33,7 @@ def exchange(
 
 
 def settled(counter: Counter, port: int, wanted: int) -> Traffic:
-    """The counts once so many connections are in them: a socket is destroyed a moment after it was closed."""
+    """The counts once they include this many connections: sockets are destroyed with a delay."""
     deadline = time.monotonic() + 5
     while (found := counter.read()[port]).connections < wanted or found.connections_open > 1:
         assert time.monotonic() < deadline, found

@@ -19,14 +19,15 @@ from whichworker.model.arms import BUILTIN_PREFIX
 
 WSGI, ASGI = "aviary.wsgi:application", "aviary.asgi:application"
 SEED_SECONDS = 120
+"""For one setup step; on most machines it takes a few seconds."""
 ALONE = {"DATABASE_URL": "", "REDIS_URL": ""}
-"""A built-in app uses a service because it was asked for, never because the user's shell happens to name one."""
+"""A built-in app uses a service only on request, never because the shell has a variable for it."""
 DIRECT = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
-"""Calls to an upstream on this machine never take the user's proxy."""
+"""Calls to an upstream on this machine bypass the user's proxy."""
 
 
 class Sample(Struct, frozen=True, kw_only=True):
-    """A built-in app: its folder, its callables, the framework it is named after, how its database is made and of which files."""
+    """A built-in app: folder, callables, framework, and the commands and files of its database."""
 
     folder: str
     framework: str
@@ -76,11 +77,12 @@ BUILTIN: dict[str, Sample] = {
 
 
 def app(name: str, base: str, cache: Path, *, extras: bool = False) -> App:
-    """A built-in app on this base interpreter: environment built and database seeded on first use, both in the cache folder.
+    """A built-in app on this base interpreter; the first use builds its environment and database.
 
-    `builtin:django` has the newest Django of its interpreter, `builtin:django@5.2` the one of that lock file. With `extras` its
-    environment holds what the studies need, too: HTTP clients, brotli, drivers for PostgreSQL and Redis. Raises UsageError for an
-    unknown name, EnvironmentFailed where the environment cannot be built or the database not be seeded.
+    Both are in the cache folder. `builtin:django` has the newest Django for its interpreter,
+    `builtin:django@5.2` that of the lock file. With `extras` the environment includes HTTP clients,
+    brotli, and drivers for PostgreSQL and Redis. Raises UsageError for an unknown name, and
+    EnvironmentFailed if a build or the seeding fails.
     """
     short, _, wanted = name.removeprefix(BUILTIN_PREFIX).partition("@")
     if short not in BUILTIN:
@@ -120,14 +122,15 @@ def app(name: str, base: str, cache: Path, *, extras: bool = False) -> App:
 
 
 def _lock(directory: Path, short: str, version: str, extras: bool) -> Path:
-    """The lock file of a version of the framework, or the one that fits any interpreter where none is named."""
+    """The lock file of this version of the framework, or the general one for any interpreter."""
     suffix = "-studies" if extras else ""
     pattern = re.compile(rf"requirements-(\d[\d.]*){suffix}\.lock")
     known = sorted(
         match[1] for path in directory.iterdir() if (match := pattern.fullmatch(path.name))
     )
     if version and version not in known:
-        hint = f"{BUILTIN_PREFIX}{short}, or one of {', '.join(f'{BUILTIN_PREFIX}{short}@{other}' for other in known)}"
+        versions = ", ".join(f"{BUILTIN_PREFIX}{short}@{other}" for other in known)
+        hint = f"{BUILTIN_PREFIX}{short}, or one of {versions}"
         raise UsageError(
             f"the built-in {short} app is not locked to version {version!r}", hint=hint
         )
@@ -135,7 +138,7 @@ def _lock(directory: Path, short: str, version: str, extras: bool) -> Path:
 
 
 def digest_of_rows(samples: Path, sample: Sample) -> str:
-    """What the database is made of: other migrations or rows mean another database, never a half-changed one."""
+    """A digest of migrations and rows: a change makes another database, never half of one."""
     digest = hashlib.sha256()
     for path in sorted(path for pattern in sample.rows for path in samples.glob(pattern)):
         digest.update(path.relative_to(samples).as_posix().encode() + b"\0" + path.read_bytes())
@@ -143,7 +146,7 @@ def digest_of_rows(samples: Path, sample: Sample) -> str:
 
 
 def seed(built: App, place: Path, cache: Path) -> None:
-    """Run the app's setup steps once; a seeding that was cut short is begun again."""
+    """Run the app's setup steps once; after an interruption they start again."""
 
     def make() -> None:
         place.mkdir(parents=True)
@@ -153,7 +156,7 @@ def seed(built: App, place: Path, cache: Path) -> None:
 
 
 def set_up(built: App, variables: Mapping[str, str], cache: Path) -> None:
-    """Run an app's setup steps with these variables; raises EnvironmentFailed with what they said."""
+    """Run an app's setup steps with these variables; raises EnvironmentFailed with their errors."""
     environment = {
         **os.environ,
         **built.environment,
@@ -173,7 +176,7 @@ def set_up(built: App, variables: Mapping[str, str], cache: Path) -> None:
             )
         except subprocess.TimeoutExpired as error:
             raise EnvironmentFailed(
-                f"the database of {built.name} was not seeded within {SEED_SECONDS} s"
+                f"seeding the database of {built.name} took longer than {SEED_SECONDS} s"
             ) from error
         if run.returncode:
             raise EnvironmentFailed(

@@ -1,4 +1,4 @@
-"""What a folder holds that could be the app, read without importing anything: module-level callables of known frameworks, and factories."""
+"""The possible apps in a folder, found in source code without imports: callables and factories."""
 
 from __future__ import annotations
 
@@ -42,11 +42,12 @@ SKIPPED = {
     "env",
 }
 DEPTH, MOST_FILES, MOST_BYTES = 3, 2000, 1_000_000
+"""Folders deep, files, and bytes of one file: apps are near the top, and a scan must be quick."""
 USUAL = ("app", "application", "api", "main")
 
 
 class Candidate(Struct, frozen=True, kw_only=True):
-    """A callable that could be the app: its target below a root, and whether it has to be called first."""
+    """A callable that could be the app, below a root; a factory must be called first."""
 
     target: str
     root: str
@@ -55,7 +56,10 @@ class Candidate(Struct, frozen=True, kw_only=True):
 
 
 def candidates(folder: Path) -> list[Candidate]:
-    """Every candidate in a folder, those that are objects before factories; a factory whose module makes an object is left out."""
+    """Every candidate in a folder: the apps, or the factories if there are none.
+
+    A factory whose own module makes an app is left out.
+    """
     found: list[Candidate] = []
     for path in _modules(folder):
         root, module = module_of(path, folder)
@@ -79,7 +83,7 @@ def candidates(folder: Path) -> list[Candidate]:
 
 
 def module_of(path: Path, folder: Path) -> tuple[Path, str]:
-    """The folder from which a file is imported, and its name as a module: `src` is a root, and so is what holds the outermost package."""
+    """The import root of a file (`src` if that is no package, else `folder`), and its module."""
     root = (
         folder / "src"
         if path.is_relative_to(folder / "src") and not (folder / "src/__init__.py").exists()
@@ -90,7 +94,7 @@ def module_of(path: Path, folder: Path) -> tuple[Path, str]:
 
 
 def _modules(folder: Path) -> Iterator[Path]:
-    """Python files near the top, the shallow ones first."""
+    """Python files near the top, those of shallow folders first."""
     level, seen = [folder], 0
     for _ in range(DEPTH):
         below: list[Path] = []
@@ -118,7 +122,7 @@ def _modules(folder: Path) -> Iterator[Path]:
 
 
 def _made(tree: ast.Module, file: str) -> Iterator[tuple[str, str]]:
-    """Names that are assigned a call of a framework's class at the top of a module, and what wsgi.py and asgi.py call application."""
+    """Module-level apps: calls of framework classes, and `application` in wsgi.py or asgi.py."""
     for node in tree.body:
         if (
             isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
@@ -176,7 +180,7 @@ def _factories(tree: ast.Module) -> Iterator[str]:
 
 
 def clearest(found: list[Candidate]) -> Candidate | None:
-    """The one that is meant, where that is clear: the only one, or the only one of a usual name in the shallowest module."""
+    """The only candidate, or the only one with a usual name in the shallowest module; else None."""
     if len(found) == 1:
         return found[0]
     depth = min((one.target.count(".") for one in found), default=0)

@@ -1,4 +1,4 @@
-"""What an app's settings mean for a race: what has to be sent so that it answers, what is worth saying, and what is refused."""
+"""What an app's settings mean for a race: what to send it, what to report, what to refuse."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ TOOLBARS = ("debug_toolbar", "silk", "django_extensions.debug", "nplusone.ext.dj
 def examine(
     app: App, examiner: Examiner, *, allow_remote_database: bool = False
 ) -> tuple[App, Look | None, list[Finding]]:
-    """The app with what must be sent to it, what it is seen from inside, and what there is to say. The built-in apps are known.
+    """The app with its Host and headers, its facts from inside, and findings.
 
-    Raises UsageError where it cannot be imported, and for a database that is not on this machine unless that is allowed.
+    Built-in apps are known. Raises UsageError if the app cannot be imported, or if its database is
+    not on this machine, unless that is allowed.
     """
     if app.is_builtin:
         return app, None, []
@@ -77,7 +78,9 @@ def examine(
 
 
 def examine_again(app: App, cache: Path, allowed: Collection[str]) -> None:
-    """Before an app of an earlier run is started again: its secrets are known once more, and it may do what it was `allowed` then.
+    """Examine an app of an earlier run again, with the permissions of that run.
+
+    This remembers its secrets, so that no output shows them.
 
     Raises UsageError as `examine` does.
     """
@@ -95,16 +98,16 @@ def described(database: Database) -> str:
 
 
 def refuse_remote(seen: Look, environment: Mapping[str, str]) -> None:
-    """Raise UsageError for a database that is not on this machine, by the settings or by a variable that holds its URL."""
+    """Raise UsageError for a database on another machine, by the settings or a variable's URL."""
     for database in seen.databases:
         if not is_local(database.host):
             _refuse(f"the database {database.alias!r} is on {database.host}")
-    if not seen.databases:  # else what the app has made of its variables is known
+    if not seen.databases:  # else the app's own reading of its variables is known
         refuse_variables(environment)
 
 
 def refuse_variables(environment: Mapping[str, str]) -> None:
-    """Raise UsageError where a variable leads to a database on another machine: importing an app may be enough to change it."""
+    """Raise UsageError if a variable names a remote database, which an import may use."""
     for name, value in environment.items():
         scheme, separator, _ = value.partition("://")
         if (
@@ -112,16 +115,16 @@ def refuse_variables(environment: Mapping[str, str]) -> None:
             and scheme.partition("+")[0].lower() in SCHEMES
             and not is_local(host := _host(value))
         ):
-            _refuse(f"{name} leads to {host}")
+            _refuse(f"{name} names {host}")
 
 
 def _refuse(fact: str) -> None:
-    hint = "point it at a database on this machine, or --allow-remote-database where a flood of requests does no harm there"
-    raise UsageError(f"{fact}, which is not this machine: nothing was started", hint=hint)
+    hint = "use a database on this machine, or --allow-remote-database if a flood is harmless there"
+    raise UsageError(f"{fact}, not on this machine: nothing was started", hint=hint)
 
 
 def is_local(host: str) -> bool:
-    """Whether a host is this machine by its very name: loopback, a socket, or the machine's own name."""
+    """Whether a host is this machine: loopback, a socket, or the machine's own name."""
     if host.lower() in LOCAL_NAMES or host.startswith(("/", "@")) or host == socket.gethostname():
         return True
     try:
@@ -131,7 +134,7 @@ def is_local(host: str) -> bool:
 
 
 def _host(url: str) -> str:
-    """Where a URL leads; to libpq a host in the query is the one that counts."""
+    """The host of a URL; a host in the query wins, as in libpq."""
     try:
         parts = urlsplit(url)
         return next(iter(parse_qs(parts.query).get("host", ())), "") or parts.hostname or ""
@@ -140,7 +143,7 @@ def _host(url: str) -> str:
 
 
 def host_of(django: Django | None) -> tuple[str, str]:
-    """The Host header that the app accepts, and why that one."""
+    """The Host header that the app accepts, and the reason."""
     hosts = tuple(filter(None, django.hosts)) if django else ()
     if django is None or "*" in hosts or (not hosts and django.debug) or "localhost" in hosts:
         return (
@@ -148,9 +151,9 @@ def host_of(django: Django | None) -> tuple[str, str]:
             "any host is accepted" if django is None or "*" in hosts else "ALLOWED_HOSTS",
         )
     if not hosts:
-        hint = "set ALLOWED_HOSTS as you deploy it: every answer would be 400"
+        hint = "set ALLOWED_HOSTS as in your deployment: now every response has status 400"
         raise UsageError(
-            "ALLOWED_HOSTS is empty and DEBUG is off: Django accepts no host at all", hint=hint
+            "ALLOWED_HOSTS is empty and DEBUG is off: Django accepts no host", hint=hint
         )
     return hosts[0].lstrip("."), "ALLOWED_HOSTS"
 
@@ -170,7 +173,7 @@ def _findings(app: App, seen: Look) -> Iterator[Finding]:
 
 
 def _file(app: App, database: Database) -> Path:
-    """Where a database of SQLite is, as the app finds it from its own folder."""
+    """The file of an SQLite database, relative to the app's folder."""
     return Path(
         app.directory, (database.name or "").removeprefix("file:").partition("?")[0]
     ).resolve()

@@ -1,4 +1,4 @@
-"""Which app is meant: a built-in one, `module:attribute`, or what a folder holds."""
+"""Which app to race: a built-in one, `module:attribute`, or the app in a folder."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def discover(
     environment_file: str = "",
     allow_remote_database: bool = True,
 ) -> tuple[App, list[Finding]]:
-    """The app that is meant, and what there is to say about how it was found; a built-in one in its larger environment with `extras`.
+    """The app, and findings about how it was found; `extras` is for built-in apps.
 
-    An `environment_file` is read wherever the app is imported. Nothing is imported where a variable leads to a database on another machine,
-    unless that is allowed.
+    Every import of the app reads the `environment_file`. If a variable names a database on another
+    machine, nothing is imported, unless that is allowed.
 
-    Raises UsageError where what was named is not there or not clear.
+    Raises UsageError if the named app does not exist or is ambiguous.
     """
 
     def guard() -> None:
@@ -73,7 +73,7 @@ def discover(
 def from_folder(
     folder: Path, python: str | None, examiner: Examiner, environment_file: str = ""
 ) -> tuple[App, list[Finding]]:
-    """The Django project in a folder, by its manage.py; its settings module by the environment, as manage.py itself does."""
+    """The Django project of a manage.py; DJANGO_SETTINGS_MODULE may name other settings."""
     manage = folder / "manage.py"
     match = (
         SETTINGS.search(manage.read_text(encoding="utf-8", errors="replace"))
@@ -119,7 +119,7 @@ def from_folder(
 
 
 def _of_settings(app: App, settings: str, examiner: Examiner) -> tuple[App, list[Finding]]:
-    """The callables that the settings name; where they name none, ones made for the race, and that is said."""
+    """The callables that the settings name, or one made for the race, with a finding."""
     django = examiner.look([], app).django
     named = {kind: getattr(django, kind, None) for kind in ("wsgi", "asgi")} if django else {}
     targets = {kind: ":".join(text.rpartition(".")[::2]) for kind, text in named.items() if text}
@@ -144,9 +144,9 @@ def from_target(
     project: Path | None = None,
     environment_file: str = "",
 ) -> App:
-    """An app named as `module:attribute`: ASGI or WSGI by what is found there; a factory is called in a module made for that.
+    """An app named as `module:attribute`, ASGI or WSGI; a small module calls a factory.
 
-    It is imported from `here`; its interpreter is that of the `project`, where that is another folder.
+    The app is imported from `here`; `project` is the folder of its interpreter, if that differs.
     """
     interpreter, found_by = own_python.find(project or here, python)
     plain = target.removesuffix("()")
@@ -173,7 +173,7 @@ def from_target(
 
 
 def _candidates(folder: Path) -> list[candidates.Candidate]:
-    """What reading the code finds, and the entry point that the project itself names, where reading does not find it."""
+    """The candidates in the code, and the project's own entry point if it is not among them."""
     found, entry = candidates.candidates(folder), _entry_point(folder)
     if entry and entry not in {one.target for one in found}:
         found.append(candidates.Candidate(target=entry, root=str(folder), framework="fastapi"))
@@ -187,7 +187,7 @@ def _of_candidates(
     examiner: Examiner,
     environment_file: str,
 ) -> tuple[App, list[Finding]]:
-    """The app of a folder without manage.py; raises UsageError with all names where it is not clear which is meant."""
+    """The app of a folder without manage.py; raises UsageError if it is ambiguous."""
     entry = _entry_point(folder)
     named = [one for one in found if one.target == entry]
     chosen = named[0] if named else candidates.clearest(found)
@@ -209,7 +209,7 @@ def _of_candidates(
 
 
 def _entry_point(folder: Path) -> str:
-    """What `[tool.fastapi] entrypoint` of pyproject.toml names, which FastAPI's own command line follows."""
+    """The `[tool.fastapi] entrypoint` of pyproject.toml, as FastAPI's own command line uses it."""
     try:
         text = (folder / "pyproject.toml").read_text(encoding="utf-8")
         found = tomllib.loads(text).get("tool", {}).get("fastapi", {}).get("entrypoint", "")

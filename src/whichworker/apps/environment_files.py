@@ -1,4 +1,4 @@
-"""Files of environment variables, as python-dotenv reads them. Their values are taken for secrets."""
+"""Files of environment variables, as python-dotenv reads them; their values count as secrets."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ SYSTEMD = re.compile(r"'([^']*)'|\"((?:\\.|[^\"\\])*)\"|((?!['\"]).*)", re.DOTAL
 
 
 def read(path: str) -> dict[str, str]:
-    """The variables of a file, none without one; raises UsageError for a line that is not NAME=value."""
+    """The variables of a file, if any; raises UsageError for a line that is not NAME=value."""
     return {name: value for name, (value, _) in _read(path).items()}
 
 
 def misread(path: str) -> dict[str, tuple[str, ...]]:
-    """The variables that other readers of such a file read differently, by the reader: `docker` and `systemd`."""
+    """The variables that other readers (`docker`, `systemd`) of such a file read differently."""
     found = _read(path)
     return {
         reader: tuple(
@@ -32,12 +32,12 @@ def misread(path: str) -> dict[str, tuple[str, ...]]:
 
 
 def beside(folder: Path) -> Path | None:
-    """A file in the folder that looks like one."""
+    """A file in the folder whose name suggests environment variables."""
     return next((folder / name for name in USUAL if (folder / name).is_file()), None)
 
 
 def _read(path: str) -> dict[str, tuple[str, str]]:
-    """The value of each variable, with what stands in the file."""
+    """The value of each variable, with its text in the file."""
     if not path:
         return {}
     from dotenv import dotenv_values
@@ -55,7 +55,8 @@ def _read(path: str) -> dict[str, tuple[str, str]]:
         if binding.error or (binding.key and binding.value is None):
             number = binding.original.line + len(written) - len(written.lstrip("\n"))
             raise UsageError(
-                f"{path}, line {number} is not NAME=value", hint="a line each, # begins a comment"
+                f"{path}, line {number} is not NAME=value",
+                hint="one variable on each line; # begins a comment",
             )
         if binding.key:
             lines[binding.key] = written.lstrip().rstrip("\r\n")
@@ -65,13 +66,13 @@ def _read(path: str) -> dict[str, tuple[str, str]]:
 
 
 def _docker(line: str, name: str) -> str | None:
-    """What follows the `=`, quotes, comments and all; a name with a space before or in it is refused."""
+    """The text after `=`, with quotes and comments; None for a name with a space."""
     before, _, value = line.partition("=")
     return value if before == name else None
 
 
 def _systemd(line: str, name: str) -> str | None:
-    """Quotes and backslashes mean what they do to a shell; a comment behind a value is a part of it, `export` of the name."""
+    """Quotes and backslashes as in a shell; comments belong to the value, `export` to the name."""
     before, _, value = line.partition("=")
     match = SYSTEMD.fullmatch(value.strip())
     if match is None or before.strip() != name:

@@ -1,4 +1,4 @@
-"""Import the app once, in its own interpreter, before anything is planned: what cannot be imported cannot be raced."""
+"""Import the app once, in its own interpreter, before the plan: a failed import ends the race."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from whichworker.errors import UsageError
 from whichworker.model import App
 
 IMPORT_SECONDS = 60
+"""For one import: apps with models of machine learning take long, and a hang must end."""
 WITHIN = "whichworker.apps.within"
 OUTBOUND, LOOK = "whichworker_outbound.py", "whichworker_look.py"
 MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 
 
 class AppTarget(Struct, frozen=True):
-    """What a `module:attribute` is: an ASGI callable, or something that has to be called to make one."""
+    """The kind of a `module:attribute`: an ASGI callable, or a factory that makes one."""
 
     asgi: bool
     callable: bool = True
@@ -33,7 +34,7 @@ class AppTarget(Struct, frozen=True):
 
 
 class Database(Struct, frozen=True, kw_only=True):
-    """A database as settings or an engine name it; an empty host is this machine."""
+    """A database of the settings or of an engine; an empty host is this machine."""
 
     alias: str
     engine: str
@@ -53,14 +54,14 @@ class Cache(Struct, frozen=True, kw_only=True):
 
 
 class StaticFiles(Struct, frozen=True):
-    """Where static files are asked for, and where they are collected."""
+    """The URL of static files, and the folder that collects them."""
 
     url: str | None = None
     root: str | None = None
 
 
 class Django(Struct, frozen=True, kw_only=True):
-    """What a Django project's settings say, as far as a race cares."""
+    """The settings of a Django project that concern a race."""
 
     module: str
     debug: bool
@@ -78,7 +79,7 @@ class Django(Struct, frozen=True, kw_only=True):
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """What an app is, seen from inside; `unlisted` says why its routes could not be listed."""
+    """The facts about an app from inside; `unlisted` says why its routes are unknown."""
 
     targets: dict[str, AppTarget] = field(default_factory=dict)
     framework: str = ""
@@ -91,15 +92,19 @@ class Look(Struct, frozen=True, kw_only=True):
 
 
 class Examiner(Struct, frozen=True):
-    """Looks at apps by importing them, where nothing may leave this machine unless `outbound` is allowed; byte code goes to `cache`."""
+    """Imports apps to examine them, without outbound connections unless `outbound` is set.
+
+    Byte code goes to `cache`.
+    """
 
     cache: Path
     outbound: bool = False
 
     def look(self, targets: Sequence[str], app: App) -> Look:
-        """Import these targets of an app, or its settings alone where there are none; its secrets are remembered so that they stay in.
+        """Import these targets of an app, or only its settings, and remember its secrets.
 
-        Raises UsageError with the end of the traceback where it cannot be imported, and where importing it connects to another machine.
+        Raises UsageError with the end of the traceback if the import fails, or if it connects to
+        another machine.
         """
         what = ", ".join(targets) or app.environment.get("DJANGO_SETTINGS_MODULE", app.name)
         text = "\n".join(
@@ -121,9 +126,7 @@ class Examiner(Struct, frozen=True):
                 )
             except subprocess.TimeoutExpired as error:
                 self._refuse_outbound(what, places)
-                raise UsageError(
-                    f"importing {what} did not end within {IMPORT_SECONDS} s"
-                ) from error
+                raise UsageError(f"importing {what} took longer than {IMPORT_SECONDS} s") from error
             self._refuse_outbound(what, places)
             if run.returncode or not out.exists():
                 raise _not_importable(what, run.stderr, app)
@@ -131,8 +134,8 @@ class Examiner(Struct, frozen=True):
                 found = msgspec.json.decode(out.read_bytes(), type=Look)
             except msgspec.MsgspecError as error:
                 raise UsageError(
-                    f"the settings of {what} are not understood: {error}",
-                    hint="each must be of the kind that Django wants",
+                    f"the settings of {what} have an unexpected type: {error}",
+                    hint="each setting must have the type that Django expects",
                 ) from error
         remember(found)
         return found
@@ -140,11 +143,9 @@ class Examiner(Struct, frozen=True):
     def _refuse_outbound(self, what: str, places: Path) -> None:
         if places.exists() and not self.outbound:
             place = places.read_text(encoding="utf-8").split()[0]
-            hint = (
-                "a race would start it many times: point it at something local, or --allow-outbound"
-            )
+            hint = "a race would repeat this: point it at a local service, or --allow-outbound"
             raise UsageError(
-                f"importing {what} connects to {place}, which is not this machine", hint=hint
+                f"importing {what} connects to {place}, beyond this machine", hint=hint
             )
 
     def _environment(self, app: App, places: Path) -> dict[str, str]:
@@ -164,7 +165,7 @@ class Examiner(Struct, frozen=True):
 
 
 def remember(found: Look) -> None:
-    """What an app keeps secret is kept secret here, too."""
+    """Remember the app's secrets, so that no output shows them."""
     redaction.remember(
         "SECRET_KEY", found.secret_key or (found.django.secret_key if found.django else "")
     )
@@ -177,7 +178,7 @@ def remember(found: Look) -> None:
 def _not_importable(what: str, stderr: str, app: App) -> UsageError:
     lines = stderr.strip().splitlines() or ["no message"]
     missing = next((match for line in reversed(lines) if (match := MISSING.search(line))), None)
-    hint = f"it is imported in {app.directory} by {app.python}; --python names another interpreter"
+    hint = f"{app.python} imports it in {app.directory}; --python names another interpreter"
     if missing and missing[1].partition(".")[0] != what.partition(":")[0].partition(".")[0]:
         files_of = [
             name
@@ -186,9 +187,10 @@ def _not_importable(what: str, stderr: str, app: App) -> UsageError:
         ]
         of = f" -r {files_of[0]}" if files_of[:1] == ["requirements.txt"] else ""
         how = f" (pip install{of})" if of else ""
-        hint = f"{app.python} has no {missing[1]}: install the project's dependencies there{how}, or --python"
+        hint = f"install {missing[1]} and the app's other dependencies for {app.python}{how},"
+        hint += " or use --python"
     elif not app.environment_file and (found := environment_files.beside(Path(app.directory))):
-        hint = f"{hint}; {found.name} was not read: --env-file {found.name} does"
+        hint = f"{hint}; {found.name} was not read: add --env-file {found.name}"
     return UsageError(
         f"the app {what} cannot be imported: {lines[-1]}", seen="\n".join(lines[-8:]), hint=hint
     )

@@ -1,4 +1,4 @@
-"""A module of two lines around an app that no server can name: a factory, or a Django project without wsgi.py."""
+"""A module around an app that servers cannot name: a factory, or Django without wsgi.py."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ application = get_{kind}_application()
 
 
 def of_factory(target: str) -> str:
-    """The text of the module that calls a factory."""
+    """The module that calls a factory."""
     module, _, attribute = target.removesuffix("()").partition(":")
     return FACTORY.format(
         target=target, module=module, top=attribute.partition(".")[0], attribute=attribute
@@ -34,12 +34,12 @@ def of_factory(target: str) -> str:
 
 
 def of_django(settings: str, kind: str) -> str:
-    """The text of the module that makes Django's callable of a kind: wsgi or asgi."""
+    """The module that makes Django's callable, WSGI or ASGI."""
     return DJANGO.replace("{kind.upper}", kind.upper()).format(settings=settings, kind=kind)
 
 
 def write(cache: Path, text: str) -> str:
-    """The folder that holds the module: in the cache, never in the project."""
+    """Write the module below the cache, never into the project; returns its folder."""
     folder = cache / "shims" / hashlib.sha256(text.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{MODULE}.py").write_text(text, encoding="utf-8")

@@ -1,1 +1,1 @@
-"""Which rate does each finalist sustain within the objective? The second stage of a race; its statistics are in `design.capacity`."""
+"""The second stage: at which rate of arrivals does each finalist still meet the objective?"""

@@ -1,4 +1,4 @@
-"""The second stage: at which rate of arrivals does each finalist keep the objective? Shots at all of them in turn, in random order."""
+"""The second stage: shots at all finalists in turn, to find the rate that meets the objective."""
 
 from __future__ import annotations
 
@@ -25,16 +25,21 @@ from whichworker.store.journal import Journal
 from whichworker.store.records import Prepared, Shot, Sought, Unsought
 
 STALL_SECONDS = 1.0
+"""For the stalls of the generator's core: about a thousand naps, enough for their p99."""
 SHOTS_PER_LAUNCH = 12
+"""Then a new launch, so that a capacity does not depend on a single one."""
 LAUNCH_SECONDS, STOP_SECONDS = 1.0, 0.5
+"""Usual times, to plan the rest of the time."""
 CONNECTIONS, MOST_CONNECTIONS = 64, 1024
+"""The bounds of their number; the generator stays far from its own limits."""
 IN_FLIGHT_TIMES, UNKNOWN_SECONDS = 2.0, 0.005
+"""Room above Little's law for bursts, and a response time if no journal record has one."""
 
 
 def seek(
     question: Question, ready: Sequence[Prepared], throughput: dict[str, float], connections: int
 ) -> Sought:
-    """The objective, and on how many connections: twice what may be in flight when the longest allowed time passes at full rate."""
+    """The objective and the connections, twice the requests in flight at its longest time."""
     unloaded = sorted(
         1 / record.ladder[1] for record in ready if record.arm in throughput and 1 in record.ladder
     ) or [UNKNOWN_SECONDS]
@@ -53,7 +58,7 @@ def seek(
 
 
 class Contest:
-    """All hunts side by side: each round is one shot at every finalist, in random order, with the same arrivals."""
+    """All hunts side by side: each round is one shot at each finalist, in random order."""
 
     def __init__(
         self,
@@ -83,7 +88,7 @@ class Contest:
         }
 
     def run(self) -> None:
-        """Until every hunt is over or time is; the servers of all finalists run meanwhile, and one after the other is asked."""
+        """Shoot until every hunt or time is over; all finalists run, one at a time has load."""
         with ExitStack() as every:
             every.callback(self._leave_all)
             while self.left() > 0:
@@ -96,7 +101,7 @@ class Contest:
                     return  # no shot is short enough for the time that is left
 
     def _visit(self, name: str) -> bool:
-        """One shot that counts, repeated while the machine is busy; false where the time is too short for it."""
+        """One valid shot, repeated while the machine is busy; false if the time is too short."""
         shot = self.hunts[name].next_shot()
         assert shot is not None
         for _ in range(MOST_TRIES):
@@ -117,13 +122,11 @@ class Contest:
             self.hunts[name].take(shot, seen_of(record))
             self.watch.shot(name, record, self.hunts[name], self.left())
             return True
-        self.watch.note(
-            f"{name}: {MOST_TRIES} windows were refused one after the other, others go first"
-        )
+        self.watch.note(f"{name}: {MOST_TRIES} windows in a row were refused; the others go first")
         return True
 
     def _cost(self, name: str, shot: hunt.ShotPlan) -> float:
-        """Arrivals, what is awaited after them, and a launch where there is none."""
+        """Seconds for the arrivals, the late responses, and a launch if necessary."""
         starts = 0.0 if name in self.places else self.warm_ups.get(name, 0.0) + LAUNCH_SECONDS
         return (
             shot.seconds
@@ -138,7 +141,7 @@ class Contest:
             place.shots >= SHOTS_PER_LAUNCH
             or (place.phase != shot.phase and shot.phase in ("confirm", "holds"))
         ):
-            self._leave(name)  # what is certified is seen on launches of its own
+            self._leave(name)  # new launches validate a rate
             place = None
         if place is None:
             stack = ExitStack()
@@ -166,7 +169,7 @@ class Contest:
         )
 
     def _lose(self, name: str, error: ArmFailed, phase: str) -> None:
-        """Nothing more is asked of it; what was known before it broke far above its capacity stays known."""
+        """Drop an arm that broke; earlier results stay, as it broke far above its capacity."""
         self.journal.append(Unsought(arm=name, failures=error.failures, phase=phase))
         del self.hunts[name]
         self._leave(name)
@@ -183,7 +186,7 @@ class Contest:
 
 
 class Place(Struct):
-    """A finalist's running server, and what was asked of this launch."""
+    """A finalist's running server, and how many shots this launch had."""
 
     run: Running
     stack: ExitStack
@@ -201,7 +204,7 @@ def contest(
     connections: int,
     left: Callable[[], float],
 ) -> None:
-    """The second stage of a race for these finalists, begun or gone on with; everything found is in the journal, shot by shot."""
+    """The second stage of a race for these finalists, new or resumed; journaled shot by shot."""
     sought = next(journal.of(Sought), None)
     if sought is None:
         ready = [record for record in journal.of(Prepared) if record.arm in throughput]

@@ -1,4 +1,4 @@
-"""One shot: a running finalist is sent arrivals at a rate, and what missed the objective is counted."""
+"""One shot: arrivals at a rate, and how many requests missed the objective."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from whichworker.model import Clause, Load, Pace, Probes, Slo, Stage, Tally
 from whichworker.store.records import Shot
 
 LAG_AT = (0.99, 0.95, 0.9, 0.5)
+"""Percentiles of the send lag to try, from the strictest on."""
 WRONG = ("header", "body", "framing", "check")
-"""What no load excuses. A refusal under load (a status), a broken connection or a time-out is a request that missed the objective."""
+"""Failures that no load excuses; an error status, a reset or a timeout misses the objective."""
 LEAST_DEADLINE_SECONDS, DEADLINES, MOST_DEADLINE_SECONDS = 4.0, 2.0, 90.0
+"""Limits of the deadline, and its multiple of the objective: late responses must still count."""
 BACKLOG = 200_000
+"""Waiting requests: more than any shot sends, so that none is dropped."""
 
 
 def shoot(
@@ -32,7 +35,7 @@ def shoot(
 ) -> Shot:
     """Send one shot; `plan` is the number of connections and the seed of the arrivals.
 
-    The first of a launch comes after `warm_up` more seconds at its rate. Raises ArmFailed for wrong answers, or none.
+    It follows `warm_up` seconds at its rate. Raises ArmFailed for wrong responses, or none.
     """
     connections, seed = plan
     load = load_of(
@@ -45,7 +48,7 @@ def shoot(
         deadline_seconds=deadline_of(slo),
         seed=seed,
         pace=arrivals_of(shot, warm_up),
-        flood=None,  # nothing ends it early, as what fails is what is counted
+        flood=None,  # failures are counted and must not end the shot
     )
     tally, probes = _sent(bench, generator, run, load)
     lag = _lag(tally)
@@ -92,26 +95,26 @@ def _sent(bench: Bench, generator: Generator, run: Running, load: Load) -> tuple
 
 
 def arrivals_of(shot: hunt.ShotPlan, warm_up: float) -> Pace:
-    """Poisson arrivals, after `warm_up` seconds at the rate of the shot (of a recovery: at the calm one)."""
+    """Poisson arrivals, after `warm_up` seconds at its rate (a recovery's calm one)."""
     calm = hunt.QUIET / hunt.OVERLOAD * shot.rate if shot.phase == "recovery" else shot.rate
     before = (Stage(warm_up, calm, calm),) if warm_up else ()
     return Pace(stages=(*before, *shot.stages), arrivals="poisson", backlog=BACKLOG)
 
 
 def deadline_of(slo: Slo) -> float:
-    """When a request is given up: several times as late as the objective allows."""
+    """Seconds until a request is given up: a multiple of the time that the objective allows."""
     return min(MOST_DEADLINE_SECONDS, max(LEAST_DEADLINE_SECONDS, DEADLINES * slo.longest_seconds))
 
 
 def missed_of(clause: Clause, response: Histogram, lost: int) -> int:
-    """How many requests missed a clause: those that failed, and those that took longer than it allows."""
+    """How many requests missed a clause: the failed ones, and those slower than it allows."""
     return lost + (
         response.count_above(round(clause.seconds * 1e9)) if clause.seconds is not None else 0
     )
 
 
 def lost_of(tally: Tally, response: Histogram) -> int:
-    """Requests of the window without a right answer: due, and not in the histogram. Where that is not known, the failures."""
+    """Scheduled requests without a correct response; without a schedule, the failures."""
     if tally.scheduled is not None:
         return max(0, tally.scheduled - response.count)
     return sum(failure.count for failure in tally.failures)
@@ -125,7 +128,7 @@ def _slices(tally: Tally, clause: Clause | None) -> list[tuple[int, int]]:
 
 
 def _lag(tally: Tally) -> float | None:
-    """How late the generator was at the highest percentile up to the 99th that its sample supports."""
+    """The generator's lag at the highest percentile up to p99 that its sample supports."""
     if tally.send_lag is None:
         return None
     found = Histogram.from_hdr(tally.send_lag)

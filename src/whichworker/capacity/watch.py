@@ -1,4 +1,4 @@
-"""What the second stage of a run tells whoever watches it."""
+"""The events of a run's second stage for its watcher."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class CapacityWatch(Protocol):
     """The events of a second stage; every method may do nothing."""
 
     def note(self, text: str) -> None:
-        """Something takes a while, such as the first build of an environment."""
+        """A step takes a while, such as the first build of an environment."""
 
     def failed(self, arm: str, failures: tuple[Failure, ...]) -> None:
-        """An arm is out."""
+        """An arm has left the race."""
 
     def repeated(self, arm: str, reason: str) -> None:
         """A window was refused and is measured again."""
@@ -25,4 +25,4 @@ class CapacityWatch(Protocol):
         """The second stage begins."""
 
     def shot(self, arm: str, record: Shot, hunt: Hunt, left_seconds: float) -> None:
-        """A shot is done; the hunt is what is known of its arm now."""
+        """A shot is done; the hunt has the present knowledge about its arm."""

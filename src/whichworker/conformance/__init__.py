@@ -1,1 +1,1 @@
-"""What every server must do correctly, and which server setups may race: `whichworker preflight`, and the start of a race."""
+"""The checks every server must pass, and which server setups may race."""

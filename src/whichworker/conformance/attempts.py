@@ -1,4 +1,7 @@
-"""The cases of the preflight, asked of a real server over plain sockets; what came of each is a value, and no case harms the next."""
+"""Runs the cases of the preflight against a real server over plain sockets.
+
+Each case has a value as its outcome, and none harms the next.
+"""
 
 from __future__ import annotations
 
@@ -25,20 +28,25 @@ from whichworker.servers import table
 from whichworker.servers.protocol import Server
 
 CLOSE_SECONDS = 2.0
+"""For a close that a response has announced; a server that means it closes within milliseconds."""
 GRACE_SECONDS = 6.0
+"""From the stop signal to the kill: twelve times the slow request that is in flight."""
 RELOAD_SECONDS = 10.0
+"""For a reload: time to start new workers, and to stop the old ones gracefully."""
 STEADY_SECONDS = 0.5
+"""Without a change among the workers before a reload counts as finished."""
 PAUSE_SECONDS = 0.01
+"""Between two requests during a reload: a gap without workers shows within one hundredth."""
 BREAKING_KINDS = ("connect", "reset", "timeout", "died")
 BREAKING_WAYS = ("stop", "reload")
 SECOND_CHANCE_KINDS = (
     "slow",
     "timeout",
-)  # a busy machine makes these; it does not make wrong answers
+)  # a busy machine causes these; it does not cause wrong responses
 
 
 class Examinee(Struct, frozen=True):
-    """A running server, what is declared of it, and under which name it is asked."""
+    """A running server, what its adapter declares, and the host name in the requests."""
 
     run: Running
     server: Server
@@ -49,9 +57,9 @@ class Examinee(Struct, frozen=True):
 def examine(
     bench: Bench, arm: Arm, cases: Sequence[Case], within_seconds: float = math.inf
 ) -> list[Outcome]:
-    """Ask all cases of an arm, on another launch after each one that may have broken the last; cases not reached in time are timeouts.
+    """Run all cases on an arm, with a new launch after each one that may have broken the last.
 
-    Raises ServerFailed where it does not start at all.
+    Cases not reached in time are timeouts. Raises ServerFailed if the server does not start.
     """
     outcomes: list[Outcome] = []
     ends = time.monotonic() + within_seconds
@@ -81,7 +89,7 @@ def examine(
 def examine_running(
     bench: Bench, run: Running, arm: Arm, cases: Sequence[Case], ends: float = math.inf
 ) -> list[Outcome]:
-    """Ask cases of one launch until one may have broken it or time is up; what came of those that were asked, one at least."""
+    """Run cases on one launch until one may have broken it or time is up; at least one."""
     scene = Examinee(run, table.load(arm.server), arm, bench.question.apps[arm.python].host)
     outcomes: list[Outcome] = []
     for case in cases:
@@ -100,7 +108,7 @@ def examine_running(
 
 
 def attempt(scene: Examinee, case: Case) -> Outcome:
-    """Ask one case of a running server."""
+    """Run one case on a running server."""
     try:
         outcome = WAYS[case.way](scene, case)
     except (OSError, FramingError) as error:
@@ -127,7 +135,7 @@ def _wrong(case: Case, verdict: Verdict, note: str = "") -> Outcome:
 
 
 def ask(scene: Examinee, case: Case) -> Outcome:
-    """Each request once, on a connection of its own."""
+    """Each request once, on a new connection."""
     for request in case.requests:
         if verdict := _ask_once(scene, request):
             return _wrong(case, verdict)
@@ -148,7 +156,7 @@ def ask_chunked(scene: Examinee, case: Case) -> Outcome:
     """A body in chunks; a server that refuses it may do so before it has all of it."""
     (request,) = case.requests
     with Wire(scene.run.address) as wire:
-        with suppress(ConnectionError):  # what it answered before it closed says more
+        with suppress(ConnectionError):  # a response sent before the close says more
             wire.send(encode_chunked(request, scene.host))
         response = wire.receive("POST")
     verdict = judge_answer(request.answer, response)
@@ -162,7 +170,7 @@ def ask_chunked(scene: Examinee, case: Case) -> Outcome:
 
 
 def ask_together(scene: Examinee, case: Case) -> Outcome:
-    """All requests at once, each by a client of its own."""
+    """All requests at the same time, each from a client of its own."""
     start = threading.Barrier(len(case.requests), timeout=DEADLINE_SECONDS)
     moments: list[float] = []
 
@@ -179,10 +187,7 @@ def ask_together(scene: Examinee, case: Case) -> Outcome:
         kind, sample = wrong[0]
         return _wrong(
             case,
-            (
-                kind,
-                f"{len(wrong)} of {len(case.requests)} responses were wrong, the first: {sample}",
-            ),
+            (kind, f"{len(wrong)} of {len(case.requests)} responses were wrong; first: {sample}"),
         )
     return judge_together(
         case, max(moments) - min(moments), scene.server.in_flight_limit(scene.arm.settings)
@@ -190,7 +195,7 @@ def ask_together(scene: Examinee, case: Case) -> Outcome:
 
 
 def ask_again(scene: Examinee, case: Case) -> Outcome:
-    """A second request on the connection, unless the first answer says that there is none."""
+    """A second request on the connection, unless the first response announces its end."""
     (request,) = case.requests
     asked = encode_request(request, scene.host)
     with Wire(scene.run.address) as wire:
@@ -203,7 +208,7 @@ def ask_again(scene: Examinee, case: Case) -> Outcome:
             verdict = judge_answer(request.answer, wire.ask(asked, request.method))
         except (OSError, FramingError) as error:
             kind, sample = classify(error)
-            verdict = kind, f"the first response kept the connection open, then: {sample}"
+            verdict = kind, f"after a first response that kept the connection open: {sample}"
     return (
         _wrong(case, verdict, note="breaks") if verdict else Outcome(case=case.name, note="reuses")
     )
@@ -214,7 +219,7 @@ def _judge_close(case: Case, wire: Wire) -> Outcome:
     try:
         wire.read_to_end()
     except TimeoutError:
-        evidence = f"it announced that it would close the connection, but {CLOSE_SECONDS:g} s later it was open"
+        evidence = f"announced the end of the connection, but kept it open {CLOSE_SECONDS:g} s"
         return Outcome(
             case=case.name, state="failed", kind="framing", note="holds", evidence=evidence
         )
@@ -224,7 +229,7 @@ def _judge_close(case: Case, wire: Wire) -> Outcome:
 
 
 def ask_head(scene: Examinee, case: Case) -> Outcome:
-    """HEAD, then GET on the same connection: a body that should not be there would be taken for the second answer."""
+    """HEAD, then GET on the same connection: a stray body would be read as the second response."""
     (request,) = case.requests
     answer = msgspec.structs.replace(request.answer, body=None)
     head = msgspec.structs.replace(request, method="HEAD", body=b"", answer=answer)
@@ -232,16 +237,15 @@ def ask_head(scene: Examinee, case: Case) -> Outcome:
         response = wire.ask(encode_request(head, scene.host), "HEAD")
         verdict = judge_answer(answer, response) or _judge_length(request, response)
         if verdict is None and not response.keep_alive:
-            with suppress(
-                TimeoutError, ConnectionError
-            ):  # whether it closes as it said is another case
+            # whether it closes as announced is another case
+            with suppress(TimeoutError, ConnectionError):
                 wire.hurry(CLOSE_SECONDS)
                 stray = wire.read_to_end()
                 verdict = (
                     ("framing", f"{len(stray)} bytes of a body: {stray[:60]!r}") if stray else None
                 )
         elif verdict is None:
-            with suppress(ConnectionError):  # the same
+            with suppress(ConnectionError):  # as above
                 verdict = judge_answer(
                     request.answer, wire.ask(encode_request(request, scene.host), request.method)
                 )
@@ -249,18 +253,18 @@ def ask_head(scene: Examinee, case: Case) -> Outcome:
 
 
 def _judge_length(request: Request, response: Response) -> Verdict | None:
-    """The length HEAD announces, if any, is that of GET."""
+    """The length that HEAD announces, if any, must equal GET's."""
     said = [value for name, value in response.headers if name == "content-length"]
     if request.answer.body is None or not said or int(said[0]) == len(request.answer.body):
         return None
     return (
         "header",
-        f"HEAD says Content-Length: {said[0]}, and GET has {len(request.answer.body)} bytes",
+        f"HEAD announces Content-Length: {said[0]}, but GET has {len(request.answer.body)} bytes",
     )
 
 
 def stop(scene: Examinee, case: Case) -> Outcome:
-    """The stop signal while a request is worked on."""
+    """The stop signal while a request is being processed."""
     request = case.requests[-1 if scene.arm.interface == "asgi" else 0]
     number = scene.server.stop_signal
     with (
@@ -269,7 +273,7 @@ def stop(scene: Examinee, case: Case) -> Outcome:
     ):
         wire.send(encode_request(request, scene.host))
         answer = pool.submit(wire.receive, request.method)
-        time.sleep(case.under_way_seconds)  # no server tells when a request has reached the app
+        time.sleep(case.under_way_seconds)  # no server shows when a request has reached the app
         ending = scene.run.launch.stop(number, GRACE_SECONDS)
         try:
             verdict = judge_answer(request.answer, answer.result())
@@ -279,7 +283,7 @@ def stop(scene: Examinee, case: Case) -> Outcome:
         left = f"; the master ended before {', '.join(ending.left)[:200]}" if ending.left else ""
         return _wrong(case, (verdict[0], f"after {number.name}: {verdict[1]}{left}"), note="drops")
     if ending.forced:
-        evidence = f"it sent the response, but {GRACE_SECONDS:g} s after {number.name} it still ran"
+        evidence = f"sent its response, but still ran {GRACE_SECONDS:g} s after {number.name}"
         return Outcome(
             case=case.name, state="failed", kind="forced", note="lingers", evidence=evidence
         )
@@ -287,7 +291,7 @@ def stop(scene: Examinee, case: Case) -> Outcome:
 
 
 def reload(scene: Examinee, case: Case) -> Outcome:
-    """The reload signal while one client after the other asks."""
+    """The reload signal while a client sends one request after another."""
     number, launch, (request,) = scene.server.reload_signal, scene.run.launch, case.requests
     if number is None:
         return Outcome(
@@ -325,7 +329,7 @@ def reload(scene: Examinee, case: Case) -> Outcome:
 
 
 def _wait_renewed(launch: Launch, before: Sequence[int]) -> bool:
-    """Wait until old workers are gone, new ones are there, and neither changes any more; False where that does not come to pass in time."""
+    """Wait until new workers have replaced the old ones and nothing changes; False if too late."""
     workers, last, since = set(before[1:]), set(before), time.monotonic()
     ends = since + RELOAD_SECONDS
     while (now := time.monotonic()) < ends and not launch.ended():

@@ -1,4 +1,4 @@
-"""What every server must get right before its speed means anything: the cases, as a table, and how what came of them is judged."""
+"""The cases every server must pass before its speed means anything, and how they are judged."""
 
 from __future__ import annotations
 
@@ -18,24 +18,29 @@ from whichworker.workloads.table import workload
 Way = Literal["ask", "chunked", "together", "reuse", "head", "stop", "reload"]
 State = Literal["passed", "failed", "timeout", "not applicable"]
 
-BODY = (
-    bytes(range(256)) * 781 + b"the end is here!" * 4
-)  # 200 000 bytes, every value among them, and no two ends alike
+BODY = bytes(range(256)) * 781 + b"the end is here!" * 4
+"""200 000 bytes, every value among them, with distinct ends."""
 SLOW_SECONDS = 0.2
+"""A slow view's sleep: far above the response time of any server on a busy machine."""
 QUICK_SECONDS = 0.4
+"""All rounds of a slow case together, so that the quick cases delay a race by about a second."""
 STOP_SECONDS = 0.5
-GAP_SECONDS = 0.5  # a request that waits so long during a reload has met a server without workers
+"""The request in flight at a stop: long enough for the signal to arrive in its middle."""
+GAP_SECONDS = 0.5
+"""A request that waits this long during a reload has met a server without workers."""
 TOGETHER = 8
+"""Clients of a slow view: enough to tell parallel from serial work."""
 PREFIX = "/conformance"
 HTML = (("Content-Type", "text/html; charset=utf-8"),)
 
 
 class Case(Struct, frozen=True, kw_only=True):
-    """One thing asked of a server, and in words what is right.
+    """One check of a server, and in words the correct outcome.
 
-    `gate`: failing it keeps an arm out of the ranking; otherwise it is a finding of this `severity`. `async_view`: an async view is
-    asked, which a server of WSGI has to get right only where async views are what is raced. `quick`: it is asked before a race.
-    `each_seconds` is how long a slow view sleeps; `under_way_seconds` after its request was sent, a server is told to stop.
+    `gate`: a failure keeps an arm out of the ranking; otherwise it is a finding of this `severity`.
+    `async_view`: it requests an async view, which a WSGI server must serve only if async views are
+    raced. `quick`: it runs before each race. `each_seconds`: how long a slow view sleeps.
+    `under_way_seconds`: the time from a request to the stop signal.
     """
 
     name: str
@@ -52,10 +57,10 @@ class Case(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What came of a case. `note` is one word of how it went, where there is more than one right way or more than one wrong one.
+    """The outcome of a case; `note` is one word if there are several ways to pass or to fail.
 
-    `kind` is a word of `model.FAILURE_KINDS`, or `slow` (right, but not at the same time), `forced` (had to be killed), `stale` (no new
-    worker).
+    `kind` is a word of `model.FAILURE_KINDS`, or `slow` (correct, but not in parallel), `forced`
+    (had to be killed), `stale` (no new worker).
     """
 
     case: str
@@ -74,7 +79,7 @@ def _json_answer(value: object) -> Answer:
 
 
 def post(view: str) -> Request:
-    """200 kB to a view that answers with how much of it arrived, and what."""
+    """200 kB to a view that reports the length and digest of what arrived."""
     answer = _json_answer({"bytes": len(BODY), "sha256": hashlib.sha256(BODY).hexdigest()})
     headers = (("Content-Type", "application/octet-stream"),)
     return Request(
@@ -83,7 +88,7 @@ def post(view: str) -> Request:
 
 
 def slow(view: str, seconds: float, count: int) -> tuple[Request, ...]:
-    """Requests to a view that sleeps; each has a number, which its own answer must carry."""
+    """Requests to a view that sleeps; each response must carry the number of its request."""
     return tuple(
         _get(f"/{view}?seconds={seconds}&number={number}", _json_answer({"number": str(number)}))
         for number in range(count)
@@ -110,8 +115,8 @@ def _named(name: str) -> Request:
     return request
 
 
-_ONCE, _SERVED = _named("json"), "the expected response, byte for byte"
-_SLOW_RIGHT = "each client gets its own response, as many at the same time as the settings allow"
+_ONCE, _SERVED = _named("json"), "the exact response"
+_SLOW_RIGHT = "the correct response to each client, in parallel as far as the settings allow"
 _FAILED_PAGE = Answer(status=500, headers=HTML, contains=(b"<h1>Server Error (500)</h1>",))
 
 CASES: tuple[Case, ...] = (
@@ -198,13 +203,13 @@ CASES: tuple[Case, ...] = (
     Case(
         name="headers",
         title="path, query, host and a header",
-        right="they reach the app as they were sent",
+        right="the app receives them as they were sent",
         way="ask",
         requests=(_echoed(),),
     ),
     Case(
         name="404",
-        title="a path that is not there",
+        title="a path that does not exist",
         right="status 404 and Django's page",
         way="ask",
         requests=(
@@ -221,7 +226,7 @@ CASES: tuple[Case, ...] = (
     Case(
         name="head",
         title="HEAD, and then GET",
-        right="the headers of GET, without a body",
+        right="the headers of GET and no body",
         way="head",
         requests=(_ONCE,),
         gate=False,
@@ -229,7 +234,7 @@ CASES: tuple[Case, ...] = (
     Case(
         name="keep-alive",
         title="a second request on the same connection",
-        right="a response, or the first response says that it is the last",
+        right="a correct response, unless the first one announces the end of the connection",
         way="reuse",
         requests=(_ONCE,),
         gate=False,
@@ -237,7 +242,7 @@ CASES: tuple[Case, ...] = (
     Case(
         name="stop",
         title="the stop signal with a request in flight",
-        right="the request gets its response, then the server exits",
+        right="a correct response, then the server ends by itself",
         way="stop",
         requests=(*slow("slow", STOP_SECONDS, 1), *slow("slow-async", STOP_SECONDS, 1)),
         gate=False,
@@ -246,21 +251,21 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         name="reload",
-        title="the reload signal with requests going on",
-        right="new workers, and no request is lost",
+        title="the reload signal during requests",
+        right="new workers, and no request lost",
         way="reload",
         requests=(_ONCE,),
         gate=False,
         quick=False,
     ),
 )
-"""What is asked of the built-in Django project. A `stop` has the sync request for servers of WSGI first, then the async one for ASGI."""
+"""The cases for the built-in Django project; `stop` has a sync request, then an async one."""
 
 
 def quick_cases(limit: int | None) -> tuple[Case, ...]:
-    """The cases asked before a race of a server that works on `limit` requests at the same time (None: any number): about a second's worth.
+    """The cases before a race of a server with this in-flight limit (None: unbounded).
 
-    Slow views sleep the shorter, the more rounds a server needs for them.
+    They take about a second: slow views sleep less if the server needs more rounds for them.
     """
     each = min(SLOW_SECONDS, QUICK_SECONDS / rounds(TOGETHER, limit))
     return tuple(
@@ -274,22 +279,22 @@ def _hurried(case: Case, each: float) -> Case:
 
 
 def own_cases(what: Workload) -> tuple[Case, ...]:
-    """What can be asked of an app that nothing is known of but its workload."""
+    """The cases for an app of which only the workload is known."""
     first = what.requests[0]
-    # Whether such an app knows HEAD is its own affair; that no body follows is the server's.
+    # Such an app need not support HEAD; the server must still send no body.
     bare = Request(method="GET", path=first.path, headers=first.headers, answer=Answer(status=None))
     known = {case.name: case for case in CASES}
     return (
         Case(
             name="answers",
             title=f"the workload {what.name}",
-            right="the expected responses of the workload",
+            right="the workload's correct responses",
             way="ask",
             requests=what.requests,
         ),
         _about(known["head"], bare, right="no body"),
         _about(known["keep-alive"], first),
-        _about(known["stop"], first, title="the stop signal just after a request was sent"),
+        _about(known["stop"], first, title="the stop signal just after a request"),
     )
 
 
@@ -298,29 +303,29 @@ def _about(case: Case, request: Request, **changes: str) -> Case:
 
 
 def rounds(count: int, limit: int | None) -> int:
-    """How often a server that works on `limit` at the same time (None: any number) has to begin, for `count` requests at once."""
+    """How many rounds `count` requests take if `limit` run in parallel (None: any number)."""
     return math.ceil(count / min(count, limit or count))
 
 
 def bound_seconds(count: int, each_seconds: float, limit: int | None) -> float:
-    """How long `count` requests may take together where `limit` are worked on at the same time (None: any number).
+    """How long `count` requests may take if `limit` run in parallel (None: any number).
 
-    Halfway between the ideal and one after another: seen from afar, and yet no server that takes them one by one gets through.
+    Halfway between the ideal and serial time: safe from noise, yet no serial server passes.
     """
     serial, least = count * each_seconds, rounds(count, limit) * each_seconds
     return serial * 1.5 + 1.0 if least == serial else (least + serial) / 2
 
 
 def judge_together(case: Case, seconds: float, limit: int | None) -> Outcome:
-    """Right answers have come in so many seconds: were they worked on at the same time?"""
+    """Whether correct responses that took this long were processed in parallel."""
     count = len(case.requests)
     most = bound_seconds(count, case.each_seconds, limit)
     if seconds <= most:
         return Outcome(case=case.name)
     wanted = count if limit is None else min(count, limit)
     evidence = (
-        f"{count} correct responses took {seconds:.2f} s;"
-        f" a server that handles {wanted} at the same time needs less than {most:.2f} s"
+        f"{count} correct responses took {seconds:.2f} s; a server that processes {wanted} in"
+        f" parallel needs at most {most:.2f} s"
     )
     return Outcome(case=case.name, state="failed", kind="slow", evidence=evidence)
 
@@ -334,7 +339,7 @@ def judge_reload(
     renewed: bool,
     seconds: float,
 ) -> Outcome:
-    """What came of a reload: how long each right answer took meanwhile, and the kind and sample of each request that went wrong."""
+    """The outcome of a reload: the time of each correct response, and the failed requests."""
     if ended:
         return Outcome(
             case=case.name, state="failed", kind="died", note="kills", evidence="the server ended"
@@ -342,12 +347,12 @@ def judge_reload(
     asked = len(answered) + len(failures)
     if failures:
         kind, sample = failures[0]
-        evidence = f"{len(failures)} of {asked} requests went wrong, the first: {sample}"
+        evidence = f"{len(failures)} of {asked} requests failed; first: {sample}"
         return Outcome(
             case=case.name, state="failed", kind=kind, note="restarts", evidence=evidence
         )
     if not renewed:
-        evidence = f"after {seconds:.0f} s the workers are those of before"
+        evidence = f"after {seconds:.0f} s the old workers still run"
         return Outcome(
             case=case.name, state="failed", kind="stale", note="ignores", evidence=evidence
         )
@@ -359,12 +364,12 @@ def judge_reload(
 
 
 def keeps_out(case: Case, outcome: Outcome, interface: Interface, *, async_raced: bool) -> bool:
-    """Whether what came of a case keeps the arm out of the ranking, where async views are what is raced or are not."""
+    """Whether this outcome keeps the arm out of the ranking."""
     if outcome.state not in ("failed", "timeout") or outcome.kind == "slow" or not case.gate:
         return False
     return not case.async_view or interface == "asgi" or async_raced
 
 
 def races_async(what: Workload) -> bool:
-    """Whether a workload of the built-in app asks async views."""
+    """Whether a workload of the built-in app requests async views."""
     return any(request.path.partition("?")[0].endswith("-async") for request in what.requests)

@@ -1,4 +1,4 @@
-"""Which arms may race: the cases of the conformance, asked of each arm once for each version of everything, and what follows from them."""
+"""Which arms may race: each runs the cases once for each version of everything."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from whichworker.store.records import Failed
 
 FOLDER = "conformance"
 LASTING_KINDS = ("", "status", "header", "body", "framing", "check")
-"""Failures that come again. What a busy machine may have made is asked anew each time, never remembered."""
+"""Failures that recur. A busy machine may cause the others, so the cache never keeps them."""
 
 ArmState = Literal["passed", "failed", "refused"]
 
 
 class ArmReport(Struct, frozen=True, kw_only=True):
-    """What came of one arm: its outcomes, or failures where it could not be asked. `refused` is one that does not fit the app."""
+    """The outcomes of one arm, or why it did not run; `refused`: it does not fit the app."""
 
     name: str
     server: str
@@ -62,7 +62,7 @@ class CaseTitle(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """A preflight as JSON has it. `app` says which versions were asked, by interpreter."""
+    """A preflight as JSON; `app` describes the app on each interpreter."""
 
     kind: Literal["preflight"] = "preflight"
     app: dict[str, str]
@@ -73,13 +73,13 @@ class Report(Struct, frozen=True, kw_only=True):
 
     @property
     def passed(self) -> bool:
-        """Whether some arm could be asked and none failed."""
+        """Whether at least one arm passed and none failed."""
         states = {arm.state for arm in self.arms}
         return "passed" in states and "failed" not in states
 
 
 def has_case_views(app: App) -> bool:
-    """Whether an app has the views that the cases ask."""
+    """Whether an app has the views that the cases request."""
     return app.is_builtin and (app.wsgi, app.asgi) == (
         builtin.WSGI,
         builtin.ASGI,
@@ -87,7 +87,7 @@ def has_case_views(app: App) -> bool:
 
 
 def cases_of(question: Question) -> tuple[Case, ...]:
-    """Everything that can be asked of this app."""
+    """All cases that fit this app."""
     return CASES if has_case_views(question.app) else own_cases(question.workload)
 
 
@@ -177,15 +177,15 @@ def unfit(
 def findings_of(
     question: Question, arm: Arm, cases: Sequence[Case], outcomes: Sequence[Outcome]
 ) -> Iterator[Finding]:
-    """One finding for each failed case, an error where it keeps the arm out."""
+    """One finding for each failed case; an error if it keeps the arm out."""
     known = {case.name: case for case in cases}
     out = {case.name for case, _ in unfit(question, arm, cases, outcomes)}
     for outcome in outcomes:
         if outcome.state in ("failed", "timeout"):
             case = known[outcome.case]
             yield codes.CONFORMANCE[case.name].finding(
-                f"{arm.name} fails a check, {case.title}: {outcome.note or outcome.kind}; correct:"
-                f" {case.right}",
+                f"{arm.name} fails a check, {case.title}: {outcome.note or outcome.kind};"
+                f" correct is: {case.right}",
                 severity="error" if case.name in out else case.severity,
                 arm=arm.name,
                 evidence=outcome.evidence,
@@ -193,9 +193,10 @@ def findings_of(
 
 
 def admit(bench: Bench, note: Callable[[str], None]) -> tuple[list[Failed], list[Finding]]:
-    """Ask the quick cases of every arm of a race on the built-in app, before its clock starts: who may not race, and what there is to tell.
+    """Run the quick cases of every arm of a race on the built-in app, before its clock starts.
 
-    Outcomes are remembered in the cache. An arm that does not start is left to the race, which says why.
+    Returns the arms that may not race, and findings. The cache keeps the outcomes. An arm that does
+    not start stays in the race, which reports the reason.
     """
     question = bench.question
     out: list[Failed] = []
@@ -224,7 +225,7 @@ def admit(bench: Bench, note: Callable[[str], None]) -> tuple[list[Failed], list
 
 
 def _aside(finding: Finding) -> Finding:
-    """What keeps nobody out is a note in a race: `whichworker preflight` is where it is looked at."""
+    """Only a note in a race if it keeps no arm out: `whichworker preflight` has the details."""
     return (
         finding
         if finding.severity == "error"
@@ -235,7 +236,7 @@ def _aside(finding: Finding) -> Finding:
 def recall(
     bench: Bench, arm: Arm, cases: Sequence[Case], note: Callable[[str], None]
 ) -> list[Outcome]:
-    """The outcomes of an arm, from the cache where everything that decides them is as it was; raises ServerFailed."""
+    """The outcomes of an arm, cached while nothing they depend on changes; raises ServerFailed."""
     place = bench.cache / FOLDER / f"{arm.server}-{_key(bench, arm, cases)}.json"
     try:
         return msgspec.json.decode(place.read_bytes(), type=list[Outcome])
@@ -251,7 +252,7 @@ def recall(
 
 
 def _key(bench: Bench, arm: Arm, cases: Sequence[Case]) -> str:
-    """All that an outcome depends on, as one short word: cases, app, server, versions, settings."""
+    """A digest of all that an outcome depends on: cases, app, server, versions, settings."""
     environment, app = bench.environments[arm.name], bench.question.apps[arm.python]
     command = table.load(arm.server).command(app, SHOWN_ADDRESS, arm.settings)
     known = (

@@ -1,4 +1,4 @@
-"""One plain connection to a server, for cases that no client of a load would send; and what it means that it broke."""
+"""One plain connection to a server, for requests no load client would send."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from whichworker.load.http1 import READ_BYTES, Verdict, family_of
 from whichworker.model import Address, Request
 
 DEADLINE_SECONDS = 5.0
+"""For one response of an unloaded server; ten times the slowest view."""
 CHUNK_BYTES = 8192
+"""A usual buffer size, so that a body of 200 kB takes many chunks."""
 
 
 class Wire:
-    """One plain connection, with a deadline for all that is done on it."""
+    """One plain connection, with a deadline for everything on it."""
 
     def __init__(self, address: Address, seconds: float = DEADLINE_SECONDS) -> None:
         self._ends = time.monotonic() + seconds
@@ -45,7 +47,10 @@ class Wire:
         self._sock.sendall(wire)
 
     def receive(self, method: str) -> Response:
-        """One answer; raises OSError, ConnectionResetError where the connection ended before its first byte, and FramingError."""
+        """One response; raises OSError and FramingError.
+
+        ConnectionResetError means that the connection ended before the first byte.
+        """
         parser, response, begun = ResponseParser(method), None, False
         while response is None:
             received = self._read()
@@ -55,24 +60,24 @@ class Wire:
             response = parser.feed(received) if received else parser.finish()
         if parser.leftover:
             raise FramingError(
-                f"{len(parser.leftover)} bytes follow the end of the response: {parser.leftover[:60]!r}"
+                f"{len(parser.leftover)} bytes follow the response: {parser.leftover[:60]!r}"
             )
         return response
 
     def ask(self, wire: bytes, method: str) -> Response:
-        """Send a request and take its answer."""
+        """Send a request and read its response."""
         self.send(wire)
         return self.receive(method)
 
     def read_to_end(self) -> bytes:
-        """What still comes until the server closes; raises TimeoutError where it does not."""
+        """All bytes until the server closes; raises TimeoutError if it does not."""
         rest = b""
         while received := self._read():
             rest += received
         return rest
 
     def hurry(self, seconds: float) -> None:
-        """From now on it may take no longer than this."""
+        """Shorten the deadline to this many seconds from now."""
         self._ends = min(self._ends, time.monotonic() + seconds)
 
     def _read(self) -> bytes:
@@ -87,7 +92,7 @@ class Wire:
 
 
 def encode_chunked(request: Request, host: str) -> bytes:
-    """A POST whose length is not said beforehand, as the bytes of an HTTP/1.1 message."""
+    """A POST in chunks, without a length in its head, as the bytes of an HTTP/1.1 message."""
     lines = [
         f"POST {request.path} HTTP/1.1",
         f"Host: {host}",
@@ -102,9 +107,9 @@ def encode_chunked(request: Request, host: str) -> bytes:
 
 
 def classify(error: Exception) -> Verdict:
-    """A word of `model.FAILURE_KINDS` for what broke, and what was seen."""
+    """A word of `model.FAILURE_KINDS` for an error, and its text."""
     if isinstance(error, TimeoutError):
-        return "timeout", f"no complete answer: {error}"
+        return "timeout", f"no complete response: {error}"
     if isinstance(error, ConnectionRefusedError):
         return "connect", "the connection was refused"
     if isinstance(error, FramingError) and not isinstance(error, TruncatedError):

@@ -1,1 +1,1 @@
-"""From a run to files: each kind is written and read back by one module, and verified beside what was raced."""
+"""From a run to files: one module writes and reads back each kind, and a race verifies them."""

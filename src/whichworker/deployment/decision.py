@@ -1,4 +1,4 @@
-"""When the rounds of a deployment beside what was raced are enough to say that it keeps what was promised, or that it does not."""
+"""When the rounds suffice to say whether a deployment keeps its promise."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ from whichworker.design.rounds import TWIN, Heard
 from whichworker.design.selection import Race
 
 ALLOWED = 0.05
-"""A deployment may be slower by this share than what was raced: a comment, a port or a folder costs nothing."""
+"""A deployment may be slower than the raced setup by this share: other ports cost nothing."""
 ALPHA = 0.05
-"""The chance that "kept" is wrong, or that "not kept" is: half of it for a verdict at any time, half for those at the planned looks."""
+"""The chance of a wrong "kept", or of a wrong "not kept": half for the anytime verdict, half for
+the planned looks."""
 LOOKS = (0.5, 1.0)
-"""When plain intervals are looked at, too, in parts of the time: these tell in half a minute what one that is valid at any time tells in
-one (simulation: tests/deployment/test_read_back.py)."""
+"""Shares of the time at which plain intervals count, too. They decide in half a minute what an
+anytime interval decides in one (simulation: tests/deployment/test_read_back.py)."""
 LOOK_ROUNDS, LOOK_FREEDOM = 7, 12.0
-"""From so many rounds on the error of a ratio has at least so many degrees of freedom (design/generations.py)."""
+"""From this many rounds on, the error of a ratio has these degrees of freedom
+(design/generations.py)."""
 RACED, DEPLOYED = "raced", "deployed"
 
 
 class Decision:
-    """What the rounds say of the deployment's throughput over that of what was raced; `low` and `high` on the logarithms.
+    """The deployment's throughput over the raced setup's; `low` and `high` are logarithms.
 
-    Without a twin: here the raced server *is* the copy that the deployment is compared with. A second copy would take a third of the time
-    and leave one contrast in two generations where there could be three; a machine that disturbs slices is met by their gate and by the
-    spread of the generations.
+    There is no twin, as the raced server *is* the identical copy. Another one would take a third of
+    the time and leave one contrast in two generations instead of three. The gate of the slices and
+    the spread of the generations meet disturbances by the machine.
     """
 
     def __init__(self, seed: int) -> None:
@@ -42,13 +44,13 @@ class Decision:
         return next(iter(self.race.pairs()), None)
 
     def enter(self, number: int, slices: Sequence[Heard]) -> None:
-        """Take in a round: the interval that is valid at any time."""
+        """Add a round, which narrows the anytime interval."""
         self.race.enter(number, slices)
         if self.pair is not None:
             self._narrow(self.pair.low, self.pair.high)
 
     def look(self) -> None:
-        """Take the plain interval, too, at one of the planned moments."""
+        """Add the plain interval, at one of the planned moments."""
         if self.pair is not None and self.pair.rounds >= LOOK_ROUNDS:
             half = (
                 evidence.student_quantile(1 - ALPHA / 2 / len(LOOKS), LOOK_FREEDOM)
@@ -58,13 +60,12 @@ class Decision:
 
     @property
     def verdict(self) -> Literal["kept", "not kept", "undetermined"]:
-        """Kept if the whole interval is above what is allowed, not kept if all of it is below."""
+        """Kept if the whole interval is above the allowed loss, not kept if all of it is below."""
         if self.low > math.log1p(-ALLOWED):
             return "kept"
         return "not kept" if self.high < math.log1p(-ALLOWED) else "undetermined"
 
     def _narrow(self, low: float, high: float) -> None:
-        if max(low, self.low) <= min(
-            high, self.high
-        ):  # an interval that contradicts those before it is left out
+        # an interval that contradicts the earlier ones is left out
+        if max(low, self.low) <= min(high, self.high):
             self.low, self.high = max(low, self.low), min(high, self.high)

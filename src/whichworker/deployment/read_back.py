@@ -1,4 +1,4 @@
-"""What a written file starts, wherever it listens, and what was edited in it since it was written."""
+"""The start that a written file describes, at any address, and the edits since it was written."""
 
 from __future__ import annotations
 
@@ -21,24 +21,26 @@ PORTS = ("8000", "$PORT", "${PORT}")
 
 
 def start_of(path: Path, kind: str, directory: str, command: tuple[str, ...] = ()) -> Start | None:
-    """The start that a file of this kind describes; None for one that starts nothing, such as a proxy's.
+    """The start that a file of this kind describes; None if it starts nothing, such as a proxy's.
 
-    A server's own file does not say what reads it: `command` does.
+    `command` is for a server's own file, which does not name the program that reads it.
 
-    Raises UsageError where it describes none any more.
+    Raises UsageError if the file no longer describes a start.
     """
     if kind not in (*READ_BY, "config"):
         return None
     try:
         return start_in(path.read_text(encoding="utf-8"), path, kind, directory, command)
     except (OSError, ValueError, configparser.Error) as error:
-        raise UsageError(f"{path} cannot be read: {error}", hint="emit it again") from error
+        raise UsageError(
+            f"{path} cannot be read: {error}", hint="write the files again with --emit"
+        ) from error
 
 
 def start_in(
     text: str, path: Path, kind: str, directory: str, command: tuple[str, ...] = ()
 ) -> Start:
-    """The same of a text that is, or would be, in the file at this path."""
+    """The start that this text describes, as the content of the file at this path."""
     if kind == "config":
         return Start(
             argv=tuple(str(path) if word == path.name else word for word in command),
@@ -46,12 +48,12 @@ def start_in(
         )
     found = read(kind, text, path, directory)
     if not found.argv:
-        raise UsageError(f"{path} starts nothing", hint="emit it again")
+        raise UsageError(f"{path} starts nothing", hint="write the files again with --emit")
     return found
 
 
 def settings_in(text: str) -> dict[str, str]:
-    """The settings of a configuration file, as text, the last of each; comments and empty lines say nothing."""
+    """The settings of a configuration file, as text; the last of each counts."""
     found = {}
     for line in text.splitlines():
         bare = COMMENT.sub("", line)
@@ -64,7 +66,7 @@ def settings_in(text: str) -> dict[str, str]:
 
 
 def differences(name: str, was: dict[str, str], now: dict[str, str]) -> Iterator[str]:
-    """What one file sets otherwise than another, in words."""
+    """The settings that differ between two files, in words."""
     for key in dict.fromkeys((*was, *now)):
         if was.get(key) != now.get(key):
             said = f"{now[key] or 'set'} now" if key in now else "gone"
@@ -73,14 +75,14 @@ def differences(name: str, was: dict[str, str], now: dict[str, str]) -> Iterator
 
 
 def edits(name: str, kind: str, folder: Path, what: Deployment, start: Start) -> Iterator[str]:
-    """What a file says otherwise than it was written: what was promised was promised of that."""
+    """The differences from the file as written, for which alone the promise was made."""
     files = {file.name: file for file in emit((kind if kind in TABLE else "server",), what)}
     if name not in files:
         return
     written = start_in(files[name].text, folder / name, kind, what.directory, what.promise.command)
     was, now = ({str(at): word for at, word in enumerate(one.argv)} for one in (written, start))
     if was != now:
-        yield f"{name}: it starts {shlex.join(start.argv)}, and not what was raced"
+        yield f"{name}: it starts {shlex.join(start.argv)}, which was not raced"
     yield from differences(name, written.environment, start.environment)
     for own in files.values():
         path = folder / own.name
@@ -95,7 +97,7 @@ def edits(name: str, kind: str, folder: Path, what: Deployment, start: Start) ->
 
 
 def moved(argv: tuple[str, ...], address: Address) -> tuple[str, ...]:
-    """The command with another place to listen at: hosts and ports that files say, wherever they stand in it."""
+    """The command with another address to listen at, in place of each host and port in it."""
     words = []
     for before, word in zip(("", *argv), argv, strict=False):
         option, equals, value = word.partition("=")
@@ -113,5 +115,5 @@ def moved(argv: tuple[str, ...], address: Address) -> tuple[str, ...]:
 
 
 def moved_text(text: str, address: Address) -> str:
-    """A configuration file with another place to listen at."""
+    """A configuration file with another address to listen at."""
     return PLACE.sub(str(address), text)

@@ -1,4 +1,4 @@
-"""From a run to what is deployed of it: the advised arm, or the best one of the kind that is wanted, with its own promise."""
+"""From a run to its deployment: the advised arm, or the best of a kind, with its promise."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from whichworker.units import show_bytes, show_rate
 
 PROMISE_FILE = "whichworker-promise.json"
 REASONS = {
-    "bind": "loopback: a proxy in front is what the world sees",
-    "worker_class": "the class that was raced",
-    "loglevel": "as it was raced: a line for each request costs",
-    "http_parser": "as it was raced",
-    "control_socket_disable": "as it was raced",
+    "bind": "loopback: only the proxy in front is public",
+    "worker_class": "the raced class",
+    "loglevel": "as raced: one line for each request costs time",
+    "http_parser": "as raced",
+    "control_socket_disable": "as raced",
     "wsgi_app": "the app",
-    "preload_app": "loaded once, before the workers are forked: they share its memory",
-    "timeout": "gunicorn's own default: a worker that is silent for so long is replaced",
-    "graceful_timeout": "gunicorn's own default: so long a worker may finish what it has begun",
+    "preload_app": "loaded once, before the workers fork, so they share its memory",
+    "timeout": "gunicorn's default: the master replaces a worker that is silent for this long",
+    "graceful_timeout": "gunicorn's default: the time a worker has to finish its requests",
 }
 
 
 class JudgedRun(Struct, frozen=True):
-    """A run as it is read again: its question, its environments and its result."""
+    """A stored run: its question, its environments and its result."""
 
     question: Question
     environments: dict[str, Environment]
@@ -57,7 +57,7 @@ def read(folder: Path) -> JudgedRun:
 
 
 def advised(project: Path, run: str) -> JudgedRun:
-    """A run of a project by its id, or else the newest; its first step if the second one was too short for advice."""
+    """A project's run by its id, or the newest; its first step if the second one has no advice."""
     told = read(places.find_run(project, run or "latest"))
     if not run and told.result.advice is None and told.question.first_step:
         return read(places.find_run(project, told.question.first_step))
@@ -65,13 +65,15 @@ def advised(project: Path, run: str) -> JudgedRun:
 
 
 def arm_for(told: JudgedRun, kinds: tuple[str, ...]) -> tuple[ArmResult, str]:
-    """The arm to deploy, and a remark where it is not the advised one: gunicorn's file needs an arm of gunicorn.
+    """The arm to deploy, and a remark if it is not the advised one.
 
-    Raises UsageError where the run advises nothing, or has no such arm.
+    gunicorn's file needs an arm of gunicorn.
+
+    Raises UsageError if the run has no advice, or no such arm.
     """
     result = told.result
     if result.advice is None:
-        why = "; ".join(result.validity.reasons) or "no arm was ranked"
+        why = "; ".join(result.validity.reasons) or "no server setup was ranked"
         raise UsageError(
             f"run {result.run.id} has no advice: {why}", hint="race again, with more --time"
         )
@@ -82,18 +84,16 @@ def arm_for(told: JudgedRun, kinds: tuple[str, ...]) -> tuple[ArmResult, str]:
     own = sorted((arm for arm in ranked if arm.server == "gunicorn"), key=lambda arm: -arm.speed)
     if not own:
         raise UsageError(
-            f"no arm of gunicorn was ranked in run {result.run.id}",
+            f"no server setup with gunicorn was ranked in run {result.run.id}",
             hint="race it: --servers gunicorn-gthread,gunicorn-sync",
         )
     share = own[0].speed / advised.speed
-    return (
-        own[0],
-        f"{advised.name} is advised; this is {own[0].name}, the best of gunicorn, at {share:.0%} of its throughput",
-    )
+    best = f"{own[0].name}, the best setup with gunicorn, at {share:.0%} of its throughput"
+    return own[0], f"{advised.name} is advised; this is {best}"
 
 
 def deployment(told: JudgedRun, best: ArmResult, out: Path, remark: str = "") -> Deployment:
-    """Everything the files are written from."""
+    """All the facts that the files contain."""
     question, arm = told.question, told.question.arm(best.name)
     app, environment = question.apps[arm.python], told.environments[best.name]
     server = table.load(arm.server)
@@ -142,7 +142,7 @@ def deployment(told: JudgedRun, best: ArmResult, out: Path, remark: str = "") ->
 
 
 def check_kinds(kinds: tuple[str, ...]) -> None:
-    """Raise UsageError for a kind of file that is not known."""
+    """Raise UsageError for an unknown kind of file."""
     unknown = [kind for kind in kinds if kind not in TABLE]
     if unknown:
         hint = f"one of {', '.join(kind for kind in TABLE if kind != 'server')}"
@@ -150,14 +150,14 @@ def check_kinds(kinds: tuple[str, ...]) -> None:
 
 
 def write(what: Deployment, kinds: tuple[str, ...], out: Path) -> list[Path]:
-    """Write the files and the promise they are held to; raises UsageError for an unknown kind, or a folder that cannot be written."""
+    """Write the files and their promise; raises UsageError for an unknown kind or a bad folder."""
     check_kinds(kinds)
     files = emit(kinds, what)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"the folder {out} cannot be made: {error.strerror}", hint="--out FOLDER"
+            f"the folder {out} cannot be created: {error.strerror}", hint="--out FOLDER"
         ) from error
     promise = msgspec.structs.replace(what.promise, files={file.name: file.kind for file in files})
     written = [
@@ -204,11 +204,11 @@ def _promise(told: JudgedRun, best: ArmResult, app: App, command: tuple[str, ...
 
 
 def _because(told: JudgedRun, best: ArmResult) -> dict[str, str]:
-    """A reason for each setting: what was measured of it, or that it is the server's own default."""
+    """A reason for each setting: a comparison from the race, or that it was raced so."""
     found: dict[str, str] = {}
     cores = len(told.question.budget.server_cores)
     for name, value in best.settings.items():
-        if value == 0:  # what is not set has no line
+        if value == 0:  # an unset setting has no line
             continue
         rivals = [
             arm
@@ -224,7 +224,7 @@ def _because(told: JudgedRun, best: ArmResult) -> dict[str, str]:
             memory = f", {show_bytes(best.memory_bytes)} in all" if best.memory_bytes else ""
             found[name] = f"raced on {cores} core{'' if cores == 1 else 's'}{memory}"
         else:
-            found[name] = "as it was raced"
+            found[name] = "as raced"
     return {**REASONS, **found} if best.server == "gunicorn" else found
 
 

@@ -1,4 +1,4 @@
-"""Does a deployment keep what was promised? What its files say is started, exactly, and measured beside what was raced, slice by slice."""
+"""Does a deployment keep its promise? Its files' start races against the raced setup."""
 
 from __future__ import annotations
 
@@ -37,24 +37,26 @@ from whichworker.race.ready import ask_each, ready, warm
 from whichworker.store.records import Prepared
 
 GENERATION_SECONDS = 0.4
-"""Load on each launch before both are replaced: launches differ by about 1.5 %, half a second of slices by 2-3 %."""
+"""Load on each launch before both are replaced: launches differ by about 1.5 %, half a second of
+slices by 2-3 %."""
 MOST_SECONDS = 25.0
 """Time for one start: with its preparation it stays below half a minute."""
 LEAST_ROUNDS = LOOK_ROUNDS
-"""Slow responses make rounds of several seconds: so many are run, however long they take."""
+"""Slow responses make rounds of several seconds; this many run, however long they take."""
 SLICE_PATIENCE, LEAST_PATIENCE_SECONDS = 5.0, 0.5
-"""A slice is ended after so many times what the raced server takes for it: a deployment may be that much slower, and is measured."""
+"""Multiple of the raced server's time, and seconds, that a slow slice may take at most."""
 MOST_LOG_RATIO = 700.0
 """The largest logarithm whose exponential a float holds."""
+AGAIN = "write the files again with --emit"
 MOST_TRIES = 3
-"""Times that a slice is measured before its round goes on without it, because others use the cores."""
+"""Tries of a slice before the round continues, if other programs use the cores."""
 
 
 class Checked(Struct, frozen=True, kw_only=True):
-    """What came of one file: whether it keeps the promise, and what was seen; `ratio` is its throughput over that of the raced arm.
+    """The verdict on one file: whether it keeps the promise, and why not in `said`.
 
-    `low` and `high` are the ends of its interval, of 95 % over all looks. With `undetermined`, the time was too short to
-    tell whether the promise is kept: then it is not shown to be kept, and the file has not failed either.
+    `ratio` is its throughput over the raced setup's, with a 95 % interval over all looks from `low`
+    to `high`. `undetermined` means that the time was too short: neither kept nor failed.
     """
 
     file: str
@@ -68,7 +70,7 @@ class Checked(Struct, frozen=True, kw_only=True):
 
 
 def promise_in(folder: Path) -> Promise:
-    """The promise beside the files; raises UsageError where there is none."""
+    """The promise beside the files; raises UsageError if there is none."""
     path = folder / PROMISE_FILE
     try:
         return msgspec.json.decode(path.read_bytes(), type=Promise)
@@ -78,7 +80,7 @@ def promise_in(folder: Path) -> Promise:
             hint="whichworker advise --emit systemd --out FOLDER writes one",
         ) from error
     except (OSError, msgspec.MsgspecError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", hint="emit the files again") from error
+        raise UsageError(f"{path} cannot be read: {error}", hint=AGAIN) from error
 
 
 def verify(
@@ -89,9 +91,10 @@ def verify(
     place: Path,
     note: Callable[[str], None],
 ) -> list[Checked]:
-    """Every emitted file that starts something, each once for each command it starts; nothing is written into the project.
+    """Check each emitted file that starts something, once for each distinct command.
 
-    Raises UsageError where nothing can be measured: a promise that is not there, requests that need a secret which `proof` does not have.
+    Nothing is written into the project. Raises UsageError if nothing can be measured: no promise,
+    or requests with a secret that `proof` does not have.
     """
     folder = folder.resolve()
     promise = promise_in(folder)
@@ -103,7 +106,7 @@ def verify(
     environments, without = overlays.build(question, cache, note, only={arm.name})
     if without:
         raise UsageError(
-            f"{arm.name} cannot be started here any more: {without[0].failures[0].sample}",
+            f"{arm.name} no longer starts here: {without[0].failures[0].sample}",
             hint="race again",
         )
     checked: list[Checked] = []
@@ -123,7 +126,7 @@ def verify(
                 prepared = prepared or _prepare(court, arm, note)
                 key = _key(folder, start)
                 if key not in known:
-                    note(f"{name}: beside what was raced, {MOST_SECONDS:.0f} s at most")
+                    note(f"{name}: racing it against the raced setup, up to {MOST_SECONDS:.0f} s")
                     known[key] = _measured(court, arm, folder, start, prepared)
                 checked.append(
                     _of_file(
@@ -134,12 +137,12 @@ def verify(
                     )
                 )
     if not checked:
-        raise UsageError(f"no file in {folder} starts anything", hint="emit them again")
+        raise UsageError(f"no file in {folder} starts anything", hint=AGAIN)
     return checked
 
 
 def _question(told: JudgedRun, promise: Promise, requests: tuple[Request, ...]) -> Question:
-    """The promised arm, on the promised connections, asked these requests; everything else is as it was raced."""
+    """The promised arm with the promised connections and these requests; the rest as raced."""
     raced, arm = told.question, told.question.arm(promise.arm)
     most = most_connections(arm.server, arm.settings)
     return Question(
@@ -160,7 +163,7 @@ def _question(told: JudgedRun, promise: Promise, requests: tuple[Request, ...]) 
 
 
 def _sendable(bench: Bench, arm: Arm, promise: Promise, proof: Proof) -> tuple[Request, ...]:
-    """The requests of the promise as they can be sent today, after a login if there is one; `bench` takes any response."""
+    """The promised requests as they can be sent today; `bench` accepts any response."""
     app = bench.question.apps[arm.python]
     if proof.login is not None:
         with running(bench, arm) as run:
@@ -174,19 +177,19 @@ def _sendable(bench: Bench, arm: Arm, promise: Promise, proof: Proof) -> tuple[R
     if not requests:
         hint = "--login FORM --allow-writes, or --header 'Name: value', as in the race"
         raise UsageError(
-            "every request of the race was sent a secret, which is kept nowhere", hint=hint
+            "every request of the race needs a secret, and a run keeps none", hint=hint
         )
     return requests
 
 
 def _known_again(told: JudgedRun, cache: Path) -> None:
-    """The app's secrets are known, and its databases still on this machine, before anything is started."""
+    """Remember the app's secrets, and check that its databases are local, before any start."""
     for app in told.question.apps.values():
         checkup.examine_again(app, cache, told.question.terms.allowed)
 
 
 def _key(folder: Path, start: Start) -> tuple[object, ...]:
-    """The same for files that start the same: only where it listens, and where its own file lies, may differ."""
+    """Equal for files with the same start, except for its address and the place of its own file."""
     words: list[str] = []
     skip = False
     for word in start.argv:
@@ -202,7 +205,7 @@ def _key(folder: Path, start: Start) -> tuple[object, ...]:
 
 
 def _of_file(measured: Checked, name: str, kind: str, edits: tuple[str, ...]) -> Checked:
-    """The verdict of a file: what was promised was promised of the file as it was written, so an edited one does not keep it."""
+    """The verdict of a file; an edited one keeps no promise, as that was made for the original."""
     return msgspec.structs.replace(
         measured,
         file=name,
@@ -214,7 +217,7 @@ def _of_file(measured: Checked, name: str, kind: str, edits: tuple[str, ...]) ->
 
 
 def _prepare(court: Court, arm: Arm, note: Callable[[str], None]) -> Prepared:
-    """What a slice must be, from a launch of what was raced."""
+    """The size of a slice, from a launch of the raced setup."""
     note(f"preparing {arm.name}")
     with Lineup(court.bench, court.generator) as lineup, _as_raced(arm):
         return ready(lineup, court, lineup.enter(RACED, arm, 0))[0]
@@ -222,17 +225,17 @@ def _prepare(court: Court, arm: Arm, note: Callable[[str], None]) -> Prepared:
 
 @contextmanager
 def _as_raced(arm: Arm) -> Iterator[None]:
-    """Whatever breaks in the block is what was raced, and not a deployment."""
+    """Failures in the block are the raced setup's, not the deployment's."""
     try:
         yield
     except (ServerFailed, ArmFailed) as error:
         raise UsageError(
-            f"{arm.name} does not run here any more as it was raced: {error}", hint="race again"
+            f"{arm.name} no longer runs here as raced: {error}", hint="race again"
         ) from error
 
 
 def _measured(court: Court, arm: Arm, folder: Path, start: Start, prepared: Prepared) -> Checked:
-    """The verdict on a start, whichever files describe it."""
+    """The verdict on a start, which several files may describe."""
     with Lineup(court.bench, court.generator) as lineup:
         duel = Duel(lineup, court, arm, (folder, start), prepared)
         try:
@@ -248,7 +251,7 @@ def _measured(court: Court, arm: Arm, folder: Path, start: Start, prepared: Prep
 
 
 class Duel:
-    """What was raced and a deployment, alive together and loaded in turn, both launched anew again and again."""
+    """The raced setup and a deployment, loaded in turn and relaunched for each generation."""
 
     def __init__(
         self,
@@ -268,7 +271,7 @@ class Duel:
         self.lost: list[str] = []
 
     def run(self) -> None:
-        """Measure until it is decided, or the time is over; raises ServerFailed or ArmFailed of the deployment."""
+        """Measure until decided or out of time; raises the deployment's ServerFailed, ArmFailed."""
         began = time.monotonic()
         looks = [part * MOST_SECONDS for part in LOOKS]
         while self._goes_on(began):
@@ -285,21 +288,20 @@ class Duel:
                 self.decision.look()
 
     def checked(self) -> Checked:
-        """The verdict, and the ratio that it rests on."""
+        """The verdict and its ratio."""
         decision = self.decision
         verdict, pair = decision.verdict, decision.pair
         low, high = (math.exp(min(end, MOST_LOG_RATIO)) for end in (decision.low, decision.high))
         ratio = math.exp(pair.mean) if pair is not None else None
         said: tuple[str, ...] = ()
         if verdict == "not kept":
-            said = (f"it does {ratio:.0%} of what was raced ({low:.0%} to {high:.0%})",)
+            said = (f"it does {ratio:.0%} of the raced throughput ({low:.0%} to {high:.0%})",)
         elif verdict == "undetermined":
             why = (
                 f"; {self.lost[-1]} in one of {len(self.lost)} refused slices" if self.lost else ""
             )
-            said = (
-                f"undetermined: {self.rounds} rounds could not tell whether it loses more than {ALLOWED:.0%}{why}; verify again",
-            )
+            rounds = f"{self.rounds} rounds could not show whether it loses more than {ALLOWED:.0%}"
+            said = (f"undetermined: {rounds}{why}; verify again",)
         return Checked(
             file="",
             kind="",
@@ -317,7 +319,7 @@ class Duel:
         )
 
     def _launch(self) -> None:
-        """A new generation of both, each asked everything once and warmed."""
+        """A new generation of both, checked with each request and warmed."""
         self.generation += 1
         with _as_raced(self.arm):
             self._warm(self.lineup.enter(RACED, self.arm, self.generation))
@@ -343,7 +345,7 @@ class Duel:
         self.decision.enter(self.rounds, [one for one in slices if one is not None])
 
     def _slice(self, name: str, place: int) -> Heard | None:
-        """One slice; None if others used the cores each time that it was tried."""
+        """One slice; None if other programs used the cores in every try."""
         order = SliceOrder(
             seat=self.lineup.alive[name].seat,
             uncounted=self.part.uncounted,
@@ -365,7 +367,7 @@ class Duel:
 
 @contextmanager
 def started(bench: Bench, arm: Arm, folder: Path, start: Start) -> Iterator[Running]:
-    """What a file says, started in the environment that was raced, with nothing changed but the port; raises ServerFailed."""
+    """A file's start in the raced environment, only the port changed; raises ServerFailed."""
     with launched(
         lambda address: order_as_emitted(bench, arm, folder, start, address),
         lambda address: ReadinessCheck(bench, address),
@@ -375,7 +377,7 @@ def started(bench: Bench, arm: Arm, folder: Path, start: Start) -> Iterator[Runn
 
 
 def order_as_emitted(bench: Bench, arm: Arm, folder: Path, start: Start, address: Address) -> Order:
-    """The order of the arm with the words, the folder and the variables of the file; its own files are copied, with the port moved."""
+    """The arm's launch order with the file's command, folder and variables, and a new port."""
     order = order_of(bench, arm, address)
     temporary = Path(order.environment["TMPDIR"])
     argv = list(read_back.moved(start.argv, address))

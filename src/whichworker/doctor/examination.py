@@ -1,4 +1,4 @@
-"""A read-only look at the machine: what it is, and what would make its numbers worse."""
+"""A read-only description of the machine, and of what would make its numbers worse."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from whichworker.question.ask import budget_of
 from whichworker.store import places
 
 LOOK_SECONDS = 1.0
+"""For the load by other programs: shorter, and one background job would be missed."""
 LEAST_FILES = 8192
-MANY_FILES = 65_536
+"""Open files for a race of many connections; a warning below."""
 LEAST_FREE_BYTES = 10**9
+"""Free disk for environments and runs; a warning below."""
 
 
 def examine(sleep_seconds: float = LOOK_SECONDS) -> tuple[Machine, list[Finding]]:
-    """Describe the machine and find what stands in the way of measuring on it; takes about a second and changes nothing."""
+    """Describe the machine and find obstacles to measuring; about a second, changes nothing."""
     described = machine.describe()
     return described, [
         _cores(),
@@ -37,7 +39,7 @@ def _cores() -> Finding:
     if budget.shared:
         return codes.CORES_SHARED.finding()
     return codes.CORES.finding(
-        f"The servers get {len(budget.server_cores)} of the usable cores, the load generator gets one"
+        f"The servers get {len(budget.server_cores)} of the usable cores, the load generator one"
     )
 
 
@@ -50,7 +52,7 @@ def _company(cores: tuple[int, ...], seconds: float) -> Finding:
 
 
 def company(foreign: float, stolen: float) -> Finding:
-    """How much of the cores others used; a warning from half of what a sample may bear."""
+    """The share of the cores that others used; a warning from half of a sample's limit on."""
     return codes.FOREIGN_CPU.finding(
         f"Other processes used {foreign:.0%} of the usable cores, the hypervisor took {stolen:.1%};"
         f" samples are refused above {MOST_FOREIGN:.0%}",

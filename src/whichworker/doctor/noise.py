@@ -1,4 +1,4 @@
-"""How even-handed this machine is: stalls of its cores, and how far windows of one and the same server differ."""
+"""The noise of this machine: stalls of its cores, and differences between equal windows."""
 
 from __future__ import annotations
 
@@ -25,20 +25,26 @@ from whichworker.question.ask import budget_of
 from whichworker.store import places
 
 WINDOW_SECONDS, SETTLE_SECONDS = 0.5, 0.05
+"""Half a second averages the scheduler's slices; the first responses are not counted."""
 CONNECTIONS = 16
+"""Enough to keep the small server busy."""
 STALL_SHARE = 0.35
-"""Of the time, for the stalls of the cores; the rest is for windows."""
+"""Share of the time for the stalls of the cores; the windows get the rest."""
 ARMS, DELTA, ALPHA = 12, 0.03, 0.05
+"""A usual race: its setups, the difference to find, and the chance of an error."""
 LAUNCH_SECONDS = 1.4
-"""What a window of a race takes beside itself: start, right answer, warm-up, stop (twelve contenders, Django, two cores)."""
+"""A race's time for one window beside itself: start, first response, warm-up, stop (twelve
+contenders, Django, two cores)."""
 LEAST_WINDOWS = 6
+"""Five differences: fewer say nothing about a spread."""
 MOST_OBJECTIVE = 0.05
-"""Seconds: many latency objectives are longer, so a machine that validates these is quiet enough."""
+"""Seconds: most latency objectives are longer, so validating this one is quiet enough."""
 LONG_RACE_SECONDS = 600
+"""Ten minutes: beyond, a quieter machine is the better advice."""
 
 
 class Noise(Struct, frozen=True, kw_only=True):
-    """What was seen. `windows` are requests per second of one server, `stolen` and `foreign` shares of the cores meanwhile."""
+    """The measurements: `windows` in requests/s, `stolen` and `foreign` as shares of the cores."""
 
     stalls: dict[int, stalls.Stalls]
     windows: tuple[float, ...]
@@ -47,19 +53,19 @@ class Noise(Struct, frozen=True, kw_only=True):
 
     @property
     def spread(self) -> float | None:
-        """The standard deviation of the difference of two windows that follow one another, on the log scale; None for too few."""
+        """The standard deviation of the log ratio of consecutive windows; None if too few."""
         if len(self.windows) < LEAST_WINDOWS:
             return None
         return float(np.std(np.diff(np.log(self.windows)), ddof=1))
 
 
 def listen(seconds: float, note: Callable[[str], None]) -> Noise:
-    """Nap on every core, then load a small server in windows; takes about so many seconds and leaves nothing."""
+    """Nap on every core, then load a small server in windows, for about `seconds`."""
     budget = budget_of(seconds)
-    note("naps on every core")
+    note("measuring stalls on every core")
     cores = sorted({*budget.server_cores, *budget.generator_cores})
     napped = _naps(cores, STALL_SHARE * seconds)
-    note("windows of one and the same server")
+    note("measuring the same server repeatedly")
     heard = _windows(budget, (1 - STALL_SHARE) * seconds)
     capacity = max(1e-9, sum(one.seconds for one in heard)) * len(cores)
     return Noise(
@@ -71,7 +77,7 @@ def listen(seconds: float, note: Callable[[str], None]) -> Noise:
 
 
 def verdicts(seen: Noise) -> Iterator[Finding]:
-    """What the machine can certify, what it cannot, and how long a race takes on it."""
+    """The objectives that the machine can validate, its noise, and the length of a race on it."""
     if seen.stalls:
         worst = max(seen.stalls.values(), key=lambda one: one.p99)
         least = STALLS_OF_OBJECTIVE * worst.p99
@@ -102,7 +108,7 @@ def verdicts(seen: Noise) -> Iterator[Finding]:
 
 
 def race_seconds(spread: float) -> float:
-    """The boundary's worst case, 2ηS²/δ² blocks of all arms and the twin; S² is the variance of a paired difference."""
+    """The boundary's worst case: 2ηS²/δ² blocks of all arms and the twin; S²: a pair's variance."""
     nu = 3 * (ARMS - 1)
     gap = math.log1p(DELTA)
     blocks = max(
@@ -129,7 +135,7 @@ def _naps(cores: list[int], seconds: float) -> dict[int, stalls.Stalls]:
 
 
 class NoiseWindow(Struct, frozen=True):
-    """One window: requests per second, how long it was looked at, and core seconds that were stolen and that others used meanwhile."""
+    """One window: requests/s, its seconds, and core seconds that were stolen or used by others."""
 
     rate: float
     seconds: float
@@ -138,7 +144,7 @@ class NoiseWindow(Struct, frozen=True):
 
 
 def _windows(budget: Budget, seconds: float) -> list[NoiseWindow]:
-    """Windows of the local upstream in the servers' place."""
+    """Windows of the local upstream, on the servers' cores."""
     with tempfile.TemporaryDirectory() as folder, Generator() as generator:
         needs = services.Needs(upstream=True)
         with services.backing(

@@ -1,4 +1,4 @@
-"""What is in the cache folder, how large it is and when it was last used; and taking away what nobody uses."""
+"""The folders of the cache with size and last use, and the removal of unused ones."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ FOLDERS: dict[str, Kind] = {"apps": "app", "overlays": "overlay", "data": "data"
 class CacheEntry(Struct, frozen=True, kw_only=True):
     """One folder of the cache.
 
-    `state` is unfinished where a build was cut short, broken where its interpreter is gone. `freed_bytes` is what removing it gives back:
-    files that uv linked from its own cache stay there. `last_used` is in seconds since the epoch. `outcome` is what clearing did.
+    `state`: unfinished after an interrupted build, broken without its interpreter. `freed_bytes` is
+    what its removal frees, without files that uv has linked from its own cache. `last_used` is in
+    seconds since the epoch. `outcome` is the result of clearing.
     """
 
     kind: Kind
@@ -46,15 +47,16 @@ class CacheEntry(Struct, frozen=True, kw_only=True):
 
 
 def entries(cache: Path) -> list[CacheEntry]:
-    """Everything in the cache, what was used last first; changes nothing."""
+    """All folders of the cache, the last used one first; changes nothing."""
     found = [_entry(place, kind) for place, kind in _places(cache)]
     return sorted(found, key=lambda entry: -entry.last_used)
 
 
 def clear(cache: Path, older_than: float = 0.0, *, dry_run: bool = False) -> list[CacheEntry]:
-    """Remove what nobody uses now and nobody has used for so many seconds; the entries with their outcome.
+    """Remove folders that were unused for `older_than` seconds; return all with their outcome.
 
-    What is being built or used, by this process or another, stays. Something that is cut short leaves nothing that could be taken as whole.
+    Folders in use, by any process, stay. An interrupted removal never leaves a folder that looks
+    complete.
     """
     before = time.time() - older_than
     done = [
@@ -75,16 +77,15 @@ def _outcome(entry: CacheEntry, cache: Path, before: float, *, dry_run: bool) ->
 
 
 def _remove(place: Path, cache: Path, before: float) -> Outcome:
-    """Remove one folder, with the byte code of what is in it, unless somebody came first."""
+    """Remove one folder and its byte code, unless another process uses it by now."""
     used = locks.last_used(place)
     with locks.alone(place) as mine:
         if not mine:
             return "in use"
         if used > before:
             return "kept"
-        (place / locks.COMPLETE).unlink(
-            missing_ok=True
-        )  # first: half of it must never be taken for the whole
+        # first, so that half a folder never looks complete
+        (place / locks.COMPLETE).unlink(missing_ok=True)
         shutil.rmtree(place)
         shutil.rmtree(cache / BYTE_CODE / place.absolute().relative_to("/"), ignore_errors=True)
         locks.lock_of(place).unlink()
@@ -131,7 +132,7 @@ def _entry(place: Path, kind: Kind) -> CacheEntry:
 
 
 def sizes(place: Path) -> tuple[int, int]:
-    """Bytes on disk of a folder, and those of them that belong to it alone."""
+    """Bytes on disk of a folder, and the part of them that its removal frees."""
     size = freed = 0
     for found in _files(place):
         taken = found.st_blocks * 512
@@ -141,7 +142,7 @@ def sizes(place: Path) -> tuple[int, int]:
 
 
 def _files(place: Path) -> Iterator[os.stat_result]:
-    """What the system says of each file; those that go meanwhile are left out."""
+    """The status of each file; those that vanish meanwhile are left out."""
     for folder, _, names in os.walk(place):
         for name in names:
             try:
@@ -159,7 +160,7 @@ def _python(place: Path) -> str | None:
 
 
 def _versions(place: Path, kind: Kind) -> dict[str, str]:
-    """The server and what it needs, of an overlay; the framework, of an app."""
+    """For an overlay, its server and requirements; for an app, its framework."""
     if kind == "app":
         wanted = [place.name.rpartition("-")[0]]
         return _chosen(wanted, dict(_installed(place)))
@@ -182,7 +183,7 @@ def _chosen(wanted: Iterable[str], packages: dict[str, str]) -> dict[str, str]:
 
 
 def _installed(place: Path) -> Iterator[tuple[str, str]]:
-    """Names and versions of the packages of an environment, by their folders: no interpreter is started for a list."""
+    """Names and versions of an environment's packages, by their folders, without an interpreter."""
     for found in place.glob("lib/python*/site-packages/*.dist-info"):
         name, _, version = found.name.removesuffix(".dist-info").partition("-")
         yield name.lower(), version

@@ -1,4 +1,4 @@
-"""Python interpreters: found by version or path, asked what they are, without writing a byte next to them."""
+"""Python interpreters: found by version or path and inspected, without a change beside them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ def installed():
     try:
         from importlib import metadata
     except ImportError:  # before Python 3.8
-        for place, kind in itertools.product(sys.path, ("*.dist-info/METADATA", "*.egg-info/PKG-INFO")):
+        kinds = ("*.dist-info/METADATA", "*.egg-info/PKG-INFO")
+        for place, kind in itertools.product(sys.path, kinds):
             for path in sorted(glob.glob(os.path.join(place, kind))):
                 with open(path, encoding="utf-8") as text:
-                    head = dict(line.rstrip().split(": ", 1) for line in itertools.takewhile(str.strip, text) if ": " in line)
+                    lines = itertools.takewhile(str.strip, text)
+                    head = dict(line.rstrip().split(": ", 1) for line in lines if ": " in line)
                 yield head.get("Name"), head.get("Version")
     else:
         for found in metadata.distributions():
@@ -32,13 +34,14 @@ for name, version in installed():
     if name and name.lower() not in packages:
         packages[name.lower()] = version
 print(json.dumps({"version": platform.python_version(),
-    "base": getattr(sys, "_base_executable", sys.executable), "site": sysconfig.get_paths()["purelib"],
+    "base": getattr(sys, "_base_executable", sys.executable),
+    "site": sysconfig.get_paths()["purelib"],
     "packages": packages}))
 """
 
 
 class Interpreter(Struct, frozen=True, kw_only=True):
-    """An interpreter and what is installed beside it; `packages` are lower-case names with versions."""
+    """An interpreter and its installed packages, lower-case names with versions."""
 
     path: str
     version: str
@@ -53,7 +56,7 @@ class Interpreter(Struct, frozen=True, kw_only=True):
 
 
 def inspect(path: str | Path) -> Interpreter:
-    """Ask an interpreter what it is; raises EnvironmentFailed where it does not answer."""
+    """Run an interpreter to inspect it; raises EnvironmentFailed if that fails."""
     try:
         run = subprocess.run(
             [str(path), "-I", "-B", "-c", ASK],
@@ -71,12 +74,12 @@ def inspect(path: str | Path) -> Interpreter:
 
 
 def own_base() -> str:
-    """The interpreter that the tool's own environment was made from."""
+    """The base interpreter of the tool's own environment."""
     return str(getattr(sys, "_base_executable", sys.executable))
 
 
 def find(wanted: str, uv: str) -> str:
-    """The path of an interpreter given as a path or as a version such as 3.12; raises UsageError where there is none."""
+    """The path of an interpreter, by path or by version such as 3.12; raises UsageError."""
     if "/" in wanted or not re.fullmatch(r"(python)?\d+(\.\d+)*t?", wanted):
         if Path(wanted).is_file():
             return str(Path(wanted).absolute())
@@ -96,9 +99,8 @@ def find(wanted: str, uv: str) -> str:
     run = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     if run.returncode == 0:
         return run.stdout.strip()
-    root = Path(
-        os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")
-    )  # uv takes pyenv's shims for broken interpreters
+    # uv considers pyenv's shims broken interpreters
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     version = wanted.removeprefix("python")
     for place in sorted(root.glob("versions/*/bin/python"), reverse=True):
         if f"{place.parent.parent.name}.".startswith(f"{version}."):

@@ -1,6 +1,6 @@
-"""Locks of the folders of the cache: who builds or removes one has it alone, who uses one shares it until the process ends.
+"""Locks of the cache's folders: exclusive to build or remove one, shared to use it.
 
-The time of a lock file is when its folder was last used.
+A process shares a lock until it ends. A lock file's time is the last use of its folder.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def lock_of(place: Path) -> Path:
 
 
 def once(place: Path, build: Callable[[], None]) -> Path:
-    """Have `build` make a folder unless it is there and complete; it cannot be cleared away while this process lives.
+    """Have `build` make a folder unless a complete one exists; this process then keeps it in use.
 
-    A build that was cut short is begun again.
+    An interrupted build starts again.
     """
     while place not in _held or not (place / COMPLETE).exists():
         lock = _held.pop(place, None) or _take(place, fcntl.LOCK_SH)
@@ -40,9 +40,8 @@ def once(place: Path, build: Callable[[], None]) -> Path:
                     shutil.rmtree(place, ignore_errors=True)
                     build()
                     (place / COMPLETE).touch()
-                fcntl.flock(
-                    lock, fcntl.LOCK_SH
-                )  # not atomic: somebody may clear in between, so look again
+                # not atomic: another process may clear in between, so the loop checks again
+                fcntl.flock(lock, fcntl.LOCK_SH)
             except BaseException:
                 os.close(lock)
                 raise
@@ -54,12 +53,12 @@ def once(place: Path, build: Callable[[], None]) -> Path:
 
 
 def building() -> tuple[int, ...]:
-    """The locks of what is being built now, for children that build to inherit: where this process is killed, they hold until those end."""
+    """The locks of present builds, which child processes inherit and hold if this one dies."""
     return tuple(_building)
 
 
 def share(place: Path) -> None:
-    """Use a folder that anybody may add to, such as that of the byte code, until this process ends."""
+    """Use a folder that any process may add to, such as the byte code, until this process ends."""
     if place not in _held:
         _held[place] = _take(place, fcntl.LOCK_SH)
     os.utime(_held[place])
@@ -67,7 +66,7 @@ def share(place: Path) -> None:
 
 @contextmanager
 def alone(place: Path) -> Iterator[bool]:
-    """Whether nobody uses or builds a folder now; nobody will until the block has ended."""
+    """Whether no process uses or builds a folder; if so, none will before the block ends."""
     try:
         lock = _take(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -80,7 +79,7 @@ def alone(place: Path) -> Iterator[bool]:
 
 
 def in_use(place: Path) -> bool:
-    """Whether somebody uses or builds a folder now; leaves no trace."""
+    """Whether a process uses or builds a folder now; leaves no trace."""
     try:
         lock = os.open(lock_of(place), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -103,7 +102,7 @@ def last_used(place: Path) -> float:
 
 
 def _take(place: Path, kind: int) -> int:
-    """The descriptor of a lock file, locked; one that was removed while this waited for it is nobody's lock any more."""
+    """The descriptor of a locked lock file; if the file was removed meanwhile, this tries again."""
     path = lock_of(place)
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:

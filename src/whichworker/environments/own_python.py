@@ -1,4 +1,4 @@
-"""Which interpreter has the app's dependencies: named, active, beside the project, or known to the tool that manages it."""
+"""The interpreter with the app's dependencies: named, active, or the project's own."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from whichworker.environments.venvs import uv_path
 
 FOLDERS = (".venv", "venv", "env", ".env")
 ASK_SECONDS = 30
+"""For a project manager, which may be slow to start."""
 LEVELS = 2
+"""Folders above the app's to search if there is no repository."""
 
 
 def find(folder: Path, python: str | None) -> tuple[str, str]:
-    """The interpreter of a project and how it was found; the one that the tool was installed with where there is no other."""
+    """A project's interpreter and how it was found, else the one that whichworker runs on."""
     if python:
         return interpreters.find(python, uv_path()), "--python"
     for place, origin in _places(folder):
@@ -26,12 +28,12 @@ def find(folder: Path, python: str | None) -> tuple[str, str]:
             return str(found), origin
     return (
         interpreters.own_base(),
-        "the interpreter whichworker was installed with: no .venv here and no VIRTUAL_ENV",
+        "whichworker's own interpreter: no .venv here and no VIRTUAL_ENV",
     )
 
 
 def _places(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Where an environment may be, the surest first; tools are only asked where the project is theirs."""
+    """Possible environments, the surest first; runs a project manager only for its own projects."""
     if active := os.environ.get("VIRTUAL_ENV"):
         yield Path(active), "VIRTUAL_ENV"
     for place in _upwards(folder):
@@ -54,14 +56,14 @@ def _places(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _upwards(folder: Path) -> Iterator[Path]:
-    """The folder and those above it, up to the root of the repository; two above it where there is no repository."""
+    """The folder and those above it up to the repository's root, or up to LEVELS above."""
     above = [folder, *folder.parents]
     top = next((at for at, place in enumerate(above) if (place / ".git").exists()), LEVELS)
     yield from above[: top + 1]
 
 
 def _said(tool: str, folder: Path, *argv: str) -> str:
-    """What a project manager answers; nothing where it is not installed or does not know."""
+    """The output of a project manager; empty if it is not installed or fails."""
     program = shutil.which(tool)
     if program is None:
         return ""

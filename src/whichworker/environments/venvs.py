@@ -1,7 +1,8 @@
-"""Cached environments: the locked ones of the built-in apps, and an overlay for each server on each app's interpreter.
+"""Cached environments: those of the built-in apps, and an overlay for each server and app.
 
-An overlay is a virtual environment of the app's base interpreter that holds only what the app lacks, resolved under `==` constraints of
-what the app has, with a `.pth` line that adds the app's site-packages behind its own. The app's environment is never written.
+An overlay is a virtual environment of the app's base interpreter. It has only the packages that the
+app lacks, resolved under `==` constraints of the app's packages, and a `.pth` line that adds the
+app's site-packages after its own. The app's environment is never written.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ from whichworker.model import Environment
 from whichworker.model.distributions import distribution
 
 BUILD_SECONDS = 900
+"""For one run of uv: a server may be compiled from source on a slow machine."""
 DESCRIPTION = "environment.json"
 REQUIREMENTS = "requirements.txt"
 BYTE_CODE = "pycache"
 
 
 def uv_path() -> str:
-    """The uv that came with the tool."""
+    """The uv of the tool's own environment."""
     return str(uv.find_uv_bin())
 
 
@@ -55,9 +57,9 @@ def application(cache: Path, name: str, lock: Path, base: str) -> Interpreter:
 
 
 def overlay(cache: Path, app: Interpreter, requirements: tuple[str, ...]) -> Environment:
-    """The environment in which a server with these requirements serves this app; built on first use.
+    """The environment for a server with these requirements and this app; built on first use.
 
-    Raises EnvironmentFailed, with uv's own words, where nothing satisfies both: that is a finding about the arm, never an upgrade.
+    Raises EnvironmentFailed, with uv's message, if the two conflict: a finding, never an upgrade.
     """
     key = digest(
         *requirements,
@@ -105,7 +107,7 @@ def overlay(cache: Path, app: Interpreter, requirements: tuple[str, ...]) -> Env
 
 
 def resolve(cache: Path, place: Path, app: Interpreter, requirements: tuple[str, ...]) -> list[str]:
-    """What the app lacks of the requirements, pinned, with everything the app has held where it is."""
+    """The required packages that the app lacks, pinned; the app's own versions stay."""
     constraints, wanted = place / "constraints.txt", place / REQUIREMENTS
     have = {
         name: version
@@ -135,7 +137,7 @@ def resolve(cache: Path, place: Path, app: Interpreter, requirements: tuple[str,
 
 
 def prepare(place: Path, base: str, cache: Path, build: Callable[[Path], None]) -> Path:
-    """Build an environment at `place` unless a complete one is there; it is kept from being cleared while this process lives."""
+    """Build an environment at `place` unless a complete one exists, and keep it in use."""
 
     def make() -> None:
         run_uv(cache, "venv", "--quiet", "--no-project", "--python", base, str(place))
@@ -146,7 +148,10 @@ def prepare(place: Path, base: str, cache: Path, build: Callable[[Path], None]) 
 
 
 def run_uv(cache: Path, *arguments: str) -> str:
-    """Run uv without any project's configuration; its standard output, or EnvironmentFailed with its last lines."""
+    """Run uv without any project's configuration; returns its output.
+
+    Raises EnvironmentFailed with its last lines.
+    """
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -173,11 +178,10 @@ def run_uv(cache: Path, *arguments: str) -> str:
         except subprocess.TimeoutExpired as error:
             _kill_session(run)
             raise EnvironmentFailed(
-                f"uv {arguments[0]} did not end within {BUILD_SECONDS} s"
+                f"uv {arguments[0]} took longer than {BUILD_SECONDS} s"
             ) from error
-        except (
-            BaseException
-        ):  # an interrupted build must not go on writing behind a lock that is let go
+        # an interrupted build must not keep writing after its lock is released
+        except BaseException:
             _kill_session(run)
             raise
     if run.returncode:
@@ -201,20 +205,23 @@ CAUSES = (
 )
 UNSATISFIABLE = re.compile(r"Because (.+?),? we can conclude that .*unsatisfiable", re.DOTALL)
 UNREACHABLE = re.compile(
-    r"dns error|tcp connect error|connection (refused|reset|closed)|network is unreachable|network was disabled|operation timed out",
+    r"dns error|tcp connect error|connection (refused|reset|closed)|network is unreachable"
+    r"|network was disabled|operation timed out",
     re.I,
 )
 NO_COMPILER = re.compile(
-    r"\b(gcc|cc|clang|c\+\+)\S*.{0,40}(not found|No such file)|No such file or directory: '\S*\b(gcc|cc|clang|c\+\+)'"
+    r"\b(gcc|cc|clang|c\+\+)\S*.{0,40}(not found|No such file)"
+    r"|No such file or directory: '\S*\b(gcc|cc|clang|c\+\+)'"
     r"|unable to execute|you need a C compiler",
     re.IGNORECASE,
 )
 FAILED_COMMAND = re.compile(r"error: Command '\['([^']+)'.*returned non-zero exit status (\d+)")
 MOST_CHARACTERS = 300
+"""Of a reason: a few lines of a terminal."""
 
 
 def reason(stderr: str) -> str:
-    """The line of uv's message, or of the build's it shows, that names the cause."""
+    """The line that names the cause, in uv's message or the build's."""
     lines = [
         line.strip(" ×╰─▶│├╴").removeprefix("cause: ")
         for line in stderr.splitlines()
@@ -231,11 +238,11 @@ def reason(stderr: str) -> str:
                 return FAILED_COMMAND.sub(r"error: \1 ended with exit status \2", line)[
                     :MOST_CHARACTERS
                 ]
-    return lines[-1][:MOST_CHARACTERS] if lines else "uv failed without a word"
+    return lines[-1][:MOST_CHARACTERS] if lines else "uv failed without a message"
 
 
 def cure(stderr: str) -> str:
-    """What the user can do about the commonest causes."""
+    """The user's remedy for the commonest causes."""
     if NO_COMPILER.search(stderr):
         return "install a C compiler (Debian: apt-get install gcc python3-dev)"
     if "Python.h" in stderr:
@@ -246,16 +253,17 @@ def cure(stderr: str) -> str:
     if re.search(
         r"(current|requested) Python version|depends on Python|no wheels? .*(Python|ABI)", words
     ):
-        return "take another interpreter: --python 3.12"
+        return "use another interpreter: --python 3.12"
     if re.search(r"there (is|are) no versions? of|not found in the package registry", words):
         return "name a version that the package index has"
     if "unsatisfiable" in words:
         return (
-            "the environment of the app is never changed: update it yourself, or leave this arm out"
+            "whichworker never changes the app's environment: update it yourself, or leave out"
+            " this server setup"
         )
     return ""
 
 
 def digest(*parts: str) -> str:
-    """A short name for all that decides what is in an environment."""
+    """A short name for everything that decides the content of an environment."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

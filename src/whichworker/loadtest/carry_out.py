@@ -1,4 +1,4 @@
-"""A load from its plan to its result: who answers, one request of each kind, the load itself, the verdict."""
+"""A load from its plan to its result: connection, one request of each kind, load, verdict."""
 
 from __future__ import annotations
 
@@ -24,22 +24,23 @@ from whichworker.probes import machine
 from whichworker.result import LoadResult, Run
 
 CONNECT_SECONDS = 5.0
+"""For one connection; even a distant target takes less than one second."""
 MOST_LOOKS = 50
-"""Requests asked once before the load; a file of thousands must not turn this into a load of its own."""
+"""Requests checked once before the load; a file with thousands must not become a load here."""
 
 
 class LoadWatch(Protocol):
     """The events of a load; every method may do nothing."""
 
     def found(self, finding: Finding) -> None:
-        """Something worth knowing before the load is over."""
+        """A fact to report before the load is over."""
 
     def progress(self, seconds: float, right: int, failures: int) -> None:
-        """About once a second: right answers and failures so far."""
+        """About once a second: correct responses and failures so far."""
 
 
 def reach(plan: LoadPlan) -> LoadPlan:
-    """The same plan at the first of its addresses that takes a connection; raises UsageError where none does."""
+    """The plan at the first address that accepts a connection; raises UsageError if none does."""
     seen = []
     for address in plan.addresses:
         try:
@@ -53,11 +54,11 @@ def reach(plan: LoadPlan) -> LoadPlan:
             )
     places = " or ".join(str(address) for address in plan.addresses)
     hint = "start the server first, or correct the URL"
-    raise UsageError(f"nothing answers at {places}", seen="\n".join(seen), hint=hint)
+    raise UsageError(f"no server listens at {places}", seen="\n".join(seen), hint=hint)
 
 
 def look(plan: LoadPlan) -> Iterator[Finding]:
-    """Ask each request once, in sessions the first of each; a wrong answer is a finding, the load will count more of them."""
+    """Send each request once, of a session its first; a wrong response is a finding."""
     firsts = (_as_sent(session.steps[0].request) for session in plan.load.sessions)
     for request in [*plan.load.requests, *firsts][:MOST_LOOKS]:
         if complaint := _ask(plan, request):
@@ -66,9 +67,9 @@ def look(plan: LoadPlan) -> Iterator[Finding]:
 
 
 def carry_out(plan: LoadPlan, watch: LoadWatch, command: str) -> LoadResult:
-    """Load the address and judge what was counted, after Ctrl-C what was counted until then.
+    """Load the address and judge the counts, after Ctrl-C the counts so far.
 
-    Raises UsageError where nothing answers, before any load, and KeyboardInterrupt where nothing was counted.
+    Raises UsageError if no server listens, before any load, and KeyboardInterrupt without counts.
     """
     plan = reach(plan)
     findings = list(plan.findings)
@@ -123,14 +124,14 @@ def _connect(address: Address) -> None:
 
 
 def _as_sent(request: Request) -> Request:
-    """The first request of a session as it is sent: nothing is captured yet, so only $$ stands for something."""
+    """The first request of a session as it is sent: without captures, only $$ is replaced."""
     headers = tuple((name, value.replace("$$", "$")) for name, value in request.headers)
     path, body = request.path.replace("$$", "$"), request.body.replace(b"$$", b"$")
     return msgspec.structs.replace(request, path=path, headers=headers, body=body)
 
 
 def _ask(plan: LoadPlan, request: Request) -> str:
-    """What is wrong with the answer to one request, or an empty string."""
+    """Why the response to one request is wrong, or an empty string."""
     load = plan.load
     try:
         response = http1.fetch(load.address, request, load.host, load.deadline_seconds, load.tls)

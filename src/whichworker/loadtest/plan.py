@@ -1,4 +1,4 @@
-"""From options to a load: which requests, to which address, at which pace, within which bounds. Nothing is sent here."""
+"""From options to a load: requests, address, pace and limits. Nothing is sent here."""
 
 from __future__ import annotations
 
@@ -34,17 +34,21 @@ from whichworker.workloads.expect import parse_expect
 from whichworker.workloads.target import Target, is_own, parse_target, resolve
 
 MOST_CONNECTIONS = 65_000
+"""About the ports that one client address can use towards one server."""
 MOST_REQUESTS = 100_000_000
+"""As in `timing`: more would take hours, and much memory for the schedule."""
 MOST_BACKLOG = 10_000_000
+"""Waiting requests; each costs memory, and a longer queue is a wrong rate."""
 LONGEST_DEADLINE = 600.0
+"""Seconds; a slower response is a job and not a request."""
 STRONGER = ("--", "WHICHWORKER_")
-"""Origins of values that win over those of a load file; the others (configuration, defaults) give way to it."""
+"""Origins of values that override a load file; the file overrides configuration and defaults."""
 OF_FILE = ("connections", "rate", "arrivals", "time", "deadline", "ca", "insecure")
 OF_REQUESTS = ("method", "header", "body", "expect")
 
 
 class LoadPlan(Struct, frozen=True, kw_only=True):
-    """A load and how it was asked for; `addresses` are all that the host's name stands for, `load.address` is the first."""
+    """A load and its question; `addresses` are all of the host, `load.address` is the first."""
 
     load: Load
     asked: AskedLoad
@@ -56,9 +60,10 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
 
 
 def plan(text: str, options: LoadOptions, origins: Mapping[str, str], *, owned: bool) -> LoadPlan:
-    """The load of a URL or a load file; the name of its host is resolved, once.
+    """The load of a URL or a load file; this resolves the name of its host once.
 
-    Raises UsageError for whatever cannot be asked, and for a target outside this machine that is not said to be `owned`.
+    Raises UsageError for a request that cannot be sent, or a target outside this machine without
+    `owned`.
     """
     file = None if _is_url(text) else Path(text)
     said = {name for name, origin in origins.items() if origin.startswith(STRONGER)}
@@ -84,14 +89,12 @@ def plan(text: str, options: LoadOptions, origins: Mapping[str, str], *, owned: 
     )
     addresses = tuple(resolve(target))
     if not owned and not all(is_own(address) for address in addresses):
-        fact = f"{target.host} is not on this machine: a load is an attack where its owner does not want it"
-        raise UsageError(
-            fact, hint="say --i-own-this-target where it is yours, and you may load it"
-        )
+        fact = f"{target.host} is not on this machine: an unwanted load is an attack"
+        raise UsageError(fact, hint="add --i-own-this-target if it is yours and you may load it")
     load = _load(
         options, timing, target, addresses[0], requests, sessions, _tls(options, said, target)
     )
-    prepare_asks(load)  # what cannot be sent is said before anything is
+    prepare_asks(load)  # raises for a request that cannot be sent, before any is
     name, why = engine.choose(load)
     return LoadPlan(
         load=load,
@@ -105,7 +108,7 @@ def plan(text: str, options: LoadOptions, origins: Mapping[str, str], *, owned: 
 
 
 def check(options: LoadOptions) -> None:
-    """Raise UsageError for a number no load can have."""
+    """Raise UsageError for a number that no load can have."""
     bounds = {
         "connections": (1, MOST_CONNECTIONS),
         "requests": (1, MOST_REQUESTS),
@@ -127,7 +130,7 @@ def check(options: LoadOptions) -> None:
 
 
 def generator_cores(threads: int) -> tuple[int, ...]:
-    """The last cores this process may use; raises UsageError where there are fewer than threads."""
+    """The last cores that this process may use; raises UsageError if there are too few."""
     cores = tuple(sorted(os.sched_getaffinity(0)))
     if threads > len(cores):
         raise UsageError(
@@ -161,7 +164,7 @@ def _definition(file: Path, said: set[str]) -> Definition:
 def _filled(
     options: LoadOptions, said: set[str], definition: Definition
 ) -> tuple[LoadOptions, set[str]]:
-    """The options with what the file says where nothing stronger does; a rate and stages give way to each other."""
+    """The options with the file's values, except where stronger origins or a pace override them."""
     paced = "rate" in said or "stage" in said
     found = {}
     for name in OF_FILE:
@@ -172,7 +175,7 @@ def _filled(
 
 
 def _paced(options: LoadOptions, said: set[str], stages: tuple[Stage, ...]) -> LoadOptions:
-    """A rate that was said takes the place of stages that were only configured, and the other way round."""
+    """A rate given by the user replaces configured stages, and stages replace a configured rate."""
     if "rate" not in said and ("stage" in said or stages):
         return msgspec.structs.replace(options, rate=None)
     return (
@@ -227,7 +230,7 @@ def _body(text: str) -> bytes:
     except OSError as error:
         raise UsageError(
             f"the body {text[1:]} cannot be read: {error.strerror}",
-            hint="--body @FILE takes a file, --body TEXT a text",
+            hint="--body @FILE reads a file, --body TEXT sends a text",
         ) from error
 
 
@@ -267,7 +270,7 @@ def _tls(options: LoadOptions, said: set[str], target: Target) -> Tls | None:
         if options.ca and not Path(options.ca).is_file():
             raise UsageError(
                 f"there is no file {options.ca}",
-                hint="--ca takes a file of certificates in PEM form",
+                hint="--ca needs a file of certificates in PEM form",
             )
         return msgspec.structs.replace(target.tls, ca_file=options.ca, verify=not options.insecure)
     for name in ("ca", "insecure"):

@@ -1,4 +1,4 @@
-"""How long a load lasts and when its requests are due: the part of the question in which options contradict each other."""
+"""How long a load lasts and when its requests are due, free of contradictions."""
 
 from __future__ import annotations
 
@@ -14,17 +14,22 @@ from whichworker.load import pacer
 from whichworker.model import Pace, Stage
 
 MOST_RATE = 1_000_000.0
+"""Requests/s; far more than one generator sends."""
 MOST_REQUESTS = 100_000_000
+"""More would take hours, and much memory for the schedule."""
 LONGEST_SECONDS = 24 * 3600.0
 BOUNDED_SECONDS = 600.0
-"""The time of a load that is bounded by its requests alone."""
+"""The limit of a load that has only a number of requests."""
 
 _STAGE = re.compile(r"\s*([^:@]+)([:@])(.+)")
-_HINT = "write 10s:200/s to go from the former rate to 200/s in 10 s, 10s@200/s to stay at 200/s"
+_HINT = "write 10s:200/s to go from the previous rate to 200/s in 10 s, 10s@200/s to stay at 200/s"
 
 
 class Timing(Struct, frozen=True, kw_only=True):
-    """The window and what goes before it in seconds, and the pace of an open loop; `rate` is None where there are stages."""
+    """The window, warm-up and ramp in seconds, and the pace of an open loop.
+
+    `rate` is None if there are stages.
+    """
 
     seconds: float
     warmup_seconds: float
@@ -35,7 +40,10 @@ class Timing(Struct, frozen=True, kw_only=True):
 
 
 def parse_stages(texts: Iterable[str]) -> tuple[Stage, ...]:
-    """Read `10s:200/s` (from the former rate, 0 at first) and `10s@200/s` (constant); raises UsageError."""
+    """Read `10s:200/s` (from the previous rate, at first 0) and `10s@200/s` (constant).
+
+    Raises UsageError for any other text.
+    """
     stages: list[Stage] = []
     for text in texts:
         match = _STAGE.fullmatch(text)
@@ -48,27 +56,27 @@ def parse_stages(texts: Iterable[str]) -> tuple[Stage, ...]:
 
 
 def timing_of(options: LoadOptions, said: set[str], of_file: tuple[Stage, ...]) -> Timing:
-    """The timing of a load; `said` are the options that were given, `of_file` the stages of a load file.
+    """The timing of a load; `said` has the given options, `of_file` the stages of a load file.
 
-    Raises UsageError for what contradicts itself, never sends, or sends more than 100 million requests.
+    Raises UsageError for a contradiction, for a load without requests, and for too many of them.
     """
     stages = parse_stages(options.stage) or (() if options.rate is not None else of_file)
     if options.rate is not None and stages:
         raise UsageError(
-            "a rate and stages are two answers to one question",
-            hint="for one rate --rate alone, for several --stage alone",
+            "--rate and --stage exclude each other",
+            hint="one rate: --rate alone; several: --stage alone",
         )
     if options.requests is not None and options.warmup is not None:
         raise UsageError(
             "--warmup would use up --requests",
-            hint="bound the load by --time, or leave the warm-up out",
+            hint="limit the load with --time, or leave out --warmup",
         )
     if options.rate is None and not stages:
         return _closed(options, said)
     if options.ramp is not None:
         raise UsageError(
             "--ramp is for a closed loop",
-            hint="let the rate of an open loop grow with --stage 10s:200/s",
+            hint="increase the rate of an open loop with --stage 10s:200/s",
         )
     return (
         _staged(options, said, stages) if stages else _constant(options, said, options.rate or 0.0)
@@ -78,7 +86,7 @@ def timing_of(options: LoadOptions, said: set[str], of_file: tuple[Stage, ...]) 
 def _closed(options: LoadOptions, said: set[str]) -> Timing:
     if "arrivals" in said:
         raise UsageError(
-            "--arrivals needs a rate: a closed loop sends when an answer has come",
+            "--arrivals needs a rate: a closed loop sends after each response",
             hint="--rate 200/s",
         )
     if "spin" in said:
@@ -102,9 +110,8 @@ def _constant(options: LoadOptions, said: set[str], rate: float) -> Timing:
     warmup, arrivals = options.warmup or 0.0, options.arrivals or "constant"
     seconds = _seconds(options, said)
     if options.requests and arrivals == "constant":
-        seconds = min(
-            seconds, options.requests / rate
-        )  # no longer than they are due: the rate is counted over the window
+        # the rate is counted over the window, so this ends with the last due request
+        seconds = min(seconds, options.requests / rate)
     pace = _pace(options, (Stage(warmup + seconds, rate, rate),))
     return Timing(seconds=seconds, warmup_seconds=warmup, ramp_seconds=0.0, rate=rate, pace=pace)
 
@@ -138,17 +145,17 @@ def _pace(options: LoadOptions, stages: tuple[Stage, ...]) -> Pace:
     if fastest > MOST_RATE:
         raise UsageError(
             f"{fastest:,.0f} requests/s are more than {MOST_RATE:,.0f}",
-            hint="without a rate the server's maximum is found",
+            hint="leave out the rate to find the server's maximum",
         )
     count = pacer.expected(stages)
     if count > MOST_REQUESTS and not options.requests:
         raise UsageError(
             f"that is {count:,.0f} requests, more than {MOST_REQUESTS:,}",
-            hint="bound it by --time or --requests",
+            hint="limit it with --time or --requests",
         )
     if count < 1:
         raise UsageError(
-            "within this time not one request is due", hint="a longer --time, or a higher rate"
+            "no request is due within this time", hint="a longer --time, or a higher rate"
         )
     return Pace(
         stages=stages,
@@ -159,7 +166,7 @@ def _pace(options: LoadOptions, stages: tuple[Stage, ...]) -> Pace:
 
 
 def _seconds(options: LoadOptions, said: set[str]) -> float:
-    """The window: bounded by ten minutes where only the requests were said."""
+    """The window in seconds; ten minutes if only the requests are given."""
     seconds = BOUNDED_SECONDS if options.requests and "time" not in said else options.time
     _check_seconds(seconds + (options.warmup or 0.0) + (options.ramp or 0.0))
     return seconds
@@ -168,12 +175,12 @@ def _seconds(options: LoadOptions, said: set[str]) -> float:
 def _check_seconds(seconds: float) -> None:
     if seconds > LONGEST_SECONDS:
         raise UsageError(
-            f"{units.show_clock(seconds)} are more than a day", hint="--time 10s tells most things"
+            f"{units.show_clock(seconds)} are more than a day", hint="try --time 10s first"
         )
 
 
 def _stage_rate(text: str) -> float:
-    """A rate, or 0/s to end with silence."""
+    """A rate, or 0/s for a silent end."""
     return (
         0.0
         if re.fullmatch(r"0+(\.0+)?\s*/\s*(s|m|min|h)", text.strip())

@@ -1,4 +1,4 @@
-"""From what a generator counted to the result of a load: nothing here measures."""
+"""From the counts of a generator to the result of a load: nothing here measures."""
 
 from __future__ import annotations
 
@@ -23,14 +23,19 @@ from whichworker.result import (
 )
 
 BUCKETS_PER_SECOND = 20
+"""As the generator counts: buckets of 50 ms."""
 MOST_RECONNECTS = 0.10
+"""Share of requests with a new connection, from which on a finding names the cost."""
 LEAST_NS = 1000
+"""One microsecond: less than a system call and a context switch take."""
 SHORT = 0.99
+"""Share of the planned window below which a load ended early."""
 LAG_AT = (0.99, 0.95, 0.9, 0.5)
+"""Percentiles of the send lag to try, from the strictest on."""
 
 
 class Counted:
-    """The histograms of a tally, read once."""
+    """The histograms of a tally, decoded once."""
 
     def __init__(self, tally: Tally) -> None:
         self.service = Histogram.from_hdr(tally.service)
@@ -43,7 +48,7 @@ class Counted:
 
     @property
     def main(self) -> Histogram:
-        """What the slices are of: response times, in closed loop service times."""
+        """The histogram of the slices: response times, in a closed loop service times."""
         return self.service if self.response is None else self.response
 
 
@@ -101,10 +106,11 @@ def judge(plan: LoadPlan, tally: Tally, machine: Machine, run: Run) -> LoadResul
 
 
 def seconds_of(plan: LoadPlan, tally: Tally) -> float:
-    """The seconds that rates are counted over: what was planned where the clock says when requests are due, else what it came to.
+    """The seconds that rates are counted over: the planned window, or the actual one.
 
-    An open loop may end with the answer to its last request; that nothing was due afterwards is a part of its rate. Where answers
-    came after the window, as the server was too slow for the rate, the time that they took is a part of it, too.
+    The planned window counts if the clock decides when requests are due, as an open loop may end
+    with an early last response. The time of responses after the window counts as well, because the
+    server was too slow for the rate.
     """
     pace = plan.load.pace
     random_end = pace is not None and pace.arrivals == "poisson" and plan.asked.requests is not None
@@ -116,7 +122,7 @@ def seconds_of(plan: LoadPlan, tally: Tally) -> float:
 
 
 def distribution(histogram: Histogram | None) -> Distribution | None:
-    """A histogram of nanoseconds as a distribution of seconds; None where it holds nothing."""
+    """A histogram of nanoseconds as a distribution in seconds; None if it is empty."""
     if (
         histogram is None
         or histogram.min is None
@@ -136,12 +142,12 @@ def distribution(histogram: Histogram | None) -> Distribution | None:
 
 
 def intervals_of(whole: Histogram, slices: Sequence[Histogram]) -> Intervals:
-    """Each percentile with its 95 % interval, in seconds; ends that the run cannot support are None."""
+    """Each percentile with its 95 % interval in seconds; None for unsupported ends."""
     return {name: _interval(whole, slices, q) for name, q in PERCENTILES.items()}
 
 
 def per_second(buckets: Sequence[int]) -> tuple[float, ...]:
-    """Right answers per second from counts of 50 ms; the last second may be a part of one."""
+    """Correct responses per second from buckets of 50 ms; the last second may be incomplete."""
     seconds = [
         buckets[start : start + BUCKETS_PER_SECOND]
         for start in range(0, len(buckets), BUCKETS_PER_SECOND)
@@ -150,7 +156,7 @@ def per_second(buckets: Sequence[int]) -> tuple[float, ...]:
 
 
 def histograms(tally: Tally) -> Iterator[tuple[str, str]]:
-    """Every histogram that was taken, by its name in the result."""
+    """Every recorded histogram, by its name in the result."""
     whole = {
         "response": tally.response,
         "service": tally.service,
@@ -163,7 +169,7 @@ def histograms(tally: Tally) -> Iterator[tuple[str, str]]:
 
 
 def seen(plan: LoadPlan, tally: Tally, counted: Counted, *, finished: bool) -> LoadFacts:
-    """What the gates of validity look at."""
+    """The facts for the gates of validity."""
     mean, service_p99 = counted.service.mean, counted.service.percentile(0.99)
     lag, at = send_lag(counted.send_lag)
     return LoadFacts(
@@ -194,7 +200,7 @@ def seen(plan: LoadPlan, tally: Tally, counted: Counted, *, finished: bool) -> L
 
 
 def due_in_window(plan: LoadPlan, tally: Tally) -> int:
-    """How many requests the pacer has for the window, whatever the engine made of them; 0 where it ended early."""
+    """How many requests the pacer plans for the window; 0 if the load ended early."""
     load = plan.load
     if load.pace is None or tally.seconds < SHORT * load.window_seconds:
         return 0
@@ -207,7 +213,7 @@ def due_in_window(plan: LoadPlan, tally: Tally) -> int:
 
 
 def send_lag(histogram: Histogram | None) -> tuple[float | None, float]:
-    """The send lag at p99 in seconds, or at the highest percentile below that the sample supports; None where there is none."""
+    """The send lag in seconds at the highest supported percentile up to p99; None if empty."""
     for q in LAG_AT:
         if histogram is not None and (lag := histogram.supported_percentile(q)) is not None:
             return lag, q
@@ -215,7 +221,7 @@ def send_lag(histogram: Histogram | None) -> tuple[float | None, float]:
 
 
 def findings(plan: LoadPlan, tally: Tally, counted: Counted) -> Iterable[Finding]:
-    """What else there is to say about how the numbers came about."""
+    """Findings about how the numbers were obtained."""
     if plan.load.pace is None:
         yield codes.CLOSED_LOOP.finding()
     if plan.load.engine == "auto" and not native.available():
@@ -226,9 +232,8 @@ def findings(plan: LoadPlan, tally: Tally, counted: Counted) -> Iterable[Finding
         yield codes.ANSWERS_TOO_FAST.finding(
             f"A response came after {counted.service.min} ns; no server is that fast"
         )
-    closed = tally.reconnects - sum(
-        failure.count for failure in tally.failures
-    )  # after a failure it was the generator that closed it
+    # after a failure the generator closed the connection
+    closed = tally.reconnects - sum(failure.count for failure in tally.failures)
     if closed >= MOST_RECONNECTS * max(1, tally.attempts):
         share = units.show_share(closed / max(1, tally.attempts))
         yield codes.RECONNECTS.finding(
@@ -266,13 +271,14 @@ def _unsupported(counted: Counted) -> Iterator[Finding]:
     ]
     if missing and main.count:
         yield codes.PERCENTILES_UNSUPPORTED.finding(
-            f"{main.count:,} responses are too few for {', '.join(missing)}: fewer than ten lie beyond"
+            f"{main.count:,} responses are too few for {', '.join(missing)}: fewer than ten are"
+            " slower"
         )
     filled = sum(part.count > 0 for part in counted.slices)
     if main.count and filled < quantiles.LEAST_SLICES:
         yield codes.INTERVALS_UNSUPPORTED.finding(
-            f"Responses came in only {filled} of {len(counted.slices)} parts of the planned time, so"
-            " percentiles have no intervals"
+            f"Responses came in only {filled} of {len(counted.slices)} parts of the planned time,"
+            " so percentiles have no intervals"
         )
 
 

@@ -1,4 +1,4 @@
-"""The first two stages of a question: what was asked, and what is discovered of the app: which workload, which arms."""
+"""The first two stages of a question: options checked, then the app, workload and arms."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ from whichworker.store import places
 from whichworker.workloads.table import workload
 
 MOST_CONNECTIONS = 4096
+"""Connections of one server; each is an open file on both sides."""
 RANKING_SECONDS, CAPACITY_SECONDS = 120.0, 300.0
-"""Two minutes rank twelve setups of a fast app on two cores; search and certification of two finalists take about three more."""
+"""Wall time by default: two minutes rank twelve setups of a fast app on two cores; the capacity
+search and the validation of two finalists take about three more minutes."""
 ALLOWED = ("writes", "outbound", "remote_database")
 
 
@@ -38,9 +40,9 @@ def ask(
     cache: Path,
     budget: Budget | None = None,
 ) -> Asked:
-    """What the user asked, as far as it can be checked without the app; raises UsageError before anything is started.
+    """Check the options as far as that is possible without the app; start nothing.
 
-    The `budget` is that of the options, unless it is given.
+    `budget` replaces the budget of the options. Raises UsageError.
     """
     redaction.remember_environment(os.environ)
     budget = budget or budget_of(seconds_of(options), options.cpus, options.memory)
@@ -64,7 +66,7 @@ def ask(
 
 
 def discover(asked: Asked) -> Discovered:
-    """The app on each interpreter that was asked for, what it is asked and by whom it could be served; raises UsageError."""
+    """Find the app on each requested interpreter, its workload and its arms; raises UsageError."""
     options = asked.options
     named = options.workload if not options.workload.startswith("/") else ""
     known = workload(named, asked.app) if named else None
@@ -111,7 +113,7 @@ def _terms_of(options: RaceOptions) -> Terms:
 def _workload(
     asked: Asked, finder: Finder, known: Workload | None
 ) -> tuple[Workload, list[Finding]]:
-    """What the app is asked: a workload of a built-in app by its name, or the requests of the user."""
+    """The requests: a workload of a built-in app by its name, or the user's own."""
     options, app = asked.options, finder.app
     if app.is_builtin and (known is not None or not options.url):
         return known or workload(options.workload or "json", app.name), []
@@ -130,15 +132,16 @@ def discover_for_preflight(
 
 
 def seconds_of(options: RaceOptions) -> float:
-    """Wall time: what was asked for, or what a ranking takes, and a capacity after it."""
+    """Wall time in seconds: the `time` option, or the default for a ranking or a capacity."""
     later = options.capacity or bool(options.slo) or options.rate is not None
     return options.time or (CAPACITY_SECONDS if later else RANKING_SECONDS)
 
 
 def budget_of(seconds: float, cpus: int | None = None, memory_bytes: float | None = None) -> Budget:
-    """The cores this process may use, less the last for the generator; where there is only one, both share it.
+    """The cores this process may use, less the last one, which generates the load.
 
-    Servers have the first `cpus` of theirs, where that is asked for. Raises UsageError where there are not so many.
+        With a single core, servers and generator share it. `cpus` limits the servers' cores.
+    Raises UsageError if the machine has fewer.
     """
     cores = tuple(sorted(os.sched_getaffinity(0)))
     memory = round(memory_bytes) if memory_bytes else None
@@ -152,7 +155,7 @@ def budget_of(seconds: float, cpus: int | None = None, memory_bytes: float | Non
         )
     most = len(cores) - 1
     if cpus is not None and not 1 <= cpus <= most:
-        hint = "one core generates the load" if cpus > 0 else "servers need one at least"
+        hint = "one core generates the load" if cpus > 0 else "servers need at least one"
         raise UsageError(f"--cpus must be between 1 and {most} here, not {cpus}", hint=hint)
     return Budget(
         seconds=seconds,
@@ -163,7 +166,7 @@ def budget_of(seconds: float, cpus: int | None = None, memory_bytes: float | Non
 
 
 def about(what: Workload, budget: Budget) -> list[Finding]:
-    """What is worth saying before anything is measured."""
+    """Findings that are known before anything is measured."""
     findings = [codes.CORES_SHARED.finding()] if budget.shared else []
     if not what.learn and any(request.answer.body is None for request in what.requests):
         text = f"Responses to {what.name} are checked by their status only"
@@ -172,7 +175,7 @@ def about(what: Workload, budget: Budget) -> list[Finding]:
 
 
 class Finder:
-    """Finds the app on one interpreter after another, each once; `apps` are by the interpreter's short version."""
+    """Finds the app once on each interpreter; `apps` has the interpreter's short version as key."""
 
     def __init__(self, asked: Asked, *, extras: bool) -> None:
         self.asked, self.extras = asked, extras
@@ -187,7 +190,7 @@ class Finder:
         return next(iter(self.apps.values()))
 
     def find(self, python: str | None) -> str:
-        """The label of the app on this interpreter; raises UsageError if the app cannot be found, imported or raced there."""
+        """The app's label on this interpreter; raises UsageError if it cannot be raced there."""
         for label, app in self.apps.items():
             if (python or "") == app.origin["wanted"]:
                 return label

@@ -1,4 +1,4 @@
-"""What is discovered of an app before anything is decided: facts with their origins, and the options that follow from them."""
+"""Facts about an app with their origins, and the options that follow from them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from whichworker.model import Finding
 from whichworker.workloads.sources import routes
 
 MOST_URLS = 6
+"""Routes written into a new configuration: enough for a mixture, few enough to read."""
 
 
 class Beginning(Struct, frozen=True):
@@ -23,7 +24,7 @@ class Beginning(Struct, frozen=True):
 
 
 def begin(named: str | None, python: str | None, here: Path, examiner: Examiner) -> Beginning:
-    """Discover the app and look at it from inside; raises UsageError where that cannot be done."""
+    """Discover the app and examine it from inside; raises UsageError if that is impossible."""
     app, findings = discover.discover(named, python, here, examiner)
     app, seen, said = checkup.examine(app, examiner, allow_remote_database=True)
     facts = [

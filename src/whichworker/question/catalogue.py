@@ -18,7 +18,7 @@ from whichworker.store import places
 
 
 class KnobEntry(Struct, frozen=True, kw_only=True):
-    """A setting as the catalogue shows it: `default` is the one for this machine, `least` is null for a choice."""
+    """A setting in the catalogue: `default` fits this machine; `least` is null for a choice."""
 
     name: str
     type: Literal["integer", "choice"]
@@ -31,8 +31,8 @@ class KnobEntry(Struct, frozen=True, kw_only=True):
 class Entry(Struct, frozen=True, kw_only=True):
     """One server as the catalogue shows it.
 
-    `in_flight_limit` is for its default settings, null where nothing bounds it. `installed` is the version that an environment for this
-    interpreter is ready with, null where a race would build one first.
+    `in_flight_limit` is for the default settings, null if nothing bounds it. `installed` is the
+    version in a cached environment for this interpreter, null if a race would have to build one.
     """
 
     name: str
@@ -56,14 +56,14 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 def catalogue() -> list[Entry]:
-    """Every server of the table and of third parties; reads the cache of environments and changes nothing."""
+    """Every server, built in or from a plugin; reads the cache of environments, writes nothing."""
     cores = len(budget_of(1.0).server_cores)
     ready = overlays(places.cache_folder(), f"{sys.version_info.major}.{sys.version_info.minor}")
     return [_entry(name, cores, ready) for name in table.names()]
 
 
 def overlays(cache: Path, python: str) -> dict[tuple[str, ...], str]:
-    """The complete overlays of a Python such as 3.12: what was required of each, and the version of the server found there."""
+    """The complete overlays of a Python such as 3.12: requirements → version of the server."""
     found: dict[tuple[str, ...], str] = {}
     for place in sorted(
         (cache / "overlays").glob("*/" + COMPLETE), key=lambda path: path.stat().st_mtime
@@ -76,7 +76,7 @@ def overlays(cache: Path, python: str) -> dict[tuple[str, ...], str]:
                 (place.parent / REQUIREMENTS).read_text(encoding="utf-8").split("\n")[:-1]
             )
         except (OSError, msgspec.DecodeError):
-            continue  # being cleared at this moment, or written by another version: a race would build it anew
+            continue  # being deleted, or written by another version: a race would rebuild it
         if environment.python_version.startswith(f"{python}."):
             found[wanted] = environment.version
     return found

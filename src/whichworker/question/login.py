@@ -1,4 +1,4 @@
-"""How the reference run proves who it is, once, before it asks: a form that is filled in, or a session that is carried out."""
+"""How the reference run logs in, once, before its requests: with a form or with a session."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ from whichworker.workloads import forms, learning
 from whichworker.workloads.sources.readers import waits_for_a_value
 
 ASK_SECONDS = 30.0
+"""Seconds for one response; a first request may compile templates and open a database."""
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 4
+"""Redirects before a login form: scheme, language and login page take three."""
 SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token")
 
 
 def dressed(request: Request, app: App, cookies: Mapping[str, str]) -> Request:
-    """The request with what the app needs to be sent: its headers, and the cookies of a login."""
+    """The request with the headers the app needs and the cookies of a login."""
     cookie = (
         (("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items())),)
         if cookies
@@ -38,7 +40,10 @@ def dressed(request: Request, app: App, cookies: Mapping[str, str]) -> Request:
 
 
 def log_in(run: Running, app: App, login: Login) -> dict[str, str]:
-    """Fill in the form of a page and send it, as a browser does; the cookies afterwards. Raises UsageError where it is refused."""
+    """Fill in the form of a page and send it, as a browser does; return the cookies.
+
+    Raises UsageError if the app refuses the login.
+    """
     jar = _jar()
     path = login.path
     page = _visit(run, app, Request(path=path), jar)
@@ -52,7 +57,7 @@ def log_in(run: Running, app: App, login: Login) -> dict[str, str]:
     if form is None:
         fields = ", ".join(login.fields)
         raise UsageError(
-            f"{path} has no form with {fields} that is sent by POST (it answers {page.status})",
+            f"{path} has no form with {fields} that is sent by POST (status {page.status})",
             hint=forms.FORM,
         )
     scheme = "https" if app.headers else "http"
@@ -70,7 +75,7 @@ def log_in(run: Running, app: App, login: Login) -> dict[str, str]:
     fresh = {name for name, value in jar.pairs().items() if before.get(name) != value}
     if answer.status not in REDIRECTS and not (answer.status == 200 and fresh - {"csrftoken"}):
         raise UsageError(
-            f"the login at {login.path} was refused: it answers {answer.status}, and no session begins",
+            f"the app refused the login at {login.path}: status {answer.status}, no session cookie",
             hint=forms.FORM,
         )
     if (
@@ -78,13 +83,14 @@ def log_in(run: Running, app: App, login: Login) -> dict[str, str]:
         and urlsplit(urljoin(path, header(answer, "location"))).path == urlsplit(path).path
     ):
         raise UsageError(
-            f"the login at {login.path} was refused: it leads back to itself", hint=forms.FORM
+            f"the app refused the login at {login.path}: it redirects to the login page",
+            hint=forms.FORM,
         )
     place = urlsplit(urljoin(form.action, header(answer, "location")))
     if answer.status in REDIRECTS and place.hostname in (
         None,
         app.host,
-    ):  # the page that greets: its messages are shown once
+    ):  # the page after a login shows its messages once
         _visit(run, app, Request(path=_path_of(place)), jar)
     return _secret(jar.pairs())
 
@@ -98,7 +104,7 @@ def _visit(run: Running, app: App, request: Request, jar: Jar) -> Response:
         response = fetch(run.address, dressed(request, app, jar.pairs()), app.host, ASK_SECONDS)
     except (OSError, FramingError) as error:
         raise UsageError(
-            f"{request.title} gave no answer: {error}", seen=run.launch.log_tail()
+            f"{request.title} got no response: {error}", seen=run.launch.log_tail()
         ) from error
     for name, value in response.headers:
         if name == "set-cookie":
@@ -107,7 +113,10 @@ def _visit(run: Running, app: App, request: Request, jar: Jar) -> Response:
 
 
 def play(run: Running, app: App, session: Session) -> dict[str, str]:
-    """Carry a session out once, as one user does; the cookies afterwards. Raises UsageError where a step is not answered as it says."""
+    """Carry out a session once, as one user does; return the cookies.
+
+    Raises UsageError if a response is not the one its step expects.
+    """
     steps = tuple(
         msgspec.structs.replace(step, request=dressed(step.request, app, {}))
         for step in session.steps
@@ -121,13 +130,13 @@ def play(run: Running, app: App, session: Session) -> dict[str, str]:
             response = exchange(run.address, user.wire(), request.method, ASK_SECONDS)
         except (OSError, FramingError) as error:
             raise UsageError(
-                f"{request.title} gave no answer: {error}", seen=run.launch.log_tail()
+                f"{request.title} got no response: {error}", seen=run.launch.log_tail()
             ) from error
         wrong = judge_answer(request.answer, response) or user.take(response)
         if wrong is not None:
             raise UsageError(
-                f"session {session.name!r} cannot be carried out: {request.title}: {wrong[1]}",
-                hint="say what a step expects",
+                f"session {session.name!r} failed at {request.title}: {wrong[1]}",
+                hint="correct what the step expects",
             )
         for name, value in user.captured.items():
             redaction.remember(f"login {name}", value)
@@ -135,7 +144,7 @@ def play(run: Running, app: App, session: Session) -> dict[str, str]:
 
 
 class Proof(Struct, frozen=True):
-    """What proves again who asks, where a run kept nothing of it: a form that is filled in, and headers."""
+    """How to log in again, as a run keeps no secrets: the fields of a form, and headers."""
 
     login: Login | None = None
     headers: tuple[tuple[str, str], ...] = ()
@@ -144,7 +153,10 @@ class Proof(Struct, frozen=True):
 def renewed(
     requests: Sequence[Request], cookies: Mapping[str, str], headers: Sequence[tuple[str, str]]
 ) -> tuple[Request, ...]:
-    """The requests of an earlier run, with these cookies and headers in place of what was taken out; left out where a secret is missing."""
+    """The requests of an earlier run, with these cookies and headers in place of removed secrets.
+
+    A request is left out if a secret of it is still missing.
+    """
     known = {name.lower(): (name, value) for name, value in headers}
     if cookies:
         known["cookie"] = (
@@ -167,7 +179,10 @@ def renewed(
 
 
 def relearnt(run: Running, app: App, request: Request) -> Request:
-    """A request with the answer that it has for who asks now, as that may change with a login; raises UsageError for another status."""
+    """The request with the response that it gets with the present login.
+
+    Raises UsageError if the status differs from the raced one.
+    """
     seen: list[Response] = []
     began = time.time()
     for _ in range(2):
@@ -175,12 +190,13 @@ def relearnt(run: Running, app: App, request: Request) -> Request:
             seen.append(fetch(run.address, request, app.host, ASK_SECONDS))
         except (OSError, FramingError) as error:
             raise UsageError(
-                f"{request.title} gave no answer: {error}", seen=run.launch.log_tail()
+                f"{request.title} got no response: {error}", seen=run.launch.log_tail()
             ) from error
     for response in seen:
         if request.answer.status is not None and response.status != request.answer.status:
             raise UsageError(
-                f"{request.title} answers {response.status} to this login, and {request.answer.status} was raced"
+                f"{request.title} returns status {response.status} with this login; the race had"
+                f" {request.answer.status}"
             )
     found = learning.learn(
         [learning.Seen(one.status, header(one, "content-type"), one.body) for one in seen],
@@ -192,7 +208,7 @@ def relearnt(run: Running, app: App, request: Request) -> Request:
 
 
 def _holes(request: Request) -> bool:
-    """Whether something was taken out of a request that nobody has put in again."""
+    """Whether a removed secret of the request is still missing."""
     texts = (
         request.path,
         request.body.decode(errors="replace"),
@@ -207,12 +223,12 @@ def header(response: Response, name: str) -> str:
 
 
 def _jar() -> Jar:
-    """Cookies as a browser on this machine keeps them, whatever their path: a login is made for every page."""
+    """Cookies for every path, as one login serves all pages, and as over HTTPS."""
     return Jar(secure=True, clock=time.time)
 
 
 def keep_secret(headers: Sequence[tuple[str, str]]) -> None:
-    """The values of headers that prove who asks, and of each cookie, leave by no way."""
+    """Remember the secrets in these headers, and every cookie, so that no output shows them."""
     for name, value in headers:
         if name.lower() not in SECRET_HEADERS and not redaction.NAMED.search(name):
             continue
@@ -227,7 +243,7 @@ def keep_secret(headers: Sequence[tuple[str, str]]) -> None:
 
 
 def _remember(request: Request) -> None:
-    """What a step of a login sends leaves by no way: its form or JSON, and its secret headers."""
+    """Remember the secrets of a login step: its form or JSON fields, and its secret headers."""
     keep_secret(request.headers)
     text = request.body.decode(errors="replace")
     values = [value for _, value in parse_qsl(text)]

@@ -1,4 +1,4 @@
-"""What is asked of an app of one's own: the requests that were named, or those that it is seen to have; and what may be done with it."""
+"""The requests to the user's own app, named or found by the tool, and what they may do."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ SOURCES = ("workload", "url", "from_log", "from_har", "from_openapi", "request_f
 
 
 def base_of(here: Path, named: str | None) -> Path:
-    """The folder that names of files are looked for in beside the current one: the app's, where that was named."""
+    """The second folder for files named by options: the app's if it was named, else `here`."""
     return Path(named).resolve() if named and Path(named).is_dir() else here
 
 
 def place_of(here: Path, named: str | None, name: str) -> Path:
-    """A file by its name in the current folder, or in the app's, whose configuration may have named it."""
+    """A file in the current folder, else in the app's, whose configuration may have named it."""
     own = base_of(here, named) / name
     return own if not (here / name).exists() and own.exists() else here / name
 
 
 def permits_of(options: RaceOptions, here: Path) -> Permits:
-    """What the options allow; raises UsageError for a login that is none, or two of them."""
+    """The permissions of the options; raises UsageError for an invalid login, or two of them."""
     file = options.request_file
     session = _logs_in(read_definition(_found(here, file))) if file else None
     if session and options.login:
@@ -49,7 +49,7 @@ def permits_of(options: RaceOptions, here: Path) -> Permits:
 
 
 def proof_of(login: str, headers: Sequence[str], *, writes: bool) -> Proof:
-    """What proves again who asks; raises UsageError for a login that is none, or that may not write."""
+    """The login form and headers; raises UsageError if one is invalid or may not write."""
     if login and not writes:
         raise UsageError(
             "a login writes to the app's database: nothing was started",
@@ -63,7 +63,10 @@ def proof_of(login: str, headers: Sequence[str], *, writes: bool) -> Proof:
 def workload_of(
     options: RaceOptions, app: App, seen: Look | None, here: Path
 ) -> tuple[Workload, list[Finding]]:
-    """What is asked of an app of one's own, its right answers still to be learnt; raises UsageError for sources that cannot be read."""
+    """The requests to the user's own app; the reference run learns their correct responses.
+
+    Raises UsageError for sources that cannot be read.
+    """
     asked = _given(options, seen, here)
     headers = tuple(_header(text) for text in options.header)
     answer = parse_expect(options.expect, status=None) if options.expect else None
@@ -78,7 +81,8 @@ def workload_of(
     for one in requests:
         keep_secret(one.headers)
     name = requests[0].path if len(requests) == 1 else f"{len(requests)} requests"
-    title = f"{', '.join(one.title for one in requests[:3])}{', …' if len(requests) > 3 else ''}, {asked.source}"
+    few = ", ".join(one.title for one in requests[:3])
+    title = f"{few}{', …' if len(requests) > 3 else ''}, {asked.source}"
     left_out = [codes.REQUESTS_LEFT_OUT.finding(f"{asked.source}: {asked.left_out}")]
     return Workload(
         name=name, title=title, requests=requests, learn="named" if asked.named else "found"
@@ -86,7 +90,7 @@ def workload_of(
 
 
 def _open(answer: Answer) -> Answer:
-    """The status of 200 that nobody said is still to be learnt; another one was said."""
+    """A default status of 200 is still to be learnt; the user gave any other one."""
     return (
         msgspec.structs.replace(answer, status=None) if answer.status == Answer().status else answer
     )
@@ -103,7 +107,7 @@ def _given(options: RaceOptions, seen: Look | None, here: Path) -> GivenRequests
     named = [name for name in SOURCES if getattr(options, name)]
     if len(named) > 1:
         first, second = (f"--{name.replace('_', '-')}" for name in named[:2])
-        raise UsageError(f"{first} and {second} both say what is asked", hint="give one of them")
+        raise UsageError(f"{first} and {second} both name requests", hint="give one of them")
     if options.url:
         return GivenRequests(urls.parse(options.url), "--url")
     if options.workload.startswith("/"):
@@ -125,9 +129,9 @@ def _found(base: Path, name: str) -> Path:
 
 
 def _logs_in(definition: Definition) -> Session | None:
-    """The session that is carried out once, for its cookies: the one that sends something, or that takes values from answers.
+    """The session that logs in: one that writes, or that takes values from responses.
 
-    Raises UsageError where there are several, as each would be another user.
+    Raises UsageError for several, as each would be another user.
     """
     found = [
         session
@@ -138,7 +142,7 @@ def _logs_in(definition: Definition) -> Session | None:
         names = ", ".join(session.name for session in found)
         raise UsageError(
             f"{len(found)} sessions log in: {names}",
-            hint="a race is asked by one user: leave one of them",
+            hint="a race has one user: keep one of them",
         )
     return found[0] if found else None
 
@@ -146,7 +150,5 @@ def _logs_in(definition: Definition) -> Session | None:
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip() or not can_be_value(value.strip()):
-        raise UsageError(
-            f"--header: not a header: {text!r}", hint="write 'Accept: application/json'"
-        )
+        raise UsageError(f"--header: not a header: {text!r}", hint="write 'Name: value'")
     return name.strip(), value.strip()

@@ -1,7 +1,7 @@
-"""The reference run: the app alone, unloaded, before the clock of a race starts. What it answers is what every server must answer.
+"""The reference run: the app alone, unloaded, before a race. Its responses are the correct ones.
 
-It runs twice, on launches of its own, so that what changes between answers or between processes is found; what it opens beyond this machine
-and what it writes is seen, and refused unless it is allowed.
+It uses two launches, to find what changes between responses or between processes. It records
+writes and connections beyond this machine, and refuses them unless the options allow them.
 """
 
 from __future__ import annotations
@@ -45,13 +45,16 @@ from whichworker.workloads import forms, learning
 from whichworker.workloads.sources import mixture
 
 SERVERS = {"wsgi": "waitress", "asgi": "uvicorn"}
+"""By interface, a server that installs everywhere and runs one process, easy to observe."""
 WRAPPER = Path(str(within.__file__)).parent / "whichworker_reference.py"
 LAUNCHES, TIMES = 2, 2
+"""Two of each: the fewest that show a change between processes, and between responses."""
 LOOK_SECONDS = 0.004
+"""Between two looks at the sockets: few connections to another machine live shorter."""
 
 
 class Visit(Struct):
-    """What the reference run has seen so far: answers by request, and the cookies of its login."""
+    """The state of the reference run: responses by request, and the cookies of its login."""
 
     answers: dict[Request, list[Response]] = field(default_factory=dict)
     cookies: dict[str, str] = field(default_factory=dict)
@@ -60,10 +63,10 @@ class Visit(Struct):
 
 
 def learn(found: Discovered, folder: Path, note: Callable[[str], None]) -> Learnt:
-    """Ask the app by itself what is correct.
+    """Learn the correct responses from the app by itself.
 
-    Raises UsageError where a request is not answered, answers differ in more than their bodies, a login is refused, something is written
-    or leaves the machine without being allowed to.
+    Raises UsageError if a request gets no response, a status or type varies, a login fails, or
+    the app writes or connects beyond this machine without permission.
     """
     subject, permits = found.subject, found.asked.permits
     if not subject.workload.learn:
@@ -86,13 +89,13 @@ def learn(found: Discovered, folder: Path, note: Callable[[str], None]) -> Learn
                 _ask_all(found.question, run, visit, lambda: _refuse_outbound(outbound, permits))
             _refuse_outbound(outbound, permits)
             if (changed := _changed(before, files)) and not permits.writes:
-                hint = "ask for pages that only read, or --allow-writes, best with a copy of the database"
-                raise UsageError(f"answering these requests changed {changed}", hint=hint)
+                hint = "request pages that only read, or --allow-writes, best with a database copy"
+                raise UsageError(f"these requests changed {changed}", hint=hint)
     return _settled(found.question, visit)
 
 
 def _proven(app: App, permits: Permits, run: Running, check: Callable[[], None]) -> dict[str, str]:
-    """The cookies of a login, by its form or its session; a connection that was refused to it is the better reason where it fails."""
+    """The cookies of a login; if it fails, a refused connection is the better reason."""
     try:
         if permits.session:
             return play(run, app, permits.session)
@@ -113,7 +116,7 @@ def _refuse_unsafe(workload: Workload, permits: Permits) -> None:
 
 
 def _bench(found: Discovered, outbound: Path, folder: Path, note: Callable[[str], None]) -> Bench:
-    """One arm that serves the app through the wrapper which sees what leaves the machine; any answer makes it ready."""
+    """One arm whose wrapper records outbound connections; any response makes it ready."""
     app, asked = found.question.app, found.asked
     interface: Interface = "wsgi" if app.wsgi else "asgi"
     label = next(iter(found.subject.apps))
@@ -134,13 +137,13 @@ def _bench(found: Discovered, outbound: Path, folder: Path, note: Callable[[str]
     environments, without = overlays.build(alone, asked.cache, note)
     if without:
         fact, _, seen = without[0].failures[0].sample.partition("\n")
-        raise UsageError(f"the reference run cannot be made: {fact}", seen=seen)
+        raise UsageError(f"the reference run cannot start: {fact}", seen=seen)
     return Bench(alone, environments, folder, asked.cache)
 
 
 @contextmanager
 def _watched(bench: Bench, outbound: Path) -> Iterator[Running]:
-    """A launch whose sockets are looked at all the time, as C code opens some that no audit hook is told of."""
+    """A launch whose sockets a thread polls, as connections from C code bypass audit hooks."""
     ended = threading.Event()
     try:
         with running(bench, bench.question.arms[0]) as run:
@@ -171,7 +174,7 @@ def _say_outbound(outbound: Path, error: ServerFailed) -> None:
     places = _places(outbound)
     if places and "--allow-outbound" in error.seen:
         raise UsageError(
-            f"the app connects to {places[0]} when it starts, which is not this machine",
+            f"the app connects to {places[0]}, beyond this machine, when it starts",
             hint="--allow-outbound",
         ) from error
 
@@ -188,9 +191,9 @@ def _refuse_outbound(outbound: Path, permits: Permits) -> None:
     places = _places(outbound)
     if places and not permits.outbound:
         few = ", ".join(places[:3])
-        hint = "a flood of requests would go there, too: point the app at something local, or --allow-outbound"
         raise UsageError(
-            f"answering these requests connects to {few}, which is not this machine", hint=hint
+            f"these requests make the app connect to {few}, beyond this machine",
+            hint="a race would flood it: point the app at a local service, or --allow-outbound",
         )
 
 
@@ -203,41 +206,41 @@ def _ask_all(question: Question, run: Running, visit: Visit, check: Callable[[],
             try:
                 response = fetch(run.address, sent, question.app.host, ASK_SECONDS)
             except (OSError, FramingError) as error:
-                visit.refused[request] = f"it gave no answer: {type(error).__name__}: {error}"
+                visit.refused[request] = f"no response: {type(error).__name__}: {error}"
                 break
             if wrong := _wrong(request, response, bool(visit.cookies)):
                 visit.refused[request] = wrong
                 break
             visit.answers.setdefault(request, []).append(response)
         if request in visit.refused and question.workload.learn == "named":
-            check()  # a connection that was refused to it is the better reason
+            check()  # a refused connection is the better reason
             _refuse(request, visit.refused[request], run)
 
 
 def _refuse(request: Request, why: str, run: Running) -> None:
-    seen = run.launch.log_tail() if "500" in why or "no answer" in why else ""
-    hint = "name a path that answers: --url /path"
-    if "login" in why or "answers 401" in why or "answers 403" in why:
+    seen = run.launch.log_tail() if "500" in why or "no response" in why else ""
+    hint = "name a path that works: --url /path"
+    if "login" in why or "returns 401" in why or "returns 403" in why:
         hint = f"log in first: {forms.FORM} --allow-writes, or --header 'Authorization: …'"
     raise UsageError(f"{request.title}: {why}", seen=seen, hint=hint)
 
 
 def _wrong(request: Request, response: Response, logged_in: bool) -> str:
-    """Why an answer cannot be raced, or an empty string."""
+    """Why this response cannot be raced, or an empty string."""
     complaint = judge_answer(request.answer, response)
     if complaint is not None or request.answer.status is not None:
-        return f"the app itself does not answer as is expected: {complaint[1]}" if complaint else ""
+        return f"the app itself does not respond as expected: {complaint[1]}" if complaint else ""
     place = header(response, "location")
     if response.status in REDIRECTS and ("login" in place or "signin" in place):
         again = (
-            "is sent to the login again, though it was logged in: sessions may be kept in one process"
+            "redirects to the login again after it: one process may keep the sessions to itself"
             if logged_in
-            else "asks for a login"
+            else "redirects to a login"
         )
         return f"it {again}: {response.status} to {place}"
     if response.status >= 400:
         start = " ".join(response.body[:160].decode(errors="replace").split())
-        return f"the app itself answers {response.status}: {start}"
+        return f"the app itself returns {response.status}: {start}"
     return ""
 
 
@@ -258,8 +261,8 @@ def _settled(question: Question, visit: Visit) -> Learnt:
             if question.workload.learn == "named":
                 statuses = ", ".join(str(one.status) for one in responses)
                 raise UsageError(
-                    f"{request.title} answers in different ways by itself: {statuses}",
-                    hint="name a path that always answers alike",
+                    f"{request.title} has a status or type that varies: {statuses}",
+                    hint="name a path with a stable response",
                 )
             continue
         findings += [*_redirected(request, responses[0]), *_about(request, found)]
@@ -270,7 +273,7 @@ def _settled(question: Question, visit: Visit) -> Learnt:
     if not learnt:
         tried = "\n".join(f"{request.path}: {why}" for request, why in visit.refused.items())
         raise UsageError(
-            "none of the app's own routes can be asked",
+            "none of the app's own routes can be raced",
             seen=tried,
             hint="name one that can: --url /path",
         )
@@ -298,7 +301,7 @@ def _settled(question: Question, visit: Visit) -> Learnt:
 
 
 def _merged(wanted: Answer, learnt: Answer) -> Answer:
-    """What the user expects beside what was learnt; his own words win."""
+    """The learnt response, with the user's own expectations in their place."""
     if wanted == Answer() or wanted == Answer(status=None):
         return learnt
     told = {
@@ -310,7 +313,7 @@ def _merged(wanted: Answer, learnt: Answer) -> Answer:
 
 
 def _unsaid(answer: Answer) -> Answer:
-    """The same answer where a secret stands in it: a body by its digest, and no part that holds one."""
+    """The response without secrets: its body as a digest, and no part that contains one."""
     parts = tuple(part for part in answer.contains if redaction.clean_bytes(part) == part)
     if answer.body is not None and redaction.clean_bytes(answer.body) != answer.body:
         return msgspec.structs.replace(
@@ -320,7 +323,7 @@ def _unsaid(answer: Answer) -> Answer:
 
 
 def _redirected(request: Request, response: Response) -> Iterator[Finding]:
-    """An answer that only says where the page is: seldom what somebody means to measure."""
+    """A finding for a redirect, as few users mean to measure one."""
     if response.status not in REDIRECTS or request.answer.status is not None:
         return
     place = header(response, "location")

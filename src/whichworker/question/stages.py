@@ -1,9 +1,9 @@
-"""The stages of a question. Each is made from the one before it and none is changed afterwards:
+"""The stages of a question; each is made from the one before, and none changes afterwards.
 
-Asked       what the user said, checked as far as that goes without the app
-Discovered  the app on each interpreter, and the requests, whose correct responses may still be unknown
+Asked       the user's options, checked as far as possible without the app
+Discovered  the app on each interpreter, and the requests; correct responses may be unknown
 Learnt      the correct responses, from a reference run of the app alone
-Planned     what is measured: the question, an environment for each server setup, and the folder of the run
+Planned     the question, an environment for each server setup, and the folder of the run
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from whichworker.store.records import Failed
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """What the user asked: the app by its reference (None: look in the folder `here`), servers, and the options."""
+    """The options, checked; `app` is the app's reference (None: look in the folder `here`)."""
 
     app: str | None
     here: Path
@@ -33,7 +33,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 class Discovered(Struct, frozen=True, kw_only=True):
-    """What is known of the app before it is started: its interpreters, requests, services, and the arms that could serve it."""
+    """The facts known before the app starts: interpreters, requests, services, possible arms."""
 
     asked: Asked
     subject: Subject
@@ -53,16 +53,16 @@ class Discovered(Struct, frozen=True, kw_only=True):
 
 
 class Learnt(Struct, frozen=True):
-    """The subject with the correct response of each request, and what there is to say about how they were learnt."""
+    """The subject with the correct response of each request, and findings about them."""
 
     subject: Subject
     findings: tuple[Finding, ...] = ()
 
 
 class Planned(Struct, frozen=True):
-    """A question whose arms have environments (or a reason why not), and the folder its run is kept in.
+    """A question whose arms have environments, or reasons why not, and the folder of its run.
 
-    `searched` is what the first step of a search found, if this is the second one.
+    `searched` has the results of the first step of a search, if this is the second one.
     """
 
     question: Question

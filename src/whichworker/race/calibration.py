@@ -1,4 +1,4 @@
-"""Before the first round: every arm launched once and calibrated, then what follows for the race."""
+"""Before the first round: launch and calibrate every arm, and plan the race from the results."""
 
 from __future__ import annotations
 
@@ -23,15 +23,17 @@ from whichworker.store.journal import Journal
 from whichworker.store.records import Failed, Launched, Left, Part, Prepared, Settled, Window
 
 USUAL_CONNECTIONS, SPARE_CONNECTIONS = 100, 10
-"""What PostgreSQL (100) and MySQL (151) allow unless told otherwise, and what is left for others."""
+"""The default limit of PostgreSQL (MySQL's is 151), and the part that is left for others."""
 
 
 def calibrate(
     lineup: Lineup, court: Court, journal: Journal, watch: Watch, left: Callable[[], float]
 ) -> Settled | None:
-    """The plan of the race; None if no arm is ready or no time is left. What the journal knows is not done again.
+    """The plan of the race; None if no arm is ready or no time is left.
 
-    Whoever is ready stays alive for its first heat, unless it disturbs the others while idle.
+    Records of the journal are not measured again.
+
+    Ready arms stay alive for their first heat, unless they disturb the others while idle.
     """
     if known := next(journal.of(Settled), None):
         return known
@@ -87,7 +89,7 @@ def _prepare(lineup: Lineup, court: Court, journal: Journal, watch: Watch, arm: 
 def settle(
     court: Court, journal: Journal, every: Mapping[str, Prepared], race_seconds: float
 ) -> Settled:
-    """Who races, loaded how, in which heats, and whose twin runs along: the fastest arm's, which is likely to stay."""
+    """The contenders, their slices and heats, and the twin of the fastest, which likely stays."""
     question = court.bench.question
     rates = {name: record.ladder[max(record.ladder)] for name, record in every.items()}
     parts = parts_of(question, every, rates)
@@ -95,7 +97,7 @@ def settle(
     quiet = [
         name for name, record in every.items() if (record.idle_share or 0.0) <= MOST_IDLE_SHARE
     ]
-    lead = max(sorted(quiet or every), key=lambda name: rates[name])  # it is alive in every heat
+    lead = max(sorted(quiet or every), key=lambda name: rates[name])  # alive in every heat
     groups, reason = heats(
         list(every),
         lead=lead,
@@ -122,7 +124,7 @@ def settle(
 def parts_of(
     question: Question, every: Mapping[str, Prepared], rates: Mapping[str, float]
 ) -> dict[str, Part]:
-    """What a slice of each arm is: on the same number of connections for arms that are about as fast."""
+    """The slice of each arm; arms of about the same speed get the same number of connections."""
     arms = {name: question.arm(name) for name in every}
     wanted = {name: record.connections or 1 for name, record in every.items()}
     most = {name: most_connections(arm.server, arm.settings) for name, arm in arms.items()}
@@ -140,12 +142,12 @@ def parts_of(
 
 
 def _slots(arm: Arm, connections: int) -> int:
-    """How many requests it works on at once here: no more than it has connections."""
+    """How many requests the arm processes at a time, at most one for each connection."""
     return min(connections, table.load(arm.server).in_flight_limit(arm.settings) or connections)
 
 
 def _database_connections(question: Question) -> int | None:
-    """How many connections the app's database has for all launches together; None if it is not a database server."""
+    """The database server's connections for all launches together; None without such a server."""
     if question.subject.database == "postgres":
         return postgres.MOST_CONNECTIONS - SPARE_CONNECTIONS
     servers = any(

@@ -1,4 +1,4 @@
-"""A race from its question to its result: environments, plan, journal, blocks, verdict; begun anew or resumed."""
+"""A race from its question to its result: environments, plan, journal, verdict; new or resumed."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ from whichworker.store.records import (
 )
 
 PROFILE_SECONDS = 15.0
-"""A launch, and two times three seconds of samples."""
+"""For each finalist: a launch, and two times three seconds of samples."""
 
 
 def learn(found: Discovered, watch: Watch) -> Learnt:
-    """The reference run, in a folder that is gone afterwards: a run that cannot begin leaves nothing behind."""
+    """The reference run, in a temporary folder, so that a failed start leaves nothing behind."""
     with tempfile.TemporaryDirectory() as folder:
         return reference.learn(found, Path(folder), watch.note)
 
@@ -52,7 +52,7 @@ def learn(found: Discovered, watch: Watch) -> Learnt:
 def plan(
     question: Question, findings: Sequence[Finding], project: Path, cache: Path, watch: Watch
 ) -> Planned:
-    """Build what has to be built, and ask each arm what has never been asked, before the clock starts."""
+    """Build the environments and run the preflight of new arms, before the clock starts."""
     if question.terms.profile:
         watch.note("py-spy")
         profile.fetch_tool()
@@ -76,9 +76,9 @@ def resume(
     *,
     project: Path,
 ) -> Planned:
-    """The plan of an earlier run, with what is left of its time or with `seconds` more.
+    """The plan of an earlier run, with the rest of its time or with `seconds` more.
 
-    Raises UsageError where its app is not the one named, or its environments are no longer what they were.
+    Raises UsageError if its app is not the named one, or its environments have changed.
     """
     with Journal(folder / FILE) as journal:
         header = journal.header()
@@ -93,7 +93,7 @@ def resume(
         for _, value in request.headers
     ):
         raise UsageError(
-            f"run {header.run} cannot be resumed: it was sent a secret, which is kept nowhere",
+            f"run {header.run} cannot be resumed: its requests need a secret, and a run keeps none",
             hint="start a new run",
         )
     if (
@@ -102,34 +102,32 @@ def resume(
         and Path(named).resolve() not in (Path(question.app.directory), project.resolve())
     ):
         raise UsageError(
-            f"run {header.run} is one of {question.app.name}, not of {named}",
-            hint="leave the app out, or start a new run",
+            f"run {header.run} is of {question.app.name}, not of {named}",
+            hint="leave out the app, or start a new run",
         )
     for app in question.apps.values():
         checkup.examine_again(app, cache, question.terms.allowed)
     environments, _ = overlays.build(question, cache, watch.note, only=header.environments)
     if overlays.digest(question, environments) != header.digest:
-        fact = (
-            f"run {header.run} cannot be resumed: servers or app are not the ones it was begun with"
-        )
+        fact = f"run {header.run} cannot be resumed: its servers or its app have changed"
         raise UsageError(fact, hint="start a new run")
     if services.describe(services.needs_of(question)) != question.subject.services:
         raise UsageError(
-            f"run {header.run} cannot be resumed: its services are not the ones it was begun with",
+            f"run {header.run} cannot be resumed: its services have changed",
             hint="start a new run",
         )
     if machine.describe().fingerprint != header.machine.fingerprint:
         raise UsageError(
-            f"run {header.run} cannot be resumed: it was begun on another machine",
+            f"run {header.run} cannot be resumed: it started on another machine",
             hint="start a new run",
         )
     return Planned(question, environments, (), told, folder, cache, project, resumed=True)
 
 
 def carry_out(planned: Planned, watch: Watch, command: str) -> Result:
-    """Measure until decided, out of time or interrupted, and judge what there is.
+    """Measure until decided, out of time or interrupted, and judge the journal.
 
-    An interruption is not lost: the result says `finished: false`, and the same plan can be resumed.
+    After an interruption the result has `finished: false`, and the same plan can be resumed.
     """
     with Journal(planned.folder / FILE) as journal:
         if not journal.records:
@@ -152,9 +150,9 @@ def carry_out(planned: Planned, watch: Watch, command: str) -> Result:
 def investigate(
     bench: Bench, journal: Journal, watch: Watch, clock: Callable[[], float] = time.monotonic
 ) -> None:
-    """The race, the capacities if they are asked for, and samples of the finalists; everything found is in the journal, one by one.
+    """The race, the requested capacities, and samples of the finalists, all journaled one by one.
 
-    KeyboardInterrupt passes through; what was measured before it stays.
+    KeyboardInterrupt passes through; earlier records stay.
     """
     question = bench.question
     open_files.allow(question.terms.connections or ladder.MOST)
@@ -188,7 +186,7 @@ def investigate(
 def _profile(
     bench: Bench, generator: Generator, journal: Journal, watch: Watch, names: Iterable[str]
 ) -> None:
-    """Samples of each finalist, after everything that is timed."""
+    """Samples of each finalist, after all measurements."""
     done = {record.arm for record in journal.of(Profiled)}
     connections = {record.arm: record.connections or 1 for record in journal.of(Prepared)}
     for name in names:

@@ -1,4 +1,4 @@
-"""Before an arm is raced: does each request get its correct response, how many connections saturate it, and what must a slice of it be?"""
+"""Before an arm races: its responses, its connections at saturation, and its slice."""
 
 from __future__ import annotations
 
@@ -18,24 +18,28 @@ from whichworker.servers import table
 from whichworker.store.records import Prepared
 
 ASK_SECONDS = 30.0
+"""For one response; the first one may import half of the app."""
 WARM_UP_SECONDS, WARM_UP_AGAIN_SECONDS, WARM_UP_CONNECTIONS = 0.2, 0.1, 8
 """Load before anything is measured on a launch: 0.2 s before its calibration, 0.1 s on a launch
 that replaces another, whose first slices were within 1 % of the later ones."""
 PROFILES = 2
+"""Slices for the profile of a slice's beginning: two are less noisy than one."""
 PORTRAIT_SECONDS, PORTRAIT_TURNS, PORTRAIT_SETTLE_SECONDS = 0.25, 5, 0.05
-"""What slices are too short to show is read in a stretch of this length: latency at saturation, memory, threads, switches."""
+"""A window for what slices are too short to show: latency, memory, threads, switches."""
 MOST_RUNG_SECONDS = 2.0
+"""For one rung of the ladder, unless ten responses take longer (`_patience`)."""
 IDLE_SECONDS, SECOND_IDLE_SECONDS = 0.1, 0.3
-"""A server that was asked a moment ago may still tidy up: one that seems busy is looked at again, for longer."""
+"""A server may tidy up after a request, so a busy one gets a second, longer look."""
 LEAST_CROWD, MOST_CROWD, MOST_CROWD_SECONDS = 8, 64, 5.0
+"""Connections and time of `_crowd`: enough to exceed the usual slots, bounded for slow apps."""
 MANY = 200_000
-"""More responses than any slice of a calibration has: it is ended by its time."""
+"""More responses than any calibration slice has, so that its time ends it."""
 
 
 def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared, Reading]:
-    """Ask, warm, climb and calibrate one launch; the record, and a portrait of it at saturation.
+    """Check, warm, climb and calibrate one launch; return the record and a portrait at saturation.
 
-    Raises ServerFailed or ArmFailed for whatever is not a correct response.
+    Raises ServerFailed or ArmFailed for any incorrect response.
     """
     question, run = court.bench.question, contender.run
     response_seconds = ask_each(court, run)
@@ -68,9 +72,9 @@ def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared,
 
 
 def ask_each(court: Court, run: Running) -> float:
-    """Every request once, with nobody else there: what fails here fails alone. The longest response in seconds; raises ServerFailed.
+    """Each request once, without other load; returns the longest response in seconds.
 
-    One that takes long is asked again: the first of its kind may import half of the app.
+    A slow one is repeated: the first may import half of the app. Raises ServerFailed.
     """
     longest = 0.0
     for request in court.bench.question.workload.requests:
@@ -107,7 +111,7 @@ def warm(
 
 
 def idle_share(contender: Contender) -> float | None:
-    """The part of a core that it uses while nobody asks anything."""
+    """The share of a core that the server uses without requests."""
     share = _idle_share(contender, IDLE_SECONDS)
     return (
         share
@@ -124,7 +128,7 @@ def _idle_share(contender: Contender, seconds: float) -> float | None:
 
 
 def _for(court: Court, contender: Contender, seconds: float) -> SliceTally:
-    """A slice that its time ends; nothing is left out."""
+    """A slice that ends by its time and counts every response."""
     order = SliceOrder(seat=contender.seat, uncounted=0, counted=MANY, most_seconds=seconds)
     return court.slice_of(contender, order)[1]
 
@@ -132,7 +136,7 @@ def _for(court: Court, contender: Contender, seconds: float) -> SliceTally:
 def _climb(
     lineup: Lineup, court: Court, contender: Contender, response_seconds: float, per_second: float
 ) -> tuple[dict[int, float], SliceTally]:
-    """Responses per second by number of connections, of one alone and of more until they saturate it; and the slice of the top rung."""
+    """Responses/s by number of connections, from one to saturation, and the top rung's slice."""
     fixed = court.bench.question.terms.connections
     most = fixed or most_connections(contender.arm.server, contender.arm.settings)
     slow = response_seconds > slice_sizes.SLOW_RESPONSE_SECONDS
@@ -158,7 +162,10 @@ def _rung(
     per_second: float,
     response_seconds: float,
 ) -> tuple[float, float | None, SliceTally]:
-    """Responses per second with so many connections, the share of its cores that the server used, and the slice."""
+    """Responses/s on this many connections, the used share of the server's cores, and the slice.
+
+    `per_second` is the expected rate.
+    """
     lineup.sit(contender, connections, response_seconds)
     record, tally = court.slice_of(contender, _rung_order(contender, per_second, response_seconds))
     used, cores = record.server_cpu_seconds, len(court.server_cores)
@@ -181,19 +188,19 @@ def _rung_order(contender: Contender, per_second: float, response_seconds: float
 
 
 def _patience(part: SliceSize, response_seconds: float) -> float:
-    """A rung may take four times as long as it was planned for, half a second at least, and no longer than ten responses."""
+    """Seconds for a rung: four times the plan, at least 0.5, at most ten responses."""
     return max(0.5, min(4 * part.seconds, max(MOST_RUNG_SECONDS, 10 * response_seconds)))
 
 
 def slots_of(contender: Contender) -> int | None:
-    """How many requests it works on at once."""
+    """How many requests the server processes at a time; None if unbounded."""
     return table.load(contender.arm.server).in_flight_limit(contender.arm.settings)
 
 
 def _profile(
     court: Court, contender: Contender, top: SliceTally, rate: float, response_seconds: float
 ) -> tuple[float, ...]:
-    """The rate turn by turn since the beginning of a slice, on the connections of the top rung, whose own slice is the first of them."""
+    """The rate, turn by turn from the beginning of a slice, on the top rung's connections."""
     if contender.connections / rate > slice_sizes.SLOW_TURN_SECONDS:
         return ()
     order = _rung_order(contender, rate, response_seconds)
@@ -204,7 +211,10 @@ def _profile(
 
 
 def _portrait(court: Court, contender: Contender, turn: float) -> Reading:
-    """A window at saturation on the launch that will be raced; its own connections are closed, as they may hold all of its threads."""
+    """A window at saturation on this launch, after its seat's connections are closed.
+
+    They may occupy all of the server's threads.
+    """
     court.generator.unseat(contender.seat)
     seconds = max(PORTRAIT_SECONDS, PORTRAIT_TURNS * turn)
     load = load_of(
@@ -224,7 +234,7 @@ def _portrait(court: Court, contender: Contender, turn: float) -> Reading:
 
 
 def _crowd(court: Court, contender: Contender, response_seconds: float) -> None:
-    """More requests at once than the arm has slots, for a second or so: what requests share must show before the app is raced."""
+    """Send more parallel requests than the arm has slots, to find faults in shared state early."""
     limit = slots_of(contender)
     connections = min(MOST_CROWD, max(LEAST_CROWD, 2 * limit if limit else MOST_CROWD // 2))
     most = most_connections(contender.arm.server, contender.arm.settings)

@@ -20,9 +20,9 @@ from whichworker.store.journal import Journal
 def race(
     bench: Bench, generator: Generator, journal: Journal, watch: Watch, left: Callable[[], float]
 ) -> Race | None:
-    """Measure until it is decided which arm is fastest, or the time left is shorter than a round; None if nothing could be raced.
+    """Measure until the fastest arm is decided, or less time is left than a round needs.
 
-    Everything found is in the journal. KeyboardInterrupt passes through; the slices of a round that was cut short count for nothing.
+    None if nothing could race. KeyboardInterrupt passes through; an incomplete round is ignored.
     """
     with (
         Thermometer(bench.question.budget.server_cores) as thermometer,

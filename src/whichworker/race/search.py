@@ -1,4 +1,4 @@
-"""A search over settings, as a race in two steps: every server at sensible settings, then the settings of those that are still possible."""
+"""A search over settings in two races: all servers, then variants of the best ones."""
 
 from __future__ import annotations
 
@@ -16,28 +16,30 @@ from whichworker.servers import names, table
 from whichworker.store import places
 
 FIRST_SHARE = 0.45
-"""Of the time; the second step has what is left, and the capacities after it."""
+"""Share of the time; the second step and its capacities get the rest."""
 LEAST_SECONDS = 90.0
-"""Two steps of 40 s: each starts its setups in about 20 s, and tells apart in as long what differs by 10 %."""
+"""Two steps of 40 s: each starts its setups in about 20 s, and finds differences of 10 % in as
+long."""
 SURVIVORS, MOST_ARMS = 2, 8
 SECONDS_EACH = 7.0
-"""A setup of the second step takes about 2 s to start and calibrate, and 5 s of slices to be told from one that is 5 % slower."""
+"""A setup of the second step needs about 2 s to start and calibrate, and 5 s of slices to differ
+from one that is 5 % slower."""
 LASTING = {code.name for code in codes.UNDER_LOAD}
-"""Findings of the first step that are true of the app whatever is raced afterwards."""
+"""Findings of the first step that concern the app, with any servers."""
 
 
 class Steps(Watch, Protocol):
     """The events of a race that may have a second step."""
 
     def decided(self, text: str) -> None:
-        """What the next step is, or why there is none."""
+        """The next step, or why there is none."""
 
     def planned(self, plan: Planned) -> None:
         """A new run begins with this plan."""
 
 
 def carry_out(planned: Planned, watch: Steps, command: str) -> tuple[Planned, Result]:
-    """The race, and the second step if it is the first one of a search: the plan and the result that count."""
+    """The race, and a search's second step; returns the plan and the result that count."""
     result = investigation.carry_out(planned, watch, command)
     if not result.run.finished:
         return planned, result
@@ -57,10 +59,10 @@ def carry_out(planned: Planned, watch: Steps, command: str) -> tuple[Planned, Re
 
 
 def planned_question(found: Discovered, subject: Subject) -> Question:
-    """What is raced of a subject: everything, or the first step of a search, with a part of the time for the same arms.
+    """The question of a race: everything, or a search's first step, with a share of the time.
 
-    A search is made if it was asked for, or by itself for the user's own app if there is time. Capacities and profiles are for its
-    second step.
+    A search happens on request, or by default for the user's own app if there is time. Capacities
+    and profiles belong to its second step.
     """
     asked, whole = found.asked, found.asked.budget.seconds
     by_itself = not found.question.app.is_builtin and whole >= LEAST_SECONDS
@@ -70,7 +72,7 @@ def planned_question(found: Discovered, subject: Subject) -> Question:
 
 
 def longer(planned: Planned, step: Result) -> Planned | None:
-    """The first step with all of the time, if its share of it was too short for a rank; the settings stay what they are. Else None."""
+    """The first step with all of the time, if its share was too short for a ranking; else None."""
     first = planned.question
     if (
         first.search is None
@@ -91,7 +93,7 @@ def longer(planned: Planned, step: Result) -> Planned | None:
 
 
 def second(planned: Planned, step: Result) -> Planned | None:
-    """The second step of a search whose first one is over, with the time that it has left; None if there is nothing to go on with."""
+    """The second step of a finished first one, with the rest of the time; None if impossible."""
     first = planned.question
     if first.search is None:
         return None
@@ -114,7 +116,7 @@ def second(planned: Planned, step: Result) -> Planned | None:
 
 
 def searched(step: Result, arms: list[Arm]) -> tuple[Searched, ...]:
-    """What the first step has found, arm by arm, and which of their servers went on."""
+    """The results of the first step, arm by arm, and which servers went on."""
     went_on = {arm.server for arm in arms}
     return tuple(
         Searched(
@@ -132,7 +134,7 @@ def searched(step: Result, arms: list[Arm]) -> tuple[Searched, ...]:
 
 
 def _survivors(question: Question, step: Result) -> list[Arm]:
-    """The arms of the second step: the best servers with their usual settings, and the variants worth racing."""
+    """The arms of the second step: the best servers with their settings, and useful variants."""
     ranked = [arm for arm in step.arms if arm.state == "ranked" and not arm.dropped]
     behind = {claim.worse for claim in step.claims if claim.better == step.leader}
     possible = [arm for arm in ranked if arm.name not in behind]
@@ -148,7 +150,7 @@ def _survivors(question: Question, step: Result) -> list[Arm]:
 
 
 def with_variants(question: Question, arm: Arm, seen: ArmResult) -> list[Arm]:
-    """The arm and its variants, which are named by what is different in them."""
+    """The arm and its variants, which are named by their changed settings."""
     cores = len(question.budget.server_cores)
     server = table.load(arm.server)
     base = names.parse(arm.name.partition("#")[0])
@@ -170,7 +172,7 @@ def with_variants(question: Question, arm: Arm, seen: ArmResult) -> list[Arm]:
 
 
 def _most_workers(question: Question, seen: ArmResult) -> int | None:
-    """How many workers the memory of the budget holds, if each needs what one was seen to need."""
+    """How many workers fit into the budget's memory, if each needs as much as measured."""
     workers = seen.settings.get("workers")
     if not question.budget.memory_bytes or not seen.memory_bytes or not isinstance(workers, int):
         return None
@@ -178,7 +180,7 @@ def _most_workers(question: Question, seen: ArmResult) -> int | None:
 
 
 def _named(question: Question, arm: Arm) -> Arm:
-    """The arm of the first step that has the same environment: that of the same server and interpreter."""
+    """The first step's arm with the same environment: of the same server and interpreter."""
     return next(
         one
         for one in question.arms

@@ -1,4 +1,4 @@
-"""The state of a race while it runs: who is alive, in which generation, what a round costs, and what is known."""
+"""The state of a running race: who is alive, in which generation, at which cost."""
 
 from __future__ import annotations
 
@@ -37,20 +37,24 @@ GENERATION_SECONDS = 0.5
 than the noise within a launch does: of four setups, one 5 % slower, 76 % of simulated races of a
 minute found it with 1 s of load each, 92 % with half of that."""
 GENERATION_TIMES = 1.5
-"""A generation lasts at least so many times as long as it takes to replace it, so that most of a
-race is load, not launches."""
+"""A generation lasts at least this many times as long as its launches, so that most of a race is
+load."""
 MOST_TRIES = 3
+"""Of a slice while other programs use the cores, before the round continues without it."""
 SECOND_CHANCES = 1
+"""Launches after a crash: one may be bad luck, two are a property of the server."""
 SLICE_PATIENCE = 5.0
-"""A slice is ended after so many times the time that it should take (half a second at least): a round must come to its end."""
+"""A slice may take this many times its planned time (at least 0.5 s), so that a round ends."""
 STOP_SECONDS = 1.0
+"""Left for the graceful stop of all launches."""
 PATIENCE_SLICES = 100
-"""Slices before a session is given up because others use the machine."""
+"""Slices before a session may be given up because other programs use the machine."""
 MOST_LOST = 0.5
+"""Share of lost slices above which it is given up."""
 
 
 class Track:
-    """One race from its settled plan on; `left` are the seconds that the race still has."""
+    """One race from its settled plan on; `left` returns the seconds that remain."""
 
     def __init__(
         self,
@@ -84,14 +88,14 @@ class Track:
     # Who runs.
 
     def heats(self) -> Iterator[tuple[str, ...]]:
-        """The heats, each with its part of the time that is left."""
+        """The heats, each with its share of the remaining time."""
         every = self.settled.heats or (self.settled.contenders,)
         for number, heat in enumerate(every):
             self.heat_ends = self.whole_left() * (len(every) - number - 1) / (len(every) - number)
             yield self._led(heat)
 
     def _led(self, heat: tuple[str, ...]) -> tuple[str, ...]:
-        """The heat; a leader of the calibration that is out by now has the place taken by who leads, as nobody would be left to race."""
+        """The heat, with the present leader in place of one that has left the race."""
         leader = self.race.leader()
         return (
             heat
@@ -100,11 +104,11 @@ class Track:
         )
 
     def left(self) -> float:
-        """Seconds that this heat still has, less what it takes to stop the launches."""
+        """Seconds that remain for this heat, without the time to stop the launches."""
         return self.whole_left() - self.heat_ends - STOP_SECONDS
 
     def next_round(self, heat: Sequence[str]) -> Round | None:
-        """The next round of those alive; None if nothing is left to decide between them, or the time is too short for it."""
+        """The next round of the arms alive; None if all is decided, or if time is short."""
         round_ = self.race.next_round()
         if round_ is None or self.hopeless:
             return None
@@ -114,18 +118,18 @@ class Track:
         if self.left() <= self._cost(order):
             self.time_is_up = True
             return None
-        self._enter(
+        self._enter(  # an arm returns if another one failed
             [name for name in dict.fromkeys(order) if name not in self.lineup.alive]
-        )  # back because another arm failed
+        )
         return msgspec.structs.replace(round_, order=order)
 
     @property
     def hopeless(self) -> bool:
-        """Whether others used the cores in so many slices that the session cannot be believed any more."""
+        """Whether other programs spoiled so many slices that this session is useless."""
         return self.slices >= PATIENCE_SLICES and self.lost > MOST_LOST * self.slices
 
     def launch(self, heat: Sequence[str]) -> None:
-        """Launch whoever of a heat does not run yet, and stop whoever is not of it."""
+        """Launch the arms of a heat that do not run yet, and stop the others if necessary."""
         wanted = [
             name for name in heat if name not in self.race.failed and name not in self.race.dropped
         ]
@@ -145,7 +149,7 @@ class Track:
 
     @property
     def _crowded(self) -> bool:
-        """Whether there are several heats because not all fit: then whoever is not of this one is stopped."""
+        """Whether the arms do not fit together, so that those outside the heat must stop."""
         return len(self.settled.heats) > 1 + sum(map(self._restless, self.settled.contenders))
 
     def _restless(self, name: str) -> bool:
@@ -155,7 +159,7 @@ class Track:
         )
 
     def due(self) -> list[str]:
-        """Who must be launched anew: everyone in the running, once each has had its second and it was worth the launches."""
+        """The arms to relaunch: all that run, once each had its load, if time permits."""
         round_ = self.race.next_round()
         running = [
             name
@@ -172,14 +176,14 @@ class Track:
         return running if lasted >= GENERATION_TIMES * cost and self.left() > 2 * cost else []
 
     def relaunch(self, due: Sequence[str]) -> None:
-        """A new generation of these arms; whoever is out of the race is stopped."""
+        """A new generation of these arms; the others stop."""
         if due:
             self._leave(list(self.lineup.alive))
             self._enter(due)
             self.generation_began = time.monotonic()
 
     def end(self) -> None:
-        """Stop everybody, and look once more if the time was over before all was decided."""
+        """Stop all launches, and take the last look if time was up before all was decided."""
         self._leave(list(self.lineup.alive))
         if self.time_is_up:
             self.journal.append(TimeUp(rounds=self.race.rounds))
@@ -223,17 +227,20 @@ class Track:
         )
 
     def arm(self, name: str) -> Arm:
-        """The arm of this name; of the twin, that whose twin it is."""
+        """The arm of this name; for the twin, the arm that it copies."""
         return self.question.arm(self.settled.twin_of if name == TWIN else name)
 
     def prepared(self, name: str) -> Prepared:
-        """What is known of an arm, or of the twin, from before the race."""
+        """The calibration of an arm; for the twin, of the arm that it copies."""
         return self.ready[self.settled.twin_of if name == TWIN else name]
 
     # What is measured.
 
     def slice(self, name: str, round_: Round, place: int) -> Heard | None:
-        """One slice, in the journal; measured again at once while others use the cores. None if it stays refused, or its arm broke."""
+        """One slice, journaled, and repeated while other programs use the cores.
+
+        None if it stays refused, or its arm broke.
+        """
         repeats = 0
         while name in self.lineup.alive:
             try:
@@ -267,13 +274,13 @@ class Track:
         return None
 
     def enter(self, round_: Round, slices: Sequence[Heard | None], seconds: float) -> None:
-        """A whole round: in the journal, and in what is known."""
+        """Add a whole round to the journal and to the race."""
         self.journal.append(RoundEnd(number=round_.number, seconds=seconds))
         self.race.enter(round_.number, [one for one in slices if one is not None])
         self.costs = [*self.costs[-9:], seconds / len(round_.order)]
 
     def _seat(self, contender: Contender) -> None:
-        """Give a contender the connections of the race."""
+        """Give a contender its connections for the race."""
         wanted = self.part(contender.name).connections
         if contender.connections != wanted:
             self.lineup.sit(contender, wanted, self.prepared(contender.name).response_seconds)
@@ -293,14 +300,14 @@ class Track:
         )
 
     def _cost(self, order: Sequence[str]) -> float:
-        """What a round takes, by what slices have taken here, or by the calibration before there are any."""
+        """Seconds for a round, from recent slices, at first from the calibration."""
         planned = sum(self.part(name).seconds for name in order)
         return max(
             planned, sum(self.costs) / len(self.costs) * len(order) if self.costs else planned
         )
 
     def _broken(self, name: str, error: ArmFailed, round_: int | None = None) -> None:
-        """A server that broke has another launch, once; one that gave wrong responses is out."""
+        """Relaunch a server that broke, once; one with wrong responses is out."""
         self._leave([name])
         if self.chances[name] and not error.wrong and self.left() > 0:
             self.chances[name] -= 1
@@ -334,14 +341,14 @@ class Track:
 
 
 def second_chance(name: str, error: ArmFailed) -> Finding:
-    """That a server broke once and was launched again."""
+    """The finding that a server broke once and was started again."""
     sample = error.failures[0].sample.partition("\n")[0]
     text = f"{name} broke once and was started again: {sample}"
     return codes.SECOND_CHANCE.finding(text, arm=name, evidence=str(error))
 
 
 def close_torn_round(journal: Journal) -> None:
-    """A round that a crash or kill left open is closed as abandoned, so that it is run again whole."""
+    """Close the round that a crash or kill left open as abandoned, so that it is run again."""
     for record in reversed(journal.records):
         if isinstance(record, RoundEnd):
             return

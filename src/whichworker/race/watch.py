@@ -1,4 +1,4 @@
-"""What a run tells whoever watches it. Results are the same with any watcher and with none."""
+"""The events of a run for its watcher. Results are the same with any watcher and with none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from whichworker.store.records import Prepared, Settled, Slice
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """How far a race is; `open_pairs` of the leader are counted at the beginning of a round, None within it."""
+    """The progress of a race; `open_pairs` of the leader is None within a round."""
 
     round: int
     place: int
@@ -27,10 +27,10 @@ class Watch(CapacityWatch, Protocol):
     """The events of a run; every method may do nothing."""
 
     def prepared(self, record: Prepared) -> None:
-        """An arm gave correct responses, and its connections are known."""
+        """An arm gave correct responses, and its number of connections is known."""
 
     def settled(self, record: Settled) -> None:
-        """The race proper begins."""
+        """The race itself begins."""
 
     def slice(self, arm: str, seen: Slice, progress: Progress) -> None:
-        """A slice is done, or was refused."""
+        """A slice is done or refused."""

@@ -1,4 +1,4 @@
-"""Several arms at once, as a supervisor keeps them: each at its own address, started again when it dies, all stopped together."""
+"""Several arms at once, each at its own address: restarted if they die, all stopped together."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from whichworker.supervise.serve import LOOK_SECONDS, Ready, Stopped, serving, s
 from whichworker.supervise.traffic import Counter
 
 BACKOFF_SECONDS = (1.0, 2.0, 4.0)
-"""The pauses before a server that died is started again; there are no more starts than these."""
+"""The pauses before a server that died is restarted; after the last one it stays down."""
 
 
 class Moment(NamedTuple):
-    """What a rate needs of the status before."""
+    """The readings of the last status, from which the next one computes rates."""
 
     at: float
     cpu_seconds: dict[int, float]
@@ -37,9 +37,9 @@ class Moment(NamedTuple):
 
 
 class Minder:
-    """Keeps one arm running, in the thread that calls `mind`; the others only look.
+    """Keeps one arm running, in the thread that calls `mind`; other threads only read.
 
-    A server that was up is started again when it dies. One that never came up is not: its second start would be no better.
+    A server that was up is restarted when it dies. One that never came up would fail again.
     """
 
     def __init__(self, bench: Bench, arm: Arm, address: Address, stopping: threading.Event) -> None:
@@ -55,7 +55,7 @@ class Minder:
         self.ending: LaunchEnding | None = None
 
     def mind(self) -> None:
-        """Until it is to stop, or has failed for good."""
+        """Serve until stopped, or failed for good."""
         while True:
             try:
                 self._serve()
@@ -69,7 +69,10 @@ class Minder:
             return
 
     def _serve(self) -> None:
-        """One launch, until it is to stop; raises ServerFailed when it ends by itself, Stopped when it was to stop before it was up."""
+        """One launch, until stopped.
+
+        Raises ServerFailed if it ends by itself, and Stopped if stopped before it was up.
+        """
         ready = Ready(self.bench.question, self.address, self.stopping)
         with serving(self.bench, self.arm, self.address, ready) as run:
             self.command, self.cold_start_seconds = run.command, run.cold_start_seconds
@@ -82,7 +85,7 @@ class Minder:
             raise run.launch.failure("died", "it ended by itself")
 
     def _may_start_again(self) -> bool:
-        """Wait for the next start; False where there is none."""
+        """Wait for the next start; False if there is none."""
         never_up, self.run = self.cold_start_seconds is None, None
         if never_up or self.restarts == len(BACKOFF_SECONDS):
             self.log = next(map(str, self._logs()), "")
@@ -95,7 +98,7 @@ class Minder:
         )
         going_on = not self.stopping.wait(pause)
         self.state = "restarting" if going_on else "stopped"
-        for log in self._logs():  # only that of a failure for good is kept
+        for log in self._logs():  # only the log of a final failure is kept
             log.unlink(missing_ok=True)
         return going_on
 
@@ -103,7 +106,7 @@ class Minder:
         return list((self.bench.folder / "launches").glob("*.log"))
 
     def kill(self) -> None:
-        """End its processes now; the thread that minds it finds out."""
+        """Kill its processes now; its thread notices."""
         run = self.run
         for pid in run.launch.pids() if run else ():
             with suppress(ProcessLookupError):
@@ -111,9 +114,9 @@ class Minder:
 
 
 class Supervisor:
-    """Starts every arm that has an environment, as a context manager; at the end of the block nothing of them is left.
+    """A context manager that starts every arm with an environment, and ends all of them.
 
-    `without` are arms that cannot be started, and why.
+    `without` has the arms that cannot start, with reasons.
     """
 
     def __init__(
@@ -144,7 +147,7 @@ class Supervisor:
                     Counter([address.port for address in self.addresses.values()])
                 )
             except OSError as error:
-                self.untold = f"this kernel does not tell what passes through a port: {error}"
+                self.untold = f"this kernel does not report the traffic of a port: {error}"
             pool = stack.enter_context(
                 ThreadPoolExecutor(
                     max_workers=max(1, len(self.minders)), thread_name_prefix="minder"
@@ -159,7 +162,7 @@ class Supervisor:
         self._stack.close()
 
     def stop(self) -> None:
-        """Stop everything gracefully; an interruption meanwhile kills what is left. Raises what broke a minder."""
+        """Stop everything gracefully; an interruption kills the rest. Raises a minder's error."""
         self.stopping.set()
         try:
             self._wait()
@@ -171,13 +174,12 @@ class Supervisor:
 
     def _wait(self) -> None:
         while not all(future.done() for future in self._futures):
-            time.sleep(
-                LOOK_SECONDS / 2
-            )  # and not Future.result, which an interruption would have to wait for
+            # Future.result would delay an interruption
+            time.sleep(LOOK_SECONDS / 2)
         self.check()
 
     def check(self) -> None:
-        """Raise what broke a minder: a fault of the tool, or of the machine, never of a server."""
+        """Raise a minder's error: a fault of the tool or of the machine, never of a server."""
         for future in self._futures:
             if future.done():
                 future.result()
@@ -188,12 +190,12 @@ class Supervisor:
         return all(minder.state in ("up", "failed", "stopped") for minder in self.minders.values())
 
     def all_failed(self) -> bool:
-        """Whether there is nothing left to look after."""
+        """Whether no server is left to keep running."""
         self.check()
         return all(minder.state == "failed" for minder in self.minders.values())
 
     def status(self) -> Status:
-        """Everything there is to know now; rates are those since the status before."""
+        """The present state of all servers; rates are since the last status."""
         self.check()
         traffic = self._counter.read() if self._counter else {}
         services = tuple(
@@ -243,7 +245,7 @@ class Supervisor:
     def _rates(
         self, name: str, pids: list[int], traffic: Traffic | None
     ) -> tuple[float | None, float | None]:
-        """Cores in use and segments per second since the status before; None where there is none."""
+        """Cores in use and segments per second since the last status; None at the first."""
         now = Moment(
             time.monotonic(),
             cpu.tree_cpu_seconds(pids),

@@ -1,4 +1,4 @@
-"""One arm in the foreground, exactly as a race would start it: same environment, same command, same cores; only the port is one's own."""
+"""One arm in the foreground, with a race's environment, command and cores, on your own port."""
 
 from __future__ import annotations
 
@@ -33,19 +33,24 @@ from whichworker.store import places
 FIRST = Address("127.0.0.1", 8000)
 LAST_PORT = 65535
 READY_SECONDS = 60.0
+"""For a start: an app may load models or fill caches first, and nobody measures it here."""
 ASK_SECONDS = 10.0
+"""For one response during a start."""
 GRACE_SECONDS = 30.0
+"""From the stop signal to the kill, as in the emitted files."""
 LOOK_SECONDS = 0.1
+"""Between two looks at a process or a log: a person notices no delay."""
 PIECE_BYTES, ANCHOR_BYTES = 65536, 4096
+"""One read of a log, and the last part of it that marks the place if the log is cut."""
 _CORES = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
 
 
 class Stopped(WhichworkerError):
-    """A server was to be stopped before it was up."""
+    """The server was stopped before it was up."""
 
 
 class ServePlan(Struct, frozen=True):
-    """What is served, where, and what there is to say before."""
+    """The arms, their addresses, and findings to print first."""
 
     question: Question
     addresses: dict[str, Address]
@@ -56,20 +61,20 @@ class ServeWatch(Protocol):
     """The events of a server in the foreground."""
 
     def starting(self, command: tuple[str, ...]) -> None:
-        """It is about to be started, like this."""
+        """The server is about to start with this command."""
 
     def ready(self, run: Running, status: int) -> None:
-        """It gave its first answer, with this status."""
+        """The server sent its first response, with this status."""
 
     def log(self, piece: bytes) -> None:
-        """What it has written since."""
+        """A new piece of the server's log."""
 
     def stopping(self) -> None:
-        """It has been asked to stop."""
+        """The server has received its stop signal."""
 
 
 def plan(app: str | None, options: ServeOptions, here: Path, cache: Path) -> ServePlan:
-    """Which arms serve the app where; raises UsageError for whatever cannot be used, before anything is built or started."""
+    """Which arms serve the app at which addresses; raises UsageError before any build or start."""
     bound = parse_bind(options.bind) if options.bind else None
     cores = parse_cores(options.cores, os.sched_getaffinity(0)) if options.cores else ()
     if not options.servers:
@@ -98,7 +103,7 @@ def plan(app: str | None, options: ServeOptions, here: Path, cache: Path) -> Ser
 def build(
     planned: ServePlan, folder: Path, cache: Path, note: Callable[[str], None]
 ) -> tuple[Bench, dict[str, str]]:
-    """The environments of the arms, and why others have none; raises UsageError where no arm has one."""
+    """The environments of the arms, and why others have none; raises UsageError if all lack one."""
     environments, without = overlays.build(planned.question, cache, note)
     reasons = {record.arm: record.failures[0].sample for record in without}
     if not environments:
@@ -111,7 +116,7 @@ def build(
 
 @contextmanager
 def folder_of_logs() -> Iterator[Path]:
-    """A folder for what is served now; it is removed at the end unless a log was worth keeping."""
+    """A folder for the present logs; it is removed at the end unless a log was kept."""
     folder = (
         places.state_folder()
         / "served"
@@ -126,7 +131,7 @@ def folder_of_logs() -> Iterator[Path]:
 
 
 def deployed(planned: ServePlan, arm: Arm) -> tuple[str, ...]:
-    """The command of an arm as a person would type it inside its environment."""
+    """The command of an arm as you would type it inside its environment."""
     command = table.load(arm.server).command(
         planned.question.apps[arm.python], planned.addresses[arm.name], arm.settings
     )
@@ -136,8 +141,9 @@ def deployed(planned: ServePlan, arm: Arm) -> tuple[str, ...]:
 def foreground(bench: Bench, arm: Arm, address: Address, watch: ServeWatch) -> LaunchEnding:
     """Serve until this process is interrupted, then stop the server gracefully.
 
-    Raises ServerFailed where it does not come up or ends by itself, KeyboardInterrupt for an interruption before it is up, and for a second
-    one while it stops: then it is killed. Its log is told as it is written, and kept nowhere.
+    Raises ServerFailed if it does not come up or ends by itself. Raises KeyboardInterrupt for an
+    interruption before it is up, or for a second one, which kills it. `watch` receives its log,
+    which is not kept.
     """
     ready = Ready(bench.question, address)
     with serving(bench, arm, address, ready, watch) as run:
@@ -159,9 +165,10 @@ def serving(
     ready: Callable[[], str],
     watch: ServeWatch | None = None,
 ) -> Iterator[Running]:
-    """A launch of an arm at this address, once it answers; it is killed at the end of the block, unless stopped before.
+    """A launch of an arm at this address, once it responds; killed at the end of the block.
 
-    Raises ServerFailed where it does not start or listens outside loopback. The log is removed where a watch was told it, or all went well.
+    Raises ServerFailed if it does not start or listens outside loopback. The log is kept only after
+    a failure without a watch.
     """
     order, kept = order_of(bench, arm, address), False
 
@@ -184,7 +191,7 @@ def serving(
         ) as run:
             yield run
     except ServerFailed as error:
-        if watch:  # it was told what the server wrote
+        if watch:  # it received the log
             raise ServerFailed(
                 error.kind, error.fact, hint="its log, above, may say why"
             ) from error
@@ -196,12 +203,15 @@ def serving(
 
 
 def stop(run: Running, arm: Arm) -> LaunchEnding:
-    """Ask for a graceful stop, kill after the grace time."""
+    """Send the stop signal, and kill the server after the grace time."""
     return run.launch.stop(table.load(arm.server).stop_signal, GRACE_SECONDS)
 
 
 class Ready:
-    """Asks for the first answer: the right one of the built-in app, any complete one of another app. `stopping` gives up."""
+    """Waits for the first response: the built-in app's must be correct, another app's complete.
+
+    Setting `stopping` gives up.
+    """
 
     def __init__(
         self, question: Question, address: Address, stopping: threading.Event | None = None
@@ -223,9 +233,9 @@ class Ready:
 
 
 class Follower:
-    """Tells what is written to a file, as it is written; a thread of its own.
+    """A thread that passes on what is written to a file.
 
-    The warden cuts a long log in its middle: then this goes on behind what it told last, found again by its very words.
+    The warden cuts the middle out of a long log; this then searches for the text it passed on last.
     """
 
     def __init__(self, path: Path, tell: Callable[[bytes], None]) -> None:
@@ -247,14 +257,14 @@ class Follower:
     ) -> None:
         self._ended.set()
         self._thread.join()
-        self.look()  # what was written since
+        self.look()  # at the rest
 
     def _follow(self) -> None:
         while not self._ended.wait(LOOK_SECONDS):
             self.look()
 
     def look(self) -> None:
-        """Tell what is new."""
+        """Pass on the new text."""
         with suppress(FileNotFoundError), self.path.open("rb") as file:
             if os.fstat(file.fileno()).st_size < self._at and not self._find_again(file):
                 return
@@ -265,10 +275,10 @@ class Follower:
                 self.tell(piece)
 
     def _find_again(self, file: BinaryIO) -> bool:
-        """Whether it is known where to go on in a file that was cut; a second failure means that all of it is new but its begin."""
+        """Find the place in a cut file; after two failures, take its second half as new."""
         content = file.read()
         place = content.rfind(self._told)
-        if place < 0 and not self._lost:  # it may be at the middle of being cut
+        if place < 0 and not self._lost:  # the cut may be in progress
             self._lost = True
             return False
         self._lost = False
@@ -277,7 +287,7 @@ class Follower:
 
 
 def parse_bind(text: str) -> Address:
-    """Read HOST:PORT, or a port alone, as an address on loopback; raises UsageError for anything else. Port 0 is any free one."""
+    """Read HOST:PORT or PORT as a loopback address; raises UsageError. Port 0 is any free one."""
     host, _, port = text.rpartition(":")
     host = {"": FIRST.host, "localhost": FIRST.host}.get(
         host, host.removeprefix("[").removesuffix("]")
@@ -294,13 +304,13 @@ def parse_bind(text: str) -> Address:
             hint="write HOST:PORT, such as 127.0.0.1:8000",
         ) from error
     if not loopback:
-        hint = "put a proxy in front, or deploy the command that serve prints with an address of your own"
+        hint = "put a proxy in front, or deploy the printed command with your own address"
         raise UsageError(f"--bind: serve listens on loopback only, not on {host}", hint=hint)
     return Address(host, int(port))
 
 
 def parse_cores(text: str, usable: set[int]) -> tuple[int, ...]:
-    """Read `0,2-3` as cores; raises UsageError where one of them is not usable here."""
+    """Read `0,2-3` as cores; raises UsageError if one of them is not usable here."""
     cores: set[int] = set()
     for part in text.split(",") if _CORES.fullmatch(text) else ():
         first, _, last = part.partition("-")
@@ -321,7 +331,7 @@ def parse_cores(text: str, usable: set[int]) -> tuple[int, ...]:
 def choose_addresses(
     count: int, bound: Address | None, free: Callable[[Address], bool]
 ) -> list[Address]:
-    """An address for each: from the one that was asked for, all of which must be free, or the first free ones from 8000 on."""
+    """An address for each arm: from `bound` on, which must be free, or free ones from 8000 on."""
     if bound is not None and bound.port == 0:
         return [Address(bound.host, free_port()) for _ in range(count)]
     start = bound or FIRST
@@ -344,14 +354,14 @@ def choose_addresses(
     for address in wanted:
         if not free(address):
             raise UsageError(
-                f"--bind: {address} is taken",
+                f"--bind: {address} is in use",
                 hint="name another port, or leave --bind out to take the first free one",
             )
     return wanted
 
 
 def is_free(address: Address) -> bool:
-    """Whether a server could listen there now; connections that linger after an earlier one do not count."""
+    """Whether a server could listen there now, even if old connections linger."""
     with socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -367,7 +377,7 @@ def is_free(address: Address) -> bool:
 
 
 def _servers_hint(app: str | None) -> str:
-    """With --servers, also for somebody who wrote a server where the app belongs."""
+    """A hint to use --servers, also if a server was given as the app."""
     try:
         return (
             f"whichworker serve --servers {names.parse(app)}"

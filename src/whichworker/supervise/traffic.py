@@ -1,8 +1,9 @@
-"""What passes through listening ports, from the kernel's own TCP counters: no proxy in the path, nothing asked of a server.
+"""The traffic of listening ports, from the kernel's TCP counters, without a proxy.
 
-The kernel tells by netlink (NETLINK_SOCK_DIAG, sock_diag(7)) what each open socket has received and sent, and to whoever listens also the
-last word of every socket that it destroys, a moment later: what `ss -i` and `ss -E` show. Together they miss no connection, and need no
-privilege. Layouts: include/uapi/linux/inet_diag.h and tcp.h.
+By netlink (NETLINK_SOCK_DIAG, sock_diag(7)) the kernel reports the bytes of each open socket, and
+to listeners also the last counters of each socket that it destroys, a moment later: the numbers of
+`ss -i` and `ss -E`. Together they miss no connection, and need no privilege. Layouts:
+include/uapi/linux/inet_diag.h and tcp.h.
 """
 
 from __future__ import annotations
@@ -30,13 +31,16 @@ MESSAGE_SIZE = 72
 COOKIE = struct.Struct("=44x8s")
 COUNTERS = struct.Struct("=120xQQ16xL")  # tcpi_bytes_acked, tcpi_bytes_received, tcpi_data_segs_in
 BUFFER_BYTES = 4 * 2**20
+"""Room for the reports of many connections that close at the same time."""
 READ_BYTES = 2**16
+"""More than any netlink datagram of a dump (32 KiB)."""
 REPLY_SECONDS = 2.0
+"""For the kernel's reply, which takes milliseconds even on a busy machine."""
 SO_RCVBUFFORCE = 33
 
 
 class TcpConnection(NamedTuple):
-    """One socket as the kernel describes it: its own port, its identity, and what it has carried."""
+    """One socket as the kernel describes it: its port, its identity, and its traffic."""
 
     port: int
     cookie: bytes
@@ -54,7 +58,7 @@ class Sums(NamedTuple):
     segments_received: int = 0
 
     def add(self, connection: TcpConnection) -> Sums:
-        """These and one more connection."""
+        """The totals with one more connection."""
         return Sums(
             self.connections + 1,
             self.bytes_sent + connection.bytes_sent,
@@ -75,7 +79,7 @@ def messages(received: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def connection_of(content: bytes) -> TcpConnection | None:
-    """The connection a message tells of; None for a listening socket, or where the kernel gives no counters."""
+    """The connection of a message; None for a listening socket or a kernel without counters."""
     if len(content) < MESSAGE_SIZE:
         return None
     port, peer = PORTS.unpack_from(content)
@@ -91,7 +95,7 @@ def connection_of(content: bytes) -> TcpConnection | None:
 
 
 class Counter:
-    """Counts for some ports from its beginning on; a context manager. Raises OSError where this kernel does not tell."""
+    """A context manager that counts for some ports; raises OSError if the kernel cannot report."""
 
     def __init__(self, ports: Collection[int]) -> None:
         self.ports = frozenset(ports)
@@ -123,9 +127,9 @@ class Counter:
         self._news.close()
 
     def read(self) -> dict[int, Traffic]:
-        """What each port has seen so far; raises OSError where the kernel does not answer.
+        """The traffic of each port so far; raises OSError if the kernel does not reply.
 
-        A connection that ended a moment ago may be in neither list yet, so a sum could shrink: the greater one is kept until then.
+        A connection that just ended may be in neither list, so this never lets a sum shrink.
         """
         with self._lock:
             self._gone.clear()
@@ -151,7 +155,7 @@ class Counter:
         return Traffic(connections_open=len(open_now), complete=self.complete, **most)
 
     def _listen(self) -> None:
-        """Take in the last words of connections as they come: the kernel keeps only so many for a reader who is late."""
+        """Read reports of ended connections at once: the kernel drops them for slow readers."""
         assert self._news is not None
         while not self._closing.is_set():
             if not select.select([self._news], [], [], 0.1)[0]:
@@ -172,7 +176,7 @@ class Counter:
 
 
 def dump(family: socket.AddressFamily) -> Iterator[TcpConnection]:
-    """Every TCP connection of this network namespace now, without listeners and those that only wait for time to pass."""
+    """Every TCP connection of this network namespace now, except listening and TIME_WAIT."""
     content = REQUEST.pack(family, socket.IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), CONNECTED)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as sock:
         sock.settimeout(REPLY_SECONDS)
@@ -196,7 +200,7 @@ def dump(family: socket.AddressFamily) -> Iterator[TcpConnection]:
 
 
 def _enlarge(sock: socket.socket) -> None:
-    """As much room as may be had: root may have more than the limit for all."""
+    """Enlarge the receive buffer; root may exceed the limit of other users."""
     try:
         sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
     except PermissionError:

@@ -1,1 +1,1 @@
-"""Scripts that run in the interpreter of the app, whatever its version: they cannot import whichworker."""
+"""Modules for the app's own interpreter, of any version, where whichworker is not importable."""

@@ -1,6 +1,6 @@
-"""Run in the app's own interpreter, whatever its version: imports the app once and writes as JSON what it is.
+"""Import the app once, in its own interpreter of any version, and write its facts as JSON.
 
-`python whichworker_look.py OUT TARGET…`. Nothing is asked of a database and no view is called.
+`python whichworker_look.py OUT TARGET…`. This queries no database and calls no view.
 """
 
 import gc
@@ -48,7 +48,7 @@ def is_asgi(found: Any) -> Any:
 
 
 def is_factory(found: Any) -> Any:
-    """Whether it has to be called without anything to give the app: a function that needs no argument, and is no known app."""
+    """Whether it must be called to get the app: a plain function without required arguments."""
     if not inspect.isfunction(found) or inspect.iscoroutinefunction(found):
         return False
     needed = [
@@ -129,7 +129,7 @@ def django() -> Any:
 
 
 def host_in_options(given: Any) -> Any:
-    """Where else a database says its host: its options, Oracle's name, and what libpq reads of the environment."""
+    """A database's host elsewhere: in its options, in Oracle's name, or in libpq's variable."""
     options, engine, name = (
         given.get("OPTIONS") or {},
         str(given.get("ENGINE", "")),
@@ -141,7 +141,7 @@ def host_in_options(given: Any) -> Any:
 
 
 def sync_middleware(names: Any) -> Any:
-    """Middleware that cannot run in an async stack: each one takes every request to a thread and back."""
+    """Middleware that cannot run in an async stack: each moves requests to a thread and back."""
     found = []
     for name in names:
         module, _, attribute = str(name).rpartition(".")
@@ -231,7 +231,7 @@ def starlette_routes(routes: Any, prefix: Any = "") -> Any:
 
 
 def wanted_parameters(route: Any) -> Any:
-    """Whether a route of FastAPI cannot be asked without a query parameter, a header, a cookie or a login."""
+    """Whether a FastAPI route requires a query parameter, a header, a cookie or a login."""
     dependant = getattr(route, "dependant", None)
     waiting = [dependant] if dependant is not None else []
     while waiting:
@@ -273,7 +273,7 @@ def routes_of(found: Any, framework: Any) -> Any:
 
 
 def engines() -> Any:
-    """Where SQLAlchemy's engines lead; there are none where it was not imported."""
+    """The databases of SQLAlchemy's engines, if it was imported."""
     if "sqlalchemy" not in sys.modules:
         return []
     engine = importlib.import_module("sqlalchemy.engine").Engine

@@ -1,7 +1,7 @@
-"""Every connection that leaves this machine is noted and, unless that is allowed, refused: an audit hook (PEP 578, Python 3.8 and later).
+"""Note and refuse connections beyond this machine, by an audit hook (PEP 578, Python 3.8).
 
-Needs WHICHWORKER_OUTBOUND, the file to write; WHICHWORKER_OUTBOUND_ALLOWED lets the connections through. What C code opens by itself is
-not seen here (the tool looks at the sockets of a reference run, too).
+WHICHWORKER_OUTBOUND names the file for the notes; WHICHWORKER_OUTBOUND_ALLOWED permits the
+connections. Connections from C code bypass the hook, so a reference run polls its sockets as well.
 """
 
 import os
@@ -22,11 +22,11 @@ def stays_here(host: Any) -> bool:
         or text.startswith("127.")
         or text.split("%")[0] in ("::1", "::ffff:127.0.0.1")
     )
-    return own or text == socket.getfqdn()  # asked last, as it may take its time
+    return own or text == socket.getfqdn()  # last, as it may be slow
 
 
 def watch(event: str, arguments: "tuple[Any, ...]") -> None:
-    """Notes where a socket is connected to, or what name is looked up."""
+    """Note the destination of a connection, or the name of a look-up."""
     if event in ("socket.connect", "socket.sendto"):
         address = arguments[1]
         host = address[0] if isinstance(address, tuple) else None

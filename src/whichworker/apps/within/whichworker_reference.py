@@ -1,6 +1,6 @@
-"""The app itself, imported where what leaves this machine is noted: the reference run is served through it, and nothing else.
+"""The app with the audit hook for outbound connections, for the reference run alone.
 
-Needs WHICHWORKER_WRAPS, the app as module:attribute, beside what `whichworker_outbound` needs.
+Needs WHICHWORKER_WRAPS, the app as module:attribute, and the variables of `whichworker_outbound`.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Files to deploy with, one kind a module, in a literal table: they run as they are, with the flags that were raced."""
+"""Files to deploy with, one module for each kind: they run unchanged, with the raced flags."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ READ_BY = {
     "supervisor": "supervisor",
     "kubernetes": "kubernetes",
 }
-"""The module that reads a written file of this kind back; files of other kinds start nothing."""
+"""The module that reads a file of this kind back; files of other kinds start nothing."""
 Write = Callable[[Deployment], list[Emitted]]
 Read = Callable[[str, Path, str], Start]
 
 
 def emit(kinds: tuple[str, ...], what: Deployment) -> list[Emitted]:
-    """The files of these kinds, with those that all of them need; none twice."""
+    """The files of these kinds and the files that all kinds need, each once."""
     found: dict[str, Emitted] = {}
     for kind in ("server", *kinds):
         write: Write = importlib.import_module(TABLE[kind]).write

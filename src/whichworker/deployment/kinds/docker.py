@@ -19,14 +19,20 @@ from whichworker.deployment.kinds.parts import (
 from whichworker.errors import UsageError
 from whichworker.model.deployments import Deployment, Emitted
 
-BUILD = "# uWSGI is built from its source\nRUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev\n"
+BUILD = (
+    "# uWSGI is built from its source\n"
+    "RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev\n"
+)
 
 
 def write(what: Deployment) -> list[Emitted]:
-    """Dockerfile, to be built from the project's folder with the emitted files beside it."""
+    """Dockerfile, for a build in the project's folder with the emitted files in it."""
     folder = Path(what.directory)
     if (folder / "requirements.txt").is_file():
-        install = "COPY requirements.txt ./\nRUN pip install --no-cache-dir -r requirements.txt\nCOPY . .\n"
+        install = (
+            "COPY requirements.txt ./\nRUN pip install --no-cache-dir -r requirements.txt\n"
+            "COPY . .\n"
+        )
     elif (folder / "pyproject.toml").is_file():
         install = "COPY . .\nRUN pip install --no-cache-dir .\n"
     else:
@@ -42,14 +48,15 @@ def write(what: Deployment) -> list[Emitted]:
         for name, value in {"PYTHONUNBUFFERED": "1", **what.environment}.items()
     )
     given = f" --env-file {what.environment_file}" if what.environment_file else ""
-    text = f"""{heading(what)}{reasons(what)}# docker build -t {what.project} PROJECT, with the files of this folder copied to it
+    text = f"""{heading(what)}{reasons(what)}# copy the files of this folder to PROJECT, then:
+# docker build -t {what.project} PROJECT
 # docker run{given} --publish {PORT}:{PORT} {what.project}
 {misread(what, "docker")}FROM python:{what.python}-slim
 WORKDIR /app
 COPY requirements-server.txt ./
 {build}RUN pip install --no-cache-dir -r requirements-server.txt
 {install}{config}{shim}{environment}EXPOSE {PORT}
-# the server answers what is under way, then ends
+# at this signal the server finishes the requests in flight, then ends
 STOPSIGNAL {what.stop_signal}
 CMD {json.dumps(argv)}
 """
@@ -66,7 +73,7 @@ def read(text: str, path: Path, directory: str) -> Start:
         argv = tuple(map(str, json.loads(command)))
     except ValueError as error:
         raise UsageError(
-            f"the CMD of {path} is not a list in JSON", hint="emit it again"
+            f"the CMD of {path} is not a list in JSON", hint="write the files again with --emit"
         ) from error
     return Start(
         argv=argv,

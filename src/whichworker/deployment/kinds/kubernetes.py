@@ -1,4 +1,4 @@
-"""A deployment and its service: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/"""
+"""A Deployment and its Service: https://kubernetes.io/docs/concepts/workloads/controllers/"""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from whichworker.model.deployments import Deployment, Emitted
 
 
 def write(what: Deployment) -> list[Emitted]:
-    """kubernetes.yaml, beside the Dockerfile of the image it runs."""
+    """kubernetes.yaml, and the Dockerfile of its image."""
     argv = everywhere(command(what) if reads_python(what) else what.argv)
     name = re.sub(r"[^a-z0-9-]+", "-", what.project.lower()).strip("-") or "app"
     seen = mebibytes(what.memory_bytes) if what.memory_bytes else None
@@ -32,6 +32,7 @@ def write(what: Deployment) -> list[Emitted]:
     memory = f"\n              memory: {seen}Mi" if seen else ""
     most = f"\n            limits:\n              memory: {mebibytes(limit)}Mi" if limit else ""
     host = [{"name": "Host", "value": what.host}]
+    path, headers = json.dumps(what.ready_path), json.dumps(host)
     text = f"""{heading(what)}{reasons(what)}apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -44,7 +45,7 @@ spec:
     metadata:
       labels: {{app: {name}}}
     spec:
-      # a graceful stop: requests under way are answered before it ends
+      # a graceful stop: the server finishes the requests in flight, then ends
       terminationGracePeriodSeconds: {GRACE_SECONDS}
       containers:
         - name: {name}
@@ -54,10 +55,10 @@ spec:
             - containerPort: {PORT}
           resources:
             requests:
-              # the cores it was raced on, and the memory it was seen to use
+              # the cores of the race, and the memory that it measured
               cpu: {what.cores}{memory}{most}
           readinessProbe:
-            httpGet: {{path: {json.dumps(what.ready_path)}, port: {PORT}, httpHeaders: {json.dumps(host)}}}
+            httpGet: {{path: {path}, port: {PORT}, httpHeaders: {headers}}}
 ---
 apiVersion: v1
 kind: Service
@@ -87,5 +88,7 @@ def read(text: str, path: Path, directory: str) -> Start:
         argv = [*container.get("command", ()), *container.get("args", ())]
         environment = {one["name"]: str(one["value"]) for one in container.get("env", ())}
     except (yaml.YAMLError, LookupError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path} is not a Kubernetes deployment", hint="emit it again") from error
+        raise UsageError(
+            f"{path} is not a Kubernetes deployment", hint="write the files again with --emit"
+        ) from error
     return Start(argv=tuple(map(str, argv)), folder=directory, environment=environment)

@@ -1,4 +1,4 @@
-"""A server block for nginx in front: https://nginx.org/en/docs/http/ngx_http_proxy_module.html"""
+"""A server block for nginx as the proxy: https://nginx.org/en/docs/http/ngx_http_proxy_module.html"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from whichworker.model.deployments import Deployment, Emitted
 
 
 def write(what: Deployment) -> list[Emitted]:
-    """PROJECT.nginx.conf, to be included in the http block."""
+    """PROJECT.nginx.conf, for an include in the http block."""
     static = ""
     if what.static is not None:
         url, root = what.static
@@ -21,14 +21,14 @@ def write(what: Deployment) -> list[Emitted]:
     name = "whichworker_" + "".join(letter if letter.isalnum() else "_" for letter in what.project)
     text = f"""{heading(what)}upstream {name} {{
     server 127.0.0.1:{PORT};
-    # connections to the server are kept, as they were in the race
+    # keep connections to the server open, as in the race
     keepalive 16;
 }}
 
 server {{
     listen 80;
     server_name {what.host};
-    # slow clients are buffered here, so that they hold no worker
+    # nginx buffers slow clients, so that they block no worker
     client_body_buffer_size 128k;
 {static}
     location / {{

@@ -1,4 +1,4 @@
-"""What several kinds of file share: the command as it is deployed, comments with reasons, and the versions that were measured."""
+"""Parts of several kinds of file: the command, comments with reasons, the raced versions."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from whichworker.model.deployments import Deployment
 
 SHIM_FILE = "whichworker_app.py"
 GRACE_SECONDS = 30
+"""From the stop signal to the kill: gunicorn's graceful_timeout and Kubernetes' default."""
 EVERYWHERE = "0.0.0.0"
 PORT = "8000"
 SHOWN = re.compile(r"127\.0\.0\.1(?=:|$)")
 
 
 class Start(Struct, frozen=True, kw_only=True):
-    """How a file starts the server; `folder` is where relative names of its command are found."""
+    """How a file starts the server; relative names in its command are below `folder`."""
 
     argv: tuple[str, ...]
     folder: str
@@ -27,14 +28,17 @@ class Start(Struct, frozen=True, kw_only=True):
 
 
 def command(what: Deployment, folder: str = "") -> list[str]:
-    """The command that starts the server: with its configuration file below `folder` where it reads one, else with its flags."""
+    """The command that starts the server, with its configuration file, if any, below `folder`."""
     if what.config is None:
         return list(what.argv)
     return [f"{folder}{word}" if word == what.config.name else word for word in what.config.command]
 
 
 def reads_python(what: Deployment) -> bool:
-    """Whether the server needs a module of its own; other files say no more than flags do, and hold a folder that a container has not."""
+    """Whether the server needs a Python module as its configuration.
+
+    Other files say no more than flags, and name a folder that a container does not have.
+    """
     return (
         what.config is not None
         and what.config.name.endswith(".py")
@@ -43,7 +47,7 @@ def reads_python(what: Deployment) -> bool:
 
 
 def python_path(what: Deployment) -> dict[str, str]:
-    """Where Python has to look beside the working folder: in the emitted files', where a module lies there."""
+    """PYTHONPATH with the folder of the emitted files, if it has a module that the server needs."""
     return {"PYTHONPATH": f"{what.folder}:{what.directory}"} if needs_path(what) else {}
 
 
@@ -53,34 +57,34 @@ def needs_path(what: Deployment) -> bool:
 
 
 def everywhere(argv: Iterable[str]) -> list[str]:
-    """The command for a container, in which loopback is nobody."""
+    """The command for a container, where loopback is unreachable from outside."""
     return [SHOWN.sub(EVERYWHERE, word) for word in argv]
 
 
 def shown(argv: Iterable[str]) -> str:
-    """As a shell reads it."""
+    """The command as a line for a shell."""
     return shlex.join(argv)
 
 
 def heading(what: Deployment, sign: str = "#") -> str:
-    """Where a file comes from and what was promised of it, as a comment."""
+    """A comment with the origin of a file and its promise."""
     promise = what.promise
     rate = f"{units.show_rate(promise.throughput_per_second)} requests/s when flooded"
     sure = (
-        f"; {units.show_rate(promise.certified_per_second)}/s certified for {promise.slo}"
+        f"; {units.show_rate(promise.certified_per_second)}/s validated for {promise.slo}"
         if promise.certified_per_second
         else ""
     )
     lines = [
-        f"{what.arm}, as it was raced by whichworker (run {promise.run}).",
+        f"{what.arm}, as raced by whichworker (run {promise.run}).",
         f"It did {rate} on {what.cores} core{'' if what.cores == 1 else 's'}{sure}.",
-        "whichworker advise --verify measures whether this file keeps that.",
+        "whichworker advise --verify measures whether this file keeps this promise.",
     ]
     return "".join(f"{sign} {line}\n" for line in lines)
 
 
 def annotated(text: str, what: Deployment, sign: str = "#") -> str:
-    """A configuration file of `name = value` lines, with the reason behind each line that has one."""
+    """A configuration file of `name = value` lines, each with its reason if there is one."""
     lines = []
     for line in text.splitlines():
         name = line.partition("=")[0].strip()
@@ -90,14 +94,14 @@ def annotated(text: str, what: Deployment, sign: str = "#") -> str:
 
 
 def reasons(what: Deployment, sign: str = "#") -> str:
-    """The reasons of a command's flags, as comments, as a flag has no room for one; a file of the server's own has its reasons itself."""
+    """The reasons for a command's flags, as comments; a server's own file has them itself."""
     told = what.because if what.config is None or what.config.name.endswith(".ini") else {}
     remark = f"{sign} {what.remark}\n" if what.remark else ""
     return remark + "".join(f"{sign} {name}: {reason}\n" for name, reason in told.items())
 
 
 def misread(what: Deployment, reader: str) -> str:
-    """A comment with the variables that this reader of the environment file reads differently from the race."""
+    """A comment with the variables that this reader of the environment file reads differently."""
     names = ", ".join(what.misread.get(reader, ()))
     cure = "write NAME=value there, without quotes, comments, export, backslashes and ${NAME}"
     return f"# {reader} reads {names} differently from the race: {cure}\n" if names else ""
@@ -111,7 +115,10 @@ def pins(what: Deployment) -> str:
 
 
 def memory_limit(what: Deployment) -> int | None:
-    """Half as much again as was seen under load, in whole mebibytes; the budget's where that is less."""
+    """1.5 times the memory measured under load, in bytes, at most the budget's.
+
+    Half as much again leaves room for requests that the race did not send.
+    """
     if what.memory_bytes is None:
         return what.memory_limit_bytes
     wanted = int(what.memory_bytes * 1.5)
@@ -119,5 +126,5 @@ def memory_limit(what: Deployment) -> int | None:
 
 
 def mebibytes(count: int) -> int:
-    """Rounded up."""
+    """Bytes in mebibytes, rounded up."""
     return -(-count // 2**20)

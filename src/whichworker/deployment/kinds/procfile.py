@@ -1,4 +1,4 @@
-"""A Procfile, for Heroku and everything that learnt it from there: the port comes from the environment."""
+"""A Procfile, for Heroku and similar platforms: the port comes from the environment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from whichworker.model.deployments import Deployment, Emitted
 
 
 def write(what: Deployment) -> list[Emitted]:
-    """Procfile: a line, and no room for comments."""
+    """Procfile: one line, which cannot have comments."""
     argv = everywhere(command(what) if reads_python(what) else what.argv)
     text = re.sub(rf"(?<=[:= ]){PORT}(?=$|\s)", "$PORT", shown(argv))
     return [Emitted(name="Procfile", text=f"web: {text}\n", kind="procfile")]

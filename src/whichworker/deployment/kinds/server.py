@@ -1,4 +1,4 @@
-"""The server's own configuration file, or a start script where it reads none."""
+"""The server's own configuration file, or a start script if it reads none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from whichworker.model.deployments import Deployment, Emitted
 
 
 def write(what: Deployment) -> list[Emitted]:
-    """gunicorn.conf.py, uwsgi.ini and the like; start.sh for servers that have only flags."""
+    """gunicorn.conf.py, uwsgi.ini and the like; start.sh for servers with flags only."""
     if what.config is not None:
         sign = ";" if what.config.name.endswith(".ini") else "#"
         whole = what.config.text + (
@@ -61,7 +61,7 @@ def read(text: str, path: Path, directory: str) -> Start:
 
 
 def _gunicorn(what: Deployment) -> str:
-    """Where the app is and what it is told, and gunicorn's own defaults of time, said aloud: nothing that was raced is changed by them."""
+    """The app's folder, environment and path, and gunicorn's default timeouts, made explicit."""
     told = [f"{name}={value}" for name, value in what.environment.items()]
     environment = f"raw_env = {told!r}\n" if told else ""
     path = f"pythonpath = {what.folder!r}\n" if what.shim else ""

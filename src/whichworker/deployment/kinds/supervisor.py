@@ -26,16 +26,16 @@ def write(what: Deployment) -> list[Emitted]:
     told = {**what.environment, **python_path(what)}
     environment = ",".join(f'{name}="{value.replace("%", "%%")}"' for name, value in told.items())
     file = (
-        f"; start supervisord with the variables of {what.environment_file}: it reads no such files\n"
+        f"; supervisor reads no environment file: start supervisord with {what.environment_file}\n"
         if what.environment_file
         else ""
     )
     text = f"""{heading(what, ";")}{reasons(what, ";")}[program:{what.project}]
 command={shown(argv).replace("%", "%%")}
 directory={what.directory.replace("%", "%%")}
-{f"environment={environment}" if environment else "; no environment of its own"}
+{f"environment={environment}" if environment else "; no variables of its own"}
 {file}autorestart=true
-; a graceful stop: requests under way are answered before it ends
+; a graceful stop: the server finishes the requests in flight, then ends
 stopsignal={what.stop_signal.removeprefix("SIG")}
 stopwaitsecs={GRACE_SECONDS}
 stopasgroup=false

@@ -1,4 +1,4 @@
-"""A unit for systemd: https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html"""
+"""A unit for systemd: https://www.freedesktop.org/software/systemd/man/systemd.service.html"""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLAIN = re.compile(r"[\w@+=:,./-]+")
 
 
 def quoted(word: str, *, variables: bool = True) -> str:
-    """A word as systemd.syntax(7) and systemd.service(5) read it: percent signs and dollars are theirs."""
+    """A word by systemd.syntax(7) and systemd.service(5), where % and $ are special."""
     told = word.replace("%", "%%")
     told = told.replace("$", "$$") if variables else told
     if PLAIN.fullmatch(told):
@@ -45,12 +45,14 @@ def write(what: Deployment) -> list[Emitted]:
     file = misread(what, "systemd") + file
     limit = memory_limit(what)
     memory = (
-        f"# half as much again as was seen under load\nMemoryMax={mebibytes(limit)}M\n"
+        f"# 1.5 times the memory measured under load\nMemoryMax={mebibytes(limit)}M\n"
         if limit
         else ""
     )
-    text = f"""{heading(what)}{reasons(what)}# pip install -r {what.folder}/requirements-server.txt   (in the project's environment)
-# cp {what.folder}/{what.project}.service /etc/systemd/system/ && systemctl enable --now {what.project}
+    unit = f"{what.folder}/{what.project}.service"
+    text = f"""{heading(what)}{reasons(what)}# in the project's environment:
+# pip install -r {what.folder}/requirements-server.txt
+# cp {unit} /etc/systemd/system/ && systemctl enable --now {what.project}
 [Unit]
 Description={what.project}, served by {what.arm}
 After=network.target
@@ -58,12 +60,12 @@ After=network.target
 [Service]
 WorkingDirectory={what.directory.replace("%", "%%")}
 {environment}{file}ExecStart={" ".join(map(quoted, argv))}
-# a graceful stop: requests under way are answered before it ends
+# a graceful stop: the server finishes the requests in flight, then ends
 KillSignal={what.stop_signal}
 KillMode=mixed
 TimeoutStopSec={GRACE_SECONDS}
 Restart=on-failure
-{memory}# a connection is an open file, and so is each to a database
+{memory}# each client and each database connection is an open file
 LimitNOFILE=65536
 
 [Install]

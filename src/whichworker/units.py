@@ -36,7 +36,7 @@ _NUMBER = r"(\d+(?:\.\d+)?)"
 
 
 def parse_duration(text: str) -> float:
-    """Read `10s`, `250ms`, `2m` or `1m30s` as seconds; raises UsageError for anything else, zero included."""
+    """Read `10s`, `250ms`, `2m` or `1m30s` as seconds; raises UsageError for all else, and 0."""
     parts = re.findall(_NUMBER + r"\s*(ns|us|µs|ms|min|s|m|h|d)", text.strip())
     seconds = sum(float(number) * SECONDS[unit] for number, unit in parts)
     whole = "".join(number + unit for number, unit in parts) == re.sub(r"\s", "", text)

@@ -28,7 +28,8 @@ def doctor(options: DoctorOptions) -> int:
     described, findings = examine()
     cores = ",".join(str(core) for core in described.usable_cores)
     console.print(
-        f"{described.cpu}, {described.cores} cores ({cores} usable), {described.memory_bytes / 1e9:.1f} GB, {described.system}"
+        f"{described.cpu}, {described.cores} cores ({cores} usable), "
+        f"{described.memory_bytes / 1e9:.1f} GB, {described.system}"
     )
     console.print(f"fingerprint {described.fingerprint}", style="dim")
     terminal.print_findings(console, findings)

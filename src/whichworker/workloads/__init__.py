@@ -1,1 +1,1 @@
-"""What is asked of an app, and what a right answer to it is."""
+"""The requests to an app, and the correct response to each."""

@@ -1,6 +1,7 @@
-"""Compare the engines of `whichworker load` with other load generators against the cheapest server there is.
+"""Compare the engines of `whichworker load` with other load generators on the cheapest server.
 
-Run as `python -m benchmarks.compare` from the root of the checkout; needs two cores, gcc, and the tools that are asked for.
+Run as `python -m benchmarks.compare` from the root of the checkout; needs two cores, gcc, and the
+chosen tools.
 """
 
 from __future__ import annotations

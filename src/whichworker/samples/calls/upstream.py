@@ -41,5 +41,5 @@ def three(countries):
 
 
 def country(found):
-    """What is passed on of the upstream's answer, in an order of our own; KeyError where something is missing."""
+    """The part of the upstream's response to pass on; KeyError if something is missing."""
     return {"number": found["number"], "code": found["code"], "name": found["name"]}

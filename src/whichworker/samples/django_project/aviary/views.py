@@ -17,7 +17,10 @@ KEY, KEPT_SECONDS = "constant", 3600
 
 def constant():
     """A list that costs nothing but its serialisation."""
-    return [{"id": number, "name": "item %d" % number, "even": number % 2 == 0} for number in range(COUNT)]
+    return [
+        {"id": number, "name": "item %d" % number, "even": number % 2 == 0}
+        for number in range(COUNT)
+    ]
 
 
 def matching(request):

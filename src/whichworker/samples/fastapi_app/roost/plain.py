@@ -15,7 +15,10 @@ router = APIRouter()
 
 def constant():
     """A list that costs nothing but its serialisation."""
-    return [{"id": number, "name": f"item {number}", "even": number % 2 == 0} for number in range(COUNT)]
+    return [
+        {"id": number, "name": f"item {number}", "even": number % 2 == 0}
+        for number in range(COUNT)
+    ]
 
 
 @router.get("/json")

@@ -1,4 +1,4 @@
-"""A list in Redis by redis-py, sync and async; without REDIS_URL in the process's own memory, pickled as Django's local memory cache does it."""
+"""A list in Redis by redis-py, sync and async [default: pickled in memory, as Django does]."""
 
 import os
 import pickle

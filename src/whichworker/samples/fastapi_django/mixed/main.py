@@ -1,6 +1,7 @@
 """The ASGI callable: `/json` is FastAPI's, everything else is Django's.
 
-WHICHWORKER_MOUNT says how Django is mounted: `asgi`, its own ASGI callable, or `wsgi`, its WSGI callable in a2wsgi's pool of ten threads.
+WHICHWORKER_MOUNT says how Django is mounted: `asgi`, its own ASGI callable, or `wsgi`, its WSGI
+callable in a2wsgi's pool of ten threads.
 """
 
 import os
@@ -17,7 +18,10 @@ application = FastAPI(title="mixed", docs_url=None, redoc_url=None, openapi_url=
 
 def constant():
     """A list that costs nothing but its serialisation."""
-    return [{"id": number, "name": f"item {number}", "even": number % 2 == 0} for number in range(COUNT)]
+    return [
+        {"id": number, "name": f"item {number}", "even": number % 2 == 0}
+        for number in range(COUNT)
+    ]
 
 
 @application.get("/json")

@@ -49,7 +49,7 @@ def run(
 
 
 def measured(code: int, done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    """The result, of a run that ended with this code, or was rightly called invalid on a machine that was busy."""
+    """The result of a run that ended with this code, or was invalid on a busy machine."""
     assert done.returncode in (code, INVALID), done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
     assert (result["validity"]["state"] == "invalid") == (done.returncode == INVALID)

@@ -1,4 +1,7 @@
-"""What was expected of each server before the matrix was measured, as notes taken from one trial of each by hand; never corrected by it."""
+"""Expectations for each server before the matrix was measured, from one trial of each by hand.
+
+They are never corrected by the matrix.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "conformance.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Ask contenders first, then everyone else; what the time does not reach is asked by the next run."""
+    """Test contenders first, then all others; the next run continues after the time's end."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--arms", default="", help="some servers only, separated by commas")
     parser.add_argument("--pythons", default="", help="some Pythons only")
@@ -62,7 +62,8 @@ def _line(cell: Cell) -> str:
         if outcome.state in ("failed", "timeout")
     ]
     what = cell.reason or ", ".join(wrong) or "all right"
-    return f"Django {cell.django} Python {cell.python} {cell.arm} {cell.version} {cell.seconds:g} s: {what}"
+    where = f"Django {cell.django} Python {cell.python} {cell.arm} {cell.version}"
+    return f"{where} {cell.seconds:g} s: {what}"
 
 
 if __name__ == "__main__":

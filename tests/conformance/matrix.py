@@ -10,8 +10,9 @@ from tests.conformance.expected import EXPECTED, NOT_SENT
 from whichworker.conformance.cases import CASES, Outcome, keeps_out
 from whichworker.servers import table
 
-LEGEND = """✓ right · ✗ wrong, and it may not race · ! wrong, and only told · ⧗ no answer in time · – not asked. A WSGI
-server has to get async views right only where those are raced: there ✗ is written (✗)."""
+LEGEND = """✓ correct · ✗ wrong, and it may not race · ! wrong, and only reported · \
+⧗ no response in time · – not tested.
+A WSGI server needs correct async views only if those are raced: otherwise ✗ is written (✗)."""
 
 
 def page(cells: Sequence[Cell], arms: Sequence[str], date: str) -> str:
@@ -25,18 +26,21 @@ def page(cells: Sequence[Cell], arms: Sequence[str], date: str) -> str:
 
 def _introduction(date: str) -> str:
     return (
-        f"Measured on {date} by `make conformance`, which goes on where it was stopped; with `ARMS=waitress,uwsgi PYTHONS=3.12` it asks\n"
-        f"some and prints the matrix instead of writing it. Every server ran the built-in Django project with {WORKERS} worker processes\n"
-        f"where it has workers, its other settings as in a race; a cell had {CELL_SECONDS:g} s. `whichworker preflight` asks the same\n"
-        "on one's own machine.\n\nDjango 5.2 has a lock file of its own beside the one that takes the newest Django of each Python:\n"
-        "`builtin:django@5.2` names that app wherever an app is named.\n"
+        f"Measured on {date} by `make conformance`, which continues where it stopped.\n"
+        "With `ARMS=waitress,uwsgi PYTHONS=3.12` it tests some servers and prints the matrix\n"
+        "instead of writing it. Every server ran the built-in Django project with\n"
+        f"{WORKERS} worker processes, if it has workers, and its other settings as in a race.\n"
+        f"A cell had {CELL_SECONDS:g} s. `whichworker preflight` runs the same cases on your\n"
+        "machine.\n\nDjango 5.2 has its own lock file beside the one with the newest Django of\n"
+        "each Python: `builtin:django@5.2` names that app wherever an app is named.\n"
     )
 
 
 def _cases() -> str:
-    rows = ["| case | what is asked | what is right | wrong |", "|---|---|---|---|"]
+    rows = ["| case | request | correct behaviour | if wrong |", "|---|---|---|---|"]
     rows += [
-        f"| {case.name} | {case.title} | {case.right} | {'keeps it out of a race' if case.gate else 'is told'} |"
+        f"| {case.name} | {case.title} | {case.right} "
+        f"| {'keeps it out of a race' if case.gate else 'is reported'} |"
         for case in CASES
     ]
     return "\n".join(rows) + f"\n\n{LEGEND}\n"
@@ -48,8 +52,11 @@ def _matrix(
     here = [cell for arm in arms if (cell := found.get((arm, platform))) and cell.outcomes]
     title = f"## Django {platform[0]}, Python {platform[1]}\n"
     if not here:
-        return f"{title}\nNothing was asked.\n"
-    exact = f"Django {here[0].exact_django}, Python {here[0].exact_python}; the cells took {sum(cell.seconds for cell in here):.0f} s.\n"
+        return f"{title}\nNothing was tested.\n"
+    exact = (
+        f"Django {here[0].exact_django}, Python {here[0].exact_python}; "
+        f"the cells took {sum(cell.seconds for cell in here):.0f} s.\n"
+    )
     rows = [
         "| server | version | " + " | ".join(case.name for case in CASES) + " |",
         "|---" * (len(CASES) + 2) + "|",
@@ -64,7 +71,7 @@ def _matrix(
 
 
 def mark(cell: Cell, name: str) -> str:
-    """What the matrix shows of one case, with a word where there is more than one way."""
+    """The mark of one case in the matrix, with a word if there is more than one way."""
     outcome, case = cell.outcome(name), next(case for case in CASES if case.name == name)
     if outcome is None or outcome.state == "not applicable":
         return "–"
@@ -100,7 +107,7 @@ def _timeouts(cells: Sequence[Cell]) -> str:
 
 
 def _evidence(cells: Sequence[Cell]) -> str:
-    """What was seen of each failure, once for all platforms that share its kind; the sample is the first."""
+    """A sample of each failure, once for all platforms that share its kind."""
     seen: dict[tuple[str, str, str], list[Cell]] = {}
     samples: dict[tuple[str, str, str], str] = {}
     for cell in cells:
@@ -109,7 +116,7 @@ def _evidence(cells: Sequence[Cell]) -> str:
                 key = (cell.arm, outcome.case, outcome.note or outcome.kind)
                 seen.setdefault(key, []).append(cell)
                 samples.setdefault(key, _one_line(outcome.evidence))
-    rows = ["## What was seen\n", "| server | case | | on | sample |", "|---|---|---|---|---|"]
+    rows = ["## Evidence\n", "| server | case | | on | sample |", "|---|---|---|---|---|"]
     for (arm, case, word), where in seen.items():
         rows.append(f"| {arm} | {case} | {word} | {_where(where)} | {samples[arm, case, word]} |")
     return "\n".join([*rows, ""])
@@ -150,19 +157,26 @@ def _absent(arms: Sequence[str], found: Mapping[tuple[str, Platform], Cell]) -> 
 
 WHY = """Why, as far as it is known:
 
-- *head*: Django leaves it to the server to take the body of an answer to HEAD away, and these do not; nothing was expected of it before.
-- *orm-async*, and every async case of gunicorn-tornado: greenlets and tornado run the app in a thread that has an event loop already, so an
-  async view that reaches the ORM fails even alone, not only together with others.
-- *reload*: "restarts" is a reload in which no request was lost and one waited half a second or more for the new workers; with one trial
-  a cell that falls on either side. uvicorn's is not sent, as it ends a server of a single process.
-- *keep-alive* of uWSGI with gevent: its HTTP/1.1 socket ends its own workers under gevent, so the older socket is used, which closes.
-- *stop* of peregrine: it answered, and was still running when its time was up.
+- *head*: Django leaves it to the server to remove the body of a response to HEAD, and these do not;
+  nothing was expected of it before.
+- *orm-async*, and every async case of gunicorn-tornado: greenlets and tornado run the app in a
+  thread that has an event loop already, so an async view that reaches the ORM fails even alone, not
+  only together with others.
+- *reload*: "restarts" is a reload in which no request was lost and one waited half a second or more
+  for the new workers; with one trial a cell that falls on either side. uvicorn's is not sent, as it
+  ends a server of a single process.
+- *keep-alive* of uWSGI with gevent: its HTTP/1.1 socket ends its own workers under gevent, so the
+  older socket is used, which closes.
+- *stop* of peregrine: it responded, and was still running when its time was up.
 """
 
 
 def _differences(cells: Sequence[Cell]) -> str:
     title = "## Where this differs from what was expected\n"
-    said = "One trial of each by hand came before; what it had found is a table in `tests/conformance/expected.py`, never corrected.\n"
+    said = (
+        "One trial of each by hand came before; its outcomes are a table in "
+        "`tests/conformance/expected.py`, never corrected.\n"
+    )
     seen: dict[tuple[str, str, str, str], list[Cell]] = {}
     for cell in cells:
         for case, wanted, got in differences(cell):
@@ -187,7 +201,10 @@ def _differences(cells: Sequence[Cell]) -> str:
 
 
 def differences(cell: Cell) -> Iterator[tuple[str, str, str]]:
-    """Cases whose outcome is not the expected one, and those that fail where no failure was expected: case, expected, seen."""
+    """Cases with an unexpected outcome: case, expected, actual.
+
+    If nothing is expected of a case, a failure is unexpected.
+    """
     expected = EXPECTED.get(cell.arm, {})
     for case in CASES:
         outcome = cell.outcome(case.name)

@@ -1,4 +1,4 @@
-"""The preflight: what is asked over the wire, against servers that are wrong on purpose, and what follows for a race."""
+"""The preflight: requests to servers that are wrong on purpose, and the effect on a race."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Alive:
 
 @contextmanager
 def scripted(*replies: bytes, hold: bool = False) -> Iterator[Examinee]:
-    """A server that gives the n-th request of every connection the n-th reply, then closes, or holds the connection open."""
+    """A server with a list of replies for each connection, which it then closes, or holds open."""
     done = threading.Event()
 
     def serve(connection: socket.socket) -> None:
@@ -88,7 +88,7 @@ def scripted(*replies: bytes, hold: bool = False) -> Iterator[Examinee]:
 
 
 def outcome_of(case: str, *replies: bytes, hold: bool = False) -> Outcome:
-    """What comes of a case where these are the replies."""
+    """The outcome of a case with these replies."""
     with scripted(*replies, hold=hold) as scene:
         return attempt(scene, BY_NAME[case])
 
@@ -215,7 +215,7 @@ Examine = Callable[[Bench, Arm, Sequence[Case]], list[Outcome]]
 
 @pytest.fixture
 def examined(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The arms examined: gevent fails with async views, waitress with a body, uvicorn does not start, hypercorn is late."""
+    """The arms: gevent fails with async views, waitress with a body, two with their start."""
     asked: list[str] = []
 
     def examine(bench: Bench, arm: Arm, cases: Sequence[Case]) -> list[Outcome]:

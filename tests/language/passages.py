@@ -1,4 +1,4 @@
-"""Every text that a person reads, cut into passages that know their line: Markdown, Python, templates, C and `--help`."""
+"""Every text for readers as passages with lines: Markdown, Python, templates, C and `--help`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CODE = "⟨code⟩"
 
 
 class Passage(NamedTuple):
-    """One paragraph, cell, string, docstring or comment; whitespace is one blank, and each word has its line."""
+    """One paragraph, cell, string, docstring or comment; single blanks, a line for each word."""
 
     path: str
     kind: Kind
@@ -157,7 +157,7 @@ def python(path: str, text: str) -> Iterator[Passage]:
 
 
 def paragraphs(path: str, kind: Kind, first: int, text: str) -> Iterator[Passage]:
-    """A literal of several lines is one passage for each paragraph, list item and quoted example."""
+    """A passage for each paragraph, list item and quoted example of a literal of several lines."""
     held: list[tuple[int, str]] = []
     for number, line in enumerate([*text.split("\n"), ""], first):
         starts = not line.strip() or re.match(r"\s*(?:[-*]|\d+\.)\s+", line)

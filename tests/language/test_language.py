@@ -1,4 +1,4 @@
-"""Each rule catches its example and lets the better sentence pass; readers of files lose no line number."""
+"""Each rule catches its example and passes the better sentence; passages keep line numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live races with a known truth; minutes each, so `make truth` runs them and `make test` does not."""
+"""Live races with a known truth; minutes each, so only `make truth` runs them."""
 
 from __future__ import annotations
 
@@ -30,11 +30,13 @@ def carry_out(question: Question, folder: Path) -> Result:
     for arm in result.arms:
         speed = arm.throughput_per_second
         print(
-            f"  {arm.name:14} {speed.value if speed else 0:8.0f}/s  ranks {arm.rank_low}-{arm.rank_high}  dropped {arm.dropped}"
+            f"  {arm.name:14} {speed.value if speed else 0:8.0f}/s  "
+            f"ranks {arm.rank_low}-{arm.rank_high}  dropped {arm.dropped}"
         )
     twin = result.twin.evidence if result.twin else 0
     print(
-        f"  {result.blocks} blocks, {result.run.seconds:.0f} s, {len(result.claims)} claims, twin E {twin:.2f}, {result.validity.state}"
+        f"  {result.blocks} blocks, {result.run.seconds:.0f} s, {len(result.claims)} claims, "
+        f"twin E {twin:.2f}, {result.validity.state}"
     )
     return result
 

@@ -17,8 +17,8 @@ import signal
 import time
 from collections.abc import Iterator
 
-LEAST_BURST, MOST_BURST = 0.005, 0.5
-_PR_SET_PDEATHSIG = 1
+LEAST_BURST, MOST_BURST = 0.005, 0.5  # seconds: from a slice of time to a long job
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def bursts(share: float, seed: int) -> Iterator[tuple[float, float]]:

@@ -20,8 +20,8 @@ from whichworker.probes import cpu, memory, network, snapshot, threads
 from whichworker.process.launch import Launch, Order
 from whichworker.race.ready import PORTRAIT_SECONDS
 
-SLICE_SECONDS = 0.05
-LIMIT_SHARE = 0.01
+SLICE_SECONDS = 0.05  # the usual length of a slice in a race
+LIMIT_SHARE = 0.01  # of a core: more would disturb the servers
 SLICE, WHOLE, CHEAP = (
     "a slice: clocks of the tree and the cores, twice",
     "a portrait",

@@ -114,8 +114,8 @@ def _speed(connections: int, rows: Sequence[Row]) -> list[str]:
     head = (
         "",
         "requests per CPU-second ÷ wrk",
-        "start left out, own word",
-        "start left out, seen from outside",
+        "start left out, own report",
+        "start left out, measured from outside",
         "throughput ÷ wrk",
         "throughput",
         "CPU per request",
@@ -148,7 +148,7 @@ def _checks(rows: Sequence[Row]) -> list[str]:
     told = [row for row in rows if row.self_report and row.start_cpu_seconds]
     if not told:
         return []
-    head = ("", "connections", "CPU of the start", "own CPU per request ÷ seen from outside")
+    head = ("", "connections", "CPU of the start", "own CPU per request ÷ measured from outside")
     lines = [
         "## What whichworker says of itself",
         "",

@@ -12,11 +12,11 @@ from msgspec import Struct
 from benchmarks.running import Usage, run_pinned
 from benchmarks.tools import YARDSTICK, Count, Tool
 
-FOREIGN_LIMIT = 0.25
-MOST_TRIES = 3
-SPARE_SECONDS = 30.0
-MEMORY_SECONDS = 2
-LONGER = 3
+FOREIGN_LIMIT = 0.25  # of the generators' core; more distorts the result
+MOST_TRIES = 3  # of one run, so that a busy machine comes to an end
+SPARE_SECONDS = 30.0  # beyond the run, for slow starts
+MEMORY_SECONDS = 2  # memory is at its peak once all connections are open
+LONGER = 3  # times as long: the difference outweighs the noise
 
 
 class Trial(Struct, frozen=True, kw_only=True):

@@ -19,9 +19,9 @@ BUILD = HERE / "build"
 BODY = "hello"
 HOST = "127.0.0.1"
 
-BUILD_SECONDS = 60.0
-START_SECONDS = 10.0
-END_SECONDS = 10.0
+BUILD_SECONDS = 60.0  # two small C files take one or two
+START_SECONDS = 10.0  # a start takes milliseconds
+END_SECONDS = 10.0  # enough to write a long log
 
 _FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror")
 

@@ -16,8 +16,8 @@ from msgspec import Struct, field
 from benchmarks.running import Usage
 from benchmarks.servers import BODY, HERE
 
-INSTALL_SECONDS = 300.0
-VERSION_SECONDS = 30.0
+INSTALL_SECONDS = 300.0  # locust over a slow network
+VERSION_SECONDS = 30.0  # a cold start of a tool in Python
 LOCUST = "locust>=2.32,<3"
 OWN_VENV = HERE / ".venv"
 

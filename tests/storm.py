@@ -36,7 +36,7 @@ ENDS = (
     "kill-tool",
     "term-tool",
 )
-GONE_SECONDS = 5.0
+GONE_SECONDS = 5.0  # a busy machine takes a moment to reap
 IN_FLIGHT = b"GET /conformance/slow?seconds=2 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 HOLDER = """

@@ -30,7 +30,7 @@ BYTES = {
     "MIB": 2**20,
     "GIB": 2**30,
 }
-RATES = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+RATES = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}  # seconds in the unit
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
 

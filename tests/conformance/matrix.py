@@ -91,7 +91,8 @@ def _timeouts(cells: Sequence[Cell]) -> str:
         late = [outcome.case for outcome in cell.outcomes if outcome.state == "timeout"]
         if late:
             rows.append(
-                f"| {cell.arm} | {cell.django} | {cell.python} | {', '.join(late)} | {cell.seconds:g} |"
+                f"| {cell.arm} | {cell.django} | {cell.python} | {', '.join(late)} "
+                f"| {cell.seconds:g} |"
             )
     if not rows:
         return "## Timeouts\n\nNone.\n"
@@ -146,12 +147,12 @@ def _absent(arms: Sequence[str], found: Mapping[tuple[str, Platform], Cell]) -> 
                 )
                 reasons.setdefault((arm, _one_line(reason)), []).append("/".join(platform))
     if not reasons:
-        return "## Not asked\n\nEvery server was asked everywhere.\n"
+        return "## Not tested\n\nEvery server was tested everywhere.\n"
     rows = [
         f"| {arm} | {', '.join(places)} | {reason} |" for (arm, reason), places in reasons.items()
     ]
     return "\n".join(
-        ["## Not asked\n", "| server | Django/Python | why |", "|---|---|---|", *rows, ""]
+        ["## Not tested\n", "| server | Django/Python | why |", "|---|---|---|", *rows, ""]
     )
 
 

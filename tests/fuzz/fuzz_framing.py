@@ -15,8 +15,8 @@ import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]
 with atheris.instrument_imports():
     from whichworker.load.framing import FramingError, Response, ResponseParser
 
-BODY_LIMIT = 4096
-MOST_SPLITS = 7
+BODY_LIMIT = 4096  # bytes: inputs can reach it
+MOST_SPLITS = 7  # three bits of the first byte
 PLANTED = "PLANTED_BUG" in os.environ
 
 

@@ -23,8 +23,8 @@ ROOT = HERE.parents[1]
 BUILD = ROOT / "build/fuzz"
 CORPUS = HERE / "corpus"
 RESULTS = HERE / "RESULTS.md"
-PLANT_SECONDS = 60
-MOST_SEED_BYTES = 2000
+PLANT_SECONDS = 60  # the planted bug takes a few
+MOST_SEED_BYTES = 2000  # longer seeds slow the fuzzer down
 NATIVE = [str(ROOT / "src/native" / name) for name in ("parser.c", "bytes.c")]
 HEAD = """# What fuzzing found
 

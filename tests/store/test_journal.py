@@ -221,7 +221,8 @@ def test_a_slice_on_disk_is_short_and_says_nothing_that_goes_without_saying(path
         ),
         (
             (
-                b'{"record":"settled","contenders":["a"],"connections":4,"window_seconds":{"a":0.5},'
+                b'{"record":"settled","contenders":["a"],"connections":4,'
+                b'"window_seconds":{"a":0.5},'
                 b'"twin_of":"a","too_slow":["b"]}'
             ),
             Settled(

@@ -11,7 +11,7 @@ import pytest
 from whichworker.probes import machine
 
 PAGE = Path(__file__).parent / "RESULTS.md"
-LINES = 4
+LINES = 4  # of a test's output in the table
 ROWS: list[tuple[str, str, float, str]] = []
 
 

@@ -25,10 +25,10 @@ from whichworker.probes import cpu
 
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, GENERATOR_CORE = CORES[0], CORES[-1]
-SPARE_SECONDS = 60.0
-BUSY_LOOPS = 8
-MOST_TRIES = 4
-MOST_TAKEN = 0.001
+SPARE_SECONDS = 60.0  # more than the longest load
+BUSY_LOOPS = 8  # the generator gets a ninth of its core
+MOST_TRIES = 4  # then the machine is too busy
+MOST_TAKEN = 0.001  # of a core's time: more moves p99
 ENGINES = ("native", "epoll")
 CHECKED = ("p50", "p90", "p95", "p99")
 SHARES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}

@@ -15,7 +15,7 @@ from rich.text import Text
 from whichworker import redaction
 from whichworker.cli import speech
 
-PIPED_WIDTH = 120
+PIPED_WIDTH = 120  # columns: the width of a log in CI
 
 
 class Clean(io.StringIO):

@@ -11,10 +11,10 @@ from msgspec import Struct
 from whichworker.model import Answer
 
 PIECE = re.compile(rb"[^>\n,;&]*[>\n,;&]?")
-LEAST_PART, MOST_PARTS = 16, 8
-LEAST_COMPARED = 0.1
-MOST_COMPARED_BYTES = 2_000_000
-MOST_PAIRS = 4_000_000
+LEAST_PART, MOST_PARTS = 16, 8  # bytes; parts that are compared: shorter ones fit anywhere
+LEAST_COMPARED = 0.1  # of the body: with less a wrong page could pass
+MOST_COMPARED_BYTES = 2_000_000  # beyond, a comparison takes seconds
+MOST_PAIRS = 4_000_000  # of pieces, for the same reason
 
 
 class Seen(Struct, frozen=True):

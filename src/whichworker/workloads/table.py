@@ -43,14 +43,14 @@ def _row(title: str, *asks: tuple[str, Callable[[Write], Answer]], seconds: floa
     return Row(title=title, asks=asks, seconds=seconds)
 
 
-CALL_SECONDS = 0.05
+CALL_SECONDS = 0.05  # the delay of a call in samples/calls
 CALLED = (
     15,
     31,
     252,
 )  # one of them has a letter beyond ASCII; several, so that mixed-up responses are noticed
-FANOUT_SECONDS = 0.6
-FANNED = ((57, 75, 115), (172, 252, 15))
+FANOUT_SECONDS = 0.6  # the longest of the three calls
+FANNED = ((57, 75, 115), (172, 252, 15))  # countries of the pages with three calls
 
 
 def _called(path: str, title: str) -> Row:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from whichworker.errors import UsageError
 from whichworker.model import Address, Tls
 
-PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443}  # by default (RFC 9110)
 FORMS = (
     "http://HOST:PORT/PATH, https://…, unix:/run/app.sock:/PATH "
     "or http+unix://%2Frun%2Fapp.sock/PATH"

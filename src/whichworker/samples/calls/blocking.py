@@ -7,8 +7,8 @@ from requests.adapters import HTTPAdapter
 from calls.reuse import PerProcess
 from calls.upstream import country
 
-KEPT_CONNECTIONS = 1000
-PATIENCE_SECONDS = 60.0
+KEPT_CONNECTIONS = 1000  # more than any server has threads
+PATIENCE_SECONDS = 60.0  # twice the longest delay
 
 
 def by_requests(url):

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-AT_ONCE = 100
+AT_ONCE = 100  # the default limit of aiohttp and httpx
 
 
 def fetch_requests(urls, reused):

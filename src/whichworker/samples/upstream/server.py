@@ -17,11 +17,11 @@ import time
 from bisect import bisect_left
 from pathlib import Path
 
-MOST_CONNECTIONS = 8192
-MOST_HEADER_BYTES = 8192
-MOST_AHEAD_BYTES = 64 * 1024
-MOST_DELAY_SECONDS = 30.0
-BEAT_SECONDS = 0.01
+MOST_CONNECTIONS = 8192  # more than any load of a race opens
+MOST_HEADER_BYTES = 8192  # the usual limit of servers
+MOST_AHEAD_BYTES = 64 * 1024  # a client that sends more is paused
+MOST_DELAY_SECONDS = 30.0  # bounds the memory of waiting requests
+BEAT_SECONDS = 0.01  # 100 samples of the lag a second
 COUNTRY = re.compile(rb"/countries/(0|[1-9]\d{0,2})")
 DELAY = re.compile(rb"delay=(\d{1,2}(?:\.\d{1,9})?)")
 REQUEST = re.compile(rb"([A-Z]{1,20}) ([\x21-\x7e]+) HTTP/1\.([01])")
@@ -33,7 +33,7 @@ REASONS = {
     431: "Request Header Fields Too Large",
     503: "Busy",
 }
-EDGES = [5e-5 * 2 ** (step / 4) for step in range(80)]
+EDGES = [5e-5 * 2 ** (step / 4) for step in range(80)]  # 50 µs to 44 s, 19 % each
 
 
 class Lag:

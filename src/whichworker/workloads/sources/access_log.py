@@ -18,7 +18,7 @@ METHODS, PATHS, STATUSES = (
     ("path", "request_uri", "uri", "url", "target"),
     ("status", "status_code"),
 )
-MOST_LINES = 2_000_000
+MOST_LINES = 2_000_000  # a few seconds of reading; the mixture changes no more
 PRINTABLE = re.compile(r"/[\x21-\x7e]*")
 
 

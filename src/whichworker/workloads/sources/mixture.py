@@ -11,7 +11,7 @@ from whichworker.errors import UsageError
 from whichworker.model import Request
 
 SAFE = ("GET", "HEAD", "OPTIONS")
-MOST, HEAVIEST = 20, 100
+MOST, HEAVIEST = 20, 100  # requests, and the largest weight: rarer ones hardly count
 
 
 def mixture(

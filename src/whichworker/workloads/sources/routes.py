@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from whichworker.model import Request
 
-MOST = 12
+MOST = 12  # routes: each gets enough requests in a slice
 LEFT_OUT = re.compile(
     r"(^|[/_-])(admin|django-admin|__debug__|static|media|logout|log-out|signout|sign-out|delete|"
     r"remove|unsubscribe|password|reset|docs|redoc|openapi\.json|schema|jsi18n|metrics|health|"

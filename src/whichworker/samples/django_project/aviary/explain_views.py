@@ -11,7 +11,7 @@ from django.http import Http404, JsonResponse
 
 from aviary.views import bounded
 
-WAITS = 3
+WAITS = 3  # in one request
 LOOKED_AT = (
     ("socket", "socket"),
     ("socket", "getaddrinfo"),
@@ -25,7 +25,7 @@ LOOKED_AT = (
     ("os", "fork"),
     ("hashlib", "pbkdf2_hmac"),
 )
-FIRST_TERMS, FIRST_ROUNDS = 2000000, 30000
+FIRST_TERMS, FIRST_ROUNDS = 2000000, 30000  # tens of milliseconds each
 _speeds = {}
 
 

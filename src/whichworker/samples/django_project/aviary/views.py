@@ -8,11 +8,11 @@ from django.shortcuts import render
 
 from aviary.models import Bird
 
-COUNT = 20
+COUNT = 20  # items of the list
 FIELDS = ("id", "name", "family", "wingspan_cm")
-LONGEST_SECONDS = 30.0
-HIT_SECONDS, SET_SECONDS = 0.02, 0.2
-KEY, KEPT_SECONDS = "constant", 3600
+LONGEST_SECONDS = 30.0  # no request may block a worker for longer
+HIT_SECONDS, SET_SECONDS = 0.02, 0.2  # of a call to a cache, and of its miss
+KEY, KEPT_SECONDS = "constant", 3600  # longer than any study
 
 
 def constant():

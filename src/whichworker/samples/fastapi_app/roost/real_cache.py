@@ -10,7 +10,7 @@ from fastapi import APIRouter
 
 from roost.plain import constant
 
-KEY, KEPT_SECONDS = "roost:constant", 3600
+KEY, KEPT_SECONDS = "roost:constant", 3600  # longer than any study
 router = APIRouter()
 
 

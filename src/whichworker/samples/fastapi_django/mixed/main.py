@@ -11,7 +11,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "django_project"))
-COUNT = 20
+COUNT = 20  # items, as in the Django project
 
 application = FastAPI(title="mixed", docs_url=None, redoc_url=None, openapi_url=None)
 

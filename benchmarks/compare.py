@@ -20,7 +20,7 @@ from benchmarks.servers import HERE, cheap_server
 from benchmarks.tools import TOOLS, YARDSTICK, Tool
 
 CONNECTIONS = "16,64,256,2000"
-FEWEST_FDS = 4096  # two for each connection, and spare ones
+FEWEST_FDS = 4096  # enough for the connections of the default run
 MOST_ROUNDS = 50  # bounds the time of a run
 MOST_SECONDS = 60  # of one round, for the same reason
 MOST_CONNECTIONS = 20_000  # below the ports of one address

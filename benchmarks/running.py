@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-SAMPLE_SECONDS = 0.05  # between two looks at the memory
+SAMPLE_SECONDS = 0.05  # between two readings of the memory
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 

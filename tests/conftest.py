@@ -114,7 +114,7 @@ def faulty_question(
                 )
             },
             workload=Workload(
-                name="answer", title="the response", requests=(Request(path="/", answer=RIGHT),)
+                name="answer", title="the answer", requests=(Request(path="/", answer=RIGHT),)
             ),
         ),
         terms=Terms(connections=connections),

@@ -27,8 +27,8 @@ from whichworker.store.records import Prepared
 pytestmark = [pytest.mark.truth, pytest.mark.timeout(900)]
 
 SLO = slo.parse("p99<150ms")
-SECONDS = 180.0  # enough for a validated rate
-FLOOD_SECONDS = 5.0  # the mean service time to a percent
+SECONDS = 180.0  # of one search for a capacity
+FLOOD_SECONDS = 5.0  # of a closed loop, for the mean service time
 CASES = {
     "eight threads, 20 ms each": ("sleep", 8, 0.02),
     "four threads, 10 ms each": ("sleep", 4, 0.01),

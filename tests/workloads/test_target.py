@@ -73,7 +73,7 @@ def test_urls(url: str, expected: Target) -> None:
     [
         (
             "localhost:8000/x",
-            "not a usable URL: 'localhost:8000/x'",
+            "not a URL that whichworker can use: 'localhost:8000/x'",
             "write http://localhost:8000/x",
         ),
         ("127.0.0.1:80", "not a URL", "write http://127.0.0.1:80"),

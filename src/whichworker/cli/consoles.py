@@ -15,7 +15,7 @@ from rich.text import Text
 from whichworker import redaction
 from whichworker.cli import speech
 
-PIPED_WIDTH = 120  # columns: the width of a log in CI
+PIPED_WIDTH = 120  # columns: a file or pipe has no width
 
 
 class Clean(io.StringIO):

@@ -12,7 +12,7 @@ from whichworker.doctor.examination import examine
 from whichworker.errors import UsageError
 from whichworker.report import files, terminal
 
-LEAST_SECONDS, MOST_SECONDS = 5.0, 300.0  # fewer show no stalls; more show no more
+LEAST_SECONDS, MOST_SECONDS = 5.0, 300.0  # bounds of --time
 
 
 def doctor(options: DoctorOptions) -> int:

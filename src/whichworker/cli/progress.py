@@ -18,7 +18,7 @@ from whichworker.report.terminal import print_findings
 from whichworker.store.records import Prepared, Settled, Shot, Slice, Sought
 from whichworker.studies.watch import StudyProgress
 
-WIDTH = 24  # columns of the bar, so that the line fits 100
+WIDTH = 24  # columns of the bar
 REDRAW_SECONDS = 0.2
 """Drawing takes a millisecond or two of a core, so it is done about five times a second."""
 LINE_SECONDS = 1.0

@@ -27,9 +27,9 @@ from whichworker.supervise import serve as laboratory
 from whichworker.supervise.fleet import Supervisor
 from whichworker.supervise.serve import GRACE_SECONDS, ServePlan
 
-LOOK_SECONDS = 0.1  # between two looks: a user notices no delay
+LOOK_SECONDS = 0.1  # between two checks: a user notices no delay
 DRAW_SECONDS = 1.0  # between two tables
-LINES_SECONDS = 5.0  # between two lines where there is no terminal
+LINES_SECONDS = 5.0  # between two lines without a terminal
 
 
 def serve(app: str | None, options: ServeOptions) -> int:

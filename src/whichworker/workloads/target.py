@@ -56,7 +56,7 @@ def parse_target(url: str) -> Target:
     if parts.scheme == "http+unix":
         return _at_socket(url, unquote(parts.netloc), _path_of(url))
     if parts.scheme not in PORTS or not parts.netloc:
-        raise UsageError(f"not a usable URL: {url!r}", hint=_guess(url))
+        raise UsageError(f"not a URL that whichworker can use: {url!r}", hint=_guess(url))
     return _at_host(url, parts, port)
 
 

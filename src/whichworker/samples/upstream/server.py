@@ -17,10 +17,10 @@ import time
 from bisect import bisect_left
 from pathlib import Path
 
-MOST_CONNECTIONS = 8192  # more than any load of a race opens
+MOST_CONNECTIONS = 8192  # any more get status 503
 MOST_HEADER_BYTES = 8192  # the usual limit of servers
 MOST_AHEAD_BYTES = 64 * 1024  # a client that sends more is paused
-MOST_DELAY_SECONDS = 30.0  # bounds the memory of waiting requests
+MOST_DELAY_SECONDS = 30.0  # the built-in apps ask for no longer delay
 BEAT_SECONDS = 0.01  # 100 samples of the lag a second
 COUNTRY = re.compile(rb"/countries/(0|[1-9]\d{0,2})")
 DELAY = re.compile(rb"delay=(\d{1,2}(?:\.\d{1,9})?)")

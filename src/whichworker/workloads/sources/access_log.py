@@ -18,7 +18,7 @@ METHODS, PATHS, STATUSES = (
     ("path", "request_uri", "uri", "url", "target"),
     ("status", "status_code"),
 )
-MOST_LINES = 2_000_000  # a few seconds of reading; the mixture changes no more
+MOST_LINES = 2_000_000  # bounds the time of reading
 PRINTABLE = re.compile(r"/[\x21-\x7e]*")
 
 

@@ -8,7 +8,7 @@ from django.http import JsonResponse, StreamingHttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 CHUNKS = 5  # few, but more than one write
-CHUNK_LINES = 200  # 1.6 kB a chunk: more than a packet
+CHUNK_LINES = 200  # 1.6 kB a chunk
 LONGEST_SECONDS = 5.0  # so that no request can block a worker for long
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 
 from roost.plain import constant
 
-KEY, KEPT_SECONDS = "roost:constant", 3600  # longer than any study
+KEY, KEPT_SECONDS = "roost:constant", 3600  # no expiry during a run
 router = APIRouter()
 
 

@@ -1,4 +1,4 @@
-"""The part of the build that pyproject.toml cannot say: the native engine, left out where there is no C compiler."""
+"""Build the native engine, or leave it out if there is no C compiler; pyproject.toml cannot."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXTRA = os.environ.get("WHICHWORKER_CFLAGS", "").split()
 
 
 class BuildMaybe(build_ext):
-    """Says that the engine was left out, beside of a compiler's error that looks like a failed installation."""
+    """Report that the engine was left out; a compiler's error alone looks like a failed install."""
 
     def build_extension(self, ext: Extension) -> None:
         """Build it; raises what the compiler raised, which `optional` turns into a warning."""
@@ -26,7 +26,8 @@ class BuildMaybe(build_ext):
             super().build_extension(ext)
         except Exception:
             sys.stderr.write(
-                "whichworker: the native load engine was not built; the slower one in Python will be used\n"
+                "whichworker: the native load engine was not built; "
+                "the slower one in Python will be used\n"
             )
             # One that an earlier build left would not be of these sources.
             Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
@@ -34,7 +35,7 @@ class BuildMaybe(build_ext):
 
 
 class TagByContent(bdist_wheel):
-    """A wheel without the engine fits every machine and is named so: the other name would hide that the engine is missing."""
+    """A wheel without the engine fits every machine; its name shows that the engine is missing."""
 
     def run(self) -> None:
         """Build the extension first, then decide on the name."""

@@ -1,6 +1,7 @@
-"""Compare the engines of `whichworker load` with other load generators against the cheapest server there is.
+"""Compare the engines of `whichworker load` with other load generators on the cheapest server.
 
-Run as `python -m benchmarks.compare` from the root of the checkout; needs two cores, gcc, and the tools that are asked for.
+Run as `python -m benchmarks.compare` from the root of the checkout; needs two cores, gcc, and the
+chosen tools.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from benchmarks.servers import HERE, cheap_server
 from benchmarks.tools import TOOLS, YARDSTICK, Tool
 
 CONNECTIONS = "16,64,256,2000"
-FEWEST_FDS = 4096
-MOST_ROUNDS = 50
-MOST_SECONDS = 60
-MOST_CONNECTIONS = 20_000
-REHEARSAL_SECONDS = 1
+FEWEST_FDS = 4096  # enough for the connections of the default run
+MOST_ROUNDS = 50  # bounds the time of a run
+MOST_SECONDS = 60  # of one round, for the same reason
+MOST_CONNECTIONS = 20_000  # below the ports of one address
+REHEARSAL_SECONDS = 1  # enough to see that a tool works
 
 
 def main() -> None:

@@ -2,8 +2,8 @@
 
     python -m benchmarks.neighbour --share 0.3 --seconds 60 [--seed 1]
 
-Bursts last 5-500 ms (log-uniform) on all cores together, and the pauses between them make the share. It ends by itself, with its parent,
-and on TERM or Ctrl-C; it never outlives `--seconds`.
+Bursts last 5-500 ms (log-uniform) on all cores together, and the pauses between them make the
+share. It ends by itself, with its parent, and on TERM or Ctrl-C; it never outlives `--seconds`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import signal
 import time
 from collections.abc import Iterator
 
-LEAST_BURST, MOST_BURST = 0.005, 0.5
-_PR_SET_PDEATHSIG = 1
+LEAST_BURST, MOST_BURST = 0.005, 0.5  # seconds: from a slice of time to a long job
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def bursts(share: float, seed: int) -> Iterator[tuple[float, float]]:
@@ -30,7 +30,7 @@ def bursts(share: float, seed: int) -> Iterator[tuple[float, float]]:
 
 
 def burn(core: int, share: float, ends: float, seed: int) -> None:
-    """Keep one core busy in bursts until the end; the same seed keeps several cores busy at the same time."""
+    """Keep one core busy in bursts to the end; the same seed gives all cores the same bursts."""
     os.sched_setaffinity(0, {core})
     for burst, pause in bursts(share, seed):
         stop = min(ends, time.monotonic() + burst)

@@ -1,9 +1,9 @@
-"""Races with a planted truth, live: does the verdict find it, how soon, and is it ever wrong? Each race runs for a minute or two.
+"""Live races with a planted truth: does the verdict find it, how soon, and is it ever wrong?
 
     python -m benchmarks.planted SCENARIO [--runs 10] [--time 60] [--neighbour 0.3]
 
-Results are added to benchmarks/planted.jsonl; `python -m benchmarks.planted --table` prints them as a table. Nothing else may run
-meanwhile.
+Each race runs for a minute or two on an otherwise idle machine. Results are added to
+benchmarks/planted.jsonl; `python -m benchmarks.planted --table` prints them as a table.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from tests.silent import Silent
 RECORD = Path(__file__).parent / "planted.jsonl"
 SERVER = "waitress"
 WORK = 4000
-"""About a quarter of a millisecond: with waitress's own part a request takes 0.4 ms, as a light view of Django does."""
+"""Loops of about 0.25 ms: with waitress, a request takes 0.4 ms, like a light view of Django."""
 OVERHEAD = 0.42
-"""What the server itself takes of a request, relative to the work: a share planted in the work is that much smaller in the whole."""
+"""The server's own time relative to the work; it dilutes a difference planted in the work."""
 
 
 def planted(*arms: dict[str, object]) -> Callable[[float, int], Question]:
@@ -223,7 +223,8 @@ def table(rows: Sequence[dict[str, Any]]) -> list[str]:
         )
         wall = statistics.median(row["wall"] for row in found)
         lines.append(
-            f"| {name} | {seconds:g} s | {share:.0%} | {len(found)} | {valid} | {states} | {claimed} | {wall:.0f} |"
+            f"| {name} | {seconds:g} s | {share:.0%} | {len(found)} | {valid} | {states} "
+            f"| {claimed} | {wall:.0f} |"
         )
     return lines
 

@@ -1,8 +1,8 @@
-"""What measuring costs: CPU of the clocks around a slice, of both snapshots of a portrait, and of the warden's watch, for twenty processes.
+"""The cost of measuring for twenty processes: CPU of the slice, portrait and warden's watch.
 
     python -m benchmarks.probes [--processes 20] [--threads 4] [--windows 40]
 
-Every figure is CPU time of the kernel's clocks, so a busy machine makes it a little larger, never smaller.
+Every figure is CPU time of the kernel's clocks: a busy machine makes it a little larger.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from whichworker.probes import cpu, memory, network, snapshot, threads
 from whichworker.process.launch import Launch, Order
 from whichworker.race.ready import PORTRAIT_SECONDS
 
-SLICE_SECONDS = 0.05
-LIMIT_SHARE = 0.01
+SLICE_SECONDS = 0.05  # the usual length of a slice in a race
+LIMIT_SHARE = 0.01  # of a core: more would disturb the servers
 SLICE, WHOLE, CHEAP = (
     "a slice: clocks of the tree and the cores, twice",
     "a portrait",
@@ -79,7 +79,7 @@ def measure(launch: Launch, windows: int) -> dict[str, float]:
 
 
 def window(launch: Launch, generator: int, cores: list[int], *, whole: bool) -> None:
-    """What is done for one window."""
+    """All that is done for one window."""
     before = snapshot.open_window(launch.pids(), generator, cores, whole=whole)
     snapshot.compare(
         before, snapshot.close_window(launch.pids(), generator, cores, before, whole=whole), cores
@@ -87,7 +87,7 @@ def window(launch: Launch, generator: int, cores: list[int], *, whole: bool) -> 
 
 
 def watch_share(launch: Launch, seconds: float = 5.0) -> float:
-    """What the warden uses of a core while it watches log and memory."""
+    """The share of a core that the warden uses while it watches log and memory."""
     assert launch._warden is not None
     before, began = cpu.process_cpu_seconds(launch._warden.pid) or 0.0, time.monotonic()
     time.sleep(seconds)
@@ -123,7 +123,10 @@ def main() -> int:
                 60,
             )
             found, watching = measure(launch, asked.windows), watch_share(launch)
-            shape = f"{len(launch.pids())} processes with {threads.count(launch.pids())} threads, contained by {launch.mode}"
+            shape = (
+                f"{len(launch.pids())} processes with {threads.count(launch.pids())} threads, "
+                f"contained by {launch.mode}"
+            )
     print(f"{shape}, slices of {SLICE_SECONDS:g} s, portraits of {PORTRAIT_SECONDS:g} s")
     for name, seconds in found.items():
         length = SLICE_SECONDS if name == SLICE else PORTRAIT_SECONDS

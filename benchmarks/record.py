@@ -1,8 +1,8 @@
-"""Record slices of identical launches, for replays of races: `python -m benchmarks.record [seconds]`, first quiet, then beside a neighbour.
+"""Record slices of identical launches for replays of races, quiet and beside a neighbour.
 
-Copies of one server on the built-in project are alive together and loaded in turn, in random order; all are launched anew every ten
-seconds. What differs between them is chance, whatever it is called: so any slice may stand for a slice of any arm, and a gap can be
-planted in it.
+Run as `python -m benchmarks.record [seconds]`. Copies of one server on the built-in project are
+alive together and loaded in turn, in random order; all are launched again every ten seconds. They
+differ only by chance, so any slice may stand for a slice of any arm, with a planted gap.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _record(seconds: float, share: float) -> dict[str, Any]:
-    """Slices: when (s), which launch, requests per second, the thermometer's turn (µs), and whether others used the cores."""
+    """Slices: time (s), launch, requests per second, thermometer's turn (µs), and disturbances."""
     question = discover(
         ask(
             "builtin:django", RaceOptions(servers=SERVER, seed=1), Path.cwd(), places.cache_folder()

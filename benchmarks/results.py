@@ -1,4 +1,4 @@
-"""The results as a page of Markdown and as JSON, with what is needed to repeat them and nothing about whose machine it was."""
+"""The results as Markdown and JSON, with all that is needed to repeat them and no identity."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Record(Struct, frozen=True, kw_only=True):
 def describe(
     versions: dict[str, str], server_core: int, generator_core: int, rounds: int, seconds: int
 ) -> Setting:
-    """What this machine is, for the reader of the results."""
+    """The machine, for the reader of the results."""
     return Setting(
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
         cpu=_cpu_model(),
@@ -78,7 +78,10 @@ def render(record: Record) -> str:
     setting = record.setting
     versions = ", ".join(f"{name} {version}" for name, version in setting.versions.items())
     where = f"server on core {setting.server_core}, generators on core {setting.generator_core}"
-    manner = f"{setting.rounds} alternating rounds of {setting.seconds} s a tool; ratios are to {YARDSTICK} of the same round"
+    manner = (
+        f"{setting.rounds} alternating rounds of {setting.seconds} s a tool; "
+        f"ratios are to {YARDSTICK} of the same round"
+    )
     parts = [
         "# The load engine beside other load generators",
         "",
@@ -101,15 +104,18 @@ def _quietness(trials: Sequence[Trial]) -> str:
         return "no timed runs"
     foreign = max(trial.foreign_share for trial in trials)
     again = sum(trial.tries - 1 for trial in trials)
-    return f"at most {foreign * 100:.0f} % of the generators' core went to others in a run; {again} runs repeated for that"
+    return (
+        f"at most {foreign * 100:.0f} % of the generators' core went to others in a run; "
+        f"{again} runs repeated for that"
+    )
 
 
 def _speed(connections: int, rows: Sequence[Row]) -> list[str]:
     head = (
         "",
         "requests per CPU-second ÷ wrk",
-        "start left out, own word",
-        "start left out, seen from outside",
+        "start left out, own report",
+        "start left out, measured from outside",
         "throughput ÷ wrk",
         "throughput",
         "CPU per request",
@@ -142,7 +148,7 @@ def _checks(rows: Sequence[Row]) -> list[str]:
     told = [row for row in rows if row.self_report and row.start_cpu_seconds]
     if not told:
         return []
-    head = ("", "connections", "CPU of the start", "own CPU per request ÷ seen from outside")
+    head = ("", "connections", "CPU of the start", "own CPU per request ÷ measured from outside")
     lines = [
         "## What whichworker says of itself",
         "",

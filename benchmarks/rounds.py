@@ -1,4 +1,4 @@
-"""Alternating runs of all tools against one server, and the ratios to the yardstick of the same round."""
+"""Alternating runs of all tools against one server, with ratios to a yardstick in each round."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from msgspec import Struct
 from benchmarks.running import Usage, run_pinned
 from benchmarks.tools import YARDSTICK, Count, Tool
 
-FOREIGN_LIMIT = 0.25
-MOST_TRIES = 3
-SPARE_SECONDS = 30.0
-MEMORY_SECONDS = 2
-LONGER = 3
+FOREIGN_LIMIT = 0.25  # of the generators' core; more distorts the result
+MOST_TRIES = 3  # of one run, so that a busy machine comes to an end
+SPARE_SECONDS = 30.0  # beyond the run, for slow starts
+MEMORY_SECONDS = 2  # memory is at its peak once all connections are open
+LONGER = 3  # times as long: the difference outweighs the noise
 
 
 class Trial(Struct, frozen=True, kw_only=True):
-    """One run of one tool. `rate_per_second` is the tool's own word, CPU and seconds are what was seen from outside."""
+    """One run of one tool: `rate_per_second` is reported by it, CPU and seconds are measured."""
 
     tool: str
     connections: int
@@ -36,7 +36,7 @@ class Trial(Struct, frozen=True, kw_only=True):
 
     @property
     def requests_per_cpu_second(self) -> float:
-        """What a second of the generator's CPU buys, its start included."""
+        """Requests per second of the generator's CPU, its start included."""
         return self.requests / self.cpu_seconds
 
 
@@ -49,16 +49,17 @@ class Spread(Struct, frozen=True):
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread | None:
-        """None where there is no value."""
+        """The spread of the values; None if there are none."""
         return cls(statistics.median(values), min(values), max(values)) if values else None
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """What became of one tool at one number of connections; ratios are to the yardstick of the same round.
+    """One tool at one number of connections; ratios are to the yardstick of the same round.
 
-    The last five are None for tools that start at once. `told_requests_per_cpu_ratio` takes the tool's own word for its CPU per
-    request, of both lengths of run; the other four compare what the longer run added. `self_report` checks the tool's word: it is its
-    own CPU per request over the one that was added.
+    The last five are None for tools that start at once. `told_requests_per_cpu_ratio` is from the
+    tool's own report of its CPU per request, of both lengths of run; the other four compare the
+    part that the longer run added. `self_report` checks the tool's report: its own CPU per request
+    over the one that was added.
     """
 
     tool: str
@@ -75,7 +76,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 class Memory(Struct, frozen=True, kw_only=True):
-    """Peak resident bytes: of the whole process tree from outside, and of the generator alone where it says so."""
+    """Peak resident bytes: of the whole process tree, and of the generator alone if it reports."""
 
     tool: str
     connections: int
@@ -98,7 +99,7 @@ def run_tool(
 
 
 def run_trial(tool: Tool, url: str, connections: int, at: int, seconds: int, core: int) -> Trial:
-    """Run once, and again where others took the core; whether is decided before the result is looked at."""
+    """Run once, and again if others took the core; the result does not influence the decision."""
     tries, (usage, count) = 1, run_tool(tool, url, connections, seconds, core)
     while usage.foreign_share > FOREIGN_LIMIT and tries < MOST_TRIES:
         tries, (usage, count) = tries + 1, run_tool(tool, url, connections, seconds, core)
@@ -136,7 +137,8 @@ def run_rounds(
                 trial = run_trial(tool, url, connections, at, length, core)
                 trials.append(trial)
                 tell(
-                    f"{connections:5} connections, round {at + 1}/{rounds}: {tool.name:18} {length} s "
+                    f"{connections:5} connections, round {at + 1}/{rounds}: "
+                    f"{tool.name:18} {length} s "
                     f"{trial.rate_per_second:9,.0f}/s {1e6 / trial.requests_per_cpu_second:6.2f} µs"
                 )
     return trials
@@ -226,5 +228,5 @@ def _row(tool: str, connections: int, trials: Sequence[Trial]) -> Row:
 
 
 def added_cost(short: Trial, long: Trial) -> float:
-    """CPU seconds per request of what the longer run did more: whatever is spent once, at the start, cancels out."""
+    """CPU seconds per request that the longer run added: the cost of the start cancels out."""
     return (long.cpu_seconds - short.cpu_seconds) / (long.requests - short.requests)

@@ -1,4 +1,4 @@
-"""One command on one core, and what it used: CPU of its whole process tree, peak memory, what the machine did beside it."""
+"""One command on one core, and its resources: CPU of the process tree, memory, disturbances."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
-SAMPLE_SECONDS = 0.05
+SAMPLE_SECONDS = 0.05  # between two readings of the memory
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """What a command wrote and used. `foreign_share` is what others (and the hypervisor) took of its core.
+    """The output and resources of a command; others took `foreign_share` of its core.
 
     `peak_bytes` is the sum of each process's own peak, or None where it was not watched.
     """
@@ -35,9 +35,9 @@ class Usage(Struct, frozen=True, kw_only=True):
 def run_pinned(
     argv: Sequence[str], core: int, most_seconds: float, folder: Path, *, watch_memory: bool = False
 ) -> Usage:
-    """Run a command on one core to its end; raises TimeoutError, with the command killed, when it takes too long.
+    """Run a command on one core to its end; raises TimeoutError, and kills it, after too long.
 
-    CPU is what wait4 says of the command and of every descendant that was waited for.
+    CPU is from wait4: the command and every descendant that was waited for.
     """
     peaks: dict[int, int] = {}
     with tempfile.TemporaryFile() as output:
@@ -72,7 +72,7 @@ def run_pinned(
 
 
 def _ended(pid: int, ends: float, watch: Callable[[], None] | None) -> bool:
-    """Wait for a child without reaping it; nothing wakes up meanwhile unless something is to be watched."""
+    """Wait for a child without reaping it; wake up meanwhile only to watch."""
     pidfd = os.pidfd_open(pid)
     try:
         while (left := ends - time.monotonic()) > 0:
@@ -100,7 +100,7 @@ def core_ticks(core: int) -> int:
 
 
 def _note_peaks(root: int, peaks: dict[int, int]) -> None:
-    """VmHWM of each living process of the tree: ru_maxrss of a child would include its parent's size before exec."""
+    """VmHWM of each living process of the tree: ru_maxrss would include the parent before exec."""
     for pid in _tree(root):
         try:
             status = Path(f"/proc/{pid}/status").read_text()

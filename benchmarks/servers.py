@@ -1,4 +1,4 @@
-"""The two C servers: built when their source is newer, started on a core, ended by pid, their log read."""
+"""The two C servers: built if their source is newer, started on a core, ended by pid; their log."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ BUILD = HERE / "build"
 BODY = "hello"
 HOST = "127.0.0.1"
 
-BUILD_SECONDS = 60.0
-START_SECONDS = 10.0
-END_SECONDS = 10.0
+BUILD_SECONDS = 60.0  # for two small C files: generous
+START_SECONDS = 10.0  # a start takes milliseconds
+END_SECONDS = 10.0  # enough to write a long log
 
 _FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror")
 
@@ -34,7 +34,7 @@ class Server(Struct, frozen=True):
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """The URL of the server."""
         return f"http://{HOST}:{self.port}/"
 
 
@@ -101,19 +101,19 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 class TrueTimes(Struct, frozen=True):
-    """What the server logged: a row for each request, ns; `arrived` and `written` are CLOCK_MONOTONIC."""
+    """The server's log: a row for each request, ns; `arrived`, `written` are CLOCK_MONOTONIC."""
 
     arrived: NDArray[np.int64]
     delay: NDArray[np.int64]
     written: NDArray[np.int64]
 
     def after(self, first: int) -> TrueTimes:
-        """Without the first so many that were answered."""
+        """The rows after the `first` responses."""
         return TrueTimes(self.arrived[first:], self.delay[first:], self.written[first:])
 
     @property
     def count(self) -> int:
-        """How many requests were answered."""
+        """The number of responses."""
         return int(self.arrived.size)
 
     def percentile(self, q: float) -> float:
@@ -123,6 +123,6 @@ class TrueTimes(Struct, frozen=True):
 
 
 def read_log(path: Path) -> TrueTimes:
-    """What a truth server wrote at its end."""
+    """The log that a truth server wrote at its end."""
     rows = np.fromfile(path, dtype=np.int64).reshape(-1, 3)
     return TrueTimes(rows[:, 0], rows[:, 1], rows[:, 2])

@@ -1,4 +1,4 @@
-"""The load generators that are compared: how each is asked for a closed loop, and how its answer is read."""
+"""The load generators: how to request a closed loop from each, and how to read its report."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from msgspec import Struct, field
 from benchmarks.running import Usage
 from benchmarks.servers import BODY, HERE
 
-INSTALL_SECONDS = 300.0
-VERSION_SECONDS = 30.0
+INSTALL_SECONDS = 300.0  # locust over a slow network
+VERSION_SECONDS = 30.0  # a cold start of a tool in Python
 LOCUST = "locust>=2.32,<3"
 OWN_VENV = HERE / ".venv"
 
 
 class Count(Struct, frozen=True, kw_only=True):
-    """What a tool says it did; the last two only where it says so itself."""
+    """A tool's own report; the last two only if it reports them."""
 
     requests: int
     rate_per_second: float
@@ -32,10 +32,10 @@ class Count(Struct, frozen=True, kw_only=True):
 
 
 class Tool(Struct, frozen=True, kw_only=True):
-    """A load generator. `argv` gets URL, connections and seconds; `read` gets what it wrote and its folder.
+    """A load generator; `argv` gets URL, connections, seconds; `read` gets output and folder.
 
-    `starts_slowly`: it spends CPU before its first request that a longer run would not spend again. `at` limits the
-    connections it is run with (empty: all).
+    `starts_slowly`: it spends CPU before its first request, however long the run. `at` limits the
+    connections of its runs (empty: all).
     """
 
     name: str
@@ -142,7 +142,8 @@ def _locust_program() -> Path:
         )
         if uv is None:
             raise RuntimeError(
-                "locust cannot be installed: there is no uv; hint: make setup, or --tools without locust"
+                "locust cannot be installed: there is no uv; "
+                "hint: make setup, or --tools without locust"
             )
         shutil.rmtree(OWN_VENV, ignore_errors=True)  # what an interrupted installation left
         venv = [uv, "venv", "--quiet", "--python", sys.executable, str(OWN_VENV)]
@@ -165,7 +166,7 @@ def _read_locust(usage: Usage, _: Path) -> Count:
     return Count(requests=entry["num_requests"], rate_per_second=entry["num_requests"] / seconds)
 
 
-# whichworker, one tool for each engine. Every body is compared with the right one.
+# whichworker, one tool for each engine. Every body is compared with the correct one.
 
 
 def _whichworker(engine: str) -> Callable[[str, int, int], list[str]]:
@@ -188,7 +189,7 @@ def _whichworker(engine: str) -> Callable[[str, int, int], list[str]]:
 
 
 def _read_whichworker(usage: Usage, folder: Path) -> Count:
-    # 3: invalid, as it has to be when the generator's core is full; the numbers are those that are compared here.
+    # 3: invalid, as it must be when the generator's core is full; the comparison needs its numbers.
     if usage.code not in (0, 3):
         raise RuntimeError(f"whichworker ended with status {usage.code}:\n{usage.output[-2000:]}")
     result = json.loads((folder / "result.json").read_text())

@@ -1,7 +1,7 @@
-"""The race beside the usual protocol (each arm once, 22 s, one after the other), replayed from the same recorded slices.
+"""The race beside the usual protocol (each arm once, 22 s), replayed from the same slices.
 
-`python -m benchmarks.verdicts` writes the first part of RESULTS-verdicts.md, and keeps what stands below its mark. Nothing is measured
-here: see record.py and planted.py.
+`python -m benchmarks.verdicts` writes RESULTS-verdicts.md up to its mark, and keeps the rest.
+Nothing is measured here: see record.py and planted.py.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ BEFORE = {
     0.05: ("0.0%", 213),
     0.10: ("0.0%", 151),
 }
-"""Wrong picks, and seconds to the pick without the calibration (80 s), of the blocks of windows that this race replaced."""
+"""Wrong picks and seconds to the pick (calibration of 80 s excluded) of the old method.
+
+It raced blocks of windows.
+"""
 
 
 def main() -> None:
@@ -36,18 +39,23 @@ def main() -> None:
     lines = [
         "# The race beside 22 s each",
         "",
-        f"Recorded {about['date']} on {about['machine']}: slices of {about['copies']} identical launches of `{about['server']}`",
-        "that were alive together, launched anew every ten seconds. Any slice may stand for a slice of any arm, so the gap of",
-        "the first arm is planted, and so are launches that differ by 1.2 %.",
-        f"{RACES} replays a row, {ARMS} arms, δ = 3 %; made by `python -m benchmarks.verdicts`. The pick is known when",
-        "every other arm is slower, tied, or not better by more than δ. Seconds are wall time with the calibration (1.6 s an arm),",
+        f"Recorded {about['date']} on {about['machine']}: slices of {about['copies']} identical",
+        f"launches of `{about['server']}` that were alive together, launched again every ten",
+        "seconds. Any slice may stand for a slice of any arm, so the gap of the first arm is",
+        "planted, and so are launches that differ by 1.2 %.",
+        f"{RACES} replays a row, {ARMS} arms, δ = 3 %; made by `python -m benchmarks.verdicts`.",
+        "The pick is known when every other arm is slower, tied, or not better by more than δ.",
+        "Seconds are wall time with the calibration (1.6 s an arm),",
         "medians; a race that has no pick after 300 s of measuring is counted with that time.",
         "",
     ]
     for place in PLACES:
         lines += [*_described(place), "", *_table(place), ""]
     lines += [
-        "Blocks of windows were replayed from launches recorded on 2026-11-22; their calibration (80 s) is not in."
+        (
+            "Blocks of windows were replayed from launches recorded on 2026-11-22; "
+            "their calibration (80 s) is excluded."
+        )
     ]
     kept = PAGE.read_text(encoding="utf-8").partition(MARK)[2] if PAGE.exists() else ""
     PAGE.write_text("\n".join(lines) + f"\n\n{MARK}{kept}", encoding="utf-8")
@@ -64,14 +72,20 @@ def _described(place: Place) -> list[str]:
     return [
         f"## {title}",
         "",
-        f"{seen.at.size} slices; two that follow each other differ by {near:.1%} (standard deviation of the log ratio).",
+        (
+            f"{seen.at.size} slices; two that follow each other differ by {near:.1%} "
+            "(standard deviation of the log ratio)."
+        ),
     ]
 
 
 def _table(place: Place) -> list[str]:
     seen, rng = recorded(place), np.random.default_rng(20261128)
     lines = [
-        "| gap | wrong pick | no pick | any false claim | s to the pick | wrong, 22 s each | s, 22 s each | wrong, blocks | s, blocks |",
+        (
+            "| gap | wrong pick | no pick | any false claim | s to the pick "
+            "| wrong, 22 s each | s, 22 s each | wrong, blocks | s, blocks |"
+        ),
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for gap in GAPS:

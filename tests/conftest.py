@@ -1,4 +1,4 @@
-"""What many tests need: places that are not the user's, apps that misbehave on purpose, and a look at what is left running."""
+"""Shared by many tests: private folders, apps that misbehave on purpose, a check for leftovers."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from whichworker.store import places
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Failed, Prepared
 
-# The tests start hundreds of Pythons. One that may not keep its byte code compiles the tool anew, which takes a second.
+# The tests start hundreds of Pythons. Without byte code each compiles the tool again: a second.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# A shell's background job is born ignoring Ctrl-C, and so would be every tool these tests interrupt.
+# A shell's background job is born ignoring Ctrl-C, and so would be all tools under test.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROJECTS = Path(__file__).parent / "projects"
@@ -44,14 +44,14 @@ RIGHT = Answer(status=200, headers=(("Content-Type", "application/json"),), body
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several tests run at once, begin with those that start servers: the quick ones fill the gaps at the end."""
+    """If several tests run at once, start servers first: quick tests fill the gaps at the end."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: item.get_closest_marker("servers") is None)
 
 
 @pytest.fixture(autouse=True)
 def nobody_waits_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`with Popen(…)` waits for its process for ever; a test that failed or ran out of time kills it instead."""
+    """`with Popen(…)` waits without limit; a test that failed or timed out kills instead."""
     leave = subprocess.Popen.__exit__
 
     def kill_and_leave(
@@ -69,7 +69,7 @@ def nobody_waits_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Runs are kept in the test's own folder; environments stay in the user's cache, where they belong."""
+    """Runs are stored in the test's own folder; environments stay in the user's cache."""
     folder = tmp_path / "state"
     monkeypatch.setenv("WHICHWORKER_STATE", str(folder))
     return folder
@@ -158,7 +158,7 @@ def faulty_bench(faults: Sequence[tuple[str, str]], folder: Path) -> Bench:
 
 
 def calibrations_of(bench: Bench, generator: Generator) -> dict[str, Prepared | Failed]:
-    """What the calibration of a race finds out about each arm; all launches have ended afterwards."""
+    """The calibration of a race for each arm; all launches have ended afterwards."""
     cores = bench.question.budget.server_cores
     with (
         Journal(bench.folder / FILE) as journal,
@@ -183,14 +183,14 @@ def planned(bench: Bench, *, seconds: float = 20.0) -> Planned:
 
 
 def missing(fact: str) -> NoReturn:
-    """Give up a test whose program is not on this machine: a failure in CI, which installs it, and a skip elsewhere."""
+    """Give up a test whose program is missing: a failure in CI, which installs it, else a skip."""
     if os.environ.get("CI"):
         pytest.fail(fact)
     pytest.skip(fact)
 
 
 def processes_with(mark: str) -> list[int]:
-    """Living processes whose environment holds this text; zombies count as gone only once they are reaped."""
+    """Living processes with this text in their environment; zombies count until reaped."""
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():

@@ -11,14 +11,14 @@ GREETING = b'{"greeting": "hello"}'
 
 
 class Handler(BaseHTTPRequestHandler):
-    """`/` greets, `/echo` sends back what was sent, `/teapot` is one, `/half` is right every other time."""
+    """`/` greets, `/echo` returns the body, `/teapot` is one, `/half` fails every other time."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     asked = 0
 
     def do_GET(self) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         type(self).asked += 1
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         path = self.path.partition("?")[0]
@@ -32,7 +32,8 @@ class Handler(BaseHTTPRequestHandler):
 
     do_POST = do_GET  # noqa: N815 - the name is the base class's
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+    # The name `format` is the base class's.
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing."""
 
 

@@ -1,4 +1,4 @@
-"""A storm of launches, each with a request in flight, ended in every way there is; and what must be true after each of them."""
+"""A storm of launches, each ended in some way with a request in flight; checks after each end."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ENDS = (
     "kill-tool",
     "term-tool",
 )
-GONE_SECONDS = 5.0
+GONE_SECONDS = 5.0  # a busy machine takes a moment to reap
 IN_FLIGHT = b"GET /conformance/slow?seconds=2 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 HOLDER = """
@@ -48,13 +48,17 @@ from whichworker.model import Environment, Question
 from whichworker.process.launch import children
 
 plan, name = Path(sys.argv[1]).read_bytes(), sys.argv[2]
-question, environments, folder, cache = msgspec.json.decode(plan, type=tuple[Question, dict[str, Environment], str, str])
+parts = tuple[Question, dict[str, Environment], str, str]
+question, environments, folder, cache = msgspec.json.decode(plan, type=parts)
 with running(Bench(question, environments, Path(folder), Path(cache)), question.arm(name)) as run:
     launch = run.launch
-    found = {"token": launch.token, "warden": launch._warden.pid, "root": launch.root, "pids": launch.pids(), "port": run.address.port}
-    print(json.dumps({**found, "temporary": launch.order.temporary, "mode": launch.mode}), flush=True)
+    found = {"token": launch.token, "warden": launch._warden.pid, "root": launch.root}
+    found |= {"pids": launch.pids(), "port": run.address.port}
+    found |= {"temporary": launch.order.temporary, "mode": launch.mode}
+    print(json.dumps(found), flush=True)
     sys.stdin.readline()
-print(json.dumps({"findings": [finding.code for finding in run.findings], "children": children()}), flush=True)
+findings = [finding.code for finding in run.findings]
+print(json.dumps({"findings": findings, "children": children()}), flush=True)
 """
 
 
@@ -66,14 +70,14 @@ class Gust(NamedTuple):
 
 
 class Process(NamedTuple):
-    """A process that cannot be mistaken for a later one with its number: when it began, in ticks since boot."""
+    """A process, unlike a later one with its number: its begin is in ticks since boot."""
 
     pid: int
     began: int
 
 
 def forecast(seed: int, count: int) -> list[Gust]:
-    """So many launches in random order; every server in every way once before any way comes twice."""
+    """Launches in random order; every server in every way once before any way comes twice."""
     weather = random.Random(seed)
     gusts: list[Gust] = []
     while len(gusts) < count:
@@ -123,7 +127,7 @@ def blow(bench: Bench, gust: Gust, weather: random.Random) -> list[str]:
 def tool_running(
     plan: Path, server: str, temporary: Path
 ) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    """A tool of its own that holds one launch, and what it says of it; nothing where it does not start."""
+    """A tool with one launch, and its report of it; nothing if it does not start."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(plan), server],
         stdin=subprocess.PIPE,
@@ -156,7 +160,7 @@ def strike(
 
 
 def finish(tool: subprocess.Popen[str], gust: Gust) -> list[str]:
-    """Let a tool that lives end its launch; it must end well, and have no child any more, alive or dead."""
+    """Let a living tool end its launch; it must end well, without any child, alive or dead."""
     assert tool.stdin is not None
     assert tool.stdout is not None
     tool.stdin.write("\n")
@@ -172,7 +176,7 @@ def finish(tool: subprocess.Popen[str], gust: Gust) -> list[str]:
 
 
 def aftermath(seen: dict[str, Any], everyone: set[Process], temporary: Path) -> list[str]:
-    """What is left of a launch a moment later: processes, dead ones that nobody reaped, its port, its temporary files."""
+    """The remains of a launch a moment later: processes, zombies, its port, temporary files."""
     mark, deadline = f"{LAUNCH_VARIABLE}={seen['token']}", time.monotonic() + GONE_SECONDS
     while time.monotonic() < deadline and remains(mark, everyone, Path(seen["temporary"])):
         time.sleep(0.01)

@@ -16,7 +16,7 @@ SECRET = 'p<4"ss&w0rd/ü'
 
 @pytest.fixture(autouse=True)
 def nothing_known() -> Iterator[None]:
-    """What other tests remembered is none of these tests' business, nor the other way round."""
+    """Secrets of other tests stay out of these tests, and the other way round."""
     before = dict(redaction._secrets)
     redaction._secrets.clear()
     yield

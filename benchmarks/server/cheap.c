@@ -1,8 +1,8 @@
-/* The cheapest server there is: one thread, one epoll, one recv and one send per request, the same answer every time.
+/* The cheapest server: one thread, one epoll, one recv and send per request, the same response.
  *
  *     cheap [-c CORE] [-p PORT]
  *
- * It says its port on stdout and runs until SIGTERM. A client that does not read its answers is cut off.
+ * It prints its port on stdout and runs until SIGTERM. A client that does not read is cut off.
  */
 #include "common.h"
 

@@ -1,6 +1,6 @@
-/* What both servers need: a clock, a core, a listening socket, and the ends of requests in a stream of bytes.
+/* The parts of both servers: a clock, a core, a listening socket, and the ends of requests.
  *
- * They speak just enough HTTP/1.1 for a load generator: requests without a body, keep-alive, one fixed answer.
+ * They speak just enough HTTP/1.1 for a load generator: no bodies, keep-alive, one fixed response.
  * Everything is static and in one header, so each server is one file and one call of the compiler.
  */
 #ifndef BENCHMARKS_SERVER_COMMON_H
@@ -63,7 +63,7 @@ static void on_stop(int number)
     stopping = 1;
 }
 
-/* End with the process that started us, and on SIGTERM or SIGINT after the current batch of events. */
+/* End with the parent process, and on SIGTERM or SIGINT after the current batch of events. */
 static void obey_signals(void)
 {
     struct sigaction action;
@@ -96,7 +96,7 @@ static void allow_many_sockets(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* Listen on the loopback, on a port of the kernel's choice when `port` is 0, and say on stdout where. */
+/* Listen on the loopback at `port`, or at a free port if it is 0, and print the port on stdout. */
 static int listen_on(int port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -108,7 +108,8 @@ static int listen_on(int port)
         die("no socket");
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, LISTEN_BACKLOG) != 0)
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+        listen(fd, LISTEN_BACKLOG) != 0)
         die("cannot listen");
     if (getsockname(fd, (struct sockaddr *)&address, &size) != 0)
         die("cannot read the port");
@@ -139,7 +140,7 @@ static int accept_one(int listener)
     return fd;
 }
 
-/* How many requests end in these bytes. `matched` holds how much of the blank line the bytes before them ended with. */
+/* Count the requests that end in these bytes; `matched` is the part of a blank line before them. */
 static size_t count_ends(const char *bytes, size_t size, uint8_t *matched)
 {
     static const char BLANK[] = "\r\n\r\n";
@@ -155,7 +156,8 @@ static size_t count_ends(const char *bytes, size_t size, uint8_t *matched)
             seen = 0;
         }
     }
-    for (const char *hit; at < end && (hit = memmem(at, (size_t)(end - at), BLANK, 4)) != NULL; at = hit + 4)
+    for (const char *hit;
+         at < end && (hit = memmem(at, (size_t)(end - at), BLANK, 4)) != NULL; at = hit + 4)
         found++;
     if (at < end) { /* what the rest ends with: at most three bytes of a blank line */
         for (seen = 3; seen > 0; seen--)

@@ -1,15 +1,16 @@
-/* A server whose delays are known: it logs when each request had arrived and when its answer was written.
+/* A server with known delays: it logs the arrival of each request and the time of its response.
  *
  *     truth -m constant|bimodal|heavy|frozen [-c CORE] [-p PORT] [-s SEED] [-l LOG]
  *
- *     constant  every answer after 5 ms
+ *     constant  every response after 5 ms
  *     bimodal   four of five after 2 ms, the others after 40 ms
  *     heavy     Pareto: at least 2 ms, exponent 1.2 (median 3.6 ms, p99 93 ms), at most 1 s
- *     frozen    at once, but nothing is read or answered in the last second of every five since the first request
+ *     frozen    at once, but in the last second of every five nothing is read or sent
  *
- * LOG is written at SIGTERM: three native 64-bit numbers a request, CLOCK_MONOTONIC ns of the arrival, ns of the planned
- * delay, CLOCK_MONOTONIC ns after the answer was written; in the order of writing. The arrival is the kernel's: how long
- * a busy machine takes to wake the server is the server's time too. A delay begins when the request is read.
+ * LOG is written at SIGTERM: three native 64-bit numbers a request, CLOCK_MONOTONIC ns of the
+ * arrival, ns of the planned delay, CLOCK_MONOTONIC ns after the response was written; in the order
+ * of writing. The arrival is the kernel's: the time that a busy machine takes to wake the server is
+ * the server's time, too. A delay begins when the request is read.
  */
 #include "common.h"
 
@@ -31,7 +32,7 @@ struct timer {
     int64_t due_ns;
     struct record record;
     int fd;
-    uint32_t generation; /* of the connection: its number may have been given to another one meanwhile */
+    uint32_t generation; /* of the connection: a new one may have got its number meanwhile */
 };
 
 struct connection {
@@ -40,7 +41,7 @@ struct connection {
 };
 
 static struct connection connections[MOST_FDS];
-static struct timer timers[MOST_FDS]; /* a binary heap by due_ns; one request per connection is pending at most */
+static struct timer timers[MOST_FDS]; /* a binary heap by due_ns; at most one per connection */
 static size_t timer_count;
 static struct record *records;
 static size_t record_count, record_room;
@@ -48,7 +49,7 @@ static uint64_t random_state;
 static enum mode mode;
 static int64_t first_ns;
 
-/* SplitMix64 (Steele, Lea and Flood 2014): the same delays for the same seed everywhere. In (0, 1]. */
+/* SplitMix64 (Steele, Lea and Flood 2014): a seed gives the same delays everywhere. In (0, 1]. */
 static double draw_uniform(void)
 {
     uint64_t z = (random_state += 0x9e3779b97f4a7c15ULL);
@@ -102,7 +103,8 @@ static void keep(struct record record)
 {
     if (record_count == record_room) {
         record_room = record_room ? 2 * record_room : 1 << 16;
-        if (record_room > 2 * MOST_RECORDS || !(records = realloc(records, record_room * sizeof *records))) {
+        if (record_room > 2 * MOST_RECORDS ||
+            !(records = realloc(records, record_room * sizeof *records))) {
             fprintf(stderr, "too many requests for the log\n");
             exit(2);
         }
@@ -127,7 +129,7 @@ static void answer(int fd, struct record record)
     keep(record);
 }
 
-/* Answer at once, or set a timer; a second request before the first is answered breaks the bargain and the connection. */
+/* Respond at once, or set a timer; a second request before the first response is an error. */
 static void take_request(int fd, int64_t arrived, int64_t now)
 {
     struct record record = {.arrived_ns = arrived, .delay_ns = draw_delay()};
@@ -141,16 +143,18 @@ static void take_request(int fd, int64_t arrived, int64_t now)
     push_timer((struct timer){now + record.delay_ns, record, fd, connections[fd].generation});
 }
 
-/* When the kernel had these bytes, on our clock; now where it does not say, as for what came before the connection was accepted. */
+/* When the kernel had these bytes, on our clock; now if it gives no time (before the accept). */
 static int64_t arrival(struct msghdr *message, int64_t now)
 {
     struct timespec stamp, clock;
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL; part = CMSG_NXTHDR(message, part)) {
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL;
+         part = CMSG_NXTHDR(message, part)) {
         if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPNS)
             continue;
         memcpy(&stamp, CMSG_DATA(part), sizeof stamp);
         clock_gettime(CLOCK_REALTIME, &clock);
-        int64_t ago = (int64_t)(clock.tv_sec - stamp.tv_sec) * SECOND_NS + clock.tv_nsec - stamp.tv_nsec;
+        int64_t ago =
+            (int64_t)(clock.tv_sec - stamp.tv_sec) * SECOND_NS + clock.tv_nsec - stamp.tv_nsec;
         return ago > 0 ? now - ago : now;
     }
     return now;
@@ -161,7 +165,10 @@ static void read_from(int fd, char *buffer)
     struct connection *connection = &connections[fd];
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct timespec))];
     struct iovec whole = {buffer, READ_BYTES};
-    struct msghdr message = {.msg_iov = &whole, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct msghdr message = {.msg_iov = &whole,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
     ssize_t got = recvmsg(fd, &message, 0);
     int64_t now = monotonic_ns();
     if (got < 0 && errno == EAGAIN)
@@ -216,7 +223,7 @@ static int wait_for_events(int epoll, struct epoll_event *events)
         timeout.tv_sec = left / SECOND_NS;
         timeout.tv_nsec = left % SECOND_NS;
     }
-    /* By number: the wrapper is younger than many a C library, and milliseconds are too coarse here. */
+    /* By number: many C libraries lack the wrapper, and milliseconds are too coarse here. */
     return (int)syscall(SYS_epoll_pwait2, epoll, events, MOST_EVENTS, given, NULL, (size_t)0);
 }
 
@@ -229,7 +236,7 @@ static void serve(int epoll, int listener)
         if (ready < 0 && errno != EINTR)
             die("cannot wait for events");
         for (int at = 0; at < ready; at++) {
-            freeze(); /* between events too: a batch must not be answered into the frozen second */
+            freeze(); /* between events too: no response of a batch may come in the frozen second */
             if (events[at].data.fd == listener)
                 accept_all(epoll, listener);
             else
@@ -243,7 +250,8 @@ static void serve(int epoll, int listener)
 static void write_log(const char *path)
 {
     FILE *log = fopen(path, "wb");
-    if (log == NULL || fwrite(records, sizeof *records, record_count, log) != record_count || fclose(log) != 0)
+    if (log == NULL || fwrite(records, sizeof *records, record_count, log) != record_count ||
+        fclose(log) != 0)
         die("cannot write the log");
 }
 

@@ -1,4 +1,4 @@
-"""whichworker: which server and worker should serve my Python web app? Measured, on this machine."""
+"""whichworker: which server and worker should serve my Python web app? Measured here."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PLACES = {"WhichworkerError": "errors", "Result": "result"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is: `whichworker --help` needs none of it."""
+    """Import a name at its first use: `whichworker --help` needs none of them."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_PLACES.get(name, 'model')}"), name)

@@ -1,4 +1,4 @@
-"""What can go wrong, as the user meets it: a lower-case fact, what was seen, and a hint that cures it."""
+"""Failures as the user meets them: a lower-case fact, the evidence, and a hint that cures it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,14 @@ class EnvironmentFailed(WhichworkerError):
 
 
 class JournalFailed(WhichworkerError):
-    """The journal cannot be written or read: without it nothing would survive a crash, so the run stops."""
+    """The journal cannot be written or read: a crash would lose everything, so the run stops."""
 
 
 class ServerFailed(WhichworkerError):
-    """A server did not start, died, or never gave the right answer; `kind` is a word from `model.FAILURE_KINDS`."""
+    """A server did not start, died, or never gave the correct response.
+
+    `kind` is a word from `model.FAILURE_KINDS`.
+    """
 
     def __init__(self, kind: str, fact: str, *, seen: str = "", hint: str = "") -> None:
         super().__init__(fact, seen=seen, hint=hint)

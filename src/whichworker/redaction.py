@@ -1,6 +1,6 @@
-"""Secrets stay out of journal, logs and reports: what is remembered here is taken out of everything that is written.
+"""Secrets stay out of journal, logs and reports: every text is cleaned before it is written.
 
-Remembered once for the whole process, as a secret that is known in one place must not leave by another.
+A secret is remembered for the whole process: one that enters in one place may leave by another.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NAMED = re.compile(
 )
 SENT = ("cookie ", "header ", "login ")
 MARK = re.compile(r"\[(cookie|header|login) [^\]]*\]")
-"""What stands in the place of a secret that was sent."""
+"""The replacement of a secret that was sent."""
 NO_SECRETS = (
     "postgres",
     "postgresql",
@@ -61,7 +61,7 @@ def remember(name: str, value: str) -> None:
 
 
 def remember_environment(environment: Mapping[str, str]) -> None:
-    """Remember the values of variables that are called like secrets, and the passwords in URLs, whatever theirs are called."""
+    """Remember variables with names of secrets, and the passwords in all URLs."""
     for name, value in environment.items():
         if NAMED.search(name) and not NOT_SECRET.fullmatch(value) and "://" not in value:
             remember(name, value)
@@ -92,7 +92,7 @@ def knows() -> bool:
 
 
 def _of_url(name: str, value: str) -> list[str]:
-    """The password in a URL; under a name that says so its user and the values of its query, too, as those of error trackers are keys."""
+    """The password in a URL; if the name fits, also its user and query (keys of error trackers)."""
     if "://" not in value:
         return []
     try:

@@ -30,13 +30,13 @@ BYTES = {
     "MIB": 2**20,
     "GIB": 2**30,
 }
-RATES = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+RATES = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}  # seconds in the unit
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
 
 
 def parse_duration(text: str) -> float:
-    """Read `10s`, `250ms`, `2m` or `1m30s` as seconds; raises UsageError for anything else, zero included."""
+    """Read `10s`, `250ms`, `2m` or `1m30s` as seconds; raises UsageError for all else, and 0."""
     parts = re.findall(_NUMBER + r"\s*(ns|us|µs|ms|min|s|m|h|d)", text.strip())
     seconds = sum(float(number) * SECONDS[unit] for number, unit in parts)
     whole = "".join(number + unit for number, unit in parts) == re.sub(r"\s", "", text)

@@ -1,4 +1,4 @@
-"""What is kept, and taking it away without touching what is used."""
+"""Stored files, and their removal without touching those in use."""
 
 from __future__ import annotations
 

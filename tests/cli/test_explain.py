@@ -1,4 +1,4 @@
-"""`whichworker explain` as a user runs it: wrong words, a quick run written in every form, and Ctrl-C."""
+"""`whichworker explain` for a user: wrong words, a quick run in every form, and Ctrl-C."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def context_of(
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_help_page_is_the_golden_one(name: str) -> None:
-    """To write them anew:
+    """To write them again:
 
     WHICHWORKER_UPDATE_GOLDEN=1 python -m pytest tests/cli/test_help.py
     """
@@ -84,7 +84,7 @@ def test_a_summary_is_a_sentence_that_starts_with_a_verb(declared: Declared) -> 
 
 
 def loaded_by(*words: str, **environment: str) -> tuple[str, set[str]]:
-    """What a command prints, and the packages it imported."""
+    """The output of a command, and the packages it imported."""
     done = subprocess.run(
         [sys.executable, "-c", LISTED, *words],
         capture_output=True,

@@ -49,7 +49,7 @@ def run(
 
 
 def measured(code: int, done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    """The result, of a run that ended with this code, or was rightly called invalid on a machine that was busy."""
+    """The result of a run that ended with this code, or was invalid on a busy machine."""
     assert done.returncode in (code, INVALID), done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
     assert (result["validity"]["state"] == "invalid") == (done.returncode == INVALID)
@@ -78,7 +78,7 @@ def test_a_load_at_a_rate_as_json(origin: Origin) -> None:
     assert result["response_seconds"]["count"] == 150
     assert result["response_seconds"]["p99"] is None
     assert isinstance(decode(done.stdout.encode()), LoadResult)
-    assert "right answers" in done.stderr, (
+    assert "correct responses" in done.stderr, (
         "progress, and the summary where standard output is taken"
     )
     assert "open loop at 100/s" in done.stderr
@@ -199,7 +199,7 @@ def test_ctrl_c_keeps_what_was_counted(origin: Origin, engine: str, tmp_path: Pa
     ]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tool:
         assert tool.stderr is not None
-        first = next(line for line in tool.stderr if "right answers" in line)
+        first = next(line for line in tool.stderr if "correct responses" in line)
         tool.send_signal(signal.SIGINT)
         out, err = tool.communicate(timeout=30)
     assert tool.returncode == 130, err
@@ -224,10 +224,10 @@ def test_progress_changes_a_line_on_a_terminal_and_adds_lines_elsewhere() -> Non
         printer.clear()
         assert isinstance(console.file, io.StringIO)
         text = console.file.getvalue()
-        assert "2 s  200/s  300 right answers, 4 failures" in text
+        assert "2 s  200/s  300 correct responses, 4 failures" in text
         assert text.count("\n") == (0 if live else 2)
         assert (", 8 s left" in text) == live
-        assert printer.reached == "after 2 s with 300 right answers, 4 failures"
+        assert printer.reached == "after 2 s with 300 correct responses, 4 failures"
 
 
 @pytest.mark.parametrize(

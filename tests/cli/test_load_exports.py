@@ -1,4 +1,4 @@
-"""`whichworker load --export` as a user runs it: every format of a real load, and errors before anything is sent."""
+"""`whichworker load --export` for a user: every format of a real load, and early errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A race of one's own app from its folder, to files that are held to their word: the commands as a user types them."""
+"""A race of your app from its folder, to files that keep their promise: a user's commands."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_from_a_folder_to_files_that_keep_their_promise(folder: Path) -> None:
         "origin": result["app"]["wsgi"]["origin"],
     }
     if result["validity"]["state"] == "invalid":
-        return  # by its own twin, as one run in twenty may be, or on a busy machine: then nothing is advised
+        return  # by its own twin, as one run in twenty may be, or on a busy machine: no advice
     assert {arm["state"] for arm in result["arms"]} == {"ranked"}
     assert result["advice"]["cost"]["memory_bytes"]
     assert {audit["state"] for audit in result["advice"]["audits"]} <= {
@@ -135,7 +135,10 @@ def test_secrets_are_nowhere(folder: Path) -> None:
     [
         (
             {
-                "wsgi.py": "import nothing_of_that_name\ndef application(e, s): ...\napplication = application\n"
+                "wsgi.py": (
+                    "import nothing_of_that_name\n"
+                    "def application(e, s): ...\napplication = application\n"
+                )
             },
             (),
             "cannot be imported",

@@ -99,8 +99,8 @@ def test_an_app_that_cannot_be_imported_is_refused_before_anything_runs(tmp_path
     )
     assert done.returncode == 2
     assert (
-        "the app faults:application cannot be imported: RuntimeError: the app refuses to be imported"
-        in done.stderr
+        "the app faults:application cannot be imported: "
+        "RuntimeError: the app refuses to be imported" in done.stderr
     )
     assert "hint:" in done.stderr
     assert not tmp_path.joinpath("runs").exists()
@@ -190,7 +190,7 @@ def test_a_killed_run_leaves_nothing_running_and_can_be_resumed(tmp_path: Path) 
 
 
 def interrupted_in_a_round(state: Path, number: signal.Signals) -> subprocess.CompletedProcess[str]:
-    """Begin a race of two copies and interrupt it in the middle of its second round, or a little later."""
+    """Begin a race of two copies and interrupt it in its second round, or a little later."""
     argv = [
         *TOOL,
         "race",
@@ -238,7 +238,7 @@ def whole_rounds(state: Path) -> list[int]:
 
 
 def resumed(state: Path) -> dict[str, Any]:
-    """Resume the newest run to its end. One run in twenty may be called invalid by its own twin, as is promised."""
+    """Resume the newest run to its end; its own twin may make one run in twenty invalid."""
     done = run("race", "--resume", "latest", "--json", "-", state=state)
     assert done.returncode == 0 or any(
         words in done.stdout for words in ("identical copies of", "too busy")

@@ -1,4 +1,4 @@
-"""`whichworker study` as a user runs it: listing, wrong words, a short run as JSON and pages, interruption and resumption."""
+"""`whichworker study` for a user: listing, wrong words, a short run, interruption, resumption."""
 
 from __future__ import annotations
 

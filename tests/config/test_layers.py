@@ -1,4 +1,4 @@
-"""Where values come from, and what is said of the wrong ones."""
+"""The origin of values, and the messages for wrong ones."""
 
 from __future__ import annotations
 
@@ -61,7 +61,10 @@ def test_each_value_comes_from_its_own_layer(tmp_path: Path) -> None:
         tmp_path,
         given={"connections": "8", "python": ()},
         environment={"WHICHWORKER_DELTA": "5%", "WHICHWORKER_PYTHON": "3.12, 3.13", "OTHER": "x"},
-        file='servers = ["gunicorn-sync", "granian-wsgi[workers=2,threads=4]"]\nclaims = "all"\nseed = 0',
+        file=(
+            'servers = ["gunicorn-sync", "granian-wsgi[workers=2,threads=4]"]\n'
+            'claims = "all"\nseed = 0'
+        ),
     )
     assert found == RaceOptions(
         servers="gunicorn-sync,granian-wsgi[workers=2,threads=4]",

@@ -1,4 +1,4 @@
-"""The options of a load: one place each, a table of their own in the file, variables of their own."""
+"""The options of a load: one place each, with their own table in the file and own variables."""
 
 from __future__ import annotations
 

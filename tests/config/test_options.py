@@ -1,4 +1,4 @@
-"""One option, one place: a field of a struct is a flag, a variable and a key, and says what it is."""
+"""One option, one place: a field of a struct is a flag, a variable and a key, with a text."""
 
 from __future__ import annotations
 

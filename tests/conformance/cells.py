@@ -24,8 +24,8 @@ from whichworker.servers import names
 
 KEPT = Path(__file__).parents[2] / "build" / "conformance"
 WORKERS = 2  # some stop and reload only with several as they should
-CELL_SECONDS = 60.0
-LONGEST_CASE_SECONDS = 12.0
+CELL_SECONDS = 60.0  # the whole matrix takes about 40 minutes
+LONGEST_CASE_SECONDS = 12.0  # no case begins later than this before the end
 
 Platform = tuple[str, str]
 PLATFORMS: tuple[Platform, ...] = (
@@ -39,7 +39,7 @@ PLATFORMS: tuple[Platform, ...] = (
 
 
 class Cell(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What came of one arm there; without outcomes the `reason` says why it could not be asked."""
+    """The outcomes of one arm there, or the `reason` why there are none."""
 
     arm: str
     django: str
@@ -60,7 +60,7 @@ class Cell(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.django, self.python
 
     def outcome(self, case: str) -> Outcome | None:
-        """What came of one case."""
+        """The outcome of one case."""
         return next((outcome for outcome in self.outcomes if outcome.case == case), None)
 
 
@@ -70,7 +70,7 @@ def app_of(django: str) -> str:
 
 
 def question_of(arm: str, platform: Platform, cache: Path) -> Question:
-    """One arm with two workers where it has workers, on every core; raises UsageError."""
+    """One arm with two workers, if it has any, on every core; raises UsageError."""
     django, python = platform
     question = discover(
         ask(

@@ -71,7 +71,7 @@ def _matrix(
 
 
 def mark(cell: Cell, name: str) -> str:
-    """What the matrix shows of one case, with a word where there is more than one way."""
+    """The mark of one case in the matrix, with a word if there is more than one way."""
     outcome, case = cell.outcome(name), next(case for case in CASES if case.name == name)
     if outcome is None or outcome.state == "not applicable":
         return "–"
@@ -117,7 +117,7 @@ def _evidence(cells: Sequence[Cell]) -> str:
                 key = (cell.arm, outcome.case, outcome.note or outcome.kind)
                 seen.setdefault(key, []).append(cell)
                 samples.setdefault(key, _one_line(outcome.evidence))
-    rows = ["## What was seen\n", "| server | case | | on | sample |", "|---|---|---|---|---|"]
+    rows = ["## Evidence\n", "| server | case | | on | sample |", "|---|---|---|---|---|"]
     for (arm, case, word), where in seen.items():
         rows.append(f"| {arm} | {case} | {word} | {_where(where)} | {samples[arm, case, word]} |")
     return "\n".join([*rows, ""])
@@ -147,12 +147,12 @@ def _absent(arms: Sequence[str], found: Mapping[tuple[str, Platform], Cell]) -> 
                 )
                 reasons.setdefault((arm, _one_line(reason)), []).append("/".join(platform))
     if not reasons:
-        return "## Not asked\n\nEvery server was asked everywhere.\n"
+        return "## Not tested\n\nEvery server was tested everywhere.\n"
     rows = [
         f"| {arm} | {', '.join(places)} | {reason} |" for (arm, reason), places in reasons.items()
     ]
     return "\n".join(
-        ["## Not asked\n", "| server | Django/Python | why |", "|---|---|---|", *rows, ""]
+        ["## Not tested\n", "| server | Django/Python | why |", "|---|---|---|", *rows, ""]
     )
 
 

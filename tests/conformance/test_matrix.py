@@ -17,7 +17,7 @@ NOTES = {"stop": "drains", "reload": "rolls", "chunked": "reads", "keep-alive": 
 
 
 def cell(arm: str, *changed: Outcome, python: str = "3.12") -> Cell:
-    """A cell in which everything is right but for some outcomes."""
+    """A cell in which all but some outcomes are correct."""
     found = {outcome.case: outcome for outcome in changed}
     outcomes = tuple(
         found.get(case.name, Outcome(case=case.name, note=NOTES.get(case.name, "")))

@@ -88,7 +88,7 @@ def scripted(*replies: bytes, hold: bool = False) -> Iterator[Examinee]:
 
 
 def outcome_of(case: str, *replies: bytes, hold: bool = False) -> Outcome:
-    """What comes of a case where these are the replies."""
+    """The outcome of a case with these replies."""
     with scripted(*replies, hold=hold) as scene:
         return attempt(scene, BY_NAME[case])
 

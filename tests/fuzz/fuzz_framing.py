@@ -1,6 +1,7 @@
-"""Feeds the response parser in Python whatever atheris thinks of: whole, and split where the data says.
+"""Feeds the response parser in Python the bytes of atheris: whole, and split as the data decide.
 
-The first byte is read as in fuzz_parser.c. With PLANTED_BUG in the environment a chunked answer is reported as a find.
+The first byte is read as in fuzz_parser.c. With PLANTED_BUG in the environment a chunked response
+is reported as a find.
 """
 
 from __future__ import annotations
@@ -8,18 +9,19 @@ from __future__ import annotations
 import os
 import sys
 
-import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore] # only in the environment of `make fuzz`
+# Only in the environment of `make fuzz`:
+import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 with atheris.instrument_imports():
     from whichworker.load.framing import FramingError, Response, ResponseParser
 
-BODY_LIMIT = 4096
-MOST_SPLITS = 7
+BODY_LIMIT = 4096  # bytes: inputs can reach it
+MOST_SPLITS = 7  # three bits of the first byte
 PLANTED = "PLANTED_BUG" in os.environ
 
 
 def outcome(method: str, pieces: list[bytes]) -> Response | None:
-    """The answer, None for anything else; any error but FramingError is a find."""
+    """The response, None for anything else; any error but FramingError is a find."""
     parser = ResponseParser(method, BODY_LIMIT)
     try:
         for piece in pieces:

@@ -1,7 +1,7 @@
 /* Feeds the response parser whatever libFuzzer thinks of: whole, and split where the data says.
  *
- * The first byte says whether the request was a HEAD (1) and how many splits follow (its upper half, at most 7), a byte
- * each; the rest is the answer.
+ * The first byte says whether the request was a HEAD (1) and how many splits follow (its upper
+ * half, at most 7), a byte each; the rest is the response.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -17,7 +17,10 @@ static void demand(int truth) {
     }
 }
 
-static int bytes_same(const Bytes *one, const Bytes *other) { return bytes_equal(one, other->at, other->size); }
+static int bytes_same(const Bytes *one, const Bytes *other)
+{
+    return bytes_equal(one, other->at, other->size);
+}
 
 static void check(const Parser *parser) {
     demand(parser->body.size <= BODY_LIMIT);
@@ -30,15 +33,16 @@ static void check(const Parser *parser) {
 
 static void feed(Parser *parser, const uint8_t *data, size_t size) {
     ParserState before = parser->state;
-    char *exact = malloc(size ? size : 1); /* so that a read past the piece is seen */
+    char *exact = malloc(size ? size : 1); /* so that the sanitizer detects a read past the piece */
     memcpy(exact, data, size);
     ParserState after = parser_feed(parser, exact, size);
     free(exact);
     demand(before == PARSER_MORE || after == before);
     check(parser);
 #ifdef PLANTED_BUG
-    /* What a forgotten limit would do: a third chunk of an answer without a Content-Length. */
-    demand(!(parser->framing == FRAMING_CHUNKED && parser->stage == STAGE_TRAILER && parser->body.size > 2));
+    /* What a forgotten limit would do: a third chunk of a response without a Content-Length. */
+    demand(!(parser->framing == FRAMING_CHUNKED && parser->stage == STAGE_TRAILER &&
+             parser->body.size > 2));
 #endif
 }
 
@@ -66,7 +70,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     demand(parser_finish(&whole) == parser_finish(&split));
     demand(whole.status == split.status || whole.state == PARSER_REFUSED);
     if (whole.state == PARSER_DONE) {
-        demand(whole.leftover == split.leftover && whole.keep_alive == split.keep_alive && whole.framing == split.framing);
+        demand(whole.leftover == split.leftover && whole.keep_alive == split.keep_alive &&
+               whole.framing == split.framing);
         demand(bytes_same(&whole.body, &split.body) && bytes_same(&whole.head, &split.head));
     }
     return 0;

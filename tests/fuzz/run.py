@@ -1,6 +1,7 @@
-"""Fuzzes both response parsers for so many seconds each, and adds a line for each to RESULTS.md: `python -m tests.fuzz.run SECONDS`.
+"""Fuzzes both response parsers, SECONDS each: `python -m tests.fuzz.run SECONDS`.
 
-Every parser is first held against a planted bug: a fuzzer that does not find it proves nothing about the others.
+Adds a line for each to RESULTS.md. Every fuzzer must first find a planted bug: one that does not
+proves nothing about other bugs.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ ROOT = HERE.parents[1]
 BUILD = ROOT / "build/fuzz"
 CORPUS = HERE / "corpus"
 RESULTS = HERE / "RESULTS.md"
-PLANT_SECONDS = 60
-MOST_SEED_BYTES = 2000
+PLANT_SECONDS = 60  # the planted bug takes a few
+MOST_SEED_BYTES = 2000  # longer seeds slow the fuzzer down
 NATIVE = [str(ROOT / "src/native" / name) for name in ("parser.c", "bytes.c")]
 HEAD = """# What fuzzing found
 
-Written by `make fuzz SECONDS=600`. "planted" is a bug put there on purpose: how many executions it took to find it says
-what the lines without a find are worth.
+Written by `make fuzz SECONDS=600`. "planted" is a bug put there on purpose: the executions until
+it was found show the worth of the lines without a find.
 
 | date | parser | fuzzer | seconds | executions | findings |
 |---|---|---|---|---|---|
@@ -36,7 +37,7 @@ what the lines without a find are worth.
 
 
 def seeds() -> Iterator[bytes]:
-    """Hand-written answers, with the byte that says how they are split."""
+    """Hand-written responses, with the byte that decides their splits."""
     for _, method, data, *_ in GIVEN:
         yield bytes([int(method == "HEAD")]) + data
         yield bytes([0x20 + int(method == "HEAD"), 20, 30]) + data
@@ -84,7 +85,7 @@ def build_python() -> list[str]:
             ],
             check=True,
         )
-    # To minimise a corpus, atheris starts itself again by the name in argv[0], so that has to be something that can be started.
+    # To minimise a corpus, atheris starts itself again by argv[0], so that must be a program.
     starter = BUILD / "framing"
     starter.write_text(
         f'#!/bin/sh\nexec {python} {HERE / "fuzz_framing.py"} {starter} "$@"\n', encoding="utf-8"
@@ -140,7 +141,8 @@ def note(parser: str, fuzzer: str, seconds: int, executions: int, findings: str)
         RESULTS.write_text(HEAD, encoding="utf-8")
     with RESULTS.open("a", encoding="utf-8") as lines:
         lines.write(
-            f"| {datetime.now(UTC):%Y-%m-%d} | {parser} | {fuzzer} | {seconds} | {executions} | {findings} |\n"
+            f"| {datetime.now(UTC):%Y-%m-%d} | {parser} | {fuzzer} | {seconds} "
+            f"| {executions} | {findings} |\n"
         )
 
 

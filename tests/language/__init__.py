@@ -1,1 +1,1 @@
-"""The language check of `make lint`: `python -m tests.language README.md docs help src/whichworker/race`."""
+"""The language check of `make lint`: `python -m tests.language README.md docs help`."""

@@ -1,4 +1,4 @@
-"""Check files and folders, and `help` for the command line's own: one line for each hit, exit code 1 if there is any."""
+"""Check files and folders, and `help` for the command line: a line per hit, exit code 1 if any."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from tests.language.rules import COMPILED, LONGEST_SENTENCE, MOST_SEMICOLONS, PR
 
 GAP = "\n\n"
 RECORDS = "docs/decisions/"
-"""What was decided is kept as it was written, as far as its words are clear."""
+"""Decisions stay as they were written, if their words are clear."""
 CheckRegistry().register_many(__register__)
 PROSELINT_CONFIG = {"checks": dict.fromkeys(PROSELINT, True), "max_errors": 100_000}
 
@@ -46,7 +46,7 @@ def sentences(text: str) -> Iterator[tuple[int, str]]:
 
 
 def hits_of(passage: Passage) -> Iterator[Hit]:
-    """Every rule of the table that a passage breaks, sentence by sentence, and its sentences that are too long."""
+    """Every rule of the table that a passage breaks, and its sentences that are too long."""
     for start, sentence in sentences(passage.text):
         for rule, pattern in COMPILED:
             if not (rule.everywhere or passage.for_users):
@@ -79,7 +79,7 @@ def shortened(words: str) -> str:
 
 
 def proselint_hits(passages: Iterable[Passage]) -> Iterator[Hit]:
-    """What proselint says about the passages of each file, read as one text."""
+    """The hits of proselint in the passages of each file, read as one text."""
     for path, group in groupby(passages, key=lambda passage: passage.path):
         yield from _of_one_file(path, list(group))
 

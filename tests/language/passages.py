@@ -1,4 +1,4 @@
-"""Every text that a person reads, cut into passages that know their line: Markdown, Python, templates, C and `--help`."""
+"""Every text for readers as passages with lines: Markdown, Python, templates, C and `--help`."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ INSIDE = (
 """Prose for developers, who may use the nouns of the code."""
 GENERATED = ("docs/reference/*.md", "docs/studies/*-*.md", "**/RESULTS*.md")
 """Pages made from source text or from a measurement: the source text is what can be mended."""
-UNREADABLE = ("/apps/samples/", "/samples/", "/.venv/", "/projects/")
+QUOTING = ("/tests/language/rules.py", "/tests/language/test_language.py")
+"""Files that quote the words to avoid."""
+UNREADABLE = ("/apps/samples/", "/samples/", "/.venv/", "/projects/", *QUOTING)
 CODE = "⟨code⟩"
 
 
 class Passage(NamedTuple):
-    """One paragraph, cell, string, docstring or comment; whitespace is one blank, and each word has its line."""
+    """One paragraph, cell, string, docstring or comment; single blanks, a line for each word."""
 
     path: str
     kind: Kind
@@ -157,7 +159,7 @@ def python(path: str, text: str) -> Iterator[Passage]:
 
 
 def paragraphs(path: str, kind: Kind, first: int, text: str) -> Iterator[Passage]:
-    """A literal of several lines is one passage for each paragraph, list item and quoted example."""
+    """A passage for each paragraph, list item and quoted example of a literal of several lines."""
     held: list[tuple[int, str]] = []
     for number, line in enumerate([*text.split("\n"), ""], first):
         starts = not line.strip() or re.match(r"\s*(?:[-*]|\d+\.)\s+", line)

@@ -1,6 +1,6 @@
-"""The table of words that readers stumbled over, and for each what to write instead (shared/style.md, "Language").
+"""The table of words that readers stumbled over, each with a replacement (see style.md).
 
-A rule catches its first example and lets its second one pass; test_language.py holds every rule to that.
+A rule catches its first example and passes its second one; test_language.py checks every rule.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Rule(NamedTuple):
-    """A pattern of words, their replacement, the reason, and an example on each side of the border."""
+    """A pattern of words, their replacement, the reason, and two examples: caught, and passed."""
 
     pattern: str
     instead: str
@@ -55,7 +55,8 @@ RULES = (
         "The command asks you for a name.",
     ),
     Rule(
-        r"\b(?:is|are|was|were|be|been|being)(?: ever| first| also| never| not)? seen\b|\bwas seen\b",
+        r"\b(?:is|are|was|were|be|been|being)(?: ever| first| also| never| not)? seen\b|"
+        r"\bwas seen\b",
         "is observed, is found, you see",
         "name the reading that shows it",
         "The app is seen to have five routes.",
@@ -84,7 +85,8 @@ RULES = (
         "A race of your own app has two steps.",
     ),
     Rule(
-        r"\b(?:when|as|how|what|where|than|time|rate|app) one (?:can|could|may|must|should|would|has|have|looks?|wants?"
+        r"\b(?:when|as|how|what|where|than|time|rate|app) one (?:can|could|may|must|should|would|"
+        r"has|have|looks?|wants?"
         r"|likes?|installs?|gets?|needs?|asks?|uses?|cannot|knows?|sees?|does)\b",
         "you …",
         "the reader is you",
@@ -107,7 +109,8 @@ RULES = (
         "Every setup that is left is launched again.",
     ),
     Rule(
-        r"\b[Ww]here (?:there|none|nothing|nobody|possible|needed|given|available|installed|it can|it has|it does|it is none|one is)\b"
+        r"\b[Ww]here (?:there|none|nothing|nobody|possible|needed|given|available|installed|"
+        r"it can|it has|it does|it is none|one is)\b"
         r"|^Where (?!to\b|.*\?)[^,]*,",
         "if",
         "a condition is “if”; “where” is a place",
@@ -115,7 +118,8 @@ RULES = (
         "The folder where the files are is printed.",
     ),
     Rule(
-        r"\b(?:what|which|that|as) nobody\b|\bnobody (?:else )?(?:has|uses|used|asks|asked|names|named|reads on)\b",
+        r"\b(?:what|which|that|as) nobody\b|\bnobody (?:else )?(?:has|uses|used|asks|asked|names|"
+        r"named|reads on)\b",
         "no … uses, unused",
         "name the thing, not the nobody",
         "The command removes what nobody uses.",
@@ -130,14 +134,16 @@ RULES = (
     ),
     # Defaults, amounts and references.
     Rule(
-        r"[;,(] ?(?:and )?without (?:it|either|them|one)\b|\bwithout (?:it|either|one)[,)]|\bwithout (?:it|either)$",
+        r"[;,(] ?(?:and )?without (?:it|either|them|one)\b|\bwithout (?:it|either|one)[,)]|"
+        r"\bwithout (?:it|either)$",
         "[default: X]",
         "a default is called default",
         "The folder of the files; without it deploy.",
         "The tests need a compiler and fail without one.",
     ),
     Rule(
-        r"\b(?:at most|at least|of|after|for|more than|such|by|from|in) so (?:many|much|long)\b(?! (?:that|as))|\bso long ago\b",
+        r"\b(?:at most|at least|of|after|for|more than|such|by|from|in) so (?:many|much|"
+        r"long)\b(?! (?:that|as))|\bso long ago\b",
         "the number, or “that many”",
         "so many as what?",
         "The command removes whatever was last used so long ago.",
@@ -173,14 +179,16 @@ RULES = (
     ),
     # The glossary: one word for one thing.
     Rule(
-        r"\b(?:[Aa]nswer(?:s|ed|ing)?)\b(?! (?:to )?(?:the|a|an|this|that|your|my|our|its|one|each) ?(?:questions?|study))",
+        r"\b(?:[Aa]nswer(?:s|ed|ing)?)\b(?! (?:to )?(?:the|a|an|this|that|your|my|our|its|one|"
+        r"each) ?(?:questions?|study))",
         "response; responds",
         "glossary: a server sends a response",
         "Every answer is compared to the byte.",
         "This page answers the question of the title.",
     ),
     Rule(
-        r"\b(?:[Rr]ight (?:answers?|responses?|body|bodies|one)|(?:is|are|was|were|be) right|[Rr]ightly)\b",
+        r"\b(?:[Rr]ight (?:answers?|responses?|body|bodies|one)|(?:is|are|was|were|be) right|"
+        r"[Rr]ightly)\b",
         "correct, correctly",
         "glossary: a response is correct",
         "The right response is learnt first.",
@@ -194,7 +202,8 @@ RULES = (
         "The certificate of the server has expired.",
     ),
     Rule(
-        r"\b(?:more|further|randomi[sz]ed|each|every|per|first|\d+|fewer|blocks?, the) blocks?\b(?! of (?:code|text|memory))",
+        r"\b(?:more|further|randomi[sz]ed|each|every|per|first|\d+|fewer|"
+        r"blocks?, the) blocks?\b(?! of (?:code|text|memory))",
         "round, slice; or minutes",
         "decision 17: a race runs in rounds of slices",
         "It takes about 341 more blocks.",
@@ -209,7 +218,8 @@ RULES = (
         everywhere=False,
     ),
     Rule(
-        r"\b(?:heats?\b(?! map)|(?:a|an|the|this|each|every|new|next|first) generations?\b(?! of (?:load|Python)))",
+        r"\b(?:heats?\b(?! map)|(?:a|an|the|this|each|every|new|next|"
+        r"first) generations?\b(?! of (?:load|Python)))",
         "launch; setups that run together",
         "glossary: heat and generation are words of the code",
         "Each generation has its own launches.",
@@ -233,7 +243,8 @@ RULES = (
         everywhere=False,
     ),
     Rule(
-        r"\b(?:hold|holds|held|keep|keeps|kept|holding|keeping) (?:the|an|this|its|that|your|up to its) (?:objective|SLO|deadline|word)\b",
+        r"\b(?:hold|holds|held|keep|keeps|kept|holding|keeping) (?:the|an|this|its|that|your|"
+        r"up to its) (?:objective|SLO|deadline|word)\b",
         "meet the objective",
         "an objective is met",
         "It is the cheapest setup that holds the objective.",
@@ -241,7 +252,8 @@ RULES = (
     ),
     # Words of an older English.
     Rule(
-        r"\b(?:hence|whilst|thereof|therein|wherein|whereby|thereby|hereby|lest|whence|thence|beforehand|of old|anew)\b",
+        r"\b(?:hence|whilst|thereof|therein|wherein|whereby|thereby|hereby|lest|whence|thence|"
+        r"beforehand|of old|anew)\b",
         "so, while, in it, by which, before, again",
         "an old word that a dictionary for learners marks as formal",
         "The setups are launched anew.",
@@ -265,7 +277,7 @@ RULES = (
 
 LONGEST_SENTENCE = 35
 """Words: past about 30 readers lose the start of a sentence (GOV.UK's style guide asks for 25)."""
-MOST_SEMICOLONS = 2
+MOST_SEMICOLONS = 2  # more belong into a list
 
 PROSELINT = (
     "archaism",
@@ -286,6 +298,6 @@ PROSELINT = (
     "uncomparables",
     "weasel_words",
 )
-"""The checks of proselint that are about plain words; its quotes, accents and "waitress" are not our trouble."""
+"""The checks of proselint for plain words, without quotes, accents and "waitress"."""
 
 COMPILED = tuple((rule, re.compile(rule.pattern, re.IGNORECASE)) for rule in RULES)

@@ -1,4 +1,4 @@
-"""Each rule catches its example and lets the better sentence pass; readers of files lose no line number."""
+"""Each rule catches its example and passes the better sentence; passages keep line numbers."""
 
 from __future__ import annotations
 
@@ -113,7 +113,10 @@ def test_a_hit_has_the_line_of_its_word() -> None:
 
 
 def test_python_has_docstrings_comments_and_sentences() -> None:
-    text = '"""A module."""\n\nNAME = "a_key"  # why it is so\nTEXT = f"{NAME} is missing"\n# two\n# lines\n'
+    text = (
+        '"""A module."""\n\nNAME = "a_key"  # why it is so\n'
+        'TEXT = f"{NAME} is missing"\n# two\n# lines\n'
+    )
     read = [(one.kind, one.text, one.words[0][1]) for one in python("x.py", text)]
     assert read == [
         ("string", f"{CODE} is missing", 4),

@@ -1,4 +1,4 @@
-"""An upstream in threads of this process that counts connections, and at which calls can be made to meet: proof without a clock."""
+"""An upstream in threads that counts connections and lets calls meet: proof without a clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from whichworker.workloads.answers import countries
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers with a country once as many calls as have to meet are here; with status 503 where they did not come."""
+    """Sends a country once all calls that have to meet are here, and status 503 if some miss."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -30,12 +30,13 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+    # The name `format` is the base class's.
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing."""
 
 
 class Upstream(ThreadingHTTPServer):
-    """Listens on a free port of 127.0.0.1; `parties` calls have to be here at once before any of them is answered."""
+    """Listens on a free port of 127.0.0.1; `parties` calls must be here before any response."""
 
     daemon_threads = (
         True  # a client that is reused keeps its connection for as long as its server runs

@@ -1,4 +1,4 @@
-"""The session of a visitor of the built-in project, for real: a login behind a token, two lists, eleven checks."""
+"""A real session on the built-in project: a login behind a token, two lists, eleven checks."""
 
 from __future__ import annotations
 

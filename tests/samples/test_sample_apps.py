@@ -1,4 +1,4 @@
-"""The built-in apps for real: every workload answered rightly, by threads and by loops, and calls made the way their names say."""
+"""The built-in apps for real: correct responses by threads and loops, and calls as named."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ def serving(
     environment: dict[str, str] | None = None,
     **options: str,
 ) -> Iterator[Running]:
-    """One server on a built-in app in its larger environment; with its services `beside` it, or the upstream of the test's environment."""
+    """One server on a built-in app in its larger environment, with services `beside` it, if any."""
     cache = places.cache_folder()
-    asked = RaceOptions(servers=server, **{"workload": "brotli", **options})  # type: ignore[arg-type]
+    values = {"workload": "brotli", **options}
+    asked = RaceOptions(servers=server, **values)  # type: ignore[arg-type]
     question = discover(ask(app, asked, folder, cache)).question
     arms = tuple(
         msgspec.structs.replace(arm, environment={**arm.environment, **(environment or {})})

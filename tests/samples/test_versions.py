@@ -31,7 +31,7 @@ def bench_of(options: RaceOptions, folder: Path) -> Bench:
 
 
 def versions_that_answered(bench: Bench) -> Mapping[str, str]:
-    """The version of the interpreter that each arm's processes run, once it has given the right answer."""
+    """The interpreter's version in each arm's processes, after a correct response."""
     found = {}
     for arm in bench.question.arms:
         with running(bench, arm) as run:

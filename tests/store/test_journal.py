@@ -207,7 +207,10 @@ def test_a_slice_on_disk_is_short_and_says_nothing_that_goes_without_saying(path
     ("line", "record"),
     [
         (
-            b'{"record":"prepared","arm":"a","ladder":{"1":9.0},"response_seconds":0.1,"cold_start_seconds":0.2,"command":[],"steady":false}',
+            (
+                b'{"record":"prepared","arm":"a","ladder":{"1":9.0},"response_seconds":0.1,'
+                b'"cold_start_seconds":0.2,"command":[],"steady":false}'
+            ),
             Prepared(
                 arm="a",
                 ladder={1: 9.0},
@@ -218,7 +221,11 @@ def test_a_slice_on_disk_is_short_and_says_nothing_that_goes_without_saying(path
             ),
         ),
         (
-            b'{"record":"settled","contenders":["a"],"connections":4,"window_seconds":{"a":0.5},"twin_of":"a","too_slow":["b"]}',
+            (
+                b'{"record":"settled","contenders":["a"],"connections":4,'
+                b'"window_seconds":{"a":0.5},'
+                b'"twin_of":"a","too_slow":["b"]}'
+            ),
             Settled(
                 contenders=("a",),
                 connections=4,
@@ -285,7 +292,7 @@ def test_a_full_disk_is_told_and_leaves_the_file_whole(path: Path, room: int) ->
 
 
 def test_what_is_no_file_is_refused(path: Path) -> None:
-    """A device would be read for ever."""
+    """Reading a device would never end."""
     path.parent.mkdir()
     path.symlink_to("/dev/full")
     with pytest.raises(JournalFailed, match="is not a file"), Journal(path):

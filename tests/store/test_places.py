@@ -1,4 +1,4 @@
-"""Places: which variable wins, what a run is called, and what is said where there is none."""
+"""Places: the variable that wins, the name of a run, and the message if there is none."""
 
 from __future__ import annotations
 

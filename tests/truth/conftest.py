@@ -11,7 +11,7 @@ import pytest
 from whichworker.probes import machine
 
 PAGE = Path(__file__).parent / "RESULTS.md"
-LINES = 4
+LINES = 4  # of a test's output in the table
 ROWS: list[tuple[str, str, float, str]] = []
 
 
@@ -25,14 +25,17 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the table where it is asked for: a run of one test must not take its place."""
+    """Write the table only on request: a run of one test must not replace it."""
     if not os.environ.get("WHICHWORKER_TRUTH_TABLE") or not ROWS:
         return
     described = machine.describe()
     lines = [
         "# What the truth tests found",
         "",
-        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {described.cpu}, {described.cores} cores, {described.system}.",
+        (
+            f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {described.cpu}, "
+            f"{described.cores} cores, {described.system}."
+        ),
         "Written by `make truth`.",
         "",
         "| test | outcome | seconds | what it saw |",

@@ -26,14 +26,17 @@ from whichworker.store import places
 
 pytestmark = [pytest.mark.truth, pytest.mark.timeout(600)]
 
-BURN = "import sys, time\nprint(flush=True)\nends = time.monotonic() + float(sys.argv[1])\nwhile time.monotonic() < ends: pass"
+BURN = (
+    "import sys, time\nprint(flush=True)\nends = time.monotonic() + float(sys.argv[1])\n"
+    "while time.monotonic() < ends: pass"
+)
 SIZES = random.Random(20261121)
 
 
 def question_of(
     arms: dict[str, dict[str, str]], *, both: bool = False, seconds: float = 45.0
 ) -> Question:
-    """Arms by name with their environments on the app of planted bottlenecks; `both` gives servers all cores, the generator's too."""
+    """Arms by name, with environments, on the app of planted bottlenecks; `both`: on all cores."""
     python = own_base()
     label = inspect(python).short_version
     budget = budget_of(seconds)

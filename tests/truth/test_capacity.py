@@ -1,4 +1,4 @@
-"""Capacities of live servers whose law of service is known, against the exact answer of queueing theory."""
+"""Capacities of live servers with a known law of service, against exact queueing theory."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from whichworker.store.records import Prepared
 pytestmark = [pytest.mark.truth, pytest.mark.timeout(900)]
 
 SLO = slo.parse("p99<150ms")
-SECONDS = 180.0
-FLOOD_SECONDS = 5.0
+SECONDS = 180.0  # of one search for a capacity
+FLOOD_SECONDS = 5.0  # of a closed loop, for the mean service time
 CASES = {
     "eight threads, 20 ms each": ("sleep", 8, 0.02),
     "four threads, 10 ms each": ("sleep", 4, 0.01),
@@ -37,7 +37,7 @@ CASES = {
 
 
 def flood(bench: Bench, generator: Generator, threads: int) -> float:
-    """Answers per second of a fresh launch in which every thread always has a request waiting."""
+    """Responses per second of a fresh launch in which every thread always has a request waiting."""
     with running(bench, bench.question.arms[0]) as run:
         tally = generator.run(load_of(bench, run, 2 * threads, FLOOD_SECONDS, 1.0), lambda *_: None)
         check(run.launch, tally)
@@ -89,5 +89,5 @@ def test_the_capacity_is_that_of_theory(
     )
     assert abs(found.value / exact - 1) < 0.10
     assert found.certified is None or found.certified <= 1.03 * exact, (
-        "the exact one is that of a service time measured to a few percent"
+        "the exact capacity follows from a service time measured to a few percent"
     )

@@ -1,6 +1,6 @@
-"""`whichworker load` against servers whose truth is known: by their own log, by the schedule, or by what cannot be done.
+"""`whichworker load` against known truths: the server's log, the schedule, or the impossible.
 
-Both engines; minutes in all, and only on a machine that does nothing else. Each test prints what it saw.
+Both engines; minutes in all, and only on an otherwise idle machine. Each test prints its results.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from whichworker.probes import cpu
 
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, GENERATOR_CORE = CORES[0], CORES[-1]
-SPARE_SECONDS = 60.0
-BUSY_LOOPS = 8
-MOST_TRIES = 4
-MOST_TAKEN = 0.001
+SPARE_SECONDS = 60.0  # more than the longest load
+BUSY_LOOPS = 8  # the generator gets a ninth of its core
+MOST_TRIES = 4  # then the machine is too busy
+MOST_TAKEN = 0.001  # of a core's time: more would show in the percentiles
 ENGINES = ("native", "epoll")
 CHECKED = ("p50", "p90", "p95", "p99")
 SHARES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
@@ -45,7 +45,7 @@ Json = dict[str, Any]
 
 @pytest.fixture(autouse=True)
 def before_others() -> Iterator[None]:
-    """Server and generator go before whatever else the machine does, where this user may say so: the tests are about an idle core."""
+    """Server and generator get priority, if allowed: the tests are about an idle core."""
     usual = os.getpriority(os.PRIO_PROCESS, 0)
     with contextlib.suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, -15)
@@ -54,7 +54,7 @@ def before_others() -> Iterator[None]:
 
 
 def run_load(server: Server, folder: Path, engine: str, *options: str) -> tuple[int, Json, str]:
-    """The exit code, the result and what was said of `whichworker load` with these options."""
+    """The exit code, the result and the output of `whichworker load` with these options."""
     path = folder / "result.json"
     command = [
         sys.executable,
@@ -82,14 +82,15 @@ def run_load(server: Server, folder: Path, engine: str, *options: str) -> tuple[
     assert result["engine"] == engine
     waited, seconds = result["run_delay_seconds"], result["seconds"]
     print(
-        f"\n{engine} {' '.join(options)}: ready but not running for {waited * 1e3:.1f} ms of {seconds:g} s"
+        f"\n{engine} {' '.join(options)}: "
+        f"ready but not running for {waited * 1e3:.1f} ms of {seconds:g} s"
     )  # who else was here
     return done.returncode, result, said
 
 
 @contextlib.contextmanager
 def stolen_from(cores: list[int]) -> Iterator[list[float]]:
-    """The share of these cores' time that the hypervisor gave to others, known at the end of the block."""
+    """The share of these cores' time that the hypervisor took, known at the end of the block."""
     found: list[float] = []
     before, began = cpu.core_times(cores), time.monotonic()
     yield found
@@ -135,23 +136,24 @@ def test_percentiles_are_those_of_the_servers_log(
         "--time",
         "15s",
     ]
-    for attempt in range(
-        MOST_TRIES
-    ):  # what others take is in no log; decided before the percentiles are looked at
+    # No log shows the time that others take; decide before reading the percentiles.
+    for attempt in range(MOST_TRIES):
         log = tmp_path / f"log-{attempt}"
         with truth_server(mode, SERVER_CORE, log, seed=5) as server, stolen_from(CORES) as stolen:
             code, result, said = run_load(server, tmp_path, engine, *shape)
         kept_waiting = result["run_delay_seconds"] / result["seconds"]
         print(
-            f"taken by the hypervisor: {stolen[0]:.2%}, by others on the generator's core: {kept_waiting:.2%}"
+            f"taken by the hypervisor: {stolen[0]:.2%}, "
+            f"by others on the generator's core: {kept_waiting:.2%}"
         )
         if stolen[0] <= MOST_TAKEN and kept_waiting <= MOST_TAKEN:
             break
     else:
         pytest.skip(
-            f"others took more than {MOST_TAKEN:.1%} of these cores in each of {MOST_TRIES} runs: 250 µs cannot be told here now"
+            f"others took more than {MOST_TAKEN:.1%} of these cores in each of {MOST_TRIES} runs: "
+            "250 µs cannot be resolved here now"
         )
-    true = read_log(log).after(1)  # the first was asked before the load
+    true = read_log(log).after(1)  # the first came before the load
     print(f"\n{mode}, {engine}: {result['rate_per_second']:.0f}/s")
     show_log(true)
     for what in ("service", "response"):
@@ -173,7 +175,8 @@ def show_log(true: TrueTimes) -> None:
     print(f"  {'log':10} {values}  max {true.percentile(1.0) * 1e3:.3f} ms of {true.count}")
 
 
-# Pauses: the truth follows from the schedule. What was due in one waits for its end, so responses are uniform up to its length.
+# Pauses: the truth follows from the schedule. A request due in a pause waits for its end, so
+# responses are uniform up to its length.
 
 
 def assert_pauses(result: Json, expected: int, p90: float, p99: float) -> None:
@@ -211,7 +214,7 @@ def test_a_server_stopped_two_seconds_in_eight(engine: str, tmp_path: Path) -> N
 
 @contextlib.contextmanager
 def stopped(pid: int, first: float, length: float, period: float) -> Iterator[None]:
-    """Stop a process for `length` seconds in every `period`, `first` after now; any whole number of periods sees the same."""
+    """Stop a process for `length` seconds in every `period`, `first` after now."""
     over = threading.Event()
     begin = time.monotonic() + first
 
@@ -252,7 +255,7 @@ def test_send_lag(engine: str, manner: str, most: float, tmp_path: Path) -> None
     assert lag["p99"] <= most
 
 
-# A generator that cannot do what is asked says so.
+# A generator that cannot keep its rate reports it.
 
 
 def assert_invalid(code: int, result: Json, said: str) -> None:
@@ -283,8 +286,8 @@ def test_a_generator_asked_for_ten_times_too_much_is_invalid(engine: str, tmp_pa
 def busy_loops(core: int) -> Iterator[None]:
     """Keep a core busy with a multiple of the generator's weight.
 
-    Many loops, each in a session of its own, and not one with a higher priority: that needs privileges, and where
-    the scheduler groups by session it would change nothing.
+    Many loops, each in its own session, and not one with a higher priority: that needs privileges,
+    and would change nothing if the scheduler groups by session.
     """
     ends = math.ceil(2 * SPARE_SECONDS)
     work = (

@@ -1,4 +1,4 @@
-"""Two hundred launches of all contenders, ended in every way with a request in flight: nothing is ever left."""
+"""Two hundred launches of all contenders, each ended with a request in flight: nothing is left."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def test_nothing_is_left_of_two_hundred_launches(tmp_path: Path) -> None:
         f"{end} {count}" for end, count in sorted(Counter(gust.end for gust in gusts).items())
     )
     print(
-        f"  {len(gusts)} launches in {time.monotonic() - began:.0f} s: {ends}; {len(wrong)} left something"
+        f"  {len(gusts)} launches in {time.monotonic() - began:.0f} s: {ends}; "
+        f"{len(wrong)} left something"
     )
     assert not wrong

@@ -1,4 +1,4 @@
-"""Load files: what they say, what is said of those that cannot be used, and the guide that shows them."""
+"""Load files: their contents, the messages for unusable ones, and the guide that shows them."""
 
 from __future__ import annotations
 
@@ -72,11 +72,17 @@ def test_options() -> None:
     [
         ('{ duration = "10s", target = "200/s" }', (Stage(10.0, 0.0, 200.0),)),
         (
-            '{ duration = "10s", target = "200/s" }, { duration = "1m", target = "200/s" }, { duration = "5s", target = "0/s" }',
+            (
+                '{ duration = "10s", target = "200/s" }, { duration = "1m", target = "200/s" }, '
+                '{ duration = "5s", target = "0/s" }'
+            ),
             (Stage(10.0, 0.0, 200.0), Stage(60.0, 200.0, 200.0), Stage(5.0, 200.0, 0.0)),
         ),
         (
-            '{ duration = "10s", from = "50/s", target = "50/s" }, { duration = "1s", from = "0", target = "60/min" }',
+            (
+                '{ duration = "10s", from = "50/s", target = "50/s" }, '
+                '{ duration = "1s", from = "0", target = "60/min" }'
+            ),
             (Stage(10.0, 50.0, 50.0), Stage(1.0, 0.0, 1.0)),
         ),
     ],
@@ -438,7 +444,8 @@ def test_what_a_form_and_json_say_is_what_arrives(value: str, before: str, after
         quoted = msgspec.json.encode(text).decode().replace("\x7f", "\\u007f")
         post = (
             parse(
-                f'{STEP}capture = {{ v = "json:v" }}\n[[session.step]]\npath = "/"\n{kind} = {{ k = {quoted} }}'
+                f'{STEP}capture = {{ v = "json:v" }}\n'
+                f'[[session.step]]\npath = "/"\n{kind} = {{ k = {quoted} }}'
             )
             .sessions[0]
             .steps[1]
@@ -487,7 +494,7 @@ def test_the_guide_names_every_key() -> None:
 
 
 def test_the_login_of_the_guide() -> None:
-    """The steps as Django's admin would answer them."""
+    """The steps with the responses of Django's admin."""
     (session,) = next(parse(text) for text in BLOCKS if "csrftoken" in text).sessions
     iteration = Iteration(session, "127.0.0.1:8000")
     answers = [
@@ -496,7 +503,10 @@ def test_the_login_of_the_guide() -> None:
             (
                 (
                     "set-cookie",
-                    "csrftoken=AbC; expires=Sat, 20 Nov 2027 10:00:00 GMT; Max-Age=31449600; Path=/; SameSite=Lax",
+                    (
+                        "csrftoken=AbC; expires=Sat, 20 Nov 2027 10:00:00 GMT; "
+                        "Max-Age=31449600; Path=/; SameSite=Lax"
+                    ),
                 ),
             ),
         ),
@@ -531,6 +541,6 @@ def test_the_login_of_the_guide() -> None:
     )
     assert f"Content-Length: {len(body)}".encode() in head
     assert (
-        sent[2]
-        == b"GET /admin/ HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nCookie: csrftoken=New; sessionid=s1\r\n\r\n"
+        sent[2] == b"GET /admin/ HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n"
+        b"Cookie: csrftoken=New; sessionid=s1\r\n\r\n"
     )

@@ -10,8 +10,9 @@ from whichworker.workloads.forms import filled, find_form, parse_login
 
 LOGIN = Login(path="/login/?next=/", fields={"username": "ann", "password": "s3cret&"})
 PAGE = """<form action="/search"><input name="q"></form>
-<form method="post" action="{action}"><input type="hidden" name="csrf" value="a&amp;b"><input name="username" value="old">
-<input type="password" name="password"><input type="checkbox" name="remember" checked value="on"><input type="checkbox" name="other">
+<form method="post" action="{action}"><input type="hidden" name="csrf" value="a&amp;b">
+<input name="username" value="old"><input type="password" name="password">
+<input type="checkbox" name="remember" checked value="on"><input type="checkbox" name="other">
 <button type="submit" name="go" value="x">Log in</button></form>"""
 
 

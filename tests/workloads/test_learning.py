@@ -1,10 +1,13 @@
-"""What is learnt of a right answer from a few of them."""
+"""The correct response, learnt from a few of them."""
 
 from __future__ import annotations
 
 from whichworker.workloads.learning import Seen, learn, stable_parts
 
-PAGE = b"<html><head><title>A page that is long enough</title></head><body><p>%d</p><footer>always the same footer</footer></body></html>"
+PAGE = (
+    b"<html><head><title>A page that is long enough</title></head><body><p>%d</p>"
+    b"<footer>always the same footer</footer></body></html>"
+)
 
 
 def test_equal_answers_must_be_equal() -> None:
@@ -45,7 +48,10 @@ def test_json_of_one_line_is_compared_value_by_value() -> None:
     assert not any(b"now" in part and b": 1" in part for part in parts)
 
 
-STAMPED = b'<html>\n<meta name="created" content="22nd Nov 2026 05:59" />\n<p>The best of all shops, since 1999</p>\n</html>'
+STAMPED = (
+    b'<html>\n<meta name="created" content="22nd Nov 2026 05:59" />\n'
+    b"<p>The best of all shops, since 1999</p>\n</html>"
+)
 
 
 def test_what_shows_the_time_of_day_is_not_compared() -> None:

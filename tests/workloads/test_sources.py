@@ -1,4 +1,4 @@
-"""Requests of one's own app, from wherever they come."""
+"""Requests for a user's app, from every source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""URLs: where they lead, and what is said of those that lead nowhere."""
+"""URLs: their targets, and the messages for those without one."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_urls(url: str, expected: Target) -> None:
     [
         (
             "localhost:8000/x",
-            "not a URL that can be asked: 'localhost:8000/x'",
+            "not a URL that whichworker can use: 'localhost:8000/x'",
             "write http://localhost:8000/x",
         ),
         ("127.0.0.1:80", "not a URL", "write http://127.0.0.1:80"),
@@ -134,7 +134,8 @@ def test_any_url_is_read_or_refused(start: str, rest: str) -> None:
 def test_addresses_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def look_up(host: str, port: int, *, type: int) -> list[tuple[object, ...]]:  # noqa: A002 - as the socket module calls it
+    # The name `type` is the socket module's.
+    def look_up(host: str, port: int, *, type: int) -> list[tuple[object, ...]]:  # noqa: A002
         asked.append((host, port, type))
         found = [("::1", port, 0, 0), ("127.0.0.1", port), ("::1", port, 0, 0)]
         return [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", peer) for peer in found]

@@ -124,7 +124,8 @@ def _sum(listing: Listing) -> str:
     would = (
         "would be " if any(entry.outcome == "would be removed" for entry in listing.entries) else ""
     )
-    return f"{count} {would}removed, {units.show_bytes(listing.freed_bytes)} {would}freed (uv keeps the files it shares: uv cache prune)"
+    freed = f"{units.show_bytes(listing.freed_bytes)} {would}freed"
+    return f"{count} {would}removed, {freed} (uv keeps the files it shares: uv cache prune)"
 
 
 def _ago(seconds: float) -> str:

@@ -12,7 +12,7 @@ from whichworker.doctor.examination import examine
 from whichworker.errors import UsageError
 from whichworker.report import files, terminal
 
-LEAST_SECONDS, MOST_SECONDS = 5.0, 300.0
+LEAST_SECONDS, MOST_SECONDS = 5.0, 300.0  # bounds of --time
 
 
 def doctor(options: DoctorOptions) -> int:
@@ -28,7 +28,8 @@ def doctor(options: DoctorOptions) -> int:
     described, findings = examine()
     cores = ",".join(str(core) for core in described.usable_cores)
     console.print(
-        f"{described.cpu}, {described.cores} cores ({cores} usable), {described.memory_bytes / 1e9:.1f} GB, {described.system}"
+        f"{described.cpu}, {described.cores} cores ({cores} usable), "
+        f"{described.memory_bytes / 1e9:.1f} GB, {described.system}"
     )
     console.print(f"fingerprint {described.fingerprint}", style="dim")
     terminal.print_findings(console, findings)

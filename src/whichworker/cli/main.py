@@ -93,7 +93,7 @@ cli = Commands(
 
 
 def main() -> NoReturn:
-    """Run a command; exit codes are those of the contract."""
+    """Run a command; the contract lists the exit codes."""
     redaction.remember_environment(os.environ)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
@@ -107,7 +107,7 @@ def main() -> NoReturn:
         error.show()
         code = Exit.USAGE
     except BrokenPipeError:
-        sys.stdout = None  # nobody reads on: nothing is left to flush
+        sys.stdout = None  # the reader closed the pipe: nothing is left to flush
         code = Exit.USAGE
     except (click.ClickException, WhichworkerError, OSError) as error:
         if speech.verbose:

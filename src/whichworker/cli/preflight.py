@@ -23,7 +23,10 @@ from whichworker.store import places
 
 RIGHT, WRONG, TOLD, NEVER = "✓", "✗", "!", "–"
 STYLES = {RIGHT: "green", WRONG: "bold red", TOLD: "yellow", NEVER: "dim"}
-LEGEND = f"{RIGHT} correct  {WRONG} incorrect: not ranked in a race  {TOLD} worth knowing  {NEVER} not checked"
+LEGEND = (
+    f"{RIGHT} correct  {WRONG} incorrect: not ranked in a race  "
+    f"{TOLD} worth knowing  {NEVER} not checked"
+)
 
 
 def preflight(app: str | None, options: PreflightOptions) -> int:
@@ -60,7 +63,7 @@ def _print_plan(console: Console, question: Question) -> None:
 
 
 def print_report(console: Console, report: Report) -> None:
-    """The table of arms and cases, and below it the evidence of everything that is not as it should be."""
+    """The table of arms and cases, and below it the evidence of all that is not correct."""
     for label, app in report.app.items():
         console.print(Text(f"{app}, Python {label}; workload {report.workload}"))
     console.print()
@@ -97,7 +100,7 @@ def upright(names: Sequence[str]) -> list[str]:
 
 
 def marks(report: Report, arm: ArmReport) -> list[str]:
-    """One mark for each case, in their order; an arm that could not be asked has none that is right."""
+    """One mark for each case, in order; an arm that did not start has no correct one."""
     return [_mark(report, arm, case) for case in report.cases]
 
 

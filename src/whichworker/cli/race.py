@@ -70,7 +70,7 @@ def race(app: str | None, given: Mapping[str, Any], output: OutputOptions) -> in
 def _plan(
     app: str | None, given: Mapping[str, Any], output: OutputOptions, printer: RacePrinter
 ) -> Planned | None:
-    """The plan, printed; None if the plan is all that was asked for."""
+    """The plan, printed; None if the user wanted only the plan."""
     here, cache = Path.cwd(), places.cache_folder()
     project = base_of(here, app)
     options, origins = gather(RaceOptions, given, os.environ, project)

@@ -27,9 +27,9 @@ from whichworker.supervise import serve as laboratory
 from whichworker.supervise.fleet import Supervisor
 from whichworker.supervise.serve import GRACE_SECONDS, ServePlan
 
-LOOK_SECONDS = 0.1
-DRAW_SECONDS = 1.0
-LINES_SECONDS = 5.0
+LOOK_SECONDS = 0.1  # between two checks: a user notices no delay
+DRAW_SECONDS = 1.0  # between two tables
+LINES_SECONDS = 5.0  # between two lines without a terminal
 
 
 def serve(app: str | None, options: ServeOptions) -> int:
@@ -59,7 +59,7 @@ def serve(app: str | None, options: ServeOptions) -> int:
 
 
 def _noter(notes: Console) -> Callable[[str], None]:
-    """Notes that take time are told where somebody sits and waits."""
+    """Notes on slow steps are printed only on a terminal, where somebody may be waiting."""
     return lambda text: notes.print(Text(text, "dim")) if notes.is_terminal else None
 
 
@@ -78,17 +78,18 @@ class Foreground:
         self.deployed, self.results, self.notes = deployed, results, notes
 
     def starting(self, command: tuple[str, ...]) -> None:
-        """The whole command, and what a person would type instead where a race needs something of its own."""
+        """The whole command, and the shorter one to type if the race has added options."""
         self._fact("command", shlex.join(command))
         if command[1:] != self.deployed[1:]:
             self._fact("deploy", shlex.join(self.deployed))
 
     def ready(self, run: Running, status: int) -> None:
-        """Where it is, and how long it took."""
+        """The address, and the time it took to start."""
         self._fact("address", f"http://{run.address}/")
         self._fact(
             "up",
-            f"in {units.show_seconds(run.cold_start_seconds)} with a first answer of status {status}; Ctrl-C stops it",
+            f"in {units.show_seconds(run.cold_start_seconds)} with a first response of status "
+            f"{status}; Ctrl-C stops it",
         )
 
     def log(self, piece: bytes) -> None:
@@ -148,7 +149,7 @@ def _keep(supervisor: Supervisor, results: Console, notes: Console) -> int:
 
 
 def _drawn(supervisor: Supervisor, console: Console) -> Generator[Status, None, None]:
-    """A table in place, drawn anew each second."""
+    """A table in place, drawn again each second."""
     with Live(console=console, auto_refresh=False) as live:
         while True:
             found = supervisor.status()

@@ -56,7 +56,7 @@ def _table(entries: list[Entry]) -> Table:
 
 
 def _findings(console: Console, entries: list[Entry]) -> None:
-    """What is known and no mere note, each once, with its servers; notes are in the JSON."""
+    """The known warnings, each once, with its servers; mere notes are in the JSON."""
     arms: dict[tuple[str, str], list[str]] = {}
     for entry in entries:
         for finding in entry.known:

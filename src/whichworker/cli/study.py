@@ -43,7 +43,8 @@ def study(name: str | None, given: Mapping[str, Any], output: StudyRunOptions) -
     if output.dry_run:
         seconds = options.time or table.bound_seconds(name, quick=options.quick)
         results.print(
-            f"{name}: {table.STUDIES[name][0]}; at most {units.show_clock(seconds)}, builds not counted"
+            f"{name}: {table.STUDIES[name][0]}; "
+            f"at most {units.show_clock(seconds)}, builds not counted"
         )
         return Exit.OK
     asked = _asked(name, options, output.resume)

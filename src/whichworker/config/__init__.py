@@ -1,1 +1,1 @@
-"""The options: one struct gives the flag, the environment variable, the key in the file and the reference page."""
+"""The options: one struct gives the flag, the environment variable, the key and the page."""

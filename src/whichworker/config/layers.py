@@ -1,4 +1,4 @@
-"""Where an option's value comes from: command line, then environment, then file, then default."""
+"""The origin of an option's value: command line, then environment, then file, then default."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ READERS: dict[str, Callable[[str], float]] = {
 TABLES = ("load", "study", "explain")
 """Commands whose keys are in a table of their own, below those of a race."""
 RENAMED = {("", "requests"): "request_file"}
-"""By table and former name: the former name fails, and the hint names the new one."""
+"""The new name by table and old name: the old name fails, and the hint gives the new one."""
 
 
 def gather(
@@ -37,9 +37,10 @@ def gather(
     folder: Path,
     table: str = "",
 ) -> tuple[Options, dict[str, str]]:
-    """The options of one command and the origin of each value; `table` is one of TABLES, or empty for a race.
+    """The options of one command and the origin of each value.
 
-    Raises UsageError for an unknown key in the file, and for any value that is not of the option's type, naming where it came from.
+    `table` is one of TABLES, or empty for a race. Raises UsageError for an unknown key in the file,
+    and for a value of the wrong type; the message names its origin.
     """
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -77,7 +78,7 @@ PLACES = ("cache", "state")
 
 
 def read_file(folder: Path) -> tuple[dict[str, Any], Path | None]:
-    """The configuration of a folder: whichworker.toml, else [tool.whichworker] of pyproject.toml, else nothing."""
+    """A folder's configuration: whichworker.toml, else pyproject.toml's table, else nothing."""
     for name, table in (("whichworker.toml", ()), ("pyproject.toml", ("tool", "whichworker"))):
         path = folder / name
         if not path.is_file():
@@ -99,7 +100,7 @@ def read_file(folder: Path) -> tuple[dict[str, Any], Path | None]:
 
 
 def variable_of(name: str, table: str = "") -> str:
-    """The environment variable of an option; those of the places where things are kept are taken."""
+    """The environment variable of an option; the variables of the state and cache are taken."""
     if not table and name in PLACES:
         table = "race"
     return "_".join(["WHICHWORKER", *filter(None, [table]), name]).upper()

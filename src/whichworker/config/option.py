@@ -26,8 +26,8 @@ def option(
 
     `unit` is how its text is read; such numbers are positive, shares below 1. The bound of an
     `optional` number, which may be None, is in its type. `default` is what the help shows if the
-    value itself does not say it. `group` is the heading in the help; without one it is that of the
-    option before.
+    value itself does not say it. `group` is the heading in the help [default: the heading of the
+    option before].
     """
     extra = {"metavar": metavar, "unit": unit, "group": group, "default": default}
     bounded = bool(unit) and not optional

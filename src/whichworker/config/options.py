@@ -48,7 +48,7 @@ Outbound = Annotated[bool, option("The app may connect to other machines", group
 
 
 class RaceOptions(Struct, frozen=True, kw_only=True):
-    """What `whichworker race` measures; also keys of the configuration file."""
+    """The options of `whichworker race`; also keys of the configuration file."""
 
     python: Pythons = ()
     env_file: Annotated[
@@ -205,7 +205,7 @@ class OutputOptions(Struct, frozen=True, kw_only=True):
 
 
 class AdviseOptions(Struct, frozen=True, kw_only=True):
-    """What `whichworker advise` does with a run; never in the configuration file."""
+    """The options of `whichworker advise`; never in the configuration file."""
 
     run: Annotated[str, option("Id of the race to use", "RUN", default="latest", group="Run")] = ""
     verify: Annotated[
@@ -232,7 +232,7 @@ class AdviseOptions(Struct, frozen=True, kw_only=True):
 
 
 class InitOptions(Struct, frozen=True, kw_only=True):
-    """What `whichworker init` needs to know; never in the configuration file."""
+    """The options of `whichworker init`; never in the configuration file."""
 
     python: Annotated[
         str, option("Interpreter of the app: a version or a path", "X", group="App")
@@ -242,7 +242,7 @@ class InitOptions(Struct, frozen=True, kw_only=True):
 
 
 class ServeOptions(Struct, frozen=True, kw_only=True):
-    """What `whichworker serve` runs and where; never in the configuration file."""
+    """The options of `whichworker serve`; never in the configuration file."""
 
     servers: Annotated[
         str, option("Server setups to run, separated by commas", "A,B", group="Server setups")
@@ -274,7 +274,7 @@ class ServeOptions(Struct, frozen=True, kw_only=True):
 
 
 class CacheOptions(Struct, frozen=True, kw_only=True):
-    """What `whichworker cache` selects; never in the configuration file."""
+    """The options of `whichworker cache`; never in the configuration file."""
 
     older_than: Annotated[
         str, option("Only entries unused for this long, such as 30d or 12h", "TIME", group="Run")
@@ -298,7 +298,7 @@ class DoctorOptions(Struct, frozen=True, kw_only=True):
 
 
 class PreflightOptions(Struct, frozen=True, kw_only=True):
-    """What `whichworker preflight` checks; never in the configuration file."""
+    """The options of `whichworker preflight`; never in the configuration file."""
 
     python: Pythons = ()
     workload: Annotated[

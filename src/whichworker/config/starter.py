@@ -1,4 +1,4 @@
-"""A commented whichworker.toml: what was discovered is set, everything else is there to be switched on."""
+"""A commented whichworker.toml: discovered values are set, all other options are shown."""
 
 from __future__ import annotations
 
@@ -43,9 +43,13 @@ EXAMPLES = {
 
 
 def starter(found: Iterable[tuple[str, str, str]], values: Mapping[str, object]) -> str:
-    """The text of the file: facts about the app as comments (name, value, origin), and options with `values` set, others commented out."""
+    """The text of the file: facts (name, value, origin) as comments, then the options.
+
+    Options with `values` are set; the others are commented out.
+    """
     lines = [
-        "# whichworker: which server and worker should serve this app? Run `whichworker race` in this folder.",
+        "# whichworker: which server and worker should serve this app?",
+        "# Run `whichworker race` in this folder.",
         "#",
     ]
     lines += [f"# {name}: {value}  ({origin})" for name, value, origin in found]

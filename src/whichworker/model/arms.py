@@ -1,4 +1,4 @@
-"""What is served, by what, and with what means."""
+"""Apps, the servers that run them, and the resources they may use."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Settings = dict[str, SettingValue]
 
 
 class App(Struct, frozen=True, kw_only=True):
-    """What is served. `environment` is added to the server's, `paths` are searched for modules after the directory; `origin` says where
-    each fact was found.
+    """The app to serve; `origin` names the source of each fact.
 
-    `environment_file` is read at each launch and kept nowhere, as it may hold secrets; `shim` is the text of a module that had to be made
-    for servers to find the app; `framework` is the name of its package, `databases` and `caches` are what its settings name, in
-    words, `database_files` the files of SQLite among them. Every
-    request has `headers`, such as the one by which a proxy says that it was asked by HTTPS.
+    `environment` is added to the server's, `paths` are searched for modules after the directory.
+    `environment_file` is read at each launch and stored nowhere, as it may have secrets. `shim` is
+    the text of a module that servers need to find the app. `framework` is the name of its package.
+    `databases` and `caches` are those in its settings, in words; `database_files` are the files of
+    SQLite. Every request has `headers`, such as a proxy's header for HTTPS.
     """
 
     name: str
@@ -50,12 +50,15 @@ class App(Struct, frozen=True, kw_only=True):
         return self.name.startswith(BUILTIN_PREFIX)
 
     def target(self, interface: Interface) -> str | None:
-        """The `module:attribute` a server of this interface loads, or None when the app has none."""
+        """The `module:attribute` for a server of this interface; None if the app has none."""
         return self.wsgi if interface == "wsgi" else self.asgi
 
 
 class Knob(Struct, frozen=True, kw_only=True):
-    """A setting of a server: an integer with a least value, or one of the `choices`; `unset` is what holds where settings leave it out."""
+    """A setting of a server: an integer of at least `least`, or one of the `choices`.
+
+    `unset` is the server's own default.
+    """
 
     name: str
     help: str
@@ -67,7 +70,7 @@ class Knob(Struct, frozen=True, kw_only=True):
 class Command(Struct, frozen=True, kw_only=True):
     """How a server is started: `argv[0]` is resolved in the bin folder of the arm's environment.
 
-    `deploy` is what a person would type instead, where a race needs something that only a race needs.
+    `deploy` is the command for production, if the race has added options.
     """
 
     argv: tuple[str, ...]
@@ -76,7 +79,7 @@ class Command(Struct, frozen=True, kw_only=True):
 
 
 class ConfigFile(Struct, frozen=True, kw_only=True):
-    """A file to deploy a server with: its own configuration where it reads one, else a start script; and how it is started with it."""
+    """A file to deploy a server with: its own configuration, or a start script; and the command."""
 
     name: str
     text: str
@@ -98,7 +101,7 @@ class Arm(Struct, frozen=True, kw_only=True):
 
 
 class Environment(Struct, frozen=True, kw_only=True):
-    """Where an arm's server runs from: an interpreter, and the versions found there (lower-case names)."""
+    """The interpreter of an arm's server, and the versions found there (lower-case names)."""
 
     python: str
     bin: str
@@ -108,7 +111,7 @@ class Environment(Struct, frozen=True, kw_only=True):
 
 
 class Budget(Struct, frozen=True, kw_only=True):
-    """What a run may use. `shared` is true where generator and server have to share a core.
+    """The resources of a run; `shared` is true if generator and server have to share a core.
 
     One launch may use `memory_bytes` (None: four fifths of what is available when it starts).
     """

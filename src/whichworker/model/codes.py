@@ -65,7 +65,7 @@ GUNICORN_CONF = Code("gunicorn-conf", "info", "gunicorn.conf.py is not read",
 CORES = Code("cores", "info", "Division of the cores",
     "The servers and the load generator have separate cores, so neither slows the other down.")
 CORES_SHARED = Code("cores-shared", "warning", "The load generator and the server share a core",
-    "They compete for CPU time, so throughput and latency are those of both together.",
+    "They compete for CPU time, so throughput and latency describe both together.",
     "measure on a machine with two or more usable cores")
 FOREIGN_CPU = Code("foreign-cpu", "warning", "CPU time used by other processes",
     "Other processes make a server look slower. Samples that they disturb are refused.",
@@ -115,7 +115,7 @@ SECOND_CHANCE = Code("second-chance", "warning", "A server broke and was started
     "One failure may be an accident. A second one ends the race of that server setup.",
     "read the evidence: the server may break in production, too")
 TWIN_FAILED = Code("twin-failed", "warning", "The control copy failed",
-    "An identical copy of one setup shows if the machine is fair. Without it, nothing does.",
+    "An identical copy of one setup shows if the machine is fair. This race has no such proof.",
     "repeat the race")
 TWIN_SHORT = Code("twin-short", "warning", "The control copy had too few rounds",
     "If two identical copies differ, the machine is to blame. Too few rounds cannot show that.",
@@ -174,14 +174,14 @@ CAPACITY_NOT_SOUGHT = Code("capacity-not-sought", "warning", "No capacity was me
 CAPACITY_BROKEN = Code("capacity-broken", "error", "A server broke while its capacity was measured",
     "It did well in the race, then failed at a steady rate. It may fail in production, too.",
     "find the cause before you deploy this server")
-CAPACITY_NONE = Code("capacity-none", "warning", "No rate keeps the objective",
+CAPACITY_NONE = Code("capacity-none", "warning", "No rate meets the objective",
     "Even at the lowest rate that was tried, responses are too slow.",
     "allow more time in the objective: --slo")
 CAPACITY_SHORT = Code("capacity-short", "warning", "The time was too short for a capacity",
-    "The search for the highest rate that keeps the objective had not ended.",
+    "The search for the highest rate that meets the objective had not ended.",
     "use more --time")
 CAPACITY_UNCERTIFIED = Code("capacity-uncertified", "warning", "The capacity is not validated",
-    "A validated rate has kept the objective in a test of its own. Without one, plan carefully.",
+    "A validated rate has met the objective in a separate test. Plan carefully until you have one.",
     "use more --time, or an objective that allows more")
 CAPACITY_DOUBTFUL = Code("capacity-doubtful", "warning", "The capacity is doubtful",
     "Too many of its samples were disturbed.",
@@ -195,7 +195,7 @@ REFERENCE_WRONG = Code("reference-wrong", "warning", "A response is wrong before
     "Each request is sent once before the load. The load will repeat this failure.",
     "correct the request or what you expect of it")
 CLOSED_LOOP = Code("closed-loop", "info", "This load is a closed loop",
-    "It shows the highest rate. Its times are those at saturation, longer than users should wait.",
+    "It shows the highest rate. Its times are from full load, longer than users should wait.",
     "to measure how long users wait, set a rate, for example --rate 200/s")
 ENGINE_NATIVE_MISSING = Code("engine-native-missing", "info", "The slower engine made the load",
     "The native engine reaches higher rates with the same core.",
@@ -238,14 +238,14 @@ NOT_MEASURED = Code("not-measured", "warning", "A worker could not be measured",
     "It failed, so it has no numbers. The evidence shows how.",
     "mend what failed, then repeat the explanation")
 
-# What is known of a server before it runs.
+# Known properties of a server, before it runs.
 CHUNKED_POST_EMPTY = Code("chunked-post-empty", "warning",
     "The body of a chunked POST reads as 0 bytes",
     "WSGI has no standard for bodies without a Content-Length. Clients that stream lose data.",
     "let a proxy buffer the requests, or send a Content-Length")
 KEEP_ALIVE_STARVES = Code("keep-alive-starves", "warning",
     "A thread serves one connection until it closes",
-    "With more kept connections than threads, the others wait for ever.",
+    "With more kept connections than threads, the others never get a response.",
     "put a proxy in front that uses no more connections than there are threads")
 UNSIZED_WAITS = Code("unsized-waits", "warning",
     "A response without a Content-Length ends 4 s late",

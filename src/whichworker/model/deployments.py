@@ -1,4 +1,4 @@
-"""What is deployed, as data: everything that a file for systemd, Docker or anything else is written from; and what was promised of it."""
+"""A deployment as data: the source of every file for systemd, Docker or others; its promise."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from whichworker.model.requests import Request
 
 
 class Promise(Struct, frozen=True, kw_only=True):
-    """What was measured of an arm, so that a deployment can be held to it: `low` is the lower end of its throughput.
+    """The measured results of an arm, to compare a deployment with.
 
-    Everything is as in the run it comes from; `certified_per_second` keeps `slo`, where a capacity was sought. `command` starts the
-    server with the file that is its own, where it reads one.
+    `low` is the lower end of its throughput. Everything is as in the run it comes from.
+    `certified_per_second` meets `slo`, if a capacity was measured. `command` starts the server
+    with its own configuration file, if it reads one.
     """
 
     run: str
@@ -33,10 +34,10 @@ class Promise(Struct, frozen=True, kw_only=True):
 
 
 class Deployment(Struct, frozen=True, kw_only=True):
-    """One arm on its way out of the laboratory; `because` says for each setting why it has its value.
+    """One arm, ready for production; `because` gives the reason of each setting's value.
 
-    `folder` is where the files are written. `argv` is what a person types inside the environment; `config` takes the place of its options
-    where the server reads a file of its own.
+    `folder` is where the files are written. `argv` is the command inside the environment; `config`
+    replaces its options if the server reads a file of its own.
     """
 
     project: str

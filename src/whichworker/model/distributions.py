@@ -1,4 +1,4 @@
-"""What a Python package is called, however it is written."""
+"""The normal form of a Python package's name."""
 
 from __future__ import annotations
 

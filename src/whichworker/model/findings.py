@@ -25,7 +25,7 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def detail(self) -> str:
-        """What the text says beyond the title."""
+        """The text beyond the title."""
         return self.text.removeprefix(f"{self.title}. ")
 
 

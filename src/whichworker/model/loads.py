@@ -1,4 +1,4 @@
-"""What a generator is asked to do, and what it counted."""
+"""The task of a load generator, and its counts."""
 
 from __future__ import annotations
 
@@ -9,33 +9,36 @@ from msgspec import Struct, field
 from whichworker.model.requests import Address, Request, Session, Tls
 
 SPINS_ABOVE_PER_SECOND = 10_000.0
-"""Arrivals on each thread: with 0.1 ms between them, sleeping and waking (about 0.05 ms each way) cost more than they save."""
+"""Arrivals on each thread.
+
+With 0.1 ms between them, sleeping and waking (about 0.05 ms each way) cost more than they save.
+"""
 FAILURE_KINDS = (
     "install",  # the environment of the arm could not be built
     "refused",  # the arm cannot serve this app or workload at all
-    "start",  # the server ended, or never gave the right answer, before the load began
+    "start",  # the server ended, or never gave the correct response, before the load began
     "died",  # the server's master ended under load
     "connect",  # a connection was refused
     "tls",  # no encrypted connection: a certificate that cannot be trusted, or no TLS spoken there
-    "reset",  # a connection broke before the answer was complete
-    "timeout",  # no complete answer before the deadline
-    "framing",  # the answer is not HTTP/1.1
+    "reset",  # a connection broke before the response was complete
+    "timeout",  # no complete response before the deadline
+    "framing",  # the response is not HTTP/1.1
     "status",  # a wrong status
     "header",  # a missing or different header
     "body",  # a different body
     "check",  # a named check of a request did not pass
-    "capture",  # a value that a session needs was not in the answer
+    "capture",  # a value that a session needs was not in the response
     "overflow",  # connections were turned away by a full listen queue
-    "generator",  # the generator's core was full: the server is faster than what can be measured here
-    "conformance",  # a case of the preflight was answered wrongly or not at all
-    "memory",  # the server's processes used more memory than the budget has for them, and were killed
-    "impossible",  # an answer came sooner than the work takes: a wrong route, or a wrong clock
+    "generator",  # the generator's core was full: the server is faster than it can measure
+    "conformance",  # the response to a case of the preflight was wrong or absent
+    "memory",  # the server's processes used more memory than the budget, and were killed
+    "impossible",  # a response came sooner than the work takes: a wrong route, or a wrong clock
     "upstream",  # the local upstream was the limit: it was measured, not the server
 )
 
 
 class Failure(Struct, frozen=True, kw_only=True):
-    """A kind of failure, how often it was seen, and the first sample."""
+    """A kind of failure, its count, and the first sample."""
 
     kind: str
     count: int
@@ -43,7 +46,7 @@ class Failure(Struct, frozen=True, kw_only=True):
 
 
 class Stage(Struct, frozen=True):
-    """A stretch of an open loop in which the rate goes in a straight line from one value to another (equal: constant)."""
+    """A stretch of an open loop; the rate goes in a straight line between two values."""
 
     seconds: float
     start_rate: float
@@ -58,8 +61,9 @@ class Stage(Struct, frozen=True):
 class Pace(Struct, frozen=True, kw_only=True):
     """An open loop: when requests (or iterations of sessions) are due, whatever the server does.
 
-    At most `backlog` of them wait for a free connection; what is due beyond that is dropped, counted and makes the
-    run invalid. `spin` burns the generator's core between arrivals instead of sleeping (None: above 10 000/s).
+    At most `backlog` of them wait for a free connection; any more are dropped, counted, and make
+    the run invalid. `spin` burns the generator's core between arrivals instead of sleeping
+    (None: above 10 000/s).
     """
 
     stages: tuple[Stage, ...]
@@ -75,12 +79,13 @@ class Pace(Struct, frozen=True, kw_only=True):
 
 
 class Load(Struct, frozen=True, kw_only=True):
-    """What a generator is asked to do to one address: in closed loop, or at a pace.
+    """The load on one address: in closed loop, or at a pace.
 
-    Either `requests` or `sessions`. `limit` bounds the requests (iterations) of the whole run; after `flood` failures
-    it ends early (None: never). `receive_delay` asks how long answers waited in the kernel for the generator.
-    Without `drain` a closed loop ends with its window, whatever is still in flight; without `keep_alive` a connection is closed after each
-    answer. Only the engine epoll can do without them.
+    Either `requests` or `sessions`. `limit` bounds the requests (iterations) of the whole run;
+    after `flood` failures it ends early (None: never). `receive_delay` measures how long responses
+    waited in the kernel for the generator. `drain`: a closed loop waits for requests in flight at
+    the end of its window; `keep_alive`: connections stay open after a response. Only the engine
+    epoll can do without them.
     """
 
     address: Address
@@ -105,10 +110,11 @@ class Load(Struct, frozen=True, kw_only=True):
 
     @property
     def spins(self) -> bool:
-        """Whether the generator burns its cores between arrivals, so that its CPU time says nothing about how full it is.
+        """Whether the generator burns its cores between arrivals: its CPU time shows no limit then.
 
-        An engine decides that once for a run, by the mean rate on each thread; the judge of the run asks the same. By the peak
-        rate the judge would excuse a generator that sleeps for a full core in the steepest stretch, where it must not be full.
+        An engine decides that once for a run, by the mean rate on each thread, and so does the
+        judge of the run. By the peak rate, the judge would excuse a generator that sleeps for a
+        full core in the steepest stretch, where it must not be full.
         """
         if self.pace is None or self.pace.spin is not None:
             return self.pace is not None and bool(self.pace.spin)
@@ -129,22 +135,23 @@ PHASES = ("blocked", "connecting", "tls", "sending", "waiting", "receiving")
 
 
 class Tally(Struct, frozen=True, kw_only=True):
-    """What a generator counted in one window. Histograms are HdrHistogram V2 (base64) of nanoseconds.
+    """The counts of a generator in one window; histograms are HdrHistogram V2 (base64) of ns.
 
-    In closed loop the window holds what was completed in it, in open loop what was due in it. `service` runs from the
-    send to the last byte, `response` from the intended time; `send_lag` is the generator's own delay once a connection
-    was free. `response` and `send_lag` are None in closed loop, `receive_delay` unless asked for.
+    In closed loop the window has what was completed in it, in open loop what was due in it.
+    `service` runs from the send to the last byte, `response` from the intended time; `send_lag` is
+    the generator's own delay once a connection was free. `response` and `send_lag` are None in
+    closed loop; `receive_delay` is optional.
 
-    `phases` holds, by the words of `PHASES`: the wait for a free connection (open loop), the TCP and TLS handshakes of
-    connections opened, from the first send to the last byte handed over, from there to the first byte of the
-    answer, and from there to its last. `per_bucket` counts right answers in buckets of 50 ms (open
-    loop: by when they were due); `slices` are the
+    `phases`, by the words of `PHASES`: the wait for a free connection (open loop), the TCP and TLS
+    handshakes of connections opened, from the first send to the last byte handed over, from there
+    to the first byte of the response, and from there to its last. `per_bucket` counts correct
+    responses in buckets of 50 ms (open loop: by the time they were due). `slices` are the
     histograms of equal stretches of the window (of `response`, in closed loop of `service`).
-    `scheduled` is what was due in the window, `dropped` what the backlog had no room for in the whole run,
-    `attempts` what was sent of it (closed loop: sent in
-    the window). `cpu_seconds` and `run_delay_seconds` are the generator's in the window,
-    `drained_seconds` is how long after the window the last answer that belongs to it came (open loop),
-    `total_cpu_seconds` from the run's begin to the end of counting, `memory_bytes` its peak resident set.
+    `scheduled` was due in the window, `dropped` did not fit the backlog in the whole run,
+    `attempts` were sent in the window (open loop: of those due in it). `cpu_seconds` and
+    `run_delay_seconds` are the generator's in the window. `drained_seconds` is the time from the
+    window's end to the last response that belongs to it (open loop), `total_cpu_seconds` is from
+    the run's begin to the end of counting, `memory_bytes` its peak resident set.
     """
 
     engine: str
@@ -181,11 +188,11 @@ class Tally(Struct, frozen=True, kw_only=True):
 
 
 class SliceOrder(Struct, frozen=True, kw_only=True):
-    """One slice of load for one seat: so many responses that are not counted, then so many that are.
+    """One slice of load for one seat: `uncounted` responses first, then `counted` ones.
 
-    Sending stops after `most_seconds`, whatever has been counted. `start` is a place in the deck of requests, modulo its
-    length: the same for all arms of a round, so that each of them gets the same requests. With `profile`, the tally has
-    `times`.
+    Sending stops after `most_seconds` in any case. `start` is a place in the deck of requests,
+    modulo its length: the same for all arms of a round, so that each gets the same requests. With
+    `profile`, the tally has `times`.
     """
 
     seat: str
@@ -197,18 +204,20 @@ class SliceOrder(Struct, frozen=True, kw_only=True):
 
 
 class SliceTally(Struct, frozen=True, kw_only=True):
-    """What a generator counted in one slice. Moments are CLOCK_MONOTONIC nanoseconds.
+    """The counts of a generator in one slice; moments are CLOCK_MONOTONIC nanoseconds.
 
-    `requests` are the counted responses: those after the first `uncounted` of the order, at most its `counted`, that were
-    complete before sending stopped. `seconds` is the time from `opened_ns`, when the last uncounted response was complete
-    (with none: when the slice began), to `closed_ns`, when the last counted one was; all three are 0 if nothing was counted.
-    The slice itself began at `began_ns`, with its first request, and ended at `ended_ns`, when nothing was in flight any more
-    (both 0 if a connection could not be made: then nothing is sent). `responses` are all correct ones of the slice.
+    `requests` are the counted responses: those after the first `uncounted` of the order, at most
+    its `counted`, that were complete before sending stopped. `seconds` is the time from
+    `opened_ns`, when the last uncounted response was complete (with none: when the slice began), to
+    `closed_ns`, when the last counted one was; all three are 0 if nothing was counted. The slice
+    itself began at `began_ns`, with its first request, and ended at `ended_ns`, when nothing was in
+    flight any more (both 0 if a connection failed: then nothing is sent). `responses` are all
+    correct ones of the slice.
 
-    `reopened` counts the connections that the server had closed while they were idle and that were opened again before the
-    first request, `reconnects` those that were opened again later in the slice. `cpu_seconds` and `run_delay_seconds` are
-    the generator's from `began_ns` to `ended_ns`. `times` are the moments at which each correct response was complete, since
-    `began_ns` (ns, in order).
+    `reopened` counts idle connections that the server had closed, opened again before the first
+    request; `reconnects` counts those opened again later in the slice. `cpu_seconds` and
+    `run_delay_seconds` are the generator's from `began_ns` to `ended_ns`. `times` are the moments
+    at which each correct response was complete, since `began_ns` (ns, in order).
     """
 
     engine: str

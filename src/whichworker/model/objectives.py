@@ -1,4 +1,4 @@
-"""What is promised to users: how long an answer may take, and how often that may be missed."""
+"""Promises to users: the longest response time, and how often it may be missed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from msgspec import Struct
 
 
 class Clause(Struct, frozen=True, kw_only=True):
-    """At most this share of the requests may take longer than `seconds`, or (None) may fail. What failed took too long, too."""
+    """The share of requests that may take longer than `seconds`, or (None) may fail.
+
+    Failed requests count as too slow.
+    """
 
     text: str
     share: float
@@ -14,7 +17,7 @@ class Clause(Struct, frozen=True, kw_only=True):
 
 
 class Slo(Struct, frozen=True, kw_only=True):
-    """A service level objective: every clause must hold. `derived` says from what, where nobody asked for it."""
+    """A service level objective: every clause must hold; `derived` is its source, if derived."""
 
     clauses: tuple[Clause, ...]
     derived: str = ""
@@ -26,7 +29,7 @@ class Slo(Struct, frozen=True, kw_only=True):
 
     @property
     def timed(self) -> Clause | None:
-        """The clause with the longest time, which says what came in time at all; None where there is none."""
+        """The clause with the longest time, for all that is in time at all; None if no times."""
         return max(
             (clause for clause in self.clauses if clause.seconds is not None),
             key=lambda one: one.seconds or 0.0,
@@ -35,14 +38,14 @@ class Slo(Struct, frozen=True, kw_only=True):
 
     @property
     def longest_seconds(self) -> float:
-        """The longest time that any clause speaks of; 0 where none does."""
+        """The longest time of any clause; 0 if there are no times."""
         return max(
             (clause.seconds for clause in self.clauses if clause.seconds is not None), default=0.0
         )
 
     @property
     def shortest_seconds(self) -> float:
-        """The shortest time that any clause speaks of; 0 where none does."""
+        """The shortest time of any clause; 0 if there are no times."""
         return min(
             (clause.seconds for clause in self.clauses if clause.seconds is not None), default=0.0
         )

@@ -1,4 +1,4 @@
-"""What a race measures, in three parts: what was learnt of the app, what the user asked, and what was planned from both."""
+"""The question of a race in three parts: facts about the app, the user's terms, and the plan."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from whichworker.model.requests import Answer, Request, Workload
 
 
 class Terms(Struct, frozen=True, kw_only=True):
-    """What the user asks beside the app: how sure a verdict must be, under which load, which capacity, and what the app may do.
+    """The user's terms: certainty of a verdict, load, capacity, and what the app may do.
 
-    `slo` is the objective whose capacity is sought (None: one is derived if `capacity` is asked for), `rate` the user's own
+    `slo` is the objective of the capacity (None: derived if `capacity`), `rate` the user's own
     requests per second. `allowed` is what the user lets the app do, in the words of the options.
     """
 
@@ -32,14 +32,15 @@ class Terms(Struct, frozen=True, kw_only=True):
 
     @property
     def ask_for_capacity(self) -> bool:
-        """Whether a capacity is asked for, in whatever words."""
+        """Whether the user wants a capacity, by any option."""
         return self.capacity or self.slo is not None or self.rate is not None
 
 
 class Subject(Struct, frozen=True, kw_only=True):
-    """What is served and what it is asked; `apps` is the same app on each interpreter, by the arms' `python`.
+    """The app and the requests to it; `apps` is the same app on each interpreter.
 
-    `database` and `cache` are those of a built-in app, None for any other; `services` says what each service is that runs beside it.
+    Its keys are the arms' `python`. `database` and `cache` belong to a built-in app, and are None
+    for any other; `services` describes each service that runs beside it.
     """
 
     apps: dict[str, App]
@@ -52,7 +53,8 @@ class Subject(Struct, frozen=True, kw_only=True):
 class Question(Struct, frozen=True, kw_only=True):
     """Everything that decides what a race measures.
 
-    `search` are the seconds of a search whose first step this is (None: it is none); `first_step` is the run of that of a second one.
+    `search` is the time of a search (seconds) if this is its first step, else None; `first_step` is
+    the run of the first step if this is the second.
     """
 
     subject: Subject
@@ -74,7 +76,7 @@ class Question(Struct, frozen=True, kw_only=True):
 
     @property
     def workload(self) -> Workload:
-        """What is asked of the app."""
+        """The requests to the app."""
         return self.subject.workload
 
     def another(
@@ -84,7 +86,7 @@ class Question(Struct, frozen=True, kw_only=True):
         search: float | None = None,
         first_step: str = "",
     ) -> Question:
-        """A question about the same subject on the same terms, for so many seconds; of the same arms unless others are given."""
+        """A question on the same subject and terms with another time [default: the same arms]."""
         return Question(
             subject=self.subject,
             terms=self.terms,
@@ -102,4 +104,4 @@ class Question(Struct, frozen=True, kw_only=True):
 def readiness(app: App) -> Workload:
     """One request, which shows that the app is up, whatever it responds."""
     first = Request(path=app.ready_path, headers=app.headers, answer=Answer(status=None))
-    return Workload(name="ready", title="any answer", requests=(first,))
+    return Workload(name="ready", title="any response", requests=(first,))

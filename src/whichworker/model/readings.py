@@ -1,4 +1,4 @@
-"""What was seen: of a window and of the machine."""
+"""Readings of a window and of the machine."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from whichworker.model.loads import Tally
 
 
 class Probes(Struct, frozen=True, kw_only=True):
-    """What was read of the machine and of the server's process tree at both ends of one window; None where it could not be known.
+    """Readings of the machine and the server's process tree at both ends of one window.
 
-    `memory_bytes` is the sum of proportional set sizes, `uss_bytes` of what is private to one process; both are read, like
-    `open_files`, when the window has closed. `run_delay_seconds` is how long the threads of the server waited for a core,
-    all of them together. Those of services are None where none run; the upstream's lag is the 99th percentile of how late its timers
-    fired.
+    None: could not be read. `memory_bytes` is the sum of proportional set sizes, `uss_bytes` is
+    private to one process; both are read, like `open_files`, when the window has closed.
+    `run_delay_seconds` is how long all threads of the server together waited for a core. Readings
+    of services are None if none run; the upstream's lag is the 99th percentile of its late timers.
     """
 
     seconds: float
@@ -57,12 +57,12 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     @property
     def throughput_per_second(self) -> float:
-        """Right answers per second of the window."""
+        """Correct responses per second of the window."""
         return self.tally.requests / self.tally.seconds
 
     @property
     def cpu_seconds_per_request(self) -> float | None:
-        """CPU of the server's process tree per right answer, or None where it could not be read."""
+        """CPU of the server's process tree per correct response; None if it could not be read."""
         if self.probes.server_cpu_seconds is None or not self.tally.requests:
             return None
         per_second = self.probes.server_cpu_seconds / self.probes.seconds
@@ -70,7 +70,7 @@ class Reading(Struct, frozen=True, kw_only=True):
 
 
 class Machine(Struct, frozen=True, kw_only=True):
-    """The machine a run was measured on; results are compared only where `fingerprint` is the same."""
+    """The machine of a run; results are comparable only if `fingerprint` is the same."""
 
     fingerprint: str
     system: str

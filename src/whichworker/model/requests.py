@@ -1,4 +1,4 @@
-"""What is asked of an app, and what a right answer is."""
+"""The requests to an app, and the correct response to each."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from msgspec import Struct
 
 
 class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a right answer is; every condition that is given must hold.
+    """A correct response; it must meet every given condition.
 
-    `status` (None: any), `headers` it must have, its exact `body` (None: any), texts it `contains`, values at dotted
-    paths of its JSON (`json`: path and value as JSON text), the hexadecimal SHA-256 of its body (empty: any).
+    `status` (None: any), `headers` it must have, its exact `body` (None: any), texts it `contains`,
+    values at dotted paths of its JSON (`json`: path and value as JSON text), the hexadecimal
+    SHA-256 of its body (empty: any).
     """
 
     status: int | None = 200
@@ -23,14 +24,14 @@ class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """A named condition on an answer; how often it passed is counted under its name."""
+    """A named condition on a response; its passes are counted under its name."""
 
     name: str
     answer: Answer
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """One request of a workload and the answer that is right for it."""
+    """One request of a workload and its correct response."""
 
     method: str = "GET"
     path: str = "/"
@@ -48,9 +49,10 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 class Capture(Struct, frozen=True, kw_only=True):
-    """A value taken from an answer for the steps after it, where they write ${name}.
+    """A value from a response for later steps, which write ${name}.
 
-    `key` is the name of a cookie or header, a dotted path of JSON, or a regular expression with one group.
+    `key` is the name of a cookie or header, a dotted path of JSON, or a regular expression with
+    one group.
     """
 
     name: str
@@ -67,7 +69,7 @@ class Step(Struct, frozen=True, kw_only=True):
 
 
 class Session(Struct, frozen=True, kw_only=True):
-    """What one virtual user does in order, once per iteration, with a cookie jar of its own that starts empty."""
+    """The steps of one virtual user, in order, once per iteration; its cookie jar starts empty."""
 
     name: str
     steps: tuple[Step, ...]
@@ -75,14 +77,14 @@ class Session(Struct, frozen=True, kw_only=True):
 
 
 class Login(Struct, frozen=True, kw_only=True):
-    """A form that is filled in and sent once: its path, and what is written into its fields. Never kept anywhere."""
+    """A form to fill in and send once: its path and the values of its fields. Never stored."""
 
     path: str
     fields: dict[str, str]
 
 
 class Permits(Struct, frozen=True, kw_only=True):
-    """What a user allows a tool to do with his own app, and how it logs in: by a form, or by a session that is carried out once.
+    """The actions that a user allows, and the login: by a form, or by a session that runs once.
 
     It holds secrets and is never kept anywhere.
     """
@@ -95,11 +97,12 @@ class Permits(Struct, frozen=True, kw_only=True):
 
 
 class Workload(Struct, frozen=True, kw_only=True):
-    """What is asked. No right answer can arrive sooner than `minimum_service_seconds`.
+    """The requests; no correct response can arrive sooner than `minimum_service_seconds`.
 
-    `extras`: the built-in apps need their larger environment for it. `upstream`: the local upstream has to run.
-    `twin` is the same workload by async views (or sync ones), where there is one.
-    `learn`: the right answers are still to be learnt from the app; `named` requests must all be answered, `found` ones are tried.
+    `extras`: the built-in apps need their larger environment for it. `upstream`: the local upstream
+    has to run. `twin` is the same workload by async views (or sync ones), if there is one. `learn`:
+    the correct responses are still to be learnt from the app; all `named` requests must work,
+    `found` ones may fail.
     """
 
     name: str
@@ -113,7 +116,7 @@ class Workload(Struct, frozen=True, kw_only=True):
 
 
 class Address(Struct, frozen=True):
-    """Where a server listens: a numeric host and a port, or the `path` of a Unix socket."""
+    """The address of a server: a numeric host and a port, or the `path` of a Unix socket."""
 
     host: str
     port: int
@@ -126,7 +129,7 @@ class Address(Struct, frozen=True):
 
 
 class Tls(Struct, frozen=True, kw_only=True):
-    """How a server proves who it is: its name, and the authorities to trust beside or instead of the system's."""
+    """A server's proof of identity: its name, and authorities beside or instead of the system's."""
 
     server_name: str
     ca_file: str = ""

@@ -1,6 +1,9 @@
-"""The published result: one JSON schema for every command that measures. Fields are added, never changed in meaning.
+"""The published result: one JSON schema for every command that measures.
 
-An absent measurement is null with a finding, never 0. Seconds, bytes and per second; never milliseconds or percent.
+Fields are added, never changed in meaning.
+
+An absent measurement is null with a finding, never 0. Units are seconds, bytes and per second;
+never milliseconds or percent.
 """
 
 from __future__ import annotations
@@ -103,12 +106,12 @@ class _Kind(Struct):
 
 
 def encode(result: object) -> bytes:
-    """A result, or what a command lists, as indented JSON without the known secrets, newline at the end."""
+    """A result, or a command's list, as indented JSON without known secrets, newline at the end."""
     return msgspec.json.format(redaction.clean_bytes(msgspec.json.encode(result)), indent=2) + b"\n"
 
 
 def decode(text: bytes) -> AnyResult:
-    """Read a result of any kind back; raises msgspec.ValidationError where it is not of the published schema."""
+    """Read a result of any kind; raises msgspec.ValidationError if it does not fit the schema."""
     return msgspec.json.decode(text, type=KINDS[msgspec.json.decode(text, type=_Kind).kind])
 
 

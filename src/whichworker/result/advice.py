@@ -1,4 +1,4 @@
-"""What a race says about one's own app beside its numbers: what was found, what to deploy, when that changes, and what to mend."""
+"""The advice of a race on the user's app: facts, deployment, when to change it, improvements."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Found(Struct, frozen=True, kw_only=True):
 
 
 class Audit(Struct, frozen=True, kw_only=True):
-    """One thing that could be better: whether it is, the evidence, what mending it would bring and how that is done."""
+    """One possible improvement: its state, the evidence, the gain and the change that brings it."""
 
     name: str
     title: str
@@ -35,7 +35,7 @@ class Audit(Struct, frozen=True, kw_only=True):
 
 
 class Cost(Struct, frozen=True, kw_only=True):
-    """What the advised arm needs; null where it was not measured."""
+    """The needs of the advised arm; null if not measured."""
 
     cpu_seconds_per_request: float | None
     memory_bytes: Annotated[int | None, Meta(description="of all its processes, PSS, under load")]
@@ -43,7 +43,7 @@ class Cost(Struct, frozen=True, kw_only=True):
     most_workers: Annotated[
         int | None,
         Meta(
-            description="the largest number of workers that the memory of the budget, or of the machine, holds"
+            description="the most workers that fit into the memory of the budget, or of the machine"
         ),
     ] = None
     memory_limit_bytes: int | None = None

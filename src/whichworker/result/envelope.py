@@ -1,4 +1,4 @@
-"""What every result carries: which run it is of, whether it may be believed, and how an estimate is written."""
+"""The part that all results share: the run, its validity, and the form of an estimate."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Validity(Struct, frozen=True, kw_only=True):
 
 
 class Run(Struct, frozen=True, kw_only=True):
-    """Which run this is and how it was asked for."""
+    """The identity of this run, and the command that started it."""
 
     id: str
     started: Annotated[str, Meta(description="ISO 8601, UTC")]

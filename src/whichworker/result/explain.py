@@ -1,4 +1,4 @@
-"""The result of explaining workers: what each was seen to do, side by side. What could not be measured is null."""
+"""The result of explaining workers: how each behaved, side by side. Null: not measured."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ SituationName = Literal["alone", "sleeping", "holding", "releasing"]
 
 
 class Stair(Struct, frozen=True, kw_only=True):
-    """So many requests at once to a view that waits; `overlapped` was counted inside the app, `threads` is the peak of all processes."""
+    """Several simultaneous requests to a view that waits.
+
+    `overlapped` was counted inside the app, `threads` is the peak of all processes.
+    """
 
     view: View
     at_once: int
@@ -27,10 +30,12 @@ class Stair(Struct, frozen=True, kw_only=True):
 
 
 class Situation(Struct, frozen=True, kw_only=True):
-    """The latency of a fast view, alone or beside calls that sleep, that hold the interpreter's lock in C, or that release it there.
+    """The latency of a fast view, alone or beside other calls.
 
-    `view` is the kind of view the other calls are made in; percentiles count from the intended time and are null where the sample
-    cannot support them or there were failures.
+    These sleep, hold the interpreter's lock in C, or release it there.
+
+    `view` is the kind of view that receives the other calls. Percentiles count from the intended
+    time; null: the sample cannot support them, or there were failures.
     """
 
     name: SituationName
@@ -51,7 +56,10 @@ class Situation(Struct, frozen=True, kw_only=True):
 
 
 class Blocking(Struct, frozen=True, kw_only=True):
-    """What one blocking call at a time does to everybody else; between two calls there is a pause as long as a call."""
+    """The effect of one blocking call at a time on all other requests.
+
+    Between two calls there is a pause as long as a call.
+    """
 
     fast_view: View
     rate_per_second: float
@@ -70,14 +78,17 @@ class Blocking(Struct, frozen=True, kw_only=True):
         )
 
     def situation(self, name: SituationName, view: View | None = None) -> Situation | None:
-        """A situation by its name and the kind of view the calls are made in; None where it was not measured."""
+        """A situation by its name and the kind of view that is called; None if not measured."""
         return next(
             (each for each in self.situations if (each.name, each.view) == (name, view)), None
         )
 
 
 class InsideRequest(Struct, frozen=True, kw_only=True):
-    """How long several waits inside one request take: by threads in a sync view, gathered in an async one (medians)."""
+    """The time of several waits inside one request (medians).
+
+    A sync view waits in threads, an async one gathers.
+    """
 
     waits: int
     wait_seconds: float
@@ -94,7 +105,10 @@ class Patched(Struct, frozen=True, kw_only=True):
 
 
 class KnobEffect(Struct, frozen=True, kw_only=True):
-    """What a knob changes for this class: requests that overlap and threads, without it and with it; or what is only declared."""
+    """The effect of a knob on this class, measured or only declared.
+
+    Measured: requests that overlap, and threads, with the knob unset and set.
+    """
 
     knob: str
     effect: Literal["none", "fewer", "more", "does not start", "declared"]
@@ -107,7 +121,10 @@ class KnobEffect(Struct, frozen=True, kw_only=True):
 
 
 class PerWorker(Struct, frozen=True, kw_only=True):
-    """One worker process with one request in flight; means where there are several. PSS counts shared pages once, USS only its own."""
+    """One worker process with one request in flight; the mean if there are several.
+
+    PSS counts shared pages once, USS only private pages.
+    """
 
     workers: int
     threads: float
@@ -116,7 +133,7 @@ class PerWorker(Struct, frozen=True, kw_only=True):
 
 
 class PerRequest(Struct, frozen=True, kw_only=True):
-    """What one more request in flight costs: the difference between `low` and `high` in flight, divided."""
+    """The cost of one more request in flight: from `low` to `high` in flight, divided."""
 
     low: int
     high: int
@@ -125,7 +142,7 @@ class PerRequest(Struct, frozen=True, kw_only=True):
 
 
 class Ending(Struct, frozen=True, kw_only=True):
-    """What became of requests when the server was told to stop or to reload; `seconds` from the signal to its end."""
+    """The fate of requests when the server stops or reloads; `seconds` from signal to end."""
 
     signal: str
     outcome: str
@@ -142,7 +159,10 @@ class Sentence(Struct, frozen=True, kw_only=True):
 
 
 class ExplainedArm(Struct, frozen=True, kw_only=True):
-    """One worker; `limit_found` is null where nothing bounded it up to the last stair, `overlapped_most` says how far that was."""
+    """One worker; `limit_found` is null if no stair reached a limit.
+
+    `overlapped_most` is the most requests that overlapped.
+    """
 
     name: str
     server: str
@@ -174,7 +194,7 @@ class ExplainedArm(Struct, frozen=True, kw_only=True):
 
 
 class AskedExplain(Struct, frozen=True, kw_only=True):
-    """Who was explained, and on which cores."""
+    """The arms that were explained, and their cores."""
 
     workers: tuple[str, ...]
     app: str

@@ -15,7 +15,7 @@ Intervals = dict[str, Estimate | None]
 
 
 class Distribution(Struct, frozen=True, kw_only=True):
-    """Seconds and how they are spread; a percentile with fewer than ten values beyond it is null."""
+    """Seconds and their spread; a percentile with fewer than ten values beyond it is null."""
 
     count: int
     min: float
@@ -30,7 +30,7 @@ class Distribution(Struct, frozen=True, kw_only=True):
 
 
 class AskedLoad(Struct, frozen=True, kw_only=True):
-    """What was asked, as far as it decides what the numbers mean."""
+    """The part of the request for this load that decides how to read the numbers."""
 
     url: str
     address: str
@@ -39,7 +39,7 @@ class AskedLoad(Struct, frozen=True, kw_only=True):
     ] = ()
     requests: Annotated[
         int | None,
-        Meta(description="at most so many in the whole run; null where only the time was bounded"),
+        Meta(description="the most requests in the whole run; null if only time was the bound"),
     ]
     time_seconds: Annotated[
         float, Meta(description="of the window; a bound where requests are given")
@@ -69,7 +69,10 @@ class AskedLoad(Struct, frozen=True, kw_only=True):
 
 
 class LoadResult(Struct, frozen=True, kw_only=True):
-    """What one address did under one load. Every percentile of `response_seconds` is counted from the intended time."""
+    """The result of one load on one address.
+
+    Every percentile of `response_seconds` counts from the intended time.
+    """
 
     schema: str = SCHEMA
     kind: Literal["load"] = "load"
@@ -81,17 +84,19 @@ class LoadResult(Struct, frozen=True, kw_only=True):
     validity: Validity
     findings: tuple[Finding, ...] = ()
     seconds: Annotated[float, Meta(description="of the window, as it came out")]
-    requests: Annotated[int, Meta(description="right answers in the window")]
+    requests: Annotated[int, Meta(description="correct responses in the window")]
     attempts: Annotated[int, Meta(description="requests sent in the window")]
     errors: Annotated[dict[str, int], Meta(description="failures of the whole run, by kind")] = (
         field(default_factory=dict)
     )
     failures: tuple[Failure, ...] = ()
     statuses: dict[str, int] = field(default_factory=dict)
-    rate_per_second: Annotated[float, Meta(description="right answers per second of the window")]
+    rate_per_second: Annotated[
+        float, Meta(description="correct responses per second of the window")
+    ]
     intended_rate_per_second: Annotated[
         float | None,
-        Meta(description="of iterations where there are sessions; null in closed loop"),
+        Meta(description="of iterations if there are sessions; null in closed loop"),
     ]
     response_seconds: Annotated[
         Distribution | None,
@@ -99,7 +104,7 @@ class LoadResult(Struct, frozen=True, kw_only=True):
     ]
     service_seconds: Annotated[
         Distribution | None,
-        Meta(description="from the send to the last byte; at saturation in closed loop"),
+        Meta(description="from the send to the last byte; under full load in closed loop"),
     ]
     send_lag_seconds: Annotated[
         Distribution | None, Meta(description="the generator's own delay; null in closed loop")
@@ -121,12 +126,13 @@ class LoadResult(Struct, frozen=True, kw_only=True):
     iteration_seconds: Distribution | None = None
     checks: tuple[CheckCount, ...] = ()
     per_request: Annotated[
-        dict[str, int], Meta(description="right answers by the title of the request")
+        dict[str, int], Meta(description="correct responses by the title of the request")
     ] = field(default_factory=dict)
     scheduled: Annotated[
         int | None,
         Meta(
-            description="requests, or iterations of sessions, due in the window; null in closed loop"
+            description="requests, or iterations of sessions, due in the window; "
+            "null in closed loop"
         ),
     ] = None
     dropped: Annotated[int, Meta(description="due when the backlog was full, in the whole run")] = 0
@@ -143,7 +149,8 @@ class LoadResult(Struct, frozen=True, kw_only=True):
     cpu_seconds_per_request: Annotated[
         float | None,
         Meta(
-            description="of the whole generator process over the whole run, counting included, per right answer"
+            description="of the whole generator process over the whole run, counting included, "
+            "per correct response"
         ),
     ]
     memory_bytes: Annotated[
@@ -152,7 +159,7 @@ class LoadResult(Struct, frozen=True, kw_only=True):
     ]
     per_second: Annotated[
         tuple[float, ...],
-        Meta(description="right answers per second, for each second of the window"),
+        Meta(description="correct responses per second, for each second of the window"),
     ] = ()
     histograms: Annotated[
         dict[str, str], Meta(description="nanoseconds as HdrHistogram V2, base64")

@@ -30,7 +30,10 @@ class SaturationLatency(Struct, frozen=True, kw_only=True):
 
 
 class ArmProbes(Struct, frozen=True, kw_only=True):
-    """What was read of an arm's process tree and of the machine beside it: medians over its windows, null where it could not be known."""
+    """The resources of an arm's process tree and of the machine: medians over its windows.
+
+    Null: could not be read.
+    """
 
     cpu_cores: Annotated[float | None, Meta(description="CPU seconds of the server per second")] = (
         None
@@ -75,13 +78,14 @@ class Ratio(Struct, frozen=True, kw_only=True):
     interval: Annotated[
         str,
         Meta(
-            description="what low and high are: e-BY adjusted for all that are shown, or a plain 95 % interval"
+            description="the kind of low and high: e-BY adjusted for all that are shown, "
+            "or a plain 95 % interval"
         ),
     ]
 
 
 class ArmResult(Struct, frozen=True, kw_only=True):
-    """What was found out about one arm."""
+    """The results of one arm."""
 
     name: str
     server: str
@@ -103,7 +107,7 @@ class ArmResult(Struct, frozen=True, kw_only=True):
     latency_at_saturation_seconds: SaturationLatency | None = None
     connections: Annotated[
         int | None,
-        Meta(description="the number that this arm was loaded with, its own unless it was forced"),
+        Meta(description="the connections of the load; the setup's own number unless forced"),
     ] = None
     windows: Annotated[
         int, Meta(description="measurements that count: slices, in runs that are older windows")
@@ -116,7 +120,7 @@ class ArmResult(Struct, frozen=True, kw_only=True):
     ] = False
     against_leader: Annotated[Ratio | None, Meta(description="null for the leader itself")] = None
     idle_share: Annotated[
-        float | None, Meta(description="of a core, used while nobody asked anything")
+        float | None, Meta(description="of a core, used while no requests arrived")
     ] = None
     command: tuple[str, ...] = ()
     probes: ArmProbes | None = None
@@ -138,7 +142,7 @@ class ArmResult(Struct, frozen=True, kw_only=True):
 
     @property
     def speed(self) -> float:
-        """Requests per second, 0 where none was measured."""
+        """Requests per second, 0 if not measured."""
         return self.throughput_per_second.value if self.throughput_per_second else 0.0
 
 
@@ -153,11 +157,12 @@ class Claim(Struct, frozen=True, kw_only=True):
 
 
 class RaceVerdict(Struct, frozen=True, kw_only=True):
-    """How sure the answer is.
+    """The verdict and its certainty.
 
-    `clear`: deploy the leader, as every other arm is slower, or `not_better`: not faster than the leader by more than delta, without a
-    claim that it is slower. `tied`: whoever is left is within delta of it. `undecided`: the time ended before the leader was told apart
-    from somebody; `seconds_to_decide` is about how much more it takes, null if that is more than is sensible.
+    `clear`: deploy the leader. Every other arm is slower, or `not_better`: not faster than the
+    leader by more than delta, without a claim that it is slower. `tied`: every arm that is left is
+    within delta of the leader. `undecided`: the time ended before the leader was distinguished from
+    all others. `seconds_to_decide` is about how much more it takes; null if that is not sensible.
     """
 
     state: Literal["clear", "tied", "undecided", "invalid"]
@@ -173,7 +178,7 @@ class RaceVerdict(Struct, frozen=True, kw_only=True):
 
 
 class AskedQuestion(Struct, frozen=True, kw_only=True):
-    """What was asked, as far as it decides what the numbers mean."""
+    """The part of the question that decides how to read the numbers."""
 
     app: str
     workload: str
@@ -187,11 +192,11 @@ class AskedQuestion(Struct, frozen=True, kw_only=True):
     generator_cores: tuple[int, ...]
     database: Annotated[
         Literal["sqlite", "postgres"] | None,
-        Meta(description="of a built-in app; null for one of one's own"),
+        Meta(description="of a built-in app; null for user apps"),
     ] = None
     cache: Annotated[
         Literal["memory", "redis"] | None,
-        Meta(description="of a built-in app; null for one of one's own"),
+        Meta(description="of a built-in app; null for user apps"),
     ] = None
     services: Annotated[
         dict[str, str], Meta(description="what ran beside the servers, by name")
@@ -201,13 +206,13 @@ class AskedQuestion(Struct, frozen=True, kw_only=True):
         Meta(description="the objective of the capacities; null where no second stage was run"),
     ] = None
     slo_derived: Annotated[
-        str, Meta(description="from what, where nobody asked for an objective")
+        str, Meta(description="the source of the objective, if the user gave none")
     ] = ""
     rate_per_second: Annotated[float | None, Meta(description="the user's own rate")] = None
 
 
 class Twin(Struct, frozen=True, kw_only=True):
-    """The hidden copy of one arm that every race carries: no difference may be found between the two."""
+    """The hidden copy of one arm in every race: no difference may be found between the two."""
 
     arm: str
     blocks: int
@@ -217,7 +222,7 @@ class Twin(Struct, frozen=True, kw_only=True):
 
 
 class MeasuredStretch(Struct, frozen=True, kw_only=True):
-    """A stretch of rounds of one arm (in older runs one window), for charts and for anyone who wants to judge again."""
+    """A stretch of rounds of one arm (in older runs one window), for charts and later verdicts."""
 
     block: int
     arm: str
@@ -226,7 +231,7 @@ class MeasuredStretch(Struct, frozen=True, kw_only=True):
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """The whole answer."""
+    """The whole result of a race."""
 
     schema: str = SCHEMA
     kind: Literal["race"] = "race"
@@ -239,7 +244,7 @@ class Result(Struct, frozen=True, kw_only=True):
     arms: tuple[ArmResult, ...] = ()
     leader: Annotated[
         str | None,
-        Meta(description="the fastest arm seen among those not dropped; a place, not a claim"),
+        Meta(description="the fastest setup that was not dropped; a place, not a claim"),
     ] = None
     claims: tuple[Claim, ...] = ()
     ties: tuple[tuple[str, str], ...] = ()

@@ -1,4 +1,4 @@
-"""What the second stage of a race, and the gates of both, add to an arm's result."""
+"""The second stage of a race, and the gates of both stages, in an arm's result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from msgspec import Meta, Struct, field
 
 
 class Capacity(Struct, frozen=True, kw_only=True):
-    """The highest rate of arrivals that keeps the objective: the posterior's median, its 90 % interval, and the rate confirmed."""
+    """The highest rate of arrivals that meets the objective.
+
+    The posterior's median, its 90 % interval, and the validated rate.
+    """
 
     value: float
     low: float
@@ -16,7 +19,7 @@ class Capacity(Struct, frozen=True, kw_only=True):
     certified: Annotated[
         float | None,
         Meta(
-            description="passed the always-valid confirmation on launches of its own; null where none did"
+            description="passed the always-valid test on separate launches; null if no rate passed"
         ),
     ]
     slo: str
@@ -27,7 +30,8 @@ class Capacity(Struct, frozen=True, kw_only=True):
     recovery_seconds: Annotated[
         float | None,
         Meta(
-            description="the objective was missed so long after a second at twice the capacity; null: longer, or not measured"
+            description="the time for which the objective was missed after a second at twice the "
+            "capacity; null: longer, or not measured"
         ),
     ] = None
     recovery_watched_seconds: Annotated[
@@ -36,14 +40,17 @@ class Capacity(Struct, frozen=True, kw_only=True):
 
 
 class CurvePoint(Struct, frozen=True, kw_only=True):
-    """Response times from the intended moment at one rate of Poisson arrivals; null where the sample supports none."""
+    """Response times from the intended moment at one rate of Poisson arrivals.
+
+    Null: the sample supports none.
+    """
 
     rate_per_second: float
     p50: float | None
     p90: float | None
     p99: float | None
     goodput_per_second: Annotated[
-        float, Meta(description="right answers within the objective's time")
+        float, Meta(description="correct responses within the objective's time")
     ]
     intervals: Annotated[
         dict[str, tuple[float, float]], Meta(description="95 %, by percentile")
@@ -51,7 +58,7 @@ class CurvePoint(Struct, frozen=True, kw_only=True):
 
 
 class AtRate(Struct, frozen=True, kw_only=True):
-    """The user's own rate: whether the objective is kept at it (null: undetermined), and capacity over rate."""
+    """The user's own rate: whether it meets the objective (null: unknown), and capacity / rate."""
 
     rate_per_second: float
     holds: bool | None
@@ -66,7 +73,7 @@ class Attribution(Struct, frozen=True, kw_only=True):
 
 
 class Gate(Struct, frozen=True, kw_only=True):
-    """One condition of validity: the limit, what was seen (the worst of what was used), and whether it was kept."""
+    """One condition of validity: its limit, the worst reading, and whether it passed."""
 
     name: str
     limit: float
@@ -75,7 +82,10 @@ class Gate(Struct, frozen=True, kw_only=True):
 
 
 class Scaling(Struct, frozen=True, kw_only=True):
-    """The Universal Scalability Law fitted to the calibration's throughput by number of connections: a description, no claim."""
+    """The Universal Scalability Law fitted to the calibration's throughput by connections.
+
+    A description, no claim.
+    """
 
     one_per_second: float
     contention: Annotated[float, Meta(description="σ: the part that queues for something")]
@@ -100,12 +110,13 @@ class Profile(Struct, frozen=True, kw_only=True):
     lock_share: Annotated[
         float | None,
         Meta(
-            description="of the samples with a thread at work, those in which it held the interpreter lock"
+            description="of the samples with a thread at work, "
+            "the share in which it held the interpreter lock"
         ),
     ]
     loop_lag_seconds: Annotated[
         dict[str, float] | None,
         Meta(
-            description="how late a timer of the event loop was, p50 and p99; null without asyncio's"
+            description="how late a timer of the event loop was, p50 and p99; null without asyncio"
         ),
     ] = None

@@ -24,7 +24,8 @@ Note = Literal[
 class Cell(Struct, frozen=True, kw_only=True):
     """One number of a table, ours beside theirs.
 
-    `low` and `high` are of 95 %, with a variance that is pooled over the cells of the workload; null where these have too few launches.
+    `low` and `high` bound a 95 % interval; its variance is pooled over the cells of the workload.
+    Null: too few launches.
     """
 
     arm: str
@@ -47,13 +48,14 @@ class Cell(Struct, frozen=True, kw_only=True):
     interval: Annotated[
         Literal["launches", "side by side"],
         Meta(
-            description="side by side: it tells the cells of a row apart; the level that all of them share is not in it"
+            description="side by side: it compares the cells of a row; "
+            "the level that all of them share is not in it"
         ),
     ] = "launches"
 
 
 class StudyRow(Struct, frozen=True, kw_only=True):
-    """One row: a workload in one form. `remark` says in a sentence what the published values of the row were worth."""
+    """One row: a workload in one form; `remark` judges the published values in a sentence."""
 
     workload: str
     variant: str
@@ -62,7 +64,7 @@ class StudyRow(Struct, frozen=True, kw_only=True):
 
 
 class Card(Struct, frozen=True, kw_only=True):
-    """What follows for one arm, each line derived from numbers of the rows."""
+    """The conclusions on one arm, each line derived from numbers of the rows."""
 
     arm: str
     lines: dict[str, str]

@@ -30,7 +30,7 @@ class Journal:
         self._file: FileIO | None = None
 
     def __enter__(self) -> Self:
-        """Open for writing, after what is there already; raises JournalFailed where another process writes it."""
+        """Open for appending; raises JournalFailed if another process has it open."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             file = FileIO(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
@@ -61,7 +61,7 @@ class Journal:
             self._file = None
 
     def append(self, record: Record) -> None:
-        """Write one record; raises JournalFailed (and leaves no torn line behind) where the disk refuses it."""
+        """Write one record; raises JournalFailed, without a torn line, if the disk refuses it."""
         assert self._file is not None
         line = redaction.clean_bytes(encode(record)) + b"\n"
         start = self._file.tell()
@@ -85,13 +85,13 @@ class Journal:
         return (record for record in self.records if isinstance(record, kind))
 
     def header(self) -> Header:
-        """The first record; raises JournalFailed where there is none."""
+        """The first record; raises JournalFailed if there is none."""
         if not self.records or not isinstance(self.records[0], Header):
             raise JournalFailed(f"{self.path} is not a journal of whichworker")
         return self.records[0]
 
     def _read(self, file: FileIO) -> int:
-        """Decode whole lines; the number of bytes they take, so that a torn last line can be cut off."""
+        """Decode whole lines; return the bytes they take, so that a torn last line can be cut."""
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise JournalFailed(
                 f"the journal {self.path} is not a file",
@@ -109,4 +109,7 @@ class Journal:
         return whole
 
 
-_HINT = "free some space, or set WHICHWORKER_STATE to a folder on another disk; what was written before is kept"
+_HINT = (
+    "free some space, or set WHICHWORKER_STATE to a folder on another disk; "
+    "what was written before is kept"
+)

@@ -1,4 +1,4 @@
-"""Where things are kept: caches can be deleted, runs are worth keeping, and nothing is written into the project."""
+"""The folders of the tool: caches may be deleted, runs are kept, the project stays clean."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def make_cache(cache: Path) -> None:
 
 
 def project_folder(project: Path) -> Path:
-    """Where the runs of one project are kept: keyed by its path, readable by its name."""
+    """The folder with the runs of one project: keyed by its path, readable by its name."""
     path = project.resolve()
     key = hashlib.sha256(str(path).encode()).hexdigest()[:8]
     return state_folder() / "runs" / f"{path.name or 'root'}-{key}"
@@ -55,7 +55,7 @@ def new_run(project: Path) -> Path:
 
 
 def find_run(project: Path, run: str) -> Path:
-    """The folder of an earlier run of this project, by its id or `latest`; raises UsageError with the ids there are."""
+    """The folder of a run, by its id or `latest`; raises UsageError with the ids there are."""
     folders = sorted(
         folder for folder in project_folder(project).glob("*") if (folder / FILE).exists()
     )

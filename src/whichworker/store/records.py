@@ -25,7 +25,7 @@ from whichworker.result import Run, Searched
 
 
 class RunFacts(Struct, frozen=True, kw_only=True):
-    """Which run it is, where and by what it was made; `digest` covers what is measured and by which versions, and guards a resumed run."""
+    """The identity and origin of a run; `digest` covers the plan and versions, for resuming."""
 
     run: str
     started: str
@@ -47,18 +47,19 @@ class RunFacts(Struct, frozen=True, kw_only=True):
 
 
 class Header(RunFacts, frozen=True, kw_only=True, tag="header", tag_field="record"):
-    """The first line: what was asked, and in which environments."""
+    """The first line: the question, and the environments."""
 
     question: Question
     environments: dict[str, Environment]
 
 
 class Prepared(Struct, frozen=True, kw_only=True, tag="prepared", tag_field="record"):
-    """What is known of an arm before it is raced: its start, how many connections saturate it, and what a slice of it must be.
+    """The facts about an arm before the race: its start, its connections, and its slice.
 
-    `ladder` is responses per second by number of connections, of which `connections` saturate it. `profile` is the rate turn by turn since
-    a slice began, relative to its second half: it says how much of a slice must not count. `idle_share` is the part of a core that it
-    uses while nobody asks anything. `warm_up_seconds` and `steady` are of journals that are older than slices.
+    `ladder` is responses per second by number of connections; `connections` of them saturate it.
+    `profile` is the rate turn by turn since a slice began, relative to its second half: it decides
+    how much of a slice must not count. `idle_share` is the part of a core that it uses without
+    requests. `warm_up_seconds` and `steady` are from journals older than slices.
     """
 
     arm: str
@@ -74,7 +75,7 @@ class Prepared(Struct, frozen=True, kw_only=True, tag="prepared", tag_field="rec
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag="failed", tag_field="record"):
-    """An arm that will not be measured (any more), and why; `alone` where it failed before there was any load."""
+    """An arm that is out, and why; `alone` if it failed before there was any load."""
 
     arm: str
     failures: tuple[Failure, ...]
@@ -84,7 +85,7 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed", tag_field="record"
 
 
 class Part(Struct, frozen=True):
-    """How an arm is loaded in a slice: on so many connections, so many responses that do not count, then so many that do."""
+    """The load of an arm in a slice: its connections, and responses without and with counting."""
 
     connections: int
     uncounted: int
@@ -93,12 +94,12 @@ class Part(Struct, frozen=True):
 
 
 class Settled(Struct, frozen=True, kw_only=True, tag="settled", tag_field="record"):
-    """What was decided before the race: contenders, whose twin runs along, and who is alive together.
+    """The plan of the race: contenders, the arm with a twin, and those alive together.
 
-    `heats` are those alive together (none: all at once), `reason` says why there are several. `parts` are the slices of each arm, and
-    `connections` the most of any.
-    `last_look` says that half of α is kept for the look when the time is over (False in journals that are older than it).
-    `window_seconds` and `too_slow` are of journals that are older than slices.
+    `heats` are alive together (none: all at once), `reason` says why there are several. `parts` are
+    the slices of each arm, and `connections` the most of any. `last_look`: half of α is kept for
+    the look when the time is over (False in older journals). `window_seconds` and `too_slow` are
+    from journals older than slices.
     """
 
     contenders: tuple[str, ...]
@@ -119,7 +120,7 @@ class TimeUp(Struct, frozen=True, kw_only=True, tag="time-up", tag_field="record
 
 
 class Launched(Struct, frozen=True, kw_only=True, tag="launched", tag_field="record"):
-    """A launch of an arm (or of the twin): its generation, and the seconds from its start to the first correct response."""
+    """A launch of an arm (or of the twin), and the seconds to its first correct response."""
 
     arm: str
     generation: int
@@ -129,10 +130,11 @@ class Launched(Struct, frozen=True, kw_only=True, tag="launched", tag_field="rec
 class Slice(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="slice", tag_field="record"):
     """Tens of milliseconds in which one launch is loaded and the others are idle.
 
-    `requests` were counted in `seconds`, `responses` came in `whole_seconds` (with what is not counted), for `server_cpu_seconds` of the
-    server's process tree. `at` is the middle of the counted part in seconds of CLOCK_MONOTONIC. `turn_seconds` is what a turn of the
-    thermometer took meanwhile, `foreign_share` the part of the cores that others used. A slice that is `refused` counts for nothing;
-    `repeats` are those that were refused before this one; `lost` is the last of them that is tried.
+    `requests` were counted in `seconds`; `responses`, with the uncounted ones, came in
+    `whole_seconds` and took `server_cpu_seconds` of the server's process tree. `at` is the middle
+    of the counted part in seconds of CLOCK_MONOTONIC. `turn_seconds` is the time of a turn of the
+    thermometer meanwhile, `foreign_share` the part of the cores that others used. A `refused` slice
+    does not count; `repeats` were refused before this one; `lost` is the last attempt.
     """
 
     round: int
@@ -154,7 +156,7 @@ class Slice(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="slice", 
 
 
 class RoundEnd(Struct, frozen=True, kw_only=True, tag="round", tag_field="record"):
-    """A round that was measured whole, and how long it took; one that was cut short is abandoned, and counts for nothing."""
+    """The end of a round, and its time; an abandoned one was cut short and does not count."""
 
     number: int
     seconds: float = 0.0
@@ -170,9 +172,9 @@ class Left(Struct, frozen=True, kw_only=True, tag="left", tag_field="record"):
 
 
 class Window(Struct, frozen=True, kw_only=True, tag="window", tag_field="record"):
-    """A longer stretch of load on one launch: what slices are too short to show (latency, memory, threads).
+    """A longer stretch of load on one launch, for latency, memory and threads.
 
-    In journals that are older than slices a block of such windows, each on a launch of its own, is what a round is now.
+    In journals older than slices, a block of such windows, each on its own launch, is a round.
     """
 
     block: int
@@ -194,17 +196,20 @@ class Noted(Struct, frozen=True, kw_only=True, tag="finding", tag_field="record"
 
 
 class RunSession(Struct, frozen=True, kw_only=True, tag="session", tag_field="record"):
-    """One stretch of measuring: a run that was resumed has several. `ended` is finished or interrupted; absent after a crash."""
+    """One stretch of measuring; `ended` is finished or interrupted, absent after a crash.
+
+    A resumed run has several.
+    """
 
     seconds: float
     ended: str
 
 
 class Sought(Struct, frozen=True, kw_only=True, tag="sought", tag_field="record"):
-    """The second stage begins: whose capacity is sought under which objective, on how many connections, on a machine that stalls so long.
+    """The second stage begins: finalists, objective, connections and stalls of the machine.
 
-    `stall_seconds` is the 99th percentile of how late a sleeper on the generator's core woke up, `patience` the seconds that there are for
-    each finalist (None in journals that are older than it).
+    `stall_seconds` is the 99th percentile of how late a sleeper on the generator's core woke up,
+    `patience` the seconds for each finalist (None in older journals).
     """
 
     slo: Slo
@@ -216,11 +221,11 @@ class Sought(Struct, frozen=True, kw_only=True, tag="sought", tag_field="record"
 
 
 class Shot(Struct, frozen=True, kw_only=True, tag="shot", tag_field="record"):
-    """One load of a finalist at a rate: how many arrivals were due in its window, and for each clause how many missed it.
+    """One load of a finalist at a rate: arrivals due in its window, and misses of each clause.
 
-    `response` is their histogram (HdrHistogram V2, ns), `slices` are for each equal part of the window its arrivals and how many of them
-    missed the first clause; `good` came in time; `sent_share` of what was due was sent at all. `lag_seconds` is the generator's own, at its
-    99th percentile.
+    `response` is their histogram (HdrHistogram V2, ns). `slices` are, for each equal part of the
+    window, its arrivals and those that missed the first clause. `good` came in time; `sent_share`
+    of those due was sent at all. `lag_seconds` is the generator's own 99th percentile.
     """
 
     arm: str
@@ -242,7 +247,7 @@ class Shot(Struct, frozen=True, kw_only=True, tag="shot", tag_field="record"):
 
 
 class Unsought(Struct, frozen=True, kw_only=True, tag="unsought", tag_field="record"):
-    """A finalist that broke in the second stage, in this phase: nothing more is asked of it."""
+    """A finalist that broke in this phase of the second stage; it gets no more requests."""
 
     arm: str
     failures: tuple[Failure, ...]
@@ -250,15 +255,15 @@ class Unsought(Struct, frozen=True, kw_only=True, tag="unsought", tag_field="rec
 
 
 class FirstStep(Struct, frozen=True, kw_only=True, tag="first_step", tag_field="record"):
-    """What the first step of a search found, at the begin of the second."""
+    """The result of the first step of a search, at the begin of the second."""
 
     searched: tuple[Searched, ...]
 
 
 class Profiled(Struct, frozen=True, kw_only=True, tag="profiled", tag_field="record"):
-    """Samples of a finalist at saturation: the share of each innermost function, and of those with the interpreter lock held.
+    """Samples of a finalist under full load: the share of each innermost function, and the lock's.
 
-    `loop_lag_seconds` is how late the event loop was (p50, p99), None where there is none of asyncio's kind.
+    `loop_lag_seconds` is how late the event loop was (p50, p99), None without asyncio's loop.
     """
 
     arm: str
@@ -294,7 +299,7 @@ class StandFailed(Struct, frozen=True, kw_only=True, tag="stand-failed", tag_fie
 
 
 class ClientRun(Struct, frozen=True, kw_only=True, tag="client", tag_field="record"):
-    """One run of an HTTP client in a process of its own: seconds for so many answers, all of them right."""
+    """One run of an HTTP client in its own process: the seconds for `answers` correct responses."""
 
     client: str
     manner: str
@@ -346,7 +351,7 @@ def decode(line: bytes) -> Record:
 
 
 def flat(question: Question) -> dict[str, Any]:
-    """A question with the fields of its parts beside its own: as it is stored, and as the digest of a plan has it."""
+    """A question with the fields of its parts beside its own, as in the journal and the digest."""
     fields = msgspec.to_builtins(question)
     for name, _ in PARTS:
         fields |= fields.pop(name)

@@ -1,1 +1,1 @@
-"""The requests that are sent to an app, and the correct response to each."""
+"""The requests to an app, and the correct response to each."""

@@ -1,4 +1,4 @@
-"""Right answers of the built-in apps, made from their rows by other means than theirs: no framework, no ORM, no template engine."""
+"""Correct responses of the built-in apps, made from the rows without framework, ORM, templates."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def owl_table() -> bytes:
 
 
 def slept(seconds: float) -> Callable[[Write], bytes]:
-    """What a gateway says after so many seconds."""
+    """The response of a gateway that has slept this long."""
     return lambda write: write({"slept": seconds})
 
 
@@ -61,12 +61,12 @@ def cached(what: str) -> Callable[[Write], bytes]:
 
 
 def country(number: int) -> Callable[[Write], bytes]:
-    """What is passed on of one call to the upstream."""
+    """The part of one upstream call that the app passes on."""
     return lambda write: write({"number": number, **countries()[number]})
 
 
 def three_countries(*numbers: int) -> bytes:
-    """The page of three calls, in the order in which they were asked for."""
+    """The page of three calls, in the order of the calls."""
     found = [(number, countries()[number]) for number in numbers]
     lines = [
         f"<li>{each['code']}: {html.escape(each['name'])}, number {number}</li>"
@@ -137,7 +137,10 @@ def _cells(tag: str, row: Iterable[object]) -> str:
 
 
 def _page(title: str, lines: list[str]) -> bytes:
-    head = f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title></head>\n<body>\n'
+    head = (
+        f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
+        f"<title>{title}</title></head>\n<body>\n"
+    )
     return (head + "\n".join(lines) + "\n</body>\n</html>\n").encode()
 
 

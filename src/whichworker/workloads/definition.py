@@ -1,6 +1,6 @@
-"""A load file: requests by weight or sessions in order, what is right for each, and options that the command line may override.
+"""A load file: requests by weight or sessions in order, their correct responses, and options.
 
-Every error names the file and the place in it.
+The command line may override the options. Every error names the file and the place in it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 class Definition(Struct, frozen=True, kw_only=True):
-    """What a load file says; None, or empty, for what it does not.
+    """The contents of a load file; None, or empty, for an absent key.
 
     `time` and `deadline` are in seconds, `rate` is per second, `ca` a path from the current folder.
     """
@@ -61,7 +61,7 @@ class Definition(Struct, frozen=True, kw_only=True):
 
 
 def read_definition(path: Path) -> Definition:
-    """Read a load file; raises UsageError for one that cannot be read, or that says something nobody can do."""
+    """Read a load file; raises UsageError if it cannot be read or describes no possible load."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -76,7 +76,7 @@ def read_definition(path: Path) -> Definition:
 
 
 def parse_definition(text: str, path: Path) -> Definition:
-    """Read the text of a load file; `path` is used for messages, and its folder for the files it names."""
+    """Read the text of a load file; messages name its `path`, whose folder has its other files."""
     with naming(str(path)):
         try:
             table = tomllib.loads(text)
@@ -241,7 +241,7 @@ def _build(read: AskTable, *, weight: int) -> Request:
         body=body,
         weight=weight,
         answer=_answer("expect", read.expect, 200),
-        # A check says nothing of the status unless it names one: the answer has been judged already.
+        # A check ignores the status unless it names one: the response has been judged already.
         checks=tuple(
             Check(name=name, answer=_answer(f"check {name!r}", texts, None))
             for name, texts in read.check.items()
@@ -291,7 +291,7 @@ def _quote(text: str) -> str:
 
 
 def _names_of(request: Request) -> Iterator[str]:
-    """The ${name} in its path, headers and body; raises UsageError for one that cannot be a name."""
+    """The ${name} in its path, headers and body; raises UsageError for an invalid name."""
     for text in (request.path, *(value for _, value in request.headers), request.body.decode()):
         for match in PLACE.finditer(text):
             if match[0] == "$$":

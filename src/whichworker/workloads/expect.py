@@ -1,4 +1,7 @@
-"""What to look for in an answer, as people write it: expectations such as `json:count=3`, captures such as `cookie:csrftoken`."""
+"""Conditions on a response, as people write them.
+
+Expectations such as `json:count=3`, captures such as `cookie:csrftoken`.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ FORMS = (
 )
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-"""What a captured value can be called."""
+"""A valid name for a captured value."""
 
 Source = Literal["cookie", "header", "json", "regex"]
 SOURCES: dict[str, Source] = {
@@ -34,9 +37,9 @@ _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def parse_expect(texts: Iterable[str], status: int | None = 200) -> Answer:
-    """Read expectations as one right answer; `status` is the one where they name none (None: any).
+    """Read expectations as one correct response; `status` is the default (None: any).
 
-    Raises UsageError for what is no expectation, and for two statuses, bodies or digests.
+    Raises UsageError for an invalid expectation, and for two statuses, bodies or digests.
     """
     found: dict[str, Any] = {"status": status}
     told: set[str] = set()
@@ -48,7 +51,7 @@ def parse_expect(texts: Iterable[str], status: int | None = 200) -> Answer:
         elif kind in told:
             raise UsageError(
                 f"two expectations of the {kind}: {text!r} is the second",
-                hint="an answer has only one",
+                hint="a response has only one",
             )
         else:
             found[kind] = value
@@ -134,7 +137,7 @@ READERS: dict[str, Callable[[str, str], Any]] = {
 
 
 def parse_capture(name: str, text: str) -> Capture:
-    """Read where the value called `name` is found in an answer; raises UsageError for what says no such place."""
+    """Read the place in a response where the value `name` is; raises UsageError for no place."""
     source, _, key = text.partition(":")
     if not NAME.fullmatch(name):
         raise UsageError(

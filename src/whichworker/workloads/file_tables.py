@@ -29,7 +29,7 @@ FOREIGN = {
     "capture": ("extract", "save"),
     "expect": ("assert", "status"),
 }
-"""What a thing is called here, and by other tools or in other places of the file; used for hints only."""
+"""Our key, and the names in other tools or other places of the file; only for hints."""
 TOML_WORDS = {
     "object": "table",
     "array": "list",
@@ -117,7 +117,7 @@ Read = TypeVar("Read")
 
 
 def each(tables: list[Any], what: str, read: Callable[[Any, int], Read]) -> Iterator[Read]:
-    """What is read of each of several tables; a message names the table."""
+    """Read each of several tables; a message names the table."""
     for number, table in enumerate(tables, start=1):
         name = table.get("name") if isinstance(table, dict) else None
         with naming(
@@ -127,7 +127,7 @@ def each(tables: list[Any], what: str, read: Callable[[Any, int], Read]) -> Iter
 
 
 def convert(table: Any, kind: type[Kind]) -> Kind:
-    """A table of the file as this struct; raises UsageError for an unknown key, or a value of another type."""
+    """Convert a table to this struct; raises UsageError for an unknown key or a wrong type."""
     known = kind.__struct_encode_fields__
     if isinstance(table, dict):
         for key in table:
@@ -146,7 +146,7 @@ def convert(table: Any, kind: type[Kind]) -> Kind:
 
 
 def _tell(text: str) -> tuple[str, str]:
-    """What a conversion found wrong, in words of TOML, and the key at which it did."""
+    """The failure of a conversion in words of TOML, and the key at fault."""
     fact, _, place = text.replace("Object missing required field", "there is no").partition(
         " - at `$"
     )

@@ -17,7 +17,7 @@ FORM = "--login '/accounts/login/ username=ann password=$PASSWORD'"
 
 
 def parse_login(text: str) -> Login:
-    """Read `PATH NAME=VALUE …`; a value of `$NAME` is taken from the environment. Raises UsageError for anything else."""
+    """Read `PATH NAME=VALUE …`; `$NAME` as a value is a variable. Raises UsageError otherwise."""
     try:
         path, *fields = shlex.split(text)
     except ValueError as error:
@@ -40,14 +40,14 @@ def parse_login(text: str) -> Login:
 
 
 class Form(Struct, frozen=True):
-    """Where a form is sent, and what is in it before anybody has filled it in."""
+    """The target of a form, and its values before anyone fills it in."""
 
     action: str
     hidden: dict[str, str] = field(default_factory=dict)
 
 
 def find_form(page: str, path: str, login: Login) -> Form | None:
-    """The form of a page that has the fields of the login; None where there is none."""
+    """The form of a page that has the fields of the login; None if there is none."""
     reader = _Forms()
     reader.feed(page)
     for action, method, fields in reader.forms:
@@ -68,7 +68,7 @@ def filled(form: Form, login: Login) -> bytes:
 
 
 class _Forms(HTMLParser):
-    """Forms with their fields; those that a browser would send by themselves have their values, others None."""
+    """Forms with their fields; fields that a browser sends unasked have values, others None."""
 
     def __init__(self) -> None:
         super().__init__()

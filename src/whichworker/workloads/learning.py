@@ -1,4 +1,4 @@
-"""What the right answer is, learnt from answers of the app itself: equal in everything, or in what did not change between them."""
+"""The correct response, learnt from the app: all of it, or the part that did not change."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from msgspec import Struct
 from whichworker.model import Answer
 
 PIECE = re.compile(rb"[^>\n,;&]*[>\n,;&]?")
-LEAST_PART, MOST_PARTS = 16, 8
-LEAST_COMPARED = 0.1
-MOST_COMPARED_BYTES = 2_000_000
-MOST_PAIRS = 4_000_000
+LEAST_PART, MOST_PARTS = 16, 8  # bytes; parts that are compared: shorter ones fit anywhere
+LEAST_COMPARED = 0.1  # of the body: with less a wrong page could pass
+MOST_COMPARED_BYTES = 2_000_000  # beyond, a comparison takes seconds
+MOST_PAIRS = 4_000_000  # of pieces, for the same reason
 
 
 class Seen(Struct, frozen=True):
-    """One answer, as far as it is learnt from."""
+    """The part of one response that is used for learning."""
 
     status: int
     content_type: str
@@ -26,16 +26,16 @@ class Seen(Struct, frozen=True):
 
 
 class LearntAnswers(Struct, frozen=True):
-    """The right answer, and which share of its body is compared: 1 where it never changed."""
+    """The correct response, and the compared share of its body: 1 if it never changed."""
 
     answer: Answer
     compared: float
 
 
 def learn(answers: Sequence[Seen], minutes: Collection[int] = ()) -> LearntAnswers | None:
-    """The answer that all of these are; None where they differ in more than their bodies.
+    """The response that all of these are; None if they differ in more than their bodies.
 
-    What shows a time of day in one of these `minutes` of the hour, in which they were asked, is taken to change with the clock.
+    A time of day within these `minutes` of the hour, when the requests were sent, may change.
     """
     first = answers[0]
     if any((one.status, one.content_type) != (first.status, first.content_type) for one in answers):
@@ -52,19 +52,19 @@ def learn(answers: Sequence[Seen], minutes: Collection[int] = ()) -> LearntAnswe
 
 
 def minutes_between(began: float, ended: float) -> set[int]:
-    """The minutes of the hour from one time to another, in seconds since the epoch; all of them from an hour on."""
+    """The minutes of the hour between two times (seconds since the epoch); all after one hour."""
     first, last = int(began // 60), int(ended // 60)
     return {minute % 60 for minute in range(first, min(last, first + 59) + 1)}
 
 
 def clock_of(minutes: Collection[int]) -> re.Pattern[bytes] | None:
-    """What shows the time of day at one of these minutes, in any time zone of whole hours; None for no minutes."""
+    """A pattern for the time of day at these minutes, in any zone of whole hours, if any."""
     told = "|".join(f"{minute:02d}" for minute in sorted(set(minutes)))
     return re.compile(rf"(?<!\d)\d{{1,2}}:(?:{told})(?!\d)".encode()) if told else None
 
 
 def stable_parts(bodies: Sequence[bytes], clock: re.Pattern[bytes] | None = None) -> list[bytes]:
-    """The longest stretches that all bodies have in common, in the order of the first; whole tags, lines or values only.
+    """The longest stretches that all bodies share: whole tags, lines or values, in order.
 
     Without the pieces that show the `clock`.
     """
@@ -83,7 +83,7 @@ def stable_parts(bodies: Sequence[bytes], clock: re.Pattern[bytes] | None = None
 
 
 def _timeless(part: bytes, clock: re.Pattern[bytes]) -> list[bytes]:
-    """What lies between the pieces that show a time."""
+    """The pieces between those that show a time."""
     found, kept = [], b""
     for piece in filter(None, PIECE.findall(part)):
         if clock.search(piece):
@@ -95,7 +95,7 @@ def _timeless(part: bytes, clock: re.Pattern[bytes]) -> list[bytes]:
 
 
 def _ends(part: bytes, other: bytes) -> list[bytes]:
-    """What two long texts begin and end with alike: comparing all of their pieces would take minutes."""
+    """The same beginning and end of two long texts: comparing all pieces would take minutes."""
     least = min(len(part), len(other))
     begin = next((at for at in range(least) if part[at] != other[at]), least)
     end = next(

@@ -1,4 +1,4 @@
-"""The workloads of the built-in apps, as literal tables; each states its right answer independently of the app that gives it."""
+"""The workloads of the built-in apps as tables, with correct responses that no app computed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Body = Callable[[Write], bytes]
 DJANGO, FASTAPI, MIXED = "builtin:django", "builtin:fastapi", "builtin:fastapi-django"
 ALL = (DJANGO, FASTAPI, MIXED)
 FASTAPI_SIDE = ("json", "json-async")
-"""What FastAPI itself answers where Django is mounted under it."""
+"""The workloads that FastAPI itself serves when Django is mounted under it."""
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """A workload: its paths with their right answers, asked equally often, and the apps that have it."""
+    """A workload: its paths, requested equally often, their correct responses, and its apps."""
 
     title: str
     asks: tuple[tuple[str, Callable[[Write], Answer]], ...]
@@ -43,14 +43,14 @@ def _row(title: str, *asks: tuple[str, Callable[[Write], Answer]], seconds: floa
     return Row(title=title, asks=asks, seconds=seconds)
 
 
-CALL_SECONDS = 0.05
+CALL_SECONDS = 0.05  # the delay of a call in samples/calls
 CALLED = (
     15,
     31,
     252,
-)  # one of them has a letter beyond ASCII; more than one, so that a mix-up of answers is seen
-FANOUT_SECONDS = 0.6
-FANNED = ((57, 75, 115), (172, 252, 15))
+)  # one of them has a letter beyond ASCII; several, so that mixed-up responses are noticed
+FANOUT_SECONDS = 0.6  # the longest of the three calls
+FANNED = ((57, 75, 115), (172, 252, 15))  # countries of the pages with three calls
 
 
 def _called(path: str, title: str) -> Row:
@@ -113,7 +113,7 @@ WORKLOADS: dict[str, Row] = {
         _html("/query-html-async?family=owl", answers.owl_table),
     ),
 }
-"""What a plain race can ask: answered by the small environment, without an upstream, as fast as the server can."""
+"""The workloads of a plain race: small environment, no upstream, as fast as the server can."""
 
 STUDIED: dict[str, Row] = {
     "gateway-1s": _row(
@@ -216,14 +216,14 @@ STUDIED: dict[str, Row] = {
     "fanout-reused": _fanned("/fanout-reused", "one pool of threads"),
     "fanout-async-reused": _fanned("/fanout-async-reused", "gathered, one httpx client"),
 }
-"""What the studies ask beside that: sleeps, caches, lists, and what needs the larger environment or an upstream."""
+"""More for the studies: sleeps, caches, lists, and views with the larger environment, upstream."""
 
 
 def workload(name: str, app: str | None = None) -> Workload:
-    """The workload of this name as the built-in `app` has to answer it (default: the Django project).
+    """The workload of this name, with the responses of the built-in `app` [default: Django].
 
-    For a name that starts with a slash: GET that path of any app, status 200. Raises UsageError for any other name, and for a workload
-    that the app lacks.
+    A name that starts with a slash is a GET of that path of any app, status 200. Raises UsageError
+    for any other name, and for a workload that the app lacks.
     """
     if name.startswith("/"):
         return Workload(name=name, title=f"GET {name}", requests=(Request(path=name),))

@@ -1,4 +1,4 @@
-"""Where a URL leads: a host and a port, or a Unix socket, and the path that is asked for there."""
+"""The target of a URL: a host and a port, or a Unix socket, and the path there."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from msgspec import Struct
 from whichworker.errors import UsageError
 from whichworker.model import Address, Tls
 
-PORTS = {"http": 80, "https": 443}
-FORMS = "http://HOST:PORT/PATH, https://…, unix:/run/app.sock:/PATH or http+unix://%2Frun%2Fapp.sock/PATH"
+PORTS = {"http": 80, "https": 443}  # by default (RFC 9110)
+FORMS = (
+    "http://HOST:PORT/PATH, https://…, unix:/run/app.sock:/PATH "
+    "or http+unix://%2Frun%2Fapp.sock/PATH"
+)
 LONGEST_SOCKET_PATH = 107  # sun_path of Linux, without the zero that ends it
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]*")
@@ -24,7 +27,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 
 
 class Target(Struct, frozen=True, kw_only=True):
-    """What a URL says. `path` holds the query, `host_header` is what a browser would send, `unix` is the socket, if any."""
+    """The parts of a URL; `path` has the query, `host_header` is a browser's, `unix` a socket."""
 
     scheme: str
     host: str
@@ -36,7 +39,7 @@ class Target(Struct, frozen=True, kw_only=True):
 
 
 def parse_target(url: str) -> Target:
-    """Read a URL; raises UsageError for one that cannot be asked, with the one that was probably meant."""
+    """Read a URL; raises UsageError for an unusable one, with a guess at the intended one."""
     if _SPACE.search(url):
         raise UsageError(f"a space or line break in the URL: {url!r}", hint="write a space as %20")
     scheme, colon, rest = url.partition(":")
@@ -53,7 +56,7 @@ def parse_target(url: str) -> Target:
     if parts.scheme == "http+unix":
         return _at_socket(url, unquote(parts.netloc), _path_of(url))
     if parts.scheme not in PORTS or not parts.netloc:
-        raise UsageError(f"not a URL that can be asked: {url!r}", hint=_guess(url))
+        raise UsageError(f"not a URL that whichworker can use: {url!r}", hint=_guess(url))
     return _at_host(url, parts, port)
 
 
@@ -147,7 +150,7 @@ def _guess(url: str) -> str:
 
 
 def resolve(target: Target) -> list[Address]:
-    """The addresses of a target, in the system's order, by one look-up; raises UsageError for a host without any."""
+    """The addresses of a target in the system's order; raises UsageError for a host with none."""
     if target.unix:
         return [Address("", 0, target.unix)]
     try:

@@ -1,4 +1,4 @@
-"""Where the command line writes: results to standard output, notes to standard error."""
+"""The output of the command line: results to standard output, notes to standard error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.text import Text
 from whichworker import redaction
 from whichworker.cli.frame import speech
 
-PIPED_WIDTH = 120
+PIPED_WIDTH = 120  # columns: a file or pipe has no width
 
 
 class Clean(io.StringIO):
@@ -48,7 +48,7 @@ class Clean(io.StringIO):
 
 
 class Plain(Console):
-    """A console that raises for a closed pipe: the exit code is that of the measurement."""
+    """A console that raises for a closed pipe, so that the measurement decides the exit code."""
 
     def on_broken_pipe(self) -> NoReturn:
         """Raise BrokenPipeError, where the base class would end the process with 1."""

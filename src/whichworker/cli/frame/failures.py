@@ -1,4 +1,4 @@
-"""The text of a failure: a fact, what was seen, and a hint; also for complaints of click."""
+"""The text of a failure: a fact, the evidence, and a hint; also for complaints of click."""
 
 from __future__ import annotations
 

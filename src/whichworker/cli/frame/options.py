@@ -24,7 +24,7 @@ class Setting(cloup.Option):
     default_text = ""
 
     def get_help_extra(self, ctx: click.Context) -> Any:
-        """What the help shows in brackets."""
+        """The text that the help shows in brackets."""
         extra = super().get_help_extra(ctx)
         if self.default_text:
             extra["default"] = self.default_text

@@ -18,7 +18,7 @@ from whichworker.report.terminal import print_findings
 from whichworker.store.records import Prepared, Settled, Shot, Slice, Sought
 from whichworker.studies.watch import StudyProgress
 
-WIDTH = 24
+WIDTH = 24  # columns of the bar
 REDRAW_SECONDS = 0.2
 """Drawing takes a millisecond or two of a core, so it is done about five times a second."""
 LINE_SECONDS = 1.0
@@ -142,13 +142,13 @@ class Printer(Lines):
         self._line(Text(f"again      {arm}: {reason}", "yellow"))
 
     def sought(self, record: Sought) -> None:
-        """What the second stage looks for."""
+        """The goal of the second stage."""
         names = ", ".join(record.finalists)
         derived = f"  {record.slo.derived}" if record.slo.derived else ""
         self._line(Text.assemble("capacity   ", f"{record.slo.text} for {names}", (derived, "dim")))
 
     def shot(self, arm: str, record: Shot, hunt: Hunt, left_seconds: float) -> None:
-        """What is known of the capacity so far."""
+        """The capacity as far as it is known."""
         found = hunt.found
         known = (
             f"{units.show_rate(found.low)}-{units.show_rate(found.high)}/s"
@@ -156,13 +156,16 @@ class Printer(Lines):
             else "not known yet"
         )
         certified = f", {units.show_rate(hunt.certified)}/s validated" if hunt.certified else ""
-        text = f"{record.phase:<8} {arm} at {units.show_rate(record.rate)}/s: capacity {known}{certified}"
+        text = (
+            f"{record.phase:<8} {arm} at {units.show_rate(record.rate)}/s: "
+            f"capacity {known}{certified}"
+        )
+        left = units.show_clock(max(0.0, left_seconds))
         if self.live:
-            self._draw(Text(f"{text}, {units.show_clock(max(0.0, left_seconds))} left"))
+            self._draw(Text(f"{text}, {left} left"))
         else:
-            self.console.print(
-                f"{text}, {record.missed[0]} of {record.count} missed, {units.show_clock(max(0.0, left_seconds))} left"
-            )
+            missed = f"{record.missed[0]} of {record.count} missed"
+            self.console.print(f"{text}, {missed}, {left} left")
 
     close = Lines.clear
 
@@ -188,7 +191,8 @@ class StudyPrinter(Lines):
         """The bar on a terminal, a line for each window elsewhere."""
         rate = units.show_rate(reading.throughput_per_second)
         left = units.show_clock(max(0.0, progress.budget_seconds - progress.spent_seconds))
-        state = f"round {progress.block}, {progress.done} of {progress.cells} cells whole, {left} left at most"
+        cells = f"{progress.done} of {progress.cells} cells whole"
+        state = f"round {progress.block}, {cells}, {left} left at most"
         if self.live:
             done = round(progress.done / max(1, progress.cells) * WIDTH)
             self._draw(Text(f"{'━' * done}{'╌' * (WIDTH - done)} {state}: {stand}, {ask} {rate}/s"))
@@ -204,7 +208,7 @@ class StudyPrinter(Lines):
 
 
 class LoadPrinter(Lines):
-    """A line about once a second while a load runs; drawing it costs the core that the generator does not use."""
+    """A line about once a second while a load runs, drawn on a core that the generator leaves."""
 
     def __init__(self, console: Console, whole_seconds: float) -> None:
         super().__init__(console)
@@ -213,7 +217,7 @@ class LoadPrinter(Lines):
         self._former = (0.0, 0)
 
     def found(self, finding: Finding) -> None:
-        """Said at once: nobody should wait for the end of a load to learn that its answers are wrong."""
+        """Printed at once: wrong responses should be known before the end of a load."""
         self.clear()
         print_findings(self.console, [finding])
 
@@ -227,10 +231,11 @@ class LoadPrinter(Lines):
             else "–"
         )
         wrong = f", {failures:,} failures" if failures else ""
-        self.reached = f"after {seconds:.0f} s with {right:,} right answers{wrong}"
+        self.reached = f"after {seconds:.0f} s with {right:,} correct responses{wrong}"
         share = min(1.0, seconds / self._whole_seconds)
         text = Text(
-            f"{seconds:.0f} s  {rate}/s  {right:,} right answers{wrong}", "red" if failures else ""
+            f"{seconds:.0f} s  {rate}/s  {right:,} correct responses{wrong}",
+            "red" if failures else "",
         )
         if self.live:
             done = round(share * WIDTH)

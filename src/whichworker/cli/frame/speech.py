@@ -6,7 +6,7 @@ import click
 
 
 class Speech:
-    """What was asked for; click hands one to every command."""
+    """The options of the output; click hands one to every command."""
 
     quiet = False
     verbose = False

@@ -1,1 +1,1 @@
-"""Calls to the upstream, and work that needs packages: the same code behind each framework, so that a difference is the framework's."""
+"""Calls to the upstream, and work that needs packages: the same code behind each framework."""

@@ -1,4 +1,4 @@
-"""One call that blocks its thread: by requests and by httpx, with a client built for the call and with one that stays."""
+"""One call that blocks its thread: by requests and httpx, with a new client or a kept one."""
 
 import httpx
 import requests
@@ -7,12 +7,12 @@ from requests.adapters import HTTPAdapter
 from calls.reuse import PerProcess
 from calls.upstream import country
 
-KEPT_CONNECTIONS = 1000
-PATIENCE_SECONDS = 60.0
+KEPT_CONNECTIONS = 1000  # more than any server has threads
+PATIENCE_SECONDS = 60.0  # twice the longest delay
 
 
 def by_requests(url):
-    """As it is published everywhere: the function of the module, which builds and drops a session."""
+    """As most tutorials show it: the function of the module, which builds and drops a session."""
     return read(requests.get(url))
 
 

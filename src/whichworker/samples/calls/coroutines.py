@@ -1,4 +1,4 @@
-"""One call that a loop waits for: by httpx and by aiohttp, with a client built for the call and with one that stays."""
+"""One call that a loop waits for: by httpx and aiohttp, with a new client or a kept one."""
 
 import aiohttp
 import httpx
@@ -9,7 +9,7 @@ from calls.upstream import country
 
 
 async def by_httpx(url):
-    """A client that could speak HTTP/2, built for this call, as published; building it blocks the loop."""
+    """A client with HTTP/2, built for this call, as published; building it blocks the loop."""
     async with httpx.AsyncClient(http2=True) as client:
         return read(await client.get(url))
 

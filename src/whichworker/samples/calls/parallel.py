@@ -1,4 +1,4 @@
-"""Three calls at the same time: in a pool of threads, or gathered in a loop; each way as published and as one should."""
+"""Three calls at once, in a pool of threads or gathered in a loop; as published and as advised."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ def by_threads(urls):
 def by_threads_reused(urls):
     """One pool and one client of the process.
 
-    Under gevent's patches both pools are made of greenlets: threads are greenlets there, and the queue between them gives way.
+    Under gevent's patches both pools use greenlets instead of threads, and the queue yields.
     """
     return list(threads().map(by_requests_reused, urls))
 
@@ -29,7 +29,8 @@ def by_threads_reused(urls):
 async def by_gather(urls):
     """A client made for this request."""
     async with httpx.AsyncClient() as client:
-        return [read(response) for response in await asyncio.gather(*(client.get(url) for url in urls))]
+        gathered = await asyncio.gather(*(client.get(url) for url in urls))
+        return [read(response) for response in gathered]
 
 
 async def by_gather_reused(urls):

@@ -7,7 +7,7 @@ import weakref
 
 
 class PerProcess:
-    """Made at its first use: before a fork would be too early, because sockets and threads cannot be shared with a child."""
+    """Made at its first use, after the fork: a child cannot share sockets and threads."""
 
     def __init__(self, make):
         self._make, self._lock = make, threading.Lock()
@@ -25,7 +25,8 @@ class PerProcess:
 class PerLoop:
     """Made at its first use in a running loop: connections belong to the loop that opened them.
 
-    Only for loops that last. Django under WSGI runs each async view in a loop of its own: nothing can be reused there.
+    Only for loops that last. Django under WSGI runs each async view in a new loop: nothing there
+    can be reused.
     """
 
     def __init__(self, make):

@@ -3,10 +3,10 @@
 import os
 
 VARIABLE = "WHICHWORKER_UPSTREAM"
-COUNTRIES = 253
-DELAY_SECONDS = 0.05
-LONGEST_SECONDS = 30.0
-FANOUT_SECONDS = (0.3, 0.6, 0.15)
+COUNTRIES = 253  # rows of countries.json
+DELAY_SECONDS = 0.05  # of a call, as in the published study
+LONGEST_SECONDS = 30.0  # the upstream's own limit
+FANOUT_SECONDS = (0.3, 0.6, 0.15)  # delays of the three calls
 
 
 class NoUpstream(RuntimeError):
@@ -41,5 +41,5 @@ def three(countries):
 
 
 def country(found):
-    """What is passed on of the upstream's answer, in an order of our own; KeyError where something is missing."""
+    """The part of the upstream's response to pass on; KeyError if something is missing."""
     return {"number": found["number"], "code": found["code"], "name": found["name"]}

@@ -2,9 +2,10 @@
 
     python fetch.py CLIENT reused|each TARGETS
 
-CLIENT is requests, httpx, httpx-async or aiohttp; TARGETS is a JSON file with a list of URLs. Sync clients fetch one after the other, async
-ones all at once, at most 100 at a time, as aiohttp does by itself and httpx by its default limits. Every body is read, and what came is
-counted: a line of JSON on standard output. Imports and the building of the list come before the clock starts.
+CLIENT is requests, httpx, httpx-async or aiohttp; TARGETS is a JSON file with a list of URLs. Sync
+clients fetch one page after the other. Async clients fetch all at once, at most 100 at a time, the
+default limit of aiohttp and httpx. Every body is read and counted: a line of JSON on standard
+output. Imports and the building of the list come before the clock starts.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-AT_ONCE = 100
+AT_ONCE = 100  # the default limit of aiohttp and httpx
 
 
 def fetch_requests(urls, reused):
@@ -101,7 +102,8 @@ def main():
         chosen = {"httpx-async": fetch_httpx_async, "aiohttp": fetch_aiohttp}[client]
         seconds, bodies = asyncio.run(chosen(urls, reused))
     digest = hashlib.sha256(b"".join(bodies)).hexdigest()
-    sys.stdout.write(json.dumps({"seconds": seconds, "answers": len(bodies), "sha256": digest}) + "\n")
+    found = {"seconds": seconds, "answers": len(bodies), "sha256": digest}
+    sys.stdout.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":

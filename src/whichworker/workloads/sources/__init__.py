@@ -1,1 +1,1 @@
-"""Where the requests to a user's app come from: the command line, an access log, a browser's recording, a schema, or its routes."""
+"""Requests for a user's app: from options, an access log, a HAR file, a schema or its routes."""

@@ -1,4 +1,4 @@
-"""Requests from an access log: the common and combined formats of Apache and nginx, and JSON lines under the usual names."""
+"""Requests from an access log: common and combined formats (Apache, nginx), and JSON lines."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from whichworker.errors import UsageError
 from whichworker.model import Request
 
 COMMON = re.compile(r'"(?P<method>[A-Z]{3,10}) (?P<path>\S+)(?: HTTP/[\d.]+)?" (?P<status>\d{3})\b')
-"""The request and the status are the same in both formats; what stands before and behind differs."""
+"""Request and status are the same in both formats; the text before and after them differs."""
 METHODS, PATHS, STATUSES = (
     ("method", "request_method", "verb"),
     ("path", "request_uri", "uri", "url", "target"),
     ("status", "status_code"),
 )
-MOST_LINES = 2_000_000
+MOST_LINES = 2_000_000  # bounds the time of reading
 PRINTABLE = re.compile(r"/[\x21-\x7e]*")
 
 
 def read(path: Path) -> Iterator[Request]:
-    """The requests of a log that were answered by less than 400; raises UsageError for a file in which no line is one."""
+    """The requests of a log with a status below 400; raises UsageError if there are none."""
     lines = found = 0
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
@@ -41,7 +41,7 @@ def read(path: Path) -> Iterator[Request]:
         ) from error
     if not found:
         raise UsageError(
-            f"none of the {lines} lines of {path} is a request that was answered",
+            f"none of the {lines} lines of {path} is a request with a status below 400",
             hint="common, combined or JSON lines with method and path",
         )
 

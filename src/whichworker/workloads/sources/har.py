@@ -1,4 +1,4 @@
-"""Requests from a HAR file, as every browser's developer tools save them (http://www.softwareishard.com/blog/har-12-spec/)."""
+"""Requests from a HAR file, which every browser saves (softwareishard.com/blog/har-12-spec/)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from whichworker.errors import UsageError
 from whichworker.model import Request
 
 SENT = ("accept", "accept-language", "content-type", "x-requested-with", "hx-request")
-"""Headers that decide what an app answers. Cookies and authorization are not taken: they are secrets, and they have ended since."""
+"""Headers that decide the response. Cookies and authorization are secrets, and have expired."""
 
 
 def read(path: Path) -> Iterator[Request]:
-    """The requests of a recording to the host that was asked most; raises UsageError for a file that is none."""
+    """The requests to the most frequent host of a recording; raises UsageError for another file."""
     try:
         told = json.loads(path.read_bytes())
         entries = [

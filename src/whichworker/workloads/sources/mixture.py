@@ -1,4 +1,4 @@
-"""Many requests that were seen, as few that are asked: the most frequent ones, each with a weight."""
+"""Many recorded requests as a few: the most frequent ones, each with a weight."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from whichworker.errors import UsageError
 from whichworker.model import Request
 
 SAFE = ("GET", "HEAD", "OPTIONS")
-MOST, HEAVIEST = 20, 100
+MOST, HEAVIEST = 20, 100  # requests, and the largest weight: rarer ones hardly count
 
 
 def mixture(
     seen: Iterable[Request], source: str, *, unsafe: bool = False
 ) -> tuple[tuple[Request, ...], str]:
-    """The most frequent requests with weights from 1 to 100, and what was left out, in words; answers and names do not tell them apart.
+    """The most frequent requests with weights from 1 to 100, and those left out, in words.
 
-    Only safe methods, unless `unsafe`. Raises UsageError where nothing is left.
+    Requests that differ only in response or name are the same. Only safe methods, unless `unsafe`.
+    Raises UsageError if nothing is left.
     """
     counts: Counter[tuple[str, str, tuple[tuple[str, str], ...], bytes]] = Counter()
     left: Counter[str] = Counter()
@@ -31,7 +32,7 @@ def mixture(
     if not counts:
         methods = ", ".join(sorted(left)) or "none"
         raise UsageError(
-            f"no request in {source} can be asked: the methods there are {methods}",
+            f"no request in {source} is safe to send: the methods there are {methods}",
             hint="only GET, HEAD and OPTIONS are safe",
         )
     most = counts.most_common(MOST)

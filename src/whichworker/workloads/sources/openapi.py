@@ -1,4 +1,4 @@
-"""Requests from an OpenAPI schema: every GET without a parameter that must be given, and those whose parameters have examples."""
+"""Requests from an OpenAPI schema: every GET with no required parameter, or with examples."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from whichworker.workloads.sources import access_log, har, mixture, openapi, rou
 
 
 class GivenRequests(Struct, frozen=True):
-    """Requests, and where they come from; `named` are those that each must work, as the user chose every single one."""
+    """Requests and their origin; if `named`, the user chose each one, so each must work."""
 
     requests: tuple[Request, ...]
     source: str
@@ -36,14 +36,17 @@ def _of_schema(path: Path, name: str) -> GivenRequests:
     found = mixture.plain(openapi.read(path))
     if not found:
         raise UsageError(
-            f"no GET of {name} can be asked without parameters",
+            f"no GET of {name} works without parameters",
             hint="give them examples, or name --url /path",
         )
     return GivenRequests(found[: routes.MOST], name, named=False)
 
 
 def _of_load_file(path: Path, name: str) -> GivenRequests:
-    """The requests of a load file; of its sessions the steps that read, and neither give nor take a value, each as a request."""
+    """The requests of a load file, or the steps of its sessions that only read.
+
+    A step that gives or takes a value is left out.
+    """
     definition = read_definition(path)
     steps = [
         step.request
@@ -56,8 +59,8 @@ def _of_load_file(path: Path, name: str) -> GivenRequests:
     )
     if not requests:
         raise UsageError(
-            f"no step of {name} can be asked by itself",
-            hint="race requests; whichworker load asks sessions",
+            f"no step of {name} works as a request without the others",
+            hint="race requests; whichworker load runs sessions",
         )
     return GivenRequests(requests, name)
 
@@ -75,4 +78,4 @@ READERS: dict[str, Callable[[Path, str, bool], GivenRequests]] = {
     "from_openapi": lambda path, name, _: _of_schema(path, name),
     "request_file": lambda path, name, _: _of_load_file(path, name),
 }
-"""By the option: the requests of the file, as it is shown to the user; those that may write only if that is allowed."""
+"""By option: the requests of a file whose name the user knows; writes only if allowed."""

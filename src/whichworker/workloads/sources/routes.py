@@ -1,4 +1,4 @@
-"""Requests from the app's own routes: those that can be asked without a parameter, and are not there to change something."""
+"""Requests from the app's own routes: those that need no parameter and change nothing."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from collections.abc import Iterable
 
 from whichworker.model import Request
 
-MOST = 12
+MOST = 12  # routes: each gets enough requests in a slice
 LEFT_OUT = re.compile(
-    r"(^|[/_-])(admin|django-admin|__debug__|static|media|logout|log-out|signout|sign-out|delete|remove|unsubscribe|password|reset|"
-    r"docs|redoc|openapi\.json|schema|jsi18n|metrics|health|healthz|ping|favicon\.ico|robots\.txt|i18n|silk)([/_.-]|$)",
+    r"(^|[/_-])(admin|django-admin|__debug__|static|media|logout|log-out|signout|sign-out|delete|"
+    r"remove|unsubscribe|password|reset|docs|redoc|openapi\.json|schema|jsi18n|metrics|health|"
+    r"healthz|ping|favicon\.ico|robots\.txt|i18n|silk)([/_.-]|$)",
     re.IGNORECASE,
 )
-"""What changes something though it is asked by GET, what belongs to the framework, and what is asked by machines."""
+"""Routes that change something by GET, belong to the framework, or serve only machines."""
 
 
 def requests_of(routes: Iterable[str]) -> tuple[Request, ...]:
-    """The root, which many apps answer by a pattern, and the shortest of the routes: at most twelve."""
+    """The root, which many apps match by a pattern, and the shortest of the routes: at most 12."""
     paths = ["/", *(route if route.startswith("/") else f"/{route}" for route in routes)]
     kept = [
         path

@@ -1,4 +1,4 @@
-"""Paths from the command line: `/path`, or `3:/path` for one that is asked three times as often."""
+"""Paths from the command line: `/path`, or `3:/path` for three times as many requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WHOLE = re.compile(r"https?://[^/]+(/[\x21-\x7e]*)?")
 
 
 def parse(texts: Iterable[str]) -> tuple[Request, ...]:
-    """Read the paths; raises UsageError for what is none, and for one that is said twice."""
+    """Read the paths; raises UsageError for an invalid path, and for a path given twice."""
     found: dict[str, Request] = {}
     for text in texts:
         match = FORM.fullmatch(text)
@@ -28,7 +28,7 @@ def parse(texts: Iterable[str]) -> tuple[Request, ...]:
         path = match[2]
         if path in found:
             raise UsageError(
-                f"--url: {path} is said twice", hint=f"once, with its weight: --url 2:{path}"
+                f"--url: {path} is given twice", hint=f"once, with its weight: --url 2:{path}"
             )
         found[path] = Request(path=path, weight=int(match[1] or 1))
     return tuple(found.values())

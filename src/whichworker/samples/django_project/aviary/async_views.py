@@ -1,4 +1,4 @@
-"""Each workload as an async view. Imported from Django 3.1 on only; what later versions brought has a stand-in for the earlier ones."""
+"""Each workload as an async view, for Django 3.1 and later, with stand-ins for later features."""
 
 import asyncio
 

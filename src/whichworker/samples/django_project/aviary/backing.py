@@ -1,4 +1,4 @@
-"""Where rows and cached values are kept, from DATABASE_URL and REDIS_URL; without them SQLite and the process's own memory."""
+"""Rows and cached values: DATABASE_URL and REDIS_URL [default: SQLite and local memory]."""
 
 from importlib.util import find_spec
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -7,17 +7,24 @@ import django
 from django.core.exceptions import ImproperlyConfigured
 
 POSTGRES = ("postgres", "postgresql")
-SCHEMA = "aviary_%d_%d" % django.VERSION[:2]  # versions that share users rehash their passwords, which logs everybody out
-POOL = {"min_size": 2, "max_size": 20, "timeout": 30}  # of each process; a server's default allows 100 connections in all
+# Versions that share users rehash their passwords, which logs everybody out.
+SCHEMA = "aviary_%d_%d" % django.VERSION[:2]
+# Connections of each process; a server allows 100 in all by default. The timeout is in seconds.
+POOL = {"min_size": 2, "max_size": 20, "timeout": 30}
 
 
 def database(url, file):
-    """The default database for a URL such as postgres://user:password@host:5432/name or postgres://user@/name?host=/run/postgresql."""
+    """The default database for a URL.
+
+    Such as postgres://user:password@host:5432/name or postgres://user@/name?host=/run/postgresql.
+    """
     if not url:
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(file)}
     parts = urlsplit(url)
     if parts.scheme not in POSTGRES:
-        raise ImproperlyConfigured("DATABASE_URL must begin with postgres://, not %r" % parts.scheme)
+        raise ImproperlyConfigured(
+            "DATABASE_URL must begin with postgres://, not %r" % parts.scheme
+        )
     options = dict(parse_qsl(parts.query))
     options["options"] = ("%s -c search_path=%s" % (options.get("options", ""), SCHEMA)).strip()
     return {
@@ -41,5 +48,7 @@ def cache(url):
     if not url:
         return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-        raise ImproperlyConfigured("REDIS_URL must begin with redis:// or unix://, not %r" % urlsplit(url).scheme)
+        raise ImproperlyConfigured(
+            "REDIS_URL must begin with redis:// or unix://, not %r" % urlsplit(url).scheme
+        )
     return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}

@@ -1,4 +1,4 @@
-"""What a server can get wrong, asked of it: bodies both ways, streams, slow views, errors. Sync and async variants answer the same."""
+"""The hard cases for a server: bodies both ways, streams, slow views, errors; sync and async."""
 
 import asyncio
 import hashlib
@@ -7,9 +7,9 @@ import time
 from django.http import JsonResponse, StreamingHttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-CHUNKS = 5
-CHUNK_LINES = 200
-LONGEST_SECONDS = 5.0
+CHUNKS = 5  # few, but more than one write
+CHUNK_LINES = 200  # 1.6 kB a chunk
+LONGEST_SECONDS = 5.0  # so that no request can block a worker for long
 
 
 def digest(body):
@@ -31,7 +31,8 @@ def chunk(number):
 
 
 def stream_sync(request):
-    return StreamingHttpResponse((chunk(number) for number in range(CHUNKS)), content_type="text/plain")
+    parts = (chunk(number) for number in range(CHUNKS))
+    return StreamingHttpResponse(parts, content_type="text/plain")
 
 
 async def stream_async(request):
@@ -48,7 +49,7 @@ def pause(request):
 
 
 def numbered(request):
-    """Each answer carries the number of its request, so that answers given to the wrong client are seen."""
+    """Each response has the number of its request, so that mixed-up responses are noticed."""
     return JsonResponse({"number": request.GET.get("number", "")})
 
 

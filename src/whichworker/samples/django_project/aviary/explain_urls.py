@@ -8,7 +8,8 @@ from aviary.twins import HAS_ASYNC, twins
 
 def both(route, name):
     """The sync view of this name and its async twin."""
-    return twins(route, getattr(explain_views, name), getattr(explain_views, name + "_async") if HAS_ASYNC else None)
+    awaited = getattr(explain_views, name + "_async") if HAS_ASYNC else None
+    return twins(route, getattr(explain_views, name), awaited)
 
 
 urlpatterns = [

@@ -1,4 +1,4 @@
-"""What `whichworker explain` asks: views that wait, block or wait thrice, and say from the inside when, where and under which patches."""
+"""Views for `whichworker explain` that wait, block or wait three times, and report how they ran."""
 
 import asyncio
 import hashlib
@@ -11,7 +11,7 @@ from django.http import Http404, JsonResponse
 
 from aviary.views import bounded
 
-WAITS = 3
+WAITS = 3  # in one request
 LOOKED_AT = (
     ("socket", "socket"),
     ("socket", "getaddrinfo"),
@@ -25,7 +25,7 @@ LOOKED_AT = (
     ("os", "fork"),
     ("hashlib", "pbkdf2_hmac"),
 )
-FIRST_TERMS, FIRST_ROUNDS = 2000000, 30000
+FIRST_TERMS, FIRST_ROUNDS = 2000000, 30000  # tens of milliseconds each
 _speeds = {}
 
 
@@ -35,8 +35,9 @@ def wanted(request, default):
 
 
 def seen(began):
-    """One stay in a view; the clock is that of the whole machine, so stays in different processes can be compared."""
-    return JsonResponse({"process": os.getpid(), "thread": threading.get_ident(), "began": began, "ended": time.monotonic()})
+    """One stay in a view; all processes read the same clock, so their stays can be compared."""
+    stay = {"process": os.getpid(), "thread": threading.get_ident()}
+    return JsonResponse({**stay, "began": began, "ended": time.monotonic()})
 
 
 def wait(request):
@@ -57,7 +58,7 @@ def sleeping(seconds):
 
 
 def holding(seconds):
-    """One call into C that keeps the interpreter's lock until it is done: no bytecode runs meanwhile, so nobody is let in."""
+    """One call into C that keeps the interpreter's lock to its end: no other thread can run."""
     sum(range(_count("holding", seconds, FIRST_TERMS, lambda count: sum(range(count)))))
 
 
@@ -71,7 +72,7 @@ def _derive(rounds):
 
 
 def _count(name, seconds, first, work):
-    """How often something has to be done to take so long, from what it took when it was first done."""
+    """The repetitions that take this long, estimated from the time of the first one."""
     if name not in _speeds:
         began = time.perf_counter()
         work(first)
@@ -125,5 +126,6 @@ def patched(request):
     found = []
     for module, attribute in LOOKED_AT:
         thing = getattr(importlib.import_module(module), attribute, None)
-        found.append({"module": module, "attribute": attribute, "origin": getattr(thing, "__module__", None) or ""})
+        origin = getattr(thing, "__module__", None) or ""
+        found.append({"module": module, "attribute": attribute, "origin": origin})
     return JsonResponse({"found": found})

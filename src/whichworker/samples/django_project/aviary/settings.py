@@ -1,4 +1,4 @@
-"""What `startproject` writes, with DEBUG off: stock apps, stock middleware; SQLite and local memory unless URLs name other services."""
+"""The settings of `startproject` with DEBUG off; URLs may replace SQLite and local memory."""
 
 import os
 from pathlib import Path
@@ -51,8 +51,11 @@ TEMPLATES = [
 WSGI_APPLICATION = "aviary.wsgi.application"
 ASGI_APPLICATION = "aviary.asgi.application"
 
-DATABASES = {"default": backing.database(os.environ.get("DATABASE_URL"), DATA_DIR / "aviary.sqlite3")}
-if os.environ.get("WHICHWORKER_PSYCOGREEN"):  # psycopg2 waits in C, which gevent's patches do not reach
+DATABASES = {
+    "default": backing.database(os.environ.get("DATABASE_URL"), DATA_DIR / "aviary.sqlite3")
+}
+# psycopg2 waits in C, where gevent's patches have no effect.
+if os.environ.get("WHICHWORKER_PSYCOGREEN"):
     from psycogreen.gevent import patch_psycopg
 
     patch_psycopg()

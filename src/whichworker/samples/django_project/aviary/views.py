@@ -8,16 +8,19 @@ from django.shortcuts import render
 
 from aviary.models import Bird
 
-COUNT = 20
+COUNT = 20  # items of the list
 FIELDS = ("id", "name", "family", "wingspan_cm")
-LONGEST_SECONDS = 30.0
-HIT_SECONDS, SET_SECONDS = 0.02, 0.2
-KEY, KEPT_SECONDS = "constant", 3600
+LONGEST_SECONDS = 30.0  # no request may block a worker for longer
+HIT_SECONDS, SET_SECONDS = 0.02, 0.2  # of a call to a cache, and of its miss
+KEY, KEPT_SECONDS = "constant", 3600  # no expiry during a run
 
 
 def constant():
     """A list that costs nothing but its serialisation."""
-    return [{"id": number, "name": "item %d" % number, "even": number % 2 == 0} for number in range(COUNT)]
+    return [
+        {"id": number, "name": "item %d" % number, "even": number % 2 == 0}
+        for number in range(COUNT)
+    ]
 
 
 def matching(request):

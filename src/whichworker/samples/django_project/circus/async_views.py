@@ -7,7 +7,7 @@ from circus.views import colleges, listed, refuse, troupes
 
 
 async def is_known(request):
-    """Whether somebody has logged in; before Django 5.0 the session can only be read in a thread."""
+    """Whether a user has logged in; before Django 5.0 only a thread can read the session."""
     if hasattr(request, "auser"):
         return (await request.auser()).is_authenticated
     return await sync_to_async(lambda: request.user.is_authenticated, thread_sensitive=True)()

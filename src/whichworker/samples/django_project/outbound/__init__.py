@@ -3,4 +3,5 @@
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[2]))  # where the package `calls` is, which the built-in FastAPI app uses, too
+# The folder of the package `calls`, which the built-in FastAPI app uses, too.
+sys.path.append(str(Path(__file__).resolve().parents[2]))

@@ -1,4 +1,4 @@
-"""The async views. Where Django runs under WSGI each call has a loop of its own: there is nothing to reuse, and clients end with their call."""
+"""The async views. Under WSGI each call has a new loop, so clients end with their call."""
 
 from django.core.handlers.asgi import ASGIRequest
 from django.http import JsonResponse

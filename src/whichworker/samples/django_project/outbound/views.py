@@ -8,7 +8,7 @@ from calls.upstream import one, three
 
 
 def one_of(request):
-    """The URL that a request wants called; another than the upstream has does not exist here either."""
+    """The URL to call for a request; a number that the upstream lacks does not exist here."""
     try:
         return one(request.GET["country"], request.GET.get("delay"))
     except (KeyError, ValueError):

@@ -1,4 +1,4 @@
-"""The built-in FastAPI app: the Django project's workloads once more, as `def` and as `async def` routes."""
+"""The built-in FastAPI app: the workloads of the Django project as `def` and `async def` routes."""
 
 import sys
 from pathlib import Path

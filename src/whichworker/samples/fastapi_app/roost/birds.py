@@ -16,7 +16,12 @@ def query(request):
 
 
 def row(bird):
-    return {"id": bird.id, "name": bird.name, "family": bird.family, "wingspan_cm": bird.wingspan_cm}
+    return {
+        "id": bird.id,
+        "name": bird.name,
+        "family": bird.family,
+        "wingspan_cm": bird.wingspan_cm,
+    }
 
 
 def found(request):

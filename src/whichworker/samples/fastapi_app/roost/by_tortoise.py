@@ -42,7 +42,8 @@ def connection():
     found = postgres()
     if found is None:
         return {"engine": "tortoise.backends.sqlite", "credentials": {"file_path": str(FILE)}}
-    return {"engine": "tortoise.backends.psycopg", "credentials": {**found, "minsize": 2, "maxsize": 20}}
+    credentials = {**found, "minsize": 2, "maxsize": 20}
+    return {"engine": "tortoise.backends.psycopg", "credentials": credentials}
 
 
 class Ready:
@@ -53,8 +54,10 @@ class Ready:
 
     async def __call__(self):
         if self._started is None:
-            config = {"connections": {"default": connection()}, "apps": {"roost": {"models": [__name__]}}}
-            self._started = asyncio.ensure_future(Tortoise.init(config=config, _enable_global_fallback=True))
+            apps = {"roost": {"models": [__name__]}}
+            config = {"connections": {"default": connection()}, "apps": apps}
+            starting = Tortoise.init(config=config, _enable_global_fallback=True)
+            self._started = asyncio.ensure_future(starting)
         await asyncio.shield(self._started)
 
 

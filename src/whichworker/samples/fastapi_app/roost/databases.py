@@ -1,4 +1,4 @@
-"""The database of DATABASE_URL, or a SQLite file: one engine for each process, and one for each event loop."""
+"""The database of DATABASE_URL [default: a SQLite file]; an engine for each process and loop."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ class WrongURL(ValueError):
 
 
 def postgres():
-    """Host, port, user, password and database of DATABASE_URL; None where it is not set. The host may be the folder of a socket."""
+    """The parts of DATABASE_URL, or None if it is not set; the host may be a socket's folder."""
     text = os.environ.get("DATABASE_URL")
     if not text:
         return None
@@ -61,7 +61,8 @@ def make_sessions():
 
 
 def make_async_sessions():
-    return async_sessionmaker(create_async_engine(url("sqlite+aiosqlite"), **POOL), expire_on_commit=False)
+    engine = create_async_engine(url("sqlite+aiosqlite"), **POOL)
+    return async_sessionmaker(engine, expire_on_commit=False)
 
 
 sessions = PerProcess(make_sessions)

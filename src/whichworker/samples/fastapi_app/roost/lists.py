@@ -17,7 +17,8 @@ def college(row):
 
 
 def troupe(row):
-    return {"id": row.id, "name": row.name, "members": row.members, "college__name": row.college.name}
+    college = row.college.name
+    return {"id": row.id, "name": row.name, "members": row.members, "college__name": college}
 
 
 def listed(rows):

@@ -25,7 +25,10 @@ AWAITED = {
     "http-aiohttp-async-reused": coroutines.by_aiohttp_reused,
 }
 FANOUT = {"fanout": parallel.by_threads, "fanout-reused": parallel.by_threads_reused}
-FANOUT_AWAITED = {"fanout-async": parallel.by_gather, "fanout-async-reused": parallel.by_gather_reused}
+FANOUT_AWAITED = {
+    "fanout-async": parallel.by_gather,
+    "fanout-async-reused": parallel.by_gather_reused,
+}
 
 
 def urls(read, *texts):
@@ -81,7 +84,13 @@ def fanning_awaited(call):
     return route
 
 
-KINDS = ((BLOCKING, calling), (BLOCKING_IN_A_LOOP, blocked), (AWAITED, awaiting), (FANOUT, fanning), (FANOUT_AWAITED, fanning_awaited))
+KINDS = (
+    (BLOCKING, calling),
+    (BLOCKING_IN_A_LOOP, blocked),
+    (AWAITED, awaiting),
+    (FANOUT, fanning),
+    (FANOUT_AWAITED, fanning_awaited),
+)
 for table, make in KINDS:
     for name, call in table.items():
         router.get(f"/{name}")(make(call))

@@ -6,7 +6,10 @@ from jinja2 import Environment, FileSystemLoader
 from roost import PROJECT
 
 templates = Environment(
-    loader=FileSystemLoader(PROJECT / "aviary/templates/aviary"), autoescape=True, keep_trailing_newline=True, auto_reload=False
+    loader=FileSystemLoader(PROJECT / "aviary/templates/aviary"),
+    autoescape=True,
+    keep_trailing_newline=True,
+    auto_reload=False,
 )
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-COUNT = 20
-HIT_SECONDS, SET_SECONDS = 0.02, 0.2
+COUNT = 20  # items, as in the Django project
+HIT_SECONDS, SET_SECONDS = 0.02, 0.2  # as in the Django project
 Seconds = Annotated[float, Path(ge=0, le=30, allow_inf_nan=False)]
 
 router = APIRouter()
@@ -15,7 +15,10 @@ router = APIRouter()
 
 def constant():
     """A list that costs nothing but its serialisation."""
-    return [{"id": number, "name": f"item {number}", "even": number % 2 == 0} for number in range(COUNT)]
+    return [
+        {"id": number, "name": f"item {number}", "even": number % 2 == 0}
+        for number in range(COUNT)
+    ]
 
 
 @router.get("/json")

@@ -1,4 +1,4 @@
-"""A list in Redis by redis-py, sync and async; without REDIS_URL in the process's own memory, pickled as Django's local memory cache does it."""
+"""A list in Redis by redis-py, sync and async [default: pickled in memory, as Django does]."""
 
 import os
 import pickle
@@ -10,7 +10,7 @@ from fastapi import APIRouter
 
 from roost.plain import constant
 
-KEY, KEPT_SECONDS = "roost:constant", 3600
+KEY, KEPT_SECONDS = "roost:constant", 3600  # no expiry during a run
 router = APIRouter()
 
 

@@ -1,4 +1,4 @@
-"""Birds, colleges and troupes as SQLAlchemy maps them: tables beside Django's, so that one database can hold both."""
+"""Birds, colleges and troupes in SQLAlchemy: tables beside Django's in the same database."""
 
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship

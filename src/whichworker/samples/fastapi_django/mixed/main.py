@@ -1,6 +1,7 @@
 """The ASGI callable: `/json` is FastAPI's, everything else is Django's.
 
-WHICHWORKER_MOUNT says how Django is mounted: `asgi`, its own ASGI callable, or `wsgi`, its WSGI callable in a2wsgi's pool of ten threads.
+WHICHWORKER_MOUNT says how Django is mounted: `asgi`, its own ASGI callable, or `wsgi`, its WSGI
+callable in a2wsgi's pool of ten threads.
 """
 
 import os
@@ -10,14 +11,17 @@ from pathlib import Path
 from fastapi import FastAPI
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "django_project"))
-COUNT = 20
+COUNT = 20  # items, as in the Django project
 
 application = FastAPI(title="mixed", docs_url=None, redoc_url=None, openapi_url=None)
 
 
 def constant():
     """A list that costs nothing but its serialisation."""
-    return [{"id": number, "name": f"item {number}", "even": number % 2 == 0} for number in range(COUNT)]
+    return [
+        {"id": number, "name": f"item {number}", "even": number % 2 == 0}
+        for number in range(COUNT)
+    ]
 
 
 @application.get("/json")

@@ -29,7 +29,8 @@ class Command(BaseCommand):
         seed(Troupe, circus["troupes"])
         users = get_user_model().objects
         if not users.filter(username=KEEPER).exists():
-            users.create_superuser(KEEPER, email="", password=KEEPER)  # Django 2.2 insists on an address
+            # Django 2.2 insists on an address.
+            users.create_superuser(KEEPER, email="", password=KEEPER)
 
 
 def rows(path):
@@ -38,4 +39,6 @@ def rows(path):
 
 def seed(model, found):
     if not model.objects.exists():
-        model.objects.bulk_create(model(id=number, **row) for number, row in enumerate(found, start=1))
+        model.objects.bulk_create(
+            model(id=number, **row) for number, row in enumerate(found, start=1)
+        )

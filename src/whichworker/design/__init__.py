@@ -1,1 +1,1 @@
-"""The design of a race and its statistics: pure functions of numbers, seeds and counts; no clock, no process, no printing."""
+"""The design and statistics of a race: pure functions, without clock, process or printing."""

@@ -1,1 +1,1 @@
-"""The measured explanation of workers: each sentence of it rests on a number that was seen on this machine."""
+"""The measured explanation of workers: each sentence rests on a number from this machine."""

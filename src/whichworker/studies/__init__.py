@@ -1,1 +1,1 @@
-"""The published studies, measured again: each is a table of rows and columns, built on the lab."""
+"""The published studies, measured again: each is a table of rows and columns."""

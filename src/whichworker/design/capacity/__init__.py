@@ -1,1 +1,1 @@
-"""The statistics of a capacity: where to look next, when to believe it, and one arm's way through both."""
+"""The statistics of a capacity: the next rate to probe, and when to believe the result."""

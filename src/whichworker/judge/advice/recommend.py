@@ -98,7 +98,7 @@ def _because(result: Result, best: ArmResult, leader: str, tied: Sequence[ArmRes
         within = f"within {result.question.delta:.0%}"
         known = all(arm.memory_bytes is not None for arm in tied) and _known(result, leader)
         least = "the least memory" + ("" if known else " of those measured")
-        return f"it is tied with {leader}, which leads, {within} and needs {least}{rest}"
+        return f"{within} it is tied with {leader}, which leads, and it needs {least}{rest}"
     if not others:
         return "it is the only server setup that could be measured"
     behind = sum(claim.better == best.name for claim in result.claims)

@@ -163,7 +163,7 @@ def failing() -> LoadResult:
             kind="status", count=312, sample="expected status 200, got 503; body starts 'busy'"
         ),
         Failure(
-            kind="timeout", count=2, sample="no complete response within 5 s\nTraceback of nobody"
+            kind="timeout", count=2, sample="no complete answer within 5 s\nTraceback of nobody"
         ),
     )
     asked = replace(

@@ -74,10 +74,7 @@ def over_time(result: Result) -> dict[str, dict[int, float]]:
 
 
 def tie_groups(names: Sequence[str], ties: Iterable[tuple[str, str]]) -> list[list[int]]:
-    """Sets of row numbers that tie with one another; ties are not transitive.
-
-    Every tied pair is in at least one set.
-    """
+    """Sets of rows that tie with one another, with every tied pair; ties are not transitive."""
     row = {name: number for number, name in enumerate(names)}
     pairs = {frozenset((row[a], row[b])) for a, b in ties if a in row and b in row and a != b}
     groups: list[set[int]] = []
@@ -128,10 +125,7 @@ def speed_scale(result: Result) -> Scale | None:
 
 
 def speed(result: Result) -> str:
-    """Speed of each setup over the leader's, with its interval; tied setups are bracketed.
-
-    Empty without a leader.
-    """
+    """Speed over the leader's, with intervals; tied setups bracketed; empty without a leader."""
     ranked, scale, shown = standings(result), speed_scale(result), relative(result)
     if scale is None:
         return ""
@@ -276,10 +270,7 @@ def _bars(
 
 
 def steadiness(result: Result) -> str:
-    """Each setup's throughput over the leader's, from the start of the race downwards.
-
-    Empty without a second setup.
-    """
+    """Throughput over the leader's during the race, downwards; empty without a second setup."""
     seen = over_time(result)
     if not seen:
         return ""

@@ -1,7 +1,4 @@
-"""The measuring of a study: passes over all stands on fresh launches, journalled and resumable.
-
-Quick asks are measured side by side, in slices.
-"""
+"""The measuring of a study: passes over all stands on fresh launches, quick asks in slices."""
 
 from __future__ import annotations
 
@@ -56,10 +53,7 @@ def measure_study(
     watch: StudyWatch,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Measure until every cell has its launches or the time is over.
-
-    KeyboardInterrupt passes through, and nothing measured is lost.
-    """
+    """Measure until every cell has its launches or the time is over; an interrupt passes through."""
     began, spent = clock(), sum(session.seconds for session in journal.of(RunSession))
     ended = "interrupted"
     close_torn_round(journal)
@@ -116,10 +110,7 @@ class Campaign:
         return stands
 
     def _pending(self, stand: Stand) -> list[StandAsk]:
-        """The asks of this launch: quick ones in random order, then slow ones.
-
-        Slow ones leave sleeping requests in the server.
-        """
+        """The asks of this launch, slow ones last: they leave sleeping requests in the server."""
         if self.ledger.is_out(stand.key, ""):
             return []
         asks = [
@@ -139,10 +130,7 @@ class Campaign:
         )
 
     def _side_by_side(self) -> bool:
-        """The quick asks, on launches that are alive together, heat after heat.
-
-        Each launch then gets its other asks. False if no launch began.
-        """
+        """Quick asks on launches alive together, then their other asks; False if none began."""
         waiting = (
             []
             if self.planned.fixed_order

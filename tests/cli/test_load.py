@@ -88,7 +88,7 @@ def test_the_summary_goes_to_standard_output_and_progress_does_not(origin: Origi
     done = run(f"{origin.url}/", "--requests", "300", "--connections", "2")
     assert done.returncode in (0, INVALID), done.stderr
     assert "closed loop, 2 connections, 300 requests" in done.stdout
-    assert "300 right answers" in done.stdout
+    assert "300 correct responses" in done.stdout
     assert "\x1b" not in done.stdout + done.stderr
     assert "status only" in done.stdout
 

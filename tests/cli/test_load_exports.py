@@ -83,8 +83,8 @@ def test_every_format_of_a_real_load(
 @pytest.mark.parametrize(
     ("export", "fact"),
     [
-        ("csv=x.csv", "no format to export is called 'csv'"),
-        ("k6", "no file to export to"),
+        ("csv=x.csv", "unknown export format: 'csv'"),
+        ("k6", "the export has no file name"),
         ("k6=missing/x.json", "there is no folder missing"),
         ("locust=missing/x", "there is no folder missing"),
         ("prometheus=.", "is a folder"),

@@ -19,7 +19,7 @@ from whichworker.design.selection import Claims, Race
 TIMES = 0.05 * 4.0 ** np.arange(6)
 """Correlation times in seconds; with variances that grow as √time the variogram grows as √h."""
 SHARED, OWN = 0.0417, 0.0045
-"""Variance of a difference over one second: of the speed that the thermometer sees, and of the rest."""
+"""Variance of a difference over one second: the part that the thermometer reads, and the rest."""
 SLOPE = -1.35
 """Change of log rate by change of the thermometer."""
 READING_SD = 0.037

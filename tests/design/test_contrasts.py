@@ -1,4 +1,4 @@
-"""Contrasts of a round: against generalised least squares written out, and what cannot matter to them."""
+"""Contrasts of a round, against generalised least squares written out."""
 
 from __future__ import annotations
 

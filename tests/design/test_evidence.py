@@ -1,4 +1,4 @@
-"""The e-process against SciPy: integration of the mixture, Student's t, and what follows from the formula."""
+"""The e-process against SciPy: integration of the mixture, and Student's t."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def critical_t(limit: float, freedom: float, units: float) -> float:
 
 
 def integrated(t: float, freedom: float, units: float) -> float:
-    """The mixture from its definition: an effect of N(0, g) round deviations shifts t's noncentrality."""
+    """The mixture from its definition: an effect of N(0, g) rounds shifts t's noncentrality."""
 
     def weighted(effect: float, scale: float) -> float:
         shifted = stats.nct.pdf(t, freedom, math.sqrt(units) * effect)

@@ -1,4 +1,4 @@
-"""Whole races in virtual time: no false claim where nothing differs, and quick claims where something does.
+"""Whole races in virtual time: no false claims, and quick true ones.
 
 Seeds are fixed, so each outcome is a fact and not a chance. The races marked `truth` are the same
 cases in the numbers that an error rate of 5 % takes.
@@ -55,7 +55,7 @@ SMALL = (
 def alike(case: Case, races: int, rounds: int) -> tuple[float, float]:
     """The share of races with any claim, and of races whose twins raised the alarm.
 
-    All pairs stay in the race, and δ is too small for a tie, so that everything is looked at to the end.
+    All pairs stay in the race, and δ is too small for a tie, so every pair is tested to the end.
     """
     endings = [
         simulate(case, seed, rounds=rounds, claims="all", delta=1e-4) for seed in range(races)

@@ -1,4 +1,4 @@
-"""The gates of a load: each sees its own fault, names it, the limit and the cure, and is silent otherwise."""
+"""The gates of a load: each finds its own fault only, and names the limit and the cure."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_what_is_within_the_limit_passes(allowed: dict[str, Any]) -> None:
 
 
 def test_what_the_edges_of_a_window_cut_through_is_no_breach_of_little_s_law() -> None:
-    """64 connections, answers after one second, a window of ten: 640 are begun in it, but only 576 of those end in it."""
+    """64 connections, responses after 1 s, a window of 10 s: 640 begin in it, 576 of them end."""
     slow = replace(
         CLOSED,
         requests=5760,

@@ -1,4 +1,4 @@
-"""Intervals of percentiles: exact where values are independent, honest where they come in clusters."""
+"""Intervals of percentiles: exact for independent values, honest for clusters."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_few_slices_widen_more() -> None:
 
 
 def stalls(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
-    """Exponential times among which stalls strike: each makes every request of a stretch slow together."""
+    """Exponential times with stalls: each stall slows every request of a stretch."""
     times = rng.exponential(1.0, n)
     for start in rng.integers(0, n, rng.poisson(n / 600)):
         length = int(rng.geometric(1 / 16))

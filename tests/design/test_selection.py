@@ -1,4 +1,4 @@
-"""The race as a state machine: who runs when, what failures and twins do, and that a resumed race is the same race."""
+"""The race as a state machine: rounds, failures, twins, and resumed races."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Explanations for tests: a worker that takes one at a time, one that loops, one that could not be had."""
+"""Explanations for tests: a worker with one request at a time, a loop, and a missing one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real servers, counted from the inside: limits that equal the configured ones, and threads that nothing bounds."""
+"""Real servers, counted from the inside: configured limits, and unlimited threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An explanation as terminal, page and JSON: readable at 100 columns, escaped, of the published schema."""
+"""An explanation as terminal, page and JSON: readable, escaped, of the published schema."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ def test_one_at_a_time_says_so_three_times() -> None:
     assert (first.number, first.unit) == (1, "requests")
     assert "one request at a time" in first.text
     assert (second.number, second.unit) == (0.31, "s")
-    assert "310 ms" in second.text and "others wait" in second.text
+    assert "310 ms" in second.text and "other requests wait" in second.text
     assert third.number == 0.25
     assert "no other thread" in third.text
 
@@ -24,7 +24,7 @@ def test_a_loop_says_that_nothing_bounds_it_and_what_stops_it() -> None:
     first, second, third = sentences(samples.looping())
     assert first.number == 256
     assert (
-        "Nothing bounded it" in first.text
+        "Nothing limited it" in first.text
         and "3 threads with one request, 258 with 256" in first.text
     )
     assert second.number == 0.009, "where every situation supports it, the 99th percentile is told"
@@ -40,7 +40,7 @@ def test_without_latencies_other_numbers_are_told() -> None:
 
 def test_a_limit_that_is_not_the_configured_one_is_told() -> None:
     arm = replace(samples.greenlets(), limit_found=10)
-    assert "where 20 are configured" in sentences(arm)[0].text
+    assert "although 20 are configured" in sentences(arm)[0].text
 
 
 def test_who_was_not_measured_has_nothing_to_say() -> None:

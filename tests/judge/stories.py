@@ -1,4 +1,4 @@
-"""Journals written by hand: of rounds of slices as a race writes them now, and of blocks of windows as it once did."""
+"""Journals written by hand: rounds of slices, and blocks of windows as in old journals."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def server_of(name: str) -> str:
 
 
 def rate_of(name: str, number: int) -> float:
-    """The rate of an arm in a round or block: what all have in common there, and noise of its own; the twin is like its arm."""
+    """The rate of an arm in a round or block: a common part, and noise; the twin is the same."""
     server = "granian-wsgi" if name == TWIN else server_of(name)
     shared = random.Random(f"block {number}").gauss(0, 0.1)
     return RATES[server] * math.exp(shared + random.Random(f"{number} {name}").gauss(0, 0.02))
@@ -164,7 +164,7 @@ def reading(
 
 
 class Story:
-    """A journal being written: the header and the preflight, then what a test adds; rounds of slices go on as the race plans them."""
+    """A journal being written: header and calibration, then the records that a test adds."""
 
     def __init__(
         self,
@@ -343,7 +343,7 @@ class Story:
         return journal
 
     def judged(self) -> Result:
-        """Written, judged, written out and read back; judged again from the file it must be the same."""
+        """Written, judged, and read back: judged again from the file, it must be the same."""
         with Journal(self.path) as journal:
             for record in self.records:
                 journal.append(record)
@@ -355,7 +355,7 @@ class Story:
 
 
 class OldStory(Story):
-    """A journal of blocks of windows, each on a launch of its own, as races wrote it before there were slices."""
+    """A journal of blocks of windows, each on its own launch, from before slices."""
 
     def before(self, arm: Arm, idle_share: float) -> list[Record]:
         """There was neither a portrait nor a calibration."""

@@ -79,14 +79,14 @@ def test_a_clean_arm_passes_every_gate() -> None:
 FAST = Histogram()
 FAST.record_all([1_000_000] * 1000)
 FAULTS: dict[str, dict[str, Any]] = {
-    "wrong answers": {"tally": {"failures": (Failure(kind="body", count=1, sample=""),)}},
+    "wrong responses": {"tally": {"failures": (Failure(kind="body", count=1, sample=""),)}},
     "generator CPU": {"tally": {"cpu_seconds": 0.9}},
     "generator run delay": {"tally": {"run_delay_seconds": 0.4}},
     "foreign CPU": {"probes": {"foreign_share": 0.5}},
     "Little's law": {"tally": {"mean_in_flight": 40.0}},
     "listen overflows": {"probes": {"listen_overflows": 3}},
     "retransmits": {"probes": {"retransmits": 2}},
-    "fastest answer": {"tally": {"service": FAST.to_hdr(), "mean_in_flight": 1.0}},
+    "fastest response": {"tally": {"service": FAST.to_hdr(), "mean_in_flight": 1.0}},
     "windows refused": {"tried": (5, 8)},
     "share of the ceiling": {"connections": 10},
     "send lag": {"confirmed": {"lag_seconds": 0.05}},
@@ -112,8 +112,8 @@ def test_an_arm_without_a_window_has_no_gates() -> None:
 @pytest.mark.parametrize(
     ("kind", "gate", "seen"),
     [
-        ("body", "wrong answers", 3),
-        ("status", "wrong answers", 3),
+        ("body", "wrong responses", 3),
+        ("status", "wrong responses", 3),
         ("overflow", "listen overflows", 3),
         ("generator", "generator CPU", None),
     ],

@@ -102,7 +102,7 @@ def test_samples_that_were_taken_again_are_counted(tmp_path: Path) -> None:
 
 
 def test_what_a_launch_showed_is_told_wherever_it_was_noticed(tmp_path: Path) -> None:
-    """At the end of a launch, and with a window of an old journal; the twin's launches are its arm's."""
+    """At the end of a launch, and in an old window; the twin's launches count for its arm."""
     told = Finding(code="log-flooded", severity="warning", text="it wrote 30 MB to its log")
     story = Story(tmp_path).rounds(2)
     story.add(

@@ -1,4 +1,4 @@
-"""The verdict on journals written by hand: nothing is launched, and what the journal says is what the result says."""
+"""The verdict on journals written by hand: nothing is launched."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_what_is_said_of_the_leader_is_the_mean_of_its_slices_and_of_its_twins(
 
 
 def test_a_rate_of_another_arm_is_the_leaders_times_the_ratio_of_neighbours(tmp_path: Path) -> None:
-    """The machine is half as fast after the third round: the means of an arm that left by then would not be comparable."""
+    """The machine is half as fast after round 3: the means of earlier leavers do not compare."""
 
     def slowed(name: str, number: int) -> float:
         return rate_of(name, number) * (1.0 if number <= 4 else 0.5)
@@ -358,7 +358,7 @@ def test_lost_slices_of_more_than_half_make_a_run_invalid(tmp_path: Path) -> Non
 
 
 def test_slices_that_had_to_be_taken_again_are_counted_and_spoil_nothing(tmp_path: Path) -> None:
-    """Two of three were refused, and each was taken in the end: what is lost decides, not what was repeated."""
+    """Two of three were refused, and each was repeated with success: only lost slices count."""
     result = Story(tmp_path).rounds(refusals=2).add(END).judged()
     assert result.validity.state == "valid"
     assert codes(result) == ["windows-refused"]
@@ -504,7 +504,7 @@ def test_a_journal_without_a_header_cannot_be_judged(tmp_path: Path) -> None:
 def test_a_journal_that_the_tool_wrote_before_there_were_slices_is_still_judged(
     tmp_path: Path,
 ) -> None:
-    """Recorded by the last version with blocks: two arms that are well, and one that answered wrongly under load."""
+    """Recorded by the last version with blocks: two good arms, and one wrong under load."""
     path = tmp_path / FILE
     path.write_bytes(OLD_JOURNAL.read_bytes())
     with Journal(path) as journal:

@@ -78,7 +78,8 @@ def opened() -> LoadResult:
         run=Run(
             id="20250304-123005-7f3a",
             started="2025-03-04T12:30:05+00:00",
-            command="whichworker load http://localhost:8000/books?page=2 --rate 2000/s --arrivals poisson",
+            command="whichworker load http://localhost:8000/books?page=2"
+            " --rate 2000/s --arrivals poisson",
             version="0.1.0",
             seconds=11.3,
             finished=True,
@@ -195,7 +196,7 @@ def failing() -> LoadResult:
 def invalid() -> LoadResult:
     """A load whose generator could not keep up."""
     reasons = (
-        "only 61.2% of 20,000 scheduled requests were sent, 99% are needed: ask for fewer requests/s",
+        "only 61.2% of 20,000 scheduled requests were sent, 99% are needed: use fewer requests/s",
         "the generator used 97% of its core, 80% is allowed: it was measured, not the server",
     )
     return replace(failing(), validity=Validity(state="invalid", reasons=reasons))
@@ -207,7 +208,7 @@ def unanswered() -> LoadResult:
     return replace(
         opened(),
         validity=Validity(
-            state="invalid", reasons=("there was no right answer at all: look at the failures",)
+            state="invalid", reasons=("there was no correct response: look at the failures",)
         ),
         requests=0,
         statuses={},

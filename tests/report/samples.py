@@ -1,4 +1,4 @@
-"""Results as real races leave them, built without running one: the same samples serve every report."""
+"""Results of races, built without running one: the same samples serve every report."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ModuleNotFoundError: No module named 'trio'"""
 
 @dataclass(frozen=True)
 class Contender:
-    """What a sample says about one ranked arm; `blocks` is how many stretches it stayed in the race."""
+    """The sample of one ranked arm; `blocks` is how many stretches it stayed in the race."""
 
     name: str
     server: str
@@ -187,8 +187,8 @@ def race() -> Result:
         advice=AdvisedArm(
             arm=names[1],
             settings={"workers": 1, "threads": 8},
-            because="it is tied with granian-wsgi, which leads, within 3% and needs the least memory;"
-            " granian-wsgi is not decided against gunicorn-gevent",
+            because="within 3% it is tied with granian-wsgi, which leads, and it needs the least"
+            " memory; granian-wsgi is not decided against gunicorn-gevent",
             command=(
                 "gunicorn",
                 "-k",
@@ -250,7 +250,8 @@ def tied() -> Result:
         whole,
         verdict=RaceVerdict(
             state="tied",
-            headline=f"Tied: {names[0]}, {names[1]} and {names[2]} are within 3% of each other. Take the cheaper one.",
+            headline=f"Tied: {names[0]}, {names[1]} and {names[2]} are within 3% of each other."
+            " Take the cheaper one.",
             leader=names[0],
             tied_with=(names[1], names[2]),
         ),
@@ -259,7 +260,8 @@ def tied() -> Result:
         blocks_to_decide=None,
         advice=replace(
             whole.advice,
-            because="it is tied with granian-wsgi, which leads, within 3% and needs the least memory",
+            because="within 3% it is tied with granian-wsgi, which leads, and it needs the least"
+            " memory",
         )
         if whole.advice
         else None,
@@ -267,7 +269,7 @@ def tied() -> Result:
 
 
 def old() -> Result:
-    """A result from before slices: blocks of windows, no verdict, and those that left early are not claimed slower."""
+    """A result from before slices: blocks of windows, no verdict, no claims about early leavers."""
     whole = race()
     arms = tuple(
         replace(
@@ -292,12 +294,12 @@ def old() -> Result:
 
 
 def sought() -> Result:
-    """The same race with a second stage: three finalists with capacities, curves, causes and gates, one of them uncertified."""
+    """The same race with a second stage: three finalists, one of them without a validated rate."""
     whole = race()
     asked = replace(
         whole.question,
         slo="p99<50ms,errors<0.1%",
-        slo_derived="nobody asked for one",
+        slo_derived="you gave none, so it is ten times what one user waits (2 ms), at least 50 ms",
         rate_per_second=500.0,
     )
     causes = (
@@ -492,7 +494,7 @@ def bare(name: str, state: ArmState, *failures: Failure) -> ArmResult:
 
 
 def windows(blocks: int = BLOCKS, seed: int = 7) -> tuple[MeasuredStretch, ...]:
-    """The stretches of the ranked arms: an effect of time that they share, and noise of their own."""
+    """The stretches of the ranked arms: a shared effect of time, and noise of their own."""
     noise = random.Random(seed)
     found = []
     for block in range(blocks):
@@ -514,7 +516,7 @@ def windows(blocks: int = BLOCKS, seed: int = 7) -> tuple[MeasuredStretch, ...]:
 
 
 def invalid() -> Result:
-    """A race whose twins differed: it must not be believed, though it still holds numbers and an advice."""
+    """A race whose twins differed: not to be believed, though it has numbers and an advice."""
     reasons = (
         "the twins of gunicorn-gthread differed by 9 %, and they are the same arm",
         "others used the cores in more than half of all slices",
@@ -533,7 +535,8 @@ def interrupted() -> Result:
         run=replace(whole.run, finished=False, seconds=48.0),
         verdict=RaceVerdict(
             state="undecided",
-            headline=f"Not decided between {names[0]} and {names[1]}, {names[2]} and {names[3]}: about 85 s more would decide",
+            headline=f"Not decided between {names[0]} and {names[1]}, {names[2]} and {names[3]}:"
+            " about 85 s more would decide",
             leader=names[0],
             undecided_against=tuple(names[1:]),
             seconds_to_decide=84.0,
@@ -660,7 +663,8 @@ def hostile(text: str = "<script>alert('\"&x')</script>") -> Result:
         ),
         verdict=RaceVerdict(
             state="undecided",
-            headline=f"Not decided between {leader} and {arms[3].name}: about 40 s more would decide",
+            headline=f"Not decided between {leader} and {arms[3].name}:"
+            " about 40 s more would decide",
             leader=leader,
             tied_with=(second,),
             undecided_against=(arms[3].name,),

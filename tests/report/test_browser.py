@@ -18,8 +18,10 @@ from . import samples
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
 )  # fmt: skip
 THEMES = {
     "light": (1, (0xFB, 0xFA, 0xF7)),
@@ -35,7 +37,7 @@ def page(tmp_path: Path) -> Path:
 
 
 def browse(page: Path, *arguments: str) -> str:
-    """Run headless Chromium on the page and return its standard output; a missing browser fails in CI and skips elsewhere."""
+    """Run headless Chromium on the page; a missing browser fails in CI and skips elsewhere."""
     browsers = [path for path in map(shutil.which, NAMES) if path]
     if not browsers:
         missing(f"no browser found: looked for {', '.join(NAMES)}")
@@ -46,7 +48,7 @@ def browse(page: Path, *arguments: str) -> str:
 
 
 def first_pixel(picture: Path) -> tuple[int, ...]:
-    """The colour of the upper left pixel of an 8-bit PNG: no filter changes the first bytes of the first row."""
+    """The upper left colour of an 8-bit PNG: no filter changes the first bytes of a row."""
     content, at, packed = picture.read_bytes(), 8, b""
     while at < len(content):
         (length,) = struct.unpack(">I", content[at : at + 4])
@@ -59,8 +61,8 @@ def first_pixel(picture: Path) -> tuple[int, ...]:
 def test_a_browser_builds_the_whole_page(page: Path) -> None:
     found = browse(page, "--dump-dom")
     assert (
-        "<title>Not decided between granian-wsgi and gunicorn-gevent: about 40 s more would decide · whichworker</title>"
-        in found
+        "<title>Not decided between granian-wsgi and gunicorn-gevent:"
+        " about 40 s more would decide · whichworker</title>" in found
     )
     leaderboard = re.search(r'<table class="leaderboard">.*?</table>', found, re.DOTALL)
     assert leaderboard is not None

@@ -1,4 +1,4 @@
-"""The charts: where marks stand, what is joined as a tie, and what is left out rather than invented."""
+"""The charts: positions of marks, ties, and gaps that stay gaps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exports as their readers see them: parsed back, with the names and units of the tools, and silent about what was not measured."""
+"""Exports as their readers see them: parsed back, with the names and units of the tools."""
 
 from __future__ import annotations
 
@@ -92,12 +92,12 @@ def test_exports_are_asked_for_by_format_and_path() -> None:
     [
         (
             "csv=x",
-            "no format to export is called 'csv'",
+            "unknown export format: 'csv'",
             "one of prometheus, influx, k6, locust, grafana",
         ),
-        ("x.json", "no format to export is called 'x.json'", "--export k6=summary.json"),
-        ("k6", "no file to export to: 'k6'", "--export k6=PATH"),
-        ("k6=", "no file to export to: 'k6='", "--export k6=PATH"),
+        ("x.json", "unknown export format: 'x.json'", "--export k6=summary.json"),
+        ("k6", "the export has no file name: 'k6'", "--export k6=PATH"),
+        ("k6=", "the export has no file name: 'k6='", "--export k6=PATH"),
         ("influx=-", "not standard output", "--export influx=PATH"),
     ],
 )
@@ -312,12 +312,15 @@ def test_the_tables_have_locusts_columns() -> None:
     percentiles = "50%,66%,75%,80%,90%,95%,98%,99%,99.9%,99.99%,100%"
     stats, history, failures = texts("locust", export_samples.full())
     assert stats.splitlines()[0] == (
-        "Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,Min Response Time,Max Response Time,"
+        "Type,Name,Request Count,Failure Count,Median Response Time,"
+        "Average Response Time,Min Response Time,Max Response Time,"
         f"Average Content Size,Requests/s,Failures/s,{percentiles}"
     )
     assert history.splitlines()[0] == (
-        f"Timestamp,User Count,Type,Name,Requests/s,Failures/s,{percentiles},Total Request Count,Total Failure Count,"
-        "Total Median Response Time,Total Average Response Time,Total Min Response Time,Total Max Response Time,Total Average Content Size"
+        f"Timestamp,User Count,Type,Name,Requests/s,Failures/s,{percentiles},"
+        "Total Request Count,Total Failure Count,"
+        "Total Median Response Time,Total Average Response Time,Total Min Response Time,"
+        "Total Max Response Time,Total Average Content Size"
     )
     assert failures.splitlines()[0] == "Method,Name,Error,Occurrences,First Seen,Last Seen"
 

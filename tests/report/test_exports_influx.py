@@ -152,7 +152,8 @@ every_target = pytest.mark.parametrize(
     ("title", "target"), TARGETS, ids=[f"{title}-{target['refId']}" for title, target in TARGETS]
 )
 QUERY = re.compile(
-    r'SELECT (.+) FROM "(\w+)" WHERE "run" =~ /\^\$run\$/ AND \$timeFilter(?: GROUP BY (.+?))?(?: fill\(none\))?'
+    r'SELECT (.+) FROM "(\w+)" WHERE "run" =~ /\^\$run\$/ AND \$timeFilter'
+    r"(?: GROUP BY (.+?))?(?: fill\(none\))?"
 )
 
 

@@ -1,4 +1,4 @@
-"""The HTML report: complete, self-contained, honest about what is absent, and safe whatever an arm is called."""
+"""The HTML report: complete, self-contained, honest about gaps, and safe for any name."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sam
 
 
 class Page(HTMLParser):
-    """What the tests ask of a page: its elements, the text of its tables' rows and headings, and whether tags balance."""
+    """A page for tests: elements, text of table rows and headings, and balance of tags."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -122,7 +122,10 @@ def test_the_content_policy_allows_only_inline_style_and_data_images(
         if found.get("http-equiv") == "Content-Security-Policy"
     ]
     assert policies == [
-        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+        (
+            "default-src 'none'; style-src 'unsafe-inline'; img-src data:;"
+            " base-uri 'none'; form-action 'none'"
+        )
     ]
 
 
@@ -263,7 +266,8 @@ def test_the_numbers_of_the_table_are_those_of_the_result() -> None:
             continue
         near = arm.against_leader
         assert near.low is not None and near.high is not None
-        shown = f"{arm.throughput_per_second.value:,.0f} {near.value:.2f}× {near.low:.2f}–{near.high:.2f}"
+        shown = f"{arm.throughput_per_second.value:,.0f} {near.value:.2f}×"
+        shown += f" {near.low:.2f}–{near.high:.2f}"
         assert any(arm.name in row and shown in row for row in rows), arm.name
 
 
@@ -293,7 +297,8 @@ def test_a_row_says_what_was_measured_and_what_was_claimed() -> None:
     rows = text_of(Page(render(samples.race())), "tr")
     sync = next(row for row in rows if "gunicorn-sync" in row and "WSGI" in row)
     assert sync == (
-        "gunicorn-sync gunicorn 23.0.0 · WSGI 2,890 0.93× 0.91–0.94 slower 3–4 8 331 µs 58.2 MB 520 ms"
+        "gunicorn-sync gunicorn 23.0.0 · WSGI"
+        " 2,890 0.93× 0.91–0.94 slower 3–4 8 331 µs 58.2 MB 520 ms"
     )
     uvicorn = next(row for row in rows if "uvicorn[workers=2]" in row and "ASGI" in row)
     assert "slower 6–8 32 " in uvicorn

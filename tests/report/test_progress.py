@@ -1,4 +1,4 @@
-"""What is shown while a race runs: in place on a terminal, lines elsewhere, and never once a slice."""
+"""The progress of a race: in place on a terminal, lines elsewhere, never one per slice."""
 
 from __future__ import annotations
 
@@ -174,7 +174,8 @@ def test_the_bar_shows_what_is_known_so_far(pairs: int, words: str) -> None:
     printer.slice("waitress", seen(1001.0), replace(BASE, place=2, open_pairs=None))
     last = text_of(printer).rpartition("\r")[2].rpartition("\x1b[2K")[2]
     assert last.startswith(
-        "━━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ 1 min 30 s left, round 12, 3 of 3 still in the race, granian-wsgi leads"
+        "━━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ 1 min 30 s left, round 12,"
+        " 3 of 3 still in the race, granian-wsgi leads"
     )
     assert last.endswith(words)
 

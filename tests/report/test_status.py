@@ -74,7 +74,8 @@ def test_a_narrow_table_has_whole_words_and_no_cut_numbers() -> None:
 def test_a_log_has_a_line_for_each_service_with_what_is_known() -> None:
     first, second = status.lines(STATUS)
     assert first == (
-        "granian-wsgi[workers=2] 127.0.0.1:8000 up, processes 3, threads 14, open 64, connections 1,064, "
+        "granian-wsgi[workers=2] 127.0.0.1:8000 up, processes 3, threads 14, open 64,"
+        " connections 1,064, "
         "segments in 1,234,567, /s 5,663, memory 123 MB, CPU 123 %"
     )
     assert second == "uvicorn 127.0.0.1:8001 failed (restarts 3)"

@@ -1,4 +1,4 @@
-"""The leaderboard in a terminal: golden, readable without colour, and honest about what is absent."""
+"""The leaderboard in a terminal: golden, readable without colour, honest about gaps."""
 
 from __future__ import annotations
 
@@ -250,7 +250,10 @@ def test_a_result_from_before_verdicts_is_read_from_its_json() -> None:
     [
         (
             {"undetermined": ()},
-            "Not decided: granian-wsgi leads, but not every other server setup was shown to be slower",
+            (
+                "Not decided: granian-wsgi leads,"
+                " but not every other server setup was shown to be slower"
+            ),
         ),
         ({"leader": None}, "No verdict: no server setup could be compared"),
         (
@@ -436,7 +439,7 @@ def test_a_setup_that_a_claim_calls_faster_is_faster() -> None:
 def test_a_rate_that_nobody_was_shown_to_keep_has_nothing_to_deploy() -> None:
     text = printed(replace(samples.sought(), advice=None))
     assert (
-        "deploy     nothing yet: no server setup was shown to keep p99<50ms,errors<0.1% at 500/s"
+        "deploy     nothing yet: no server setup was shown to meet p99<50ms,errors<0.1% at 500/s"
         in text
     )
 

@@ -1,4 +1,4 @@
-"""What a study does next: whole blocks, resumed where they were cut short, and only what a failure is to blame for is out."""
+"""The next steps of a study: whole passes, resumed ones, and the effect of failures."""
 
 from __future__ import annotations
 

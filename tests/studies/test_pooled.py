@@ -1,4 +1,4 @@
-"""Intervals from two or three launches a cell: they are as wide as they say, and never Student's of two launches alone."""
+"""Intervals from two or three launches a cell: their coverage and width."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_an_interval_of_95_percent_covers_the_truth_so_often(
 
 
 def test_a_study_of_many_workloads_tells_a_small_one_how_launches_differ() -> None:
-    """Two cells of two launches have no interval of their own, and a useful one where a study knows the usual variance."""
+    """Two cells of two launches have no interval alone, and a useful one with a usual variance."""
     random = np.random.default_rng(7)
     halves, covered = [], []
     for _ in range(150):
@@ -89,7 +89,7 @@ def test_one_launch_has_none_whatever_the_others_say() -> None:
 
 @pytest.mark.parametrize("side_by_side", [True, False])
 def test_no_interval_of_two_launches_is_absurd(side_by_side: bool) -> None:
-    """Ten cells of two launches: Student's of one degree of freedom would be over 100 % wide for some."""
+    """Ten cells of two launches: Student's interval would be over 100 % wide for some."""
     random = np.random.default_rng(3)
     found, _ = planted("equal", 10, 2, random, side_by_side=side_by_side)
     assert max(half_width(found, name, None) or math.inf for name in found.means) < 0.15

@@ -35,7 +35,7 @@ def test_the_same_rates_are_possible_for_a_second() -> None:
         (
             [181.38],
             10.0,
-            "every answer took longer than the 2 s after which wrk throws a latency away",
+            "every response took longer than the 2 s after which wrk discards a latency",
         ),
         ([38.50, 0.0], 0.0, "the zeros are failures, not scores"),
     ],

@@ -1,4 +1,4 @@
-"""Stands whose launches are alive together: slices and portraits in the journal, cells beside each other, resumed where it was cut."""
+"""Stands whose launches are alive together: slices, portraits, cells, and resumed runs."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The statistics: how an experiment is designed and evaluated. Pure functions of numbers, seeds and counts, without clock or process."""
+"""The design and statistics of a race: pure functions, without clock, process or printing."""

@@ -10,7 +10,7 @@ from whichworker.design.generations import Known
 
 
 def bridged(known: Known, arms: NDArray[np.int64]) -> Known:
-    """What is known, with each pair of these arms that never met filled in.
+    """The known pairs, and each pair of these arms that never met, filled in.
 
     The difference is the sum of those along the most precise bridge, and so is its variance; the
     degrees of freedom are Satterthwaite's. The pair has the rounds and units of the weaker half.

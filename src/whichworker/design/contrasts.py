@@ -1,11 +1,11 @@
-"""One round as a set of contrasts: slices close in time are compared, the level of the round is not.
+"""One round as a set of contrasts: slices close in time are compared, whatever the round's level.
 
 The model of a slice is log rate = arm + core(t) + slope·thermometer + noise. The speed of the core
 wanders: the variance of the difference of two slices at distance h was measured as
 0.0023 + 0.046·√(h/1 s) (0.13² at 0.1 s, 0.31² at 4.1 s), with the thermometer 0.0075 + 0.0045·√h.
-The weights are those of generalised least squares for such an intrinsic random function
-(Matheron 1973); they decide how precise a contrast is, never whether its interval is right, since
-variances come from the differences between rounds.
+The weights come from generalised least squares for such an intrinsic random function (Matheron
+1973). They decide how precise a contrast is. They never decide whether its interval is valid,
+because variances come from the differences between rounds.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Weighed(Struct, frozen=True):
 
 
 def precision(at_seconds: Array, nugget: float = NUGGET) -> Array:
-    """The matrix P of weights of the slices of a round: P·1 = 0, whatever the level of the round."""
+    """The matrix P of weights of the slices of a round: P·1 = 0, so no level counts."""
     distances = np.abs(at_seconds[:, None] - at_seconds[None, :])
     covariance = nugget * np.eye(len(at_seconds)) - 0.5 * np.sqrt(distances)
     covariance += (

@@ -1,7 +1,8 @@
-"""Who leaves a race early: Kim & Nelson's triangular boundary (2001), with a variance for each pair.
+"""Arms that leave early: Kim & Nelson's triangular boundary (2001), with a variance for each pair.
 
-An arm that leaves by it is "not the best by more than δ" at family-wise error α; nothing is claimed about any pair. Where two arms are as
-good as equal this ends a race several times sooner than a claim would: at a gap of δ after about two thirds of η·S²/δ² rounds.
+An arm that leaves by it is "not the best by more than δ" at family-wise error α; nothing is
+claimed about any pair. If two arms are about equal, this ends a race several times sooner than a
+claim would: at a gap of δ after about two thirds of η·S²/δ² rounds.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ def is_behind(
 ) -> bool:
     """Whether an arm is so far behind another that it is not the best by more than δ.
 
-    `behind` is by how much, on the log scale, and `error` its standard error after so many rounds: S² = rounds·error², so that what
-    launches differ by is in it. It leaves when rounds·behind > W = max(0, η·S²/δ' - δ'·rounds/2), δ' = ln(1+δ), ν = `freedom`.
+    `behind` is the difference on the log scale, and `error` its standard error after `rounds`
+    rounds: S² = rounds·error² contains the differences between launches. The arm leaves when
+    rounds·behind > W = max(0, η·S²/δ' - δ'·rounds/2), δ' = ln(1+δ), ν = `freedom`.
     """
     if behind <= 0 or rounds < FIRST_DECISION or not math.isfinite(error):
         return False
@@ -49,6 +51,6 @@ def rounds_needed(
     delta: float,
     alpha: float,
 ) -> float:
-    """After how many rounds an arm that stays so far behind leaves: W = rounds·behind, solved for the rounds."""
+    """Rounds until an arm at this distance leaves: W = rounds·behind, solved for the rounds."""
     gap = math.log1p(delta)
     return eta(alpha, max(2, contenders), freedom) * rounds * error**2 / (gap * (behind + gap / 2))

@@ -1,7 +1,7 @@
 """Always-valid evidence about a difference: claims and intervals that hold whenever you look.
 
-The mixture t-statistic of Lai (1976) as an e-process (Wang & Ramdas 2023, Lindon et al. 2022): under
-the null hypothesis, the chance that E ever reaches 1/α is at most α.
+The mixture t-statistic of Lai (1976) as an e-process (Wang & Ramdas 2023, Lindon et al. 2022):
+under the null hypothesis, the chance that E ever reaches 1/α is at most α.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def log_evidence(t: ArrayLike, freedom: ArrayLike, units: ArrayLike) -> Array:
     """The natural logarithm of E, element by element.
 
     E_g = A^(-1/2) · [(1 + t²/ν) / (1 + t²/(ν·A))]^((ν+1)/2) with A = 1 + n·g; E is the mean over
-    SCALES by WEIGHTS. `t` is the difference over its standard error, `freedom` is ν, the degrees of freedom of
-    that error, and `units` is n, the number of independent rounds that the error is worth.
+    SCALES by WEIGHTS. `t` is the difference over its standard error, `freedom` is ν, the degrees
+    of freedom of that error, and `units` is n, the number of independent rounds it is worth.
     """
     nu = np.asarray(freedom, dtype=float)[..., None]
     square = np.square(np.asarray(t, dtype=float))[..., None] / nu
@@ -50,8 +50,8 @@ def log_evidence(t: ArrayLike, freedom: ArrayLike, units: ArrayLike) -> Array:
 def critical_t(threshold: float, freedom: ArrayLike, units: ArrayLike) -> Array:
     """The t at which E reaches the threshold, element by element.
 
-    It is infinite if no scale reaches the threshold by itself. Newton's method in ln(1 + t²/ν), from
-    the smallest t at which one scale alone makes E reach the threshold.
+    It is infinite if no scale reaches the threshold by itself. Newton's method in ln(1 + t²/ν),
+    from the smallest t at which one scale alone makes E reach the threshold.
     """
     nu, n = np.broadcast_arrays(np.asarray(freedom, dtype=float), np.asarray(units, dtype=float))
     nu, a = nu[..., None], 1 + n[..., None] * _SCALES

@@ -22,7 +22,7 @@ USUAL_GENERATION = 12
 
 
 class Outlook(Struct, frozen=True):
-    """What a forecast for one pair rests on.
+    """The basis of a forecast for one pair.
 
     `noise` is the standard deviation of one round's difference, `launches` the number of launches
     in it (0 if each round has its own, as its noise contains them), `launch_sd` what launches seem
@@ -54,14 +54,14 @@ def rounds_to_decide(outlook: Outlook, *, limit: float, gap: float) -> int | Non
 
 
 def settles(outlook: Outlook, more: int, *, limit: float, gap: float) -> bool:
-    """Whether so many further rounds would likely settle the pair."""
+    """Whether this many further rounds would likely settle the pair."""
     error, freedom, units = _precision(outlook, np.array([outlook.rounds + more], dtype=float))
     needed = max(abs(outlook.mean), gap - abs(outlook.mean))
     return bool(evidence.critical_t(limit, freedom, units)[0] * error[0] < needed)
 
 
 def _precision(outlook: Outlook, rounds: Array) -> tuple[Array, Array, Array]:
-    """Standard error, degrees of freedom and independent rounds after so many rounds in all."""
+    """Standard error, degrees of freedom and independent rounds after `rounds` rounds in all."""
     per_generation = outlook.rounds / outlook.generations
     if outlook.generations == 1:
         per_generation = max(per_generation, USUAL_GENERATION)

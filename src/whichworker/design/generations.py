@@ -1,14 +1,14 @@
-"""Rounds gathered by generation, and what they say of every pair: a mean with its standard error.
+"""Rounds gathered by generation, and each pair's mean with its standard error.
 
 A launch can be luckier than another of the same arm, so the generation is the unit: rounds tell the
 noise within a launch, generations tell how much launches differ. The variance of a pair is
 
     V = R / Σ_e 1/(f·σ² + s²/n_e),
 
-where s² is the pair's variance between rounds, n_e its rounds in generation e, σ² the variance of
-launches, which all arms share, and f the number of launches in the contrast (2, or 1.5 with a twin).
-Both variances are moderated (Smyth 2004): they begin with pseudo-observations. R ≥ 1 is Birge's
-ratio of the pair's own generations, for arms whose launches differ more than those of others.
+with s² the pair's variance between rounds, n_e its rounds in generation e, σ² the variance of
+launches, which all arms share, and f the number of launches in the contrast (2, or 1.5 with a
+twin). Both variances are moderated (Smyth 2004): they begin with pseudo-observations. R ≥ 1 is
+Birge's ratio of the pair's own generations, for arms whose launches differ more than usual.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from whichworker.design.contrasts import Array, Weighed
 ROUND_PSEUDO = 6.0
 """Pseudo-observations of a pair's variance between rounds, at the upper quartile of all pairs."""
 LAUNCH_SD = 0.04
-"""What launches are taken to differ by before generations tell. 0.7-1.7 % were measured, 3 % at
-worst; the rest is for an arm of 10 % among them, which two generations often do not show."""
+"""Assumed standard deviation of launches (log scale) before generations show it.
+
+0.7-1.7 % were measured, 3 % at worst; the rest is for an arm of 10 % among them, which two
+generations often do not show."""
 LAUNCH_PSEUDO = 0.45
 """Generations that this standard deviation counts for. In simulation 5 % between four arms were
 claimed within seven generations in 96 %, and an arm whose launches differ by 10 % was claimed
@@ -36,7 +38,7 @@ FREEDOM_PER_GENERATION = 2.0
 """Degrees of freedom that a further generation adds: all arms tell the shared variance, but an arm
 need not have it, so this does not grow with the number of arms."""
 OWN_PSEUDO = 6.0
-"""Pseudo-observations in favour of launches that differ as those of the other arms do."""
+"""Pseudo-observations for launches that differ as much as the other arms' launches do."""
 USUAL_LAUNCH_SD = 0.015
 """For the weights of generations while the variance of launches is estimated."""
 UNKNOWN = 1e6
@@ -78,7 +80,7 @@ class Known(Struct, frozen=True):
 
 
 class LaunchSpread(Struct, frozen=True):
-    """What launches differ by: the moderated variance and its freedom.
+    """The differences between launches: the moderated variance and its freedom.
 
     `seen_sd` is what generations alone tell, or what is usual if there is one generation only.
     """
@@ -89,7 +91,7 @@ class LaunchSpread(Struct, frozen=True):
 
 
 class Stretch:
-    """The rounds between two relaunches, in sums; everything is kept apart for y and the thermometer."""
+    """The rounds between two relaunches, in sums; y and the thermometer are kept apart."""
 
     def __init__(self, width: int, fresh: bool = False) -> None:
         self.width, self.fresh = width, fresh
@@ -140,7 +142,7 @@ def summarise(rounds: list[Weighed], width: int) -> Summary:
 
 
 def _pseudo_inverse(information: Array) -> Array:
-    """The inverse on differences of arms; the common level, and arms that never met, are left out."""
+    """The inverse on differences of arms, without the common level and arms that never met."""
     return np.asarray(
         np.linalg.pinv(information, rtol=SMALLEST_EIGENVALUE, hermitian=True), dtype=np.float64
     )
@@ -177,7 +179,7 @@ class Generations:
     def _place(self, relaunched: bool) -> Stretch:
         """The stretch of the next round.
 
-        If every round so far had launches of its own, then launches and noise cannot be told apart
+        If every round so far had launches of its own, launches and noise cannot be separated
         and need not be: all those rounds are one stretch of independent rounds.
         """
         if not self.stretches:
@@ -208,7 +210,7 @@ class Generations:
         return float(np.clip(middle, -STEEPEST_SLOPE, STEEPEST_SLOPE))
 
     def known(self) -> Known:
-        """What all rounds say of every pair. Two rows more than arms: `twin_of` and the twin, alone."""
+        """The estimates of every pair: two rows more than arms, `twin_of` and the twin, alone."""
         slope = self.slope()
         return _combine(
             [self._averaged(stretch, slope) for stretch in self.stretches], slope, self.width - 1

@@ -1,15 +1,15 @@
-"""Which arms are alive together: all of them, unless one costs the others something while it is idle, or there is no room."""
+"""The arms that are alive together: all, unless one disturbs the others or there is no room."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 MOST_IDLE_SHARE = 0.01
-"""An arm that uses more than this part of a core while nobody asks it anything slows the others down: it runs in a heat of its own."""
+"""Cores that an idle arm may use: with more it would slow the others down, so it runs apart."""
 MOST_MEMORY_SHARE = 0.6
-"""Of the memory that is free, for all launches together."""
+"""Share of the free memory for all launches together: the app's own growth needs the rest."""
 MOST_ROUND_SHARE = 0.25
-"""A round that takes more than a quarter of the time decides nothing: then few arms run at a time."""
+"""Share of the time that one round may take: more rounds are needed to decide anything."""
 
 
 def heats(
@@ -24,10 +24,11 @@ def heats(
     slots: Mapping[str, int],
     most_slots: int | None = None,
 ) -> tuple[tuple[tuple[str, ...], ...], str]:
-    """Groups of arms that share `lead` (the likely leader, whose twin runs along), and why there are several of them.
+    """Groups of arms that share `lead`, and why there are several of them.
 
-    `seconds` is what a slice of each takes; `slots` are the requests that each works on at once, of which the database has connections for
-    `most_slots` (None: any number).
+    `lead` is the likely leader, whose twin runs along. `seconds` is the time of a slice of each;
+    `slots` are the requests that each works on at once, for which the database has `most_slots`
+    connections (None: any number).
     """
     quiet = [
         name for name in names if (idle_share.get(name) or 0.0) <= MOST_IDLE_SHARE or name == lead
@@ -36,7 +37,7 @@ def heats(
     room = MOST_MEMORY_SHARE * free_bytes if free_bytes is not None else None
     reasons: list[str] = []
     if restless:
-        reasons.append(f"{', '.join(restless)} used a part of a core while idle")
+        reasons.append(f"{', '.join(restless)} used part of a core while idle")
     groups: list[list[str]] = [[lead]]
     for name in (one for one in quiet if one != lead):
         group = groups[-1]
@@ -71,5 +72,5 @@ def _crowded(
     if sum(seconds[name] for name in (*group, lead)) > MOST_ROUND_SHARE * race_seconds:
         return "a round of all would take over a quarter of the time"
     if most_slots is not None and sum(slots[name] for name in (*group, lead)) > most_slots:
-        return "the database does not have connections for all"
+        return "the database does not have enough connections for all"
     return ""

@@ -1,19 +1,27 @@
-"""Whether more connections would bring more: a rung is a knee if neither of the next two powers of two beats it by more than 3 %."""
+"""Whether more connections would bring more: a rung is a knee if the next two are not better.
+
+Rungs are powers of two; better means by more than 3 %.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 GAIN = 0.03
+"""The least gain that counts: repeats of one rung differ by about as much."""
 MOST = 256
+"""Connections on the top rung."""
 RUNG_SECONDS, LONGEST_RUNG, RUNG_ANSWERS = 0.25, 2.0, 40.0
-"""A rung is a quarter of a second, or as long as forty answers take: where a server is slow one answer more or less is several percent."""
+"""Seconds of a rung, the longest, and responses that a slow server's rung lasts for.
+
+One response more or less among forty is 2.5 %, which is less than a gain.
+"""
 COUNTED = 2.0
-"""Answers that may fall on either side of a rung's ends: no gain, whatever share of the rung they are."""
+"""Responses that may fall on either side of a rung's ends: they are no gain."""
 
 
 def rung_seconds(per_second: float | None) -> float:
-    """How long a rung takes, by the throughput of the one before; None for the first."""
+    """Seconds that a rung takes, by the throughput of the one before; None for the first."""
     return (
         RUNG_SECONDS
         if not per_second
@@ -22,9 +30,9 @@ def rung_seconds(per_second: float | None) -> float:
 
 
 def flattened(seen: Mapping[int, float]) -> bool:
-    """Whether more connections were seen to bring nothing: then it is not the load that limits.
+    """Whether more connections brought nothing, so that the load is not the limit.
 
-    Two rungs must say so, because throughput may rest on one rung and rise again: see docs/decisions/0006.
+    Two rungs must show it: throughput may pause on one rung and rise again (decision 6).
     """
     for rung, per_second in seen.items():
         following = [above for above in (2 * rung, 4 * rung) if above <= MOST]
@@ -37,5 +45,5 @@ def flattened(seen: Mapping[int, float]) -> bool:
 
 
 def _gain(per_second: float) -> float:
-    """What a rung must be better by: 3 %, or what a count of answers can tell in its time."""
+    """Least gain of a rung: 3 %, or the precision of a count of responses in its time."""
     return max(GAIN, COUNTED / (per_second * rung_seconds(per_second))) if per_second else GAIN

@@ -14,7 +14,7 @@ Verdict = Literal["better", "worse", "tie", "undetermined"]
 class Pair(Struct, frozen=True):
     """The log ratio first/second with its running always-valid interval.
 
-    `rounds` counts the rounds that both ran in; `standard_error` is that of `mean`.
+    `rounds` counts the rounds that both ran in; `standard_error` belongs to `mean`.
     """
 
     first: str
@@ -28,7 +28,7 @@ class Pair(Struct, frozen=True):
 
 
 def threshold(contenders: int, alpha: float) -> float:
-    """E must reach K(K-1)/2α for a claim: Bonferroni over all pairs, so that any may be looked at."""
+    """E must reach K(K-1)/2α for a claim: Bonferroni over all pairs, so any pair may be read."""
     return contenders * (contenders - 1) / (2 * alpha)
 
 

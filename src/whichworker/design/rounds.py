@@ -39,10 +39,10 @@ def random_round(number: int, names: Sequence[str], seed: int) -> Round:
     """A round in random order.
 
     The order is a function of the seed, the number and the set of names alone, so that a resumed
-    run repeats it. A random order gives every pair the same distances in the long run, and drift
-    favours nobody. Side by side is what the weights of `contrasts.weigh` take care of: after one
-    second of slices of 13 arms without a thermometer, their log ratio to the leader has a standard
-    deviation of 9.3 %, as with the leader's slice after each challenger, which takes twice as many
+    run repeats it. A random order gives every pair the same distances on average, and drift
+    favours no arm. The weights of `contrasts.weigh` compare neighbours: after one second of slices
+    of 13 arms without a thermometer, their log ratio to the leader has a standard deviation of
+    9.3 %, the same as with the leader's slice after each challenger, which takes twice as many
     slices (plain differences: 11.4 and 12.7 %); two challengers 9.3 % instead of 13 %.
     """
     order = sorted(names)

@@ -1,6 +1,7 @@
-"""The Universal Scalability Law (Gunther 1993) as a description of throughput by concurrency: X(N) = λN / (1 + σ(N-1) + κN(N-1)).
+"""The Universal Scalability Law (Gunther 1993): X(N) = λN / (1 + σ(N-1) + κN(N-1)).
 
-σ is the part that queues for something, κ what keeping each other up to date costs. It describes; nothing is concluded from it.
+It describes throughput X by concurrency N; nothing is concluded from it. σ is the part of the
+work that queues for something, κ the cost of keeping each other up to date.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import numpy as np
 from msgspec import Struct
 
 LEAST_LEVELS = 5
+"""Levels of concurrency: three parameters, and two more to fit them to."""
 
 
 class Scalability(Struct, frozen=True, kw_only=True):
-    """λ is the throughput of one, `peak` the concurrency at which throughput is highest (None: it only flattens out)."""
+    """λ is the throughput of one connection, `peak` the best concurrency (None: no peak)."""
 
     one: float
     contention: float
@@ -24,7 +26,10 @@ class Scalability(Struct, frozen=True, kw_only=True):
 
 
 def describe(throughput: Mapping[int, float]) -> Scalability | None:
-    """Least squares with σ, κ ≥ 0 on N·X(1)/X(N) - 1 = σ(N-1) + κN(N-1); None below five levels, or without a single connection."""
+    """Least squares with σ, κ ≥ 0 on N·X(1)/X(N) - 1 = σ(N-1) + κN(N-1).
+
+    None below five levels, or if a single connection is not among them.
+    """
     levels = sorted(throughput)
     if len(levels) < LEAST_LEVELS or levels[0] != 1 or min(throughput.values()) <= 0:
         return None

@@ -27,7 +27,8 @@ LAST_LOOK_SHARE = 0.5
 FIRST_LOOK_SHARE = 0.9
 """Of that, for the first such look; each resumed race spends nine tenths of what is left."""
 WORTH_WAITING = 2.0
-"""An arm that cannot be the best stays while its claim is expected within so many times the rounds so far."""
+"""An arm that cannot be the best stays while its claim is expected within this many times the
+rounds so far: a race that finds its pick early should still report on the others."""
 
 Claims = Literal["leader", "all"]
 
@@ -88,7 +89,7 @@ class Race:
 
     @property
     def picked(self) -> bool:
-        """Whether the answer is known: one arm is left, or the arms left are tied with the leader."""
+        """Whether the pick is known: one arm is left, or those left are tied with the leader."""
         leader = self.leader()
         if leader is None or len(self.listed) < len(self.alive):
             return not self.alive
@@ -156,7 +157,7 @@ class Race:
             self._drop()
 
     def pairs(self) -> list[Pair]:
-        """What is known of every pair of listed arms, in the order of the arms."""
+        """The state of every pair of listed arms, in the order of the arms."""
         places = [self._places[name] for name in self.listed]
         return [self._pair(a, b) for at, a in enumerate(places) for b in places[at + 1 :]]
 
@@ -211,7 +212,7 @@ class Race:
         return forecast.rounds_to_decide(outlook, limit=self._limit, gap=math.log1p(self.delta))
 
     def _outlook(self, first: str, second: str) -> forecast.Outlook | None:
-        """What is known of an open pair; None if it is settled or has too few rounds."""
+        """The basis for a forecast of an open pair; None if settled or with too few rounds."""
         known, a, b = self._now(), self._places[first], self._places[second]
         if known is None or not {first, second} <= set(self.listed):
             return None
@@ -287,7 +288,7 @@ class Race:
         ]
 
     def _unplaced(self) -> list[str]:
-        """The leader and those that have left without a claim: the pick is known, but not whether they are slower or tied."""
+        """The leader and the arms that left unclaimed: known not to be the best, not why."""
         leader = self.leader()
         open_ = [
             name
@@ -341,7 +342,7 @@ class Race:
             self._twin_evidence = max(self._twin_evidence, math.exp(min(700.0, seen)))
 
     def _drop(self) -> None:
-        """Take out the arms that are claimed worse than one that is alive, or are not the best by more than δ."""
+        """Take out the arms that are claimed worse, or are not the best by more than δ."""
         if self.claims == "all":
             return
         for name in [

@@ -1,4 +1,4 @@
-"""Which settings of a server are worth racing, once it is among the best: more workers or threads, preload, what everybody copies."""
+"""Settings of a server worth racing once it is among the best: workers, threads, preload."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from collections.abc import Iterator, Sequence
 from whichworker.model import Knob, Settings
 
 MOST = 4
+"""Variants of one server: each takes a share of the time."""
 FEW_THREADS, MANY_THREADS = 2, 16
+"""Threads for each worker: enough to hide a short wait, and enough for long ones."""
 
 
 def variants(
     knobs: Sequence[Knob], usual: Settings, cores: int, most_workers: int | None
 ) -> list[Settings]:
-    """Settings beside the usual ones, the most telling first, at most four; `most_workers` is what the memory holds (None: not known)."""
+    """At most four settings beside the usual ones, the most promising first.
+
+    `most_workers` is the number that fits into memory (None: unknown).
+    """
     known = {knob.name for knob in knobs}
     found: list[Settings] = []
     for settings in _candidates(known, usual, cores):

@@ -1,7 +1,7 @@
-"""How long a slice must be: so many responses that do not count, then so many that do, in whole turns of the connections.
+"""The length of a slice: responses that do not count, then responses that do, in whole turns.
 
-A turn is one response on each connection. Whole turns are counted, as servers that respond in batches would otherwise be measured by
-where in a batch the count began.
+A turn is one response on each connection. Whole turns are counted: otherwise a server that
+responds in batches would be measured by where in a batch the count began.
 """
 
 from __future__ import annotations
@@ -14,30 +14,43 @@ from msgspec import Struct
 
 SKIPPED_TURNS, SKIPPED_SECONDS = 3, 0.010
 COUNTED_TURNS, COUNTED_SECONDS = 5, 0.030
-"""The beginning of a slice is not the server at work: counted whole, gthread/granian was 0.40 at 100 ms, 0.59 at 3 s."""
+"""The beginning of a slice shows the server before it is at full work.
+
+Counted whole, gthread/granian was 0.40 at 100 ms, 0.59 at 3 s.
+"""
 SLOW_SKIPPED, SLOW_COUNTED = 1, 2
 SLOW_TURN_SECONDS, WAITING_TURN_SECONDS = 0.2, 0.5
-"""From so long a turn on fewer turns do: whole turns leave no edge to be wrong about, and a round must come to its end. From the second
-on the first turn counts, too: a server that mostly waits has nothing to warm up in half a second."""
+"""Turns of at least this length need fewer turns, since a round must end.
+
+Whole turns have no edge that could be wrong. From the second length the first turn counts, too: a
+server that mostly waits has nothing to warm up in half a second.
+"""
 MOST_SKIPPED_TURNS = 12
+"""Turns that are searched for the beginning: a longer one would be no beginning."""
 SETTLED = 0.1
-"""A turn belongs to the beginning while its rate is more than a tenth from that of the second half."""
+"""A turn belongs to the beginning if its rate is over 10 % from the second half's rate."""
 LEAST_CONNECTIONS, MOST_CONNECTIONS, MOST_TRIED = 8, 16, 256
 MOST_TURN_SECONDS = 0.005
-"""An arm begins with 16 connections, or with 8 if a turn of more would take longer than this: such an arm computes for half a millisecond
-and more. With four connections granian-wsgi, which computes for 0.2 ms, lost a quarter of its rate; 32 brought nothing over 16."""
+"""An arm begins with 16 connections, or with 8 if a turn of more takes longer than this.
+
+Such an arm computes for half a millisecond or more. With four connections granian-wsgi, which
+computes for 0.2 ms, lost a quarter of its rate; 32 brought nothing over 16.
+"""
 BUSY = 0.85
-"""A server that uses this share of its cores is limited by them, and more connections bring it nothing."""
+"""A server that uses this share of its cores is limited by them, not by connections."""
 STILL_RISING = 1.08
-"""Twice the connections must bring more than this to be worth another doubling; a rung's own noise is about 5 %."""
+"""Twice the connections must bring more than this; a rung's own noise is about 5 %."""
 ALIKE = 2.0
-"""Arms within a factor of two of the next slower one are loaded with the same number: the choice must not tell apart what is alike."""
+"""Arms within a factor of two of the next slower one share a number of connections.
+
+The choice must not make equal arms differ.
+"""
 SLOW_RESPONSE_SECONDS, SLOW_CONNECTIONS = 0.1, 32
-"""Responses that take longer alone are waited for, not computed: such an arm has as many connections as it has slots."""
+"""Responses that take longer alone are waited for, not computed: one connection for each slot."""
 
 
 class SliceSize(Struct, frozen=True):
-    """What a slice of an arm leaves out and counts, in responses, and what it takes in seconds (drain included)."""
+    """Responses that a slice leaves out and counts, and its seconds (drain included)."""
 
     uncounted: int
     counted: int
@@ -45,7 +58,7 @@ class SliceSize(Struct, frozen=True):
 
 
 def size(connections: int, per_second: float, skipped_turns: int = SKIPPED_TURNS) -> SliceSize:
-    """The slice of an arm that does so many responses a second on so many connections."""
+    """The slice of an arm at this rate per second on this number of connections."""
     turn = connections / per_second
     if turn > SLOW_TURN_SECONDS:
         skipped, counted = 0 if turn > WAITING_TURN_SECONDS else SLOW_SKIPPED, SLOW_COUNTED
@@ -62,7 +75,7 @@ def turns(times_ns: Sequence[int], connections: int) -> list[float]:
 
 
 def profile(slices: Sequence[Sequence[float]]) -> tuple[float, ...]:
-    """The rate of each turn since a slice began, relative to the second half of it, averaged over slices by their time."""
+    """The rate of each turn of a slice, relative to its second half, averaged by time."""
     length = min(map(len, slices), default=0)
     if length < 2:
         return ()
@@ -72,7 +85,10 @@ def profile(slices: Sequence[Sequence[float]]) -> tuple[float, ...]:
 
 
 def skipped_turns(rates: Sequence[float]) -> int:
-    """How many turns of a profile belong to the beginning: three at least, and until three in a row are within a tenth of the rest."""
+    """How many turns of a profile belong to the beginning: at least three.
+
+    It ends when three turns in a row are within a tenth of the rest.
+    """
     for at in range(SKIPPED_TURNS, min(MOST_SKIPPED_TURNS, len(rates) - SKIPPED_TURNS)):
         mean = sum(rates[at : at + SKIPPED_TURNS]) / SKIPPED_TURNS
         if abs(mean - 1) <= SETTLED:
@@ -85,7 +101,7 @@ def skipped_turns(rates: Sequence[float]) -> int:
 
 
 def first_rung(per_second: float, most: int | None = None) -> int:
-    """How many connections to begin with, by about how fast an arm is; `most` is what it can have at all."""
+    """Connections to begin with, by an arm's approximate rate; `most` is its limit, if any."""
     rung = MOST_CONNECTIONS
     while rung > LEAST_CONNECTIONS and rung / per_second > MOST_TURN_SECONDS:
         rung //= 2
@@ -97,7 +113,8 @@ def next_rung(
 ) -> int | None:
     """The next number of connections to try; None if the top one saturates.
 
-    It does where the server keeps its cores `busy` (the share of them; None: unknown), or where it brought hardly more than the rung below.
+    It does if the server keeps its cores `busy` (the share of them; None: unknown), or if it
+    brought hardly more than the rung below.
     """
     *_, below, top = (0, *sorted(ladder))
     if busy is not None and busy >= BUSY:
@@ -110,9 +127,10 @@ def next_rung(
 def together(
     wanted: Mapping[str, int], rates: Mapping[str, float], most: Mapping[str, int | None]
 ) -> dict[str, int]:
-    """One number of connections for arms that are about as fast: the largest that one of them wants, up to what each can have.
+    """One number of connections for arms of about the same rate: the largest that one wants.
 
-    Identical arms may want different numbers by chance, and five times the connections can be worth 5 %: they would be told apart.
+    Each arm gets no more than its limit. Identical arms may want different numbers by chance, and
+    five times the connections can be worth 5 %: then the arms would differ without a cause.
     """
     chosen: dict[str, int] = {}
     group: list[str] = []

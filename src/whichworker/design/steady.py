@@ -8,7 +8,10 @@ import numpy as np
 
 
 def drift(logs: Sequence[float]) -> tuple[float, float]:
-    """The slope of a straight line through values in their order, and its standard error; (0, inf) for fewer than four."""
+    """The slope of a line through values in their order, and its standard error.
+
+    (0, inf) for fewer than four values.
+    """
     n = len(logs)
     if n < 4:
         return 0.0, float("inf")

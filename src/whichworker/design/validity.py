@@ -1,4 +1,4 @@
-"""Which windows may be believed. Decided from outside signals alone, before the window's result is looked at."""
+"""Which windows may be believed, by outside signals alone: the window's rate is not read."""
 
 from __future__ import annotations
 
@@ -6,58 +6,75 @@ from whichworker import units
 from whichworker.model import Probes, Tally
 
 MOST_FOREIGN = 0.25
+"""Share of the cores in use; above it a window is measured again (decision 17)."""
 MOST_GENERATOR = 0.80
+"""Share of its core: above it, the generator's own queue is measured."""
 MOST_TRIES = 6
+"""Tries of a window before it counts as refused."""
 MOST_LAG_SECONDS, MOST_LAG_SHARE = 0.001, 0.05
+"""Send lag at p99, and as a share of the shortest time of the objective."""
 CLOCK_ALLOWANCE = 0.02
 """Timers of a server may fire a little early, by its own clock."""
 MOST_REFUSED = 0.5
+"""Share of the windows: with more refused, those left are a selection."""
 MOST_UPSTREAM_LAG_SECONDS = 0.005
+"""How late the upstream's timers may fire at p99: later would show in response times."""
 MOST_UPSTREAM_SHARE = 0.5
+"""Share of a core: above it, the upstream's own queue is measured."""
 
 
 def refusal(probes: Probes, tally: Tally, *, shared: bool) -> str:
-    """Why this window must be measured again, or an empty string: the machine was busy with something else.
+    """Why this window must be measured again because the machine was busy, or an empty string.
 
-    Foreign CPU and steal over 25 % of the cores in use (not applicable where it could not be told apart), or a generator that waited
-    for its core over 25 % of the window (not applicable where both share a core), or an upstream whose timers fired over 5 ms late (99th
-    percentile). Nothing here depends on the throughput.
+    Foreign CPU and steal over 25 % of the cores in use (if they could be read), a generator that
+    waited for its core over 25 % of the window (unless both share a core), or an upstream whose
+    timers fired over 5 ms late (99th percentile). Nothing here depends on the throughput.
     """
     if probes.foreign_share is not None and probes.foreign_share > MOST_FOREIGN:
         return f"others used {probes.foreign_share:.0%} of the cores"
     if not shared and tally.run_delay_seconds > MOST_FOREIGN * tally.seconds:
-        return f"the generator waited for its core {tally.run_delay_seconds / tally.seconds:.0%} of the time"
+        waited = tally.run_delay_seconds / tally.seconds
+        return f"the generator waited for its core {waited:.0%} of the time"
     if (
         probes.upstream_lag_seconds is not None
         and probes.upstream_lag_seconds > MOST_UPSTREAM_LAG_SECONDS
     ):
-        return f"the upstream answered up to {probes.upstream_lag_seconds * 1000:.0f} ms late"
+        return f"the upstream responded up to {probes.upstream_lag_seconds * 1000:.0f} ms late"
     return ""
 
 
 def arm_fault(probes: Probes, tally: Tally, *, shared: bool) -> tuple[str, str] | None:
-    """What makes a window of this arm unusable whatever the machine does, as a kind of failure and a sentence; None where nothing does.
+    """Why a window of this arm is unusable on any machine: a kind of failure and a sentence.
 
-    A listen queue that overflowed, a generator that used over 80 % of its core, or an upstream that used over half of one: then these were
-    measured, not the server.
+    A listen queue that overflowed, a generator that used over 80 % of its core, or an upstream
+    that used over half of one: then these were measured, not the server. None if usable.
     """
     if probes.listen_overflows:
         return "overflow", f"{probes.listen_overflows} connections overflowed the listen queue"
     if not shared and tally.cpu_seconds > MOST_GENERATOR * tally.seconds:
         return (
             "generator",
-            f"the generator used {tally.cpu_seconds / tally.seconds:.0%} of its core: it was measured, not the server",
+            (
+                f"the generator used {tally.cpu_seconds / tally.seconds:.0%} of its core:"
+                " it was measured, not the server"
+            ),
         )
     if probes.upstream_cpu_share is not None and probes.upstream_cpu_share > MOST_UPSTREAM_SHARE:
         return (
             "upstream",
-            f"the upstream used {probes.upstream_cpu_share:.0%} of a core: it was measured, not the server",
+            (
+                f"the upstream used {probes.upstream_cpu_share:.0%} of a core:"
+                " it was measured, not the server"
+            ),
         )
     return None
 
 
 def too_fast(fastest_ns: int | None, minimum_seconds: float) -> tuple[str, str] | None:
-    """An answer that came sooner than the work can be done, as a kind of failure and a sentence: the wrong route, or a wrong clock."""
+    """A response that came before its work can be done: the wrong route, or a wrong clock.
+
+    A kind of failure and a sentence; None if no response was too fast.
+    """
     if (
         fastest_ns is None
         or not minimum_seconds
@@ -67,7 +84,10 @@ def too_fast(fastest_ns: int | None, minimum_seconds: float) -> tuple[str, str] 
     seen, least = units.show_seconds(fastest_ns / 1e9), units.show_seconds(minimum_seconds)
     return (
         "impossible",
-        f"an answer came after {seen} where the work takes {least} at least: a wrong route or a wrong clock",
+        (
+            f"a response came after {seen}, but the work takes at least {least}:"
+            " a wrong route or a wrong clock"
+        ),
     )
 
 
@@ -80,23 +100,28 @@ def shot_refusal(
     shared: bool,
     spins: bool = False,
 ) -> str:
-    """Why a window at a rate must be measured again, or an empty string: what makes any window doubtful, or a generator that was late.
+    """Why a window at a rate must be measured again, or an empty string.
 
-    Late is over 1 ms or 5 % of the shortest time of the objective, whichever is longer (99th percentile). Full is over 80 % of its core in
-    use, where it does not spin on purpose.
+    The causes of `refusal`, or a generator that was late: by over 1 ms or 5 % of the shortest time
+    of the objective, whichever is longer (99th percentile). Or one that used over 80 % of its core,
+    unless it spins on purpose.
     """
     if reason := refusal(probes, tally, shared=shared):
         return reason
     most = max(MOST_LAG_SECONDS, MOST_LAG_SHARE * objective_seconds)
     if lag_seconds is not None and lag_seconds > most:
-        return f"the generator itself was {units.show_seconds(lag_seconds)} late, {units.show_seconds(most)} is allowed"
+        late, allowed = units.show_seconds(lag_seconds), units.show_seconds(most)
+        return f"the generator itself was {late} late, {allowed} is allowed"
     if not (shared or spins) and tally.cpu_seconds > MOST_GENERATOR * tally.seconds:
         return f"the generator used {tally.cpu_seconds / tally.seconds:.0%} of its core"
     return ""
 
 
 def session_refusal(refused: int, windows: int) -> str:
-    """Why the whole session cannot be believed, or an empty string: more than half of its windows had to be refused."""
+    """Why the whole session cannot be believed, or an empty string.
+
+    More than half of its samples had to be refused.
+    """
     if windows and refused / windows > MOST_REFUSED:
-        return f"{refused} of {windows} windows were refused: the machine is too busy to measure on"
+        return f"{refused} of {windows} samples were refused: the machine is too busy to measure on"
     return ""

@@ -1,1 +1,1 @@
-"""`whichworker explain`: what each worker class does. Each sentence rests on a number that was measured on this machine."""
+"""The measured explanation of workers: each sentence rests on a number from this machine."""

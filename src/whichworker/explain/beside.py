@@ -1,4 +1,4 @@
-"""What one blocking call does to everybody else: a fast view at a low rate, alone and beside calls of each kind."""
+"""The effect of one blocking call on other requests: a fast view, alone and beside such calls."""
 
 from __future__ import annotations
 
@@ -20,19 +20,22 @@ from whichworker.result.explain import Blocking, Situation, SituationName, View
 from whichworker.workloads.table import workload
 
 RATE_PER_SECOND = 100.0
+"""A low rate: the fast view's own requests must not wait for each other."""
 CONNECTIONS = 8
 CALL_SECONDS = 0.3
+"""Far longer than the fast view, so that its effect shows in any percentile."""
 PAUSE_SECONDS = 0.3
-"""Without a pause a server in one thread would have no time for anybody else, and its latency would say how long was measured."""
+"""Between calls: without a pause, a server with one thread would serve no other request."""
 SETTLE_SECONDS = 0.3
 DEADLINE_SECONDS = 10.0
+"""Of the fast view, beyond any wait behind one call."""
 KINDS: tuple[SituationName, ...] = tuple(
     kind for kind in get_args(SituationName) if kind != "alone"
 )
 
 
 def measure_blocking(scene: Scene, generator: Generator, window_seconds: float) -> Blocking:
-    """Every situation in turn; in async views only where they have a loop of their own."""
+    """Every situation in turn; async views only if the server runs them in its own loop."""
     views: tuple[View, ...] = ("sync", "async") if scene.is_asgi else ("sync",)
     connections = connections_for(scene)
     situations = [_alone(scene, generator, window_seconds, connections)]
@@ -51,7 +54,7 @@ def measure_blocking(scene: Scene, generator: Generator, window_seconds: float) 
 
 
 def connections_for(scene: Scene) -> int:
-    """Kept connections may occupy a slot each; one has to be left for the blocking call."""
+    """Kept connections may occupy a slot each; the blocking call needs one, too."""
     limit = scene.limit
     return CONNECTIONS if limit is None else max(1, min(CONNECTIONS, limit - 1))
 
@@ -126,7 +129,7 @@ def _load(scene: Scene, seconds: float, connections: int) -> Load:
 
 @contextmanager
 def calling(scene: Scene, path: str) -> Iterator[list[Stay | str]]:
-    """One blocking call after the other while the block lasts; what came of each is added to the list."""
+    """One blocking call after another during the block; each result is added to the list."""
     calls: list[Stay | str] = []
     halt = threading.Event()
     asked = request(f"{path}?seconds={CALL_SECONDS:g}")

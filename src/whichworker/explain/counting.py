@@ -1,4 +1,4 @@
-"""How many overlap, how far the staircase goes, and where it ends: pure functions."""
+"""How many requests overlap, and where a staircase ends: pure functions."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ from collections.abc import Sequence
 from whichworker.result.explain import Stair
 
 MOST_AT_ONCE = 256
+"""Requests on the last stair: more do not fit into usual accept queues."""
 BEYOND = 4
+"""Times the declared limit at the last stair, so that a landing shows."""
 WAIT_SECONDS = 0.2
 LONG_WAIT_SECONDS = 1.6
+"""A view's wait on low and on high stairs."""
 ARRIVING, MANY = 32, 64
-"""So many requests arrive at a slow server well within one wait, and twice as many within two. Among more, some find the accept queue full
-and knock again a second later (TCP's first retransmission); they have to meet the first."""
+"""32 requests reach a slow server well within one wait, and 64 within two.
+
+Among more, some find the accept queue full and try again a second later (TCP's first
+retransmission); they must still meet the first ones.
+"""
 
 
 def most_overlapping(stays: Sequence[tuple[float, float]]) -> int:
-    """The most stays (begin, end) that had begun and not ended at one moment; one that begins as another ends does not overlap it."""
+    """The most stays (begin, end) at one moment; one that begins as another ends does not count."""
     moves = sorted([(ended, -1) for _, ended in stays] + [(began, 1) for began, _ in stays])
     present = most = 0
     for _, step in moves:
@@ -35,7 +41,7 @@ def stairs_for(limit: int | None) -> list[int]:
 
 
 def wait_for(at_once: int, limit: int | None = None) -> float:
-    """How long the view waits (seconds) on the stair of so many requests; no more than the limit have to meet."""
+    """How long the view waits (seconds) on this stair; at most `limit` requests must meet."""
     meeting = min(at_once, limit or at_once)
     if meeting > MANY:
         return LONG_WAIT_SECONDS
@@ -43,7 +49,10 @@ def wait_for(at_once: int, limit: int | None = None) -> float:
 
 
 def limit_in(stairs: Sequence[Stair]) -> int | None:
-    """How many overlap at most; None where the staircase does not end in a landing: two stairs alike, the last with twice the requests."""
+    """How many overlap at most; None unless the staircase ends in a landing.
+
+    A landing is two equal stairs, the last with twice the requests.
+    """
     if len(stairs) < 2:
         return None
     former, last = stairs[-2:]
@@ -53,5 +62,5 @@ def limit_in(stairs: Sequence[Stair]) -> int | None:
 
 
 def most_in(stairs: Sequence[Stair]) -> int | None:
-    """The most that overlapped on any stair; None where there is none."""
+    """The most that overlapped on any stair; None without stairs."""
     return max((stair.overlapped for stair in stairs), default=None)

@@ -1,4 +1,4 @@
-"""What becomes of requests when a server is told to stop or to reload: the cases of the conformance, asked of one arm."""
+"""Requests during a stop or a reload of the server: the conformance cases, on one arm."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from whichworker.servers import table
 
 
 def ending(bench: Bench, arm: Arm, name: str) -> Ending:
-    """What came of the case `stop` or `reload`."""
+    """The result of the case `stop` or `reload`."""
     server = table.load(arm.server)
     number = server.stop_signal if name == "stop" else server.reload_signal
     if number is None:

@@ -1,4 +1,4 @@
-"""From names to an explanation: the built-in app, an environment for each worker, one portrait after the other."""
+"""From names to an explanation: the built-in app, an environment and a portrait for each worker."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ from whichworker.store.records import Failed
 from whichworker.workloads.table import workload
 
 SECONDS_EACH = {True: 60.0, False: 180.0}
+"""Longest time for one worker, quick or not."""
 
 
 def explain(asked: ExplainRun, watch: ExplainWatch) -> ExplainResult:
-    """Draw every worker that can be had here; an interrupted run has those that were done.
+    """Draw every available worker; an interrupted run has those that were finished.
 
-    Raises UsageError for names and settings that cannot be used, before anything is built or started.
+    Raises UsageError for unusable names and settings, before anything is built or started.
     """
     began, started = (
         time.monotonic(),
@@ -97,7 +98,7 @@ def ask(asked: ExplainRun, watch: ExplainWatch) -> Question:
 def conclude(
     asked: ExplainRun, budget: Budget, run: Run, arms: Sequence[ExplainedArm]
 ) -> ExplainResult:
-    """The result; invalid where nobody could be measured."""
+    """The result; invalid if no worker could be measured."""
     reasons = (
         () if any(arm.state == "measured" for arm in arms) else ("no worker could be measured",)
     )
@@ -118,7 +119,7 @@ def conclude(
 
 
 def findings(asked: ExplainRun, budget: Budget, arms: Sequence[ExplainedArm]) -> list[Finding]:
-    """What is worth saying about the whole."""
+    """The findings about the whole."""
     found = []
     for worker in asked.workers:
         if (
@@ -159,7 +160,7 @@ def _is_unique(worker: str) -> bool:
 
 
 def in_order(arms: Sequence[ExplainedArm], order: Sequence[str]) -> tuple[ExplainedArm, ...]:
-    """As they were asked for."""
+    """In the order of the question."""
     return tuple(sorted(arms, key=lambda arm: order.index(arm.name)))
 
 

@@ -1,4 +1,4 @@
-"""What is inside one worker: waits that overlap within one request, and the names of the standard library that are another's."""
+"""The inside of one worker: waits that overlap within one request, and patched library names."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from whichworker.result.explain import InsideRequest, Patched
 
 WAITS = 3
 WAIT_SECONDS = 0.1
+"""Of each wait: far longer than starting three threads."""
 PATCHERS = ("gevent", "eventlet")
 
 
@@ -20,7 +21,7 @@ class _Found(Struct):
 
 
 def overlap_inside(scene: Scene, repeats: int) -> InsideRequest:
-    """The median over some requests, one after the other, of what three waits take in a view of each kind."""
+    """The median time of three waits in a view of each kind, over requests one by one."""
     return InsideRequest(
         waits=WAITS,
         wait_seconds=WAIT_SECONDS,
@@ -30,13 +31,13 @@ def overlap_inside(scene: Scene, repeats: int) -> InsideRequest:
 
 
 def _median(scene: Scene, path: str, repeats: int) -> float | None:
-    """None where a request went wrong: not every server runs async views under its patches."""
+    """None if a request failed: not every server runs async views under its patches."""
     volleys = [scene.fire(f"{path}?seconds={WAIT_SECONDS:g}", 1) for _ in range(repeats)]
     stays = [stay for volley in volleys for stay in volley.stays]
     return statistics.median(stay.seconds for stay in stays) if len(stays) == repeats else None
 
 
 def patched_in(scene: Scene) -> tuple[Patched, ...]:
-    """What of the standard library is gevent's or eventlet's, read in the worker while it serves."""
+    """The parts of the standard library that gevent or eventlet replaced, read in the worker."""
     said = msgspec.convert(scene.ask_json("/patched"), _Found)
     return tuple(name for name in said.found if name.origin.partition(".")[0] in PATCHERS)

@@ -1,4 +1,4 @@
-"""Knobs people turn for one class that another class does not have: turned here, and the requests that overlap are counted again."""
+"""Knobs of one worker class that another lacks: each is turned, and the overlap counted again."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from whichworker.model import Arm
 from whichworker.result.explain import KnobEffect, Stair
 
 FEWEST_AT_ONCE, MOST_AT_ONCE, UNBOUNDED_AT_ONCE = 4, 64, 16
+"""Requests at once with a knob turned: bounds, and the number for a server without a limit."""
 
 
 class KnobTurn(Struct, frozen=True, kw_only=True):
-    """A knob as a person writes it, and the variables by which the server takes it beside its own command."""
+    """A knob as you would write it, and the variables that set it beside the server's command."""
 
     knob: str
     variables: dict[str, str]
@@ -47,7 +48,7 @@ _NO_THREADS = (
     "threads",
     "it has no such knob: sync views get their threads from asgiref, one for each request",
 )
-_ONE_PROCESS = ("workers", "it has no such knob: one process is all there is")
+_ONE_PROCESS = ("workers", "it has no such knob: there is only one process")
 DECLARED: dict[str, tuple[tuple[str, str], ...]] = {
     "uvicorn": (_NO_THREADS,),
     "uvicorn-uvloop": (_NO_THREADS,),
@@ -57,11 +58,11 @@ DECLARED: dict[str, tuple[tuple[str, str], ...]] = {
     "waitress": (_ONE_PROCESS,),
     "uwsgi": (("--enable-threads", "--threads turns it on by itself"),),
 }
-"""What is known of a server's command line and needs no measurement."""
+"""Facts of a server's command line that need no measurement."""
 
 
 def declared(server: str) -> tuple[KnobEffect, ...]:
-    """What is only declared of a server."""
+    """The effects that are only declared."""
     return tuple(
         KnobEffect(knob=knob, effect="declared", text=text)
         for knob, text in DECLARED.get(server, ())
@@ -69,7 +70,7 @@ def declared(server: str) -> tuple[KnobEffect, ...]:
 
 
 def at_once_for(limit: int | None) -> int:
-    """Twice what overlaps without the knob, so that more would be seen as well as fewer."""
+    """Twice the overlap without the knob, so that both more and fewer would show."""
     return UNBOUNDED_AT_ONCE if limit is None else max(FEWEST_AT_ONCE, min(MOST_AT_ONCE, 2 * limit))
 
 
@@ -85,11 +86,12 @@ def turn(bench: Bench, arm: Arm, change: KnobTurn, without: Stair) -> KnobEffect
 
 
 def judge(knob: str, without: Stair, found: Stair) -> KnobEffect:
-    """What a knob did, from the same stair without it and with it."""
+    """The effect of a knob, from the same stair without and with it."""
     effect: Literal["none", "fewer", "more"] = "none"
     if found.overlapped != without.overlapped:
         effect = "more" if found.overlapped > without.overlapped else "fewer"
-    numbers = f"of {found.at_once} requests at once {found.overlapped} overlapped with it and {without.overlapped} without"
+    numbers = f"of {found.at_once} requests at once, {found.overlapped} overlapped with the knob"
+    numbers += f" and {without.overlapped} without the knob"
     return KnobEffect(
         knob=knob,
         effect=effect,

@@ -1,4 +1,4 @@
-"""Which workers are explained, with settings small enough to be shown, and how long each is looked at."""
+"""The workers to explain, with settings small enough to show, and the length of each window."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from whichworker.model import Arm, SettingValue
 from whichworker.servers import names
 
 SMALL: dict[str, SettingValue] = {"workers": 1, "threads": 4, "connections": 20}
-"""What is not said otherwise: one process, and pools that a staircase overtops in a few steps."""
+"""Defaults: one process, and pools that a staircase exceeds within a few steps."""
 
 
 class Lengths(Struct, frozen=True, kw_only=True):
-    """How long windows last (seconds) and how often what is quick is repeated."""
+    """Lengths of windows (seconds), and repeats of quick parts."""
 
     window_seconds: float
     repeats: int
@@ -26,7 +26,7 @@ WHOLE = Lengths(window_seconds=10.2, repeats=9)  # and for a 99th
 
 
 class ExplainRun(Struct, frozen=True, kw_only=True):
-    """What was asked, and the folders it uses."""
+    """The options of an explanation, and its folders."""
 
     workers: tuple[str, ...]
     command: str
@@ -42,7 +42,10 @@ class ExplainRun(Struct, frozen=True, kw_only=True):
 
 
 def small_arm(found: names.Wanted, label: str) -> Arm:
-    """The arm on the interpreter of this label, small where nothing else was said; raises UsageError for settings it does not have."""
+    """The arm on the interpreter of this label, small by default.
+
+    Raises UsageError for settings that it does not have.
+    """
     arm = names.contender(found, label, cores=1)
     small = {
         name: SMALL[name] for name in arm.settings if name in SMALL and name not in found.settings

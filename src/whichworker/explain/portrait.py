@@ -1,4 +1,4 @@
-"""Everything there is to see of one arm, launch by launch; a part that breaks is missing, and the others are there."""
+"""The whole portrait of one arm, launch by launch; if a part breaks, only that part is missing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ExplainWatch(Protocol):
 
 
 class Portrait:
-    """One arm as it is seen so far."""
+    """The parts of one arm that are known so far."""
 
     def __init__(
         self, bench: Bench, generator: Generator, arm: Arm, lengths: Lengths, watch: ExplainWatch
@@ -57,7 +57,7 @@ class Portrait:
         self.began = time.monotonic()
 
     def draw(self) -> ExplainedArm:
-        """Look at everything; nothing but KeyboardInterrupt and faults of the tool pass through."""
+        """Draw every part; only KeyboardInterrupt and faults of the tool pass through."""
         self._part("how many overlap", self._crowd)
         if self.seen:
             self._part("beside blocking calls", self._block)
@@ -80,7 +80,7 @@ class Portrait:
             self.failures += failed(error).failures
 
     def _crowd(self) -> None:
-        """A fresh launch: first what it weighs, then what is inside, then the staircases."""
+        """A fresh launch: first its memory and threads, then its inside, then the staircases."""
         with running(self.bench, self.arm) as run:
             scene = Scene(self.bench, self.arm, run)
             weights = weigh(scene, self.limit)

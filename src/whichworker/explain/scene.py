@@ -1,4 +1,4 @@
-"""A running server as it is asked here: by volleys of requests to the views below /explain/, with its processes seen from outside."""
+"""A running server for volleys of requests to the views below /explain/, and its processes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from whichworker.servers import table
 
 PREFIX = "/explain"
 PATIENCE_SECONDS = 20.0
+"""Longest wait for a volley, beyond any wait of a view."""
 
 
 class Scene(Struct, frozen=True):
@@ -34,12 +35,12 @@ class Scene(Struct, frozen=True):
 
     @property
     def limit(self) -> int | None:
-        """How many requests it is declared to work on at the same time; None where nothing bounds it."""
+        """How many requests it declares to work on at the same time; None if unlimited."""
         return table.load(self.arm.server).in_flight_limit(self.arm.settings)
 
     @property
     def is_asgi(self) -> bool:
-        """Whether async views are what it is for."""
+        """Whether its main kind of view is async."""
         return self.arm.interface == "asgi"
 
     def fire(
@@ -50,7 +51,7 @@ class Scene(Struct, frozen=True):
         patience: float = PATIENCE_SECONDS,
         tick: Callable[[float], None] = lambda _: None,
     ) -> Volley:
-        """So many requests to a view at once; raises ServerFailed where the server ended meanwhile."""
+        """Send `at_once` requests to a view together; raises ServerFailed if the server ended."""
         volley = fire(
             self.run.address,
             request(path),
@@ -60,11 +61,11 @@ class Scene(Struct, frozen=True):
             tick=tick,
         )
         if volley.complaint and self.run.launch.ended():
-            raise self.run.launch.failure("died", f"the server ended while it was asked for {path}")
+            raise self.run.launch.failure("died", f"the server ended during requests for {path}")
         return volley
 
     def ask_json(self, path: str) -> object:
-        """What a view says of itself; raises ServerFailed for any other answer."""
+        """The JSON of a view; raises ServerFailed for any other response."""
         try:
             response = fetch(self.run.address, request(path), self.host, PATIENCE_SECONDS)
         except (OSError, FramingError) as error:
@@ -82,18 +83,18 @@ class Scene(Struct, frozen=True):
         return threads.count(self.run.launch.pids())
 
     def workers(self, processes: Iterable[int]) -> list[int]:
-        """The processes that answered, as the machine numbers them."""
+        """The processes that responded, by the machine's numbers."""
         outside = {inside_of(pid): pid for pid in self.run.launch.pids()}
         return [outside[process] for process in processes if process in outside]
 
 
 def request(path: str) -> Request:
-    """A GET of one of the views, whose answer has to be 200."""
+    """A GET of one of the views, whose response must be 200."""
     return Request(path=PREFIX + path, answer=Answer(status=200))
 
 
 def inside_of(pid: int) -> int:
-    """The number by which a process knows itself: in a PID namespace another than outside (the last of NSpid; see proc_pid_status(5))."""
+    """The number that a process has in its own PID namespace (the last of NSpid, proc(5))."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     except OSError:

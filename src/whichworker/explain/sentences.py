@@ -1,4 +1,4 @@
-"""Three plain sentences about a worker, each resting on a number that was measured."""
+"""Three plain sentences about a worker, each from a measured number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from whichworker.units import show_bytes, show_seconds
 
 COUNT = 3
 HURT_SHARE = 1 / 3
-"""A percentile that grew by a third of the blocking call's own time was made by it; what others on the machine do is far less."""
+"""Share of the blocking call's time by which a percentile must grow to be its effect.
+
+Other processes on the machine cause far less.
+"""
 SLOTS = {"threads": "threads", "connections": "connections", "workers": "processes"}
 RUNNERS = {"gunicorn-gevent": "greenlet", "asgi": "coroutine", "wsgi": "thread"}
 
@@ -32,24 +35,28 @@ def _overlap(arm: ExplainedArm) -> Sentence | None:
         return None
     last = stairs[-1]
     if arm.limit_found is None:
-        text = f"Nothing bounded it: of {last.at_once} requests at once to a sync view {last.overlapped} were in it together"
+        text = f"Nothing limited it: of {last.at_once} requests at once to a sync view,"
+        text += f" {last.overlapped} were in it together"
         if (grown := last.threads - stairs[0].threads) >= last.overlapped // 2:
-            text += f", each in a thread of its own ({stairs[0].threads} threads with one request, {last.threads} with {last.at_once})"
+            text += f", each in a thread of its own ({stairs[0].threads} threads with one request,"
+            text += f" {last.threads} with {last.at_once})"
         return Sentence(
             text=text + ".", number=last.overlapped if grown >= 0 else last.at_once, unit="requests"
         )
     if arm.limit_found == 1:
-        text = f"It works on one request at a time: of {last.at_once} sent at once, 1 was in the view and the others waited in line."
+        text = f"It works on one request at a time: of {last.at_once} sent at once, 1 was in the"
+        text += " view and the others waited in line."
     else:
-        text = f"Of {last.at_once} requests at once {arm.limit_found} were in the view together{_why(arm)}; the others waited in line."
+        text = f"Of {last.at_once} requests at once, {arm.limit_found} were in the view together"
+        text += f"{_why(arm)}; the others waited in line."
     return Sentence(text=text, number=arm.limit_found, unit="requests")
 
 
 def _why(arm: ExplainedArm) -> str:
     if arm.limit_configured is None:
-        return ", though nothing is configured to bound them"
+        return ", though no setting limits them"
     if arm.limit_configured != arm.limit_found:
-        return f", where {arm.limit_configured} are configured"
+        return f", although {arm.limit_configured} are configured"
     slots = next((SLOTS[name] for name in SLOTS if name in arm.settings), "")
     return f", as many as its {slots} allow" if slots else ""
 
@@ -57,7 +64,10 @@ def _why(arm: ExplainedArm) -> str:
 def _compared(
     arm: ExplainedArm, name: SituationName, view: View
 ) -> tuple[float, float, float] | None:
-    """The fast view's latency alone and beside these calls, and how long such a call lasts (seconds); None where one is missing."""
+    """The fast view's latency alone and beside these calls, and a call's length (seconds).
+
+    None if one is missing.
+    """
     blocking = arm.blocking
     alone, beside = (
         (blocking.situation("alone"), blocking.situation(name, view)) if blocking else (None, None)
@@ -71,19 +81,23 @@ def _compared(
 
 
 def is_hurt(before: float, after: float, call: float) -> bool | None:
-    """Whether blocking calls made a latency worse by a third of such a call or more; None where the machine was too busy to tell."""
+    """Whether blocking calls made a latency worse by at least a third of such a call.
+
+    None if the machine was too busy to decide.
+    """
     return None if before >= HURT_SHARE * call else after - before >= HURT_SHARE * call
 
 
 def is_noisy(arm: ExplainedArm) -> bool:
-    """Whether the fast view was slow already when nothing ran beside it."""
+    """Whether the fast view was already slow without other requests."""
     found = _compared(arm, "sleeping", "sync")
     return found is not None and is_hurt(*found) is None
 
 
 def _grown(arm: ExplainedArm, before: float, after: float) -> str:
     assert arm.blocking is not None
-    return f"a fast view's {arm.blocking.telling} went from {show_seconds(before)} to {show_seconds(after)}"
+    times = f"{show_seconds(before)} to {show_seconds(after)}"
+    return f"a fast view's {arm.blocking.telling} went from {times}"
 
 
 def _sleeping(arm: ExplainedArm) -> Sentence | None:
@@ -94,18 +108,18 @@ def _sleeping(arm: ExplainedArm) -> Sentence | None:
     text = f"Beside one call that sleeps {show_seconds(call)} {_grown(arm, before, after)}"
     hurt = is_hurt(*found)
     if hurt is not None:
-        text += ": while it sleeps, others wait" if hurt else f": {_why_not(arm)}"
+        text += ": during the sleep, other requests wait" if hurt else f": {_why_not(arm)}"
     wrong = _compared(arm, "sleeping", "async")
     if wrong is not None:
-        text += f"; beside the same sleep inside an async view to {show_seconds(wrong[1])}"
+        text += f"; beside the same sleep in an async view, to {show_seconds(wrong[1])}"
         text += ", because it stops the loop" if is_hurt(*wrong) else ""
     return Sentence(text=text + ".", number=after, unit="s")
 
 
 def _why_not(arm: ExplainedArm) -> str:
     if any(name.module == "time" for name in arm.patched or ()):
-        return "the sleep is patched and lets the others go on"
-    return "it sleeps in a thread of its own, and the others go on"
+        return "the sleep is patched and lets other requests run"
+    return "it sleeps in a thread of its own, and other requests run"
 
 
 def _holding(arm: ExplainedArm) -> Sentence | None:
@@ -113,12 +127,13 @@ def _holding(arm: ExplainedArm) -> Sentence | None:
     if found is None:
         return None
     before, after, call = found
-    text = f"Beside C code that keeps the interpreter's lock for {show_seconds(call)} {_grown(arm, before, after)}"
+    text = f"Beside C code that keeps the interpreter lock for {show_seconds(call)}"
+    text += f" {_grown(arm, before, after)}"
     if is_hurt(*found):
         text += f": no other {_runner(arm)} of the process runs meanwhile"
     released = _compared(arm, "releasing", "sync")
     if released is not None:
-        text += f"; beside C code as busy that gives the lock away, to {show_seconds(released[1])}"
+        text += f"; beside C code that releases the lock, to {show_seconds(released[1])}"
     return Sentence(text=text + ".", number=after, unit="s")
 
 
@@ -131,9 +146,10 @@ def _inside(arm: ExplainedArm) -> Sentence | None:
     if found is None or found.by_threads_seconds is None:
         return None
     took = show_seconds(found.by_threads_seconds)
-    text = f"{found.waits} waits of {show_seconds(found.wait_seconds)} inside one request took {took} by threads"
+    waits = f"{found.waits} waits of {show_seconds(found.wait_seconds)}"
+    text = f"{waits} inside one request took {took} with threads"
     if found.by_gather_seconds is not None:
-        text += f" and {show_seconds(found.by_gather_seconds)} gathered in an async view"
+        text += f" and {show_seconds(found.by_gather_seconds)} with asyncio.gather in an async view"
     return Sentence(text=text + ".", number=found.by_threads_seconds, unit="s")
 
 
@@ -141,5 +157,6 @@ def _memory(arm: ExplainedArm) -> Sentence | None:
     if arm.per_worker is None or arm.per_worker.pss_bytes is None:
         return None
     each = arm.per_worker
-    text = f"A worker process takes {show_bytes(arm.per_worker.pss_bytes)} and has {each.threads:.0f} threads with one request in flight."
+    text = f"A worker process needs {show_bytes(arm.per_worker.pss_bytes)} of memory and has"
+    text += f" {each.threads:.0f} threads with one request in flight."
     return Sentence(text=text, number=arm.per_worker.pss_bytes, unit="B")

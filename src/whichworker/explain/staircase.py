@@ -1,4 +1,4 @@
-"""More and more requests at once to a view that waits: how many are really in it together, and what one more of them costs."""
+"""More and more requests at once to a view that waits: how many overlap, and the cost of each."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from whichworker.probes import memory, threads
 from whichworker.result.explain import PerRequest, PerWorker, Stair, View
 
 MANY = 64
+"""Requests in flight for the cost of one more: enough to divide by."""
 LOOK_AT = 0.6
-"""After this share of the wait everybody is in the view who gets in with the first."""
+"""Share of the wait after which every request of the first group is in the view."""
 WARM_UPS = 20
+"""First requests import modules and fill caches."""
 
 
 class StairReading(Struct, frozen=True, kw_only=True):
-    """The server with so many requests in flight: threads of all processes, memory of those that answer."""
+    """The server with requests in flight: threads of all processes, memory of the responding."""
 
     in_flight: int
     threads: int
@@ -34,12 +36,12 @@ def path_of(view: View, wait_seconds: float) -> str:
 
 
 def climb(scene: Scene, view: View, limit: int | None) -> tuple[Stair, ...]:
-    """Every stair; raises ServerFailed where requests are answered wrongly or not at all."""
+    """Every stair; raises ServerFailed if responses are wrong or missing."""
     return tuple(stair(scene, view, at_once, limit) for at_once in stairs_for(limit))
 
 
 def stair(scene: Scene, view: View, at_once: int, limit: int | None = None) -> Stair:
-    """So many requests at once, to a server that is declared to work on `limit` at the same time."""
+    """One volley of `at_once` requests to a server that declares to work on `limit` at a time."""
     threads = [scene.threads()]
     seconds = wait_for(at_once, limit)
     volley = scene.fire(
@@ -50,7 +52,7 @@ def stair(scene: Scene, view: View, at_once: int, limit: int | None = None) -> S
     )
     if not volley.stays:
         raise ServerFailed(
-            "timeout", f"of {at_once} requests at once none was answered: {volley.complaint}"
+            "timeout", f"of {at_once} requests at once none got a response: {volley.complaint}"
         )
     return Stair(
         view=view,
@@ -64,7 +66,7 @@ def stair(scene: Scene, view: View, at_once: int, limit: int | None = None) -> S
 
 
 def patience_for(at_once: int) -> float:
-    """Long enough for a server that takes the requests one by one."""
+    """Seconds that are enough for a server that works on the requests one by one."""
     return (
         PATIENCE_SECONDS + at_once * wait_for(at_once) if at_once <= MANY else 3 * PATIENCE_SECONDS
     )
@@ -76,7 +78,10 @@ def overlapped(volley: Volley) -> int:
 
 
 class Weights(Struct, frozen=True, kw_only=True):
-    """What a worker costs, and one more request in a view of each kind; None where it could not be read or never was in flight."""
+    """The cost of a worker, and of one more request in a view of each kind.
+
+    None if it could not be read, or no request was in flight.
+    """
 
     worker: PerWorker | None
     request: PerRequest | None
@@ -86,7 +91,7 @@ class Weights(Struct, frozen=True, kw_only=True):
 def weigh(scene: Scene, limit: int | None) -> Weights:
     """Memory and threads of a fresh launch, with one request in flight and with many."""
     volley = scene.fire(path_of("sync", 0.0), 1)
-    for _ in range(WARM_UPS):  # first requests import modules and fill caches
+    for _ in range(WARM_UPS):
         volley = scene.fire(path_of("sync", 0.0), 1)
     workers = scene.workers(volley.processes)
     many = min(MANY, limit or MANY)
@@ -96,7 +101,7 @@ def weigh(scene: Scene, limit: int | None) -> Weights:
 
 
 def views_of(scene: Scene) -> tuple[View, ...]:
-    """The kinds of views that are asked: async ones only where they have a loop of their own."""
+    """The kinds of views to request: async ones only if the server has a loop for them."""
     return ("async", "sync") if scene.is_asgi else ("sync",)
 
 
@@ -135,7 +140,7 @@ def _per_worker(one: StairReading | None) -> PerWorker | None:
 
 
 def _per_request(low: StairReading | None, high: StairReading | None) -> PerRequest | None:
-    """The difference, divided; None where not more than one was ever in flight."""
+    """The difference, divided; None if never more than one was in flight."""
     if low is None or high is None or high.in_flight <= low.in_flight:
         return None
     more = high.in_flight - low.in_flight

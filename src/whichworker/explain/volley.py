@@ -1,4 +1,4 @@
-"""Many requests at once, each on a connection of its own, from one thread: all connect, all send, all are read."""
+"""Many requests at once, each on its own connection, from one thread."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from whichworker.load.http1 import READ_BYTES, encode_request
 from whichworker.model import Address, Request
 
 TICK_SECONDS = 0.02
+"""Between two ticks: short beside any wait of a view."""
 TOGETHER, TAKE_IN_SECONDS = 32, 0.01
+"""Connections opened before a pause, and its seconds: accept queues are short."""
 
 
 class Stay(Struct, frozen=True):
-    """What a view says of one request: the process as it sees itself, its thread, and when it began and ended (seconds, one clock)."""
+    """A view's data about one request: its process, thread, begin and end (seconds, one clock)."""
 
     process: int
     thread: int
@@ -33,7 +35,7 @@ class Stay(Struct, frozen=True):
 
 
 class Volley(Struct, frozen=True, kw_only=True):
-    """The stays of the requests that were answered, the first complaint about the others, and how long it all took."""
+    """The stays of successful requests, the first complaint about others, and the seconds."""
 
     stays: tuple[Stay, ...]
     complaint: str
@@ -41,12 +43,12 @@ class Volley(Struct, frozen=True, kw_only=True):
 
     @property
     def processes(self) -> tuple[int, ...]:
-        """The processes that answered, as they see themselves."""
+        """The processes that responded, by their own numbers."""
         return tuple(sorted({stay.process for stay in self.stays}))
 
 
 class _Client:
-    """One connection and what became of it."""
+    """One connection and its result."""
 
     def __init__(self, address: Address, wire: bytes) -> None:
         self.wire, self.parser = wire, ResponseParser("GET")
@@ -57,7 +59,7 @@ class _Client:
         self.sock.connect_ex((address.host, address.port))
 
     def send(self) -> bool:
-        """Send once it is connected; False where that failed."""
+        """Send once it is connected; False if that failed."""
         try:
             self.sock.sendall(self.wire)  # far less than a socket's buffer
         except OSError as error:
@@ -65,7 +67,7 @@ class _Client:
         return not self.complaint
 
     def receive(self) -> bool:
-        """Take in what came; True while there is more to come."""
+        """Receive the next part; True while more will come."""
         try:
             piece = self.sock.recv(READ_BYTES)
             self.response = self.parser.feed(piece) if piece else self.parser.finish()
@@ -83,7 +85,10 @@ def fire(
     deadline_seconds: float,
     tick: Callable[[float], None] = lambda _: None,
 ) -> Volley:
-    """Send `at_once` requests together and wait for all answers; `tick` is called about every 20 ms with the seconds since the begin."""
+    """Send `at_once` requests together and wait for all responses.
+
+    `tick` is called about every 20 ms with the seconds since the beginning.
+    """
     wire = encode_request(request, host)
     began = time.monotonic()
     clients: list[_Client] = []
@@ -122,7 +127,7 @@ def _volley(clients: Sequence[_Client], seconds: float) -> Volley:
     stays, complaint = [], ""
     for client in clients:
         if client.response is None:
-            complaint = complaint or client.complaint or "no complete answer in time"
+            complaint = complaint or client.complaint or "no complete response in time"
         elif client.response.status != 200:
             complaint = (
                 complaint or f"status {client.response.status}: {client.response.body[:200]!r}"

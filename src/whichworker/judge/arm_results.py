@@ -1,4 +1,4 @@
-"""What was found out about each arm: its place, its rate, what it costs."""
+"""The results of each arm: its place, its rate and its costs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ from whichworker.store.records import Failed, Prepared, Settled
 INTERVAL = 0.05
 """Every `low` and `high` of a rate is a 95 % interval, whatever the alpha of the claims."""
 PLAIN = "95 %"
+"""The same interval, as a reader sees it."""
 
 
 def arm_results(journal: Journal, race: Race | None, sliced: Sliced) -> Iterator[ArmResult]:
     """Every arm of the question, in its order.
 
-    A rate is the leader's times the ratio to it, as both were measured side by side: arms that left early ran while the machine had
-    another speed, and their own means would not be comparable.
+    A rate is the leader's rate times the ratio to it, because both were measured side by side.
+    Arms that left early ran while the machine had another speed, so their own means would not be
+    comparable.
     """
     leader = race.leader() if race else None
     speed = sliced.throughput(leader) if leader else None
@@ -107,7 +109,7 @@ def versions(arm: Arm, environment: Environment) -> dict[str, str]:
 
 
 def _state(journal: Journal, name: str, race: Race | None) -> ArmState:
-    """Ranked from four rounds on."""
+    """Ranked once the arm has four rounds."""
     failed = [record for record in journal.of(Failed) if record.arm == name]
     if failed:
         return "refused" if any(record.refused for record in failed) else "failed"
@@ -133,7 +135,10 @@ def _ratio(logs: tuple[float, float, float] | None) -> Ratio | None:
 
 
 def _throughput(rate: float | None, sliced: Sliced, name: str) -> Estimate | None:
-    """With Student's interval on the log scale over stretches of rounds: how much the speed of the machine changed meanwhile."""
+    """With Student's interval on the log scale over stretches of rounds.
+
+    It shows how much the speed of the machine changed during the race.
+    """
     if rate is None:
         return None
     logs = [

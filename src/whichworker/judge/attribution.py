@@ -1,15 +1,18 @@
-"""Why is it not faster? One cause of a closed list, from what a few reads of /proc showed at saturation.
+"""Why an arm is not faster: one cause of a closed list, from readings of /proc under full load.
 
-The causes in their order, the first that fits is named (docs/concepts/attribution.md):
+The first cause that fits is named (docs/concepts/attribution.md):
 
-1. `foreign load`: others used the server's cores.
-2. `load-limited`: throughput is what the connections allow, at the unloaded response time; nothing is known of the server.
-3. `oversubscribed`: all cores are in use, and own processes wait for them.
+1. `foreign load`: other processes used the server's cores.
+2. `load-limited`: the connections allow no more, at the unloaded response time; the server's own
+   limit is unknown.
+3. `oversubscribed`: all cores are in use, and the server's processes wait for them.
 4. `cpu`: all cores are in use.
-5. `interpreter lock`: each process uses about one core, though it has several threads and there are cores left.
-6. `blocked event loop`: cores are left, and each event loop works on one request at a time.
-7. `worker slots`: cores are left, and as many requests are worked on as the settings allow.
-8. `pool or lock limit`: cores are left, and fewer are worked on than could be: something that all of them need is scarce.
+5. `interpreter lock`: each process uses about one core, though it has several threads and some
+   cores are free.
+6. `blocked event loop`: cores are free, and each event loop works on one request at a time.
+7. `worker slots`: cores are free, and the settings allow no more requests at once.
+8. `pool or lock limit`: cores are free, and the settings would allow more requests at once: the
+   requests wait for something scarce.
 """
 
 from __future__ import annotations
@@ -22,22 +25,32 @@ from whichworker import units
 from whichworker.result import Attribution
 
 BUSY = 0.90
+"""Share of the cores from which they are all in use: the kernel's ticks miss a few percent."""
 IDLE = 0.85
+"""Below this share, cores are free; between IDLE and BUSY neither is certain."""
 LOAD_LIMITED = 0.95
+"""Share of connections / unloaded response time from which the connections are the limit."""
 MOST_FOREIGN = 0.10
+"""Share of the cores in use that others may have: beyond it every other reading is theirs, too."""
 WAITING_SHARE = 0.20
+"""Threads that wait for a core, for each core, from which workers are in each other's way."""
 LOCKED = (0.80, 1.15)
+"""Cores that a process uses if its interpreter lock is the limit: one, and C code without it."""
 ALONE = 1.35
+"""Requests at once for each loop, up to which it works on one at a time: one, and noise."""
 FULL_SLOTS = 0.75
+"""Share of the slots in use from which they are full: some wait for their next request."""
 
 
 class Symptoms(Struct, frozen=True, kw_only=True):
-    """What was seen of one arm at saturation: medians of its windows; None where it could not be known.
+    """The readings of one arm under full load: medians of its windows; None if unknown.
 
-    `cores` are those that servers may use, `cpu_cores` the server's CPU seconds per second, `run_delay_cores` how many of its threads
-    waited for a core on average. `unloaded_seconds` is the response time of a single connection. `slots` is what the settings allow to be
-    worked on at once (None: unbounded), `workers` the processes that serve, `loops` whether each is an event loop with async code only.
-    Of the cores a generator that shares them has `taken` so much. It is `flat` where more connections were seen to bring nothing.
+    `cores` are the cores that servers may use, `cpu_cores` the server's CPU seconds per second,
+    `run_delay_cores` how many of its threads waited for a core on average. `unloaded_seconds` is
+    the response time of a single connection. `slots` is how many requests the settings allow at
+    once (None: unbounded), `workers` the processes that serve, `loops` whether each is an event
+    loop with async code only. A generator that shares the cores has `taken` that many of them.
+    It is `flat` if more connections brought nothing.
     """
 
     cores: int
@@ -56,12 +69,12 @@ class Symptoms(Struct, frozen=True, kw_only=True):
 
     @property
     def at_once(self) -> float | None:
-        """How many requests are worked on at the same time: Little's law with the unloaded response time."""
+        """Requests in work at the same time: Little's law with the unloaded response time."""
         return self.throughput * self.unloaded_seconds if self.unloaded_seconds else None
 
 
 def attribute(seen: Symptoms) -> Attribution | None:
-    """The first cause that fits; None where none does, or nothing could be read."""
+    """The first cause that fits; None if no cause fits, or nothing could be read."""
     for cause, rule in RULES:
         if evidence := rule(seen):
             return Attribution(cause=cause, evidence=evidence)
@@ -86,10 +99,12 @@ def _load_limited(seen: Symptoms) -> tuple[str, ...]:
     ):
         return ()
     ceiling = seen.connections / (seen.unloaded_seconds or 1.0)
-    said = f"{units.show_rate(seen.throughput)}/s of the {units.show_rate(ceiling)}/s that {seen.connections} connections allow"
+    rate, most = units.show_rate(seen.throughput), units.show_rate(ceiling)
+    allowed = f"the {most}/s that {seen.connections} connections allow"
+    alone = units.show_seconds(seen.unloaded_seconds or 0.0)
     return (
-        f"{said}, at {units.show_seconds(seen.unloaded_seconds or 0.0)} for one alone",
-        "more --connections would tell more",
+        f"{rate}/s of {allowed}, at {alone} for a single request",
+        "more --connections would show more",
     )
 
 
@@ -104,7 +119,7 @@ def _oversubscribed(seen: Symptoms) -> tuple[str, ...]:
         return ()
     many = f"{seen.workers} workers on {seen.cores} core{'s' if seen.cores > 1 else ''}"
     return (
-        f"{many}: {waits:.2g} of their threads waited for one, on average",
+        f"{many}: on average {waits:.2g} of their threads waited for a core",
         _of_cores(seen),
     )
 
@@ -133,7 +148,10 @@ def _locked(seen: Symptoms) -> tuple[str, ...]:
         return ()
     many = f"{seen.threads:.0f} threads in {seen.workers} process{'es' if seen.workers > 1 else ''}"
     return (
-        f"{many} use {seen.cpu_cores:.2g} of {seen.cores} cores: one at a time runs Python",
+        (
+            f"{many} use {seen.cpu_cores:.2g} of {seen.cores} cores: only one thread at a time"
+            " runs Python"
+        ),
         "more processes would use the rest",
     )
 
@@ -174,7 +192,7 @@ def _scarce(seen: Symptoms) -> tuple[str, ...]:
     allowed = (
         f"the settings allow {seen.slots}"
         if seen.slots is not None
-        else f"{seen.connections} are asked"
+        else f"{seen.connections} requests are sent"
     )
     said = f"about {_worked_on(seen.at_once)}, {allowed}"
     return (

@@ -1,4 +1,4 @@
-"""What it means that an arm failed under load though it was right alone: it shares something between requests, or runs out of something."""
+"""Why an arm failed under load though it was correct alone: it shares or lacks something."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from whichworker.servers import table
 from whichworker.store.records import Failed
 
 WRONG = ("header", "body", "framing")
-"""Another request's answer, or a broken one: no shortage makes that."""
+"""Another request's response, or a broken one: no shortage causes that."""
 CONNECTIONS = re.compile(
-    r"too many (clients|connections)|remaining connection slots|QueuePool limit|connection pool (is )?exhausted|PoolTimeout|"
+    r"too many (clients|connections)|remaining connection slots|QueuePool limit|"
+    r"connection pool (is )?exhausted|PoolTimeout|"
     r"max_connections|max_user_connections|sorry, too many|couldn't get a connection",
     re.IGNORECASE,
 )
@@ -21,7 +22,7 @@ SERVER_ERROR = re.compile(r"got 5\d\d")
 
 
 def diagnose(question: Question, record: Failed) -> Iterator[Finding]:
-    """Findings that say more than what was seen; the calibration has seen that the arm is right alone, so load is what broke it."""
+    """Findings about the cause. The arm was correct alone in the calibration, so load broke it."""
     for failure in record.failures:
         if failure.kind in WRONG:
             yield _shared(question, record.arm, failure)

@@ -1,4 +1,4 @@
-"""What was discovered of the app, as the result says it: each value with its origin, and no secret among them."""
+"""The facts discovered about the app: each value with its origin, and no secret among them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from whichworker.result import Found
 
 
 def discovered(question: Question) -> dict[str, Found]:
-    """The facts about an app of one's own, by name; nothing about a built-in one, which is known."""
+    """The facts about a user's own app, by name; none about a built-in app, which is known."""
     if question.app.is_builtin:
         return {}
     return dict(_facts(question))

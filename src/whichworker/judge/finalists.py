@@ -1,4 +1,4 @@
-"""Whose capacity is worth knowing: the leader, and whoever may be as fast; or the cheapest that hold the user's own rate."""
+"""The arms whose capacity is measured: the leader and its rivals, or the cheapest at a rate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from whichworker.store.journal import Journal
 
 
 def finalists(question: Question, race: Race, journal: Journal) -> dict[str, float]:
-    """Throughput per second of those arms, the fastest first, or the cheapest first if there is a rate; none if nothing was ranked."""
+    """Throughput per second of these arms, the fastest first; none if nothing was ranked.
+
+    If the user gave a rate, the cheapest come first.
+    """
     sliced = Sliced(journal)
     throughput = {
         name: rate for name in race.listed if (rate := sliced.throughput(name)) is not None

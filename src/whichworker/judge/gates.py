@@ -1,4 +1,4 @@
-"""The passport of an arm's numbers: each gate with its limit, and the worst that was seen in what was used."""
+"""The gates of an arm's numbers: each with its limit, and the worst reading of what was used."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from whichworker.model import Failure, Reading, Tally, Workload
 from whichworker.result import Gate
 from whichworker.store.records import Prepared, Shot, Sought
 
-WRONG, OVERFLOWS = "wrong answers", "listen overflows"
+WRONG, OVERFLOWS = "wrong responses", "listen overflows"
 THROWN_OUT = {
     **dict.fromkeys(("status", "header", "body", "framing", "check"), WRONG),
     "overflow": OVERFLOWS,
     "generator": "generator CPU",
     "upstream": "upstream CPU",
 }
-"""The gate that a window did not pass, by the kind of failure for which it was thrown out."""
+"""The gate that a window failed, by the kind of failure for which it was discarded."""
 LIMITS = {
     WRONG: 0.0,
     OVERFLOWS: 0.0,
@@ -42,10 +42,11 @@ def gates_of(
 ) -> Iterator[Gate]:
     """All gates that apply to one arm; `tried` are its windows that were refused, and all of them.
 
-    `readings` are the windows that count and those that stayed refused; `failures` are of windows that were thrown out whole. Where
-    generator and servers share a core (`shared`), what the generator used of it says nothing.
+    `readings` are the windows that count and the windows that stayed refused; `failures` are of
+    windows that were discarded whole. If generator and servers share a core (`shared`), the
+    generator's use of it shows nothing.
 
-    A gate whose reading could not be made has `seen` None and is not passed: nobody knows.
+    A gate without a reading has `seen` None and is not passed.
     """
     yield from _thrown_out(failures)
     if not readings:
@@ -67,7 +68,7 @@ def gates_of(
 
 
 def _thrown_out(failures: Sequence[Failure]) -> Iterator[Gate]:
-    """Gates that a window did not pass, and was thrown out for."""
+    """Gates that a window failed, so that it was discarded."""
     for name in dict.fromkeys(THROWN_OUT.values()):
         if of := [failure for failure in failures if THROWN_OUT.get(failure.kind) == name]:
             yield Gate(
@@ -104,7 +105,7 @@ def _closed(
     if workload.minimum_service_seconds:
         fastest = min(Histogram.from_hdr(tally.service).min or 0 for tally in tallies) / 1e9
         limit = (1 - validity.CLOCK_ALLOWANCE) * workload.minimum_service_seconds
-        yield Gate(name="fastest answer", limit=limit, seen=fastest, passed=fastest >= limit)
+        yield Gate(name="fastest response", limit=limit, seen=fastest, passed=fastest >= limit)
 
 
 def _open(sought: Sought, shots: Sequence[Shot]) -> Iterator[Gate]:
@@ -125,7 +126,10 @@ def _open(sought: Sought, shots: Sequence[Shot]) -> Iterator[Gate]:
 
 
 def little(tally: Tally) -> float:
-    """How far what was in flight is from rate × mean time in flight, less what the edges of the window may cut through."""
+    """How far the requests in flight are from rate × mean time in flight, beyond the edges.
+
+    The edges of a window may cut through requests; their part is subtracted.
+    """
     histogram = Histogram.from_hdr(tally.service)
     expected = tally.requests / tally.seconds * (histogram.mean or 0.0) / 1e9
     edge = tally.most_in_flight * (histogram.percentile(0.99) or 0) / 1e9 / tally.seconds
@@ -133,7 +137,7 @@ def little(tally: Tally) -> float:
 
 
 def _load_limited(prepared: Prepared, readings: Sequence[Reading]) -> Gate:
-    """Throughput as a share of what the connections allow at the response time of one alone."""
+    """Throughput as a share of what the connections allow at the unloaded response time."""
     ceiling = readings[0].connections * prepared.ladder[1]
     seen = sum(reading.throughput_per_second for reading in readings) / len(readings) / ceiling
     return _most("share of the ceiling", LOAD_LIMITED, seen)

@@ -1,4 +1,4 @@
-"""How sure the answer is, in one sentence: a clear winner, a tie, or not decided, and what deciding would take."""
+"""The verdict in one sentence: a clear winner, a tie, or not decided and what deciding takes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from whichworker.judge.slices import Sliced
 from whichworker.result import RaceVerdict, Validity
 
 RECENT = 10
-"""Rounds by which the cost of another one is forecast: their last ones have the arms that are left."""
+"""Rounds that the cost of another one is forecast from: only the last have the same arms."""
 LAUNCHES = 1.3
 """New launches take about a third as long as the rounds between them."""
 NAMED = 3
+"""Names in a sentence, before the others are counted."""
 LEAST_ROUNDS = 10
-"""Rounds before a forecast: after five, one race beside a busy neighbour was told 46 minutes where
-one more minute was enough."""
+"""Rounds before a forecast: after five, one race beside a busy neighbour printed 46 minutes
+though one more minute was enough."""
 
 
 def verdict_of(race: Race | None, sliced: Sliced, validity: Validity) -> RaceVerdict:
@@ -53,7 +54,8 @@ def verdict_of(race: Race | None, sliced: Sliced, validity: Validity) -> RaceVer
     state: Literal["clear", "tied", "undecided"] = "undecided"
     seconds: float | None = None
     if short := [name for name in race.alive if name not in race.listed]:
-        text = f"Not decided: the time ended before {_listed(short)} had {FIRST_DECISION} rounds; give it more with --time"
+        text = f"Not decided: the time ended before {_listed(short)} had {FIRST_DECISION} rounds;"
+        text += " give it more with --time"
         undecided += [name for name in short if name != leader]
     elif undecided:
         rounds = rounds_to_decide(race)
@@ -62,7 +64,8 @@ def verdict_of(race: Race | None, sliced: Sliced, validity: Validity) -> RaceVer
     elif tied:
         state = "tied"
         verb = "is" if len(tied) == 1 else "are"
-        text = f"Tied: {_listed(tied)} {verb} within {race.delta:.0%} of {leader}, which leads. Take the cheapest."
+        text = f"Tied: {_listed(tied)} {verb} within {race.delta:.0%} of {leader}, which leads."
+        text += " Take the cheapest."
     else:
         state = "clear"
         text = _leads(leader, behind, passed, race.delta) if passed else _clear(leader, behind)
@@ -78,11 +81,11 @@ def verdict_of(race: Race | None, sliced: Sliced, validity: Validity) -> RaceVer
 
 
 def _too_short(race: Race | None, sliced: Sliced) -> RaceVerdict:
-    """There was time for less than the rounds that a rank takes."""
+    """The time ended before the rounds that a rank takes."""
     rounds = FIRST_DECISION - (race.rounds if race else 0)
     seconds = rounds * seconds_of_a_round(sliced) or None
     few = (
-        f"about {units.show_about(seconds)} more would do"
+        f"about {units.show_about(seconds)} more would be enough"
         if seconds
         else "give it more with --time"
     )
@@ -91,7 +94,10 @@ def _too_short(race: Race | None, sliced: Sliced) -> RaceVerdict:
 
 
 def rounds_to_decide(race: Race) -> int | None:
-    """How many more rounds would likely decide the leader against everyone that is alive; None if that is too many."""
+    """Rounds that would likely decide the leader against every arm that is alive.
+
+    None if they are too many, no pair is open, or there were too few rounds for a forecast.
+    """
     if race.rounds < LEAST_ROUNDS:
         return None
     leader = race.leader()
@@ -124,7 +130,7 @@ def _clear(leader: str, behind: Sequence[str]) -> str:
 
 
 def _leads(leader: str, behind: Sequence[str], passed: Sequence[str], delta: float) -> str:
-    """Nobody is better by more than δ, but not everybody is claimed to be slower."""
+    """No arm is better by more than δ, but not every arm is claimed to be slower."""
     verb = "is" if len(passed) == 1 else "are"
     faster = f"it is faster than {len(behind)} of the others, and " if behind else ""
     return f"Deploy {leader}: {faster}{_listed(passed)} {verb} not better by more than {delta:.0%}"
@@ -136,7 +142,7 @@ def _undecided(leader: str, others: Sequence[str], seconds: float | None, rounds
     elif seconds:
         few = f"about {units.show_about(seconds)} more would decide"
     else:
-        few = "more time than is sensible would be needed"
+        few = "that would take longer than is sensible"
     return f"Not decided between {leader} and {_listed(others)}: {few}"
 
 

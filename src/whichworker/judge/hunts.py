@@ -1,4 +1,4 @@
-"""What the shots of a second stage add up to, and how the time is shared with it; nothing here measures."""
+"""Progress of a second stage by its probes, and its share of the time; nothing here measures."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ from whichworker.store.journal import Journal
 from whichworker.store.records import Shot, Sought, Unsought
 
 STALLS_OF_OBJECTIVE = 3.0
-"""An objective is that many times as long as the machine's own stalls, at least: else it is the machine that misses it."""
+"""An objective is at least this many times as long as the machine's stalls.
+
+Otherwise the machine would be what misses it.
+"""
 FINALISTS, SECONDS_EACH = 3, 60.0
-"""At most so many, and no more than have about a minute each, which is what search, confirmation and curve take."""
+"""At most three, and a minute for each: search, confirmation and curve take about that long."""
 RACE_SHARE = 0.4
-"""Of the time, for the ranking, if a capacity is asked for: two minutes of the usual five."""
+"""Share of the time for the ranking if a capacity is wanted: two minutes of the usual five."""
 
 
 def sought_after(question: Question) -> bool:
-    """Whether a capacity is asked for; not where generator and servers share a core, which no rate can be held to."""
+    """Whether to measure a capacity; not if generator and servers share a core.
+
+    No arrival rate can be kept on a shared core.
+    """
     wanted = question.terms.ask_for_capacity
     return wanted and not question.budget.shared and question.search is None
 
@@ -44,7 +50,7 @@ def patience(question: Question, finalists: int) -> float:
 
 
 def blind(slo: Slo, stall_seconds: float | None) -> bool:
-    """Whether this machine stalls too long by itself to certify this objective."""
+    """Whether this machine stalls too long by itself to validate this objective."""
     return (
         stall_seconds is not None
         and bool(slo.shortest_seconds)
@@ -53,7 +59,10 @@ def blind(slo: Slo, stall_seconds: float | None) -> bool:
 
 
 def hunts_of(question: Question, sought: Sought, journal: Journal) -> dict[str, Hunt]:
-    """The finalists' hunts as the journal left them, those that broke left out; of another version's, what this one asks, too."""
+    """The finalists' hunts as the journal left them, without the hunts that broke.
+
+    Probes of another version's journal count as this version plans them.
+    """
     each = sought.patience or patience(question, len(sought.finalists))
     hunts = {
         name: Hunt(
@@ -86,13 +95,13 @@ def hunts_of(question: Question, sought: Sought, journal: Journal) -> dict[str, 
 
 
 def shot_of(record: Shot) -> hunt.ShotPlan:
-    """What was asked by a shot."""
+    """The plan of a shot."""
     seconds = {"settle_seconds": record.settle_seconds, "window_seconds": record.window_seconds}
     return hunt.ShotPlan(phase=record.phase, rate=record.rate, **seconds)
 
 
 def seen_of(record: Shot) -> RateProbe:
-    """What the design is told of a shot."""
+    """The part of a shot that the design uses."""
     return RateProbe(rate=record.rate, count=record.count, missed=record.missed)
 
 

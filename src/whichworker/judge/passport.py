@@ -1,4 +1,4 @@
-"""What stands beside an arm's number: the gates it passed, why it is not faster, how long it warmed up, and whether it drifted."""
+"""The passport of an arm's number: its gates, its limit, its warm-up, and any drift."""
 
 from __future__ import annotations
 
@@ -23,12 +23,15 @@ from whichworker.store.records import Prepared, Profiled, Shot, Sought, Window
 
 DRIFT_ERRORS = 5.0
 LEAST_DRIFT = 0.10
-"""A line through the stretches of an arm is worth reporting from five standard errors and 10 % in all: the speed of a core wanders, and the
-thermometer does not take all of that away (two of ten races of identical copies had a "drift" of 3-6 % at four errors)."""
+"""A drift is reported from five standard errors and 10 % in all.
+
+The speed of a core wanders, and the thermometer does not remove all of that: two of ten races of
+identical copies had a "drift" of 3-6 % at four errors.
+"""
 
 
 class Passports:
-    """Of every arm of a run."""
+    """The passports of every arm of a run."""
 
     def __init__(self, journal: Journal, sliced: Sliced) -> None:
         self.question = journal.header().question
@@ -64,7 +67,7 @@ class Passports:
         )
 
     def attribution(self, arm: Arm) -> Attribution | None:
-        """Why this arm is not faster; of refused windows where there are no others."""
+        """Why this arm is not faster; from refused windows if there are no others."""
         readings = self.sliced.portraits.get(arm.name) or [
             one.reading for one in self.windows if one.arm == arm.name
         ]
@@ -92,17 +95,17 @@ class Passports:
         )
 
     def findings(self) -> Iterator[Finding]:
-        """Arms that never became steady, that drifted, and that were only asked as much as the connections allow."""
+        """Arms that never became steady, that drifted, or that the connections limited."""
         for name, record in self.prepared.items():
             if not record.steady:
                 after = f"{record.warm_up_seconds or 0.0:.2g} s after its start"
-                text = f"{name} was not steady {after}: its numbers hold only after a fresh start"
+                text = f"{name} was not steady {after}: its numbers apply only to a fresh start"
                 yield codes.NO_STEADY_STATE.finding(text, arm=name)
         for name in self.prepared:
             yield from _drift(name, self.sliced.at_one_speed(name))
             limited = self.attribution(self.question.arm(name))
             if limited is not None and limited.cause == "load-limited":
-                text = f"{name} did all that the load demanded: {limited.evidence[0]}"
+                text = f"{name} served all of the load it got: {limited.evidence[0]}"
                 yield codes.LOAD_LIMITED.finding(text, arm=name)
 
     def _profile(self, name: str) -> Profile | None:

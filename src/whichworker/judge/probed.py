@@ -1,4 +1,4 @@
-"""What the probes saw of one arm: the median window of each figure."""
+"""The probes' readings of one arm: the median window of each figure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from whichworker.result import ArmProbes
 
 
 def probed(readings: Sequence[Reading]) -> ArmProbes | None:
-    """Medians over the windows in which a figure could be known; None without a window."""
+    """Medians over the windows in which a figure could be read; None without a window."""
     if not readings:
         return None
 
@@ -47,7 +47,7 @@ def probed(readings: Sequence[Reading]) -> ArmProbes | None:
 
 
 def middle_of(values: Iterable[float | None]) -> float | None:
-    """The median of what is known; None where nothing is."""
+    """The median of the known values; None if there are none."""
     known = [value for value in values if value is not None]
     return float(median(known)) if known else None
 

@@ -1,4 +1,4 @@
-"""The race as its journal left it: whole rounds entered in their order, those that were cut short forgotten."""
+"""The race as its journal left it: whole rounds in their order, without those cut short."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from whichworker.store.journal import Journal
 from whichworker.store.records import BlockEnd, Failed, RoundEnd, Settled, Slice, TimeUp, Window
 
 PORTRAIT = 0
-"""The block of a window that is no part of a block: it shows what slices are too short for."""
+"""The `block` of a window outside all rounds: it shows what slices are too short to show."""
 BLOCK_SECONDS, WINDOW_SECONDS = 30.0, 2.0
-"""About how far apart blocks and windows were in journals that are older than slices, which do not hold the time."""
+"""Seconds between blocks and windows, about, in old journals that do not record the time."""
 
 
 def replay(question: Question, settled: Settled, journal: Journal) -> Race:
-    """The state of the race; a block of windows on launches of their own, in an older journal, is a round in which every launch is new."""
+    """The state of the race.
+
+    In an older journal a block of windows on fresh launches is a round in which all are new.
+    """
     race = Race(
         settled.contenders,
         twin_of=settled.twin_of,

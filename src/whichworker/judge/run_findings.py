@@ -1,4 +1,4 @@
-"""What there is to report of a run beside its numbers."""
+"""The findings of a run, beside its numbers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run_findings(
     for record in journal.of(Failed):
         if record.arm == TWIN and twin is not None:
             yield codes.TWIN_FAILED.finding(
-                f"The control copy of {twin.arm} failed, so nothing tested the machine after that",
+                f"The control copy of {twin.arm} failed, so nothing checked the machine after that",
                 arm=twin.arm,
                 evidence=record.failures[0].sample,
             )
@@ -38,8 +38,8 @@ def run_findings(
     yield from _launch_findings(journal, sliced, twin.arm if twin is not None else "")
     if twin is not None and twin.blocks < FIRST_DECISION and validity.state == "valid":
         yield codes.TWIN_SHORT.finding(
-            f"The control copy of {twin.arm} had only {twin.blocks} rounds, too few to show that this"
-            " machine treats equal servers alike"
+            f"The control copy of {twin.arm} had only {twin.blocks} rounds: too few to show"
+            " that this machine treats equal servers alike"
         )
     repeats = sum(record.reading.repeats for record in journal.of(Window)) + sum(
         bool(record.refused) for record in journal.of(Slice)
@@ -52,7 +52,7 @@ def run_findings(
 
 
 def _launch_findings(journal: Journal, sliced: Sliced, twin_of: str) -> Iterator[Finding]:
-    """What was found out about launches, once for each arm, with how many of its launches (and of its twin's) it is true of."""
+    """Facts about launches, once for each arm, with the number of launches that they apply to."""
     found: dict[tuple[str, str], list[Finding]] = {}
     for record in journal.records:
         told = (
@@ -81,7 +81,7 @@ def _failure(record: Failed, failure: Failure) -> Finding:
 
 
 def _settled_findings(journal: Journal) -> Iterator[Finding]:
-    """Why arms were not all alive together, and which of them use a core while idle."""
+    """Why not all arms were alive together, and which of them use a core while idle."""
     settled = next(journal.of(Settled), None)
     if settled is not None and settled.heats:
         text = f"The server setups raced in {len(settled.heats)} groups: {settled.reason}"

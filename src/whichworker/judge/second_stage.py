@@ -1,4 +1,4 @@
-"""From the shots of the second stage to capacities, curves and what the user's own rate comes to; nothing here measures."""
+"""From the probes of the second stage to capacities, curves and the user's rate."""
 
 from __future__ import annotations
 
@@ -21,10 +21,14 @@ from whichworker.store.records import Shot, Sought, Unsought
 
 CURVE_PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 LEAST_SIZES, LEAST_GROWTH, GROWTH_SHARE, RISING = 4, 16_000_000, 0.2, 0.75
+"""Memory grows if at least four readings do, by 16 MB and a fifth, and three of four steps rise.
+
+Less is within what caches and the allocator do in a launch.
+"""
 
 
 class SecondStage:
-    """What the journal holds of the second stage, arm by arm."""
+    """The second stage of a journal, arm by arm."""
 
     def __init__(self, question: Question, journal: Journal) -> None:
         self.question = question
@@ -38,7 +42,7 @@ class SecondStage:
         return [shot for shot in self.shots if shot.arm == name]
 
     def add_to(self, arm: ArmResult) -> ArmResult:
-        """The arm's result with its capacity, curve and standing at the user's rate, as far as they are known."""
+        """The arm's result with its capacity, curve and numbers at the user's rate, if known."""
         if self.sought is None or arm.name not in self.hunts:
             return arm
         hunt = self.hunts[arm.name]
@@ -51,7 +55,7 @@ class SecondStage:
         )
 
     def findings(self) -> Iterator[Finding]:
-        """What there is to say about it."""
+        """The findings of the second stage."""
         if self.sought is None:
             yield from self._unasked()
             return
@@ -76,7 +80,7 @@ class SecondStage:
         if hunt.search.hopeless and len(hunt.search.seen) >= LEAST_PROBES:
             lowest = min(seen.rate for seen in hunt.search.seen)
             text = (
-                f"{name} misses {hunt.search.binding()} at every rate that was tried, down to"
+                f"{name} misses {hunt.search.binding()} at every rate tried, down to"
                 f" {units.show_rate(lowest)}/s"
             )
             yield codes.CAPACITY_NONE.finding(text, arm=name)
@@ -84,11 +88,11 @@ class SecondStage:
             text = f"The time ended before the capacity of {name} was known"
             yield codes.CAPACITY_SHORT.finding(text, arm=name)
         elif hunt.certified is None:
-            why = "the time ended in the search"
+            why = "the time ended during the search"
             if begun := hunt.confirmation:
                 clauses = (begun.needed(clause) for clause in range(len(hunt.slo.clauses)))
                 needed = max(begun.least, *clauses)
-                why = f"about {needed:,.0f} requests in a row must keep the objective"
+                why = f"about {needed:,.0f} requests in a row must meet the objective"
             text = f"No rate of {name} could be validated: {why}"
             yield codes.CAPACITY_UNCERTIFIED.finding(text, arm=name)
         asked = self.of(name)
@@ -99,12 +103,12 @@ class SecondStage:
         yield from _growing(name, asked)
 
     def _unasked(self) -> Iterator[Finding]:
-        """Nothing was sought, though it was asked for."""
+        """A capacity was wanted, and none was measured."""
         if not self.question.terms.ask_for_capacity:
             return
         why = "no server setup was ranked in time"
         if self.question.budget.shared:
-            why = "the load generator and the servers share a core, so no rate can be held"
+            why = "the load generator and the servers share a core, so no exact rate can be sent"
         elif self.question.terms.rate is not None:
             rate = units.show_rate(self.question.terms.rate)
             why = f"no server setup that was ranked in time does more than {rate}/s at full load"
@@ -112,7 +116,7 @@ class SecondStage:
 
 
 def _growing(name: str, shots: Sequence[Shot]) -> Iterator[Finding]:
-    """Memory that grows with the requests of one launch, steadily, by a fifth and 16 MB at least."""
+    """Memory that grows with the requests of one launch, steadily, by at least 16 MB and 20 %."""
     for launch in dict.fromkeys(shot.launch for shot in shots):
         seen = [
             (shot.count, shot.probes.memory_bytes)
@@ -158,7 +162,7 @@ def _capacity(slo: Slo, hunt: Hunt, used: Sequence[Shot]) -> Capacity | None:
 
 
 def _recovered(slo: Slo, shot: Shot) -> float | None:
-    """None for longer than was watched, also where requests were lost: their slices are not known."""
+    """None if it took longer than the shot, or requests were lost: their slices are unknown."""
     counts, missed = [count for count, _ in shot.slices], [late for _, late in shot.slices]
     timed, lost = slo.timed, shot.count - sum(counts)
     if timed is None or not counts or lost > timed.share * shot.count:
@@ -187,7 +191,10 @@ def _curve(used: Sequence[Shot]) -> Iterator[CurvePoint]:
 
 
 def _interval(shot: Shot, histogram: Histogram, q: float) -> tuple[float, float] | None:
-    """By order statistics on n/φ, φ from the slices of the shot by the objective's own time; None where they say too little."""
+    """By order statistics on n/φ, with φ from the slices of the shot.
+
+    φ is taken at the objective's own time; None if the slices are too few.
+    """
     totals = [count for count, _ in shot.slices]
     phi = quantiles.design_effect([late for _, late in shot.slices], totals) or 1.0
     filled = sum(count > 0 for count in totals)

@@ -1,4 +1,4 @@
-"""What the slices of each arm add up to: throughput, CPU per request, how many, and how they went over time."""
+"""The slices of each arm added up: throughput, CPU per request, their number and course."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from whichworker.store.journal import Journal
 from whichworker.store.records import BlockEnd, Launched, RoundEnd, Slice, Window
 
 MOST_STRETCHES = 40
-"""So many stretches of rounds are in a result, so that a long race makes no long report."""
+"""Stretches of rounds in a result: a long race must not make a long report."""
 
 
 class RoundMeasure(Struct, frozen=True):
-    """One measurement of an arm in a round: responses per second, CPU seconds of the server for each, and the thermometer's turn.
+    """One measurement of an arm in a round.
 
-    None is for what could not be known.
+    Responses per second, CPU seconds of the server for each, and the thermometer's turn.
+
+    None: unknown.
     """
 
     round: int
@@ -32,10 +34,10 @@ class RoundMeasure(Struct, frozen=True):
 
 
 class Sliced:
-    """The slices of whole rounds by arm, the twin's among those of its arm; of an older journal the windows of whole blocks.
+    """The slices of whole rounds by arm; of an older journal the windows of whole blocks.
 
-    `twin_rounds` counts the twin's own. `lost` counts the slices that stayed refused however often they were taken, of all
-    that were `planned`.
+    The twin's slices count for its arm; `twin_rounds` counts the twin's own. `lost` counts the
+    slices that stayed refused after all repeats, of all that were `planned`.
     """
 
     def __init__(self, journal: Journal, twin_of: str = "") -> None:
@@ -75,7 +77,7 @@ class Sliced:
         return math.exp(sum(logs) / len(logs)) if logs else None
 
     def cpu_seconds_per_request(self, name: str) -> float | None:
-        """The median of what is known; None if nothing is."""
+        """The median of the known values; None if there are none."""
         known = [
             one.cpu_seconds_per_request
             for one in self.of(name)
@@ -84,7 +86,7 @@ class Sliced:
         return float(median(known)) if known else None
 
     def stretches(self, name: str) -> Iterator[MeasuredStretch]:
-        """At most forty stretches of rounds of an arm: the geometric mean of the rate and of the CPU per request in each."""
+        """At most forty stretches of rounds: geometric means of rate and CPU per request."""
         for number, inside in self._grouped(name):
             if inside:
                 spent = [
@@ -100,7 +102,10 @@ class Sliced:
                 )
 
     def at_one_speed(self, name: str) -> list[float]:
-        """Log rates of the same stretches as if the core had always had the same speed; of an older journal as they were."""
+        """Log rates of the same stretches, as if the core had always had the same speed.
+
+        An older journal has no thermometer: its rates are unchanged.
+        """
         found = []
         for _, inside in self._grouped(name):
             known = [math.log(one.rate * (one.turn_seconds or 1.0)) for one in inside]

@@ -1,4 +1,4 @@
-"""From a journal to a result: nothing here measures, so a result can be made again at any time."""
+"""From a journal to a result: nothing here measures, so a result can be rebuilt at any time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ SHARE_OF_MEMORY = 0.8
 
 
 def judge(journal: Journal, time_seconds: float | None = None) -> Result:
-    """The result of a run as its journal has it, finished or not; `time_seconds` where a resumed run was given more than it began with."""
+    """The result of a run as its journal has it, finished or not.
+
+    `time_seconds`: the time of a resumed run, if it differs from the first session's.
+    """
     header = journal.header()
     question = header.question
     settled = next(journal.of(Settled), None)
@@ -104,7 +107,7 @@ def _first_step(journal: Journal) -> tuple[Searched, ...]:
 
 
 def _memory_limit(header: Header) -> int | None:
-    """What a server may use: the budget's, or four fifths of the machine's."""
+    """Bytes that a server may use: the budget's limit, or four fifths of the machine's memory."""
     machine = header.machine.memory_bytes
     return header.question.budget.memory_bytes or (
         round(SHARE_OF_MEMORY * machine) if machine else None
@@ -114,7 +117,7 @@ def _memory_limit(header: Header) -> int | None:
 def spoken(
     pairs: Sequence[Pair],
 ) -> tuple[tuple[Claim, ...], tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
-    """Claims, ties and undetermined pairs, in words that read from the better to the worse."""
+    """Claims, ties and undetermined pairs, each from the better to the worse arm."""
     claims, ties, undetermined = [], [], []
     for pair in pairs:
         if pair.verdict == "tie":
@@ -145,11 +148,15 @@ def _twin(race: Race | None, sliced: Sliced) -> Twin | None:
 
 
 def _validity(journal: Journal, race: Race | None, twin: Twin | None, sliced: Sliced) -> Validity:
-    """What makes the numbers unbelievable; that there was too little time is no such thing, unless nothing at all is known."""
+    """Reasons not to believe the numbers.
+
+    Too little time is no such reason, unless nothing at all is known.
+    """
     reasons = []
     if twin is not None and twin.evidence >= twin.limit and twin.ratio is not None:
         reasons.append(
-            f"two identical copies of {twin.arm} differ by {abs(twin.ratio - 1):.1%}: the machine caused it, so the run is rejected"
+            f"two identical copies of {twin.arm} differ by {abs(twin.ratio - 1):.1%}: the machine"
+            " caused it, so the run is rejected"
         )
     if busy := session_refusal(sliced.lost, sliced.planned):
         reasons.append(busy)

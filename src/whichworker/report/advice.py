@@ -16,7 +16,7 @@ MARKS = {"passed": ("ok", "green"), "failed": ("!", "yellow"), "not applicable":
 
 
 class CheckedFile(Protocol):
-    """What came of one emitted file."""
+    """The verification of one emitted file."""
 
     @property
     def file(self) -> str:
@@ -28,15 +28,15 @@ class CheckedFile(Protocol):
 
     @property
     def undetermined(self) -> bool:
-        """Whether the time was too short to tell."""
+        """Whether the time was too short to decide."""
 
     @property
     def said(self) -> tuple[str, ...]:
-        """What it does not keep."""
+        """The promises that it breaks."""
 
     @property
     def ratio(self) -> float | None:
-        """Its throughput over that of what was raced."""
+        """Its throughput over the raced setup's throughput."""
 
     @property
     def low(self) -> float | None:
@@ -48,7 +48,7 @@ class CheckedFile(Protocol):
 
 
 def print_advice(console: Console, result: Result) -> None:
-    """Deploy this, because; the runner-up; when that changes; what it costs; what to mend."""
+    """The setup to deploy and why, the runner-up, conditions, costs, and changes to the app."""
     advice = result.advice
     if advice is None:
         why = "; ".join(result.validity.reasons) or "no server setup was ranked"
@@ -61,7 +61,7 @@ def print_advice(console: Console, result: Result) -> None:
 
 
 def print_rest(console: Console, advice: AdvisedArm) -> None:
-    """What stands beside the advised arm."""
+    """Conditions, costs and audits of the advised arm."""
     for at, text in enumerate(advice.flips_when):
         console.print(Text(f"{'changes if' if not at else '':<11}{text}"))
     if advice.cost is not None:
@@ -74,14 +74,14 @@ def print_rest(console: Console, advice: AdvisedArm) -> None:
         absent = sum(audit.state == "not applicable" for audit in advice.audits)
         console.print(
             Text(
-                f"audits     {passed} passed, {len(shown)} to look at, {absent} not applicable",
+                f"audits     {passed} passed, {len(shown)} to check, {absent} not applicable",
                 "dim",
             )
         )
 
 
 def print_audit(console: Console, audit: Audit) -> None:
-    """One audit with its evidence and how it is mended."""
+    """One audit with its evidence and the change that mends it."""
     mark, style = MARKS[audit.state]
     gain = f" (gain {audit.gain.value:.2f}x)" if audit.gain else ""
     wrong = audit.problem or f"failed: {audit.title}"
@@ -92,11 +92,12 @@ def print_audit(console: Console, audit: Audit) -> None:
 
 
 def print_checked(console: Console, promise: Promise, checked: Sequence[CheckedFile]) -> None:
-    """Each file with what it keeps, or does not."""
+    """Each file with the promises that it keeps or breaks."""
     rate = units.show_rate(promise.throughput_per_second)
     console.print(
         Text(
-            f"promised   {promise.arm} at {rate}/s, run {promise.run}; each file in turn with what was raced",
+            f"promised   {promise.arm} at {rate}/s, run {promise.run}; "
+            "each file was measured in turn with the raced setup",
             "dim",
         )
     )

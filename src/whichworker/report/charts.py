@@ -1,8 +1,9 @@
 """The charts of the HTML report: pure functions from a result to SVG markup.
 
-Horizontal positions are percentages and vertical ones pixels, so that a chart fills any width without a script and without
-shrinking its text. What was measured lies in an inner plot to the right of the names. On a narrow page the style sheet widens
-the chart until the plot alone fills the page, and moves the names above their rows.
+Horizontal positions are percentages and vertical ones pixels, so a chart fills any width without a
+script and without shrinking its text. Values lie in an inner plot to the right of the names. On a
+narrow page the style sheet widens the chart until the plot alone fills the page, and moves the
+names above their rows.
 """
 
 from __future__ import annotations
@@ -38,9 +39,12 @@ MARKS: dict[Relation, str] = {
     "dropped": "M-4.5-4.5 4.5 4.5M-4.5 4.5 4.5-4.5",
     "open": "M-4 0a4 4 0 1 1 8 0a4 4 0 1 1-8 0z",
 }
-LOG_SPAN = 10.0  # from this ratio between fastest and slowest on, a zero-based axis would press the slow arms together
+LOG_SPAN = 10.0
+"""Ratio of fastest to slowest: above it, a zero-based axis would press the slow arms together."""
 NAME_LENGTH = 24
+"""Characters of a name beside its row: a longer one is shortened in the middle."""
 ROW = 36
+"""Pixels: a line of text, a mark, and space for a finger."""
 RATIO_TICKS = (1, 1.1, 1.2, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
 
 
@@ -70,7 +74,7 @@ def over_time(result: Result) -> dict[str, dict[int, float]]:
 
 
 def tie_groups(names: Sequence[str], ties: Iterable[tuple[str, str]]) -> list[list[int]]:
-    """Sets of row numbers that tie with one another, every tied pair in at least one; ties are not transitive."""
+    """Sets of rows that tie with one another, with every tied pair; ties are not transitive."""
     row = {name: number for number, name in enumerate(names)}
     pairs = {frozenset((row[a], row[b])) for a, b in ties if a in row and b in row and a != b}
     groups: list[set[int]] = []
@@ -90,7 +94,7 @@ def tie_groups(names: Sequence[str], ties: Iterable[tuple[str, str]]) -> list[li
 def relative(result: Result) -> dict[str, tuple[float, float | None, float | None]]:
     """Throughput over the leader's with the ends of its interval, by setup; empty without a leader.
 
-    Where no interval is known it is the ratio of the rates.
+    If no interval is known it is the ratio of the rates.
     """
     ranked = standings(result)
     lead = next((one.arm for one in ranked if one.relation == "leader"), None)
@@ -121,7 +125,7 @@ def speed_scale(result: Result) -> Scale | None:
 
 
 def speed(result: Result) -> str:
-    """Speed of each setup over the leader's, with its interval; tied ones bracketed; empty without a leader."""
+    """Speed over the leader's, with intervals; tied setups bracketed; empty without a leader."""
     ranked, scale, shown = standings(result), speed_scale(result), relative(result)
     if scale is None:
         return ""
@@ -192,7 +196,7 @@ def _bracket(group: Sequence[int], lane: int, ranked: Sequence[Standing]) -> str
 
 
 def cost(result: Result) -> str:
-    """CPU per request and memory of each setup as paired zero-based bars, the fastest first; empty without either."""
+    """CPU per request and memory as paired zero-based bars, fastest first; empty if unknown."""
     ranked = standings(result)
     panels = (
         (
@@ -221,7 +225,7 @@ def cost(result: Result) -> str:
     )
     return chart(
         "cost",
-        "What a request costs",
+        "The cost of a request",
         about,
         28 + ROW * len(ranked),
         [inner(plot, 72), *_names(ranked, 36, ROW)],
@@ -266,7 +270,7 @@ def _bars(
 
 
 def steadiness(result: Result) -> str:
-    """Each setup's throughput over the leader's as the race went on, from top to bottom; empty without a second one."""
+    """Throughput over the leader's during the race, downwards; empty without a second setup."""
     seen = over_time(result)
     if not seen:
         return ""
@@ -290,7 +294,8 @@ def steadiness(result: Result) -> str:
     about = (
         f"Ratio to {result.leader} in {len(numbers)} stretches of the race, logarithmic axis. "
         + " ".join(
-            f"{one.arm.name}: {min(seen[one.arm.name].values()):.2f} to {max(seen[one.arm.name].values()):.2f}."
+            f"{one.arm.name}: {min(seen[one.arm.name].values()):.2f}"
+            f" to {max(seen[one.arm.name].values()):.2f}."
             for one in shown
         )
     )
@@ -336,7 +341,7 @@ def _strip(
 
 
 def icon(relation: Relation) -> str:
-    """The mark of a relation alone, for the legend and the tables; hidden from screen readers, which read the word."""
+    """The mark of a relation, for the legend and tables; screen readers read the word instead."""
     path = tag("path", {"d": MARKS[relation], "class": f"mark {relation}"})
     return tag(
         "svg",

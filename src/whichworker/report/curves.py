@@ -1,4 +1,4 @@
-"""Latency by rate of arrivals, a panel for each finalist: what users wait, up to the capacity and beyond."""
+"""Response time by arrival rate, a panel for each finalist, up to the capacity and beyond."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ from whichworker.result import ArmResult, CurvePoint, Result
 from whichworker.units import show_rate, show_seconds
 
 PANEL, PLOT, TOP = 190, 120, 26
+"""Pixels: a panel with its name and axis, its plot, and the space above it."""
 SERIES = ("p50", "p99")
 SLOWEST_TICKS = (1, 10)
+"""Ticks of each decade of seconds: more would overlap in a panel of this height."""
 NEAR_THE_EDGE = 80.0
-"""Percent of the width from which on a label is put beside its line and not above it."""
+"""Percent of the width, beyond which a label is put beside its line instead of above it."""
 
 
 def finalists(result: Result) -> list[ArmResult]:
-    """The arms whose capacity was sought, the highest certified or found first."""
+    """The arms whose capacity was measured, the highest validated or estimated first."""
     found = [arm for arm in result.arms if arm.capacity_per_second is not None]
     return sorted(found, key=lambda arm: -_of(arm))
 

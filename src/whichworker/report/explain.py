@@ -1,4 +1,4 @@
-"""Workers explained on the terminal: staircases as a picture, one table side by side, three sentences each."""
+"""Workers explained on the terminal: staircases, one table side by side, three sentences each."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from whichworker.units import show_bytes, show_clock, show_seconds
 
 ABSENT = "–"
 COLUMNS_AT_ONCE = 4
+"""More columns do not fit into 100 characters."""
 SITUATIONS: dict[SituationName, str] = {
     "sleeping": "sleep",
     "holding": "C code, lock kept",
@@ -35,13 +36,13 @@ Row = tuple[str, Callable[[ExplainedArm], str]]
 
 
 def print_explain(console: Console, result: ExplainResult) -> None:
-    """The picture and the table, four workers at a time, then the sentences and what is worth saying."""
+    """The pictures and the table, four workers at a time, then the sentences and findings."""
     console.print()
     measured = [arm for arm in result.arms if arm.state == "measured"]
     for start in range(0, len(measured), COLUMNS_AT_ONCE):
         arms = measured[start : start + COLUMNS_AT_ONCE]
         for view in views_of(arms):
-            console.print(Text(f"{title_of(view)} (a block more: twice as many)", "bold"))
+            console.print(Text(f"{title_of(view)} (one block longer: twice as many)", "bold"))
             console.print(_picture(arms, view))
             console.print()
         console.print(Text("side by side", "bold"))
@@ -62,7 +63,7 @@ def print_explain(console: Console, result: ExplainResult) -> None:
 
 
 def print_plan(console: Console, arms: Sequence[Arm], seconds_each: float) -> None:
-    """Who would be explained with which settings, and how long that takes at most."""
+    """The workers to explain, their settings, and the longest time that it takes."""
     for arm in arms:
         settings = " ".join(f"{name}={value}" for name, value in arm.settings.items())
         console.print(Text.assemble((arm.name, "bold"), f"  {settings}"))
@@ -72,7 +73,7 @@ def print_plan(console: Console, arms: Sequence[Arm], seconds_each: float) -> No
 
 
 def views_of(arms: Sequence[ExplainedArm]) -> list[View]:
-    """The kinds of views of which there is a staircase."""
+    """The kinds of views that have a staircase."""
     views: tuple[View, ...] = ("sync", "async")
     return [
         view for view in views if any(stair.view == view for arm in arms for stair in arm.staircase)
@@ -80,12 +81,13 @@ def views_of(arms: Sequence[ExplainedArm]) -> list[View]:
 
 
 def title_of(view: View) -> str:
-    """What a staircase shows."""
-    return f"requests at once to {'an async' if view == 'async' else 'a sync'} view that waits, and how many of them overlap in it"
+    """The title of a staircase."""
+    kind = "an async" if view == "async" else "a sync"
+    return f"requests sent at once to {kind} view that waits, and how many of them overlap"
 
 
 def bar(count: int) -> str:
-    """One block for one, and one more each time it doubles."""
+    """One bar segment for one, and one more each time the number doubles."""
     return "█" * count.bit_length()
 
 
@@ -124,7 +126,7 @@ def _table(first: str) -> Table:
 
 
 def rows_of(arms: Sequence[ExplainedArm]) -> list[Row]:
-    """The rows of the table; those about async views only where somebody has them."""
+    """The rows of the table; async rows only if an arm has async views."""
     loops = any(
         arm.limit_found_async is not None or arm.overlapped_most_async is not None for arm in arms
     )
@@ -200,12 +202,12 @@ def _ending_rows() -> Iterator[Row]:
 
 
 def settings_of(arm: ExplainedArm) -> str:
-    """The settings as one would write them."""
+    """The settings as you would write them."""
     return " ".join(f"{name}={value}" for name, value in arm.settings.items()) or "none"
 
 
 def show_limit(found: int | None, most: int | None) -> str:
-    """The limit, or how far there was none."""
+    """The limit, or the number up to which none was found."""
     if found is not None:
         return str(found)
     return ABSENT if most is None else f"none up to {most}"
@@ -220,7 +222,7 @@ def _latency(
 
 
 def show_situation(found: Situation | None, telling: Percentile) -> str:
-    """The percentile, and where there is none the first failure's kind."""
+    """The percentile, or the kind of the first failure."""
     if found is None:
         return ABSENT
     value = found.at(telling)
@@ -235,20 +237,20 @@ def show_number(value: float | None, show: Callable[[float], str]) -> str:
 
 
 def patched_of(arm: ExplainedArm) -> str:
-    """The modules of which something is patched."""
+    """The modules with patched functions."""
     if arm.patched is None:
         return ABSENT
     return " ".join(dict.fromkeys(name.module for name in arm.patched)) or "none"
 
 
 def knobs_of(arm: ExplainedArm) -> str:
-    """The knobs that were turned and did nothing."""
+    """The knobs that had no effect."""
     idle = [knob.knob.split()[0] for knob in arm.knobs if knob.effect == "none"]
     return " ".join(idle) or ABSENT
 
 
 def show_knob(knob: KnobEffect) -> str:
-    """A knob and what it did."""
+    """A knob and its effect."""
     return f"{knob.knob}: {knob.text}" + (" (declared)" if knob.effect == "declared" else "")
 
 
@@ -264,7 +266,7 @@ def _memory_more(found: PerRequest | None) -> str:
 
 
 def show_ending(found: Ending | None) -> str:
-    """What became of the request, and how long it took."""
+    """The end of the request, and the time that it took."""
     if found is None:
         return ABSENT
     return found.outcome + (

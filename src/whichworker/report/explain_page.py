@@ -1,4 +1,4 @@
-"""Workers explained as a page: Markdown for a repository, one HTML file for anybody, the staircase drawn in both."""
+"""Workers explained as a page: Markdown for a repository, or one HTML file, with staircases."""
 
 from __future__ import annotations
 
@@ -57,7 +57,10 @@ def _overlapped(arm: ExplainedArm, view: View, at_once: int) -> str:
 
 
 def _chart(arms: list[ExplainedArm], view: View) -> Markup:
-    """Requests at once against requests that overlap, both doubling from line to line; curves differ in dashes as well as in colour."""
+    """Requests at once against requests that overlap, both axes doubling.
+
+    Curves differ in dashes as well as in colour.
+    """
     shown = [arm for arm in arms if stairs_of(arm, view)]
     top = max((at_once for arm in shown for at_once in stairs_of(arm, view)), default=1)
     steps = max(1, math.ceil(math.log2(top)))
@@ -77,7 +80,8 @@ def _chart(arms: list[ExplainedArm], view: View) -> Markup:
         points = [place(stair.at_once, stair.overlapped) for stair in stairs_of(arm, view).values()]
         parts.append(_curve(arm.name, points, place_in_list))
     parts.append(
-        f'<text x="{LEFT + width / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">requests at once</text>'
+        f'<text x="{LEFT + width / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">'
+        "requests at once</text>"
     )
     inner = "".join(parts)
     label = escape(title_of(view))
@@ -93,8 +97,8 @@ def _grid(steps: int, height: float, bottom: float) -> str:
         for y in lines
     )
     return (
-        across
-        + f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{bottom:.1f}" y2="{bottom:.1f}" class="axis"/>'
+        across + f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{bottom:.1f}" y2="{bottom:.1f}"'
+        ' class="axis"/>'
     )
 
 
@@ -103,20 +107,27 @@ def _curve(name: str, points: list[tuple[float, float]], number: int) -> str:
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     shape = f'style="stroke: {stroke}" stroke-dasharray="{dash}"'
     y = 24 + 18 * number
-    key = f'<line x1="{WIDTH - RIGHT + 12}" x2="{WIDTH - RIGHT + 36}" y1="{y - 4}" y2="{y - 4}" class="curve" {shape}/>'
+    key = f'<line x1="{WIDTH - RIGHT + 12}" x2="{WIDTH - RIGHT + 36}" y1="{y - 4}" y2="{y - 4}"'
+    key += f' class="curve" {shape}/>'
     words = f'<text x="{WIDTH - RIGHT + 42}" y="{y}">{escape(name)}</text>'
     return f'<polyline points="{line}" class="curve" {shape}/>{key}{words}'
 
 
 def render_markdown(result: ExplainResult) -> str:
-    """The explanation as a page, with date, machine and versions; written by the command, not by hand."""
+    """The explanation as a page, with date, machine and versions; the command writes it."""
     measured = [arm for arm in result.arms if arm.state == "measured"]
     machine, asked = result.machine, result.question
     lines = [
         f"# {', '.join(arm.name for arm in measured) or 'Workers'} explained",
         "",
-        f"Written by `{result.run.command}` on {result.run.started[:10]}: {machine.cpu}, {machine.cores} cores, {machine.system};",
-        f"servers on core {_cores(asked.server_cores)}, generator on core {_cores(asked.generator_cores)};",
+        (
+            f"Written by `{result.run.command}` on {result.run.started[:10]}: {machine.cpu},"
+            f" {machine.cores} cores, {machine.system};"
+        ),
+        (
+            f"servers on core {_cores(asked.server_cores)},"
+            f" generator on core {_cores(asked.generator_cores)};"
+        ),
         f"whichworker {result.run.version}.",
         "",
     ]
@@ -146,7 +157,8 @@ def _markdown_tables(arms: list[ExplainedArm]) -> Iterator[str]:
         width = max(len(arm.name) for arm in arms)
         for arm in arms:
             for stair in stairs_of(arm, view).values():
-                yield f"{arm.name:{width}} {stair.at_once:>4}  {bar(stair.overlapped)} {stair.overlapped}"
+                filled = f"{bar(stair.overlapped)} {stair.overlapped}"
+                yield f"{arm.name:{width}} {stair.at_once:>4}  {filled}"
         yield from ("```", "")
     if arms:
         yield from (

@@ -26,7 +26,7 @@ def check_writable(
     markdown: str = "",
     wanted: Iterable[Export] = (),
 ) -> None:
-    """Raise UsageError before anything is measured where a result could not be written afterwards."""
+    """Raise UsageError before the measurement if its result could not be written afterwards."""
     if html == STANDARD_OUTPUT:
         raise UsageError(
             "the HTML report is a file, not standard output", hint="--html report.html"
@@ -54,7 +54,7 @@ def check_writable(
 
 
 def write(result: Result, *, json: str = "", html: str = "") -> list[Path]:
-    """Write what was asked for; the paths of the files written."""
+    """Write the files that the options name; returns their paths."""
     written = write_json(result, json, kept=True)
     if html:
         written.append(_replace(Path(html), page.render(result).encode()))
@@ -64,7 +64,7 @@ def write(result: Result, *, json: str = "", html: str = "") -> list[Path]:
 def write_load(
     result: LoadResult, *, json: str = "", hdr: str = "", wanted: Iterable[Export] = ()
 ) -> list[Path]:
-    """Write what was asked for of a load; the paths of the files written."""
+    """Write the files of a load that the options name; returns their paths."""
     written = write_json(result, json)
     if hdr:
         written.append(_replace(Path(hdr), hdr_log.render(result).encode(), kept=False))
@@ -79,7 +79,7 @@ def write_load(
 def write_study(
     result: StudyResult, *, json: str = "", html: str = "", markdown: str = ""
 ) -> list[Path]:
-    """Write what was asked for of a study; the paths of the files written."""
+    """Write the files of a study that the options name; returns their paths."""
     written = write_json(result, json, kept=True)
     if html:
         written.append(_replace(Path(html), study_page.render(result).encode()))
@@ -100,7 +100,7 @@ def write_study(
 def write_explain(
     result: ExplainResult, *, json: str = "", html: str = "", markdown: str = ""
 ) -> list[Path]:
-    """Write what was asked for of an explanation; the paths of the files written."""
+    """Write the files of an explanation that the options name; returns their paths."""
     written = write_json(result, json)
     if html:
         written.append(_replace(Path(html), explain_page.render(result).encode(), kept=False))
@@ -112,7 +112,7 @@ def write_explain(
 
 
 def write_text(path: Path, text: str, *, executable: bool = False) -> Path:
-    """Write a text file whole or not at all; raises UsageError where it cannot be written."""
+    """Write a text file whole or not at all; raises UsageError if it cannot be written."""
     written = _replace(path, text.encode(), kept=False)
     if executable:
         written.chmod(0o755)
@@ -120,7 +120,7 @@ def write_text(path: Path, text: str, *, executable: bool = False) -> Path:
 
 
 def write_json(value: object, json: str, *, kept: bool = False) -> list[Path]:
-    """Write anything as JSON to a file or standard output; `kept` says that the run behind it can be read again."""
+    """Write anything as JSON to a file or standard output; `kept`: the run can be read again."""
     if json == STANDARD_OUTPUT:
         sys.stdout.buffer.write(redaction.clean_bytes(encode(value)))
         sys.stdout.buffer.flush()
@@ -129,7 +129,10 @@ def write_json(value: object, json: str, *, kept: bool = False) -> list[Path]:
 
 
 def _replace(path: Path, content: bytes, *, kept: bool = True) -> Path:
-    """A new file beside the old one, renamed over it when it is whole; a link is followed, a device is written to as it is."""
+    """Write a new file beside the old one, and rename it over the old one when it is complete.
+
+    A link is followed; a device is written to directly.
+    """
     path, content = path.resolve(), redaction.clean_bytes(content)
     try:
         if path.exists() and not path.is_file():
@@ -147,6 +150,6 @@ def _replace(path: Path, content: bytes, *, kept: bool = True) -> Path:
                 Path(file.name).unlink(missing_ok=True)
                 raise
     except OSError as error:
-        hint = "the run itself is kept; see --resume" if kept else "is the disk full?"
+        hint = "the run itself is kept; see --resume" if kept else "check whether the disk is full"
         raise UsageError(f"{path} could not be written: {error.strerror}", hint=hint) from error
     return path

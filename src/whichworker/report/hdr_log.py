@@ -1,4 +1,4 @@
-"""The histograms of a load as a log in HdrHistogram's text format, one tagged interval each, for the tools that read it."""
+"""The histograms of a load as a log in HdrHistogram's text format, for the tools that read it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from whichworker.result import LoadResult
 
 VERSION = "1.2"
 MAX_UNIT_NS = 1e6
-"""The log states each maximum in milliseconds, as the format's own writers do; the histograms themselves are nanoseconds."""
+"""Nanoseconds in the unit of each maximum, milliseconds, as the format's own writers do."""
 
 
 def render(result: LoadResult) -> str:
-    """The log: comments, a legend, and a line `Tag=NAME,begin,length,maximum,histogram` for each histogram, times in seconds."""
+    """The log: comments, a legend, and one line for each histogram.
+
+    A line is `Tag=NAME,begin,length,maximum,histogram`, times in seconds.
+    """
     began = datetime.datetime.fromisoformat(result.run.started).timestamp()
     lines = [
         f"#[whichworker {result.run.version}, nanoseconds]",

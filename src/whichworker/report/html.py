@@ -1,4 +1,4 @@
-"""The HTML report: one file that opens offline, runs no script and refers to nothing outside itself."""
+"""The HTML report: one file that opens offline, without scripts or references to other files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from whichworker.report.standings import Relation
 from whichworker.result import ArmResult, Result, encode
 from whichworker.units import show_bytes, show_clock, show_rate, show_seconds, show_share
 
-MATRIX_LIMIT = 16  # more columns than this nobody reads, and the JSON has every pair
+MATRIX_LIMIT = 16
+"""Columns: a wider matrix is unreadable, and the JSON has every pair."""
 SEVERITIES = (("error", "Errors"), ("warning", "Warnings"), ("info", "Notes"))
 SYMBOLS: dict[Relation, str] = {"faster": "▲", "slower": "▼", "tie": "=", "undetermined": "?"}
 
@@ -111,7 +112,7 @@ def headline(result: Result) -> str:
 
 
 def facts(result: Result) -> list[tuple[str, str | None]]:
-    """What was asked, of which machine and when; None where it is not known."""
+    """App, load, machine and date; None if unknown."""
     asked, machine, run = result.question, result.machine, result.run
     forced = f"{asked.connections} for each setup" if asked.connections else None
     own = "each setup has its own number" if any(arm.connections for arm in result.arms) else None
@@ -136,7 +137,7 @@ def facts(result: Result) -> list[tuple[str, str | None]]:
 
 
 def matrix(result: Result) -> tuple[MatrixRow, ...]:
-    """Every ranked setup against every other; empty for one, for too many, and if no pair was judged."""
+    """Every ranked setup against every other; empty for one, for too many, or without verdicts."""
     names = [standing.arm.name for standing in standings.standings(result)]
     if not 2 <= len(names) <= MATRIX_LIMIT or not (
         result.claims or result.ties or result.undetermined
@@ -165,12 +166,13 @@ def _cell(result: Result, name: str, other: str) -> TableCell:
             "",
             words.get(relation, f"{name} against {other}: no verdict"),
         )
-    words_of_claim = f"{name} is {relation} than {other}: ratio {claim.ratio:.2f}, from {claim.low:.2f} to {claim.high:.2f}"
+    words_of_claim = f"{name} is {relation} than {other}: ratio {claim.ratio:.2f},"
+    words_of_claim += f" from {claim.low:.2f} to {claim.high:.2f}"
     return TableCell(relation, SYMBOLS[relation], f"{claim.ratio:.2f}", words_of_claim)
 
 
 def findings(result: Result) -> list[tuple[str, str, list[Finding]]]:
-    """Severity, heading and findings, the gravest first; only severities that have any."""
+    """Severity, heading and findings, the most severe first, without empty ones."""
     groups = [
         (key, heading, [one for one in result.findings if one.severity == key])
         for key, heading in SEVERITIES
@@ -179,18 +181,18 @@ def findings(result: Result) -> list[tuple[str, str, list[Finding]]]:
 
 
 def unranked(result: Result) -> list[ArmResult]:
-    """The arms to explain: those that failed, were refused or are invalid, then ranked ones that saw failures."""
+    """The arms that failed, were refused or are invalid, then ranked arms with failures."""
     out = [arm for arm in result.arms if not arm.is_measured]
     return out + [arm for arm in result.arms if arm.is_measured and arm.failures]
 
 
 def pythons(result: Result) -> list[str]:
-    """The interpreters of the arms, each once; an arm names its own only where they differ."""
+    """The interpreters of the arms, each once; an arm names its own only if they differ."""
     return sorted({arm.python for arm in result.arms if arm.python is not None})
 
 
 def show_cores(cores: Sequence[int]) -> str:
-    """Write core numbers as `core 1`, `cores 0, 2`, or `any core` where none was set aside."""
+    """Write core numbers as `core 1`, `cores 0, 2`, or `any core` if none is reserved."""
     if not cores:
         return "any core"
     return ("core " if len(cores) == 1 else "cores ") + ", ".join(str(core) for core in cores)
@@ -207,7 +209,7 @@ def show_detail(value: Any) -> str:
 
 
 def show_date(started: str) -> str:
-    """Write an ISO 8601 time as `2025-03-04 12:30 UTC`; text that is none is shown as it came."""
+    """Write an ISO 8601 time as `2025-03-04 12:30 UTC`; other text is unchanged."""
     try:
         when = datetime.fromisoformat(started)
     except ValueError:

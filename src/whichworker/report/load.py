@@ -15,15 +15,18 @@ from whichworker.report.terminal import ABSENT, print_findings
 from whichworker.result import AskedLoad, Intervals, LoadResult
 
 COLUMNS = ("p50", "p90", "p95", "p99", "p99_9", "max", "mean", "stdev")
+"""The statistics on a wide terminal; NARROW: on a narrow terminal."""
 NARROW = ("p50", "p90", "p99", "max")
 ROOMY, TIGHT = 100, 88
-"""Characters from which on all columns fit, and six of them."""
+"""Characters that all columns need, and six of them."""
 LABEL = 11
+"""Characters of the labels at the left."""
 SHOWN_STAGES = 4
+"""More stages are counted, not listed."""
 
 
 def print_question(console: Console, asked: AskedLoad, engine: str, reason: str) -> None:
-    """What is asked, and what asks it."""
+    """The requests, and the engine that sends them."""
     _line(
         console, "load", asked.url, f"at {asked.address}" if asked.address not in asked.url else ""
     )
@@ -35,7 +38,7 @@ def print_question(console: Console, asked: AskedLoad, engine: str, reason: str)
 
 
 def print_load(console: Console, result: LoadResult) -> None:
-    """The rate, the times, what went wrong, what it cost, and what else there is to know; of an invalid run only counts."""
+    """The rate, times, failures, costs and findings; of an invalid run only the counts."""
     console.print()
     if not result.run.finished:
         console.print(Text("interrupted: this is what was counted until then", "yellow"))
@@ -104,7 +107,7 @@ def _print_rate(console: Console, result: LoadResult) -> None:
         share = units.show_share(failed / (failed + result.requests))
         console.print(
             Text(
-                f"FAILED: {failed:,} requests, {share}; the times are those of right answers alone",
+                f"FAILED: {failed:,} requests, {share}; times are of correct responses only",
                 "bold red",
             )
         )
@@ -113,7 +116,7 @@ def _print_rate(console: Console, result: LoadResult) -> None:
 
 def _counted(result: LoadResult) -> str:
     failed = sum(result.errors.values())
-    right = f"{result.requests:,} right answers in {_duration(result.seconds)}"
+    right = f"{result.requests:,} correct responses in {_duration(result.seconds)}"
     rounds = f", {result.iterations:,} iterations" if result.iterations is not None else ""
     return f"{right}{rounds}, {f'{failed:,} failures' if failed else 'no failure'}"
 
@@ -129,7 +132,7 @@ def _times(result: LoadResult, width: int) -> Table:
     at_saturation = result.response_seconds is None
     rows = {
         "response": (result.response_seconds, result.response_intervals),
-        "at saturation" if at_saturation else "service": (
+        "at full load" if at_saturation else "service": (
             result.service_seconds,
             result.service_intervals,
         ),
@@ -149,7 +152,7 @@ def _times(result: LoadResult, width: int) -> Table:
 
 
 def _interval(intervals: Intervals, name: str) -> str:
-    """`1.1-1.3 ms`: both ends in the unit of the greater."""
+    """`1.1-1.3 ms`: both ends in the unit of the larger one."""
     estimate = intervals.get(name)
     if estimate is None or estimate.low is None or estimate.high is None:
         return ABSENT if name in intervals else ""
@@ -211,7 +214,8 @@ def _print_check(console: Console, check: CheckCount) -> None:
 
 
 def _print_cost(console: Console, result: LoadResult) -> None:
-    received = f"{units.show_bytes(result.bytes_received)} received, {units.show_bytes(result.bytes_sent)} sent"
+    received = f"{units.show_bytes(result.bytes_received)} received"
+    received += f", {units.show_bytes(result.bytes_sent)} sent"
     _line(console, "traffic", received)
     cost = (
         []

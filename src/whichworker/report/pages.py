@@ -1,4 +1,4 @@
-"""Where the templates of the HTML pages are, and how they are read: every value escaped, none missing."""
+"""The templates of the HTML pages: every value is escaped, and none may be missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The second stage for a terminal: what each finalist sustains, how long users wait then, and why it is not more."""
+"""The second stage for a terminal: capacity, response times and limit of each finalist."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ USUAL = 0.7
 
 
 def print_capacities(console: Console, result: Result) -> None:
-    """A table of the finalists, one sentence of attribution each, and what the user's own rate comes to; nothing where there are none."""
+    """A table of the finalists, the limit of each, and its result at the user's rate, if any."""
     shown = finalists(result)
     if not shown:
         return
@@ -39,7 +39,7 @@ def print_capacities(console: Console, result: Result) -> None:
                 Text.assemble(
                     ("why ", "dim"),
                     (arm.name, "bold"),
-                    f" is no faster: {arm.attribution.cause} ({evidence})",
+                    f" is not faster: {arm.attribution.cause} ({evidence})",
                 )
             )
     _print_at_rate(console, result, shown)
@@ -57,7 +57,8 @@ def _print_profiles(console: Console, result: Result) -> None:
         )
         late = arm.profile.loop_lag_seconds
         if late is not None:
-            lock += f", the event loop {units.show_seconds(late['p50'])} late (p99 {units.show_seconds(late['p99'])})"
+            lock += f", the event loop {units.show_seconds(late['p50'])} late"
+            lock += f" (p99 {units.show_seconds(late['p99'])})"
         console.print(
             Text.assemble("samples of ", (arm.name, "bold"), f": {arm.profile.samples:,}{lock}")
         )
@@ -73,12 +74,12 @@ def _row(arm: ArmResult) -> list[str]:
 
 
 def interval(capacity: Capacity) -> str:
-    """`410-440/s`, or as far as it is known."""
+    """`410-440/s`, or the part of it that is known."""
     return f"{units.show_rate(capacity.low)}-{units.show_rate(capacity.high)}/s"
 
 
 def recovery(capacity: Capacity) -> str:
-    """How long an overload is felt, where that was measured."""
+    """The time until an overload has no more effect, if it was measured."""
     if capacity.recovery_seconds is not None:
         return (
             units.show_seconds(capacity.recovery_seconds)
@@ -119,7 +120,7 @@ def _print_at_rate(console: Console, result: Result, shown: list[ArmResult]) -> 
     for arm in shown:
         if arm.at_rate is None:
             continue
-        words = {True: "keeps", False: "misses", None: "is not decided for"}[arm.at_rate.holds]
+        words = {True: "meets", False: "misses", None: "may meet or miss"}[arm.at_rate.holds]
         known = arm.at_rate.headroom
         room = f"; its capacity is {known:.1f} times that" if known else ""
         console.print(

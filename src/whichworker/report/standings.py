@@ -1,4 +1,4 @@
-"""What reports say in the same words: the verdict, and how each setup stands to the leader."""
+"""The words that all reports share: the verdict, and each setup compared to the leader."""
 
 from __future__ import annotations
 
@@ -38,15 +38,16 @@ MEANINGS: dict[Relation, str] = {
     "open": "no verdict against the leader",
 }
 CLAIMED = "always-valid"
-"""The interval of a claim, which is shown for results from before slices: they have no other."""
+"""The interval of a claim. Only results from before slices show it: they have no other."""
 NAMED = 3
+"""Names in a sentence, before the others are counted."""
 SHORTEST_SECONDS, STEP_SECONDS, MARGIN = 60, 30, 1.3
-"""A run is continued for whole half minutes, at least one minute: everything is launched again."""
+"""Continued runs take whole half minutes, and at least one: every setup is launched again."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """One setup of the table and how it stands to the leader."""
+    """One setup of the table, compared to the leader."""
 
     arm: ArmResult
     relation: Relation
@@ -67,7 +68,7 @@ class Standing:
 
 
 def compare(result: Result, one: str, other: str) -> tuple[Relation, Claim | None]:
-    """How `one` stands to `other`: slower and faster only if a claim says so."""
+    """`one` compared to `other`: slower and faster only if a claim says so."""
     for claim in result.claims:
         if (claim.worse, claim.better) == (one, other):
             return "slower", claim
@@ -104,7 +105,10 @@ def _standing(result: Result, arm: ArmResult) -> Standing:
 
 
 def _of_those_that_left(verdict: RaceVerdict | None, name: str) -> Relation:
-    """Whoever leaves is claimed slower than someone, or not better than the leader; before verdicts, nothing was claimed."""
+    """An arm that left is claimed slower, or not better than the leader.
+
+    Results from before verdicts claim nothing about it.
+    """
     if verdict is None:
         return "dropped"
     if name in verdict.not_better:
@@ -121,7 +125,7 @@ def _of_claim(relation: Relation, claim: Claim | None) -> Ratio | None:
 
 
 def interval_caption(ranked: Sequence[Standing]) -> str:
-    """What the numbers in brackets beside the ratios are; empty if there are none."""
+    """The meaning of the intervals beside the ratios; empty if there are none."""
     ratios = [one.ratio for one in ranked if one.ratio and one.ratio.low is not None]
     if not ratios:
         return ""
@@ -134,7 +138,7 @@ def interval_caption(ranked: Sequence[Standing]) -> str:
 
 
 def ceiling_caption(result: Result) -> str:
-    """What requests/s mean, and what to plan with instead."""
+    """The meaning of requests/s, and the rate to plan with instead."""
     forced = result.question.connections
     own = "each setup with its own connections"
     load = f"{forced} connections each" if forced else own
@@ -146,7 +150,7 @@ def ceiling_caption(result: Result) -> str:
 
 
 def verdict_of(result: Result) -> RaceVerdict:
-    """The verdict; of a result that is older than verdicts, what its claims come to."""
+    """The verdict; an older result without one gets it from its claims."""
     if result.verdict is not None:
         return result.verdict
     leader = result.leader

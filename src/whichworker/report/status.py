@@ -1,4 +1,4 @@
-"""One status of several services: the struct, its JSON, a table for a terminal, plain lines elsewhere."""
+"""One status of several services: the struct, its JSON, a table for a terminal, plain lines."""
 
 from __future__ import annotations
 
@@ -24,17 +24,22 @@ COLUMNS = ("processes", "threads", "open", "connections", "segments in", "/s", "
 NARROW = ("processes", "threads", "segments in", "/s", "memory", "CPU")
 SHORT = {"processes": "proc", "threads": "thr"}
 ROOMY = 120
-SEGMENTS = "segments in: TCP segments with data received; one for each request that is small and sent alone, more for a large body"
+"""Characters that all columns need."""
+SEGMENTS = (
+    "segments in: TCP segments with data received; one for each small request sent alone,"
+    " more for a large body"
+)
 
 State = Literal["starting", "up", "restarting", "failed", "stopped"]
 
 
 class Traffic(Struct, frozen=True, kw_only=True):
-    """What the kernel's TCP counted for one listening port, ended connections included.
+    """Counters of the kernel's TCP for one listening port, with ended connections.
 
-    `segments_received` are those with data, not requests: nothing stands between a client and its server that could count those. Bytes are
-    TCP's: the end of a connection is one, and what was sent counts once it is acknowledged. `complete` is false where the kernel dropped
-    reports of ended connections, so that all of it is too little.
+    `segments_received` are segments with data, not requests: no process between a client and its
+    server could count requests. Bytes are TCP's: the end of a connection counts as one, and sent
+    bytes count once they are acknowledged. `complete` is false if the kernel dropped reports of
+    ended connections, so that all counts are too low.
     """
 
     connections_open: int
@@ -46,7 +51,10 @@ class Traffic(Struct, frozen=True, kw_only=True):
 
 
 class ServiceStatus(Struct, frozen=True, kw_only=True):
-    """One service now; what cannot be known is null. `cpu_cores` is CPU time per time since the status before."""
+    """One service now; unknown values are null.
+
+    `cpu_cores` is CPU time per wall time since the previous status.
+    """
 
     name: str
     version: str
@@ -78,7 +86,7 @@ class Status(Struct, frozen=True, kw_only=True):
 
 
 def table(status: Status, width: int = ROOMY) -> Table:
-    """A row for each service; on a narrow terminal the ports and the most important figures only."""
+    """A row for each service; on a narrow terminal only the ports and the main figures."""
     roomy = width >= ROOMY
     shown = Table(
         box=None, pad_edge=False, header_style="dim", padding=(0, 2 if roomy else 1, 0, 0)
@@ -109,7 +117,7 @@ def lines(status: Status) -> Iterable[str]:
 
 
 def state_of(service: ServiceStatus, *, short: bool = False) -> str:
-    """`up`, `restarting 2`, `failed`: a restart is counted from the moment it is decided."""
+    """`up`, `restarting 2`, `failed`: a restart counts from the moment it is decided."""
     if service.state == "restarting":
         return f"restarting {service.restarts}"
     counted = f" +{service.restarts}" if short else f" (restarts {service.restarts})"

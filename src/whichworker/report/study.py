@@ -14,6 +14,8 @@ from whichworker.result.study import Cell, StudyResult, StudyRow
 
 ABSENT = "–"
 COLUMNS_AT_ONCE = 4
+"""More columns do not fit into 100 characters."""
+AT_CEILING = "at its ceiling (users or slots ÷ service time) and shows nothing about the server"
 MAIN = ("requests per second", "seconds", "iterations per second")
 SHORT = {
     "not applicable": ABSENT,
@@ -46,7 +48,7 @@ def print_study(console: Console, result: StudyResult) -> None:
 
 
 def grouped(rows: Sequence[StudyRow]) -> Iterator[tuple[str, list[StudyRow]]]:
-    """Rows that have the same columns, in order: one table each, titled by what is counted."""
+    """Rows that have the same columns, in order: one table each, titled by its unit."""
     groups: dict[tuple[tuple[str, str], ...], list[StudyRow]] = {}
     for row in rows:
         groups.setdefault(tuple(columns_of([row])), []).append(row)
@@ -61,7 +63,10 @@ def grouped(rows: Sequence[StudyRow]) -> Iterator[tuple[str, list[StudyRow]]]:
 
 
 def columns_of(rows: Sequence[StudyRow]) -> list[tuple[str, str]]:
-    """The (arm, metric) pairs of a table: every metric where each row is one arm (then no arm is named), rates alone otherwise."""
+    """The (arm, metric) pairs of a table.
+
+    Every metric if each row is one arm (then no arm is named), otherwise rates only.
+    """
     if all(len({cell.arm for cell in row.cells}) == 1 for row in rows):
         return list(dict.fromkeys(("", cell.metric) for row in rows for cell in row.cells))
     seen = dict.fromkeys((cell.arm, cell.metric) for row in rows for cell in row.cells)
@@ -69,13 +74,13 @@ def columns_of(rows: Sequence[StudyRow]) -> list[tuple[str, str]]:
 
 
 def heading(column: tuple[str, str], several: bool) -> str:
-    """What a column is called."""
+    """The title of a column."""
     arm, metric = column
     return f"{arm} {metric}".strip() if several or not arm else arm
 
 
 def by_column(row: StudyRow) -> dict[tuple[str, str], Cell]:
-    """The cells of a row under the names of its columns, those of a single arm under its metrics too."""
+    """The cells of a row by column; a single arm's cells by metric, too."""
     return {key: cell for cell in row.cells for key in ((cell.arm, cell.metric), ("", cell.metric))}
 
 
@@ -102,7 +107,7 @@ def _table(title: str, rows: Sequence[StudyRow], names: Sequence[tuple[str, str]
 
 
 def show_cell(cell: Cell | None) -> Text:
-    """Ours with its interval, a mark where it is a ceiling, theirs in brackets."""
+    """Our value with its interval, `=` if it is a ceiling, and the published value in brackets."""
     if cell is None:
         return Text("")
     text = Text(SHORT.get(cell.note, cell.note) if cell.value is None else show_value(cell))
@@ -116,7 +121,7 @@ def show_cell(cell: Cell | None) -> Text:
 
 
 def show_value(cell: Cell) -> str:
-    """The value with half its interval as a share, where there is one."""
+    """The value with half its interval as a share, if it has one."""
     assert cell.value is not None
     shown = _number(cell.value, cell.unit)
     if cell.low is not None and cell.high is not None and cell.value > 0:
@@ -157,7 +162,7 @@ def _print_remarks(console: Console, result: StudyResult) -> None:
     if any(cell.state == "ceiling" for row in result.rows for cell in row.cells):
         console.print(
             Text(
-                "= at its ceiling (users or slots ÷ service time): it says nothing more about the server",
+                f"= is {AT_CEILING}",
                 "dim",
             )
         )

@@ -5,8 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from whichworker.report import pages, study_picture
-from whichworker.report.study import by_column, columns_of, grouped, heading, show_cell
+from whichworker.report.study import (
+    AT_CEILING,
+    by_column,
+    columns_of,
+    grouped,
+    heading,
+    show_cell,
+)
 from whichworker.result.study import StudyResult
+
+READING = (
+    "Each value is our own ± half of its 95 % interval over launches; the published value is in"
+    " brackets. The variance of launches is pooled over the servers of a workload. For workloads"
+    " with short response times the servers took turns in slices of tens of milliseconds: the first"
+    " responses of each slice were left out, and whole turns of the connections were counted. These"
+    " intervals show how the servers differ. They do not include the speed of the core on that day,"
+    f" which is the same for all. A value marked = is {AT_CEILING}."
+)
 
 
 def render(result: StudyResult) -> str:
@@ -28,6 +44,7 @@ def render(result: StudyResult) -> str:
         .render(
             result=result,
             tables=tables,
+            reading=READING,
             reasons=list(_reasons(result)),
             picture=study_picture.picture(result),
         )
@@ -35,20 +52,29 @@ def render(result: StudyResult) -> str:
 
 
 def render_markdown(result: StudyResult, picture: str = "") -> str:
-    """The study as a page, with date, machine and versions; written by the command, not by hand. `picture` is the file beside it."""
+    """The study as a page, with date, machine and versions; the command writes it.
+
+    `picture` is the file beside it.
+    """
     machine = result.machine
     asked = result.question
     lines = [
         f"# {result.title}",
         "",
-        f"Written by `{result.run.command}` on {result.run.started[:10]}: {machine.cpu}, {machine.cores} cores, {machine.system};",
-        f"servers on core {_cores(asked.server_cores)}, generator and backing services on core {_cores(asked.generator_cores)};",
-        f"{asked.database}, cache in {asked.cache}; whichworker {result.run.version}, seed {asked.seed}.",
+        (
+            f"Written by `{result.run.command}` on {result.run.started[:10]}: {machine.cpu},"
+            f" {machine.cores} cores, {machine.system};"
+        ),
+        (
+            f"servers on core {_cores(asked.server_cores)},"
+            f" generator and backing services on core {_cores(asked.generator_cores)};"
+        ),
+        (
+            f"{asked.database}, cache in {asked.cache};"
+            f" whichworker {result.run.version}, seed {asked.seed}."
+        ),
         "",
-        "Values are ours ± half of their 95 % interval over launches, the published ones in brackets. The variance of launches is pooled",
-        "over the servers of a workload. Rates of quick workloads were measured side by side, in slices of tens of milliseconds: their",
-        "intervals tell the servers apart, and the speed of the core on that day, which all share, is not in them. `=` is at its ceiling:",
-        "users or slots ÷ service time, so it says nothing more about the server.",
+        READING,
         "",
         *([f"![{result.title}: ours and the published values]({picture})", ""] if picture else []),
     ]

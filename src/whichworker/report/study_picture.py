@@ -1,4 +1,4 @@
-"""A study as one picture: every row a line, ours as dots with intervals, theirs as rings, on one logarithmic axis."""
+"""A study as one picture: a line for each row, our values as dots, published ones as rings."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ COLOURS = (
 )
 RATES, TIMES = ("requests per second",), ("1000 requests to one site", "20 sites once")
 STYLE = (
-    "text{font:12px system-ui,sans-serif;fill:#1c2430}.axis{fill:#566070}.grid{stroke:#dad7cd}.row{stroke:#efece4}"
+    "text{font:12px system-ui,sans-serif;fill:#1c2430}.axis{fill:#566070}"
+    ".grid{stroke:#dad7cd}.row{stroke:#efece4}"
     ".ring{fill:none;stroke-width:1.5}.whisker{stroke-width:2;stroke-opacity:.5}"
 )
 
 
 def picture(result: StudyResult) -> str:
-    """A stand-alone SVG; empty where no row has a number."""
+    """A stand-alone SVG with one logarithmic axis; empty if no row has a number."""
     rows = list(_rows(result.rows))
     values = [
         value
@@ -57,7 +58,8 @@ def picture(result: StudyResult) -> str:
     caption = _text(
         0,
         16,
-        f"{result.title}: ours as dots with 95 % intervals, published values as rings; ours hollow where at its ceiling",
+        f"{result.title}: our values as dots with 95 % intervals, published values as rings;"
+        " our values hollow if at the ceiling",
         "",
     )
     attributes = {
@@ -72,7 +74,7 @@ def picture(result: StudyResult) -> str:
 
 
 def _rows(rows: Sequence[StudyRow]) -> Iterator[tuple[StudyRow, list[Cell]]]:
-    """The rows with the cells that are drawn: rates where there are any, else times."""
+    """The rows with the cells that are drawn: rates if there are any, otherwise times."""
     wanted = RATES if any(cell.metric in RATES for row in rows for cell in row.cells) else TIMES
     for row in rows:
         cells = [

@@ -1,4 +1,4 @@
-"""What charts are made of: scales, axes and SVG elements, every word escaped."""
+"""The parts of charts: scales, axes and SVG elements, every word escaped."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from html import escape
 from math import ceil, floor, log, log10
 
-NAMES_WIDTH = 28  # percent of the chart that the names take where the page is wide
+NAMES_WIDTH = 28
+"""Percent of a wide page's chart that the names need."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Where a value lies, in percent of the width, and which values are marked on the axis."""
+    """The position of a value, in percent of the width, and the ticks of the axis."""
 
     position: Callable[[float], float]
     ticks: tuple[float, ...]
@@ -33,7 +34,10 @@ def linear(top: float) -> Scale:
 def logarithmic(
     low: float, high: float, series: Sequence[float] = (1, 2, 5), gap: float = 11
 ) -> Scale:
-    """A logarithmic scale over positive values with ticks from `series` in each decade, at least `gap` percent apart."""
+    """A logarithmic scale over positive values, with ticks from `series` in each decade.
+
+    Ticks are at least `gap` percent apart.
+    """
     start, end = log(low) - 0.02, log(high) + 0.02
 
     def position(value: float) -> float:
@@ -71,8 +75,12 @@ def chart(
     span: int,
     gutter: float = 0,
 ) -> str:
-    """A chart with its title and description for those who do not see it; `span` percent of the width are the plot's."""
-    style = f"--height:{height:.0f}px;--gutter:{gutter:.0f}px;--span:{span / 100};--names:{NAMES_WIDTH / 100}"
+    """A chart with its title and description for screen readers.
+
+    The plot takes `span` percent of the width.
+    """
+    style = f"--height:{height:.0f}px;--gutter:{gutter:.0f}px;"
+    style += f"--span:{span / 100};--names:{NAMES_WIDTH / 100}"
     labels = [
         tag("title", {"id": f"{key}-title"}, escape(title)),
         tag("desc", {"id": f"{key}-desc"}, escape(about)),
@@ -92,7 +100,7 @@ def percent(value: float) -> str:
 
 
 def title(words: str) -> str:
-    """What a mark says when it is pointed at."""
+    """The words that a mark shows under the pointer."""
     return tag("title", {}, escape(words))
 
 
@@ -109,7 +117,7 @@ def text(x: str, y: float, words: str, shape: str, dx: float = 0) -> str:
 
 
 def tag(name: str, attributes: Mapping[str, object], *markup: str) -> str:
-    """An element; attribute values are escaped here, children are markup already."""
+    """An element: attribute values are escaped here; children are markup already."""
     written = "".join(
         f' {key}="{escape(str(value))}"' for key, value in attributes.items() if value != ""
     )

@@ -32,9 +32,9 @@ COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
     ("start", "right"),
 )
 LEAVING = ("start", "connections", "memory", "CPU/request", "rank", "vs leader")
-"""The columns that a narrow terminal goes without, the first one first."""
+"""The columns that a narrow terminal leaves out, in this order."""
 RANKED_FROM = 4
-"""Rounds, see design/elimination.py."""
+"""Rounds; see FIRST_DECISION in design/elimination.py."""
 STRENGTHS = {
     "clear": "bold green",
     "tied": "bold cyan",
@@ -42,12 +42,12 @@ STRENGTHS = {
     "invalid": "bold red",
 }
 BROKEN = codes.CAPACITY_BROKEN.name
-"""Of a ranked arm, which is not among those without a number below."""
+"""A ranked arm can have this finding, and is then not listed below the table."""
 MARKS = {"info": ("i", "cyan"), "warning": ("!", "yellow"), "error": ("x", "red")}
 
 
 def print_plan(console: Console, question: Question, versions: dict[str, str]) -> None:
-    """What is going to be measured, on what, and for how long."""
+    """The plan: the contenders, the app, the cores and the time."""
     app, budget = question.app, question.budget
     subject, terms = question.subject, question.terms
     origin = app.origin.get("app", "")
@@ -84,7 +84,8 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
                     (f"{title:<11}", "dim"), value, (f"  {app.origin.get(title, '')}", "dim")
                 )
             )
-    cores = f"servers on core {_cores(budget.server_cores)}, generator on core {_cores(budget.generator_cores)}"
+    cores = f"servers on core {_cores(budget.server_cores)},"
+    cores += f" generator on core {_cores(budget.generator_cores)}"
     console.print(Text.assemble(("cores      ", "dim"), cores))
     own = "each server setup with the number of connections that saturates it"
     load = f"{terms.connections} connections" if terms.connections else own
@@ -116,7 +117,7 @@ def _times(question: Question) -> str:
 
 
 def print_result(console: Console, result: Result) -> None:
-    """The verdict and what to do, then the table, and what else there is to know."""
+    """The verdict and the next step, then the table and the findings."""
     console.print()
     if result.validity.state == "invalid":
         console.print(Text("INVALID: this run cannot be believed", STRENGTHS["invalid"]))
@@ -135,12 +136,12 @@ def print_result(console: Console, result: Result) -> None:
 
 
 def _concerns_all(finding: Finding) -> bool:
-    """Not why one setup has no number: that stands beside its name."""
+    """Whether a finding concerns more than one setup without a number: that has its own line."""
     return finding.arm is None or finding.severity == "warning" or finding.code == BROKEN
 
 
 def print_findings(console: Console, findings: Iterable[Finding]) -> None:
-    """Findings below their title, those of one code that follow each other below one, with evidence and cure."""
+    """Findings by code: the title once, then each with its evidence and hint."""
     for (severity, title, hint), alike in groupby(
         findings, lambda finding: (finding.severity, finding.title, finding.hint)
     ):
@@ -159,7 +160,7 @@ def print_findings(console: Console, findings: Iterable[Finding]) -> None:
 
 
 def _print_verdict(console: Console, result: Result) -> None:
-    """How sure the answer is, what to deploy, and what would decide what is open."""
+    """The verdict, the setup to deploy, and the command that would decide more."""
     verdict = standings.verdict_of(result)
     console.print(Text(verdict.headline, STRENGTHS[verdict.state]))
     tied = standings.tied_arms(result)
@@ -175,7 +176,7 @@ def _print_verdict(console: Console, result: Result) -> None:
         console.print(Text(f"           {shlex.join(advice.command)}", "dim"), soft_wrap=True)
     elif result.question.rate_per_second is not None and result.question.slo:
         rate = units.show_rate(result.question.rate_per_second)
-        failing = f"no server setup was shown to keep {result.question.slo} at {rate}/s"
+        failing = f"no server setup was shown to meet {result.question.slo} at {rate}/s"
         console.print(Text(f"deploy     nothing yet: {failing}", "yellow"))
     if command := standings.resume_command(result):
         console.print(Text.assemble("to decide  ", (command, "bold")), soft_wrap=True)
@@ -204,7 +205,7 @@ def _print_board(console: Console, result: Result) -> None:
 
 
 def leaderboard(ranked: Sequence[Standing], width: int) -> Table:
-    """The table, as many of its columns as fit into so many characters; a long name is folded."""
+    """The table with as many of its columns as fit into the width; a long name is folded."""
     titles = [title for title, _ in COLUMNS]
     rows = [dict(zip(titles, _row(one), strict=True)) for one in ranked]
     widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in titles}
@@ -260,7 +261,7 @@ def ratio(seen: Ratio | None) -> str:
 
 
 def _print_advice(console: Console, result: Result) -> None:
-    """What stands beside the advice for the user's own app."""
+    """The rest of the advice for the user's own app."""
     if result.advice is None or not result.app:
         return
     console.print()

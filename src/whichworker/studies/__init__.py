@@ -1,1 +1,1 @@
-"""`whichworker study`: published comparisons, measured again. Each is a table of rows and columns."""
+"""The published studies, measured again: each is a table of rows and columns."""

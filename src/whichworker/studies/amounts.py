@@ -1,4 +1,4 @@
-"""How much of what a stand of a study is asked: users, seconds, and the load of one window or of the connections of slices."""
+"""The load of a stand of a study: users, seconds, and one window or the connections of slices."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from whichworker.servers import table
 from whichworker.studies.plan import Stand, StandAsk
 
 PILOT_USERS = 16
+"""Users of a short window before the number of users is known."""
 WAITING = 0.7
-"""A pilot that reaches this share of users ÷ service time shows a server that mostly waits: only then more users are worth asking."""
+"""Share of users ÷ service time from which a server mostly waits: only then more users help."""
 SLOTS_ASKED = 4
-"""An arm with a bound on what it works on is asked by no more than so many users a slot: more would only wait in line."""
+"""Users for each slot of an arm with a limit: more would only wait in line."""
 SLOW_SECONDS = 1.0
-"""From this service time on, work in flight at the end of a window is not waited for."""
+"""Service time from which requests in flight at the end of a window are not awaited."""
 SPARE_SECONDS = 1.0
-"""For the launch and the stop of what a window is asked of."""
+"""For the launch and the stop of a window's server."""
 QUICK_SECONDS = 0.1
-"""Responses that take this long or longer are waited for, not computed: a slice of them would be a window."""
+"""Responses of this length are waited for, not computed: a slice of them would be a window."""
 
 
 class Size(Struct, frozen=True):
-    """How a cell is asked: by how many users, for how long."""
+    """The load of a cell: users and seconds."""
 
     users: int
     seconds: float
@@ -34,7 +35,8 @@ class Size(Struct, frozen=True):
 def is_quick(ask: StandAsk) -> bool:
     """Whether slices can measure it: persistent connections, and nothing that is waited for.
 
-    Calls of an upstream are waited for, too: nine turns of 50 ms are as long as a window, whose gates know how late the upstream was.
+    Calls of an upstream are waited for, too: nine turns of 50 ms are as long as a window, whose
+    gates show how late the upstream was.
     """
     waits = (
         ask.service_seconds >= QUICK_SECONDS or ask.settle_seconds >= SLOW_SECONDS or ask.upstream
@@ -43,12 +45,16 @@ def is_quick(ask: StandAsk) -> bool:
 
 
 def lasting(ask: StandAsk) -> float:
-    """What leaves requests in the server comes last, the most settling at the very end: that is over when the others' rest has gone."""
+    """The order of asks in a launch: those that leave requests in the server come last.
+
+    The one with the longest settling time is the last, because by then the others' requests have
+    ended.
+    """
     return 0.0 if ask.drain else ask.settle_seconds
 
 
 def users_of(stand: Stand, ask: StandAsk) -> int:
-    """As many as were meant, or what fills the slots of the arm several times over, where it has fewer."""
+    """The planned users, or enough to fill the arm's slots several times if it has fewer."""
     limit = limit_of(stand)
     return (
         ask.users
@@ -58,23 +64,26 @@ def users_of(stand: Stand, ask: StandAsk) -> int:
 
 
 def users_in_slices(stand: Stand, users: int) -> int:
-    """The users that can have a connection each for as long as the launch lives: some servers leave those above their threads waiting."""
+    """Users with a connection each: some servers never serve connections above their threads."""
     most = most_connections(stand.arm.server, stand.arm.settings)
     return min(users, most) if most else users
 
 
 def limit_of(stand: Stand) -> int | None:
-    """How many requests the arm works on at once, at most."""
+    """How many requests the arm works on at once, at most; None if unlimited."""
     return table.load(stand.arm.server).in_flight_limit(stand.arm.settings)
 
 
 def cost(ask: StandAsk) -> float:
-    """About how long a window of it takes, settling included."""
+    """About how many seconds a window takes, settling included."""
     return settle_of(ask) + ask.window_seconds + SPARE_SECONDS
 
 
 def settle_of(ask: StandAsk) -> float:
-    """Until the flow is even: the first answers of a slow workload arrive a whole service time after the last user has begun."""
+    """Seconds until the flow is even.
+
+    The first responses of a slow workload arrive a whole service time after the last user began.
+    """
     return ask.settle_seconds + ask.service_seconds * (
         1.1 if ask.service_seconds >= SLOW_SECONDS else 2.0
     )
@@ -83,7 +92,7 @@ def settle_of(ask: StandAsk) -> float:
 def users_load(
     bench: Bench, run: Running, stand: Stand, ask: StandAsk, size: Size, seed: int
 ) -> Load:
-    """A closed loop whose users begin evenly; slow work in flight at its end is not waited for."""
+    """A closed loop whose users begin evenly; slow requests at its end are not awaited."""
     slow = ask.service_seconds >= SLOW_SECONDS
     return window.load_of(
         bench,
@@ -103,7 +112,7 @@ def users_load(
 
 
 def stagger_of(stand: Stand, ask: StandAsk, users: int) -> float:
-    """Over how long the users begin: slots filled evenly over one service time are freed evenly, and no wave ever comes of it."""
+    """Seconds over which the users begin, so that slots are freed evenly and no wave arises."""
     if not ask.service_seconds:
         return ask.settle_seconds / 2
     slots = limit_of(stand)

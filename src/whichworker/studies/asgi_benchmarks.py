@@ -1,7 +1,8 @@
-"""Study C, "ASGI python benchmarks": a visitor's session by what serves it, by interpreter, by Django version, by ORM.
+"""Study C, "ASGI python benchmarks": a visitor's session by server, interpreter, Django and ORM.
 
-Published with k6, a ramp to 10 virtual users in one minute, on PostgreSQL: five requests, the login among them. The published login never
-succeeded (a wrong field name, the answer unchecked), so it never paid for a password; here it does, and all eleven checks count.
+Published with k6, a ramp to 10 virtual users in one minute, on PostgreSQL: five requests, one of
+them the login. The published login never succeeded (a wrong field name, the response unchecked),
+so it never paid for a password. Here it does, and all eleven checks count.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ NAME = "asgi-benchmarks"
 TITLE = "ASGI python benchmarks: a session behind a login, by server, interpreter and ORM"
 USERS = 10
 QUICK_SECONDS, FULL_SECONDS = 25 * 60.0, 3 * 3600.0
+"""Time bounds of a quick and of a full run."""
 DJANGO, MIXED, FASTAPI = "builtin:django", "builtin:fastapi-django", "builtin:fastapi"
 LISTS = ("/clowncollege", "/troupe")
 
@@ -35,7 +37,10 @@ Published = Mapping[str, float]
 
 
 class Served(Struct, frozen=True, kw_only=True):
-    """One row: SERVED_BY as the study calls it, its arm, and what was published: iterations, requests/s, and milliseconds."""
+    """One row: the study's SERVED_BY, its arm, and the published numbers.
+
+    These are iterations, requests/s, and milliseconds.
+    """
 
     title: str
     arm: str
@@ -66,7 +71,7 @@ def _published(
 
 
 def _historical(django: str, python: str) -> tuple[Served, ...]:
-    """What the study ran then, as far as it installs today: its Django and its interpreters, with the servers of those years."""
+    """The rows with the study's own Django versions and interpreters, as far as they install."""
     app, label = f"{DJANGO}@{django}", f"historical, Django {django}"
     gunicorn = "21.2.0" if python == "3.6" else "23.0.0"
     arms = [
@@ -88,7 +93,7 @@ def _historical(django: str, python: str) -> tuple[Served, ...]:
 
 
 def _drivers() -> tuple[Served, ...]:
-    """psycopg2 waits in C: under gevent every query stops all greenlets, unless psycogreen makes it wait in Python."""
+    """psycopg2 waits in C: under gevent, a query stops all greenlets unless psycogreen is used."""
     rows = []
     for variant, environment in (
         ("psycopg2", {}),
@@ -210,7 +215,7 @@ def _wish(row: Served, python: str, asked: StudyRun) -> Wish:
 
 
 def merged(wishes: Sequence[Wish]) -> list[Wish]:
-    """Several rows may be of one arm on one app: then one launch is asked for all of them."""
+    """Rows of the same arm on the same app share their launches."""
     found: dict[tuple[str, str], Wish] = {}
     for wish in wishes:
         key = (wish.key, wish.absent)
@@ -234,7 +239,7 @@ def _ask(row: Served, asked: StudyRun) -> StandAsk:
 
 
 def session_of(kind: str, app: str) -> Session:
-    """What a virtual user does: the whole session, by sync or async views, or the two open lists alone by this ORM."""
+    """A virtual user: the whole session, by sync or async views, or only the two open lists."""
     if kind.startswith("lists"):
         suffix = kind.removeprefix("lists")
         steps = [
@@ -336,7 +341,7 @@ METRICS: tuple[tuple[str, str, cells.Measure], ...] = (
 
 
 def _conclusions(rows: Sequence[StudyRow]) -> list[str]:
-    """What the session is made of, where the lists alone were measured beside it."""
+    """The share of the login in the session, if the lists were measured alone beside it."""
     rates = {
         row.workload: cell.value
         for row in rows
@@ -346,8 +351,6 @@ def _conclusions(rows: Sequence[StudyRow]) -> list[str]:
     said = []
     whole, lists = rates.get("uvicorn"), rates.get("Django ORM, sync")
     if whole and lists:
-        alone = f"the two lists alone are answered at {lists:,.0f}/s, the whole session at {whole:,.0f}/s"
-        said.append(
-            f"{alone}: the login, which hashes a password, is most of what is measured once it succeeds"
-        )
+        alone = f"the two lists alone reach {lists:,.0f}/s, the whole session {whole:,.0f}/s"
+        said.append(f"{alone}: most of the session's time is the login, which hashes a password")
     return said

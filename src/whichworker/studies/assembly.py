@@ -1,4 +1,4 @@
-"""From wishes to a plan, and from a plan to a result: apps, arms, environments, services, journal."""
+"""From wishes to a plan, and from a plan to a result: apps, environments, services, journal."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ Tables = tuple[tuple[StudyRow, ...], tuple[Card, ...], tuple[str, ...], tuple[Fi
 
 
 class Wish(Struct, frozen=True, kw_only=True):
-    """An arm wanted on a built-in app, on an interpreter (empty: this one), and what it is asked. `absent` says why none is tried.
+    """An arm on a built-in app, on an interpreter (empty: this one), and its asks.
+
+    `absent` is the reason if it cannot be tried.
 
     A `variant` is the same arm with more in its environment.
     """
@@ -69,7 +71,7 @@ class Wish(Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """The name of the stand it becomes."""
+        """The name of its stand."""
         return stand_key(self.app, self.arm, self.python, self.variant)
 
 
@@ -83,7 +85,10 @@ class Site(Struct, frozen=True):
 def assemble(
     asked: StudyRun, wishes: Sequence[Wish], watch: StudyWatch, seconds: float
 ) -> tuple[StudyPlan, dict[str, Site]]:
-    """Build what has to be built; what cannot be is absent, with the reason. Raises UsageError where nothing is left to measure."""
+    """Build the apps and environments; those that fail are absent, with the reason.
+
+    Raises UsageError if nothing is left to measure.
+    """
     open_files.check(max((ask.users for wish in wishes for ask in wish.asks), default=1))
     stands: list[Stand] = []
     absent: list[Absent] = [
@@ -149,11 +154,14 @@ def _site(
 
 
 def app_of(name: str, python: str, cache: Path) -> App:
-    """A built-in app with everything the studies need; raises WhichworkerError where this interpreter or environment cannot be had."""
+    """A built-in app with everything the studies need.
+
+    Raises WhichworkerError if this interpreter or environment is unavailable.
+    """
     base = interpreters.find(python, environments.uv_path()) if python else interpreters.own_base()
     return builtin.app(
         name, interpreters.inspect(base).base, cache, extras="@" not in name
-    )  # of old versions the plain lock is kept
+    )  # old versions keep their plain lock
 
 
 def _question(
@@ -189,7 +197,7 @@ def carry_out(
     title: str,
     tabulate: Callable[[Table, StudyRun], Tables],
 ) -> StudyResult:
-    """Measure what is missing, then make the tables of what there is; an interruption is not lost."""
+    """Measure the missing cells, then make the tables; an interruption loses nothing."""
     plan, sites = assembled
     budget = next(iter(sites.values())).question.budget
     with Journal(asked.folder / FILE) as journal:
@@ -221,7 +229,10 @@ def carry_out(
 
 
 def begin(journal: Journal, asked: StudyRun, plan_digest: str) -> StudyHeader:
-    """The first line of the journal, written or checked; raises UsageError where the run was begun with other versions or elsewhere."""
+    """The first line of the journal, written or checked.
+
+    Raises UsageError if the run was begun with other versions or on another machine.
+    """
     described = machine.describe()
     header = next(journal.of(StudyHeader), None)
     if header is not None:
@@ -230,7 +241,8 @@ def begin(journal: Journal, asked: StudyRun, plan_digest: str) -> StudyHeader:
             or header.machine.fingerprint != described.fingerprint
             or header.study != asked.study
         ):
-            fact = f"run {header.run} cannot be resumed: servers, app or machine are not those it was begun with"
+            fact = f"run {header.run} cannot be resumed: it has other servers, another app or"
+            fact += " another machine"
             raise UsageError(fact, hint="start a new run")
         return header
     header = StudyHeader(
@@ -259,12 +271,12 @@ def _begun(asked: StudyRun) -> Begun:
 
 
 def restored(asked: StudyRun) -> StudyRun:
-    """A run that is resumed, with the options it was begun with; raises UsageError where its journal is of something else."""
+    """A resumed run with its first options; raises UsageError for another study's journal."""
     with Journal(asked.folder / FILE) as journal:
         header = next(journal.of(StudyHeader), None)
     if header is None or header.study != asked.study:
         raise UsageError(
-            f"{asked.folder.name} is no run of the study {asked.study}", hint="start a new run"
+            f"{asked.folder.name} is not a run of the study {asked.study}", hint="start a new run"
         )
     options = msgspec.convert(header.options, Begun)
     return msgspec.structs.replace(
@@ -279,7 +291,7 @@ def restored(asked: StudyRun) -> StudyRun:
 
 
 def digest(plan: StudyPlan, sites: dict[str, Site]) -> str:
-    """What is measured, with what, as one word."""
+    """One word for everything that is measured: stands, versions, places."""
     packages = {
         key: {name: made.packages for name, made in sorted(site.environments.items())}
         for key, site in sorted(sites.items())
@@ -297,7 +309,7 @@ def conclude(
     seconds: float,
     reason: str = "",
 ) -> StudyResult:
-    """The result of what the journal holds; invalid for a `reason`, and where nothing could be measured."""
+    """The result of the journal; invalid for a `reason`, or if nothing could be measured."""
     rows, cards, conclusions, findings = tables
     header = next(journal.of(StudyHeader))
     sessions = list(journal.of(RunSession))

@@ -1,6 +1,7 @@
-"""Study A, "Better Django worker": 23 workloads on gevent, uvicorn and hypercorn workers, and on those it never published.
+"""Study A, "Better Django worker": 23 workloads on its three workers, and on unpublished ones.
 
-Published with wrk, 20 threads and 2000 connections for 22 s, against 20 worker processes on the same cores.
+Published with wrk, 20 threads and 2000 connections for 22 s, against 20 worker processes on the
+same cores.
 """
 
 from __future__ import annotations
@@ -23,10 +24,14 @@ NAME = "better-django-worker"
 TITLE = "Better Django worker: 23 workloads, servers and worker classes"
 MANNER = PublishedManner(tool="wrk", users=2000, seconds=22.0, timeout_seconds=2.0)
 USERS, USERS_WAITING = 16, 200
+"""Users of workloads that compute, and of workloads that mostly wait."""
 QUICK_SECONDS, FULL_SECONDS = 29 * 60.0, 3 * 3600.0
+"""Time bounds of a quick and of a full run."""
 CPU = "CPU per request"
 DEGRADED = 1.25
-FAKE_CACHE_SECONDS = 0.5  # up to here a service time is short enough for many launches
+"""Ratio of ratios from which patching costs httpx more than requests; launches differ by less."""
+FAKE_CACHE_SECONDS = 0.5
+"""Up to this service time, a run has time for many launches."""
 
 
 def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
@@ -67,7 +72,7 @@ def _ask(row: PublishedRow, asked: StudyRun) -> StandAsk:
         service_seconds=service,
         window_seconds=max(
             0.5 if asked.quick else 2.0, service
-        ),  # a whole turn, in which nobody has more than one answer
+        ),  # a whole turn: each user gets at most one response
         longest_seconds=2.0 if asked.quick else 10.0,
         launches=(1 if slow else 3) if asked.quick else (3 if slow else 6),
         upstream=what.upstream,
@@ -77,7 +82,7 @@ def _ask(row: PublishedRow, asked: StudyRun) -> StandAsk:
 def tabulate(
     table: cells.Table, asked: StudyRun
 ) -> tuple[tuple[StudyRow, ...], tuple[Card, ...], tuple[str, ...], tuple[Finding, ...]]:
-    """Rows in the order of the article; beside each rate what wrk would have printed; then what follows."""
+    """Rows in the article's order, each rate with the numbers of wrk, then the conclusions."""
     arms = list(asked.servers or ARMS)
     rows = tuple(_row(row, arms, table) for row in ROWS)
     cards = tuple(_card(arm, rows) for arm in arms)
@@ -109,7 +114,8 @@ def _row(row: PublishedRow, arms: Sequence[str], table: cells.Table) -> StudyRow
             row.service_seconds,
             MANNER,
         )
-        remark = f"{named}; so the route did not sleep what its name says: with {row.really_seconds:g} s, {remark or 'it is possible'}"
+        slept = f"with {row.really_seconds:g} s, {remark or 'it is possible'}"
+        remark = f"{named}; so the route did not sleep as long as its name says: {slept}"
     return StudyRow(
         workload=row.title,
         variant=row.variant,
@@ -140,15 +146,15 @@ def _rates(rows: Sequence[StudyRow], arm: str) -> dict[tuple[str, str], Cell]:
 
 
 def _card(arm: str, rows: Sequence[StudyRow]) -> Card:
-    """Like the article's: stability, blocking, non-blocking, async, and the best HTTP clients; each from the rows."""
+    """The article's card: stability, blocking, non-blocking, async, and the best clients."""
     mine = {key: cell for key, cell in _rates(rows, arm).items() if cell.note != "not applicable"}
     failed = [
         f"{variant} {name}" for (name, variant), cell in mine.items() if cell.state == "failed"
     ]
     lines = {
-        "stability": f"wrong answers or none for {', '.join(failed)}"
+        "stability": f"wrong or missing responses for {', '.join(failed)}"
         if failed
-        else f"all {len(mine)} workloads answered rightly"
+        else f"all {len(mine)} workloads correct"
     }
     for line, name, variant in (
         ("blocking", "Gateway 1 s", "sync"),
@@ -175,9 +181,10 @@ CLIENTS = tuple(dict.fromkeys(row.title for row in ROWS if row.upstream))
 
 
 def _conclusions(rows: Sequence[StudyRow]) -> list[str]:
-    """Whether HTTPX suffers from monkey-patching, which the article guessed: what it costs under gevent and under threads.
+    """Whether HTTPX suffers from monkey-patching, as the article guessed: gevent beside threads.
 
-    In CPU per request, as rates end at what the slots of the threads allow; requests is the measure of what patching costs by itself.
+    By CPU per request, because the slots of the threads limit the rate. The client requests shows
+    what patching itself costs.
     """
     said = []
     for names, manner in (
@@ -194,7 +201,8 @@ def _conclusions(rows: Sequence[StudyRow]) -> list[str]:
             else "no sign that monkey-patching degrades httpx"
         )
         said.append(
-            f"CPU per request, gevent ÷ threads, {manner}: httpx {httpx:.2f}, requests {requests:.2f}: {verdict}"
+            f"CPU per request, gevent ÷ threads, {manner}: httpx {httpx:.2f},"
+            f" requests {requests:.2f}: {verdict}"
         )
     return said
 

@@ -1,4 +1,4 @@
-"""The measuring of a study: blocks of fresh launches, each asked everything; what is quick side by side; journalled, resumable."""
+"""The measuring of a study: passes over all stands on fresh launches, quick asks in slices."""
 
 from __future__ import annotations
 
@@ -36,13 +36,15 @@ from whichworker.studies.side_by_side import Calibrated, Heat, rounds_of, times_
 from whichworker.studies.watch import StudyProgress, StudyWatch
 
 FEWEST_ANSWERS = 30
+"""Responses of a window: with fewer, one more or less is several percent."""
 PILOT_SECONDS = 0.4
+"""A pilot only finds the size of a window, within a factor of two."""
 SLICES_SHARE = 0.6
-"""Of the time of a window that a cell measured in slices has for them: the rest is for a portrait, which shows latency and memory."""
+"""Share of a window's time for slices; a portrait, for latency and memory, gets the rest."""
 LEAST_PORTRAIT_SECONDS, PORTRAIT_SETTLE_SECONDS = 0.3, 0.05
 """A portrait comes after slices of the same ask, so there is little to settle."""
 LEAST_ROUNDS, MOST_ROUNDS = 2, 12
-"""A launch counts once, however many rounds it has: after a dozen, launches differ by more than rounds."""
+"""A launch counts once, however many rounds: after twelve, launches differ more than rounds."""
 
 
 def measure_study(
@@ -51,7 +53,7 @@ def measure_study(
     watch: StudyWatch,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Measure blocks until every cell has its launches or time is spent; KeyboardInterrupt passes through, nothing measured is lost."""
+    """Measure until every cell has its launches or the time is over; an interrupt passes through."""
     began, spent = clock(), sum(session.seconds for session in journal.of(RunSession))
     ended = "interrupted"
     close_torn_round(journal)
@@ -72,7 +74,7 @@ def measure_study(
 
 
 class Campaign:
-    """What is known so far, and what is done next."""
+    """The state of a study, and its next steps."""
 
     def __init__(
         self,
@@ -89,7 +91,7 @@ class Campaign:
         self.block, self.round = self.ledger.blocks, self.ledger.rounds
 
     def run(self) -> None:
-        """Block after block: a stand is left out when it has nothing more to give, or when its part would not end in time."""
+        """Pass after pass; a stand is left out when it is complete, or would end too late."""
         last = max((ask.launches for stand in self.planned.stands for ask in stand.asks), default=0)
         progress = True
         while self.left() > 0 and (progress or self.block < last):
@@ -108,7 +110,7 @@ class Campaign:
         return stands
 
     def _pending(self, stand: Stand) -> list[StandAsk]:
-        """What this launch is asked: quick things in random order, then slow ones, which leave sleepers behind in the server."""
+        """The asks of this launch, slow ones last: they leave sleeping requests in the server."""
         if self.ledger.is_out(stand.key, ""):
             return []
         asks = [
@@ -128,7 +130,7 @@ class Campaign:
         )
 
     def _side_by_side(self) -> bool:
-        """The quick asks on launches that are alive together, heat after heat; each is then asked the rest. False if nothing began."""
+        """Quick asks on launches alive together, then their other asks; False if none began."""
         waiting = (
             []
             if self.planned.fixed_order
@@ -155,7 +157,7 @@ class Campaign:
         return began
 
     def _quick(self, stand: Stand) -> list[StandAsk]:
-        """What is still asked of a stand in slices."""
+        """The asks of a stand that still need slices."""
         return (
             [ask for ask in self._pending(stand) if is_quick(ask)]
             if stand.key not in self.restless
@@ -169,7 +171,10 @@ class Campaign:
             self._give_up(stand, "", failed(error).failures)
 
     def _compare(self, heat: Heat, key: str) -> None:
-        """One ask of every stand of a heat: rounds of slices, then a portrait of each; a window of those whose slices would be as long."""
+        """One ask of every stand of a heat: rounds of slices, then a portrait of each.
+
+        A stand whose slices would be as long as a window gets a window.
+        """
         asks = {
             stand.key: ask
             for stand in heat.stands.values()
@@ -205,7 +210,7 @@ class Campaign:
             )
 
     def _calibrated(self, heat: Heat, stand: Stand, ask: StandAsk) -> Calibrated:
-        """What a slice of a cell is, its launch warmed for it."""
+        """The slice of a cell, after its launch was warmed for it."""
         known = self.ledger.calibrated.get((stand.key, ask.key))
         if known is not None:
             heat.sit(stand, ask, known.users)
@@ -217,7 +222,7 @@ class Campaign:
     def _rounds(
         self, heat: Heat, asks: Mapping[str, StandAsk], cells: dict[str, Calibrated]
     ) -> set[str]:
-        """Rounds of slices of these cells; the stands whose launch broke."""
+        """Measure rounds of slices of these cells; returns the stands whose launch broke."""
         share = SLICES_SHARE * min(asks[name].window_seconds for name in cells)
         broken: set[str] = set()
         times = times_of(cells)
@@ -241,7 +246,7 @@ class Campaign:
         return broken
 
     def _portrait(self, heat: Heat, stand: Stand, ask: StandAsk, *, shorter: bool) -> None:
-        """A window of one launch of the heat; a shorter one if its rate is known from slices."""
+        """A window of one launch of the heat; shorter if slices already show its rate."""
         cell = self.ledger.calibrated[stand.key, ask.key]
         least = (
             max(LEAST_PORTRAIT_SECONDS, (1 - SLICES_SHARE) * ask.window_seconds)
@@ -264,7 +269,7 @@ class Campaign:
     def _replace(
         self, heat: Heat, key: str, ask: StandAsk, error: ServerFailed | ArmFailed
     ) -> None:
-        """A failure ends its ask, and the launch: the other asks go on with another."""
+        """After a failure its ask is over; another launch continues with the other asks."""
         stand = heat.stands[key]
         heat.leave(key)
         self._give_up(
@@ -274,7 +279,7 @@ class Campaign:
             self._enter(heat, stand)
 
     def _ask_rest(self, heat: Heat, stand: Stand) -> None:
-        """The windows that this launch is asked; then it is stopped, with what they left in it."""
+        """Measure the windows of this launch, then stop it with the requests left in it."""
         left = self._pending(stand)
         try:
             for record in self._ask_all(
@@ -290,7 +295,7 @@ class Campaign:
         self.watch.asked(record.stand, record.ask, record.reading, self._progress())
 
     def _visit(self, stand: Stand, pending: Sequence[StandAsk]) -> None:
-        """One launch; one that breaks is followed by another for what was not asked yet."""
+        """One launch; if it breaks, another one continues with the remaining asks."""
         bench = self.planned.benches[stand.app]
         left = list(pending)
         while left and self.left() > 0 and not self.ledger.is_out(stand.key, ""):
@@ -304,7 +309,10 @@ class Campaign:
     def _ask_all(
         self, bench: Bench, run: Running, stand: Stand, left: list[StandAsk]
     ) -> Iterator[StandWindow]:
-        """Ask in turn; what was asked leaves the list. A failure ends its ask, and the launch: the others go on with another."""
+        """Measure each ask in turn and take it off the list.
+
+        After a failure its ask is over; another launch continues with the others.
+        """
         while left:
             ask = left[0]
             if self.left() <= cost(ask):
@@ -313,18 +321,16 @@ class Campaign:
             left.pop(0)
             try:
                 reading = self._window(bench, run, stand, ask)
-            except (
-                ServerFailed
-            ) as error:  # it died of this ask, which is not the fault of the others
+            except ServerFailed as error:  # this ask ended it; the other asks are not at fault
                 self._give_up(stand, ask.key, failed(error).failures)
                 return
             except ArmFailed as error:
                 self._give_up(stand, ask.key, error.failures)
-                return  # what it left in the server would be waited for by the next
+                return  # the next ask would wait for the requests left in the server
             yield StandWindow(block=self.block, stand=stand.key, ask=ask.key, reading=reading)
 
     def _window(self, bench: Bench, run: Running, stand: Stand, ask: StandAsk) -> Reading:
-        """One window, after a pilot where its length is not known yet; again where others used the machine."""
+        """One window, after a pilot if its length is unknown; repeated if others used the cores."""
         if (stand.key, ask.key) not in self.ledger.sizes:
             self.ledger.sizes[stand.key, ask.key] = self._size(bench, run, stand, ask)
         size = self.ledger.sizes[stand.key, ask.key]
@@ -346,7 +352,7 @@ class Campaign:
             repeats += 1
 
     def _size(self, bench: Bench, run: Running, stand: Stand, ask: StandAsk) -> Size:
-        """How many users for how long: as planned, or by a pilot where neither follows from the service time."""
+        """Users and seconds: as planned, or by a pilot if the service time decides neither."""
         most = users_of(stand, ask)
         if ask.service_seconds >= SLOW_SECONDS or ask.longest_seconds <= ask.window_seconds:
             return Size(most, ask.window_seconds)
@@ -364,7 +370,7 @@ class Campaign:
         except ArmFailed as error:
             if {failure.kind for failure in error.failures} != {"timeout"}:
                 raise
-            return Size(few, ask.longest_seconds)  # too slow for a pilot is not wrong
+            return Size(few, ask.longest_seconds)  # too slow for a pilot is no failure
         rate = tally.requests / tally.seconds
         waits = ask.service_seconds and rate >= WAITING * few / ask.service_seconds
         return Size(

@@ -1,4 +1,4 @@
-"""From the journal of a study to the cells of its tables; nothing here measures."""
+"""From the journal of a study to the cells of its tables. Nothing here measures."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from whichworker.studies.pooled import Cells
 from whichworker.studies.rates import rates_of
 
 AT_CEILING, MOST_OF_CEILING = 0.95, 1.05
+"""Shares of the ceiling: at it, and impossible (windows count whole requests)."""
 WRONG = (
     "status",
     "header",
@@ -39,16 +40,16 @@ WRONG = (
     "connect",
 )
 FULL = ("overflow", "generator", "upstream")
-"""Not the answers were wrong: a queue, the generator or the upstream was full."""
+"""No wrong responses: a queue, the generator or the upstream was full."""
 RATE = "requests per second"
 
 Measure = Callable[[Reading], float | None]
 Labelled = Callable[..., Cell]
-"""A cell that knows its metric, its unit and what was published."""
+"""A cell with its metric, its unit and the published value."""
 
 
 class Table:
-    """The readings of a study by stand and ask, their rates in slices, and why others have none."""
+    """The readings of a study by stand and ask, rates in slices, and reasons for missing ones."""
 
     def __init__(self, planned: StudyPlan, journal: Journal) -> None:
         self.stands = {stand.key: stand for stand in planned.stands}
@@ -80,11 +81,11 @@ class Table:
                 self._times_failed[record.stand, record.ask] += 1
 
     def readings(self, stand: str, ask: str) -> list[Reading]:
-        """Of all launches; none where it has failed for good."""
+        """The readings of all launches; empty if the cell failed for good."""
         return [] if self.is_out(stand, ask) else self._readings.get((stand, ask), [])
 
     def is_out(self, stand: str, ask: str) -> bool:
-        """Whether it failed once more than a second chance allows."""
+        """Whether it failed again after its second chance."""
         return self._times_failed[stand, ask] > SECOND_CHANCES
 
     def cell(
@@ -97,7 +98,7 @@ class Table:
         unit: str = "1/s",
         published: float | None = None,
     ) -> Cell:
-        """One number with its interval, or the note that says why there is none."""
+        """One number with its interval, or a note with the reason why there is none."""
         labelled = partial(Cell, metric=metric, unit=unit, published=published)
         found = self.stands.get(stand)
         if found is None:
@@ -144,7 +145,7 @@ class Table:
     def _estimate(
         self, stand: str, ask: str, measure: Measure, metric: str, in_slices: bool
     ) -> Estimate:
-        """The geometric mean over launches; its interval has the variance of all cells of the workload."""
+        """The geometric mean over launches; its interval uses the whole workload's variance."""
         pool = self._pool(metric, measure, in_slices)
         cells = pool[ask]
         alike = [
@@ -154,7 +155,7 @@ class Table:
         return estimate_of(cells, stand, usual)
 
     def _pool(self, metric: str, measure: Measure, in_slices: bool) -> dict[str, Cells]:
-        """Of each ask, the cells of a metric that were measured in this manner."""
+        """By ask, the cells of a metric that were measured in slices, or in windows."""
         known = self._pools.get((metric, in_slices))
         if known is None:
             asks = dict.fromkeys(ask.key for stand in self.stands.values() for ask in stand.asks)
@@ -188,8 +189,8 @@ class Table:
 
     @staticmethod
     def _impossible(labelled: Labelled, value: float, ceiling: float) -> Cell:
-        """What Little's law forbids is not printed, ours no more than theirs."""
-        evidence = f"{value:,.3g}/s is above the ceiling of {ceiling:,.3g}/s: impossible, so something was counted wrongly"
+        """A rate that Little's law forbids is not printed, neither ours nor a published one."""
+        evidence = f"{value:,.3g}/s is above the ceiling of {ceiling:,.3g}/s: a count is wrong"
         return labelled(ceiling=ceiling, state="failed", note="wrong answers", evidence=evidence)
 
     def _without(self, stand: str, labelled: Labelled) -> Cell:
@@ -226,12 +227,12 @@ def stand_key(app: str, arm: str, python: str = "", variant: str = "") -> str:
 
 
 def interface_of(arm: str) -> str:
-    """Of the server that an arm's name begins with; raises UsageError for an unknown one."""
+    """The interface of the server in an arm's name; raises UsageError for an unknown server."""
     return table.load(names.parse(arm).server).interface
 
 
 def estimate_of(cells: Cells, name: str, usual: float | None) -> Estimate:
-    """A cell's geometric mean over launches with its interval, which is None where the launches of all cells are too few for one."""
+    """A cell's geometric mean over launches with its interval; None with too few launches."""
     mean, half = cells.means[name], pooled.half_width(cells, name, usual)
     if half is None:
         return Estimate(value=math.exp(mean))
@@ -239,7 +240,7 @@ def estimate_of(cells: Cells, name: str, usual: float | None) -> Estimate:
 
 
 def ceiling_of(stand: Stand, ask: StandAsk, users: int) -> float | None:
-    """Little's law: what is in flight at most ÷ service time, by the users asking and by the slots of the arm."""
+    """Little's law: most requests in flight ÷ service time, by users and by the arm's slots."""
     if not ask.service_seconds:
         return None
     limit = limit_of(stand)
@@ -250,21 +251,21 @@ def _explain_ceiling(stand: Stand, ask: StandAsk, users: int) -> str:
     limit = limit_of(stand)
     if limit is not None and limit < users:
         return f"its {limit} slots ÷ {ask.service_seconds:g} s"
-    return f"{users} users ÷ {ask.service_seconds:g} s: it may be able to do more"
+    return f"{users} users ÷ {ask.service_seconds:g} s: the server may be able to do more"
 
 
 def rate(reading: Reading) -> float:
-    """Right answers per second."""
+    """Correct responses per second."""
     return reading.throughput_per_second
 
 
 def latency(q: float) -> Measure:
-    """A percentile of the time from send to last byte, seconds; None where the sample cannot support it."""
+    """A percentile of send to last byte in seconds; None if the sample cannot support it."""
     return lambda reading: Histogram.from_hdr(reading.tally.service).supported_percentile(q)
 
 
 def _latency_statistic(name: str) -> Measure:
-    """A statistic of the time from send to last byte, seconds; None without an answer."""
+    """A statistic of the time from send to last byte, seconds; None without a response."""
 
     def measure(reading: Reading) -> float | None:
         value = getattr(Histogram.from_hdr(reading.tally.service), name)
@@ -278,7 +279,7 @@ latency_least, latency_most = _latency_statistic("min"), _latency_statistic("max
 
 
 def within_stdev(reading: Reading) -> float | None:
-    """The share of answers within one standard deviation of the mean, as wrk prints it."""
+    """The share of responses within one standard deviation of the mean, as wrk prints it."""
     histogram = Histogram.from_hdr(reading.tally.service)
     mean, stdev = histogram.mean, histogram.stdev
     if mean is None or stdev is None or not histogram.count:
@@ -288,10 +289,10 @@ def within_stdev(reading: Reading) -> float | None:
 
 
 def cpu_per_request(reading: Reading) -> float | None:
-    """CPU seconds of the server for each right answer."""
+    """CPU seconds of the server for each correct response."""
     return reading.cpu_seconds_per_request
 
 
 def received(reading: Reading) -> float:
-    """Bytes per second."""
+    """Received bytes per second."""
     return reading.tally.bytes_received / reading.tally.seconds

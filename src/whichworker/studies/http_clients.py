@@ -1,8 +1,9 @@
-"""The second table of study A: HTTP clients against one site many times and against twenty sites once.
+"""The second table of study A: HTTP clients, one site many times and twenty sites once.
 
-What was wrong with it: two columns look swapped against the raw output, one script made 100 requests and not 1000, bodies were read by one
-client and not by another, one client was pooled and another not, the order was fixed, and the sites were the public internet. Here every
-client fetches the same bodies, both ways (a client for each request, and one client), in random order, against the local upstream.
+The published table had several faults: two columns look swapped against the raw output, one script
+made 100 requests instead of 1000, only one client read the bodies, only one client was pooled, the
+order was fixed, and the sites were the public internet. Here every client fetches the same bodies,
+both ways (a client for each request, and one client), in random order, from the local upstream.
 """
 
 from __future__ import annotations
@@ -43,8 +44,11 @@ MANNERS = ("each", "reused")
 SITES = 20
 REQUESTS = 1000
 DELAY_SECONDS = 0.005
+"""The upstream's delay for each response: a site nearby."""
 QUICK_SECONDS, FULL_SECONDS = 12 * 60.0, 3600.0
+"""Time bounds of a quick and of a full run."""
 CHILD_SECONDS = 300.0
+"""Longest run of one script; the slowest takes a minute."""
 PUBLISHED = {
     ("requests", "one site"): 48.43,
     ("requests", "twenty sites"): 7.15,
@@ -55,7 +59,10 @@ PUBLISHED = {
     ("aiohttp", "one site"): 13.03,
     ("aiohttp", "twenty sites"): 0.72,
 }
-SWAPPED = "the raw output beside the table has 37.25 for httpx sync and 19.80 for async, so the two columns look swapped"
+SWAPPED = (
+    "the raw output beside the table has 37.25 for httpx sync and 19.80 for async, so the two"
+    " columns look swapped"
+)
 HUNDRED = "the sync script made 100 requests, not 1000"
 REMARKS = {
     "requests": "the sites were the public internet",
@@ -63,11 +70,11 @@ REMARKS = {
     "httpx-async": SWAPPED,
 }
 AS_PUBLISHED = {"requests": "each", "httpx": "each", "httpx-async": "reused", "aiohttp": "reused"}
-"""Which manner the published script had, as far as it can be told: one client was pooled, another not."""
+"""The manner of each published script, as far as the article shows it."""
 
 
 class ScriptRun(Struct, frozen=True):
-    """What one run of the script said."""
+    """The output of one run of the script."""
 
     seconds: float
     answers: int
@@ -75,7 +82,7 @@ class ScriptRun(Struct, frozen=True):
 
 
 class Column(Struct, frozen=True):
-    """One column: what is fetched, and the digest of the right bodies."""
+    """One column: the pages to fetch, and the digest of the correct bodies."""
 
     name: str
     paths: tuple[str, ...]
@@ -83,7 +90,7 @@ class Column(Struct, frozen=True):
 
 
 def columns(upstreams: Sequence[str], requests: int) -> tuple[Column, Column]:
-    """One site `requests` times, and each of the sites once; the right bodies are known without asking."""
+    """One site `requests` times, and each of the sites once, with the known correct bodies."""
     numbers = range(len(answers.countries()))
     many = [numbers[at % len(numbers)] for at in range(requests)]
     few = [numbers[at] for at in range(len(upstreams))]
@@ -112,7 +119,8 @@ def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
         or asked.database != "sqlite"
         or asked.cache_kind != "memory"
     ):
-        fact = "the study http-clients measures clients: it has no servers, database, cache or published parameters to choose"
+        fact = "the study http-clients measures clients: it has no servers, database, cache or"
+        fact += " published parameters to choose"
         raise UsageError(fact, hint="leave --servers, --as-published, --database and --cache out")
     app = app_of("builtin:django", "", asked.cache)
     seconds = asked.seconds or (QUICK_SECONDS if asked.quick else FULL_SECONDS)
@@ -189,7 +197,10 @@ def _measure(
 def _fetch(
     app: App, cores: tuple[int, ...], client: str, manner: str, column: Column, folder: Path
 ) -> ClientRun:
-    """One run in a process of its own, pinned as a server would be; raises EnvironmentFailed for wrong answers."""
+    """One run in a process of its own, on a server's core.
+
+    Raises EnvironmentFailed for wrong bodies.
+    """
     targets = folder / "targets.json"
     targets.write_text(json.dumps(column.paths))
     with as_file(files("whichworker.samples") / "http_clients" / "fetch.py") as script:
@@ -206,7 +217,7 @@ def _fetch(
     told = convert(json.loads(ended.stdout), ScriptRun)
     if told.sha256 != column.sha256:
         raise EnvironmentFailed(
-            f"{client} fetched something else than the right bodies", seen=ended.stdout[-500:]
+            f"{client} did not fetch the correct bodies", seen=ended.stdout[-500:]
         )
     return ClientRun(
         client=client, manner=manner, column=column.name, seconds=told.seconds, answers=told.answers
@@ -214,7 +225,7 @@ def _fetch(
 
 
 def _pools(journal: Journal) -> dict[str, Cells]:
-    """Of each column, its cells: a client in a manner, with the logarithms of its seconds."""
+    """By column, its cells: a client in a manner, with the logarithms of its seconds."""
     logs: dict[str, dict[str, dict[int, float]]] = {}
     for one in journal.of(ClientRun):
         launches = logs.setdefault(one.column, {}).setdefault(f"{one.client}, {one.manner}", {})
@@ -269,7 +280,7 @@ def _cell(who: tuple[str, str], column: str, pool: Cells | None, published: floa
 
 
 def _conclusions(journal: Journal) -> list[str]:
-    """What reuse is worth for each client."""
+    """The gain of one client over a client for each request."""
     pool = _pools(journal).get("one site")
     said = []
     for client in CLIENTS:
@@ -279,6 +290,7 @@ def _conclusions(journal: Journal) -> list[str]:
         )
         if each is not None and reused is not None:
             said.append(
-                f"{client}: a client for each request takes {math.exp(each - reused):.1f} times as long as one client"
+                f"{client}: a client for each request takes {math.exp(each - reused):.1f} times"
+                " as long as one client"
             )
     return said

@@ -1,4 +1,4 @@
-"""What the journal of a study says of each cell: its launches, what its window is, and how often it failed."""
+"""The journal of a study by cell: its launches, its window's size, and its failures."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from whichworker.studies.plan import StudyPlan, cell_name
 from whichworker.studies.side_by_side import Calibrated
 
 SECOND_CHANCES = 1
-"""A failure that does not come again was the machine's: a cell is out after the second."""
+"""A failure that does not repeat was the machine's fault: the second one ends a cell."""
 
 
 class Ledger:
-    """Everything by stand and ask; failures of a whole stand have an empty ask.
+    """All counts by stand and ask; failures of a whole stand have an empty ask.
 
-    `blocks` is how many blocks are over, `rounds` the number of the last round.
+    `blocks` is the number of finished passes, `rounds` the number of the last round.
     """
 
     def __init__(self, planned: StudyPlan, journal: Journal) -> None:
@@ -35,14 +35,14 @@ class Ledger:
         for record in journal.records:
             if isinstance(record, StandWindow):
                 self.remember(record)
-                self.blocks = max(self.blocks, record.block - 1)  # one that was cut short goes on
+                self.blocks = max(self.blocks, record.block - 1)  # an interrupted one continues
             elif isinstance(record, Prepared) and record.arm in cells:
                 self.calibrated[cells[record.arm]] = Calibrated.read(record)
             elif isinstance(record, StandFailed):
                 self.fail(record.stand, record.ask)
 
     def remember(self, record: StandWindow) -> None:
-        """Count a window; a refused one tells its size alone."""
+        """Count a window; a refused one only shows its size."""
         cell, reading = (record.stand, record.ask), record.reading
         if not reading.refused:
             self.launches[cell] += 1
@@ -53,5 +53,5 @@ class Ledger:
         self._failed[stand, ask] += 1
 
     def is_out(self, stand: str, ask: str) -> bool:
-        """Whether it failed too often to be asked again."""
+        """Whether it failed too often to be measured again."""
         return self._failed[stand, ask] > SECOND_CHANCES

@@ -1,4 +1,4 @@
-"""How a study was asked for."""
+"""The options of a study."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from whichworker.errors import UsageError
 
 
 class StudyRun(Struct, frozen=True, kw_only=True):
-    """One run of a study: what was asked, and the folders it uses. `resume` is the folder of an earlier run, empty for a new one.
+    """One run of a study: its options and folders.
 
-    `seconds` bounds the measuring (None: the study's own bound); builds of environments come before.
+    `resume` is the folder of an earlier run, empty for a new one. `seconds` limits the measuring
+    (None: the study's own limit); builds of environments come before.
     """
 
     study: str
@@ -31,16 +32,16 @@ class StudyRun(Struct, frozen=True, kw_only=True):
     servers: tuple[str, ...] = ()
 
     def wants(self, arm: str) -> bool:
-        """Whether an arm of the study was asked for: all of them where none was named."""
+        """Whether an arm of the study was named; all of them if none was."""
         return not self.servers or server_of(arm) in self.servers
 
     def check_servers(self, arms: Iterable[str]) -> None:
-        """Raise UsageError where one that was named is none of the study."""
+        """Raise UsageError if a named server is not part of the study."""
         known = sorted({server_of(arm) for arm in arms})
         for name in self.servers:
             if name not in known:
                 raise UsageError(
-                    f"the study {self.study} has no arm {name!r}",
+                    f"the study {self.study} has no server setup {name!r}",
                     hint=f"some of {', '.join(known)}",
                 )
 

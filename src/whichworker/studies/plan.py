@@ -1,4 +1,4 @@
-"""What a study measures: stands (one arm serving one app), and what each of their launches is asked."""
+"""The plan of a study: stands (one arm serving one app), and the asks of each of their launches."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from whichworker.model import Arm, Session, Workload
 
 
 class StandAsk(Struct, frozen=True, kw_only=True):
-    """One thing asked of a launch. `service_seconds` is how long the work itself takes, whatever serves it.
+    """One measurement of a launch. `service_seconds` is the time of the work on any server.
 
-    The flow is even after a stagger and one service time, so a window may begin there: no wave starts in it. A window is made longer,
-    up to `longest_seconds`, until it holds `FEWEST_ANSWERS`. An `overfull` one keeps all its users even where the arm has fewer slots:
-    what they wait is what is asked. Without `keep_alive` each request has a connection of its own. Without
-    `drain` a window ends with whatever is in flight; such an ask comes late in its launch.
+    The flow is even after a stagger and one service time, so a window may begin then without a
+    wave. A window is extended up to `longest_seconds` until it has `FEWEST_ANSWERS` responses. An
+    `overfull` ask keeps all its users even if the arm has fewer slots: it measures their waiting.
+    Without `keep_alive` each request has a connection of its own. Without `drain` a window ends
+    with requests in flight; such an ask comes late in its launch.
     """
 
     key: str
@@ -37,12 +38,12 @@ class StandAsk(Struct, frozen=True, kw_only=True):
 
 
 def cell_name(stand: str, ask: str) -> str:
-    """What a cell is called in a journal, where slices have no place for an ask of its own."""
+    """The name of a cell in a journal, whose slices have no field for an ask."""
     return f"{stand}: {ask}"
 
 
 class Stand(Struct, frozen=True, kw_only=True):
-    """An arm on an app: one launch of it in each block is asked everything in `asks`."""
+    """An arm on an app: one launch of it in each pass measures all of `asks`."""
 
     key: str
     app: str
@@ -59,7 +60,7 @@ class Absent(Struct, frozen=True, kw_only=True):
 
 
 class StudyPlan(Struct, frozen=True, kw_only=True):
-    """Stands with environments, those without, and the folder the run is kept in."""
+    """Stands with environments, stands without, and the folder of the run."""
 
     study: str
     stands: tuple[Stand, ...]

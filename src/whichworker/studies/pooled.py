@@ -1,11 +1,14 @@
-"""Intervals of the cells of one workload from two or three launches each: the cells tell each other how much launches differ.
+"""Intervals of cells with two or three launches each: the cells of a workload share a variance.
 
-Student's interval of two launches alone has one degree of freedom: ±1246 % was printed where launches differed by a few percent. Here the
-variance of a cell is moderated (Smyth 2004): it begins with pseudo-observations at the pooled variance of the other cells of its workload,
-and that at the usual variance of the study's workloads, so that neither a lucky pair of launches nor a noisy server deceives.
+Student's interval of two launches alone has one degree of freedom: ±1246 % was printed although
+launches differed by a few percent. Here the variance of a cell is moderated (Smyth 2004). It begins
+with pseudo-observations at the pooled variance of the other cells of its workload, and the
+workload's at the usual variance of the study. So neither a lucky pair of launches nor a noisy
+server misleads.
 
-Cells that were measured side by side share what the machine did to a block of launches. It is taken out, as it says nothing about any
-of them: then an interval tells the cells of a workload apart (Loftus & Masson 1994), and is not one of the level that all share.
+Cells measured side by side share the effect of the machine on their launches. It is removed,
+because it does not distinguish them: an interval then compares the cells of a workload (Loftus &
+Masson 1994), and does not describe the level that all share.
 """
 
 from __future__ import annotations
@@ -18,18 +21,27 @@ from msgspec import Struct
 from scipy import special
 
 ALPHA = 0.05
-"""Intervals are of 95 %."""
+"""1 - the probability of an interval: 95 %."""
 CELL_PSEUDO = 4.0
-"""Pseudo-observations of a cell's variance at that of the others: enough to settle two launches, few enough for a noisy server to show
-(coverage in simulation: tests/studies/test_pooled.py)."""
+"""Pseudo-observations of a cell's variance, at the variance of the others.
+
+They are enough to settle two launches, and few enough to let a noisy server show (coverage in
+simulation: tests/studies/test_pooled.py).
+"""
 STUDY_PSEUDO = 2.0
-"""Pseudo-observations of a workload's variance at the study's usual one: workloads differ in it more than the servers of one do."""
+"""Pseudo-observations of a workload's variance at the study's usual one.
+
+Workloads differ in it more than the servers of one workload do.
+"""
 LEAST_FREEDOM = 2.0
-"""Degrees of freedom below which no interval is given: Student's t is 4.3 at two and 12.7 at one."""
+"""Degrees of freedom for an interval: Student's t is 4.3 with two and 12.7 with one."""
 
 
 class Cells(Struct, frozen=True):
-    """The cells of one workload: of each the mean of its logarithms, its residuals' sum of squares and degrees of freedom, its launches."""
+    """The cells of one workload.
+
+    Each has a mean of logarithms, a sum of squares with its degrees of freedom, and launches.
+    """
 
     means: dict[str, float]
     squares: dict[str, float]
@@ -44,10 +56,10 @@ class Cells(Struct, frozen=True):
 
 
 def gather(values: Mapping[str, Mapping[int, float]], *, side_by_side: bool) -> Cells:
-    """The cells of a workload from logarithms by cell and block of launches.
+    """The cells of a workload from logarithms by cell and pass.
 
-    Least squares of cell + block if they were measured `side_by_side`, of the cells alone otherwise. A cell that lacks blocks is put at
-    the level of all of them.
+    Least squares of cell + pass if they were measured `side_by_side`, otherwise of the cells
+    alone. A cell that lacks passes is put at the level of all of them.
     """
     names = [name for name, blocks in values.items() if blocks]
     rows = [
@@ -88,7 +100,7 @@ def usual_variance(workloads: Sequence[Cells]) -> float | None:
 
 
 def half_width(cells: Cells, name: str, usual: float | None) -> float | None:
-    """Half of a cell's interval, on the logarithms; None if too little is known of how launches differ.
+    """Half of a cell's interval, on the logarithms; None with too few launches.
 
     `usual` is the usual variance of the study's workloads, None if this is the only one.
     """

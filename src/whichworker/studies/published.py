@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 NEAR = 0.88
-"""From this share of the ceiling on, a closed loop shows its own limit and little of the server."""
+"""Share of the ceiling from which a closed loop shows its own limit instead of the server's."""
 ABOVE = 1.02
+"""Share of the ceiling that rounding cannot explain."""
 
 
 class PublishedManner(Struct, frozen=True, kw_only=True):
-    """How a table was measured: closed-loop users, the length of the run, and the load tool's own timeout (0: none)."""
+    """How a table was measured: users, seconds, and the tool's own timeout (0: none)."""
 
     tool: str
     users: int
@@ -21,10 +22,11 @@ class PublishedManner(Struct, frozen=True, kw_only=True):
 
 
 def judge_row(values: Sequence[float], service_seconds: float, manner: PublishedManner) -> str:
-    """A sentence on what a row of published rates was worth; empty where arithmetic finds nothing wrong.
+    """A sentence about the value of published rates; empty if arithmetic finds no fault.
 
-    Little's law: a closed loop of N users cannot exceed N ÷ service time. A run that is no multiple of the service time counts whole waves:
-    between floor and ceil of (run ÷ service time) answers a user, by edge effect alone.
+    Little's law: a closed loop of N users cannot exceed N ÷ service time. A run that is no
+    multiple of the service time counts whole waves: between floor and ceil of (run ÷ service time)
+    responses for each user.
     """
     said = []
     known = [value for value in values if value > 0]
@@ -34,17 +36,20 @@ def judge_row(values: Sequence[float], service_seconds: float, manner: Published
         near = [value for value in known if NEAR * ceiling <= value <= ABOVE * ceiling]
         if above:
             said.append(
-                f"impossible: {max(above):,.0f}/s is above {manner.users:,} users ÷ {service_seconds:g} s = {ceiling:,.0f}/s"
+                f"impossible: {max(above):,.0f}/s is above {manner.users:,} users"
+                f" ÷ {service_seconds:g} s = {ceiling:,.0f}/s"
             )
         if near:
             count = "all" if len(near) == len(known) else f"{len(near)} of {len(known)}"
             said.append(
-                f"{count} at the ceiling of {manner.users:,} users ÷ {service_seconds:g} s = {ceiling:,.0f}/s: the load tool was measured"
+                f"{count} at the ceiling of {manner.users:,} users ÷ {service_seconds:g} s"
+                f" = {ceiling:,.0f}/s: the load tool was measured"
             )
         if manner.timeout_seconds and service_seconds > manner.timeout_seconds:
             limit = f"{manner.timeout_seconds:g} s"
             said.append(
-                f"every answer took longer than the {limit} after which {manner.tool} throws a latency away"
+                f"every response took longer than the {limit} after which {manner.tool} discards"
+                " a latency"
             )
         waves = manner.seconds / service_seconds
         if waves < 5:
@@ -53,7 +58,8 @@ def judge_row(values: Sequence[float], service_seconds: float, manner: Published
                 (int(waves) + 1) * manner.users / manner.seconds,
             )
             said.append(
-                f"{waves:.1f} waves in {manner.seconds:g} s: whole waves alone make it {fewest:,.0f} or {most:,.0f}/s"
+                f"{waves:.1f} waves in {manner.seconds:g} s: whole waves alone make it"
+                f" {fewest:,.0f} or {most:,.0f}/s"
             )
     if 0 in values:
         said.append("the zeros are failures, not scores")

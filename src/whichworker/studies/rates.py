@@ -1,4 +1,4 @@
-"""From the slices of a study to the rate of each launch: neighbours in time are compared, with the thermometer as covariate."""
+"""From the slices of a study to the rate of each launch: neighbours in time are compared."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ Cell = tuple[str, str]
 def rates_of(
     records: Iterable[Record], cells: Mapping[str, Cell]
 ) -> dict[str, dict[str, dict[int, float]]]:
-    """The logarithm of the rate by ask, stand and launch, of the slices of whole rounds; `cells` are those by their name in the journal."""
+    """The logarithm of the rate by ask, stand and launch, from whole rounds.
+
+    `cells` are stands and asks by their name in the journal.
+    """
     rounds: dict[str, dict[int, list[list[Heard]]]] = {}
     current: dict[tuple[str, int], list[Heard]] = {}
     for record in records:
@@ -37,7 +40,7 @@ def rates_of(
 def _levels(
     launches: Mapping[int, list[list[Heard]]], cells: Mapping[str, Cell]
 ) -> dict[str, dict[int, float]]:
-    """Each launch by its contrasts with those that were alive with it, at the level of all of them."""
+    """Each launch by its contrasts with launches alive at that time, at the level of all."""
     names = sorted({one.arm for rounds in launches.values() for slices in rounds for one in slices})
     places = {name: at for at, name in enumerate(names)}
     stretches = {generation: _stretch(rounds, places) for generation, rounds in launches.items()}

@@ -1,4 +1,4 @@
-"""The published table of study A, row by row: requests per second on gevent, uvicorn, hypercorn asyncio and hypercorn uvloop."""
+"""The published table of study A: requests/s on gevent, uvicorn, hypercorn asyncio and uvloop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ARMS = (
     "daphne",
     "gunicorn-gthread",
 )
-"""The four published; trio, which could not be made to run; those measured later and never published; and threads, for comparison."""
+"""The published ones, trio (which the study could not run), later ones, and threads."""
 
 SYNC, ASYNC = ("sync",), ("async",)
 
@@ -45,9 +45,7 @@ def _row(
     )
 
 
-BLOCKS = (
-    "requests blocks the event loop of an async view: what it can do here is one call at a time"
-)
+BLOCKS = "requests blocks the event loop of an async view: it can only make one call at a time"
 INTERNET = "the upstream was the public internet"
 
 ROWS: tuple[PublishedRow, ...] = (
@@ -75,7 +73,8 @@ ROWS: tuple[PublishedRow, ...] = (
         "gateway-10s-async",
         _asgi(90.72, 37.97, 29.12),
         10.0,
-        remark="hypercorn's came from a read timeout of 10 s in its own command line, which drops normal slow requests",
+        remark="hypercorn's came from a read timeout of 10 s in its own command line, which drops"
+        " normal slow requests",
     ),
     _row("Brotli", "sync", "brotli", _all(414.45, 295.72, 314.35, 324.34)),
     _row("Brotli", "async", "brotli-async", _asgi(158.04, 142.45, 193.18)),

@@ -1,4 +1,4 @@
-"""A heat of a study: stands whose launches are alive together, so that what they do with one ask is measured within milliseconds."""
+"""A heat of a study: launches alive together, so that one ask is compared within milliseconds."""
 
 from __future__ import annotations
 
@@ -32,23 +32,30 @@ from whichworker.studies.amounts import (
 from whichworker.studies.plan import Stand, StandAsk, StudyPlan, cell_name
 
 MOST_ALIVE = 12
-"""Stands that are alive together, whatever memory there is: with more, what is compared lies over a second apart."""
+"""Stands alive together, even with more memory: more would be compared over a second apart."""
 WARM_SECONDS = 0.1
 """Load on a launch before its first slice of an ask: code is specialised, caches fill."""
 PROFILE_SECONDS, PROFILE_TURNS, MOST_PROFILE_SECONDS = 0.15, 12, 1.0
-"""How long a slice is watched turn by turn to see where its beginning ends: twelve turns; slower cells are not measured in slices."""
+"""Seconds and turns of a slice that shows where its beginning ends, and the longest such slice.
+
+Slower cells are not measured in slices.
+"""
 MANY = 1_000_000
+"""More responses than any slice that ends by time."""
 """More responses than any slice has that its time ends."""
 PATIENCE, LEAST_PATIENCE_SECONDS = 4.0, 0.5
-"""A slice is ended after so many times the time that it should take."""
+"""A slice is ended after four times its expected time, and half a second at least."""
 MOST_TIMES = 3
-"""Slices of a fast cell in one round: of two rounds, six of 50 ms tell as much as the two of half a second that a slow one has."""
+"""Slices of a fast cell in one round.
+
+In two rounds, six slices of 50 ms show as much as two of half a second of a slow cell.
+"""
 MOST_TRIES = 3
-"""Times that a slice is measured before its round goes on without it, because others use the cores."""
+"""Tries of a slice while others use the cores, before its round goes on without it."""
 
 
 class Calibrated(Struct, frozen=True):
-    """How a cell is asked in slices: by how many users, about how fast it is, and its rate turn by turn since a slice began."""
+    """The load of a cell in slices: users, approximate rate, and the rate turn by turn."""
 
     users: int
     per_second: float
@@ -62,14 +69,14 @@ class Calibrated(Struct, frozen=True):
 
     @property
     def part(self) -> SliceSize:
-        """What a slice leaves out and counts."""
+        """The responses that a slice leaves out and counts."""
         return slice_sizes.size(
             self.users, self.per_second, slice_sizes.skipped_turns(self.profile)
         )
 
 
 class Heat:
-    """The launches of a heat, from `enter` to the end of the block; nothing of it outlives that."""
+    """The launches of a heat, from `enter` to the end of the pass."""
 
     def __init__(self, planned: StudyPlan, generator: Generator) -> None:
         bench = next(iter(planned.benches.values()))
@@ -110,7 +117,7 @@ class Heat:
         self.lineup.leave(key)
 
     def restless(self) -> list[str]:
-        """The stands that use a part of a core while nobody asks anything: they would slow the others down."""
+        """The stands that use part of a core while idle: they would slow the others down."""
         return [
             key
             for key, contender in self.lineup.alive.items()
@@ -118,15 +125,18 @@ class Heat:
         ]
 
     def bench(self, stand: Stand) -> Bench:
-        """Where it is run."""
+        """The bench that runs a stand."""
         return self.planned.benches[stand.app]
 
     def contender(self, key: str) -> Contender:
-        """Its launch."""
+        """The launch of a stand."""
         return self.lineup.alive[key]
 
     def sit(self, stand: Stand, ask: StandAsk, users: int) -> float:
-        """Give a launch the connections of an ask and load it for a moment: responses a second; raises ServerFailed or ArmFailed."""
+        """Connect an ask's users to a launch and load it for a moment: responses per second.
+
+        Raises ServerFailed or ArmFailed.
+        """
         contender = self.contender(stand.key)
         load = users_load(
             self.bench(stand), contender.run, stand, ask, Size(users, 1.0), self.planned.seed
@@ -151,7 +161,10 @@ class Heat:
                 self.generator.unseat(self.contender(key).seat)
 
     def calibrate(self, stand: Stand, ask: StandAsk) -> Calibrated:
-        """How many users, and what a slice leaves out and counts: from its profile, turn by turn; raises ServerFailed or ArmFailed."""
+        """Users of a cell, and the responses that a slice of it leaves out and counts.
+
+        Raises ServerFailed or ArmFailed.
+        """
         most = users_in_slices(stand, users_of(stand, ask))
         users = min(most, PILOT_USERS)
         rate = self.sit(stand, ask, users)
@@ -165,7 +178,7 @@ class Heat:
         return Calibrated(users, rate, profile)
 
     def record(self, stand: Stand, ask: StandAsk, calibrated: Calibrated) -> Prepared:
-        """What a journal keeps of a calibration."""
+        """The record of a calibration."""
         run = self.contender(stand.key).run
         return Prepared(
             arm=cell_name(stand.key, ask.key),
@@ -205,7 +218,7 @@ class Heat:
         return tried
 
     def _watch(self, contender: Contender, seconds: float) -> tuple[float, tuple[float, ...]]:
-        """Responses a second in a slice that its time ends, and its profile."""
+        """Responses per second in a slice that ends by time, and its profile."""
         order = SliceOrder(
             seat=contender.seat, uncounted=0, counted=MANY, most_seconds=seconds, profile=True
         )
@@ -216,7 +229,7 @@ class Heat:
 
 
 def times_of(cells: Mapping[str, Calibrated]) -> dict[str, int]:
-    """How often each cell has a slice in a round: a fast one several times while the slowest has its only one."""
+    """Slices of each cell in a round: several of a fast one, one of the slowest."""
     longest = max((cell.part.seconds for cell in cells.values()), default=0.0)
     return {
         name: max(1, min(MOST_TIMES, int(longest / cell.part.seconds)))
@@ -225,7 +238,7 @@ def times_of(cells: Mapping[str, Calibrated]) -> dict[str, int]:
 
 
 def rounds_of(cells: Mapping[str, Calibrated], seconds: float, least: int, most: int) -> int:
-    """How many rounds of these cells fit into so many seconds a cell."""
+    """How many rounds of these cells fit into `seconds` for each cell."""
     times = times_of(cells)
     round_seconds = sum(times[name] * cell.part.seconds for name, cell in cells.items())
     return min(most, max(least, int(seconds * len(cells) / round_seconds))) if cells else 0

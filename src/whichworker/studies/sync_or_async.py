@@ -1,7 +1,8 @@
-"""Study B, "Sync or async, that's the question": three upstream calls in parallel and a page, six services; and the sweep it lacked.
+"""Study B, "Sync or async, that's the question": three parallel calls and a page, six services.
 
-Published with locust, 100 users for 30 s, ramp included, DEBUG on; every service one process. The calls take 300, 600 and 150 ms, so an
-answer takes 0.6 s at least, and 100 users can have no more than 100 ÷ 0.6 = 167 answers a second.
+Published with locust, 100 users for 30 s, ramp included, DEBUG on; every service one process. The
+calls take 300, 600 and 150 ms, so a response takes at least 0.6 s, and 100 users can get at most
+100 ÷ 0.6 = 167 responses a second. The sweep over users is added here.
 """
 
 from __future__ import annotations
@@ -28,19 +29,27 @@ SERVICE_SECONDS = 0.6
 SWEEP = (1, 3, 10, 30, 100, 300, 1000, 2000)
 QUICK_SWEEP = (1, 10, 100, 300, 1000, 2000)
 PATIENCE_SECONDS = 45.0
-"""A service with s slots needs users × 0.6 s ÷ s for one turn of all users; where that is longer, the cell is computed by hand alone."""
+"""Longest time in which every user has one response: users × 0.6 s ÷ slots of the service.
+
+If it is longer, the cell is only computed.
+"""
 PATIENCE_OF_USERS = 10.0
+"""Seconds that a user waits for a response, at least."""
 TURNS, FEWEST = 4, 30
-"""Once every user waits in line the state is steady: a window of four service times, or of thirty answers, shows rate and times."""
+"""Once every user waits in line the state is steady.
+
+A window of four service times, or of thirty responses, shows rate and times.
+"""
 QUICK_SECONDS, FULL_SECONDS = 25 * 60.0, 2 * 3600.0
 
 
 class StudiedService(Struct, frozen=True):
-    """One service of the study: its arm in its exact shape, and what was published: min, p95 and mean in ms, and the best requests/s.
+    """One service of the study: its exact arm, and the published numbers.
 
-    Without `keep_alive` each request has a connection of its own: a thread of uWSGI stays with a connection that is kept, and more users
-    than threads would leave some without any answer for ever. The study built clients and pools for each request; what keeps them (`kept`)
-    was not in it.
+    These are min, p95 and mean in ms, and the best requests/s. Without `keep_alive` each request
+    has a connection of its own: a thread of uWSGI stays with a kept connection, so users above the
+    number of threads would never get a response. The study built clients and pools for each
+    request; the services that keep them (`kept`) are added here.
     """
 
     title: str
@@ -53,7 +62,7 @@ class StudiedService(Struct, frozen=True):
 
     @property
     def column(self) -> str:
-        """What its column is called: the arm, and where it keeps its clients that, too."""
+        """The title of its column: the arm, and whether it keeps its clients."""
         return f"{self.arm}, clients kept" if self.kept else self.arm
 
 
@@ -145,7 +154,7 @@ def sweep(asked: StudyRun) -> tuple[int, ...]:
 
 
 def turn_seconds(service: StudiedService, users: int) -> float:
-    """How long it takes until every user has had one answer."""
+    """Seconds until every user has had one response."""
     return SERVICE_SECONDS * max(1.0, users / service.slots)
 
 
@@ -215,7 +224,7 @@ def _seconds(milliseconds: float | None) -> float | None:
 
 
 def _remark(service: StudiedService) -> str:
-    """Little's law on the published row itself: users ÷ rate must be the mean time, or the row is not of one steady state."""
+    """Little's law on the published row: users ÷ rate is the mean time in a steady state."""
     if service.published is None:
         return ""
     _, _, mean, best = service.published
@@ -223,7 +232,8 @@ def _remark(service: StudiedService) -> str:
     said = [judge_row([best], SERVICE_SECONDS, MANNER)]
     if abs(expected - mean / 1000) > 0.2 * expected:
         said.append(
-            f"{MANNER.users} users ÷ {best:g}/s = {expected:.2g} s, but a mean of {mean / 1000:.2g} s: the ramp was averaged in"
+            f"{MANNER.users} users ÷ {best:g}/s = {expected:.2g} s, but a mean of"
+            f" {mean / 1000:.2g} s: the ramp was averaged in"
         )
     return "; ".join(filter(None, said))
 
@@ -239,7 +249,7 @@ def _sweep(users: int, table: cells.Table) -> StudyRow:
 
 
 def _conclusions(rows: Sequence[StudyRow]) -> list[str]:
-    """Where the services part: the first number of users at which one's interval is below the best one's."""
+    """The first number of users at which a service's interval is below the best service's."""
     said = []
     for row in rows:
         if row.variant != "sweep":
@@ -259,6 +269,7 @@ def _conclusions(rows: Sequence[StudyRow]) -> list[str]:
         ]
         if behind:
             said.append(
-                f"at {row.workload}, {best.arm} is ahead of {', '.join(behind)}: the intervals do not touch"
+                f"at {row.workload}, {best.arm} is ahead of {', '.join(behind)}:"
+                " the intervals do not touch"
             )
     return said

@@ -1,4 +1,4 @@
-"""The studies there are, as a literal table, and how a published table is written down."""
+"""The studies as a literal table, and the form of a published table."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ STUDIES: dict[str, tuple[str, str]] = {
 
 
 class PublishedRow(Struct, frozen=True, kw_only=True):
-    """A row of a published table: our workload for it, how long its work takes, and its values by the column's arm.
+    """A row of a published table: our workload for it, its service time, and its values by arm.
 
-    `really_seconds` is what the published code took where that is not what its name says.
+    `really_seconds` is the time that the published code took, if its name says another.
     """
 
     title: str
@@ -51,26 +51,26 @@ class PublishedRow(Struct, frozen=True, kw_only=True):
 
 
 class Study(Protocol):
-    """A study: measures what is not measured yet, and makes its tables. Its module says how long that takes at most."""
+    """A study: measures what is missing, and makes its tables; its module has the time bounds."""
 
     def __call__(self, run: StudyRun, watch: StudyWatch) -> StudyResult:
-        """Raises UsageError for what cannot be measured here at all."""
+        """Raises UsageError for a study that cannot be measured here at all."""
         ...
 
 
 def bound_seconds(name: str, *, quick: bool) -> float:
-    """How long a study measures at most, builds not counted; raises UsageError for an unknown name."""
+    """Longest measuring time of a study, without builds; raises UsageError for unknown names."""
     module = importlib.import_module(load(name).__module__)
     seconds: float = module.QUICK_SECONDS if quick else module.FULL_SECONDS
     return seconds
 
 
 def load(name: str) -> Study:
-    """The study of this name; raises UsageError with the names there are."""
+    """The study of this name; raises UsageError with a list of the names."""
     if name not in STUDIES:
         close = difflib.get_close_matches(name, STUDIES, n=1)
         hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(STUDIES)}"
-        raise UsageError(f"no study is called {name!r}", hint=hint)
+        raise UsageError(f"unknown study: {name!r}", hint=hint)
     module, _, attribute = STUDIES[name][1].partition(":")
     study: Study = getattr(importlib.import_module(module), attribute)
     return study

@@ -1,4 +1,4 @@
-"""What a study tells whoever watches it."""
+"""The progress of a study, for a terminal or a log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from whichworker.model import Failure, Reading
 
 
 class StudyProgress(Struct, frozen=True, kw_only=True):
-    """How far a study is: cells with all their launches, of all."""
+    """The progress of a study: cells with all their launches, and all cells."""
 
     block: int
     done: int

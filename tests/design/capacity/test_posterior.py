@@ -1,4 +1,4 @@
-"""The search and the confirmation against queues whose capacity is known exactly, in virtual time."""
+"""Search and confirmation against queues of known capacity, in virtual time."""
 
 from __future__ import annotations
 

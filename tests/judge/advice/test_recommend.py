@@ -1,4 +1,4 @@
-"""Advice: the leader, or the cheapest of those tied with it, and no more said than the claims do."""
+"""Advice: the leader, or the cheapest setup tied with it, no more than the claims say."""
 
 from __future__ import annotations
 
@@ -116,25 +116,31 @@ A, B, C = arm("a", 300), arm("b", 200, 50), arm("c", 100, 20)
         (
             result_of([A, B, C], claims=[claim("a", "c")], ties=[("b", "a")]),
             "b",
-            "it is tied with a, which leads, within 3% and needs the least memory",
+            "within 3% it is tied with a, which leads, and it needs the least memory",
             "a",
         ),
         (
             result_of([A, B, C], ties=[("b", "a")], undetermined=[("a", "c")]),
             "b",
-            "it is tied with a, which leads, within 3% and needs the least memory; a is not decided against c",
+            (
+                "within 3% it is tied with a, which leads, and it needs the least memory;"
+                " a is not decided against c"
+            ),
             "a",
         ),
         (
             result_of([A, arm("b", 290, 80), C], claims=[claim("a", "c")], ties=[("a", "b")]),
             "a",
-            "it leads and is faster than 1 of the 2 others; tied with b, which does not need less memory",
+            (
+                "it leads and is faster than 1 of the 2 others;"
+                " tied with b, which does not need less memory"
+            ),
             "b",
         ),
         (
             result_of([A, arm("b", 290, 80), arm("c", 280, 90)], ties=[("a", "b"), ("a", "c")]),
             "a",
-            "it leads; tied with b and c, none of which needs less memory",
+            "it leads; tied with b and c, none of them needs less memory",
             "b",
         ),
         (
@@ -146,7 +152,10 @@ A, B, C = arm("a", 300), arm("b", 200, 50), arm("c", 100, 20)
         (
             result_of([arm("a", 300, None), B, C], ties=[("a", "b"), ("b", "c")]),
             "b",
-            "it is tied with a, which leads, within 3% and needs the least memory of those measured",
+            (
+                "within 3% it is tied with a, which leads,"
+                " and it needs the least memory of those measured"
+            ),
             "a",
         ),
         (
@@ -211,7 +220,10 @@ def test_the_conditions_of_the_advice_are_sentences() -> None:
         "a longer run shows b to be faster: the two are not decided yet",
         "memory counts most: b needs 20 MB instead of 80 MB, at 67% of the throughput",
         "CPU counts most: b needs 100 µs of CPU per request instead of 300 µs",
-        "the app waits longer for databases or other services than it did here: worker slots are its limit, so it would need more of them",
+        (
+            "the app waits longer for databases or other services than it did here: its limit is"
+            " worker slots, so it would need more of them"
+        ),
     )
 
 
@@ -250,8 +262,9 @@ def test_the_cheapest_that_holds_the_users_own_rate_is_deployed() -> None:
         cheapest.name,
         next(arm.name for arm in arms[:2] if arm is not cheapest),
     )
-    keeps = "it keeps p99<50ms,errors<0.1% at 500/s with the least CPU per request of the 2 setups that keep it"
-    assert found.because == f"{keeps}; its capacity is 4.0 times that rate"
+    meets = "it meets p99<50ms,errors<0.1% at 500/s with the least CPU per request"
+    meets += " of the 2 setups that meet it"
+    assert found.because == f"{meets}; its capacity is 4.0 times that rate"
 
 
 def test_the_only_one_that_holds_the_users_own_rate_is_deployed() -> None:
@@ -265,7 +278,7 @@ def test_the_only_one_that_holds_the_users_own_rate_is_deployed() -> None:
     assert found is not None
     assert (
         found.because
-        == "it keeps p99<50ms,errors<0.1% at 500/s, and no other setup was shown to keep it"
+        == "it meets p99<50ms,errors<0.1% at 500/s, and no other setup was shown to meet it"
     )
 
 

@@ -1,1 +1,1 @@
-"""The statistics of a capacity: which rate to try next, when to believe it, and the state of one arm on this way."""
+"""The statistics of a capacity: the next rate to probe, and when to believe the result."""

@@ -1,8 +1,9 @@
-"""Does this rate keep the objective? A test that may be looked at after every window.
+"""Does this rate meet the objective? A test that is valid after every window.
 
-The hypothesis that a clause is missed by its `share` or more is held against the mixture of all smaller shares, Beta-distributed and cut at
-`share`: E = ∫ p^k (1-p)^(n-k) dF(p) ÷ share^k (1-share)^(n-k). It is at least 1/α with probability α at most, whenever one looks (Ville).
-What is missed comes in clusters, so k and n are divided by the design effect φ of the windows.
+The hypothesis that a clause is missed by its `share` or more is tested against the mixture of all
+smaller shares, Beta-distributed and cut at `share`: E = ∫ p^k (1-p)^(n-k) dF(p) ÷ share^k
+(1-share)^(n-k). It reaches 1/α with probability α at most, at any time (Ville). Misses come in
+clusters, so k and n are divided by the design effect φ of the windows.
 """
 
 from __future__ import annotations
@@ -14,27 +15,37 @@ from whichworker.design.capacity.posterior import BELOW_SHARES, MOST_PHI, PHI_WE
 from whichworker.model import Slo
 
 ALPHA = 0.05
+"""The chance that a rate is validated that misses the objective."""
 STEP = 0.92
+"""From one rate to the next lower one: a smaller step would test nearly the same rate again."""
 PATIENCE = 2.5
-"""A rate is given up, too, after so many times as many requests as would have passed it without a miss."""
+"""A rate is abandoned after this many times the requests that pass it without a miss."""
 PRIOR_A, PRIOR_B = 0.5, 40.0
+"""The Beta distribution of the mixture: its mean is about 1 % of the requests."""
 FUTILE = 0.25
-"""A rate is given up where, of what is known, a quarter at most speaks for it: the next one down is more likely to pass in time."""
+"""A rate is abandoned if the probability that it meets the objective is at most this.
+
+The next lower rate is then more likely to pass in time.
+"""
 LEAST_INFORMATION = 2.0
-"""Misses, seen or expected at the share that is allowed, divided by φ, before a rate may be given up."""
+"""Misses, observed or expected at the allowed share, over φ, before a rate is abandoned."""
 
 MEMORIES, MOST_LOAD = 40.0, 0.98
-"""A queue forgets within some multiple of 1/(1 - load)² requests; what it misses comes in clusters as long as that, and where only a few
-of those have passed it may have been luck that none did."""
+"""A queue forgets its length within 40/(1 - load)² requests, with at most this load.
+
+Misses come in clusters of that length. If only a few clusters have passed, it may have been luck
+that no request was late.
+"""
 LEAST_SECONDS = 20.0
-"""And what happens once in a few seconds must have had the time to happen, however many requests that is."""
+"""A disturbance that comes every few seconds must have had the time to come."""
 
 
 class Confirmation:
-    """Rates going down from a first one until one passes; each further one must show twice as much evidence, so all of them share α.
+    """Rates from a first one downwards until one passes.
 
-    `phis` are the design effects of the clauses, as far as they are known before. With `steps` false only the first rate is tested, until
-    it has passed or is `refuted`.
+    Each further rate must show twice as much evidence, so all of them share α. `phis` are the
+    design effects of the clauses, if they are known. With `steps` false only the first rate is
+    tested, until it has passed or is `refuted`.
     """
 
     def __init__(
@@ -74,7 +85,7 @@ class Confirmation:
 
     @property
     def least(self) -> float:
-        """How many requests the rate must see at least."""
+        """The least number of requests at this rate."""
         return least_requests(self.rate, self.throughput)
 
     def log_evidence(self, clause: int) -> float:
@@ -87,7 +98,7 @@ class Confirmation:
         return within - missed * math.log(share) - (count - missed) * math.log1p(-share)
 
     def needed(self, clause: int) -> float:
-        """About how many requests must keep the clause of this number, none missing it, before the first rate passes."""
+        """About how many requests in a row must meet this clause before the first rate passes."""
         share = self.slo.clauses[clause].share
         low, high = 1.0, 1e9
         while high - low > 1:
@@ -110,7 +121,7 @@ class Confirmation:
         return max(missed, count * share) >= LEAST_INFORMATION and self._kept_with(clause) < FUTILE
 
     def _kept_with(self, clause: int) -> float:
-        """The probability that the clause is kept at this rate, of what is known."""
+        """The probability that the clause is met at this rate."""
         missed, count = self._effective(clause)
         share = self.slo.clauses[clause].share
         whole = log_beta_below(1.0, PRIOR_A + missed, PRIOR_B + count - missed)
@@ -124,7 +135,10 @@ class Confirmation:
         ) / phi
 
     def _remembered(self, clause: int) -> float:
-        """φ for the next rate down: that of this one, unless it was an overload, in which misses cluster otherwise."""
+        """φ for the next rate down: this rate's φ, unless it was an overload.
+
+        Misses cluster in another way in an overload.
+        """
         missed, count = (
             sum(seen.missed[clause] for seen in self.windows),
             sum(seen.count for seen in self.windows),
@@ -146,14 +160,17 @@ class Confirmation:
 
 
 def least_requests(rate: float, throughput: float) -> float:
-    """How many requests a rate must see: many times as many as it takes a queue at this load to forget how long it was."""
+    """Requests at a rate: many times those in which a queue at this load forgets its length."""
     return max(LEAST_SECONDS * rate, MEMORIES / (1 - min(MOST_LOAD, rate / throughput)) ** 2)
 
 
 def design_effect(
     missed: Sequence[int], counts: Sequence[int], share: float, before: float
 ) -> float:
-    """φ between windows at one rate, drawn towards what was known `before`; p is never taken below a fifth of the share allowed."""
+    """φ between windows at one rate, drawn towards the value known `before`.
+
+    p is taken to be at least a fifth of the allowed share.
+    """
     whole = sum(counts)
     if not whole:
         return before

@@ -1,4 +1,7 @@
-"""One arm on its way to a certified capacity, as a state machine of pure values: search, confirmation, latency curve, recovery."""
+"""One arm on its way to a validated capacity: search, confirmation, latency curve, recovery.
+
+A state machine of pure values.
+"""
 
 from __future__ import annotations
 
@@ -20,31 +23,52 @@ from whichworker.model import Slo, Stage
 Phase = Literal["search", "confirm", "holds", "curve", "recovery"]
 
 PROBE_SETTLES, PROBE_WINDOWS = (0.4, 2.0), (0.85, 2.0)
-"""Of a probe, in seconds from so long to so long: as long as the objective is patient, as only then anything can be missed."""
+"""Shortest and longest settling time and window of a probe, in seconds.
+
+They are as long as the shortest time of the objective, since sooner no request can miss it.
+"""
 SETTLE_SECONDS = 0.4
+"""Load before a window of the curve."""
 SETTLES, WINDOWS = (1.0, 3.0, 1000.0), (2.5, 5.0, 2000.0)
-"""Of a confirmation, in seconds from so long to so long, or so many requests: a queue is as long as it is going to be after some multiple
-of 1/(rate · (1 - √load)²), and what is certified must have been seen after that."""
+"""Shortest and longest settling time and window of a confirmation in seconds, and in requests.
+
+A queue reaches its full length after some multiple of 1/(rate · (1 - √load)²); the window that
+validates a rate must come after that.
+"""
 CURVE = (0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 2.0)
+"""Rates of the latency curve, as shares of the capacity: on both sides of its bend."""
 CURVE_SECONDS = 1.5
 OVERLOAD, OVERLOAD_SECONDS = 2.0, 1.0
+"""Times the capacity, and for how long: a short peak."""
 QUIET, QUIET_SECONDS = 0.25, 3.0
+"""Share of the capacity after the peak, and how long the recovery is watched."""
 LEAST_PROBES, ENOUGH_PROBES = 8, 14
-"""From so many on a capacity is told at all, and from so many on the search may end: how misses cluster is not known before."""
+"""Probes before a capacity is reported, and before the search may end.
+
+Until then it is unknown how misses cluster.
+"""
 PATIENT_SETTLES, PATIENT_WINDOWS, LONGEST = 3.0, 5.0, 15.0
-"""And as many times as long as the objective is patient, but no longer than that."""
+"""Settling time and window in times of the objective, and the most seconds of either."""
 MOST_OF_THROUGHPUT = 0.95
-"""No rate above this share of the throughput at saturation is certified: queues there take longer to settle than any window lasts."""
+"""No rate above this share of the throughput under full load is validated.
+
+Queues there take longer to settle than any window lasts.
+"""
 CONFIRM_TIMES = 3.0
-"""The confirmation may take so many times as long as the search."""
+"""The confirmation may take this many times as long as the search."""
 HOLDS_SECONDS = 120.0
+"""Longest test of the user's own rate."""
 SEARCH_SHARE = 0.4
+"""Share of the time for the search."""
 TIME_SHARE, MOST_STEPS = 0.8, 6
-"""A first rate must be kept within this share of what is left for its confirmation, or gives way to lower ones, so many times at most."""
+"""A first rate must pass within this share of the time left for its confirmation.
+
+Otherwise lower rates are tried first, at most six steps lower.
+"""
 
 
 class ShotPlan(Struct, frozen=True, kw_only=True):
-    """One load of an arm: what for, the rate that is asked about, what comes first, and the window that counts."""
+    """One load of an arm: its purpose, its rate, the settling before and the window that counts."""
 
     phase: Phase
     rate: float
@@ -61,15 +85,16 @@ class ShotPlan(Struct, frozen=True, kw_only=True):
 
     @property
     def seconds(self) -> float:
-        """How long its arrivals last."""
+        """How long its arrivals last, in seconds."""
         return self.settle_seconds + self.window_seconds
 
 
 class Hunt:
-    """What one arm is asked next, and what came of it.
+    """The next probes of one arm, and their results so far.
 
-    `throughput` is that at saturation; `rate` one that the user asked about. Of `patience`, the seconds there are for all of it, the search
-    has `SEARCH_SHARE` at most: a slow arm must not search until nothing can be confirmed.
+    `throughput` is the rate under full load, `rate` the rate that the user named. The search has
+    at most `SEARCH_SHARE` of `patience`, the seconds for all of it: a slow arm must not search
+    until no time is left to confirm.
     """
 
     def __init__(
@@ -97,7 +122,7 @@ class Hunt:
         self._recovery = curve
 
     def next_shot(self) -> ShotPlan | None:
-        """What to ask now; None where everything is known or has taken too long."""
+        """The next probe; None if everything is known or has taken too long."""
         if self._searching():
             patient = self.slo.longest_seconds
             settle, window = (
@@ -139,7 +164,7 @@ class Hunt:
         return None
 
     def take(self, shot: ShotPlan, seen: RateProbe) -> None:
-        """Enter what a shot saw."""
+        """Enter the result of a shot."""
         self.spent[shot.phase] += shot.seconds
         if shot.phase == "search":
             self.search.observe(seen)
@@ -156,7 +181,7 @@ class Hunt:
 
     @property
     def found(self) -> CapacityEstimate | None:
-        """The capacity, from the first few probes on; None where the objective is missed at every rate that was looked at."""
+        """The capacity, after the first few probes; None if every tested rate missed the SLO."""
         return (
             self.search.found()
             if len(self.search.seen) >= LEAST_PROBES and not self.search.hopeless
@@ -170,9 +195,10 @@ class Hunt:
 
     @property
     def holds(self) -> bool | None:
-        """Whether the rate that was asked about keeps the objective: None where that is not known.
+        """Whether the user's rate meets the objective; None if unknown.
 
-        It does where a higher one was certified, or it was itself; it does not where it is beyond the interval of the capacity.
+        It does if it was validated itself, or a higher one was. It does not if it is beyond the
+        interval of the capacity.
         """
         if self.rate is None or len(self.search.seen) < LEAST_PROBES:
             return None
@@ -195,7 +221,7 @@ class Hunt:
         )
 
     def _first_rate(self, found: CapacityEstimate) -> float:
-        """The rate that is tested first: likely to be kept, not too near saturation, and one that there is time to keep."""
+        """The first rate to test: likely to pass, in the time left, and not too near full load."""
         rate = min(self.search.safe_rate(), MOST_OF_THROUGHPUT * self.throughput)
         there_is = min(
             CONFIRM_TIMES * planned_seconds(found.value), self.patience - self.spent["search"]
@@ -237,9 +263,10 @@ class Hunt:
 def recovery_seconds(
     missed: Sequence[int], counts: Sequence[int], width_seconds: float, share: float
 ) -> float | None:
-    """How long after an overload the objective was missed: to the end of the last slice that missed it; None where it was to the very end.
+    """Seconds after an overload until the end of the last slice that missed the objective.
 
-    `missed` and `counts` are those of equal slices of a recovery shot's window, which begins with the overload.
+    None if the last slice missed it. `missed` and `counts` belong to equal slices of a recovery
+    shot's window, which begins with the overload.
     """
     late = [at for at, (k, n) in enumerate(zip(missed, counts, strict=True)) if n and k > share * n]
     if not late:

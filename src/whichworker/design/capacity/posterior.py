@@ -1,11 +1,13 @@
-"""The highest rate of arrivals that keeps an objective: a posterior on a grid, and where to look next.
+"""The highest arrival rate that meets an objective: a posterior on a grid, and the next rate.
 
-An objective's clause is missed by a share p of the requests; it is kept while p is at most its `share`. Around the capacity λ* that share
-grows steeply and then fills up: p(q) = 1 - (1 - share)^((q/λ*)^B) at the rate q. λ* and B are on a grid, and what was seen (k of n) weighs
-k·ln p + (n-k)·ln(1-p), divided by the design effect φ, as what is missed comes in clusters: one queue delays many.
+An objective's clause is missed by a share p of the requests; it is met while p is at most its
+`share`. Around the capacity λ* that share grows steeply and then levels out: p(q) = 1 - (1 -
+share)^((q/λ*)^B) at the rate q. λ* and B are on a grid. An observation (k of n) weighs k·ln p +
+(n-k)·ln(1-p), divided by the design effect φ, because misses come in clusters: one queue delays
+many.
 
-After probabilistic bisection (Waeber, Frazier & Henderson 2013). A power law that is cut off at 0.95 says the same near the capacity, and
-too much above it, where what is missed fills up more slowly.
+After probabilistic bisection (Waeber, Frazier & Henderson 2013). A power law that is cut off at
+0.95 is the same near the capacity, and too high above it, where misses level out more slowly.
 """
 
 from __future__ import annotations
@@ -19,27 +21,37 @@ from numpy.typing import NDArray
 from whichworker.model import Slo
 
 GRID = 600
+"""Points of the grid: neighbours are 0.7 % apart, far less than any interval."""
 STEEPNESS = np.array([2.0, 4.0, 7.0, 12.0, 20.0, 35.0, 60.0, 100.0])
 BELOW, ABOVE, EDGE = 0.02, 1.6, 1.05
-"""The grid reaches from here to there, in shares of the throughput at saturation. No arm keeps up with more, but probes above it tell
-how steeply misses grow; what is found is cut off there, as a queue that grows for ever looks well as long as the objective is patient.
-What ends within 5 % of the lower end is not known."""
+"""The ends of the grid as shares of the throughput under full load, and a factor.
+
+No arm keeps up with more than 1, but probes above it show how steeply misses grow. The result is
+cut off at 1, because an endless queue looks good for as long as the objective's time. A result
+within 5 % of the lower end is unknown.
+"""
 FIRST = 0.7
+"""The first probe, as a share of the throughput under full load."""
 LEAST_P, MOST_P = 1e-6, 0.99
+"""Limits of p, so that no logarithm is infinite."""
 QUANTILES = (0.3, 0.7)
+"""Of the posterior, at random: probes on both sides of the capacity."""
 NARROW = 0.05
+"""The relative width at which an interval is narrow."""
 TAIL = 0.05
+"""The probability below and above the interval."""
 PHI, PHI_WEIGHT, MOST_PHI = 12.0, 6.0, 300.0
-"""Before anything is seen, φ counts as if six probes had shown 12."""
+"""Before any probe, φ counts as if six probes had shown 12; it is never above 300."""
 BELOW_SHARES = 2.0
-"""Probes in which twice the share that is allowed is missed are not above the capacity, as far as it is known."""
+"""Probes that miss at most twice the allowed share count as not above the capacity."""
 SAFE_SHARE, SAFE_QUANTILE = 0.12, 0.2
+"""The share of the allowed misses at a safe rate, and the chance that they are more."""
 
 Array = NDArray[np.float64]
 
 
 class RateProbe(Struct, frozen=True, kw_only=True):
-    """One probe: arrivals at `rate` per second, `count` of them due, and for each clause how many missed it."""
+    """One probe: `count` arrivals at `rate` per second, and the misses of each clause."""
 
     rate: float
     count: int
@@ -47,7 +59,7 @@ class RateProbe(Struct, frozen=True, kw_only=True):
 
 
 class CapacityEstimate(Struct, frozen=True, kw_only=True):
-    """The capacity in requests per second: the posterior's median, and its 5 % and 95 % quantiles."""
+    """The capacity in requests per second: the posterior's median, 5 % and 95 % quantiles."""
 
     value: float
     low: float
@@ -70,7 +82,7 @@ def missed_share(share: float, ratio: Array | float) -> Array:
 
 
 class Posterior:
-    """What is known of the capacity under one clause."""
+    """The posterior of the capacity under one clause."""
 
     def __init__(self, share: float, low: float, high: float) -> None:
         self.share = share
@@ -94,7 +106,10 @@ class Posterior:
         return float(np.exp(np.interp(q, total / total[-1], np.log(self.rates))))
 
     def safe_rate(self) -> float:
-        """Where an eighth of what is allowed is missed, with a probability of 80 %: nearer to it nothing can be told in time."""
+        """The rate that misses an eighth of what is allowed, with a probability of 80 %.
+
+        Nearer to the capacity no test ends in time.
+        """
         joint = self._joint(self.phi)
         values = self.rates[:, np.newaxis] * SAFE_SHARE ** (1 / STEEPNESS)
         order = np.argsort(values, axis=None)
@@ -102,7 +117,10 @@ class Posterior:
         return float(values.ravel()[order][np.searchsorted(total, SAFE_QUANTILE * total[-1])])
 
     def mass(self) -> Array:
-        """The probability of each rate of the grid; φ is estimated at the mode of the posterior, which it then widens: twice is enough."""
+        """The probability of each rate of the grid.
+
+        φ is estimated at the mode of the posterior, which it then widens: twice is enough.
+        """
         if self._mass is None:
             for _ in range(2):
                 joint = self._joint(self.phi)
@@ -116,11 +134,14 @@ class Posterior:
         return np.asarray(joint / joint.sum(), dtype=np.float64)
 
     def phi_below(self) -> float:
-        """φ of the probes that were not above the capacity: misses cluster otherwise in an overload than where an objective is kept."""
+        """φ of the probes that were not above the capacity: overloads cluster misses more."""
         return self._design_effect(self._joint(self.phi), BELOW_SHARES * self.share)
 
     def _design_effect(self, joint: Array, most_p: float = 1.0) -> float:
-        """Pearson's X² of the probes around the mode, over their number, drawn towards what is usual; p is kept above next to nothing."""
+        """Pearson's X² of the probes around the mode, over their number, drawn towards PHI.
+
+        p is at least a fifth of the allowed share.
+        """
         at, steep = np.unravel_index(int(joint.argmax()), joint.shape)
         squares, used = 0.0, 0
         for rate, missed, count in self.seen:
@@ -147,7 +168,7 @@ class Search:
         self._random = random.Random(seed)
 
     def next_rate(self) -> float:
-        """Where the next probe tells most: at first at 0.7 of the throughput, then at a 30 % or 70 % quantile of what is known."""
+        """The most informative rate: at the beginning FIRST, then a 30 % or 70 % quantile."""
         if not self.seen:
             return FIRST * self.throughput
         return self._binding().quantile(self._random.choice(QUANTILES))
@@ -159,14 +180,14 @@ class Search:
             posterior.observe(seen.rate, missed, seen.count)
 
     def found(self) -> CapacityEstimate:
-        """The capacity as far as it is known, and never more than the throughput at saturation."""
+        """The capacity so far, and never more than the throughput under full load."""
         binding, most = self._binding(), self.throughput
         value, low, high = (min(most, binding.quantile(q)) for q in (0.5, TAIL, 1 - TAIL))
         return CapacityEstimate(value=value, low=low, high=high)
 
     @property
     def hopeless(self) -> bool:
-        """Whether the objective is missed at the lowest rate that is looked at."""
+        """Whether the objective is missed at the lowest rate of the grid."""
         return self._binding().quantile(TAIL) <= EDGE * BELOW * self.throughput
 
     def safe_rate(self) -> float:
@@ -180,7 +201,7 @@ class Search:
 
     @property
     def phis(self) -> tuple[float, ...]:
-        """The design effect of each clause. Failures that were never seen are not taken to come in clusters."""
+        """The design effect of each clause; failures that never occurred count as unclustered."""
         unseen = [
             clause.seconds is None and not any(seen.missed[at] for seen in self.seen)
             for at, clause in enumerate(self.slo.clauses)

@@ -11,16 +11,21 @@ from whichworker.model import Clause, Slo
 
 HINT = 'write clauses such as "p99<300ms,errors<0.1%"'
 LEAST_SECONDS, TIMES_UNLOADED = 0.05, 10.0
+"""The derived objective: ten times the unloaded response time, and at least 50 ms.
+
+Users do not notice less than that.
+"""
 DEFAULT_PERCENT = 99.0
 LONGEST_SECONDS = 60.0
+"""A longer objective than a minute would take hours to test."""
 LEAST_SHARE = 1e-4
-"""Rarer than one in ten thousand is seen in no run that anybody waits for."""
+"""One in ten thousand: a rarer event does not show in a run of usual length."""
 
 _CLAUSE = re.compile(r"\s*(?:p(\d{1,2}(?:\.\d+)?)|(errors))\s*<\s*(\S.*?)\s*")
 
 
 def parse(text: str) -> Slo:
-    """Read `p99<300ms,errors<0.1%`; raises UsageError for what says nothing, or something else."""
+    """Read `p99<300ms,errors<0.1%`; raises UsageError for anything else."""
     clauses = [_clause(part) for part in text.split(",")]
     names = [clause.text.partition("<")[0] for clause in clauses]
     if twice := {name for name in names if names.count(name) > 1}:
@@ -40,7 +45,7 @@ def _clause(text: str) -> Clause:
     share, seconds = 1 - float(match[1]) / 100, units.parse_duration(match[3])
     if seconds > LONGEST_SECONDS:
         raise UsageError(
-            f"{units.show_seconds(seconds)} are more than a minute: nobody waits so long", hint=HINT
+            f"{units.show_seconds(seconds)} is more than a minute, the longest objective", hint=HINT
         )
     return Clause(
         text=f"p{match[1]}<{units.show_seconds(seconds)}".replace(" ", ""),
@@ -52,16 +57,17 @@ def _clause(text: str) -> Clause:
 def _checked(share: float, text: str) -> float:
     if not LEAST_SHARE * 0.999 <= share < 1:
         raise UsageError(
-            f"{text.strip()!r} asks for what no run could show",
-            hint="between p1 and p99.99, and errors from 0.01% on",
+            f"{text.strip()!r} is too rare for any run to show",
+            hint="use p1 to p99.99, and errors of at least 0.01%",
         )
     return share
 
 
 def derive(unloaded_seconds: float) -> Slo:
-    """p99 below ten times what one user waits, rounded up to 1, 2 or 5, and no less than 50 ms: quicker than that, nobody notices.
+    """p99 below ten times the unloaded response time, rounded up to 1, 2 or 5, at least 50 ms.
 
-    A request that failed has missed it, too; a clause of its own for one in a thousand would take ten times as many requests to certify.
+    A failed request misses it, too. A clause of its own for one error in a thousand would take ten
+    times as many requests to validate.
     """
     wanted = max(LEAST_SECONDS, TIMES_UNLOADED * unloaded_seconds)
     power = 10.0 ** math.floor(math.log10(wanted))
@@ -69,7 +75,8 @@ def derive(unloaded_seconds: float) -> Slo:
         LONGEST_SECONDS,
         next(step * power for step in (1, 2, 5, 10) if step * power >= wanted * (1 - 1e-9)),
     )
-    said = f"nobody asked for one: ten times what one user waits ({units.show_seconds(unloaded_seconds)}), rounded up, at least 50 ms"
+    alone = units.show_seconds(unloaded_seconds)
+    said = f"you gave none, so it is ten times what one user waits ({alone}), at least 50 ms"
     latency = Clause(
         text=f"p99<{units.show_seconds(seconds)}".replace(" ", ""),
         share=1 - DEFAULT_PERCENT / 100,

@@ -1,4 +1,4 @@
-"""When another arm would be the better one to deploy: sentences that the numbers of the run bear out."""
+"""When another arm would be the better one to deploy: sentences that the numbers support."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from whichworker import units
 from whichworker.result import ArmResult, Cost, Result
 
 LESS = 0.8
-"""An arm that needs a fifth less of something is worth naming to someone who has little of it."""
+"""A fifth less memory or CPU is worth naming to a user who has little of it."""
 
 
 def flips_when(result: Result, best: ArmResult, arms: list[ArmResult]) -> Iterator[str]:
-    """The conditions, each with the arm that it speaks for."""
+    """The conditions, each with the arm that would be better."""
     others = [arm for arm in arms if arm.name != best.name]
     open_pairs = [other for pair in result.undetermined if (other := _opponent(best.name, pair))]
     rivals = [
@@ -40,11 +40,12 @@ def flips_when(result: Result, best: ArmResult, arms: list[ArmResult]) -> Iterat
     if patient:
         most = max(patient, key=_certified)
         rate, own = units.show_rate(_certified(most)), units.show_rate(_certified(best))
-        yield f"response times count most: the validated rate of {most.name} is {rate}/s, not {own}/s"
+        rate = f"{rate}/s, not {own}/s"
+        yield f"response times count most: the validated rate of {most.name} is {rate}"
     if best.attribution is not None and best.attribution.cause == "worker slots":
         yield (
-            "the app waits longer for databases or other services than it did here: worker slots"
-            " are its limit, so it would need more of them"
+            "the app waits longer for databases or other services than it did here: its limit is"
+            " worker slots, so it would need more of them"
         )
 
 
@@ -55,7 +56,7 @@ def _opponent(name: str, pair: tuple[str, str]) -> str | None:
 
 
 def cost_of(best: ArmResult, arms: list[ArmResult], memory_limit_bytes: int | None) -> Cost:
-    """What the arm needs; memory for each worker from arms that differ in their workers alone."""
+    """The needs of the arm; memory for each worker from arms that differ in workers alone."""
     each = _per_worker(best, arms)
     workers = best.settings.get("workers")
     most = None
@@ -71,7 +72,7 @@ def cost_of(best: ArmResult, arms: list[ArmResult], memory_limit_bytes: int | No
 
 
 def _per_worker(best: ArmResult, arms: list[ArmResult]) -> float | None:
-    """What one more worker of this server needs, by the arm of the same kind with the most different number of workers."""
+    """Memory of one more worker, from the arms of the same kind with the fewest and the most."""
     alike = [
         arm
         for arm in arms

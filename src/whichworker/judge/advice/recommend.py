@@ -1,4 +1,4 @@
-"""Which arm to deploy: the leader, or the cheapest of those it is tied with."""
+"""Which arm to deploy: the leader, or the cheapest arm that it is tied with."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from whichworker.result import AdvisedArm, ArmResult, Result
 
 BROKEN = codes.CAPACITY_BROKEN.name
 NAMED = 3
-"""Names in a sentence, before the rest is counted."""
+"""Names in a sentence, before the others are counted."""
 
 
 def recommend(result: Result, memory_limit_bytes: int | None = None) -> Result:
-    """The result with its advice; without one where the run is invalid or has no leader that is ranked."""
+    """The result with its advice; unchanged if it is invalid or has no ranked leader."""
     advised = _advise(result)
     if advised.advice is None:
         return result
@@ -62,18 +62,18 @@ def _advise(result: Result) -> Result:
 
 
 def _for_rate(result: Result, arms: list[ArmResult]) -> Result:
-    """The cheapest of the arms that keep the objective at the user's own rate; no advice where none was seen to."""
+    """The cheapest arm that meets the objective at the user's own rate; no advice without one."""
     able = sorted((arm for arm in arms if arm.at_rate is not None and arm.at_rate.holds), key=_cost)
     if not able:
         return result
     best, rate = able[0], result.question.rate_per_second or 0.0
     headroom = best.at_rate.headroom if best.at_rate else None
     room = f"; its capacity is {headroom:.1f} times that rate" if headroom else ""
-    only = ", and no other setup was shown to keep it"
-    others = f" of the {len(able)} setups that keep it" if len(able) > 1 else only
+    only = ", and no other setup was shown to meet it"
+    others = f" of the {len(able)} setups that meet it" if len(able) > 1 else only
     asked = f"{result.question.slo} at {units.show_rate(rate)}/s"
     cheapest = " with the least CPU per request" if len(able) > 1 else ""
-    because = f"it keeps {asked}{cheapest}{others}{room}"
+    because = f"it meets {asked}{cheapest}{others}{room}"
     advice = AdvisedArm(
         arm=best.name,
         settings=best.settings,
@@ -90,7 +90,7 @@ def _cost(arm: ArmResult) -> tuple[float, float, str]:
 
 
 def _because(result: Result, best: ArmResult, leader: str, tied: Sequence[ArmResult]) -> str:
-    """One sentence that says no more than the claims and the verdict do."""
+    """One sentence that claims no more than the claims and the verdict do."""
     others = sum(arm.rank_low is not None for arm in result.arms) - 1
     open_ = _undecided(result, leader)
     if best.name != leader:
@@ -98,7 +98,7 @@ def _because(result: Result, best: ArmResult, leader: str, tied: Sequence[ArmRes
         within = f"within {result.question.delta:.0%}"
         known = all(arm.memory_bytes is not None for arm in tied) and _known(result, leader)
         least = "the least memory" + ("" if known else " of those measured")
-        return f"it is tied with {leader}, which leads, {within} and needs {least}{rest}"
+        return f"{within} it is tied with {leader}, which leads, and it needs {least}{rest}"
     if not others:
         return "it is the only server setup that could be measured"
     behind = sum(claim.better == best.name for claim in result.claims)
@@ -107,9 +107,7 @@ def _because(result: Result, best: ArmResult, leader: str, tied: Sequence[ArmRes
     faster = f" and is faster than {behind} of the {others} others" if behind else ""
     ties = f"; tied with {_listed([arm.name for arm in tied])}" if tied else ""
     known = bool(tied) and all(arm.memory_bytes is not None for arm in (best, *tied))
-    less = (
-        "which does not need less memory" if len(tied) == 1 else "none of which needs less memory"
-    )
+    less = "which does not need less memory" if len(tied) == 1 else "none of them needs less memory"
     cheaper = f", {less}" if known else ""
     rest = f"; not decided against {_listed(open_)}" if open_ else ""
     return f"it leads{faster}{ties}{cheaper}{rest}"
@@ -120,7 +118,7 @@ def _known(result: Result, name: str) -> bool:
 
 
 def _undecided(result: Result, leader: str) -> list[str]:
-    """The setups that the leader is not decided against: by the verdict, or by pairs without one."""
+    """The setups that the leader is not decided against, by the verdict or by open pairs."""
     if result.verdict is not None:
         return list(result.verdict.undecided_against)
     pairs = [pair for pair in result.undetermined if leader in pair]

@@ -1,4 +1,4 @@
-"""The result of a load in the formats of other tools: a module each, with `render(measured)`, imported when it is asked for."""
+"""The result of a load in the formats of other tools: a module each, with `render(measured)`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ FORMATS = {
     "locust": "locust_csv:render",
     "grafana": "influx:dashboard",
 }
-"""Each renders a text for each ending of the path that was asked for."""
+"""The module of each format: it renders one text for each ending of the path."""
 ENDINGS = {"locust": ("_stats.csv", "_stats_history.csv", "_failures.csv")}
-"""Of formats with several files."""
+"""The file endings of formats with several files."""
 
 
 class Export(Struct, frozen=True):
-    """A format and the path that was asked for."""
+    """A format and its path."""
 
     name: str
     path: str
@@ -35,7 +35,7 @@ class Export(Struct, frozen=True):
 
 
 def parse_exports(texts: Iterable[str]) -> tuple[Export, ...]:
-    """Read each `FORMAT=PATH`; raises UsageError for what names no format or no file."""
+    """Read each `FORMAT=PATH`; raises UsageError for an unknown format or a missing file name."""
     return tuple(map(_parse, texts))
 
 
@@ -52,11 +52,11 @@ def _parse(text: str) -> Export:
     name, _, path = text.partition("=")
     if name not in FORMATS:
         raise UsageError(
-            f"no format to export is called {name!r}",
+            f"unknown export format: {name!r}",
             hint=f"one of {', '.join(FORMATS)}, such as --export k6=summary.json",
         )
     if not path:
-        raise UsageError(f"no file to export to: {text!r}", hint=f"--export {name}=PATH")
+        raise UsageError(f"the export has no file name: {text!r}", hint=f"--export {name}=PATH")
     if path == "-":
         raise UsageError(
             "an export is a file, not standard output",

@@ -1,7 +1,7 @@
-"""InfluxDB line protocol: a point for each second of the window, and points at its end that sum it up.
+"""InfluxDB line protocol: a point for each second of the window, and sums at its end.
 
-A measurement that has a counterpart in k6 bears its name and counts in milliseconds, as k6 does. `value` is what a sum or a mean over the
-measurement is meant for; percentiles, which cannot be added up, are in fields of their own.
+A measurement that k6 also has takes its k6 name and counts in milliseconds, as in k6. `value` is
+for sums and means over the measurement; percentiles cannot be added up and are separate fields.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ STATISTICS = {"avg": "mean", "med": "p50"} | {
     name: name for name in ("min", "max", "stdev", "p90", "p95", "p99", "p99_9")
 }
 ESCAPED = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ ", "\\": "/"})
-"""A backslash cannot be written so that every reader takes it for one."""
+"""InfluxDB's escapes; a backslash is replaced, because readers differ about it."""
 
 Fields = dict[str, float | bool | str]
 
@@ -36,17 +36,17 @@ def render(measured: Measured) -> tuple[str]:
 
 
 def dashboard(_: Measured | None = None) -> tuple[str]:
-    """The Grafana dashboard of what `render` writes: JSON for Grafana's import, the same for every run."""
+    """The Grafana dashboard for the output of `render`: JSON to import, the same for every run."""
     return (files(__package__).joinpath("grafana.json").read_text(encoding="utf-8"),)
 
 
 def points(measured: Measured) -> Iterator[Point]:
-    """Every point of a load; what was not measured has none."""
+    """Every point of a load; values that were not measured have none."""
     result = measured.result
     tags = {"run": result.run.id, "url": result.question.url}
     for seconds, count in measured.per_second():
         yield Point("http_reqs", {"value": count}, seconds, tags)
-        if measured.users:  # how many are busy in an open loop is known of the whole window only
+        if measured.users:  # in an open loop, busy connections are known for the whole window only
             yield Point("vus", {"value": measured.users}, seconds, tags)
     for name, fields, more in _ends(measured):
         yield Point(name, fields, measured.began + result.seconds, {**tags, **more})

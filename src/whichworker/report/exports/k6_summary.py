@@ -1,4 +1,4 @@
-"""The summary that k6 writes with --summary-export: metrics by their names there, times in milliseconds."""
+"""The summary that k6 writes with --summary-export: k6's names, times in milliseconds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STATISTICS = {"avg": "mean", "min": "min", "med": "p50", "max": "max"} | {
 
 
 def render(measured: Measured) -> tuple[str]:
-    """The summary as JSON; a statistic that the sample cannot support is not in it."""
+    """The summary as JSON, without statistics that the sample cannot support."""
     checks = {
         check.name: {**_group(check.name), "passes": check.passes, "fails": check.fails}
         for check in measured.result.checks
@@ -25,7 +25,7 @@ def render(measured: Measured) -> tuple[str]:
 
 
 def _group(name: str) -> dict[str, Any]:
-    """With the identity that k6 gives it, by which its readers tell checks apart."""
+    """With k6's identity of a group, by which readers distinguish checks."""
     path = f"::{name}" if name else ""
     identity = hashlib.md5(path.encode(), usedforsecurity=False).hexdigest()
     return {"name": name, "path": path, "id": identity}

@@ -1,4 +1,4 @@
-"""The three tables that locust writes with --csv: totals, history and failures, times in milliseconds."""
+"""The three tables that locust writes with --csv: totals, history, failures, in milliseconds."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ TIMES = {
     "Max Response Time": "max",
 }
 TOTALS = (*COUNTS, *TIMES, "Average Content Size")
-"""Bytes are not counted by response, so the content size is not known."""
+"""Bytes are not counted by response, so the content size is unknown."""
 RATES = ("Requests/s", "Failures/s")
 STATS = ("Type", "Name", *TOTALS, *RATES, *QUANTILES)
 HISTORY = ("Timestamp", "User Count", "Type", "Name", *RATES, *QUANTILES)
 FAILURES = ("Method", "Name", "Error", "Occurrences", "First Seen", "Last Seen")
 UNKNOWN = dict.fromkeys(QUANTILES, "N/A")
-"""What locust itself writes for a percentile that it does not know; other unknown numbers are left empty."""
+"""Locust writes this for an unknown percentile; other unknown numbers are left empty."""
 METHOD = re.compile(r"([A-Z]+) (/.*)", re.DOTALL)
 
 Row = dict[str, str | int]
@@ -52,7 +52,7 @@ def _table(head: Sequence[str], rows: Iterable[Row]) -> str:
 
 
 def _stats(measured: Measured) -> Iterator[Row]:
-    """What is known of each request: where there are several, only how many right answers it had."""
+    """The numbers of each request: with several requests, only the count of correct responses."""
     counts = (measured.tried, measured.failed)
     rates = dict(zip(RATES, (_rate(measured, count) for count in counts), strict=True))
     whole = {**_totals(measured), **rates, **_quantiles(measured)}
@@ -64,7 +64,7 @@ def _stats(measured: Measured) -> Iterator[Row]:
 
 
 def _history(measured: Measured) -> Iterator[Row]:
-    """Right answers second by second; failures and times are known of the whole, so they are in the last row."""
+    """Correct responses by second; failures and times are known in total, in the last row."""
     seconds = measured.per_second()
     total = 0.0
     for place, (at, count) in enumerate(seconds):
@@ -82,7 +82,7 @@ def _history(measured: Measured) -> Iterator[Row]:
 
 
 def _failures(measured: Measured) -> Iterator[Row]:
-    """Failures by kind, with the first sample; which request it was of is known where there is one only."""
+    """Failures by kind, with the first sample, and the request if there is only one."""
     titles = list(measured.result.per_request)
     for failure in measured.result.failures:
         error = f"{failure.kind}: {failure.sample.partition(chr(10))[0]}"
@@ -112,7 +112,7 @@ def _quantiles(measured: Measured) -> Row:
     if spread is None or times is None:
         return {**UNKNOWN}
     known = {name: spread.percentile(q) for name, q in PERCENTILES.items()}
-    # The highest value of a slot can be a little more than the greatest value there was.
+    # The highest value of a slot can be a little more than the largest value itself.
     supported = {name: _ms(min(value, times.max)) for name, value in known.items() if value}
     return {**UNKNOWN, **supported, "100%": _ms(times.max)}
 

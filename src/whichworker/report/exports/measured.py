@@ -1,4 +1,4 @@
-"""What exports may tell of a load: all of a valid run, of an invalid one only what was counted."""
+"""The values that exports may show of a load: all of a valid run, only counts of an invalid one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from whichworker.model import PHASES
 from whichworker.result import Distribution, LoadResult
 
 FEWEST_BEYOND = 10
+"""Values beyond a percentile: with fewer, it would be mostly chance."""
 NS, MS = 1e9, 1e3
+"""Nanoseconds and milliseconds in a second."""
 
 HISTOGRAMS = ("response", "service", "iteration", "send_lag", "receive_delay", *PHASES)
 K6_TIMES = {
@@ -21,7 +23,7 @@ K6_TIMES = {
     **{name: f"http_req_{name}" for name in PHASES if name != "tls"},
     "tls": "http_req_tls_handshaking",
 }
-"""What k6 calls the times it has, in milliseconds; other times have the names they have here."""
+"""The names of k6 for its times, in milliseconds; other times keep their names here."""
 
 
 class Spread:
@@ -47,7 +49,7 @@ class Spread:
         return int(self._counts[self._middles <= seconds].sum())
 
     def percentile(self, q: float) -> float | None:
-        """The nearest rank in seconds; None where fewer than ten values lie beyond it."""
+        """The nearest rank in seconds; None if fewer than ten values lie beyond it."""
         if self.count * (1 - q) < FEWEST_BEYOND - 1e-9:
             return None
         rank = max(1, math.ceil(q * self.count - 1e-9 * self.count))
@@ -55,10 +57,11 @@ class Spread:
 
 
 class Measured:
-    """A result as exports see it.
+    """A result, prepared for exports.
 
-    `times` are its distributions by the words of `HISTOGRAMS`, `counts` what k6 counts, by its names, `users` the connections that
-    were busy throughout (None in an open loop), and `began` is when the window opened (epoch).
+    `times` are its distributions by the words of `HISTOGRAMS`, `counts` the counts of k6 by its
+    names, `users` the connections that were busy throughout (None in an open loop), and `began`
+    the opening of the window (epoch).
     """
 
     def __init__(self, result: LoadResult) -> None:
@@ -84,17 +87,20 @@ class Measured:
             self.counts["dropped_iterations"] = result.dropped
 
     def rate(self, count: float) -> float | None:
-        """So many per second of the window; None of an invalid run."""
+        """This count per second of the window; None for an invalid run."""
         return count / self.result.seconds if self.valid and self.result.seconds > 0 else None
 
     def spread(self, name: str) -> Spread | None:
-        """The histogram of this name; None where there is none, where it is empty, and of an invalid run."""
+        """The histogram of this name; None if it is missing or empty, or the run is invalid."""
         text = self.result.histograms.get(name) if self.valid else None
         found = Spread(text) if text else None
         return found if found is not None and found.count else None
 
     def per_second(self) -> list[tuple[float, float]]:
-        """When each second of the window began (epoch), and the right answers in it; the last may be a part of a second."""
+        """The start of each second of the window (epoch), and its correct responses.
+
+        The last may be a part of a second.
+        """
         counts = [float(round(rate)) for rate in (self.result.per_second if self.valid else ())]
         if counts:
             counts[-1] = max(0.0, self.result.requests - sum(counts[:-1]))

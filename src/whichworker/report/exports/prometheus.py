@@ -1,4 +1,4 @@
-"""One scrape in Prometheus' text format 0.0.4: base units, cumulative buckets, and percentiles with their intervals."""
+"""One scrape in Prometheus' text format 0.0.4: base units, cumulative buckets, percentiles."""
 
 from __future__ import annotations
 
@@ -15,25 +15,28 @@ BUCKETS = (*(f * 10.0**power for power in range(-6, 1) for f in (1, 2.5, 5)), 10
 """Upper bounds in seconds."""
 HELP = {
     "response": "From the intended time to the last byte.",
-    "service": "From the send to the last byte; in closed loop at saturation.",
+    "service": "From the send to the last byte; in closed loop under full load.",
     "iteration": "Iterations of sessions.",
     "send_lag": "The generator's own delay.",
-    "receive_delay": "Time of answers in the generator's receive queue.",
+    "receive_delay": "Time of responses in the generator's receive queue.",
     "blocked": "Wait for a free connection.",
     "connecting": "TCP handshakes of connections opened.",
     "tls": "TLS handshakes of connections opened.",
-    "sending": "From the first send to the last byte handed over.",
-    "waiting": "From there to the first byte of the answer.",
-    "receiving": "From there to its last byte.",
+    "sending": "From the first to the last byte of the request.",
+    "waiting": "From the last byte of the request to the first byte of the response.",
+    "receiving": "From the first to the last byte of the response.",
 }
 
 Samples = list[tuple[dict[str, str], float]]
 Row = tuple[str, str, float | Samples | None]
-"""A family: its name, its help, and its value (None: not measured) or one for each set of labels; counters end in `_total`."""
+"""A family: name, help, and a value (None: not measured) or one for each set of labels.
+
+Names of counters end in `_total`.
+"""
 
 
 def render(measured: Measured) -> tuple[str]:
-    """The whole exposition; nothing in it has a timestamp, so that a textfile collector takes it."""
+    """The whole exposition, without timestamps: a textfile collector rejects them."""
     return (generate_latest(_Scrape(measured)).decode(),)
 
 
@@ -72,23 +75,23 @@ def _about(measured: Measured) -> Iterator[Row]:
         "version": result.run.version,
     }
     yield "info", "Which run this is.", [(run, 1)]
-    believed = "Whether the run may be believed; of one that may not there are only counts."
+    believed = "1 if the run may be believed; an invalid run has only counts."
     yield "valid", believed, measured.valid
     yield "window_seconds", "Length of the window.", result.seconds
-    yield "connections", "Connections, in open loop at most so many.", asked.connections
+    yield "connections", "Connections; in open loop the most.", asked.connections
     if measured.valid:
         yield "in_flight_mean", "Requests in flight, mean over the window.", result.mean_in_flight
         yield "in_flight_most", "Most requests in flight.", result.most_in_flight or None
-        due = "What was due per second of the window."
+        due = "Requests due per second of the window."
         yield "intended_rate", due, result.intended_rate_per_second
         peak = "Peak resident set of the generator."
         yield "generator_memory_bytes", peak, result.memory_bytes
         spent = "CPU of the generator in the window."
         yield "generator_cpu_seconds_total", spent, result.cpu_seconds
     right = _by("request", result.per_request) or [({}, result.requests)]
-    yield "right_answers_total", "Right answers in the window.", right
+    yield "right_answers_total", "Correct responses in the window.", right
     yield "attempts_total", "Requests sent in the window.", result.attempts
-    yield "responses_total", "Answers by status.", _by("status", result.statuses)
+    yield "responses_total", "Responses by status.", _by("status", result.statuses)
     yield "failures_total", "Failures of the whole run by kind.", _by("kind", result.errors)
     checks: Samples = [
         ({"check": check.name, "result": word}, count)
@@ -96,11 +99,11 @@ def _about(measured: Measured) -> Iterator[Row]:
         for word, count in (("pass", check.passes), ("fail", check.fails))
     ]
     yield "checks_total", "Named checks by result.", checks
-    whole = "Iterations of sessions, complete and right."
+    whole = "Iterations of sessions, complete and correct."
     yield "iterations_total", whole, result.iterations
-    yield "scheduled_total", "What was due in the window.", result.scheduled
+    yield "scheduled_total", "Requests due in the window.", result.scheduled
     dropped = measured.counts.get("dropped_iterations")
-    yield "dropped_total", "What the backlog had no room for.", dropped
+    yield "dropped_total", "Requests dropped because the backlog was full.", dropped
     yield "reconnects_total", "Connections that were opened again.", result.reconnects
     yield "received_bytes_total", "Bytes received in the window.", result.bytes_received
     yield "sent_bytes_total", "Bytes sent in the window.", result.bytes_sent
@@ -111,7 +114,7 @@ def _by(label: str, counts: dict[str, int]) -> Samples:
 
 
 def _percentiles(measured: Measured) -> Iterator[Row]:
-    """Percentiles are gauges: beside a histogram of the name there can be no summary, and they cannot be added up anyway."""
+    """Percentiles are gauges: a summary cannot stand beside a histogram of the same name."""
     values: Samples = [
         ({"time": name, "quantile": f"{q:g}"}, value)
         for name, times in measured.times.items()

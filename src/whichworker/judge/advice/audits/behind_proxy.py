@@ -1,4 +1,4 @@
-"""Some servers need a proxy in front: a client that sends slowly holds a worker for as long."""
+"""Some servers need a proxy in front of them: a client that sends slowly occupies a worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers that are forked from a loaded app share the memory that is never written to again."""
+"""Workers that are forked from a loaded app share the memory that is not written to again."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from whichworker.units import show_bytes
 NAME = "preload-app"
 Outcome = partial(Audit, name=NAME, title="workers share the memory of the app")
 LEAST_SAVING = 0.05
-"""Of the memory: less is within what two launches differ by."""
+"""Share of the memory; two launches differ by less than this."""
 DIFF = """# gunicorn.conf.py
 +preload_app = True
 """
 
 
 def audit(result: Result, best: ArmResult) -> Audit:
-    """By the memory (PSS) of the same arm with preload: that must save memory and cost no speed."""
+    """By the memory (PSS) of the same arm with preload: it must save memory and cost no speed."""
     workers = best.settings.get("workers")
     if best.server != "gunicorn" or not isinstance(workers, int):
         evidence = f"whichworker has no such setting for {best.server}"
@@ -46,7 +46,7 @@ def audit(result: Result, best: ArmResult) -> Audit:
     sizes = f"{twin.name} needs {show_bytes(twin.memory_bytes)} of memory with preload,"
     sizes += f" {show_bytes(best.memory_bytes)} without"
     if any((claim.better, claim.worse) == (best.name, twin.name) for claim in result.claims):
-        return Outcome(state="passed", evidence=f"{sizes}, but is slower with it")
+        return Outcome(state="passed", evidence=f"{sizes}, but preloading makes it slower")
     if saved < LEAST_SAVING:
         return Outcome(state="passed", evidence=f"{sizes}, which saves too little")
     problem, evidence = "Workers do not share the memory of the app", f"{sizes}: {saved:.0%} less"

@@ -1,4 +1,4 @@
-"""Audits that are a row: a finding of the run fails them, and they say how the app is changed."""
+"""Audits that are a row: a finding of the run fails them, and they name the change to the app."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _without_stage_two(_: Result, best: ArmResult) -> str:
 
 
 def _one_at_a_time(result: Result, best: ArmResult) -> str:
-    """Another setup of the run may have shown it all the same."""
+    """Not checked if each process works on one request at a time, unless a run showed it."""
     wrong = any(finding.code == codes.WRONG_UNDER_LOAD.name for finding in result.findings)
     alone = best.interface == "wsgi" and best.settings.get("threads") in (None, 1)
     return "each process works on one request at a time" if alone and not wrong else ""

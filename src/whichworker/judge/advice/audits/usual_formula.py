@@ -1,4 +1,4 @@
-"""The number of workers that everybody copies, two for each core and one, and what was measured."""
+"""The usual number of workers, two for each core and one, beside the measured best."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def tie_groups(names: Sequence[str], ties: Iterable[tuple[str, str]]) -> list[li
 
 
 def relative(result: Result) -> dict[str, tuple[float, float | None, float | None]]:
-    """Throughput over the leader's with its interval, if known, by setup; empty without a leader."""
+    """Throughput over the leader's, with its interval, by setup; empty without a leader."""
     ranked = standings(result)
     lead = next((one.arm for one in ranked if one.relation == "leader"), None)
     if lead is None or lead.throughput_per_second is None or lead.throughput_per_second.value <= 0:

@@ -40,7 +40,7 @@ def test_a_sound_load_is_valid(seen: LoadFacts) -> None:
 @pytest.mark.parametrize(
     ("gate", "broken", "words"),
     [
-        ("unanswered", {"requests": 0}, ("no right answer at all",)),
+        ("unanswered", {"requests": 0}, ("no correct response",)),
         ("unsent", {"attempts": 19_799}, ("99.0% of 20,000", "99% are needed", "--connections")),
         (
             "overflowed",

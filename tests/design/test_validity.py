@@ -85,4 +85,4 @@ def test_the_outcome_decides_nothing(requests: int, foreign: float) -> None:
 def test_session(refused: int, windows: int, believed: bool) -> None:
     found = session_refusal(refused, windows)
     assert (found == "") == believed
-    assert believed or found.startswith(f"{refused} of {windows} windows were refused")
+    assert believed or found.startswith(f"{refused} of {windows} samples were refused")

@@ -177,10 +177,7 @@ class Race:
         return self.arms[alive[int(np.argmax(means))]]
 
     def estimates(self) -> dict[str, tuple[float, float, float]]:
-        """The log ratio of each listed arm to the leader, with its plain 95 % interval.
-
-        The interval is Student's for one look and one arm; it describes, and no claim rests on it.
-        """
+        """Log ratios to the leader with Student's 95 % intervals, on which no claim rests."""
         leader, known = self.leader(), self._now()
         if leader is None or known is None:
             return {}
@@ -202,10 +199,7 @@ class Race:
         return self._twin_evidence, float(known.mean[at, at + 1])
 
     def rounds_to_decide(self, first: str, second: str) -> int | None:
-        """How many more rounds would likely settle this open pair.
-
-        None if it is settled or has too few rounds, or if it would take more than a thousand.
-        """
+        """Rounds that would likely settle this pair; None if settled, too few, or over 1000."""
         outlook = self._outlook(first, second)
         if outlook is None:
             return None

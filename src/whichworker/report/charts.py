@@ -1,9 +1,8 @@
 """The charts of the HTML report: pure functions from a result to SVG markup.
 
-Horizontal positions are percentages and vertical ones pixels, so a chart fills any width without a
-script and without shrinking its text. Values lie in an inner plot to the right of the names. On a
-narrow page the style sheet widens the chart until the plot alone fills the page, and moves the
-names above their rows.
+Horizontal positions are percentages and vertical ones pixels, so a chart fills any width without
+scripts or small text. Values lie in an inner plot to the right of the names. On a narrow page the
+style sheet widens the chart until the plot fills it, and moves the names above their rows.
 """
 
 from __future__ import annotations
@@ -92,10 +91,7 @@ def tie_groups(names: Sequence[str], ties: Iterable[tuple[str, str]]) -> list[li
 
 
 def relative(result: Result) -> dict[str, tuple[float, float | None, float | None]]:
-    """Throughput over the leader's with the ends of its interval, by setup; empty without a leader.
-
-    If no interval is known it is the ratio of the rates.
-    """
+    """Throughput over the leader's, with its interval, by setup; empty without a leader."""
     ranked = standings(result)
     lead = next((one.arm for one in ranked if one.relation == "leader"), None)
     if lead is None or lead.throughput_per_second is None or lead.throughput_per_second.value <= 0:

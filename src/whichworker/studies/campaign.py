@@ -53,7 +53,7 @@ def measure_study(
     watch: StudyWatch,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Measure until every cell has its launches or the time is over; an interrupt passes through."""
+    """Measure until every cell has its launches or time is over; an interrupt passes through."""
     began, spent = clock(), sum(session.seconds for session in journal.of(RunSession))
     ended = "interrupted"
     close_torn_round(journal)

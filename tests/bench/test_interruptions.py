@@ -33,7 +33,7 @@ TOOL = """
 import sys
 from pathlib import Path
 from tests.bench.test_interruptions import plan_of
-from whichworker.lab import investigation
+from whichworker.race import investigation
 from whichworker.race.watch import Silent
 
 class Loud(Silent):

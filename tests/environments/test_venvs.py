@@ -200,7 +200,7 @@ def test_a_folder_is_built_once_and_a_build_that_was_cut_short_again(tmp_path: P
 
 def test_what_is_used_can_be_used_by_others_but_not_be_had_alone(tmp_path: Path) -> None:
     place = locks.once(tmp_path / "place", lambda: (tmp_path / "place").mkdir())
-    code = "import sys; from pathlib import Path; from whichworker.apps import locks; locks.once(Path(sys.argv[1]), lambda: sys.exit(7))"
+    code = "import sys; from pathlib import Path; from whichworker.environments import locks; locks.once(Path(sys.argv[1]), lambda: sys.exit(7))"
     subprocess.run([sys.executable, "-c", code, str(place)], check=True, timeout=30)
     assert locks.in_use(place)
     with locks.alone(place) as mine:
@@ -212,7 +212,7 @@ def test_the_lock_of_a_process_that_ended_is_free(tmp_path: Path) -> None:
     code = """
 import os, sys
 from pathlib import Path
-from whichworker.apps import locks
+from whichworker.environments import locks
 place = Path(sys.argv[1])
 locks.once(place, place.mkdir)
 os._exit(9)
@@ -230,7 +230,7 @@ def test_two_processes_build_a_folder_once(tmp_path: Path) -> None:
     code = """
 import sys, time
 from pathlib import Path
-from whichworker.apps import locks
+from whichworker.environments import locks
 place = Path(sys.argv[1])
 def build():
     place.mkdir()

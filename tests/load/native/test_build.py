@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PARTS = ("src/native", "src/whichworker", "setup.py", "pyproject.toml", "README.md", "LICENSE")
 
 

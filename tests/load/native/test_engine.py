@@ -42,7 +42,7 @@ Start = Callable[[Callable[[socket.socket], None]], Address]
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
 NOWHERE = Address("127.0.0.1", 1)
 RIGHT = Request(answer=Answer(headers=(("content-type", "text/plain"),), body=b"hello"))
-CORPUS = sorted(Path(__file__).parents[1].glob("fuzz/corpus/*/*"))
+CORPUS = sorted(Path(__file__).parents[2].glob("fuzz/corpus/*/*"))
 built = pytest.mark.skipif(not native.available(), reason=native.missing_reason())
 
 
@@ -508,7 +508,7 @@ def test_both_parsers_agree_on_framing(
 @built
 @pytest.mark.parametrize(
     "path",
-    sorted(Path(__file__).parent.parent.glob("fuzz/corpus/*/*")),
+    sorted(Path(__file__).parents[2].glob("fuzz/corpus/*/*")),
     ids=lambda path: f"{path.parent.name}-{path.name}",
 )
 def test_both_parsers_agree_on_what_fuzzing_found(path: Path) -> None:
@@ -522,7 +522,7 @@ def test_both_parsers_agree_on_what_fuzzing_found(path: Path) -> None:
 
 
 def test_sources_keep_the_house_limits() -> None:
-    sources = sorted((Path(__file__).parents[2] / "src/native").glob("*.[ch]"))
+    sources = sorted((Path(__file__).parents[3] / "src/native").glob("*.[ch]"))
     assert len(sources) > 10
     for path in sources:
         lines = path.read_text(encoding="utf-8").splitlines()

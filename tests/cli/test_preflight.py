@@ -57,7 +57,7 @@ def arms(monkeypatch: pytest.MonkeyPatch) -> Arms:
         def inspect(*_: object) -> Iterator[ArmReport]:
             return iter(found)
 
-        monkeypatch.setattr(preflight, "question_of", question_of)
+        monkeypatch.setattr(command, "ask_for_preflight", question_of)
         monkeypatch.setattr(preflight, "inspect", inspect)
 
     return put

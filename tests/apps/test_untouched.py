@@ -37,9 +37,9 @@ def application(environ, start_response):
 BUILD = """
 import sys
 from pathlib import Path
-from whichworker.environments import venvs
+from whichworker.environments import venvs as environments, locks
 from whichworker.environments.interpreters import inspect
-venvs.overlay(Path(sys.argv[1]), inspect(sys.argv[2]), ("waitress>=3",))
+environments.overlay(Path(sys.argv[1]), inspect(sys.argv[2]), ("waitress>=3",))
 """
 BUILD_MODULES = ("click", "click.core")  # these have byte code, others of the same package have not
 

@@ -35,7 +35,7 @@ import sys
 from pathlib import Path
 from tests.bench.test_interruptions import plan_of
 from whichworker.race import investigation
-from whichworker.race.watch import Silent
+from tests.silent import Silent
 
 class Loud(Silent):
     def slice(self, arm, seen, progress):

@@ -58,7 +58,7 @@ def arms(monkeypatch: pytest.MonkeyPatch) -> Arms:
         def inspect(*_: object) -> Iterator[ArmReport]:
             return iter(found)
 
-        monkeypatch.setattr(command, "ask_for_preflight", question_of)
+        monkeypatch.setattr(command, "discover_for_preflight", of_the_arms)
         monkeypatch.setattr(preflight, "inspect", inspect)
 
     return put

@@ -219,8 +219,8 @@ def test_a_folder_is_built_once_and_a_build_that_was_cut_short_again(tmp_path: P
 def test_what_is_used_can_be_used_by_others_but_not_be_had_alone(tmp_path: Path) -> None:
     place = locks.once(tmp_path / "place", lambda: (tmp_path / "place").mkdir())
     code = (
-        "import sys; from pathlib import Path; from whichworker.environments import locks; "
-        "locks.once(Path(sys.argv[1]), lambda: sys.exit(7))"
+        "import sys; from pathlib import Path; from whichworker.environments import locks;"
+        " locks.once(Path(sys.argv[1]), lambda: sys.exit(7))"
     )
     subprocess.run([sys.executable, "-c", code, str(place)], check=True, timeout=30)
     assert locks.in_use(place)

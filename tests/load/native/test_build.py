@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("native build")
+
 ROOT = Path(__file__).parents[3]
 PARTS = ("src/native", "src/whichworker", "setup.py", "pyproject.toml", "README.md", "LICENSE")
 

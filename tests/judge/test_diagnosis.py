@@ -45,7 +45,7 @@ def test_each_failure_has_its_meaning(kind: str, sample: str, code: str, evidenc
     )
     assert (found.code, found.evidence, found.arm) == (code, evidence, NAME)
     assert found.hint
-    assert "8" in found.text, "how many were worked on at once"
+    assert "8" in found.text, "how many were in progress"
 
 
 @pytest.mark.parametrize(

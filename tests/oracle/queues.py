@@ -1,4 +1,5 @@
-"""Queues whose answer is known: the exact share of late answers of M/M/c and M/D/c, and the same queues in virtual time."""
+"""Queues whose answer is known: the exact share of late answers of M/M/c and M/D/c, and the same
+queues in virtual time."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ import numpy as np
 
 
 class Queue(NamedTuple):
-    """`slots` servers, each request `service_seconds` on average: exactly so (`constant`), or exponentially distributed."""
+    """`slots` servers, each request `service_seconds` on average: exactly so (`constant`), or
+    exponentially distributed."""
 
     slots: int
     service_seconds: float
@@ -26,7 +28,8 @@ class Queue(NamedTuple):
 
 
 def late(queue: Queue, rate: float, seconds: float) -> float:
-    """The share of requests that take longer than `seconds`, waiting included, in the steady state at this rate of Poisson arrivals."""
+    """The share of requests that take longer than `seconds`, waiting included, in the steady state
+    at this rate of Poisson arrivals."""
     if rate >= queue.saturation:
         return 1.0
     return (
@@ -37,7 +40,8 @@ def late(queue: Queue, rate: float, seconds: float) -> float:
 
 
 def late_exponential(queue: Queue, rate: float, seconds: float) -> float:
-    """M/M/c: W is 0 with probability 1-C, else exponential of rate cμ-λ (Erlang C); response is W plus an exponential service."""
+    """M/M/c: W is 0 with probability 1-C, else exponential of rate cμ-λ (Erlang C); response is W
+    plus an exponential service."""
     c, mu = queue.slots, 1 / queue.service_seconds
     a = rate / mu
     terms = [a**k / math.factorial(k) for k in range(c)]
@@ -52,9 +56,11 @@ def late_exponential(queue: Queue, rate: float, seconds: float) -> float:
 
 
 def late_constant(queue: Queue, rate: float, seconds: float) -> float:
-    """M/D/c, after Franx 2001: P(W ≤ x) = e^(-λ(kD-x)) Σ_{j<kc} Q_{kc-1-j} (λ(kD-x))^j / j! for (k-1)D ≤ x < kD.
+    """M/D/c, after Franx 2001: P(W ≤ x) = e^(-λ(kD-x)) Σ_{j<kc} Q_{kc-1-j} (λ(kD-x))^j / j! for
+    (k-1)D ≤ x < kD.
 
-    Q_m is the probability that no more than m wait; the numbers in the system one service time apart are a Markov chain.
+    Q_m is the probability that no more than m wait; the numbers in the system one service time
+    apart are a Markov chain.
     """
     d, c = queue.service_seconds, queue.slots
     x = seconds - d

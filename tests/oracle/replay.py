@@ -1,4 +1,5 @@
-"""Races replayed from recorded slices: labels are dealt anew, gaps and launch effects are planted, and the race never knows."""
+"""Races replayed from recorded slices: labels are dealt anew, gaps and launch effects are planted,
+and the race never knows."""
 
 from __future__ import annotations
 
@@ -24,9 +25,11 @@ USUAL_SECONDS, USUAL_OTHER_SECONDS = 22.0, 1.4
 
 
 class Recorded(Struct, frozen=True):
-    """Slices of identical launches in the order of time: seconds, log rate and log turn of the thermometer (nan: unknown).
+    """Slices of identical launches in the order of time: seconds, log rate and log turn of the
+    thermometer (nan: unknown).
 
-    `taken` is the wall time of each, those that were refused before it included; `launch` is what a launch takes.
+    `taken` is the wall time of each, those that were refused before it included; `launch` is what
+    a launch takes.
     """
 
     at: NDArray[np.float64]
@@ -37,7 +40,8 @@ class Recorded(Struct, frozen=True):
 
 
 class Ending(Struct, frozen=True):
-    """What a replayed race came to; `seconds` are wall time until the pick was known, preflight included."""
+    """What a replayed race came to; `seconds` are wall time until the pick was known, preflight
+    included."""
 
     pick: str | None
     picked: bool
@@ -71,7 +75,8 @@ def recorded(place: Place = "quiet") -> Recorded:
 
 
 class Stream:
-    """Slices one after the other from a random place on; at the end it goes on at the beginning, as if that came later."""
+    """Slices one after the other from a random place on; at the end it goes on at the beginning,
+    as if that came later."""
 
     def __init__(self, seen: Recorded, rng: np.random.Generator) -> None:
         self.seen, self.place, self.seconds = seen, int(rng.integers(seen.at.size)), 0.0
@@ -141,7 +146,8 @@ def replay(
 def fixed(
     seen: Recorded, gaps: Sequence[float], rng: np.random.Generator, *, launch_sd: float = 0.012
 ) -> Ending:
-    """The usual protocol: each arm once, 22 s, one after the other; the fastest mean is the pick."""
+    """The usual protocol: each arm once, 22 s, one after the other; the fastest mean is the
+    pick."""
     stream, means = Stream(seen, rng), []
     for gap in gaps:
         began, logs = stream.seconds, []

@@ -1,4 +1,5 @@
-"""A WSGI app whose behaviour is chosen by the environment variable FAULT; the arms of one race can differ in it."""
+"""A WSGI app whose behaviour is chosen by the environment variable FAULT; the arms of one race can
+differ in it."""
 
 import os
 import signal
@@ -81,7 +82,10 @@ def burn(seconds):
 
 def fork_away():
     """Leave a grandchild in a session of its own, as daemons do."""
-    code = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        time.sleep(3600)\n"
+    code = (
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n"
+        "    if os.fork() == 0:\n        time.sleep(3600)\n"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

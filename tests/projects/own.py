@@ -1,4 +1,5 @@
-"""An app of one's own with something wrong in it: WRONG=global|limit|leak|volatile|outbound|writes|missing|private|moved,
+"""An app of one's own with something wrong in it:
+WRONG=global|limit|leak|volatile|outbound|writes|missing|private|moved,
 or nothing."""
 
 import itertools
@@ -34,7 +35,8 @@ def application(environ, start_response):
         KEPT.append(bytes(200_000))
         time.sleep(0.002)
     elif WRONG == "volatile":
-        body = f"<html><head><title>A page that is long enough</title></head><body><p>{next(COUNTER)}</p></body></html>".encode()
+        title = "<title>A page that is long enough</title>"
+        body = f"<html><head>{title}</head><body><p>{next(COUNTER)}</p></body></html>".encode()
     elif WRONG == "outbound":
         with socket.socket() as out:
             out.settimeout(0.2)
@@ -61,7 +63,8 @@ def application(environ, start_response):
 
 
 def private(environ, start_response):
-    """Nothing but the login is for everybody; it wants the token of its page, and gives a cookie."""
+    """Nothing but the login is for everybody; it wants the token of its page, and gives a
+    cookie."""
     path, status, headers = environ["PATH_INFO"], "200 OK", [("Content-Type", "text/plain")]
     body = f"private {path}".encode()
     if path == "/login" and environ["REQUEST_METHOD"] == "GET":

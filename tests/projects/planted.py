@@ -1,4 +1,5 @@
-"""A WSGI app with planted truths: how much it works, and what it does besides. Everything is said by environment variables.
+"""A WSGI app with planted truths: how much it works, and what it does besides. Everything is said
+by environment variables.
 
 WORK            rounds of a loop for each request
 SLOWER          part of the work that is added in each minute that the process lives, such as 0.2

@@ -1,4 +1,5 @@
-"""A WSGI app that burns a known amount of CPU: WORK rounds of hashing, so that arms can be made slower by a known share."""
+"""A WSGI app that burns a known amount of CPU: WORK rounds of hashing, so that arms can be made
+slower by a known share."""
 
 import hashlib
 import os

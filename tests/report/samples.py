@@ -166,7 +166,7 @@ def race() -> Result:
         validity=Validity(state="valid"),
         verdict=RaceVerdict(
             state="undecided",
-            headline=f"Not decided between {names[0]} and {names[2]}: about 40 s more would decide",
+            headline=f"Not decided whether {names[0]} is faster than {names[2]}: about 40 s more would probably decide",
             leader=names[0],
             tied_with=(names[1],),
             undecided_against=(names[2],),
@@ -187,8 +187,8 @@ def race() -> Result:
         advice=AdvisedArm(
             arm=names[1],
             settings={"workers": 1, "threads": 8},
-            because="within 3% it is tied with granian-wsgi, which leads, and it needs the least"
-            " memory; granian-wsgi is not decided against gunicorn-gevent",
+            because="as fast as the leader, granian-wsgi (less than 3% apart), with the least memory;"
+            " still open: gunicorn-gevent",
             command=(
                 "gunicorn",
                 "-k",
@@ -251,7 +251,7 @@ def tied() -> Result:
         verdict=RaceVerdict(
             state="tied",
             headline=f"Tied: {names[0]}, {names[1]} and {names[2]} are within 3% of each other."
-            " Take the cheaper one.",
+            " Take the one with the least memory.",
             leader=names[0],
             tied_with=(names[1], names[2]),
         ),
@@ -260,8 +260,7 @@ def tied() -> Result:
         blocks_to_decide=None,
         advice=replace(
             whole.advice,
-            because="within 3% it is tied with granian-wsgi, which leads, and it needs the least"
-            " memory",
+            because="as fast as the leader, granian-wsgi (less than 3% apart), with the least memory",
         )
         if whole.advice
         else None,
@@ -299,7 +298,7 @@ def sought() -> Result:
     asked = replace(
         whole.question,
         slo="p99<50ms,errors<0.1%",
-        slo_derived="you gave none, so it is ten times what one user waits (2 ms), at least 50 ms",
+        slo_derived="no --slo: ten times the response time of one user, 2 ms, at least 50 ms",
         rate_per_second=500.0,
     )
     causes = (
@@ -307,7 +306,7 @@ def sought() -> Result:
         Attribution(
             cause="worker slots",
             evidence=(
-                "7.9 requests are worked on at once, the settings allow 8",
+                "7.9 requests in progress at the same time, the settings allow 8",
                 "it uses 0.4 of 1 core",
             ),
         ),
@@ -518,8 +517,8 @@ def windows(blocks: int = BLOCKS, seed: int = 7) -> tuple[MeasuredStretch, ...]:
 def invalid() -> Result:
     """A race whose twins differed: not to be believed, though it has numbers and an advice."""
     reasons = (
-        "the twins of gunicorn-gthread differed by 9 %, and they are the same arm",
-        "others used the cores in more than half of all slices",
+        "two identical copies of gunicorn-gthread differed by 9 %",
+        "other programs used the cores in more than half of all slices",
     )
     twin = Twin(arm="gunicorn-gthread", blocks=BLOCKS, ratio=1.09, evidence=57.0, limit=20.0)
     return replace(race(), validity=Validity(state="invalid", reasons=reasons), twin=twin)
@@ -535,8 +534,8 @@ def interrupted() -> Result:
         run=replace(whole.run, finished=False, seconds=48.0),
         verdict=RaceVerdict(
             state="undecided",
-            headline=f"Not decided between {names[0]} and {names[1]}, {names[2]} and {names[3]}:"
-            " about 85 s more would decide",
+            headline=f"Not decided whether {names[0]} is faster than {names[1]}, {names[2]} and {names[3]}:"
+            " about 85 s more would probably decide",
             leader=names[0],
             undecided_against=tuple(names[1:]),
             seconds_to_decide=84.0,
@@ -663,8 +662,8 @@ def hostile(text: str = "<script>alert('\"&x')</script>") -> Result:
         ),
         verdict=RaceVerdict(
             state="undecided",
-            headline=f"Not decided between {leader} and {arms[3].name}:"
-            " about 40 s more would decide",
+            headline=f"Not decided whether {leader} is faster than {arms[3].name}:"
+            " about 40 s more would probably decide",
             leader=leader,
             tied_with=(second,),
             undecided_against=(arms[3].name,),

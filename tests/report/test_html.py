@@ -172,7 +172,11 @@ def answer_of(text: str) -> str:
     [
         (samples.clear, "clear", "Clear winner: granian-wsgi"),
         (samples.tied, "tied", "Tied: granian-wsgi, gunicorn-gthread"),
-        (samples.race, "undecided", "Not decided between granian-wsgi and gunicorn-gevent"),
+        (
+            samples.race,
+            "undecided",
+            "Not decided whether granian-wsgi is faster than gunicorn-gevent",
+        ),
         (samples.unanswered, "invalid", "No verdict"),
     ],
 )
@@ -226,7 +230,9 @@ def test_a_result_from_before_verdicts_is_read_from_its_json() -> None:
     assert isinstance(result, Result)
     text = render(result)
     page = Page(text)
-    assert text_of(page, "h1") == ["Not decided between granian-wsgi and gunicorn-gevent"]
+    assert text_of(page, "h1") == [
+        "Not decided whether granian-wsgi is faster than gunicorn-gevent"
+    ]
     rows = text_of(page, "tr")
     assert any("waitress" in row and "0.79× 0.76–0.82 slower" in row for row in rows)
     assert any("daphne" in row and "– left early" in row for row in rows)

@@ -221,7 +221,7 @@ def test_whose_connections_are_shown() -> None:
 
 
 def test_the_caption_says_what_the_interval_is() -> None:
-    assert "with a 95 % interval for each setup alone. Verdicts use a stricter one." in printed(
+    assert "with a 95 % interval for this comparison. Verdicts use a wider one." in printed(
         samples.race()
     )
     assert "with the always-valid interval of the claim." in printed(samples.old())
@@ -236,7 +236,10 @@ def test_a_result_from_before_verdicts_is_read_from_its_json() -> None:
     result = decode(json.dumps(written).encode())
     assert isinstance(result, Result)
     text = printed(result)
-    assert text.strip().splitlines()[0] == "Not decided between granian-wsgi and gunicorn-gevent"
+    assert (
+        text.strip().splitlines()[0]
+        == "Not decided whether granian-wsgi is faster than gunicorn-gevent"
+    )
     rows = {
         line.split()[0]: line for line in text.splitlines() if line[:1].isalpha() and "µs" in line
     }
@@ -258,7 +261,7 @@ def test_a_result_from_before_verdicts_is_read_from_its_json() -> None:
         ({"leader": None}, "No verdict: no server setup could be compared"),
         (
             {"undetermined": (), "claims": samples.race().claims, "arms": samples.race().arms[:2]},
-            "Tied: granian-wsgi and gunicorn-gthread are within 3%. Take the cheaper one.",
+            "Tied: granian-wsgi and gunicorn-gthread are within 3%. Take the one with the least memory.",
         ),
         (
             {

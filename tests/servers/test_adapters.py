@@ -178,7 +178,8 @@ def test_the_limit_in_flight_grows_with_the_settings(name: str) -> None:
         assert many is not None
         assert 1 <= one <= many
         assert one < many or not server.knobs or server.family == "granian", (
-            "the limit of a server with settings follows them; granian shares 1024 connections out among its workers"
+            "the limit of a server with settings follows them; granian shares 1024 connections out"
+            " among its workers"
         )
 
 

@@ -23,7 +23,7 @@ SHOWN = 0.95
 """The probability of the plain interval that is shown beside an arm."""
 
 LAST_LOOK_SHARE = 0.5
-"""Kept of α for the look when the time is over: it needs half of the rounds of a claim at any time."""
+"""Kept of α for one look at the end: it needs half of the rounds of a claim at any time."""
 FIRST_LOOK_SHARE = 0.9
 """Of that, for the first such look; each resumed race spends nine tenths of what is left."""
 WORTH_WAITING = 2.0

@@ -158,7 +158,7 @@ def _locked(seen: Symptoms) -> tuple[str, ...]:
 
 def _worked_on(at_once: float) -> str:
     shown = f"{at_once:.2g}"
-    return f"{shown} request{' is' if shown == '1' else 's are'} worked on at once"
+    return f"{shown} request{'' if shown == '1' else 's'} in progress at the same time"
 
 
 def _blocked(seen: Symptoms) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def verdict_of(race: Race | None, sliced: Sliced, validity: Validity) -> RaceVer
         state = "tied"
         verb = "is" if len(tied) == 1 else "are"
         text = f"Tied: {_listed(tied)} {verb} within {race.delta:.0%} of {leader}, which leads."
-        text += " Take the cheapest."
+        text += " Take the one with the least memory."
     else:
         state = "clear"
         text = _leads(leader, behind, passed, race.delta) if passed else _clear(leader, behind)
@@ -131,19 +131,19 @@ def _clear(leader: str, behind: Sequence[str]) -> str:
 
 def _leads(leader: str, behind: Sequence[str], passed: Sequence[str], delta: float) -> str:
     """No arm is better by more than δ, but not every arm is claimed to be slower."""
-    verb = "is" if len(passed) == 1 else "are"
-    faster = f"it is faster than {len(behind)} of the others, and " if behind else ""
-    return f"Deploy {leader}: {faster}{_listed(passed)} {verb} not better by more than {delta:.0%}"
+    verb, others = ("is" if len(passed) == 1 else "are"), len(behind) + len(passed)
+    faster = f"it is faster than {len(behind)} of the {others} others, and " if behind else ""
+    return f"Deploy {leader}: {faster}{_listed(passed)} {verb} at most {delta:.0%} faster"
 
 
 def _undecided(leader: str, others: Sequence[str], seconds: float | None, rounds: int) -> str:
     if rounds < LEAST_ROUNDS:
         few = f"{rounds} rounds are too few; give it more with --time"
     elif seconds:
-        few = f"about {units.show_about(seconds)} more would decide"
+        few = f"about {units.show_about(seconds)} more would probably decide"
     else:
         few = "that would take longer than is sensible"
-    return f"Not decided between {leader} and {_listed(others)}: {few}"
+    return f"Not decided whether {leader} is faster than {_listed(others)}: {few}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,1 +1,1 @@
-"""`whichworker load`: a load on any URL, planned, carried out and judged. The engines are in `load`."""
+"""`whichworker load`: a load on any URL. The engines are in `load`."""

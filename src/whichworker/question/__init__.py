@@ -1,1 +1,1 @@
-"""From a folder and options to a `Question`, which says what will be measured: asked, discovered, learnt, planned."""
+"""From a folder and options to a `Question`: asked, discovered, learnt, planned."""

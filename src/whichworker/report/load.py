@@ -43,7 +43,7 @@ def print_load(console: Console, result: LoadResult) -> None:
     if not result.run.finished:
         console.print(Text("interrupted: this is what was counted until then", "yellow"))
     if result.validity.state == "invalid":
-        console.print(Text("INVALID: the numbers of this run cannot be believed", "bold red"))
+        console.print(Text("INVALID: do not use the numbers of this run", "bold red"))
         for reason in result.validity.reasons:
             console.print(Padding(Text(reason), (0, 0, 0, 2), expand=False))
         _line(console, "counted", _counted(result))

@@ -27,7 +27,7 @@ def print_capacities(console: Console, result: Result) -> None:
     )
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("setup", no_wrap=True)
-    for name in ("validated", "capacity, 90 %", "p50", "p99", "at", "recovers in"):
+    for name in ("validated", "capacity (90 %)", "p50", "p99", "at rate", "recovery"):
         table.add_column(name, justify="right", no_wrap=True)
     for arm in shown:
         table.add_row(*map(Text, _row(arm)))
@@ -42,6 +42,13 @@ def print_capacities(console: Console, result: Result) -> None:
                     f" is not faster: {arm.attribution.cause} ({evidence})",
                 )
             )
+    console.print(
+        Text(
+            "capacity (90 %): a 90 % interval. p50 and p99: at the rate beside them."
+            " recovery: from the end of an overload until responses are on time again.",
+            "dim",
+        )
+    )
     _print_at_rate(console, result, shown)
     _print_profiles(console, result)
 
@@ -120,8 +127,10 @@ def _print_at_rate(console: Console, result: Result, shown: list[ArmResult]) -> 
     for arm in shown:
         if arm.at_rate is None:
             continue
-        words = {True: "meets", False: "misses", None: "may meet or miss"}[arm.at_rate.holds]
-        known = arm.at_rate.headroom
+        words = {True: "meets", False: "does not meet", None: "may or may not meet"}[
+            arm.at_rate.holds
+        ]
+        known = arm.at_rate.headroom if arm.at_rate.holds else None
         room = f"; its capacity is {known:.1f} times that" if known else ""
         console.print(
             Text.assemble(

@@ -32,7 +32,7 @@ MEANINGS: dict[Relation, str] = {
     "tie": "tied with the leader",
     "faster": "faster than the leader",
     "slower": "slower than the leader",
-    "undetermined": "not decided against the leader",
+    "undetermined": "not decided: it may be as fast as the leader, or slower",
     "not-better": "not better than the leader by more than the difference that matters",
     "dropped": "left early, nothing claimed",
     "open": "no verdict against the leader",
@@ -131,9 +131,9 @@ def interval_caption(ranked: Sequence[Standing]) -> str:
         return ""
     kinds = " or ".join(sorted({ratio.interval for ratio in ratios}))
     if kinds == CLAIMED:
-        interval = f"the {kinds} interval of the claim."
+        interval = "the interval that decided the verdict."
     else:
-        interval = f"a {kinds} interval for each setup alone. Verdicts use a stricter one."
+        interval = f"a {kinds} interval for this comparison. Verdicts use a wider one."
     return f"vs leader: requests/s divided by the leader's, with {interval}"
 
 
@@ -145,7 +145,7 @@ def ceiling_caption(result: Result) -> str:
     sought = any(arm.capacity_per_second for arm in result.arms)
     where = "below" if sought else "(--capacity)"
     return (
-        f"Requests/s is the ceiling under full load, {load}. Plan with the validated rate {where}."
+        f"Requests/s is the maximum under full load, {load}. Plan with the validated rate {where}."
     )
 
 
@@ -172,12 +172,12 @@ def verdict_of(result: Result) -> RaceVerdict:
 def _claimed(result: Result, leader: str, others: Sequence[Other]) -> tuple[Decided, str]:
     tied, open_ = _those(others, "tie"), _those(others, "undetermined")
     if open_:
-        return "undecided", f"Not decided between {leader} and {listed(open_)}"
+        return "undecided", f"Not decided whether {leader} is faster than {listed(open_)}"
     if any(relation not in ("tie", "slower") for _, relation in others):
         unclaimed = "but not every other server setup was shown to be slower"
         return "undecided", f"Not decided: {leader} leads, {unclaimed}"
     if tied:
-        within = f"are within {result.question.delta:.0%}. Take the cheaper one."
+        within = f"are within {result.question.delta:.0%}. Take the one with the least memory."
         return "tied", f"Tied: {listed([leader, *tied])} {within}"
     return "clear", _clear(leader, len(others))
 

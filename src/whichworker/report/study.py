@@ -30,7 +30,7 @@ def print_study(console: Console, result: StudyResult) -> None:
     """The tables, four columns at a time, then the remarks, cards and conclusions."""
     console.print()
     if result.validity.state == "invalid":
-        console.print(Text("INVALID: this study cannot be believed", "bold red"))
+        console.print(Text("INVALID: do not use this study", "bold red"))
         for reason in result.validity.reasons:
             console.print(Text(f"  {reason}"))
     for title, rows in grouped(result.rows):

@@ -119,8 +119,11 @@ def _times(question: Question) -> str:
 def print_result(console: Console, result: Result) -> None:
     """The verdict and the next step, then the table and the findings."""
     console.print()
+    if any(finding.code == codes.APP_BUILTIN.name for finding in result.findings):
+        elsewhere = "Measured: the built-in Django project, NOT your app (none was found here)."
+        console.print(Text(elsewhere, "bold yellow"))
     if result.validity.state == "invalid":
-        console.print(Text("INVALID: this run cannot be believed", STRENGTHS["invalid"]))
+        console.print(Text("INVALID: do not use this run", STRENGTHS["invalid"]))
         for reason in result.validity.reasons:
             console.print(Text(f"  {reason}"))
     else:
@@ -275,10 +278,11 @@ def _print_out(console: Console, result: Result) -> None:
     for arm in result.arms:
         if arm.is_measured:
             continue
-        too_few = f"measured {arm.windows} times; a rank needs {RANKED_FROM} rounds"
+        too_few = f"measured in {arm.windows} rounds; a rank needs {RANKED_FROM} (more --time)"
         fact = arm.failures[0].sample if arm.failures else too_few
         first, _, rest = fact.partition("\n")
-        console.print(Text.assemble(("x ", "red"), (arm.name, "bold"), f" {arm.state}: {first}"))
+        word = "not ranked" if arm.state == "invalid" else arm.state
+        console.print(Text.assemble(("x ", "red"), (arm.name, "bold"), f" {word}: {first}"))
         for line in rest.splitlines()[-6:]:
             console.print(Text(f"    {line}", "dim"), overflow="ellipsis", no_wrap=True)
 

@@ -1,1 +1,1 @@
-"""What is kept: the journal of a run, from which everything else can be computed, and the places of files."""
+"""The journal of a run, from which everything else can be computed, and the places of files."""

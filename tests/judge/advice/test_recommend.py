@@ -110,22 +110,19 @@ A, B, C = arm("a", 300), arm("b", 200, 50), arm("c", 100, 20)
         (
             result_of([A, B, C], claims=[claim("a", "c")], undetermined=[("a", "b")]),
             "a",
-            "it leads and is faster than 1 of the 2 others; not decided against b",
+            "it leads and is faster than 1 of the 2 others; still open: b",
             "b",
         ),
         (
             result_of([A, B, C], claims=[claim("a", "c")], ties=[("b", "a")]),
             "b",
-            "within 3% it is tied with a, which leads, and it needs the least memory",
+            "as fast as the leader, a (less than 3% apart), with the least memory",
             "a",
         ),
         (
             result_of([A, B, C], ties=[("b", "a")], undetermined=[("a", "c")]),
             "b",
-            (
-                "within 3% it is tied with a, which leads, and it needs the least memory;"
-                " a is not decided against c"
-            ),
+            ("as fast as the leader, a (less than 3% apart), with the least memory; still open: c"),
             "a",
         ),
         (
@@ -161,7 +158,7 @@ A, B, C = arm("a", 300), arm("b", 200, 50), arm("c", 100, 20)
         (
             result_of([A, B, C], ties=[("b", "c")], undetermined=[("a", "b"), ("a", "c")]),
             "a",
-            "it leads; not decided against b and c",
+            "it leads; still open: b and c",
             "b",
         ),
         (
@@ -188,7 +185,7 @@ def test_of_many_undetermined_only_three_are_named() -> None:
     arms = [A, *(arm(name, 100) for name in "bcdef")]
     advice = recommend(result_of(arms, undetermined=[("a", name) for name in "bcdef"])).advice
     assert advice is not None
-    assert advice.because == "it leads; not decided against b, c, d and 2 more"
+    assert advice.because == "it leads; still open: b, c, d and 2 more"
 
 
 @pytest.mark.parametrize("sample", [samples.clear, samples.tied, samples.race])

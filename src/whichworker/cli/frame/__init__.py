@@ -1,1 +1,1 @@
-"""What all commands share: the table of commands, options, errors, exit codes, consoles, progress."""
+"""What all commands share: commands, options, errors, exit codes, consoles, progress."""

@@ -94,11 +94,11 @@ def _because(result: Result, best: ArmResult, leader: str, tied: Sequence[ArmRes
     others = sum(arm.rank_low is not None for arm in result.arms) - 1
     open_ = _undecided(result, leader)
     if best.name != leader:
-        rest = f"; {leader} is not decided against {_listed(open_)}" if open_ else ""
-        within = f"within {result.question.delta:.0%}"
+        rest = f"; still open: {_listed(open_)}" if open_ else ""
+        apart = f"less than {result.question.delta:.0%} apart"
         known = all(arm.memory_bytes is not None for arm in tied) and _known(result, leader)
         least = "the least memory" + ("" if known else " of those measured")
-        return f"{within} it is tied with {leader}, which leads, and it needs {least}{rest}"
+        return f"as fast as the leader, {leader} ({apart}), with {least}{rest}"
     if not others:
         return "it is the only server setup that could be measured"
     behind = sum(claim.better == best.name for claim in result.claims)
@@ -109,7 +109,7 @@ def _because(result: Result, best: ArmResult, leader: str, tied: Sequence[ArmRes
     known = bool(tied) and all(arm.memory_bytes is not None for arm in (best, *tied))
     less = "which does not need less memory" if len(tied) == 1 else "none of them needs less memory"
     cheaper = f", {less}" if known else ""
-    rest = f"; not decided against {_listed(open_)}" if open_ else ""
+    rest = f"; still open: {_listed(open_)}" if open_ else ""
     return f"it leads{faster}{ties}{cheaper}{rest}"
 
 

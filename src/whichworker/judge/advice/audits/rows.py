@@ -88,8 +88,12 @@ ROWS = (
     AuditRow("connection-limit", "the database allows all connections that the app opens",
         codes.CONNECTIONS_REFUSED),
     AuditRow("debug-off", "DEBUG is off", codes.DEBUG_ON, diff=DEBUG),
-    AuditRow("shared-cache", "workers share their cache", codes.CACHE_IN_PROCESS, _one_worker, REDIS),
-    AuditRow("async-middleware", "no middleware leaves the event loop", codes.SYNC_MIDDLEWARE, _wsgi),
+    AuditRow(
+        "shared-cache", "workers share their cache", codes.CACHE_IN_PROCESS, _one_worker, REDIS
+    ),
+    AuditRow(
+        "async-middleware", "no middleware leaves the event loop", codes.SYNC_MIDDLEWARE, _wsgi
+    ),
     AuditRow("static-files", "something serves the static files",
         codes.STATIC_UNSERVED, _not_django, WHITENOISE),
 )

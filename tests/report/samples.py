@@ -166,7 +166,8 @@ def race() -> Result:
         validity=Validity(state="valid"),
         verdict=RaceVerdict(
             state="undecided",
-            headline=f"Not decided whether {names[0]} is faster than {names[2]}: about 40 s more would probably decide",
+            headline=f"Not decided whether {names[0]} is faster than {names[2]}:"
+            " about 40 s more would probably decide",
             leader=names[0],
             tied_with=(names[1],),
             undecided_against=(names[2],),
@@ -187,8 +188,8 @@ def race() -> Result:
         advice=AdvisedArm(
             arm=names[1],
             settings={"workers": 1, "threads": 8},
-            because="as fast as the leader, granian-wsgi (less than 3% apart), with the least memory;"
-            " still open: gunicorn-gevent",
+            because="as fast as the leader, granian-wsgi (less than 3% apart), with the least"
+            " memory; still open: gunicorn-gevent",
             command=(
                 "gunicorn",
                 "-k",
@@ -260,7 +261,8 @@ def tied() -> Result:
         blocks_to_decide=None,
         advice=replace(
             whole.advice,
-            because="as fast as the leader, granian-wsgi (less than 3% apart), with the least memory",
+            because="as fast as the leader, granian-wsgi (less than 3% apart), with the least"
+            " memory",
         )
         if whole.advice
         else None,
@@ -534,8 +536,8 @@ def interrupted() -> Result:
         run=replace(whole.run, finished=False, seconds=48.0),
         verdict=RaceVerdict(
             state="undecided",
-            headline=f"Not decided whether {names[0]} is faster than {names[1]}, {names[2]} and {names[3]}:"
-            " about 85 s more would probably decide",
+            headline=f"Not decided whether {names[0]} is faster than {names[1]},"
+            f" {names[2]} and {names[3]}: about 85 s more would probably decide",
             leader=names[0],
             undecided_against=tuple(names[1:]),
             seconds_to_decide=84.0,

@@ -261,8 +261,10 @@ def test_a_result_from_before_verdicts_is_read_from_its_json() -> None:
         ({"leader": None}, "No verdict: no server setup could be compared"),
         (
             {"undetermined": (), "claims": samples.race().claims, "arms": samples.race().arms[:2]},
-            "Tied: granian-wsgi and gunicorn-gthread are within 3%. Take the one with the least"
-            " memory.",
+            (
+                "Tied: granian-wsgi and gunicorn-gthread are within 3%."
+                " Take the one with the least memory."
+            ),
         ),
         (
             {

@@ -30,6 +30,8 @@ QUOTING = ("/tests/language/rules.py", "/tests/language/test_language.py")
 """Files that quote the words to avoid."""
 UNREADABLE = ("/apps/samples/", "/samples/", "/.venv/", "/projects/", *QUOTING)
 CODE = "⟨code⟩"
+PUBLISHED = ("wrong answers",)
+"""Values of the published JSON, which keep their words."""
 
 
 class Passage(NamedTuple):
@@ -148,6 +150,8 @@ def python(path: str, text: str) -> Iterator[Passage]:
             words = "".join(
                 str(part.value) if isinstance(part, ast.Constant) else CODE for part in node.values
             )
+        elif isinstance(node, ast.Constant) and node.value in PUBLISHED:
+            continue
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             words = "" if id(node) in joined else node.value
         else:

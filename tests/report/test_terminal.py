@@ -79,7 +79,8 @@ def test_every_ranked_arm_has_a_row_and_the_others_a_reason() -> None:
         lines = [line for line in text.splitlines() if arm.name in line]
         assert lines
         if arm.state in ("failed", "refused", "invalid"):
-            assert any(line.startswith(f"x {arm.name} {arm.state}: ") for line in lines)
+            word = "not ranked" if arm.state == "invalid" else arm.state
+            assert any(line.startswith(f"x {arm.name} {word}: ") for line in lines)
 
 
 def test_an_invalid_run_shows_no_number_and_no_advice() -> None:
@@ -224,7 +225,7 @@ def test_the_caption_says_what_the_interval_is() -> None:
     assert "with a 95 % interval for this comparison. Verdicts use a wider one." in printed(
         samples.race()
     )
-    assert "with the always-valid interval of the claim." in printed(samples.old())
+    assert "with the interval that decided the verdict." in printed(samples.old())
     assert "vs leader: " not in printed(samples.single())
 
 

@@ -82,7 +82,7 @@ def shoot(
 
 
 def _sent(bench: Bench, generator: Generator, run: Running, load: Load) -> tuple[Tally, Probes]:
-    """What came of a load; raises ArmFailed for wrong responses, or if the server ended."""
+    """Send a load; raises ArmFailed for wrong responses, or if the server ended."""
     try:
         tally, probes = probe_a_load(bench, generator, run, load)
         if run.launch.ended():

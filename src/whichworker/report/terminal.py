@@ -119,9 +119,6 @@ def _times(question: Question) -> str:
 def print_result(console: Console, result: Result) -> None:
     """The verdict and the next step, then the table and the findings."""
     console.print()
-    if any(finding.code == codes.APP_BUILTIN.name for finding in result.findings):
-        elsewhere = "Measured: the built-in Django project, NOT your app (none was found here)."
-        console.print(Text(elsewhere, "bold yellow"))
     if result.validity.state == "invalid":
         console.print(Text("INVALID: do not use this run", STRENGTHS["invalid"]))
         for reason in result.validity.reasons:
@@ -166,6 +163,9 @@ def _print_verdict(console: Console, result: Result) -> None:
     """The verdict, the setup to deploy, and the command that would decide more."""
     verdict = standings.verdict_of(result)
     console.print(Text(verdict.headline, STRENGTHS[verdict.state]))
+    if any(finding.code == codes.APP_BUILTIN.name for finding in result.findings):
+        elsewhere = "measured   the built-in Django project, NOT your app: none was found here"
+        console.print(Text(elsewhere, "bold yellow"))
     tied = standings.tied_arms(result)
     width = max((len(arm.name) for arm in tied), default=0)
     for arm in tied:

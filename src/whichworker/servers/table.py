@@ -74,7 +74,7 @@ CONTENDERS = (
 ENTRY_POINTS = "whichworker.servers"
 
 PARTS = (*Server.__annotations__, "settings", "command", "config_file", "in_flight_limit")
-"""What a race reads from every adapter."""
+"""The parts of an adapter that a race reads."""
 
 
 def names() -> list[str]:

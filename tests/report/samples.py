@@ -251,7 +251,7 @@ def tied() -> Result:
         whole,
         verdict=RaceVerdict(
             state="tied",
-            headline=f"Tied: {names[0]}, {names[1]} and {names[2]} are within 3% of each other."
+            headline=f"Tied: {names[0]}, {names[1]} and {names[2]} are within 3%."
             " Take the one with the least memory.",
             leader=names[0],
             tied_with=(names[1], names[2]),

@@ -195,7 +195,7 @@ def test_a_closed_loop_has_no_response_time_and_says_why() -> None:
     assert absent == (None,) * 4
     assert found.service_intervals is not None
     assert codes(found) == {"closed-loop"}
-    assert "saturation" in found.findings[0].text
+    assert "full load" in found.findings[0].text
 
 
 def test_the_intended_rate_of_stages_is_what_was_due() -> None:
@@ -207,7 +207,7 @@ def test_the_intended_rate_of_stages_is_what_was_due() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"requests": 0}, "no right answer"),
+        ({"requests": 0}, "no correct response"),
         ({"attempts": 15_000}, "75.0% of 20,000 scheduled"),
         ({"dropped": 7}, "7 requests were dropped because 100,000"),
         ({"send_lag": histogram([2 * MS] * REQUESTS).to_hdr()}, "2 ms late at p99"),

@@ -89,7 +89,7 @@ def test_without_any_route_that_answers(tmp_path: Path) -> None:
 
 
 def test_an_app_that_connects_elsewhere_is_stopped_and_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"connects to 192\.0\.2\.1:9") as caught:
+    with pytest.raises(UsageError, match=r"connect to 192\.0\.2\.1:9") as caught:
         learnt(question_of("outbound"), tmp_path)
     assert "--allow-outbound" in caught.value.hint
     assert learnt(

@@ -150,8 +150,8 @@ A, B, C = arm("a", 300), arm("b", 200, 50), arm("c", 100, 20)
             result_of([arm("a", 300, None), B, C], ties=[("a", "b"), ("b", "c")]),
             "b",
             (
-                "within 3% it is tied with a, which leads,"
-                " and it needs the least memory of those measured"
+                "as fast as the leader, a (less than 3% apart),"
+                " with the least memory of those measured"
             ),
             "a",
         ),

@@ -162,9 +162,12 @@ def test_rounds_of_old_journals_have_no_seconds(tmp_path: Path) -> None:
         (
             ("a", "b"),
             ("c",),
-            "Deploy x: it is faster than 2 of the 3 others, and c is at most 3% faster",
+            (
+                "x leads: it is faster than 2 of the 3 others;"
+                " c may be as fast, but not faster by more than 3%"
+            ),
         ),
-        ((), ("c", "d"), "Deploy x: c and d are at most 3% faster"),
+        ((), ("c", "d"), "x leads: c and d may be as fast, but not faster by more than 3%"),
     ],
 )
 def test_who_left_without_a_claim_is_not_called_slower(

@@ -188,8 +188,8 @@ def race() -> Result:
         advice=AdvisedArm(
             arm=names[1],
             settings={"workers": 1, "threads": 8},
-            because="as fast as the leader, granian-wsgi (less than 3% apart), with the least"
-            " memory; still open: gunicorn-gevent",
+            because="it uses the least memory, and it is as fast as granian-wsgi, the leader"
+            " (less than 3% apart); not decided yet: gunicorn-gevent",
             command=(
                 "gunicorn",
                 "-k",
@@ -261,8 +261,8 @@ def tied() -> Result:
         blocks_to_decide=None,
         advice=replace(
             whole.advice,
-            because="as fast as the leader, granian-wsgi (less than 3% apart), with the least"
-            " memory",
+            because="it uses the least memory, and it is as fast as granian-wsgi, the leader"
+            " (less than 3% apart)",
         )
         if whole.advice
         else None,
@@ -300,7 +300,8 @@ def sought() -> Result:
     asked = replace(
         whole.question,
         slo="p99<50ms,errors<0.1%",
-        slo_derived="no --slo: ten times the response time of one user, 2 ms, at least 50 ms",
+        slo_derived="you gave no --slo: 10 times the response time with one user (2 ms),"
+        " but never under 50 ms",
         rate_per_second=500.0,
     )
     causes = (
@@ -407,9 +408,9 @@ def findings() -> tuple[Finding, ...]:
             evidence=TRACEBACK,
             hint="install hypercorn[trio] in the environment of the app",
         ),
-        codes.FOREIGN_CPU.finding(
-            "Other processes used the cores in 6 samples, which were repeated",
-            evidence="foreign share 0.31 0.27 0.44 0.29 0.26 0.38, limit 0.25",
+        codes.WINDOWS_REFUSED.finding(
+            "6 slices were measured again because other processes used the cores",
+            evidence="CPU share of the other processes: 0.31 0.27 0.44 0.29 0.26 0.38, limit 0.25",
         ),
         codes.STOPPED_BY_FORCE.finding(
             "daphne, in 1 of 3 launches: The server did not stop on SIGTERM", arm="daphne"

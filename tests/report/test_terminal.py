@@ -79,7 +79,7 @@ def test_every_ranked_arm_has_a_row_and_the_others_a_reason() -> None:
         lines = [line for line in text.splitlines() if arm.name in line]
         assert lines
         if arm.state in ("failed", "refused", "invalid"):
-            word = "not ranked" if arm.state == "invalid" else arm.state
+            word = {"invalid": "not ranked", "refused": "not possible"}.get(arm.state, arm.state)
             assert any(line.startswith(f"x {arm.name} {word}: ") for line in lines)
 
 

@@ -131,9 +131,10 @@ def _clear(leader: str, behind: Sequence[str]) -> str:
 
 def _leads(leader: str, behind: Sequence[str], passed: Sequence[str], delta: float) -> str:
     """No arm is better by more than δ, but not every arm is claimed to be slower."""
-    verb, others = ("is" if len(passed) == 1 else "are"), len(behind) + len(passed)
-    faster = f"it is faster than {len(behind)} of the {others} others, and " if behind else ""
-    return f"Deploy {leader}: {faster}{_listed(passed)} {verb} at most {delta:.0%} faster"
+    others = len(behind) + len(passed)
+    faster = f"it is faster than {len(behind)} of the {others} others; " if behind else ""
+    close = f"{_listed(passed)} may be as fast, but not faster by more than {delta:.0%}"
+    return f"{leader} leads: {faster}{close}"
 
 
 def _undecided(leader: str, others: Sequence[str], seconds: float | None, rounds: int) -> str:

@@ -46,7 +46,7 @@ def run_findings(
     )
     if repeats:
         yield codes.WINDOWS_REFUSED.finding(
-            f"{repeats} samples were repeated because other processes used the cores"
+            f"{repeats} slices were measured again because other processes used the cores"
         )
     yield from _settled_findings(journal)
 

@@ -23,7 +23,9 @@ def print_capacities(console: Console, result: Result) -> None:
     console.print()
     derived = f"  ({result.question.slo_derived})" if result.question.slo_derived else ""
     console.print(
-        Text.assemble(("capacity ", "bold"), f"while {result.question.slo}", (derived, "dim"))
+        Text.assemble(
+            ("capacity ", "bold"), f"the highest rate with {result.question.slo}", (derived, "dim")
+        )
     )
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("setup", no_wrap=True)
@@ -37,9 +39,9 @@ def print_capacities(console: Console, result: Result) -> None:
             evidence = "; ".join(arm.attribution.evidence)
             console.print(
                 Text.assemble(
-                    ("why ", "dim"),
+                    ("what limits ", "dim"),
                     (arm.name, "bold"),
-                    f" is not faster: {arm.attribution.cause} ({evidence})",
+                    f": {arm.attribution.cause} ({evidence})",
                 )
             )
     console.print(

@@ -281,7 +281,7 @@ def _print_out(console: Console, result: Result) -> None:
         too_few = f"measured in {arm.windows} rounds; a rank needs {RANKED_FROM} (more --time)"
         fact = arm.failures[0].sample if arm.failures else too_few
         first, _, rest = fact.partition("\n")
-        word = "not ranked" if arm.state == "invalid" else arm.state
+        word = {"invalid": "not ranked", "refused": "not possible"}.get(arm.state, arm.state)
         console.print(Text.assemble(("x ", "red"), (arm.name, "bold"), f" {word}: {first}"))
         for line in rest.splitlines()[-6:]:
             console.print(Text(f"    {line}", "dim"), overflow="ellipsis", no_wrap=True)

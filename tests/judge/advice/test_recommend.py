@@ -110,19 +110,21 @@ A, B, C = arm("a", 300), arm("b", 200, 50), arm("c", 100, 20)
         (
             result_of([A, B, C], claims=[claim("a", "c")], undetermined=[("a", "b")]),
             "a",
-            "it leads and is faster than 1 of the 2 others; still open: b",
+            "it leads and is faster than 1 of the 2 others; not decided yet: b",
             "b",
         ),
         (
             result_of([A, B, C], claims=[claim("a", "c")], ties=[("b", "a")]),
             "b",
-            "as fast as the leader, a (less than 3% apart), with the least memory",
+            "it uses the least memory, and it is as fast as a, the leader (less than 3% apart)",
             "a",
         ),
         (
             result_of([A, B, C], ties=[("b", "a")], undetermined=[("a", "c")]),
             "b",
-            ("as fast as the leader, a (less than 3% apart), with the least memory; still open: c"),
+            (
+                "as fast as the leader, a (less than 3% apart), with the least memory; not decided yet: c"
+            ),
             "a",
         ),
         (
@@ -150,15 +152,15 @@ A, B, C = arm("a", 300), arm("b", 200, 50), arm("c", 100, 20)
             result_of([arm("a", 300, None), B, C], ties=[("a", "b"), ("b", "c")]),
             "b",
             (
-                "as fast as the leader, a (less than 3% apart),"
-                " with the least memory of those measured"
+                "it uses the least memory of those measured,"
+                " and it is as fast as a, the leader (less than 3% apart)"
             ),
             "a",
         ),
         (
             result_of([A, B, C], ties=[("b", "c")], undetermined=[("a", "b"), ("a", "c")]),
             "a",
-            "it leads; still open: b and c",
+            "it leads; not decided yet: b and c",
             "b",
         ),
         (
@@ -185,7 +187,7 @@ def test_of_many_undetermined_only_three_are_named() -> None:
     arms = [A, *(arm(name, 100) for name in "bcdef")]
     advice = recommend(result_of(arms, undetermined=[("a", name) for name in "bcdef"])).advice
     assert advice is not None
-    assert advice.because == "it leads; still open: b, c, d and 2 more"
+    assert advice.because == "it leads; not decided yet: b, c, d and 2 more"
 
 
 @pytest.mark.parametrize("sample", [samples.clear, samples.tied, samples.race])

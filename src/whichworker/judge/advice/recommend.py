@@ -94,11 +94,11 @@ def _because(result: Result, best: ArmResult, leader: str, tied: Sequence[ArmRes
     others = sum(arm.rank_low is not None for arm in result.arms) - 1
     open_ = _undecided(result, leader)
     if best.name != leader:
-        rest = f"; still open: {_listed(open_)}" if open_ else ""
+        rest = f"; not decided yet: {_listed(open_)}" if open_ else ""
         apart = f"less than {result.question.delta:.0%} apart"
         known = all(arm.memory_bytes is not None for arm in tied) and _known(result, leader)
         least = "the least memory" + ("" if known else " of those measured")
-        return f"as fast as the leader, {leader} ({apart}), with {least}{rest}"
+        return f"it uses {least}, and it is as fast as {leader}, the leader ({apart}){rest}"
     if not others:
         return "it is the only server setup that could be measured"
     behind = sum(claim.better == best.name for claim in result.claims)
@@ -109,7 +109,7 @@ def _because(result: Result, best: ArmResult, leader: str, tied: Sequence[ArmRes
     known = bool(tied) and all(arm.memory_bytes is not None for arm in (best, *tied))
     less = "which does not need less memory" if len(tied) == 1 else "none of them needs less memory"
     cheaper = f", {less}" if known else ""
-    rest = f"; still open: {_listed(open_)}" if open_ else ""
+    rest = f"; not decided yet: {_listed(open_)}" if open_ else ""
     return f"it leads{faster}{ties}{cheaper}{rest}"
 
 

@@ -123,7 +123,8 @@ A, B, C = arm("a", 300), arm("b", 200, 50), arm("c", 100, 20)
             result_of([A, B, C], ties=[("b", "a")], undetermined=[("a", "c")]),
             "b",
             (
-                "as fast as the leader, a (less than 3% apart), with the least memory; not decided yet: c"
+                "it uses the least memory, and it is as fast as a, the leader"
+                " (less than 3% apart); not decided yet: c"
             ),
             "a",
         ),

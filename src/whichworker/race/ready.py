@@ -19,17 +19,17 @@ from whichworker.store.records import Prepared
 
 ASK_SECONDS = 30.0
 """For one response; the first one may import half of the app."""
-WARM_UP_SECONDS, WARM_UP_AGAIN_SECONDS, WARM_UP_CONNECTIONS = 0.2, 0.1, 8
-"""Load before anything is measured on a launch: 0.2 s before its calibration, 0.1 s on a launch
-that replaces another, whose first slices were within 1 % of the later ones."""
+WARM_UP_SECONDS, WARM_UP_CONNECTIONS = 0.1, 8
+"""Load before anything is measured on a launch: 50 requests or more, and the same for all."""
 PROFILES = 2
-"""Slices for the profile of a slice's beginning: two are less noisy than one."""
+"""Slices for the profile of a slice's beginning; one for slow setups, whose slices are long."""
 PORTRAIT_SECONDS, PORTRAIT_TURNS, PORTRAIT_SETTLE_SECONDS = 0.25, 5, 0.05
 """A window for what slices are too short to show: latency, memory, threads, switches."""
 MOST_RUNG_SECONDS = 2.0
 """For one rung of the ladder, unless ten responses take longer (`_patience`)."""
-IDLE_SECONDS, SECOND_IDLE_SECONDS = 0.1, 0.3
-"""A server may tidy up after a request, so a busy one gets a second, longer look."""
+IDLE_SECONDS = (0.1, 0.3, 1.0)
+"""A server may tidy up after a request, so one that seems busy gets a longer look, twice: a heat of
+its own costs the others seconds."""
 LEAST_CROWD, MOST_CROWD, MOST_CROWD_SECONDS = 8, 64, 5.0
 """Connections and time of `_crowd`: enough to exceed the usual slots, bounded for slow apps."""
 MANY = 200_000
@@ -49,7 +49,7 @@ def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared,
         contender.arm.server, contender.arm.settings
     )
     lineup.sit(contender, min(WARM_UP_CONNECTIONS, most or WARM_UP_CONNECTIONS), response_seconds)
-    warmed = warm(court, contender, response_seconds, WARM_UP_SECONDS)
+    warmed = warm(court, contender, response_seconds)
     about = 1e9 * warmed.responses / (warmed.ended_ns - warmed.began_ns)
     ladder, top = _climb(lineup, court, contender, response_seconds, about)
     connections = max(ladder)
@@ -104,20 +104,19 @@ def warm(
     court: Court,
     contender: Contender,
     response_seconds: float,
-    seconds: float = WARM_UP_AGAIN_SECONDS,
 ) -> SliceTally:
     """Load a fresh launch for a moment: caches fill, code is specialised, threads start."""
-    return _for(court, contender, max(seconds, 2 * response_seconds))
+    return _for(court, contender, max(WARM_UP_SECONDS, 2 * response_seconds))
 
 
 def idle_share(contender: Contender) -> float | None:
     """The share of a core that the server uses without requests."""
-    share = _idle_share(contender, IDLE_SECONDS)
-    return (
-        share
-        if share is None or share <= MOST_IDLE_SHARE
-        else _idle_share(contender, SECOND_IDLE_SECONDS)
-    )
+    share: float | None = None
+    for seconds in IDLE_SECONDS:
+        share = _idle_share(contender, seconds)
+        if share is None or share <= MOST_IDLE_SHARE:
+            break
+    return share
 
 
 def _idle_share(contender: Contender, seconds: float) -> float | None:
@@ -203,8 +202,9 @@ def _profile(
     """The rate, turn by turn from the beginning of a slice, on the top rung's connections."""
     if contender.connections / rate > slice_sizes.SLOW_TURN_SECONDS:
         return ()
+    more = PROFILES - 1 if contender.connections / rate <= slice_sizes.MOST_TURN_SECONDS else 0
     order = _rung_order(contender, rate, response_seconds)
-    seen = [top, *(court.slice_of(contender, order)[1] for _ in range(PROFILES - 1))]
+    seen = [top, *(court.slice_of(contender, order)[1] for _ in range(more))]
     return slice_sizes.profile(
         [slice_sizes.turns(tally.times, contender.connections) for tally in seen]
     )

@@ -88,10 +88,11 @@ class Track:
     # Who runs.
 
     def heats(self) -> Iterator[tuple[str, ...]]:
-        """The heats, each with its share of the remaining time."""
+        """The heats, each with its share of the remaining time, by how many arms it has."""
         every = self.settled.heats or (self.settled.contenders,)
         for number, heat in enumerate(every):
-            self.heat_ends = self.whole_left() * (len(every) - number - 1) / (len(every) - number)
+            later = sum(map(len, every[number + 1 :]))
+            self.heat_ends = self.whole_left() * later / (later + len(heat))
             yield self._led(heat)
 
     def _led(self, heat: tuple[str, ...]) -> tuple[str, ...]:

@@ -51,7 +51,9 @@ def main(seconds: float) -> None:
                     if arm.name == LEADER:
                         continue
                     other = lineup.enter(arm.name, arm, 1)
-                    print(json.dumps(compare(court, warmth, lead, other, seconds)), flush=True)
+                    sys.stdout.write(
+                        json.dumps(compare(court, warmth, lead, other, seconds)) + "\n"
+                    )
                     lineup.leave(arm.name)
 
 

@@ -314,10 +314,10 @@ def test_findings_stand_under_their_severity_with_evidence() -> None:
     page = Page(render(samples.race()))
     assert [heading for heading in text_of(page, "h3") if heading[-1].isdigit()] == [
         "Errors 1",
-        "Warnings 2",
-        "Notes 1",
+        "Warnings 1",
+        "Notes 2",
     ]
-    assert any("foreign share 0.31" in details for details in text_of(page, "details"))
+    assert any("other processes: 0.31" in details for details in text_of(page, "details"))
 
 
 def test_an_invalid_result_shows_no_ranking() -> None:

@@ -28,6 +28,13 @@ CASES = [
     (["cache", "lst"], "action: 'lst' is not one of", "did you mean list?"),
     (["show", "confg"], "show has no command 'confg'", "did you mean config?"),
 ]
+IGNORED = [
+    (["--from-openapi", "missing.yaml"], "the schema", "missing.yaml cannot be read"),
+    (["--from-log", "missing.log"], "the access log", "missing.log cannot be read"),
+    (["--env-file", ".env"], "--env-file has no use for the built-in app", "name your app"),
+    (["--expect", "contains=x"], "--expect has no use for the built-in app", "name your app"),
+    (["--header", "X-A: b"], "--header has no use for the built-in app", "name your app"),
+]
 FORMER = [
     (["race", "--requests", "x.toml"], "--request-file FILE"),
     (["load", "--request-file", "x.toml"], "whichworker load FILE"),
@@ -137,3 +144,13 @@ def test_secrets_of_a_command_line_are_not_kept() -> None:
         "--time",
         "3s",
     ]
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(("words", "fact", "hint"), IGNORED)
+def test_no_option_is_ignored_because_no_app_was_found(
+    words: list[str], fact: str, hint: str, tmp_path: Path
+) -> None:
+    done = run(["race", "--dry-run", *words], tmp_path)
+    assert done.returncode == Exit.USAGE
+    assert f"whichworker: {fact}" in done.stderr and hint in done.stderr

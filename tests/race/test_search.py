@@ -11,7 +11,7 @@ from tests.report import samples
 from tests.silent import Silent
 
 from whichworker.config.options import RaceOptions
-from whichworker.model import Question
+from whichworker.model import Environment, Question, codes
 from whichworker.question.ask import budget_of
 from whichworker.question.stages import Planned
 from whichworker.race import investigation, search
@@ -158,6 +158,35 @@ def test_an_interrupted_first_step_is_the_result(monkeypatch: pytest.MonkeyPatch
 
 def test_only_a_search_has_a_second_step() -> None:
     assert search.second(planned(WHOLE), samples.race()) is None
+
+
+def test_a_server_that_failed_in_the_first_step_is_named_after_the_second() -> None:
+    lost = codes.ARM["install"].finding("bjoern: it cannot be installed", arm="bjoern")
+    aside = codes.ARM["refused"].finding("daphne: the app has no asgi callable", arm="daphne")
+    slow = codes.SQLITE.finding()
+    question = msgspec.structs.replace(WHOLE, search=300.0)
+    ranked = tuple(
+        msgspec.structs.replace(samples.race().arms[0], name=arm.name, server=arm.server)
+        for arm in question.arms
+    )
+    step = msgspec.structs.replace(
+        samples.race(), arms=ranked, leader=ranked[0].name, findings=(lost, aside, slow)
+    )
+    plan = Planned(
+        question,
+        {
+            arm.name: Environment(python="", bin="", version="", python_version="")
+            for arm in question.arms
+        },
+        (),
+        (),
+        Path("run"),
+        Path("cache"),
+        Path("project"),
+    )
+    following = search.second(plan, step)
+    assert following is not None
+    assert following.findings == (lost,)
 
 
 @pytest.mark.parametrize("name", table.SERVERS)

@@ -208,5 +208,5 @@ def test_when_the_pick_is_known_nobody_reads_that_one_is_still_in_the_race() -> 
     before = len(text_of(printer))
     slices(printer, rounds=1, round_seconds=2.0, alive=1)
     line = text_of(printer)[before:]
-    assert "nobody else can be better" in line
+    assert "no other setup can be better" in line
     assert "1 of 3" not in line

@@ -78,6 +78,7 @@ def test_an_ambiguous_name_lists_its_candidates(name: str, candidates: list[str]
     [
         ("gunicorn-gtread", "did you mean gunicorn-gthread?"),
         ("waitres", "did you mean waitress?"),
+        ("gunicron", "did you mean gunicorn-sync or gunicorn-gthread or "),
         ("zzz", "whichworker servers"),
     ],
 )

@@ -30,6 +30,8 @@ MOST_CONNECTIONS = 4096
 RANKING_SECONDS, CAPACITY_SECONDS = 120.0, 300.0
 """Wall time by default: two minutes rank twelve setups of a fast app on two cores; the capacity
 search and the validation of two finalists take about three more minutes."""
+OF_YOUR_APP, OF_REQUESTS = ("env_file",), ("header", "expect", "login")
+"""Options that would be ignored without an app of the user, or without requests of the user."""
 ALLOWED = ("writes", "outbound", "remote_database")
 
 
@@ -115,8 +117,16 @@ def _workload(
 ) -> tuple[Workload, list[Finding]]:
     """The requests: a workload of a built-in app by its name, or the user's own."""
     options, app = asked.options, finder.app
-    if app.is_builtin and (known is not None or not options.url):
-        return known or workload(options.workload or "json", app.name), []
+    sources = [name for name in own_app.SOURCES if name != "workload" and getattr(options, name)]
+    if app.is_builtin:
+        useless = OF_REQUESTS if not sources else ()
+        for name in (*OF_YOUR_APP, *useless):
+            if getattr(options, name):
+                option = f"--{name.replace('_', '-')}"
+                fact = f"{option} has no use for the built-in app with its own requests"
+                raise UsageError(fact, hint="name your app: a folder, or MODULE:ATTRIBUTE")
+        if not sources:
+            return known or workload(options.workload or "json", app.name), []
     base = own_app.base_of(asked.here, asked.app)
     return own_app.workload_of(options, app, finder.look, base)
 

@@ -62,6 +62,8 @@ def plan(
         unfit, told = preflight.admit(
             Bench(question, environments, folder, cache, backing), watch.note
         )
+    for out in (*without, *unfit):
+        watch.failed(out.arm, out.failures)
     return Planned(
         question, environments, (*without, *unfit), (*findings, *told), folder, cache, project
     )

@@ -24,8 +24,8 @@ SURVIVORS, MOST_ARMS = 2, 8
 SECONDS_EACH = 7.0
 """A setup of the second step needs about 2 s to start and calibrate, and 5 s of slices to differ
 from one that is 5 % slower."""
-LASTING = {code.name for code in codes.UNDER_LOAD}
-"""Findings of the first step that concern the app, with any servers."""
+LASTING = {code.name for code in (*codes.UNDER_LOAD, *codes.ARM.values())}
+"""Findings of the first step that concern the app with any servers, or a server that failed."""
 
 
 class Steps(Watch, Protocol):
@@ -102,7 +102,11 @@ def second(planned: Planned, step: Result) -> Planned | None:
     if not arms or step.validity.state == "invalid" or left <= 0:
         return None
     question = first.another(left, names.number_copies(arms), first_step=step.run.id)
-    lasting = (finding for finding in step.findings if finding.code in LASTING)
+    lasting = (
+        finding
+        for finding in step.findings
+        if finding.code in LASTING and finding.severity != "info"
+    )
     return Planned(
         question,
         {arm.name: planned.environments[_named(first, arm).name] for arm in question.arms},

@@ -128,7 +128,10 @@ def print_result(console: Console, result: Result) -> None:
         _print_board(console, result)
         print_capacities(console, result)
         _print_advice(console, result)
-    concerning = [finding for finding in result.findings if _concerns_all(finding)]
+    shown = {arm.name for arm in result.arms}
+    concerning = [
+        finding for finding in result.findings if _concerns_all(finding) or finding.arm not in shown
+    ]
     if concerning or any(not arm.is_measured for arm in result.arms):
         console.print()
     _print_out(console, result)

@@ -96,10 +96,14 @@ def resolve(name: str) -> str:
         raise UsageError(
             f"{name!r} is not unique: {', '.join(candidates)}", hint="give the full name"
         )
-    close = difflib.get_close_matches(name, known, n=1)
+    families = {full.partition("-")[0] for full in known}
+    close = difflib.get_close_matches(name, [*known, *families], n=1)
+    meant = [full for full in known if close and full.startswith(close[0])]
     raise UsageError(
         f"no server is called {name!r}",
-        hint=f"did you mean {close[0]}?" if close else "`whichworker servers` lists all names",
+        hint=f"did you mean {' or '.join(meant)}?"
+        if meant
+        else "`whichworker servers` lists all names",
     )
 
 

@@ -133,7 +133,7 @@ class Printer(Lines):
 
     def _in_race(self, progress: Progress) -> str:
         if progress.alive == 1 < self._contenders:
-            return "nobody else can be better, the close ones are compared on"
+            return "no other setup can be better, still comparing close ones"
         of_all = f" of {self._contenders}" if self._contenders else ""
         return f"{progress.alive}{of_all} still in the race"
 

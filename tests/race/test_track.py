@@ -19,6 +19,7 @@ from tests.race.acting import (
     run_round,
 )
 
+from whichworker.bench.slices import MOST_TRIES
 from whichworker.design.rounds import TWIN
 from whichworker.design.selection import Race
 from whichworker.errors import ServerFailed
@@ -27,7 +28,6 @@ from whichworker.model import Failure, Finding
 from whichworker.race.track import (
     GENERATION_SECONDS,
     GENERATION_TIMES,
-    MOST_TRIES,
     PATIENCE_SLICES,
     STOP_SECONDS,
     Track,

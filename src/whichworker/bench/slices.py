@@ -19,6 +19,8 @@ MOST_FOREIGN = 0.25
 Use of the generator's core alone is no reason: with 85 % of it used by another process, uWSGI did
 5,100/s, and 4,800/s without.
 """
+MOST_TRIES = 3
+"""Of a slice while other programs use the cores, before the race continues without it."""
 TICK_SECONDS = 0.01
 """Idle time is exact to a tick, a quarter of a slice of 40 ms: half a tick is forgiven."""
 

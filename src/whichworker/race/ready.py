@@ -6,7 +6,7 @@ import time
 
 from whichworker.bench.lineup import Contender, Lineup, most_connections
 from whichworker.bench.running import Running
-from whichworker.bench.slices import Court
+from whichworker.bench.slices import MOST_TRIES, TICK_SECONDS, Court
 from whichworker.bench.window import check, died, load_and_probe, load_of
 from whichworker.design import slice_sizes
 from whichworker.design.heats import MOST_IDLE_SHARE
@@ -15,7 +15,7 @@ from whichworker.load.http1 import FramingError, fetch, judge_answer
 from whichworker.model import Reading, Request, SliceOrder, SliceTally
 from whichworker.probes import cpu
 from whichworker.servers import table
-from whichworker.store.records import Prepared
+from whichworker.store.records import Prepared, Slice
 
 ASK_SECONDS = 30.0
 """For one response; the first one may import half of the app."""
@@ -166,13 +166,26 @@ def _rung(
     `per_second` is the expected rate.
     """
     lineup.sit(contender, connections, response_seconds)
-    record, tally = court.slice_of(contender, _rung_order(contender, per_second, response_seconds))
-    used, cores = record.server_cpu_seconds, len(court.server_cores)
-    return (
-        record.requests / record.seconds,
-        None if used is None else used / record.whole_seconds / cores,
-        tally,
-    )
+    order = _rung_order(contender, per_second, response_seconds)
+    record, tally = court.slice_of(contender, order)
+    for _ in range(MOST_TRIES - 1):
+        if not record.refused:
+            break
+        record, tally = court.slice_of(contender, order)
+    return record.requests / record.seconds, busy(record, len(court.server_cores)), tally
+
+
+def busy(record: Slice, cores: int) -> float | None:
+    """The used share of the servers' cores, of the part that other programs left to the server.
+
+    Beside a neighbour that takes a third of the core, a saturated server uses two thirds of it: it
+    would be given more and more connections, up to 128, if that share were taken of the whole.
+    """
+    if record.server_cpu_seconds is None:
+        return None
+    capacity = cores * record.whole_seconds
+    left = capacity * (1 - (record.foreign_share or 0.0))
+    return min(1.0, (record.server_cpu_seconds + TICK_SECONDS / 2) / left) if left > 0 else 1.0
 
 
 def _rung_order(contender: Contender, per_second: float, response_seconds: float) -> SliceOrder:

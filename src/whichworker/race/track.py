@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from whichworker.bench.lineup import Contender, Lineup
-from whichworker.bench.slices import Court
+from whichworker.bench.slices import MOST_TRIES, Court
 from whichworker.bench.window import ArmFailed, failed
 from whichworker.design.heats import MOST_IDLE_SHARE
 from whichworker.design.rounds import TWIN, Heard, Round
@@ -39,8 +39,6 @@ minute found it with 1 s of load each, 92 % with half of that."""
 GENERATION_TIMES = 1.5
 """A generation lasts at least this many times as long as its launches, so that most of a race is
 load."""
-MOST_TRIES = 3
-"""Of a slice while other programs use the cores, before the round continues without it."""
 SECOND_CHANCES = 1
 """Launches after a crash: one may be bad luck, two are a property of the server."""
 SLICE_PATIENCE = 5.0

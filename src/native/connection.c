@@ -1,12 +1,16 @@
 #include "connection.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+#define CROSSING_NS INT64_C(1000000) /* 1 ms: a server that worked for longer had the request */
 
 enum { TEXT_BYTES = 256 }; /* of a failure: strerror's longest text is 50, plus the address */
 
@@ -152,6 +156,33 @@ static Outcome end_early(Run *run, Connection *connection, int code) {
     return fail(run, connection, CONNECTION_RETRY_AT_ONCE, &(Failure){"reset", text, "", 0});
 }
 
+static bool is_safe(const Bytes *wire) {
+    return memcmp(wire->at, "GET ", 4) == 0 || memcmp(wire->at, "HEAD ", 5) == 0 ||
+           memcmp(wire->at, "OPTIONS ", 8) == 0;
+}
+
+/* Whether the server closed the connection before any of the request reached it. TCP tells: an
+ * orderly end, and no byte of the request acknowledged; the end of a server that had read the
+ * request acknowledges it. A reset that comes at once may have crossed a safe request. The bytes of
+ * a Unix socket arrive when they are sent, and a reset says that they were not read. */
+static bool is_unreached(const Run *run, const Connection *connection, int code) {
+    int unacknowledged = 0;
+    if (connection->sent == 0) { return true; }
+    bool safe = code == ECONNRESET && is_safe(&run->reader.requests[connection->request].wire);
+    if (run->plan.peer.ss_family == AF_UNIX) { return safe; }
+    bool crossed = safe && run->now - connection->times.handed < CROSSING_NS;
+    return (code == 0 || code == EPIPE || crossed) &&
+           ioctl(connection->fd, SIOCOUTQ, &unacknowledged) == 0 &&
+           (size_t)unacknowledged >= connection->sent;
+}
+
+/* The errors that socket(2) and connect(2) have for a lack of this machine. */
+static const char *connect_kind(int code) {
+    bool own = code == EADDRNOTAVAIL || code == EMFILE || code == ENFILE || code == ENOBUFS ||
+               code == ENOMEM;
+    return own ? "exhausted" : "connect";
+}
+
 /* A connection failed, or ended (code 0). */
 static Outcome broke(Run *run, Connection *connection, int code) {
     char text[TEXT_BYTES];
@@ -166,11 +197,13 @@ static Outcome broke(Run *run, Connection *connection, int code) {
         run->refused_since = run->refused_since ? run->refused_since : run->now;
         snprintf(text, sizeof text, "%s by %s", code ? strerror(code) : "closed",
                  run->plan.address);
-        return fail(run, connection, CONNECTION_RETRY_LATER, &(Failure){"connect", text, "", 0});
+        return fail(run, connection, CONNECTION_RETRY_LATER,
+                    &(Failure){connect_kind(code), text, "", 0});
     }
-    if (connection->reused && connection->parser == NULL) {
-        /* The server closed a connection it had kept alive, as RFC 9112 section 9.3.1 allows:
-         * send the request again, once. */
+    if (connection->reused && connection->parser == NULL &&
+        is_unreached(run, connection, code)) {
+        /* The server had closed a connection that it kept alive, and that was idle then, as RFC
+         * 9112 section 9.3.1 allows: send the request again, once. Any other is lost. */
         connection_drop(run, connection);
         return CONNECTION_RETRY_AT_ONCE;
     }

@@ -1,4 +1,4 @@
-/* Log-linear counts of nanoseconds, in the buckets of whichworker.load.histogram. */
+/* Log-linear counts of nanoseconds, in the buckets of whichworker.model.histogram. */
 #pragma once
 
 #include <stdbool.h>

@@ -81,6 +81,8 @@ class Server:
             answer = self._reply(number)
             if answer is None:
                 return
+            if self._close:  # its end comes with the response, so it never crosses a request
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
             sock.sendall(answer)
             if self._close:
                 sock.shutdown(socket.SHUT_RDWR)

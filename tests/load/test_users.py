@@ -14,7 +14,6 @@ import pytest
 import trustme
 
 from whichworker.load.epoll.engine import run
-from whichworker.load.histogram import Histogram
 from whichworker.model import (
     Address,
     Answer,
@@ -29,6 +28,7 @@ from whichworker.model import (
     Tally,
     Tls,
 )
+from whichworker.model.histogram import Histogram
 
 Start = Callable[[Callable[[socket.socket], None]], Address]
 

@@ -10,7 +10,7 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whichworker.load.histogram import HIGHEST_NS, Histogram
+from whichworker.model.histogram import HIGHEST_NS, Histogram
 
 VALUES = st.lists(
     st.one_of(st.integers(0, 5000), st.integers(0, HIGHEST_NS)), min_size=1, max_size=60

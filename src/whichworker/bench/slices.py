@@ -6,10 +6,11 @@ import time
 
 from whichworker.bench.lineup import Contender, own_cpu_seconds
 from whichworker.bench.running import Bench
-from whichworker.bench.window import BROKEN_KINDS, ArmFailed, died, with_log
+from whichworker.bench.window import BROKEN_KINDS, ArmFailed, died, fail_for
+from whichworker.design.validity import THROTTLED
 from whichworker.load.generator import Generator
 from whichworker.model import Failure, SliceOrder, SliceTally
-from whichworker.probes import cpu
+from whichworker.probes import cpu, quota
 from whichworker.probes.thermometer import Thermometer
 from whichworker.store.records import Slice
 
@@ -43,7 +44,7 @@ class Court:
             self._own(),
             cpu.core_idle_seconds(self.server_cores),
         )
-        began = time.monotonic()
+        began, throttled = time.monotonic(), quota.here().throttled()
         tally = self.generator.slice(order)
         seconds = time.monotonic() - began
         spent = cpu.spent(server, contender.cpu_seconds())
@@ -70,7 +71,9 @@ class Court:
             generator_cpu_seconds=tally.cpu_seconds,
             turn_seconds=self.thermometer.seconds(tally.opened_ns, tally.closed_ns),
             foreign_share=foreign,
-            refused=refusal(foreign, 0.0 if self.shared else tally.run_delay_seconds, seconds),
+            refused=THROTTLED
+            if quota.here().throttled() > throttled
+            else refusal(foreign, 0.0 if self.shared else tally.run_delay_seconds, seconds),
         )
         return record, tally
 
@@ -79,8 +82,7 @@ class Court:
         broke = any(failure.kind in BROKEN_KINDS for failure in tally.failures)
         if died(launch) if broke else launch.ended():
             raise launch.failure("died", "the server ended under load")
-        if tally.failures:
-            raise ArmFailed(tuple(with_log(failure, launch) for failure in tally.failures))
+        fail_for(tally.failures, launch)
         if not tally.requests or tally.seconds <= 0:
             raise ArmFailed(
                 (

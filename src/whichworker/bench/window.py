@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Literal, TypedDict, Unpack
 
 import msgspec
@@ -10,10 +11,11 @@ import msgspec
 from whichworker.bench.running import Bench, Running
 from whichworker.bench.services import ServicesReading, with_services
 from whichworker.design.validity import arm_fault, too_fast
-from whichworker.errors import ServerFailed, WhichworkerError
+from whichworker.errors import GeneratorFailed, ServerFailed, WhichworkerError
+from whichworker.load import exhaustion
 from whichworker.load.generator import Generator
-from whichworker.load.histogram import Histogram
 from whichworker.model import Failure, Load, Pace, Probes, Request, Session, Tally
+from whichworker.model.histogram import Histogram
 from whichworker.probes import snapshot
 from whichworker.process.launch import Launch
 
@@ -100,6 +102,7 @@ def probe_a_load(
         looks.append(bench.services.look())
 
     tally = generator.run(load, on_window)
+    check_limits(tally.failures)
     probes = snapshot.compare(opened[0], closed[0], cores)
     return tally, with_services(probes, looks[0], looks[-1], len(cores))
 
@@ -154,12 +157,25 @@ def with_log(failure: Failure, launch: Launch) -> Failure:
     )
 
 
+def check_limits(failures: Sequence[Failure]) -> None:
+    """Raise GeneratorFailed if this machine had no port, file or memory left for a connection."""
+    fact, cure = exhaustion.exhausted(failures)
+    if fact:
+        raise GeneratorFailed(fact, hint=cure)
+
+
+def fail_for(failures: Sequence[Failure], launch: Launch) -> None:
+    """Raise ArmFailed for any failure, or GeneratorFailed if this machine is the cause."""
+    check_limits(failures)
+    if failures:
+        raise ArmFailed(tuple(with_log(failure, launch) for failure in failures))
+
+
 def check(launch: Launch, tally: Tally) -> None:
     """Raise for every failure: a server that ended, wrong responses, broken connections."""
     if launch.ended():
         raise launch.failure("died", "the server ended under load")
-    if tally.failures:
-        raise ArmFailed(tuple(with_log(failure, launch) for failure in tally.failures))
+    fail_for(tally.failures, launch)
     if not tally.requests:
         raise ArmFailed(
             (Failure(kind="timeout", count=1, sample="no response was complete within the window"),)

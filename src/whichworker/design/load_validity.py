@@ -33,7 +33,8 @@ class LoadFacts(Struct, frozen=True, kw_only=True):
     `send_lag_seconds` is the lag at the share `send_lag_at`: 0.99, or what a small sample
     supports. `spins` is true if the generator kept its cores busy on purpose.
     `service_p99_seconds` is of the time in flight, `drained_seconds` how long after the window its
-    last response came. `unconnected` requests failed before they could be sent.
+    last response came. `unconnected` requests failed before they could be sent; `exhausted` says
+    why if the reason is this machine.
     """
 
     seconds: float
@@ -42,6 +43,7 @@ class LoadFacts(Struct, frozen=True, kw_only=True):
     failures: int
     attempts: int
     unconnected: int = 0
+    exhausted: str = ""
     scheduled: int | None
     dropped: int
     backlog: int
@@ -63,6 +65,11 @@ Gate = Callable[[LoadFacts], str]
 def reasons(seen: LoadFacts) -> tuple[str, ...]:
     """Why the numbers cannot be believed, one sentence for each gate; empty if they can."""
     return tuple(reason for gate in GATES if (reason := gate(seen)))
+
+
+def exhausted(seen: LoadFacts) -> str:
+    """The generator's machine had no local port, open file or memory left for a connection."""
+    return seen.exhausted
 
 
 def unanswered(seen: LoadFacts) -> str:
@@ -165,4 +172,4 @@ def unlawful(seen: LoadFacts) -> str:
     )
 
 
-GATES: tuple[Gate, ...] = (unanswered, unsent, overflowed, late, full, waiting, unlawful)
+GATES: tuple[Gate, ...] = (exhausted, unanswered, unsent, overflowed, late, full, waiting, unlawful)

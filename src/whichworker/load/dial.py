@@ -8,6 +8,7 @@ import socket
 from errno import EAGAIN, EINPROGRESS
 from time import monotonic
 
+from whichworker.load.exhaustion import kind_of
 from whichworker.load.http1 import family_of
 from whichworker.model import Address
 
@@ -100,4 +101,4 @@ class _Dialling:
             sock.close()
 
     def _refuse(self, code: int) -> None:
-        self.troubles.append(("connect", f"{os.strerror(code)} by {self._address}"))
+        self.troubles.append((kind_of(code), f"{os.strerror(code)} by {self._address}"))

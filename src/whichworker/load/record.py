@@ -12,7 +12,7 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
-from whichworker.load.histogram import FEW, Histogram
+from whichworker.model.histogram import FEW, Histogram
 
 BUCKET_NS = 50_000_000  # 50 ms: the unit of rates over time; the engine in C has the same
 FEWEST_SLICES = 10  # in a window long enough, and fewer than twice as many

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from whichworker import units
 from whichworker.design import load_validity, quantiles
 from whichworker.design.load_validity import LoadFacts
-from whichworker.load import pacer
-from whichworker.load.histogram import Histogram
+from whichworker.load import exhaustion, pacer
 from whichworker.load.native import engine as native
 from whichworker.loadtest.plan import LoadPlan
 from whichworker.model import PHASES, Finding, Machine, Tally, codes
+from whichworker.model.histogram import Histogram
 from whichworker.result import (
     PERCENTILES,
     Distribution,
@@ -178,8 +178,11 @@ def seen(plan: LoadPlan, tally: Tally, counted: Counted, *, finished: bool) -> L
         requests=tally.requests,
         failures=sum(failure.count for failure in tally.failures),
         unconnected=sum(
-            failure.count for failure in tally.failures if failure.kind in ("connect", "tls")
+            failure.count
+            for failure in tally.failures
+            if failure.kind in ("connect", "tls", exhaustion.EXHAUSTED)
         ),
+        exhausted=": ".join(filter(None, exhaustion.exhausted(tally.failures))),
         attempts=tally.attempts,
         scheduled=None
         if tally.scheduled is None

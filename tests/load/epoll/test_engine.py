@@ -14,8 +14,8 @@ import pytest
 from whichworker.errors import UsageError
 from whichworker.load import engines
 from whichworker.load.epoll.engine import run
-from whichworker.load.histogram import Histogram
 from whichworker.model import Address, Answer, Load, Request, Tally
+from whichworker.model.histogram import Histogram
 
 Start = Callable[[Callable[[socket.socket], None]], Address]
 
@@ -29,6 +29,8 @@ def replying(*pieces: bytes, close: bool = False) -> Callable[[socket.socket], N
 
     def handler(sock: socket.socket) -> None:
         while sock.recv(65536):
+            if close:  # its end comes with the response, so it never crosses a request
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
             for piece in pieces:
                 sock.sendall(piece)
             if close:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import pytest
 
 from whichworker.load.epoll.engine import run
-from whichworker.load.histogram import Histogram
 from whichworker.model import Address, Answer, Load, Pace, Request, Stage, Tally
+from whichworker.model.histogram import Histogram
 
 pytestmark = pytest.mark.alone
 

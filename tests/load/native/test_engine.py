@@ -22,7 +22,6 @@ from tests.load.test_framing import GIVEN, OK, REFUSED
 from whichworker.errors import UsageError
 from whichworker.load import pacer
 from whichworker.load.framing import FramingError, Response, ResponseParser, TruncatedError
-from whichworker.load.histogram import SLOTS, Histogram
 from whichworker.load.native import engine as native
 from whichworker.model import (
     Address,
@@ -36,6 +35,7 @@ from whichworker.model import (
     Tally,
     Tls,
 )
+from whichworker.model.histogram import SLOTS, Histogram
 
 Start = Callable[[Callable[[socket.socket], None]], Address]
 

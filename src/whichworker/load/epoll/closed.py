@@ -76,8 +76,7 @@ class ClosedLoop(Loop):
                 received = handed = 0
                 self._cross(now)
                 edge, sending = window.edge, self._sending
-            received += len(data)
-            ask = connection.ask
+            received, ask = received + len(data), connection.ask
             if data != ask.last or not connection.ready:
                 others += 1
                 self._take(connection, data, now)
@@ -97,6 +96,7 @@ class ClosedLoop(Loop):
             except BlockingIOError:
                 sent = 0
             except OSError as error:
+                connection.unsent = ask.wire
                 self._break(connection, error)
                 continue
             handed += sent

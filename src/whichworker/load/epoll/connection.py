@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import ssl
 import struct
-from errno import EAGAIN, EINPROGRESS
+import termios
+from errno import EAGAIN, ECONNRESET, EINPROGRESS, EPIPE
 from time import monotonic_ns, time_ns
 
 from whichworker.load.framing import ResponseParser
@@ -20,6 +22,9 @@ _STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 _SO_TIMESTAMPNS = 35  # asm-generic/socket.h; the socket module has no name for it
 _STAMP = struct.Struct("qq")
 _ROOM_FOR_STAMP = socket.CMSG_SPACE(_STAMP.size)
+SAFE = (b"GET ", b"HEAD ", b"OPTIONS ")
+CROSSING_NS = 1_000_000  # 1 ms: a server that worked for longer had the request
+_OUTQ = struct.Struct("i")
 
 
 class Connection:
@@ -166,3 +171,26 @@ def send(connection: Connection) -> bool:
     connection.sent = monotonic_ns()
     connection.ready = True
     return True
+
+
+def is_unreached(connection: Connection, error: OSError | None) -> bool:
+    """Whether the server closed the connection before any of the request reached it.
+
+    TCP tells: an orderly end (no error, or EPIPE), and no byte of the request acknowledged; the end
+    of a server that had read the request acknowledges it. A reset that comes at once may have
+    crossed a safe request. The bytes of a Unix socket arrive when they are sent, and a reset says
+    that they were not read.
+    """
+    assert connection.sock is not None
+    sent = len(connection.wire) - len(connection.unsent)
+    if not sent:
+        return True
+    code = error.errno if error else 0
+    safe = code == ECONNRESET and connection.wire.startswith(SAFE)
+    if connection.sock.family == socket.AF_UNIX:
+        return safe
+    crossed = safe and monotonic_ns() - max(connection.sent, connection.start) < CROSSING_NS
+    if code not in (0, EPIPE) and not crossed:
+        return False
+    answer = fcntl.ioctl(connection.sock.fileno(), termios.TIOCOUTQ, bytes(_OUTQ.size))
+    return bool(_OUTQ.unpack(answer)[0] >= sent)

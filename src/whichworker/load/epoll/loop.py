@@ -15,9 +15,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from time import monotonic_ns
 
-from whichworker.load.epoll.connection import Connection, Transport, send
+from whichworker.load.epoll.connection import Connection, Transport, is_unreached, send
 from whichworker.load.epoll.counts import NEVER, WindowCounts
 from whichworker.load.epoll.visits import Visits
+from whichworker.load.exhaustion import kind_of
 from whichworker.load.framing import FramingError, Response, ResponseParser, TruncatedError
 from whichworker.load.http1 import judge_request
 from whichworker.load.mix import Ask, check_load, draw, prepare_asks
@@ -275,10 +276,9 @@ class Loop(ABC):
         elif not connection.linked:
             self._refused_since = self._refused_since or monotonic_ns()
             text = f"{error.strerror if error else 'closed'} by {self._load.address}"
-            self._fail(connection, "connect", text, RETRY_NS)
-        elif connection.spare and connection.parser is None:
-            # The server closed a connection it had kept alive, as RFC 9112 section 9.3.1 allows:
-            # send the request again, once.
+            self._fail(connection, kind_of(error.errno or 0 if error else 0), text, RETRY_NS)
+        elif connection.spare and connection.parser is None and is_unreached(connection, error):
+            # Closed while it was idle (RFC 9112, 9.3.1): send the request again, once.
             self._drop(connection)
             self.window.reconnects += 1
             self._later(connection, monotonic_ns())

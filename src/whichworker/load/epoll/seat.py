@@ -209,6 +209,7 @@ class _SliceLoop(ClosedLoop):
             except BlockingIOError:
                 sent = 0
             except OSError as error:
+                connection.unsent = following.wire
                 self._break(connection, error)
                 continue
             if sent != following.size:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from whichworker.load.epoll.counts import read_peak_memory
-from whichworker.load.histogram import Histogram
 from whichworker.load.mix import Ask
 from whichworker.load.native.judge import Judge
 from whichworker.load.record import BUCKET_NS, FEWEST_SLICES
 from whichworker.model import PHASES, CheckCount, Failure, Load, Tally
+from whichworker.model.histogram import Histogram
 
 if TYPE_CHECKING:
     from whichworker.load._native import Engine

@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 NATIVE := $(wildcard src/native/*.c src/native/*.h)
 SECONDS ?= 60
-PROSE   := README.md CHANGELOG.md CONTRIBUTING.md docs src/whichworker src/native help
+PROSE   := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs src/whichworker src/native help
 
 # Byte code that is kept makes the thousandth start of a Python quicker than the first.
 unexport PYTHONDONTWRITEBYTECODE

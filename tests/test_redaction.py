@@ -6,8 +6,12 @@ import html
 import json
 import urllib.parse
 from collections.abc import Iterator
+from typing import Any, Literal
 
+import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from whichworker import redaction
 
@@ -17,11 +21,14 @@ SECRET = 'p<4"ss&w0rd/ü'
 @pytest.fixture(autouse=True)
 def nothing_known() -> Iterator[None]:
     """Secrets of other tests stay out of these tests, and the other way round."""
-    before = dict(redaction._secrets)
+    before, spared = dict(redaction._secrets), set(redaction._spared)
     redaction._secrets.clear()
+    redaction._spared.clear()
     yield
     redaction._secrets.clear()
     redaction._secrets.update(before)
+    redaction._spared.clear()
+    redaction._spared.update(spared)
 
 
 @pytest.mark.parametrize(
@@ -77,3 +84,95 @@ def test_longer_secrets_are_taken_out_first() -> None:
     redaction.remember("A", "abcdef")
     redaction.remember("B", "abcdefghi")
     assert redaction.clean("abcdefghi abcdef") == "[B] [A]"
+
+
+TEXTS = st.text(max_size=20)
+SECRETS = st.lists(st.text(min_size=redaction.LEAST, max_size=12), min_size=1, max_size=4)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def shape(value: Any) -> Any:
+    """A value with every text replaced by one and the same."""
+    if isinstance(value, dict):
+        return {key: shape(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [shape(one) for one in value]
+    return "text" if isinstance(value, str) else value
+
+
+def leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from leaves(one)
+    elif isinstance(value, str):
+        yield value
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(VALUES, SECRETS, st.data())
+def test_any_value_keeps_its_shape_and_loses_every_secret(
+    value: Any, secrets: list[str], data: st.DataObject
+) -> None:
+    redaction._secrets.clear()
+    for number, secret in enumerate(secrets):
+        redaction.remember(f"SECRET_{number}", secret)
+    hidden = data.draw(st.sampled_from(secrets))
+    whole = {"value": value, "a": f"x{hidden}y", "b": [hidden, 1.5], hidden: 3}
+    read = json.loads(redaction.encode(whole))
+    assert shape(read) == shape(json.loads(msgspec.json.encode(whole)))
+    known = [secret for secret in secrets if secret.lower() not in redaction.NO_SECRETS]
+    assert not [leaf for leaf in leaves(read) for secret in known if secret in leaf]
+
+
+@pytest.mark.parametrize("end", ["", "'", "…", '"'])
+@pytest.mark.parametrize("kept", [8, 11, 15])
+def test_half_a_key_of_a_sample_that_was_cut_goes_as_well(kept: int, end: str) -> None:
+    key = "sk-live-51H8xyzQ"
+    redaction.remember("API_KEY", key)
+    assert redaction.clean(f"body starts '{key[:kept]}{end}") == f"body starts '[API_KEY]{end}"
+    assert redaction.clean(f"{key[:kept]}ing is a word") == f"{key[:kept]}ing is a word"
+
+
+class Stored(msgspec.Struct):
+    mode: Literal["waiting", "running"]
+    wsgi: str
+    seconds: float
+    body: bytes
+
+
+@pytest.mark.parametrize("password", ["shopkeeper", "running", "000000", "1234.5"])
+def test_what_a_reader_needs_stays(password: str) -> None:
+    """A password may equal the project's name, a word of ours, or the digits of a number."""
+    redaction.spare(["shopkeeper"])
+    redaction.remember("DATABASE_PASSWORD", password)
+    told = Stored("running", "shopkeeper.wsgi:application", 1234.5000000, b"hunter2 is wrong")
+    assert msgspec.json.decode(redaction.encode(told), type=Stored) == told
+
+
+def test_bytes_are_clean_though_they_are_written_in_base64() -> None:
+    redaction.remember("API_TOKEN", "abcdef123456")
+    told = Stored("running", "a:b", 1.0, b"\xff token=abcdef123456\xff")
+    read = msgspec.json.decode(redaction.encode(told), type=Stored)
+    assert read.body == b"\xff token=[API_TOKEN]\xff"
+
+
+@pytest.mark.parametrize(
+    ("value", "secret"),
+    [
+        ("ghp16C7e42F292c6912E7710c838347Ae", True),
+        ("AKIAIOSFODNN7EXAMPLEkey", True),
+        ("https://shop.example/path", False),
+        ("shop.settings.production", False),
+        ("a sentence of several words 12 A", False),
+        ("/srv/shop/Media2026/uploads", False),
+    ],
+)
+def test_a_value_that_looks_like_a_key_is_one_whatever_its_name(value: str, secret: bool) -> None:
+    redaction.remember_environment({"ANYTHING": value})
+    assert (value not in redaction.clean(f"a {value} b")) is secret

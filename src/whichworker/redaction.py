@@ -1,14 +1,18 @@
 """Secrets stay out of journal, logs and reports: every text is cleaned before it is written.
 
-A secret is remembered for the whole process: one that enters in one place may leave by another.
+A secret is remembered for the whole process: one that enters in one place may leave by another. Of
+a value that becomes JSON only the texts in it are cleaned, before it is encoded: keys and numbers
+stay, and so do the words that its readers need (`spare`).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 from html import escape
+from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 LEAST = 6
@@ -38,12 +42,22 @@ NOT_SECRET = re.compile(
 )
 """Switches, numbers, paths and `module:attribute`, whatever their variable is called."""
 
+HIDDEN = "[***]"
+"""The replacement where a mark would itself contain a secret: it is shorter than any."""
+LONG, CLASSES = 16, (re.compile(r"[a-z]"), re.compile(r"[A-Z]"), re.compile(r"\d"))
+RANDOM = re.compile(r"[\w+/=-]+", re.ASCII)
+"""A value of at least 16 such characters, with small and capital letters and digits, is a key,
+whatever its variable is called."""
+CUT = ("", "'", '"', "…", "\\", "`", ")", ";")
+"""The next character after a part of a text that was cut; empty at the end."""
+
 _secrets: dict[str, str] = {}
+_spared: set[str] = set()
 
 
 def remember(name: str, value: str) -> None:
     """Take this value out of everything that is written from now on; `name` stands in its place."""
-    if len(value) < LEAST or value.lower() in NO_SECRETS:
+    if len(value) < LEAST or value.lower() in NO_SECRETS or value in _spared:
         return
     written = (
         json.dumps(value)[1:-1],
@@ -63,27 +77,113 @@ def remember(name: str, value: str) -> None:
 def remember_environment(environment: Mapping[str, str]) -> None:
     """Remember variables with names of secrets, and the passwords in all URLs."""
     for name, value in environment.items():
-        if NAMED.search(name) and not NOT_SECRET.fullmatch(value) and "://" not in value:
+        known = NAMED.search(name) or is_random(value)
+        if known and not NOT_SECRET.fullmatch(value) and "://" not in value:
             remember(name, value)
         for secret in _of_url(name, value):
             remember(name, secret)
             remember(name, unquote(secret))
 
 
+def is_random(value: str) -> bool:
+    """Whether a value looks like a key: long, of one word, with both cases and digits mixed."""
+    return (
+        len(value) >= LONG
+        and RANDOM.fullmatch(value) is not None
+        and all(kind.search(value) for kind in CLASSES)
+    )
+
+
+def spare(words: Iterable[str]) -> None:
+    """Keep these words, which a result's readers need: names of the app, of servers, of options.
+
+    A password that equals one of them could be guessed anyway, and would make the run unreadable.
+    """
+    for word in words:
+        _spared.add(word)
+        _secrets.pop(word, None)
+
+
+@cache
+def spare_literals(kind: Any) -> None:
+    """Keep the words of every Literal in a msgspec type: another word there cannot be read."""
+    import msgspec.inspect
+
+    waiting, seen = [msgspec.inspect.type_info(kind)], set()
+    while waiting:
+        info = waiting.pop()
+        if id(info) in seen:
+            continue
+        seen.add(id(info))
+        if isinstance(info, msgspec.inspect.LiteralType):
+            spare(value for value in info.values if isinstance(value, str))
+        if isinstance(info, msgspec.inspect.StructType):
+            spare([str(info.tag)] if info.tag is not None else [])
+            waiting += [field.type for field in info.fields]
+        for name in ("types", "item_types"):
+            waiting += getattr(info, name, ())
+        for name in ("item_type", "key_type", "value_type", "type"):
+            waiting += [getattr(info, name)] if hasattr(info, name) else []
+
+
 def clean(text: str) -> str:
-    """The text without the secrets, the longest taken out first."""
-    for value in sorted(_secrets, key=len, reverse=True):
-        if value in text:
-            text = text.replace(value, f"[{_secrets[value]}]")
-    return text
+    """The text without the secrets, the longest taken out first, and without halves of them."""
+    if not _secrets:
+        return text
+    before, longest = text, sorted(_secrets, key=len, reverse=True)
+    for value in longest:
+        text = text.replace(value, f"[{_secrets[value]}]")
+    for value in longest:
+        if value[:LEAST] in text:
+            text = _without_half(text, value, f"[{_secrets[value]}]")
+    left = text != before and any(value in text for value in _secrets)
+    return HIDDEN if left else text
 
 
 def clean_bytes(content: bytes) -> bytes:
-    """The same for bytes."""
-    for value in sorted(_secrets, key=len, reverse=True):
-        if (encoded := value.encode()) in content:
-            content = content.replace(encoded, f"[{_secrets[value]}]".encode())
-    return content
+    """The same for bytes, whatever their encoding."""
+    if not _secrets:
+        return content
+    return clean(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+
+def cleaned(value: Any) -> Any:
+    """Builtin values of the same shape: texts and bytes are clean, keys and numbers unchanged."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, bytes):
+        return clean_bytes(value)
+    if isinstance(value, dict):
+        return {key: cleaned(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [cleaned(one) for one in value]
+    return value
+
+
+def encode(value: object) -> bytes:
+    """A value as JSON without secrets."""
+    import msgspec
+
+    if not _secrets:
+        return msgspec.json.encode(value)
+    kind: Any = type(value)
+    spare_literals(kind)
+    return msgspec.json.encode(cleaned(msgspec.to_builtins(value, builtin_types=(bytes,))))
+
+
+def _without_half(text: str, value: str, mark: str) -> str:
+    """A text without the first part of a secret, within which a sample was cut."""
+    least = max(LEAST, (len(value) + 1) // 2)
+    at = text.find(value[:LEAST])
+    while at >= 0:
+        size = next(
+            (n for n, (a, b) in enumerate(zip(value, text[at:], strict=False)) if a != b),
+            min(len(value), len(text) - at),
+        )
+        if size >= least and text[at + size : at + size + 1] in CUT:
+            text = f"{text[:at]}{mark}{text[at + size :]}"
+        at = text.find(value[:LEAST], at + 1)
+    return text
 
 
 def knows() -> bool:

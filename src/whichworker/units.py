@@ -35,6 +35,29 @@ RATES = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}  # seconds in the unit
 _NUMBER = r"(\d+(?:\.\d+)?)"
 
 
+HOSTILE = {
+    **{code: chr(0x2400 + code) for code in range(32) if code not in (9, 10)},
+    0x7F: "\u2421",
+    **dict.fromkeys(
+        (*range(0x80, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)),
+        "\ufffd",
+    ),
+    **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
+}
+"""Characters that act on a terminal instead of being shown: C0 but tab and newline, DEL, C1, those
+that turn the direction of text (UAX 9, 2), and surrogates, which no stream takes. In their place
+stands the picture of the character, or the replacement character."""
+COLOURS = re.compile(r"(\x1b\[[0-9;]*m)")
+
+
+def visible(text: str, *, colours: bool = False) -> str:
+    """A text of others, harmless for a terminal; `colours` lets its colours through."""
+    if not colours:
+        return text.translate(HOSTILE)
+    parts = COLOURS.split(text)
+    return "".join(part if at % 2 else part.translate(HOSTILE) for at, part in enumerate(parts))
+
+
 def parse_duration(text: str) -> float:
     """Read `10s`, `250ms`, `2m` or `1m30s` as seconds; raises UsageError for all else, and 0."""
     parts = re.findall(_NUMBER + r"\s*(ns|us|µs|ms|min|s|m|h|d)", text.strip())

@@ -56,3 +56,20 @@ def test_a_file_that_is_not_there_is_an_error_and_none_is_none(tmp_path: Path) -
     assert environment_files.read("") == {} == environment_files.read("")
     with pytest.raises(UsageError, match="cannot be read"):
         environment_files.read(str(tmp_path / "missing"))
+
+
+def test_options_of_servers_are_known_and_left_out(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text(
+        "SECRET=1\nGUNICORN_CMD_ARGS='--reload'\nexport UVICORN_RELOAD=1\nGRANIAN_WORKERS=9\n"
+        "WEB_CONCURRENCY=9\nHYPERCORN_X=1\nUWSGI_HTTP=:1\nGUNICORN=no option\n"
+    )
+    assert environment_files.read(str(path)) == {"SECRET": "1", "GUNICORN": "no option"}
+    assert environment_files.server_options(str(path)) == (
+        "GUNICORN_CMD_ARGS",
+        "UVICORN_RELOAD",
+        "GRANIAN_WORKERS",
+        "WEB_CONCURRENCY",
+        "HYPERCORN_X",
+        "UWSGI_HTTP",
+    )

@@ -17,8 +17,8 @@ from whichworker.design.capacity.slo import parse
 from whichworker.judge import hunts
 from whichworker.judge.second_stage import SecondStage
 from whichworker.load.generator import Generator
-from whichworker.load.histogram import Histogram
 from whichworker.model import Probes, Question, Slo
+from whichworker.model.histogram import Histogram
 from whichworker.result import ArmResult
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Prepared, Shot, Sought, Unsought

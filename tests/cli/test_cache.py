@@ -70,6 +70,7 @@ def folder(tmp_path: Path) -> Path:
     make(cache / "overlays/waitress-3", days=1, complete=False)
     make(cache / "data/django-6.1.3-4", days=2)
     (cache / "pycache").mkdir()
+    locks.lock_of(cache / "pycache").touch()
     return cache
 
 
@@ -152,6 +153,19 @@ def test_the_byte_code_of_what_is_removed_goes_with_it(folder: Path) -> None:
     run("clear", "--older-than", "30d", folder=folder)
     assert not code.exists()
     assert (folder / "pycache").exists()
+
+
+def test_what_others_keep_there_is_neither_listed_nor_removed(folder: Path) -> None:
+    """WHICHWORKER_CACHE may name a folder that has `apps` and `data` of the user's own."""
+    own = [folder / "apps/shop/models.py", folder / "data/2026/sales.csv", folder / "overlays/map"]
+    for path in own:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine", encoding="utf-8")
+    (folder / "apps/uv.lock").write_text("version = 1", encoding="utf-8")
+    assert not {"shop", "2026"} & {Path(path).name for path in entries(folder=folder)}
+    assert run("clear", folder=folder).returncode == 0
+    assert [path.read_text(encoding="utf-8") for path in own] == ["mine"] * 3
+    assert (folder / "apps/uv.lock").exists()
 
 
 def test_a_lock_whose_folder_is_gone_is_swept(folder: Path) -> None:

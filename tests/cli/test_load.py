@@ -21,7 +21,7 @@ from tests.report import load_samples
 
 from whichworker.cli.frame.progress import LoadPrinter
 from whichworker.cli.load import exit_code
-from whichworker.load.histogram import HIGHEST_NS
+from whichworker.model.histogram import HIGHEST_NS
 from whichworker.result import LoadResult, decode
 
 TOOL = [sys.executable, "-m", "whichworker", "load"]

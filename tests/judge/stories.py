@@ -11,7 +11,6 @@ from typing import Self
 from whichworker.design.rounds import TWIN
 from whichworker.judge import verdict
 from whichworker.judge.replay import PORTRAIT, heard, replay
-from whichworker.load.histogram import Histogram
 from whichworker.model import (
     Answer,
     App,
@@ -29,6 +28,7 @@ from whichworker.model import (
     Terms,
     Workload,
 )
+from whichworker.model.histogram import Histogram
 from whichworker.result import Result, decode, encode
 from whichworker.servers import names
 from whichworker.store.journal import FILE, Journal

@@ -10,8 +10,8 @@ from tests.capacity.test_contest import shot, sought
 
 from whichworker.design.validity import arm_fault, refusal, shot_refusal, too_fast
 from whichworker.judge.gates import gates_of
-from whichworker.load.histogram import Histogram
 from whichworker.model import Answer, Failure, Probes, Reading, Request, Tally, Workload
+from whichworker.model.histogram import Histogram
 from whichworker.store.records import Prepared, Shot
 
 TIMES = Histogram()

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from whichworker.load.histogram import Histogram
 from whichworker.load.native import engine as native
 from whichworker.loadtest.plan import LoadPlan
 from whichworker.loadtest.verdict import distribution, intervals_of, judge, per_second, send_lag
@@ -26,6 +25,7 @@ from whichworker.model import (
     Stage,
     Tally,
 )
+from whichworker.model.histogram import Histogram
 from whichworker.result import PERCENTILES, AskedLoad, LoadResult, Run
 
 REQUESTS = 20_000

@@ -1,12 +1,14 @@
 """An app of one's own with something wrong in it:
-WRONG=global|limit|leak|volatile|outbound|writes|missing|private|moved,
+WRONG=global|limit|leak|volatile|outbound|writes|visits|reads|missing|private|moved,
 or nothing."""
 
 import itertools
 import os
 import socket
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 WRONG = os.environ.get("WRONG", "")
@@ -47,6 +49,13 @@ def application(environ, start_response):
     elif WRONG == "writes":
         with Path(os.environ["FILE"]).open("ab") as file:
             file.write(b"x")
+    elif WRONG in ("visits", "reads"):
+        with closing(sqlite3.connect(os.environ["FILE"], uri=True)) as database, database:
+            if WRONG == "visits":
+                database.execute("CREATE TABLE IF NOT EXISTS seen (path TEXT)")
+                database.execute("INSERT INTO seen VALUES (?)", [path])
+            else:
+                database.execute("SELECT 1").fetchone()
     elif WRONG == "private":
         return private(environ, start_response)
     elif WRONG == "moved" and path == "/a":

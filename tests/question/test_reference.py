@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -107,6 +108,26 @@ def test_a_database_that_changes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"changed .*db\.sqlite3"):
         learnt(question, tmp_path)
     assert learnt(question, tmp_path, Permits(writes=True)).subject.workload.requests
+
+
+@pytest.mark.parametrize("uri", [False, True])
+def test_a_database_that_only_the_app_knows_is_watched(uri: bool, tmp_path: Path) -> None:
+    """By sqlite3 itself, as Flask's tutorial does it: no setting says where the file is."""
+    file = tmp_path / "shop data.db"
+
+    def asked(wrong: str) -> Question:
+        question = question_of(wrong)
+        place = f"file:{quote(str(file))}?mode=rwc" if uri else str(file)
+        environment = {"WRONG": wrong, "FILE": place}
+        told = msgspec.structs.replace(question.app, environment=environment)
+        return changed(question, apps={next(iter(question.apps)): told})
+
+    learnt(asked("visits"), tmp_path)  # what the app makes for itself is nobody's data
+    assert file.stat().st_size
+    assert learnt(asked("reads"), tmp_path).subject.workload.requests
+    with pytest.raises(UsageError, match=r"changed .*shop data\.db"):
+        learnt(asked("visits"), tmp_path)
+    assert learnt(asked("visits"), tmp_path, Permits(writes=True)).subject.workload.requests
 
 
 def test_what_may_write_is_not_sent_without_leave(tmp_path: Path) -> None:

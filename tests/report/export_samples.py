@@ -6,9 +6,9 @@ import functools
 
 from msgspec.structs import replace
 
-from whichworker.load.histogram import Histogram
 from whichworker.loadtest.verdict import distribution
 from whichworker.model import PHASES
+from whichworker.model.histogram import Histogram
 from whichworker.report.exports.measured import HISTOGRAMS
 from whichworker.result import LoadResult
 

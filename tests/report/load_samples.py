@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from whichworker.load.histogram import Histogram
 from whichworker.model import PHASES, CheckCount, Failure, Stage, codes
+from whichworker.model.histogram import Histogram
 from whichworker.result import (
     PERCENTILES,
     AskedLoad,

@@ -17,7 +17,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from whichworker.errors import UsageError
 from whichworker.report import files
 from whichworker.report.exports import ENDINGS, FORMATS, Export, locust_csv, parse_exports, render
-from whichworker.report.exports.measured import Spread
 from whichworker.result import LoadResult
 
 from . import export_samples, load_samples
@@ -174,16 +173,6 @@ def test_a_load_without_answers_has_no_times() -> None:
     ]
     assert summary(result)["metrics"]["http_req_failed"] == {"value": 1.0, "passes": 40, "fails": 0}
     assert tables(result)[0][-1]["Median Response Time"] == ""
-
-
-def test_percentiles_of_a_histogram_are_those_of_the_result() -> None:
-    result = export_samples.full()
-    spread = Spread(result.histograms["response"])
-    assert result.response_seconds is not None
-    assert spread.percentile(0.99) == result.response_seconds.p99
-    assert spread.percentile(0.9999) is None
-    assert spread.total == pytest.approx(result.response_seconds.mean * spread.count, rel=1e-3)
-    assert spread.count_up_to(0.001) == pytest.approx(10_000, abs=10)
 
 
 # Prometheus.

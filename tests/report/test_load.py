@@ -12,8 +12,8 @@ from hdrh.log import HistogramLogReader
 from msgspec.structs import replace
 
 from whichworker.errors import UsageError
-from whichworker.load.histogram import HIGHEST_NS
 from whichworker.model import Stage
+from whichworker.model.histogram import HIGHEST_NS
 from whichworker.report import files
 from whichworker.report import load as report
 from whichworker.result import LoadResult, decode

@@ -264,6 +264,26 @@ def test_a_foreign_line_is_refused_and_nothing_is_touched(path: Path, line: byte
         assert journal.records == RECORDS[:2]
 
 
+def test_a_run_is_read_while_it_is_written(path: Path) -> None:
+    """Without a lock and without a change, also from a folder that cannot be written."""
+    with Journal(path) as journal:
+        journal.append(RECORDS[0])
+        with path.open("ab") as file:
+            file.write(b'{"torn')
+        before = path.read_bytes()
+        path.parent.chmod(0o500)
+        try:
+            assert Journal.read(path).records == RECORDS[:1]
+        finally:
+            path.parent.chmod(0o700)
+        assert path.read_bytes() == before
+
+
+def test_a_journal_that_is_missing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(JournalFailed, match="cannot be read"):
+        Journal.read(tmp_path / "none.jsonl")
+
+
 def test_a_second_writer_is_refused(path: Path) -> None:
     with Journal(path) as journal:
         journal.append(RECORDS[0])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from whichworker.load.histogram import Histogram
 from whichworker.model import Arm, Failure, Probes, Reading, Tally, Workload
+from whichworker.model.histogram import Histogram
 from whichworker.store.journal import Journal
 from whichworker.store.records import Record, StandFailed, StandWindow
 from whichworker.studies.cells import Table, latency, latency_mean, rate, stand_key, within_stdev

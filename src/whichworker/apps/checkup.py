@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import socket
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from whichworker import redaction
 from whichworker.apps import environment_files
 from whichworker.apps.examine import Database, Django, Examiner, Look
 from whichworker.errors import UsageError
@@ -44,6 +46,7 @@ def examine(
     """
     if app.is_builtin:
         return app, None, []
+    redaction.spare(_names(app))
     seen = examiner.look([target for target in (app.wsgi, app.asgi) if target], app)
     told = environment_files.read(app.environment_file)
     if not allow_remote_database:
@@ -74,7 +77,20 @@ def examine(
             **({"headers": "SECURE_PROXY_SSL_HEADER"} if header else {}),
         },
     )
-    return found, seen, [*_findings(found, seen), *_configured(found)]
+    return found, seen, [*_findings(found, seen), *_configured(found), *_optioned(found)]
+
+
+def _names(app: App) -> set[str]:
+    """The words of an app's callables and of its folder, without which no run could be read."""
+    words = " ".join(filter(None, (app.name, app.wsgi, app.asgi, app.directory)))
+    return {*re.split(r"[ .:/()]+", words), *words.split()}
+
+
+def _optioned(app: App) -> Iterator[Finding]:
+    """The variables of the environment file from which servers would take options."""
+    if app.environment_file and (names := environment_files.server_options(app.environment_file)):
+        text = f"{Path(app.environment_file).name} sets {', '.join(names)}, which is not raced"
+        yield codes.SERVER_OPTIONS.finding(text)
 
 
 def examine_again(app: App, cache: Path, allowed: Collection[str]) -> None:

@@ -31,7 +31,7 @@ def discover(
     *,
     extras: bool = False,
     environment_file: str = "",
-    allow_remote_database: bool = True,
+    allow_remote_database: bool = False,
 ) -> tuple[App, list[Finding]]:
     """The app, and findings about how it was found; `extras` is for built-in apps.
 

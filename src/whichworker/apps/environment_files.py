@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import StringIO
 from pathlib import Path
 
@@ -15,9 +15,33 @@ SYSTEMD = re.compile(r"'([^']*)'|\"((?:\\.|[^\"\\])*)\"|((?!['\"]).*)", re.DOTAL
 """A value in single quotes, in double quotes, or without; systemd.exec(5), EnvironmentFile=."""
 
 
+SERVER_OPTIONS = (
+    "GUNICORN_CMD_ARGS",
+    "WEB_CONCURRENCY",
+    "UVICORN_",
+    "GRANIAN_",
+    "UWSGI_",
+    "HYPERCORN_",
+)
+"""Beginnings of variables from which servers take options: they would race what is not shown."""
+
+
 def read(path: str) -> dict[str, str]:
-    """The variables of a file, if any; raises UsageError for a line that is not NAME=value."""
-    return {name: value for name, (value, _) in _read(path).items()}
+    """The variables of a file, if any, without options of servers.
+
+    Raises UsageError for a line that is not NAME=value.
+    """
+    return without_server_options({name: value for name, (value, _) in _read(path).items()})
+
+
+def without_server_options(variables: Mapping[str, str]) -> dict[str, str]:
+    """Variables for an app, without those from which servers take options."""
+    return {name: value for name, value in variables.items() if not name.startswith(SERVER_OPTIONS)}
+
+
+def server_options(path: str) -> tuple[str, ...]:
+    """The variables of a file from which servers would take options."""
+    return tuple(name for name in _read(path) if name.startswith(SERVER_OPTIONS))
 
 
 def misread(path: str) -> dict[str, tuple[str, ...]]:

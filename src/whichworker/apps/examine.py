@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from importlib.resources import files
@@ -17,6 +16,7 @@ from whichworker import redaction
 from whichworker.apps import environment_files
 from whichworker.errors import UsageError
 from whichworker.model import App
+from whichworker.process import contained
 
 IMPORT_SECONDS = 60
 """For one import: apps with models of machine learning take long, and a hang must end."""
@@ -111,25 +111,18 @@ class Examiner(Struct, frozen=True):
             (files(WITHIN) / name).read_text(encoding="utf-8") for name in (OUTBOUND, LOOK)
         )
         with tempfile.TemporaryDirectory() as folder:
-            out, places = Path(folder) / "look.json", Path(folder) / "outbound"
-            try:
-                run = subprocess.run(
-                    [app.python, "-c", text, str(out), *targets],
-                    cwd=app.directory,
-                    env=self._environment(app, places),
-                    capture_output=True,
-                    text=True,
-                    errors="replace",
-                    timeout=IMPORT_SECONDS,
-                    check=False,
-                    stdin=subprocess.DEVNULL,
-                )
-            except subprocess.TimeoutExpired as error:
-                self._refuse_outbound(what, places)
-                raise UsageError(f"importing {what} took longer than {IMPORT_SECONDS} s") from error
+            out, places, log = (Path(folder) / name for name in ("look.json", "outbound", "log"))
+            argv = [app.python, "-c", text, str(out), *targets]
+            environment = self._environment(app, places)
+            status = contained.run(argv, app.directory, environment, log, IMPORT_SECONDS)
             self._refuse_outbound(what, places)
-            if run.returncode or not out.exists():
-                raise _not_importable(what, run.stderr, app)
+            if status is None:
+                raise UsageError(
+                    f"importing {what} took longer than {IMPORT_SECONDS} s",
+                    hint="move slow work out of its modules, into functions",
+                )
+            if status or not out.exists():
+                raise _not_importable(what, log.read_text(errors="replace"), app)
             try:
                 found = msgspec.json.decode(out.read_bytes(), type=Look)
             except msgspec.MsgspecError as error:
@@ -159,7 +152,13 @@ class Examiner(Struct, frozen=True):
             "WHICHWORKER_OUTBOUND": str(places),
         }
         allowed = {"WHICHWORKER_OUTBOUND_ALLOWED": "1"} if self.outbound else {}
-        variables = {**os.environ, **told, **app.environment, **own, **allowed}
+        variables = {
+            **environment_files.without_server_options(os.environ),
+            **told,
+            **app.environment,
+            **own,
+            **allowed,
+        }
         variables.pop("VIRTUAL_ENV", None)
         return variables
 

@@ -37,13 +37,6 @@ NOT_INHERITED = (
     "PYTHONWARNINGS",
     "PYTHONDEVMODE",
 )
-SERVER_OPTIONS = (
-    "GUNICORN_CMD_ARGS",
-    "UVICORN_",
-    "GRANIAN_",
-    "UWSGI_",
-    "HYPERCORN_",
-)  # they would race what is not shown
 PORT_TAKEN = re.compile(r"address (already )?in use|EADDRINUSE|errno 98", re.IGNORECASE)
 
 
@@ -233,11 +226,8 @@ def _environment(
 ) -> dict[str, str]:
     """The user's variables, the app's, and those that find both environments and protect them."""
     app = bench.question.apps[arm.python]
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in NOT_INHERITED and not name.startswith(SERVER_OPTIONS)
-    }
+    inherited = environment_files.without_server_options(os.environ)
+    inherited = {name: value for name, value in inherited.items() if name not in NOT_INHERITED}
     path = [app.directory, *app.paths, *filter(None, [inherited.get("PYTHONPATH")])]
     return {
         **inherited,

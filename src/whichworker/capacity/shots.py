@@ -8,8 +8,8 @@ from whichworker.design.capacity import hunt
 from whichworker.design.validity import shot_refusal
 from whichworker.errors import ServerFailed
 from whichworker.load.generator import Generator
-from whichworker.load.histogram import Histogram
 from whichworker.model import Clause, Load, Pace, Probes, Slo, Stage, Tally
+from whichworker.model.histogram import Histogram
 from whichworker.store.records import Shot
 
 LAG_AT = (0.99, 0.95, 0.9, 0.5)

@@ -32,7 +32,7 @@ def advise(app: str | None, options: AdviseOptions) -> int:
     told = deploy.advised(project, options.run)
     files.write_json(told.result, options.json)
     if options.emit:
-        emit(told, options.emit, options.out, app, notes, results)
+        emit(told, options.emit, options.out, app, notes, results, force=options.force)
     else:
         report.print_advice(results, told.result)
     return Exit.OK
@@ -47,6 +47,8 @@ def _check(app: str | None, options: AdviseOptions) -> None:
             "--emit and --verify are two steps, since you may edit the files in between",
             hint="run whichworker advise --emit first, then whichworker advise --verify",
         )
+    if options.force and not options.emit:
+        raise UsageError("--force is used only with --emit", hint="such as --emit systemd --force")
     if not options.verify and (options.login or options.header):
         raise UsageError(
             "--login and --header are used only with --verify",

@@ -18,12 +18,13 @@ from whichworker.model import Question
 OUT = "deploy"
 
 
-def check(question: Question, kinds: tuple[str, ...], folder: str) -> None:
+def check(question: Question, kinds: tuple[str, ...], folder: str, *, force: bool) -> None:
     """Before a race: raise UsageError for files that could not be written after it."""
     deploy.check_kinds(kinds)
-    if folder and not kinds:
+    if (folder or force) and not kinds:
         raise UsageError(
-            "--out is set, but no files are to be written", hint="such as --emit systemd"
+            f"{'--out' if folder else '--force'} is set, but no files are to be written",
+            hint="such as --emit systemd",
         )
     if "gunicorn" in kinds and not any(arm.family == "gunicorn" for arm in question.arms):
         raise UsageError(
@@ -34,6 +35,8 @@ def check(question: Question, kinds: tuple[str, ...], folder: str) -> None:
     place = next(one for one in (out, *out.parents) if one.exists())
     if kinds and not (place.is_dir() and os.access(place, os.W_OK)):
         raise UsageError(f"the folder {out} cannot be written", hint="--out FOLDER")
+    if kinds and not force:
+        deploy.check_free(question, kinds, out)
 
 
 def emit(
@@ -43,11 +46,13 @@ def emit(
     app: str | None,
     notes: Console,
     results: Console,
+    *,
+    force: bool,
 ) -> None:
     """Write the files; raises UsageError if the run advises nothing or they cannot be written."""
     out = Path(folder or OUT)
     best, remark = deploy.arm_for(told, kinds)
-    written = deploy.write(deploy.deployment(told, best, out, remark), kinds, out)
+    written = deploy.write(deploy.deployment(told, best, out, remark), kinds, out, force=force)
     advise = ["whichworker", "advise", *([app] if app else [])]
     with contextlib.suppress(OSError):  # the files are written, whether or not somebody reads this
         if remark:

@@ -29,7 +29,13 @@ def init(app: str | None, options: InitOptions) -> int:
             hint="--force overwrites it; whichworker show config prints the settings",
         )
     examiner = Examiner(places.cache_folder(), options.allow_outbound)
-    found = begin(app, options.python or None, Path.cwd(), examiner)
+    found = begin(
+        app,
+        options.python or None,
+        Path.cwd(),
+        examiner,
+        allow_remote_database=options.allow_remote_database,
+    )
     files.write_text(path, starter(found.facts, found.values))
     terminal.print_findings(consoles.notes(), found.findings)
     consoles.results().print(Text(f"wrote {path}"))

@@ -16,9 +16,9 @@ from click.shell_completion import CompletionItem
 from cloup.formatting import HelpFormatter, HelpSection
 
 import whichworker
-from whichworker import redaction
+from whichworker import redaction, units
 from whichworker.cli.frame.exits import Exit
-from whichworker.cli.frame.failures import text_of
+from whichworker.cli.frame.failures import text_of, unexpected
 from whichworker.cli.frame.speech import Speech
 from whichworker.cli.frame.table import COMMANDS, Declared
 from whichworker.errors import WhichworkerError
@@ -111,13 +111,21 @@ def main() -> NoReturn:
         code = Exit.USAGE
     except (click.ClickException, WhichworkerError, OSError) as error:
         if speech.verbose:
-            click.echo(redaction.clean(traceback.format_exc()), err=True)
-        click.echo(redaction.clean(text_of(error)), err=True)
+            _say(traceback.format_exc())
+        _say(text_of(error))
         code = Exit.USAGE
     except (KeyboardInterrupt, click.Abort):
         click.echo("whichworker: interrupted", err=True)
         code = Exit.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last handler: no traceback reaches a user
+        _say(unexpected(error))
+        code = Exit.USAGE
     sys.exit(int(code) if isinstance(code, int) else Exit.OK)
+
+
+def _say(text: str) -> None:
+    """A message on standard error, without secrets, and harmless for a terminal."""
+    click.echo(units.visible(redaction.clean(text)), err=True)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -79,11 +79,11 @@ def _plan(
         folder = places.find_run(project, output.resume)
         seconds = options.time if origins["time"].startswith("--") else None
         planned = investigation.resume(folder, cache, printer, seconds, app, project=project)
-        emitting.check(planned.question, output.emit, output.out)
+        emitting.check(planned.question, output.emit, output.out, force=output.force)
     else:
         found = discover(ask(app, options, here, cache))
         question = search.planned_question(found, found.subject)
-        emitting.check(question, output.emit, output.out)
+        emitting.check(question, output.emit, output.out, force=output.force)
         terminal.print_findings(printer.console, found.findings)
         if output.dry_run:
             terminal.print_plan(printer.console, question, {})
@@ -123,4 +123,5 @@ def _emit(
         notes.print("! No files written: there is no winner yet", style="yellow")
         return
     folder = app if app and Path(app).is_dir() else None
-    emitting.emit(deploy.read(planned.folder), output.emit, output.out, folder, notes, results)
+    told = deploy.read(planned.folder)
+    emitting.emit(told, output.emit, output.out, folder, notes, results, force=output.force)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from whichworker import units
+from whichworker import redaction, units
 from whichworker.bench.running import Bench, Running
 from whichworker.cli.frame import consoles
 from whichworker.cli.frame.exits import Exit
@@ -93,9 +93,10 @@ class Foreground:
         )
 
     def log(self, piece: bytes) -> None:
-        """As it is."""
+        """With its colours; without secrets, and without what else acts on a terminal."""
+        text = redaction.clean(piece.decode("utf-8", "replace"))
         with contextlib.suppress(BrokenPipeError):  # who reads no log still has a server
-            sys.stderr.buffer.write(piece)
+            sys.stderr.buffer.write(units.visible(text, colours=True).encode())
             sys.stderr.buffer.flush()
 
     def stopping(self) -> None:

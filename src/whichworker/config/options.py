@@ -44,7 +44,13 @@ Emit = Annotated[
     tuple[str, ...],
     option(f"Write deployment files: {EMITTED}; repeatable", "KIND", group="Output"),
 ]
+Force = Annotated[
+    bool, option("Let --emit replace files that whichworker did not write", group="Output")
+]
 Outbound = Annotated[bool, option("The app may connect to other machines", group="Permissions")]
+RemoteDatabase = Annotated[
+    bool, option("The app's database may be on another machine", group="Permissions")
+]
 
 
 class RaceOptions(Struct, frozen=True, kw_only=True):
@@ -187,9 +193,7 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
         bool, option("The app may write to its database", group="Permissions")
     ] = False
     allow_outbound: Outbound = False
-    allow_remote_database: Annotated[
-        bool, option("The app's database may be on another machine")
-    ] = False
+    allow_remote_database: RemoteDatabase = False
 
 
 class OutputOptions(Struct, frozen=True, kw_only=True):
@@ -199,6 +203,7 @@ class OutputOptions(Struct, frozen=True, kw_only=True):
     html: Html = ""
     emit: Emit = ()
     out: Out = ""
+    force: Force = False
     dry_run: DryRun = False
     resume: Resume = ""
     require_verdict: Annotated[bool, option("Exit with 3 if a pair remains undecided")] = False
@@ -229,6 +234,7 @@ class AdviseOptions(Struct, frozen=True, kw_only=True):
     json: Json = ""
     emit: Emit = ()
     out: Out = ""
+    force: Force = False
 
 
 class InitOptions(Struct, frozen=True, kw_only=True):
@@ -239,6 +245,7 @@ class InitOptions(Struct, frozen=True, kw_only=True):
     ] = ""
     force: Annotated[bool, option("Overwrite an existing whichworker.toml", group="Run")] = False
     allow_outbound: Outbound = False
+    allow_remote_database: RemoteDatabase = False
 
 
 class ServeOptions(Struct, frozen=True, kw_only=True):

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import pwd
 import re
 from collections.abc import Mapping
+from importlib.metadata import distributions
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from whichworker import redaction
 from whichworker.apps import environment_files
 from whichworker.bench.running import SHOWN_ADDRESS
-from whichworker.deployment.kinds import TABLE, emit
-from whichworker.errors import UsageError
+from whichworker.deployment import ownership
+from whichworker.deployment.kinds import TABLE, emit, names_of
+from whichworker.deployment.kinds.parts import SHIM_FILE
+from whichworker.deployment.ownership import PROMISE_FILE
+from whichworker.errors import JournalFailed, UsageError
 from whichworker.judge import verdict
 from whichworker.model import App, Arm, Environment, Question
 from whichworker.model.deployments import Deployment, Promise
@@ -26,7 +33,8 @@ from whichworker.store import places
 from whichworker.store.journal import FILE, Journal
 from whichworker.units import show_bytes, show_rate
 
-PROMISE_FILE = "whichworker-promise.json"
+MOST_TRIED = 10
+"""Runs that are judged to find one with advice: each takes about a second."""
 REASONS = {
     "bind": "loopback: only the proxy in front is public",
     "worker_class": "the raced class",
@@ -50,18 +58,22 @@ class JudgedRun(Struct, frozen=True):
 
 def read(folder: Path) -> JudgedRun:
     """The run in a folder, judged again from its journal."""
-    with Journal(folder / FILE) as journal:
-        header = journal.header()
-        result = verdict.judge(journal)
-    return JudgedRun(header.question, header.environments, result)
+    journal = Journal.read(folder / FILE)
+    header = journal.header()
+    return JudgedRun(header.question, header.environments, verdict.judge(journal))
 
 
 def advised(project: Path, run: str) -> JudgedRun:
-    """A project's run by its id, or the newest; its first step if the second one has no advice."""
-    told = read(places.find_run(project, run or "latest"))
-    if not run and told.result.advice is None and told.question.first_step:
-        return read(places.find_run(project, told.question.first_step))
-    return told
+    """A project's run by its id, or the newest that has advice; the newest if none has any."""
+    newest = places.find_run(project, run or "latest")
+    if run:
+        return read(newest)
+    for folder in places.runs(project)[: -MOST_TRIED - 1 : -1]:
+        with contextlib.suppress(JournalFailed):  # begun just now, or by another version
+            told = read(folder)
+            if told.result.advice is not None:
+                return told
+    return read(newest)
 
 
 def arm_for(told: JudgedRun, kinds: tuple[str, ...]) -> tuple[ArmResult, str]:
@@ -100,13 +112,14 @@ def deployment(told: JudgedRun, best: ArmResult, out: Path, remark: str = "") ->
     command = server.command(app, SHOWN_ADDRESS, arm.settings)
     config = server.config_file(app, SHOWN_ADDRESS, arm.settings)
     own = config if not config.name.endswith(".sh") else None
+    given = app.environment_file if Path(app.environment_file).is_file() else ""
     cost = (
         told.result.advice.cost
         if told.result.advice and told.result.advice.arm == best.name
         else None
     )
     return Deployment(
-        project=re.sub(r"[^a-z0-9_-]+", "-", Path(app.directory).name.lower()).strip("-") or "app",
+        project=project_of(app),
         directory=app.directory,
         arm=best.name,
         server=arm.server,
@@ -114,12 +127,13 @@ def deployment(told: JudgedRun, best: ArmResult, out: Path, remark: str = "") ->
         target=app.target(arm.interface) or "",
         argv=command.deploy or command.argv,
         config=own,
-        requirements=_pinned(arm, environment),
+        requirements=_pinned(arm, environment, app),
         environment={**app.environment, **command.environment},
         environment_file=app.environment_file,
-        misread=environment_files.misread(app.environment_file)
-        if Path(app.environment_file).is_file()
-        else {},
+        misread=environment_files.misread(given),
+        unraced=environment_files.server_options(given),
+        private=(*app.database_files, *filter(None, [app.environment_file])),
+        user=_owner(app.directory),
         shim=app.shim,
         python=".".join(environment.python_version.split(".")[:2]),
         bin=str(Path(app.python).parent),
@@ -141,6 +155,23 @@ def deployment(told: JudgedRun, best: ArmResult, out: Path, remark: str = "") ->
     )
 
 
+def project_of(app: App) -> str:
+    """The name of a project in its files: of its folder, in letters that every reader takes."""
+    return re.sub(r"[^a-z0-9_-]+", "-", Path(app.directory).name.lower()).strip("-") or "app"
+
+
+def check_free(question: Question, kinds: tuple[str, ...], out: Path) -> None:
+    """Raise UsageError before a race if a file of the user's own would be replaced after it."""
+    configs = [
+        table.load(arm.server)
+        .config_file(question.apps[arm.python], SHOWN_ADDRESS, arm.settings)
+        .name
+        for arm in question.arms
+    ]
+    shim = [SHIM_FILE] if question.app.shim else []
+    ownership.check(out, (*configs, *shim, *names_of(kinds, project_of(question.app))))
+
+
 def check_kinds(kinds: tuple[str, ...]) -> None:
     """Raise UsageError for an unknown kind of file."""
     unknown = [kind for kind in kinds if kind not in TABLE]
@@ -149,19 +180,31 @@ def check_kinds(kinds: tuple[str, ...]) -> None:
         raise UsageError(f"--emit: {unknown[0]!r} is no kind of file", hint=hint)
 
 
-def write(what: Deployment, kinds: tuple[str, ...], out: Path) -> list[Path]:
-    """Write the files and their promise; raises UsageError for an unknown kind or a bad folder."""
+def write(
+    what: Deployment, kinds: tuple[str, ...], out: Path, *, force: bool = False
+) -> list[Path]:
+    """Write the files and their promise; `force`: over the user's own files, too.
+
+    Raises UsageError for an unknown kind, a file of the user's own, or a bad folder.
+    """
     check_kinds(kinds)
     files = emit(kinds, what)
+    if not force:
+        ownership.check(out, [file.name for file in files])
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
             f"the folder {out} cannot be created: {error.strerror}", hint="--out FOLDER"
         ) from error
-    promise = msgspec.structs.replace(what.promise, files={file.name: file.kind for file in files})
+    texts = {file.name: redaction.clean(file.text) for file in files}
+    promise = msgspec.structs.replace(
+        what.promise,
+        files={file.name: file.kind for file in files},
+        digests={name: ownership.digest(text.encode()) for name, text in texts.items()},
+    )
     written = [
-        write_text(out / file.name, redaction.clean(file.text), executable=file.kind == "script")
+        write_text(out / file.name, texts[file.name], executable=file.kind == "script")
         for file in files
     ]
     encoded = (
@@ -171,15 +214,40 @@ def write(what: Deployment, kinds: tuple[str, ...], out: Path) -> list[Path]:
     return [*written, write_text(out / PROMISE_FILE, encoded)]
 
 
-def _pinned(arm: Arm, environment: Environment) -> tuple[str, ...]:
-    """The server's own packages at the versions that were measured."""
-    extras = sorted({extra for text in arm.requirements for extra in Requirement(text).extras})
-    held = [(text, distribution(text)) for text in (*arm.requirements, *extras)]
-    return tuple(
-        names.pin(text, environment.packages[name])
-        for text, name in held
-        if name in environment.packages
-    )
+def _pinned(arm: Arm, environment: Environment, app: App) -> tuple[str, ...]:
+    """The server's packages and all that they need, at the versions that were measured."""
+    venvs = [Path(environment.bin).parent, Path(app.python).parent.parent]
+    sites = [str(site) for venv in venvs for site in venv.glob("lib/python*/site-packages")]
+    needs: dict[str, list[str]] = {}
+    for found in distributions(path=sites):
+        needs.setdefault(canonicalize_name(found.name), found.requires or [])
+    pinned: dict[str, str] = {}
+    asked: set[str] = set()
+    waiting = list(arm.requirements)
+    while waiting:
+        text = waiting.pop(0)
+        name, extras = distribution(text), ("", *Requirement(text).extras)
+        if text in asked or name not in environment.packages:
+            continue
+        asked.add(text)
+        if name not in pinned or len(extras) > 1:
+            pinned[name] = names.pin(text.partition(";")[0], environment.packages[name])
+        for need in map(Requirement, needs.get(name, [])):
+            if need.marker is None or any(
+                need.marker.evaluate({"extra": extra}) for extra in extras
+            ):
+                need.marker = None
+                waiting.append(str(need))
+    return tuple(pinned.values())
+
+
+def _owner(directory: str) -> str:
+    """The user that owns a project; empty for root and for a user without a name."""
+    try:
+        number = Path(directory).stat().st_uid
+        return pwd.getpwuid(number).pw_name if number else ""
+    except (OSError, KeyError):
+        return ""
 
 
 def _promise(told: JudgedRun, best: ArmResult, app: App, command: tuple[str, ...]) -> Promise:

@@ -21,7 +21,8 @@ from whichworker.bench.window import ArmFailed
 from whichworker.deployment import read_back
 from whichworker.deployment.decision import ALLOWED, DEPLOYED, LOOK_ROUNDS, LOOKS, RACED, Decision
 from whichworker.deployment.kinds.parts import Start
-from whichworker.deployment.recipe import PROMISE_FILE, JudgedRun, deployment
+from whichworker.deployment.ownership import PROMISE_FILE
+from whichworker.deployment.recipe import JudgedRun, deployment
 from whichworker.design import slice_sizes
 from whichworker.design.rounds import Heard, random_round
 from whichworker.errors import ServerFailed, UsageError

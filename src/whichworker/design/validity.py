@@ -13,6 +13,7 @@ MOST_TRIES = 6
 """Tries of a window before it counts as refused."""
 MOST_LAG_SECONDS, MOST_LAG_SHARE = 0.001, 0.05
 """Send lag at p99, and as a share of the shortest time of the objective."""
+THROTTLED = "the CPU quota of the control group was used up"
 CLOCK_ALLOWANCE = 0.02
 """Timers of a server may fire a little early, by its own clock."""
 MOST_REFUSED = 0.5
@@ -27,9 +28,12 @@ def refusal(probes: Probes, tally: Tally, *, shared: bool) -> str:
     """Why this window must be measured again because the machine was busy, or an empty string.
 
     Foreign CPU and steal over 25 % of the cores in use (if they could be read), a generator that
-    waited for its core over 25 % of the window (unless both share a core), or an upstream whose
-    timers fired over 5 ms late (99th percentile). Nothing here depends on the throughput.
+    waited for its core over 25 % of the window (unless both share a core), an upstream whose timers
+    fired over 5 ms late (99th percentile), or a CPU quota that was used up. Nothing here depends on
+    the throughput.
     """
+    if probes.throttled:
+        return THROTTLED
     if probes.foreign_share is not None and probes.foreign_share > MOST_FOREIGN:
         return f"others used {probes.foreign_share:.0%} of the cores"
     if not shared and tally.run_delay_seconds > MOST_FOREIGN * tally.seconds:

@@ -12,7 +12,7 @@ from whichworker.design.validity import MOST_FOREIGN
 from whichworker.model import Finding, Machine, codes
 from whichworker.probes import cpu, machine
 from whichworker.process.launch import containment
-from whichworker.question.ask import budget_of
+from whichworker.question.ask import budget_of, limited
 from whichworker.store import places
 
 LOOK_SECONDS = 1.0
@@ -28,6 +28,7 @@ def examine(sleep_seconds: float = LOOK_SECONDS) -> tuple[Machine, list[Finding]
     described = machine.describe()
     return described, [
         _cores(),
+        *limited(),
         _company(described.usable_cores, sleep_seconds),
         *_limits(),
         *_tools(),

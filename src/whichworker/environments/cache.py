@@ -97,7 +97,7 @@ def _sweep_locks(cache: Path) -> None:
     for folder in FOLDERS:
         for lock in (cache / folder).glob(f"*{locks.SUFFIX}"):
             place = lock.with_name(lock.name.removesuffix(locks.SUFFIX))
-            if place.exists():
+            if place.exists() or lock.is_symlink() or lock.stat().st_size:  # ours are empty
                 continue
             with locks.alone(place) as mine:
                 if mine and not place.exists():
@@ -105,12 +105,14 @@ def _sweep_locks(cache: Path) -> None:
 
 
 def _places(cache: Path) -> Iterator[tuple[Path, Kind]]:
+    """What was made here: it has a lock beside it. WHICHWORKER_CACHE may name any folder."""
     for folder, kind in FOLDERS.items():
         for place in sorted((cache / folder).glob("*")):
-            if place.is_dir() and not place.is_symlink():
+            if place.is_dir() and not place.is_symlink() and locks.lock_of(place).is_file():
                 yield place, kind
-    if (cache / BYTE_CODE).is_dir():
-        yield cache / BYTE_CODE, "byte code"
+    code = cache / BYTE_CODE
+    if code.is_dir() and not code.is_symlink() and locks.lock_of(code).is_file():
+        yield code, "byte code"
 
 
 def _entry(place: Path, kind: Kind) -> CacheEntry:

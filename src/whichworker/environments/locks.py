@@ -5,6 +5,7 @@ A process shares a lock until it ends. A lock file's time is the last use of its
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import shutil
@@ -39,6 +40,7 @@ def once(place: Path, build: Callable[[], None]) -> Path:
                 if not (place / COMPLETE).exists():
                     shutil.rmtree(place, ignore_errors=True)
                     build()
+                    _to_disk(place)
                     (place / COMPLETE).touch()
                 # not atomic: another process may clear in between, so the loop checks again
                 fcntl.flock(lock, fcntl.LOCK_SH)
@@ -50,6 +52,14 @@ def once(place: Path, build: Callable[[], None]) -> Path:
         _held[place] = lock
     os.utime(_held[place])
     return place
+
+
+def _to_disk(place: Path) -> None:
+    """Write the file system of a folder to its disk, so that the mark is never there before it."""
+    with suppress(FileNotFoundError):
+        folder = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+        ctypes.CDLL(None).syncfs(folder)
+        os.close(folder)
 
 
 def building() -> tuple[int, ...]:

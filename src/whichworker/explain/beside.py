@@ -13,9 +13,9 @@ from whichworker.explain.scene import Scene, request
 from whichworker.explain.volley import Stay
 from whichworker.load.framing import FramingError
 from whichworker.load.generator import Generator
-from whichworker.load.histogram import Histogram
 from whichworker.load.http1 import fetch
 from whichworker.model import Failure, Load, Pace, Stage, Tally
+from whichworker.model.histogram import Histogram
 from whichworker.result.explain import Blocking, Situation, SituationName, View
 from whichworker.workloads.table import workload
 

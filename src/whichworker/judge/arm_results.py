@@ -10,9 +10,9 @@ from whichworker.design.pairs import ranks
 from whichworker.design.selection import Race
 from whichworker.judge.probed import middle_of, probed
 from whichworker.judge.slices import Sliced
-from whichworker.load.histogram import Histogram
 from whichworker.model import Arm, Environment, Reading
 from whichworker.model.distributions import distribution
+from whichworker.model.histogram import Histogram
 from whichworker.result import ArmResult, ArmState, Estimate, Ratio, SaturationLatency
 from whichworker.store.journal import Journal
 from whichworker.store.records import Failed, Prepared, Settled

@@ -8,8 +8,8 @@ from whichworker.design import load_validity, validity
 from whichworker.design.ladder import flattened
 from whichworker.judge.attribution import LOAD_LIMITED
 from whichworker.judge.hunts import STALLS_OF_OBJECTIVE
-from whichworker.load.histogram import Histogram
 from whichworker.model import Failure, Reading, Tally, Workload
+from whichworker.model.histogram import Histogram
 from whichworker.result import Gate
 from whichworker.store.records import Prepared, Shot, Sought
 

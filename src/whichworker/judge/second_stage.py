@@ -12,9 +12,9 @@ from whichworker.design import quantiles
 from whichworker.design.capacity.hunt import LEAST_PROBES, QUIET_SECONDS, Hunt, recovery_seconds
 from whichworker.design.validity import session_refusal
 from whichworker.judge.hunts import STALLS_OF_OBJECTIVE, blind, first_failure, hunts_of
-from whichworker.load.histogram import Histogram
 from whichworker.load.record import slice_seconds
 from whichworker.model import Finding, Question, Slo, codes
+from whichworker.model.histogram import Histogram
 from whichworker.result import ArmResult, AtRate, Capacity, CurvePoint
 from whichworker.store.journal import Journal
 from whichworker.store.records import Shot, Sought, Unsought

@@ -45,6 +45,10 @@ DEBUG_TOOLBAR = Code("debug-toolbar", "warning", "A debugging tool is installed"
 SQLITE = Code("sqlite", "info", "The database is SQLite",
     "SQLite has one writer at a time, so more workers do not write faster. Some writes may fail.",
     "measure with the database that you deploy, if it is another one")
+WRITES_UNWATCHED = Code("writes-unwatched", "info", "Writes to the database are not noticed",
+    "Only SQLite files are compared before and after the reference run. If a GET writes to another "
+    "database, the race repeats that thousands of times.",
+    "race with a copy of the database if a GET may write")
 CACHE_IN_PROCESS = Code("cache-in-process", "info", "Workers do not share their cache",
     "The default cache lives in each process, so each worker fills and loses its own copy.",
     "use a cache server, if the app caches anything")
@@ -57,6 +61,10 @@ STATIC_UNSERVED = Code("static-unserved", "info", "No server serves the static f
 SSL_REDIRECT = Code("ssl-redirect", "warning", "Every response is a redirect to HTTPS",
     "SECURE_SSL_REDIRECT is on, and no header marks a request as HTTPS.",
     "set SECURE_PROXY_SSL_HEADER, as behind a proxy")
+SERVER_OPTIONS = Code("server-options", "warning", "The environment file has options of servers",
+    "A race shows all settings of a server, so options from variables are left out. The same is true of "
+    "your shell.",
+    "name them as settings: --servers 'gunicorn-gthread[workers=2]', and remove them from the file")
 GUNICORN_CONF = Code("gunicorn-conf", "info", "gunicorn.conf.py is not read",
     "Each server setup runs with the settings that are shown, so that setups compare fairly.",
     "name its settings, for example --servers 'gunicorn-gthread[workers=2,threads=4]'")
@@ -67,6 +75,10 @@ CORES = Code("cores", "info", "Division of the cores",
 CORES_SHARED = Code("cores-shared", "warning", "The load generator and the server share a core",
     "They compete for CPU time, so throughput and latency describe both together.",
     "measure on a machine with two or more usable cores")
+CPU_QUOTA = Code("cpu-quota", "warning", "CPU time is limited by a control group",
+    "Within a quota all processes stop when it is used up. No more cores are used than it has, and "
+    "samples in which processes were stopped are refused.",
+    "allow two or more cores, for example docker run --cpus 2")
 FOREIGN_CPU = Code("foreign-cpu", "warning", "CPU time used by other processes",
     "Other processes make a server look slower. Samples that they disturb are refused.",
     "stop the other processes, then measure again")
@@ -332,6 +344,7 @@ ARM = {
         ("status", "A response has a wrong status", "name a path that returns 200: --url /path"),
         ("header", "A response has a wrong header", "compare it with the expected response"),
         ("body", "A response has a wrong body", "compare it with the expected response"),
+        ("exhausted", "This machine ran out of ports or files", "use fewer --connections"),
         ("check", "A check of a response failed", "compare it with the response in the evidence"),
         ("capture", "A value for a later request is missing", "correct the capture of the session"),
         ("overflow", "The listen queue was full", "use fewer --connections"),

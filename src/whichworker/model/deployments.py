@@ -13,7 +13,8 @@ class Promise(Struct, frozen=True, kw_only=True):
 
     `low` is the lower end of its throughput. Everything is as in the run it comes from.
     `certified_per_second` meets `slo`, if a capacity was measured. `command` starts the server
-    with its own configuration file, if it reads one.
+    with its own configuration file, if it reads one. `files` are the written ones with their kinds,
+    `digests` their SHA-256.
     """
 
     run: str
@@ -31,11 +32,14 @@ class Promise(Struct, frozen=True, kw_only=True):
     directory: str = ""
     command: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
 
 
 class Deployment(Struct, frozen=True, kw_only=True):
     """One arm, ready for production; `because` gives the reason of each setting's value.
 
+    `user` owns the project (empty: root does). `unraced` are options of servers in the environment
+    file, which a race leaves out; `private` are files of the project that no image may have.
     `folder` is where the files are written. `argv` is the command inside the environment; `config`
     replaces its options if the server reads a file of its own.
     """
@@ -66,6 +70,9 @@ class Deployment(Struct, frozen=True, kw_only=True):
     because: dict[str, str]
     promise: Promise
     remark: str = ""
+    user: str = ""
+    unraced: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
 
 
 class Emitted(Struct, frozen=True, kw_only=True):

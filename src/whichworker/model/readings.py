@@ -17,6 +17,7 @@ class Probes(Struct, frozen=True, kw_only=True):
     private to one process; both are read, like `open_files`, when the window has closed.
     `run_delay_seconds` is how long all threads of the server together waited for a core. Readings
     of services are None if none run; the upstream's lag is the 99th percentile of its late timers.
+    `throttled` periods of the control group ended early, with its CPU quota used up.
     """
 
     seconds: float
@@ -39,6 +40,7 @@ class Probes(Struct, frozen=True, kw_only=True):
     services_cpu_seconds: float | None = None
     upstream_cpu_share: float | None = None
     upstream_lag_seconds: float | None = None
+    throttled: int = 0
 
 
 class Reading(Struct, frozen=True, kw_only=True):

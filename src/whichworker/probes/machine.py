@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from whichworker.model import Machine
+from whichworker.probes import quota
 
 
 def describe() -> Machine:
@@ -18,6 +19,7 @@ def describe() -> Machine:
     cores = os.cpu_count() or 1
     usable = tuple(sorted(os.sched_getaffinity(0)))
     memory = psutil.virtual_memory().total
+    limit = quota.here().cores
     parts = (
         platform.system(),
         platform.release(),
@@ -26,6 +28,7 @@ def describe() -> Machine:
         str(cores),
         str(len(usable)),
         str(memory // 2**28),
+        *([f"quota {limit:g}"] if limit is not None else []),
     )
     return Machine(
         fingerprint=hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16],
@@ -34,7 +37,10 @@ def describe() -> Machine:
         cores=cores,
         usable_cores=usable,
         memory_bytes=memory,
-        details={"virtual": "hypervisor" in _cpu_flags()},
+        details={
+            "virtual": "hypervisor" in _cpu_flags(),
+            **({"cpu_quota_cores": limit} if limit is not None else {}),
+        },
     )
 
 

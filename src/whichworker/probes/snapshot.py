@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from whichworker.model import Probes
-from whichworker.probes import cpu, memory, network, threads
+from whichworker.probes import cpu, memory, network, quota, threads
 
 LEAD_NS = 20_000_000  # 20 ms, for the slow probes of a large tree
 SMALL_TREE = 8
@@ -36,6 +36,7 @@ class Counters(Struct, frozen=True):
     ticks: dict[int, tuple[int, int]]
     threads: dict[int, threads.Thread] | None
     tcp: network.TcpCounters
+    throttled: int = 0
 
 
 class Sizes(Struct, frozen=True):
@@ -104,6 +105,7 @@ def read_counters(
         cpu.tree_ticks(pids),
         threads.threads(pids, before) if whole else None,
         network.tcp_counters(pids[0] if pids else None),
+        quota.here().throttled(),
     )
 
 
@@ -138,6 +140,7 @@ def compare(before: Snapshot, after: Snapshot, cores: Sequence[int]) -> Probes:
         foreign_share=None if server is None else max(0.0, (busy - server) / capacity),
         steal_share=(end.cores.stolen - begin.cores.stolen) / capacity,
         listen_overflows=after.counters.tcp.listen_overflows - before.counters.tcp.listen_overflows,
+        throttled=after.counters.throttled - before.counters.throttled,
         retransmits=after.counters.tcp.retransmits - before.counters.tcp.retransmits,
         generator_cpu_seconds=None
         if end.generator is None or begin.generator is None

@@ -152,7 +152,7 @@ class Launch:
             time.sleep(pause)
             pause = min(0.02, pause * 1.3)
         raise self.failure(
-            "start", f"the server ended with status {self._status()} before it responded"
+            "start", f"the server ended with status {self.status} before it responded"
         )
 
     def failure(self, kind: str, fact: str) -> ServerFailed:
@@ -187,7 +187,7 @@ class Launch:
             forced = self._ended is None
         left = tuple((self._ended or {}).get("left", ()))
         self.kill()
-        return LaunchEnding(status=None if forced else self._status(), left=left, forced=forced)
+        return LaunchEnding(status=None if forced else self.status, left=left, forced=forced)
 
     def kill(self) -> None:
         """End everything now: cut the life line, wait for the warden, kill what it could not."""
@@ -229,7 +229,9 @@ class Launch:
             except OSError:  # a process that was killed a moment ago is still in it
                 time.sleep(0.005)
 
-    def _status(self) -> int | None:
+    @property
+    def status(self) -> int | None:
+        """The exit status of the master; None if it runs, or was killed."""
         status: int | None = (self._ended or {}).get("ended")
         return status
 

@@ -19,9 +19,10 @@ from whichworker.design.capacity import slo as objectives
 from whichworker.environments.interpreters import inspect
 from whichworker.errors import UsageError
 from whichworker.model import App, Budget, Finding, Subject, Terms, Workload, codes
+from whichworker.probes import quota
 from whichworker.question import own as own_app
 from whichworker.question.stages import Asked, Discovered
-from whichworker.servers import names
+from whichworker.servers import names, table
 from whichworker.store import places
 from whichworker.workloads.table import workload
 
@@ -46,6 +47,7 @@ def ask(
 
     `budget` replaces the budget of the options. Raises UsageError.
     """
+    redaction.spare(table.SERVERS)
     redaction.remember_environment(os.environ)
     budget = budget or budget_of(seconds_of(options), options.cpus, options.memory)
     terms = _terms_of(options)
@@ -150,10 +152,13 @@ def seconds_of(options: RaceOptions) -> float:
 def budget_of(seconds: float, cpus: int | None = None, memory_bytes: float | None = None) -> Budget:
     """The cores this process may use, less the last one, which generates the load.
 
-        With a single core, servers and generator share it. `cpus` limits the servers' cores.
-    Raises UsageError if the machine has fewer.
+    They are no more than the CPU quota of its control group has whole cores. With a single core,
+    servers and generator share it. `cpus` limits the servers' cores. Raises UsageError if the
+    machine has fewer.
     """
     cores = tuple(sorted(os.sched_getaffinity(0)))
+    if (limit := quota.here().cores) is not None:
+        cores = cores[: max(1, int(limit))]
     memory = round(memory_bytes) if memory_bytes else None
     if len(cores) == 1:
         return Budget(
@@ -177,11 +182,20 @@ def budget_of(seconds: float, cpus: int | None = None, memory_bytes: float | Non
 
 def about(what: Workload, budget: Budget) -> list[Finding]:
     """Findings that are known before anything is measured."""
-    findings = [codes.CORES_SHARED.finding()] if budget.shared else []
+    findings = [*limited(), *([codes.CORES_SHARED.finding()] if budget.shared else [])]
     if not what.learn and any(request.answer.body is None for request in what.requests):
         text = f"Responses to {what.name} are checked by their status only"
         findings.append(codes.ANSWER_UNCHECKED.finding(text, severity="info"))
     return findings
+
+
+def limited() -> list[Finding]:
+    """The CPU quota of the control group, if it is below the usable cores."""
+    limit, usable = quota.here().cores, len(os.sched_getaffinity(0))
+    if limit is None or limit >= usable:
+        return []
+    text = f"A control group limits CPU time to {limit:g} of {usable} usable cores"
+    return [codes.CPU_QUOTA.finding(text, severity="info" if limit >= 2 else "warning")]
 
 
 class Finder:

@@ -23,10 +23,22 @@ class Beginning(Struct, frozen=True):
     findings: tuple[Finding, ...]
 
 
-def begin(named: str | None, python: str | None, here: Path, examiner: Examiner) -> Beginning:
-    """Discover the app and examine it from inside; raises UsageError if that is impossible."""
-    app, findings = discover.discover(named, python, here, examiner)
-    app, seen, said = checkup.examine(app, examiner, allow_remote_database=True)
+def begin(
+    named: str | None,
+    python: str | None,
+    here: Path,
+    examiner: Examiner,
+    *,
+    allow_remote_database: bool = False,
+) -> Beginning:
+    """Discover the app and examine it from inside; raises UsageError if that is impossible.
+
+    An app whose database is on another machine is not imported, unless that is allowed.
+    """
+    app, findings = discover.discover(
+        named, python, here, examiner, allow_remote_database=allow_remote_database
+    )
+    app, seen, said = checkup.examine(app, examiner, allow_remote_database=allow_remote_database)
     facts = [
         ("app", app.wsgi or app.asgi or "", app.origin.get("app", "")),
         ("interpreter", app.python, app.origin.get("python", "")),

@@ -47,6 +47,7 @@ from whichworker.workloads.sources import mixture
 SERVERS = {"wsgi": "waitress", "asgi": "uvicorn"}
 """By interface, a server that installs everywhere and runs one process, easy to observe."""
 WRAPPER = Path(str(within.__file__)).parent / "whichworker_reference.py"
+DATABASES = "databases"
 LAUNCHES, TIMES = 2, 2
 """Two of each: the fewest that show a change between processes, and between responses."""
 LOOK_SECONDS = 0.004
@@ -76,7 +77,7 @@ def learn(found: Discovered, folder: Path, note: Callable[[str], None]) -> Learn
     app = found.question.app
     visit, files = Visit(), app.database_files
     with tempfile.TemporaryDirectory() as place:
-        outbound = Path(place) / "outbound"
+        outbound, opened = Path(place) / "outbound", Path(place) / DATABASES
         bench = _bench(found, outbound, folder, note)
         for number in range(LAUNCHES):
             note(f"reference run {number + 1} of {LAUNCHES}")
@@ -88,10 +89,18 @@ def learn(found: Discovered, folder: Path, note: Callable[[str], None]) -> Learn
                     )
                 _ask_all(found.question, run, visit, lambda: _refuse_outbound(outbound, permits))
             _refuse_outbound(outbound, permits)
-            if (changed := _changed(before, files)) and not permits.writes:
+            changed = _changed(before, files) or _changed_of(opened)
+            if changed and not permits.writes:
                 hint = "request pages that only read, or --allow-writes, best with a database copy"
                 raise UsageError(f"these requests changed {changed}", hint=hint)
-    return _settled(found.question, visit)
+    learnt = _settled(found.question, visit)
+    unwatched = [text for text in app.databases if "sqlite" not in text.lower()]
+    if not unwatched or permits.writes:
+        return learnt
+    told = codes.WRITES_UNWATCHED.finding(
+        f"A GET that writes to {', '.join(unwatched)} is not noticed"
+    )
+    return Learnt(learnt.subject, (*learnt.findings, told))
 
 
 def _proven(app: App, permits: Permits, run: Running, check: Callable[[], None]) -> dict[str, str]:
@@ -120,7 +129,11 @@ def _bench(found: Discovered, outbound: Path, folder: Path, note: Callable[[str]
     app, asked = found.question.app, found.asked
     interface: Interface = "wsgi" if app.wsgi else "asgi"
     label = next(iter(found.subject.apps))
-    told = {"WHICHWORKER_WRAPS": app.target(interface) or "", "WHICHWORKER_OUTBOUND": str(outbound)}
+    told = {
+        "WHICHWORKER_WRAPS": app.target(interface) or "",
+        "WHICHWORKER_OUTBOUND": str(outbound),
+        "WHICHWORKER_DATABASES": str(outbound.with_name(DATABASES)),
+    }
     allowed = {"WHICHWORKER_OUTBOUND_ALLOWED": "1"} if asked.permits.outbound else {}
     wrapped = msgspec.structs.replace(
         app,
@@ -355,6 +368,24 @@ def _digests(files: Sequence[str]) -> dict[str, str]:
             with path.open("rb") as file:
                 found[name] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
+
+
+def _changed_of(opened: Path) -> str:
+    """A SQLite file that the app itself opened and that is not what it was before, if any.
+
+    A file that was not there, such as a cache that the app makes for itself, is nobody's data.
+    """
+    lines = opened.read_text(encoding="utf-8").splitlines() if opened.exists() else []
+    first: dict[str, dict[str, str]] = {}
+    for line in lines:
+        before = msgspec.json.decode(line, type=dict[str, str])
+        first.setdefault(next(iter(before)), before)
+    for before in first.values():
+        path, log = before
+        after = _digests([path])
+        if before[path] and any(after.get(one, "") != before[one] for one in (path, log)):
+            return path
+    return ""
 
 
 def _changed(before: Mapping[str, str], files: Sequence[str]) -> str:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from whichworker import redaction
 from whichworker.errors import UsageError
 from whichworker.report import explain_page, exports, hdr_log, study_page, study_picture
 from whichworker.report import html as page
 from whichworker.report.exports import Export
-from whichworker.result import ExplainResult, LoadResult, Result, StudyResult, encode
+from whichworker.result import ExplainResult, LoadResult, Result, StudyResult, cleaned, encode
 
 STANDARD_OUTPUT = "-"
 
@@ -56,6 +55,7 @@ def check_writable(
 def write(result: Result, *, json: str = "", html: str = "") -> list[Path]:
     """Write the files that the options name; returns their paths."""
     written = write_json(result, json, kept=True)
+    result = cleaned(result)
     if html:
         written.append(_replace(Path(html), page.render(result).encode()))
     return written
@@ -66,6 +66,7 @@ def write_load(
 ) -> list[Path]:
     """Write the files of a load that the options name; returns their paths."""
     written = write_json(result, json)
+    result = cleaned(result)
     if hdr:
         written.append(_replace(Path(hdr), hdr_log.render(result).encode(), kept=False))
     for export in wanted:
@@ -81,6 +82,7 @@ def write_study(
 ) -> list[Path]:
     """Write the files of a study that the options name; returns their paths."""
     written = write_json(result, json, kept=True)
+    result = cleaned(result)
     if html:
         written.append(_replace(Path(html), study_page.render(result).encode()))
     if markdown:
@@ -102,6 +104,7 @@ def write_explain(
 ) -> list[Path]:
     """Write the files of an explanation that the options name; returns their paths."""
     written = write_json(result, json)
+    result = cleaned(result)
     if html:
         written.append(_replace(Path(html), explain_page.render(result).encode(), kept=False))
     if markdown:
@@ -122,7 +125,7 @@ def write_text(path: Path, text: str, *, executable: bool = False) -> Path:
 def write_json(value: object, json: str, *, kept: bool = False) -> list[Path]:
     """Write anything as JSON to a file or standard output; `kept`: the run can be read again."""
     if json == STANDARD_OUTPUT:
-        sys.stdout.buffer.write(redaction.clean_bytes(encode(value)))
+        sys.stdout.buffer.write(encode(value))
         sys.stdout.buffer.flush()
         return []
     return [_replace(Path(json), encode(value), kept=kept)] if json else []
@@ -131,24 +134,25 @@ def write_json(value: object, json: str, *, kept: bool = False) -> list[Path]:
 def _replace(path: Path, content: bytes, *, kept: bool = True) -> Path:
     """Write a new file beside the old one, and rename it over the old one when it is complete.
 
-    A link is followed; a device is written to directly.
+    A link is followed; a device is written to directly. A file keeps its mode; a new one has that
+    of the umask.
     """
-    path, content = path.resolve(), redaction.clean_bytes(content)
+    path = path.resolve()
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(content)
             return path
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            try:
+        new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                if path.exists():
+                    os.fchmod(file.fileno(), path.stat().st_mode & 0o7777)
                 file.write(content)
-                file.flush()
-                Path(file.name).chmod(0o644)
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+            new.replace(path)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
     except OSError as error:
         hint = "the run itself is kept; see --resume" if kept else "check whether the disk is full"
         raise UsageError(f"{path} could not be written: {error.strerror}", hint=hint) from error

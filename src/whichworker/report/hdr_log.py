@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime
 
-from hdrh.histogram import HdrHistogram
-
+from whichworker.model.histogram import Histogram
 from whichworker.result import LoadResult
 
 VERSION = "1.2"
@@ -28,6 +27,6 @@ def render(result: LoadResult) -> str:
     ]
     begins = result.question.ramp_seconds + result.question.warmup_seconds
     for name, text in result.histograms.items():
-        most = HdrHistogram.decode(text.encode("ascii")).get_max_value() / MAX_UNIT_NS
+        most = (Histogram.from_hdr(text).max or 0) / MAX_UNIT_NS
         lines.append(f"Tag={name},{begins:.3f},{result.seconds:.3f},{most:.3f},{text}")
     return "\n".join(lines) + "\n"

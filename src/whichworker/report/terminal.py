@@ -41,7 +41,7 @@ STRENGTHS = {
     "undecided": "bold yellow",
     "invalid": "bold red",
 }
-BROKEN = codes.CAPACITY_BROKEN.name
+FAILED = {row.name for row in codes.ARM.values()}
 """A ranked arm can have this finding, and is then not listed below the table."""
 MARKS = {"info": ("i", "cyan"), "warning": ("!", "yellow"), "error": ("x", "red")}
 
@@ -139,8 +139,8 @@ def print_result(console: Console, result: Result) -> None:
 
 
 def _concerns_all(finding: Finding) -> bool:
-    """Whether a finding concerns more than one setup without a number: that has its own line."""
-    return finding.arm is None or finding.severity == "warning" or finding.code == BROKEN
+    """Whether a finding is more than the reason why a setup has no number: that has its line."""
+    return finding.arm is None or (finding.severity != "info" and finding.code not in FAILED)
 
 
 def print_findings(console: Console, findings: Iterable[Finding]) -> None:
@@ -204,6 +204,11 @@ def _print_board(console: Console, result: Result) -> None:
         return
     table = leaderboard(ranked, console.width)
     console.print(table)
+    for one in ranked:
+        for gate in one.arm.spoilt:
+            seen = f"{gate.name} {gate.seen:.3g}, at most {gate.limit:.3g} is allowed"
+            doubt = f"! {one.arm.name}: do not rely on its numbers: {seen}"
+            console.print(Text(doubt, STRENGTHS["undecided"]))
     console.print(Text(standings.ceiling_caption(result), "dim"))
     caption = standings.interval_caption(ranked)
     if caption and any(column.header == "vs leader" for column in table.columns):

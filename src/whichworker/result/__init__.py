@@ -8,7 +8,7 @@ never milliseconds or percent.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -86,6 +86,7 @@ __all__ = [
     "StudyRow",
     "Twin",
     "Validity",
+    "cleaned",
     "decode",
     "encode",
     "schema",
@@ -93,6 +94,7 @@ __all__ = [
 
 AnyResult = Result | LoadResult | StudyResult | ExplainResult
 
+Kind = TypeVar("Kind", Result, LoadResult, StudyResult, ExplainResult)
 KINDS: dict[str, type[AnyResult]] = {
     "race": Result,
     "load": LoadResult,
@@ -107,7 +109,14 @@ class _Kind(Struct):
 
 def encode(result: object) -> bytes:
     """A result, or a command's list, as indented JSON without known secrets, newline at the end."""
-    return msgspec.json.format(redaction.clean_bytes(msgspec.json.encode(result)), indent=2) + b"\n"
+    return msgspec.json.format(redaction.encode(result), indent=2) + b"\n"
+
+
+def cleaned(result: Kind) -> Kind:
+    """The result as its reader sees it, without known secrets: for pages, tables and exports."""
+    if not redaction.knows():
+        return result
+    return msgspec.json.decode(redaction.encode(result), type=type(result))
 
 
 def decode(text: bytes) -> AnyResult:

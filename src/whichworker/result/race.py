@@ -141,6 +141,11 @@ class ArmResult(Struct, frozen=True, kw_only=True):
         return self.state in ("ranked", "dropped")
 
     @property
+    def spoilt(self) -> tuple[Gate, ...]:
+        """The failed gates without which its numbers are wrong."""
+        return tuple(gate for gate in self.gates if gate.spoils)
+
+    @property
     def speed(self) -> float:
         """Requests per second, 0 if not measured."""
         return self.throughput_per_second.value if self.throughput_per_second else 0.0

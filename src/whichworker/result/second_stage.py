@@ -72,6 +72,10 @@ class Attribution(Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...]
 
 
+SPOILING = ("wrong responses", "listen overflows", "generator CPU", "upstream CPU", "Little's law")
+"""Gates without which counts or times are wrong; the others say how quiet the machine was."""
+
+
 class Gate(Struct, frozen=True, kw_only=True):
     """One condition of validity: its limit, the worst reading, and whether it passed."""
 
@@ -79,6 +83,11 @@ class Gate(Struct, frozen=True, kw_only=True):
     limit: float
     seen: float | None
     passed: bool
+
+    @property
+    def spoils(self) -> bool:
+        """Whether the numbers of its arm are wrong, so that it is not second either."""
+        return not self.passed and self.seen is not None and self.name in SPOILING
 
 
 class Scaling(Struct, frozen=True, kw_only=True):

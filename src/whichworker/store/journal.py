@@ -13,7 +13,6 @@ from typing import Self, TypeVar
 
 import msgspec
 
-from whichworker import redaction
 from whichworker.errors import JournalFailed
 from whichworker.store.records import Header, Record, decode, encode
 
@@ -22,12 +21,31 @@ Kind = TypeVar("Kind")
 
 
 class Journal:
-    """The records of one run, in memory and on disk; each is on disk before `append` returns."""
+    """The records of one run, in memory and in its file.
+
+    Each is with the kernel before `append` returns, so that the end of the tool loses none. The end
+    of the machine may lose the records since the journal was opened: a sync takes milliseconds of
+    the cores that are measured.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.records: list[Record] = []
         self._file: FileIO | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The records so far, of a run that may still be written; locks and writes nothing.
+
+        Raises JournalFailed.
+        """
+        journal = cls(path)
+        try:
+            with FileIO(path, "r") as file:
+                journal._decode(file)
+        except OSError as error:
+            raise JournalFailed(f"the journal {path} cannot be read: {error.strerror}") from error
+        return journal
 
     def __enter__(self) -> Self:
         """Open for appending; raises JournalFailed if another process has it open."""
@@ -46,7 +64,7 @@ class Journal:
                 f"another process is writing {self.path}", hint="wait for it, or end it"
             ) from error
         try:
-            whole = self._read(file)
+            whole = self._decode(file)
             file.truncate(whole)
             file.seek(whole)
         except BaseException:
@@ -57,13 +75,15 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
+            with contextlib.suppress(OSError):  # a pipe or a full disk; the lines are written
+                os.fsync(self._file.fileno())
             self._file.close()
             self._file = None
 
     def append(self, record: Record) -> None:
         """Write one record; raises JournalFailed, without a torn line, if the disk refuses it."""
         assert self._file is not None
-        line = redaction.clean_bytes(encode(record)) + b"\n"
+        line = encode(record) + b"\n"
         start = self._file.tell()
         try:
             written = 0
@@ -90,7 +110,7 @@ class Journal:
             raise JournalFailed(f"{self.path} is not a journal of whichworker")
         return self.records[0]
 
-    def _read(self, file: FileIO) -> int:
+    def _decode(self, file: FileIO) -> int:
         """Decode whole lines; return the bytes they take, so that a torn last line can be cut."""
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise JournalFailed(

@@ -11,6 +11,12 @@ from pathlib import Path
 from whichworker.errors import EnvironmentFailed, JournalFailed, UsageError
 from whichworker.store.journal import FILE
 
+CACHE_TAG = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# whichworker makes these folders again when it needs them: whichworker cache clear\n"
+)
+"""For backups, which leave a folder with this file out (https://bford.info/cachedir/)."""
+
 
 def cache_folder() -> Path:
     """WHICHWORKER_CACHE, or whichworker below the user's cache folder (XDG)."""
@@ -23,9 +29,11 @@ def state_folder() -> Path:
 
 
 def make_cache(cache: Path) -> None:
-    """Make the cache folder; raises EnvironmentFailed where it cannot be made."""
+    """Make the cache folder, with a tag if it is new; raises EnvironmentFailed."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
+        if not any(cache.iterdir()):
+            (cache / "CACHEDIR.TAG").write_text(CACHE_TAG, encoding="utf-8")
     except OSError as error:
         hint = "set WHICHWORKER_CACHE to a folder you can write"
         raise EnvironmentFailed(
@@ -54,11 +62,16 @@ def new_run(project: Path) -> Path:
     return folder
 
 
-def find_run(project: Path, run: str) -> Path:
-    """The folder of a run, by its id or `latest`; raises UsageError with the ids there are."""
-    folders = sorted(
+def runs(project: Path) -> list[Path]:
+    """The folders of a project's runs, the oldest first."""
+    return sorted(
         folder for folder in project_folder(project).glob("*") if (folder / FILE).exists()
     )
+
+
+def find_run(project: Path, run: str) -> Path:
+    """The folder of a run, by its id or `latest`; raises UsageError with the ids there are."""
+    folders = runs(project)
     if run == "latest" and folders:
         return folders[-1]
     for folder in folders:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 import whichworker
+from whichworker import redaction
 from whichworker.model import (
     Environment,
     Failure,
@@ -333,10 +334,12 @@ PARTS: tuple[tuple[str, type[Struct]], ...] = (("subject", Subject), ("terms", T
 
 
 def encode(record: Record) -> bytes:
-    """One line; the parts of a question are stored side by side, as they were before it had any."""
+    """One line without secrets; the parts of a question stand side by side, as in old journals."""
     if not isinstance(record, Header):
-        return msgspec.json.encode(record)
-    return msgspec.json.encode({**msgspec.to_builtins(record), "question": flat(record.question)})
+        return redaction.encode(record)
+    redaction.spare_literals(Header)
+    whole = msgspec.to_builtins(record, builtin_types=(bytes,))
+    return redaction.encode({**whole, "question": _flat(whole["question"])})
 
 
 def decode(line: bytes) -> Record:
@@ -352,7 +355,11 @@ def decode(line: bytes) -> Record:
 
 def flat(question: Question) -> dict[str, Any]:
     """A question with the fields of its parts beside its own, as in the journal and the digest."""
-    fields = msgspec.to_builtins(question)
+    return _flat(msgspec.to_builtins(question))
+
+
+def _flat(fields: dict[str, Any]) -> dict[str, Any]:
     for name, _ in PARTS:
-        fields |= fields.pop(name)
-    return dict(fields)
+        fields = {**fields, **fields[name]}
+        del fields[name]
+    return fields

@@ -13,8 +13,8 @@ from importlib.resources import as_file, files
 import msgspec
 from msgspec import Struct, field
 
-from whichworker.load.histogram import Histogram
 from whichworker.model import Finding, Reading, Session, Step
+from whichworker.model.histogram import Histogram
 from whichworker.result.study import Card, Cell, StudyResult, StudyRow
 from whichworker.studies import cells
 from whichworker.studies.assembly import Wish, assemble, carry_out

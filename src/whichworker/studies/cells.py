@@ -10,8 +10,8 @@ from typing import get_args
 
 import numpy as np
 
-from whichworker.load.histogram import Histogram
 from whichworker.model import Failure, Reading
+from whichworker.model.histogram import Histogram
 from whichworker.result.envelope import Estimate
 from whichworker.result.study import Cell, Note
 from whichworker.servers import names, table

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from whichworker.bench.lineup import Contender, Lineup, deadline_of
 from whichworker.bench.running import Bench, running
-from whichworker.bench.slices import Court
+from whichworker.bench.slices import MOST_TRIES, Court
 from whichworker.design import slice_sizes
 from whichworker.design.heats import MOST_IDLE_SHARE, MOST_MEMORY_SHARE
 from whichworker.design.slice_sizes import SliceSize
@@ -42,7 +42,6 @@ Slower cells are not measured in slices.
 """
 MANY = 1_000_000
 """More responses than any slice that ends by time."""
-"""More responses than any slice has that its time ends."""
 PATIENCE, LEAST_PATIENCE_SECONDS = 4.0, 0.5
 """A slice is ended after four times its expected time, and half a second at least."""
 MOST_TIMES = 3
@@ -50,8 +49,6 @@ MOST_TIMES = 3
 
 In two rounds, six slices of 50 ms show as much as two of half a second of a slow cell.
 """
-MOST_TRIES = 3
-"""Tries of a slice while others use the cores, before its round goes on without it."""
 
 
 class Calibrated(Struct, frozen=True):

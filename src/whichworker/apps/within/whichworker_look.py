@@ -336,3 +336,6 @@ def main(out: Any, targets: Any) -> Any:
 
 if __name__ == "__main__":
     main(sys.argv[1], sys.argv[2:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # without waiting for threads that the app started

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NoReturn, TextIO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
-from whichworker import redaction
+from whichworker import redaction, units
 from whichworker.cli.frame import speech
 
 PIPED_WIDTH = 120  # columns: a file or pipe has no width
@@ -48,7 +49,18 @@ class Clean(io.StringIO):
 
 
 class Plain(Console):
-    """A console that raises for a closed pipe, so that the measurement decides the exit code."""
+    """A console for texts of servers, apps and logs: what acts on a terminal is shown instead.
+
+    It raises for a closed pipe, so that the measurement decides the exit code.
+    """
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """The segments, which have no colours yet, so that any escape in them is foreign."""
+        for segment in super().render(renderable, options):
+            text, style, control = segment
+            yield segment if control else Segment(units.visible(text), style)
 
     def on_broken_pipe(self) -> NoReturn:
         """Raise BrokenPipeError, where the base class would end the process with 1."""

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import os
+import tempfile
+import time
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
 
 import click
 
+from whichworker import redaction
 from whichworker.cli.frame.table import COMMANDS, Declared
 from whichworker.errors import UsageError, WhichworkerError
 
 DOCTOR = "whichworker doctor checks this machine"
+ISSUES = "the project's issue tracker"
 JSON_PLACE = "name a file, or write --json - for standard output"
 SERVERS = "servers are an option: whichworker serve APP --servers A,B"
 
@@ -22,6 +30,26 @@ def text_of(error: Exception) -> str:
     elif not isinstance(error, WhichworkerError):
         error = WhichworkerError(str(error), hint=DOCTOR)
     return f"whichworker: {error}"
+
+
+def unexpected(error: Exception) -> str:
+    """The message of a fault of the tool itself, whose traceback is kept in a file."""
+    from whichworker.store import places
+
+    trace = redaction.clean("".join(traceback.format_exception(error)))
+    name = f"whichworker-error-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid()}.txt"
+    for folder in (places.state_folder, lambda: Path(tempfile.gettempdir())):
+        with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: no home folder
+            path = folder() / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(trace, encoding="utf-8", errors="backslashreplace")
+            where = f"send {path} to {ISSUES}"
+            break
+    else:
+        where = f"run it again with --verbose, and report it: {ISSUES}"
+    fact = f"a fault of whichworker itself: {type(error).__name__}: {error}"
+    return f"whichworker: {WhichworkerError(fact, hint=where)}"
 
 
 def said_by_click(error: click.ClickException) -> UsageError:

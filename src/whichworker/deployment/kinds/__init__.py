@@ -19,6 +19,16 @@ TABLE = {
     "kubernetes": "whichworker.deployment.kinds.kubernetes",
     "nginx": "whichworker.deployment.kinds.nginx",
 }
+NAMES = {
+    "systemd": ("{}.service",),
+    "docker": ("Dockerfile", "Dockerfile.dockerignore"),
+    "procfile": ("Procfile",),
+    "supervisor": ("{}.supervisor.conf",),
+    "kubernetes": ("kubernetes.yaml", "Dockerfile", "Dockerfile.dockerignore"),
+    "nginx": ("{}.nginx.conf",),
+}
+"""The files of each kind, by the project's name; the server's own file has the server's name."""
+PINS_FILE = "requirements-server.txt"
 READ_BY = {
     "script": "server",
     "systemd": "systemd",
@@ -32,6 +42,11 @@ Write = Callable[[Deployment], list[Emitted]]
 Read = Callable[[str, Path, str], Start]
 
 
+def names_of(kinds: tuple[str, ...], project: str) -> list[str]:
+    """The names of the files of these kinds, but for the server's own."""
+    return [PINS_FILE, *(name.format(project) for kind in kinds for name in NAMES.get(kind, ()))]
+
+
 def emit(kinds: tuple[str, ...], what: Deployment) -> list[Emitted]:
     """The files of these kinds and the files that all kinds need, each once."""
     found: dict[str, Emitted] = {}
@@ -39,9 +54,7 @@ def emit(kinds: tuple[str, ...], what: Deployment) -> list[Emitted]:
         write: Write = importlib.import_module(TABLE[kind]).write
         for file in write(what):
             found.setdefault(file.name, file)
-    found["requirements-server.txt"] = Emitted(
-        name="requirements-server.txt", text=pins(what), kind="requirements"
-    )
+    found[PINS_FILE] = Emitted(name=PINS_FILE, text=pins(what), kind="requirements")
     if what.shim:
         found[SHIM_FILE] = Emitted(name=SHIM_FILE, text=what.shim, kind="shim")
     return list(found.values())

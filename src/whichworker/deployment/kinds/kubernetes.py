@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from whichworker.deployment.kinds import docker
+from whichworker.deployment.kinds import docker, quoting
 from whichworker.deployment.kinds.parts import (
     GRACE_SECONDS,
     PORT,
@@ -26,13 +26,16 @@ from whichworker.model.deployments import Deployment, Emitted
 def write(what: Deployment) -> list[Emitted]:
     """kubernetes.yaml, and the Dockerfile of its image."""
     argv = everywhere(command(what) if reads_python(what) else what.argv)
-    name = re.sub(r"[^a-z0-9-]+", "-", what.project.lower()).strip("-") or "app"
+    label = re.sub(r"[^a-z0-9-]+", "-", what.project.lower()).strip("-") or "app"
+    # RFC 1035: a letter first, 63 characters at most
+    label = label if label[0].isalpha() else f"app-{label}"
+    name = quoting.yaml(label[:63].rstrip("-"))
     seen = mebibytes(what.memory_bytes) if what.memory_bytes else None
     limit = memory_limit(what)
     memory = f"\n              memory: {seen}Mi" if seen else ""
     most = f"\n            limits:\n              memory: {mebibytes(limit)}Mi" if limit else ""
     host = [{"name": "Host", "value": what.host}]
-    path, headers = json.dumps(what.ready_path), json.dumps(host)
+    path, headers = quoting.yaml(what.ready_path), json.dumps(host)
     text = f"""{heading(what)}{reasons(what)}apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -49,8 +52,14 @@ spec:
       terminationGracePeriodSeconds: {GRACE_SECONDS}
       containers:
         - name: {name}
-          image: {name}:latest
-          command: {json.dumps(argv)}
+          image: {quoting.yaml(f"{label}:latest")}
+          command: [{", ".join(map(quoting.yaml, argv))}]
+          securityContext:
+            runAsNonRoot: true
+            runAsUser: {docker.USER}
+            allowPrivilegeEscalation: false
+            capabilities: {{drop: ["ALL"]}}
+            seccompProfile: {{type: RuntimeDefault}}
           ports:
             - containerPort: {PORT}
           resources:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from whichworker.deployment.kinds import quoting
 from whichworker.deployment.kinds.parts import PORT, heading
 from whichworker.model.deployments import Deployment, Emitted
 
@@ -13,12 +14,14 @@ def write(what: Deployment) -> list[Emitted]:
         url, root = what.static
         static = f"""
     # static files never reach the app
-    location {url} {{
-        alias {root.rstrip("/")}/;
+    location {quoting.nginx(url)} {{
+        alias {quoting.nginx(f"{root.rstrip('/')}/")};
         expires 1h;
     }}
 """
-    name = "whichworker_" + "".join(letter if letter.isalnum() else "_" for letter in what.project)
+    name = "whichworker_" + "".join(
+        letter if letter.isascii() and letter.isalnum() else "_" for letter in what.project
+    )
     text = f"""{heading(what)}upstream {name} {{
     server 127.0.0.1:{PORT};
     # keep connections to the server open, as in the race
@@ -27,7 +30,7 @@ def write(what: Deployment) -> list[Emitted]:
 
 server {{
     listen 80;
-    server_name {what.host};
+    server_name {quoting.nginx(what.host)};
     # nginx buffers slow clients, so that they block no worker
     client_body_buffer_size 128k;
 {static}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable
 
 from msgspec import Struct, field
@@ -61,11 +60,6 @@ def everywhere(argv: Iterable[str]) -> list[str]:
     return [SHOWN.sub(EVERYWHERE, word) for word in argv]
 
 
-def shown(argv: Iterable[str]) -> str:
-    """The command as a line for a shell."""
-    return shlex.join(argv)
-
-
 def heading(what: Deployment, sign: str = "#") -> str:
     """A comment with the origin of a file and its promise."""
     promise = what.promise
@@ -100,11 +94,19 @@ def reasons(what: Deployment, sign: str = "#") -> str:
     return remark + "".join(f"{sign} {name}: {reason}\n" for name, reason in told.items())
 
 
-def misread(what: Deployment, reader: str) -> str:
+def misread(what: Deployment, reader: str, called: str = "") -> str:
     """A comment with the variables that this reader of the environment file reads differently."""
     names = ", ".join(what.misread.get(reader, ()))
     cure = "write NAME=value there, without quotes, comments, export, backslashes and ${NAME}"
-    return f"# {reader} reads {names} differently from the race: {cure}\n" if names else ""
+    return (
+        f"# {called or reader} reads {names} differently from the race: {cure}\n" if names else ""
+    )
+
+
+def unraced(what: Deployment, sign: str = "#") -> str:
+    """A comment with the options of servers in the environment file, which a race leaves out."""
+    names = ", ".join(what.unraced)
+    return f"{sign} not raced: remove {names} from {what.environment_file}\n" if names else ""
 
 
 def pins(what: Deployment) -> str:

@@ -6,14 +6,15 @@ import re
 import shlex
 from pathlib import Path
 
-from whichworker.deployment.kinds.parts import PORT, Start, command, everywhere, reads_python, shown
+from whichworker.deployment.kinds import quoting
+from whichworker.deployment.kinds.parts import PORT, Start, command, everywhere, reads_python
 from whichworker.model.deployments import Deployment, Emitted
 
 
 def write(what: Deployment) -> list[Emitted]:
     """Procfile: one line, which cannot have comments."""
     argv = everywhere(command(what) if reads_python(what) else what.argv)
-    text = re.sub(rf"(?<=[:= ]){PORT}(?=$|\s)", "$PORT", shown(argv))
+    text = re.sub(rf"(?<=[:= ]){PORT}(?=$|\s)", "$PORT", " ".join(map(quoting.shell, argv)))
     return [Emitted(name="Procfile", text=f"web: {text}\n", kind="procfile")]
 
 

@@ -5,15 +5,24 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from whichworker.deployment.kinds import quoting
 from whichworker.deployment.kinds.parts import (
     Start,
     annotated,
     heading,
+    misread,
     python_path,
     reasons,
-    shown,
 )
 from whichworker.model.deployments import Deployment, Emitted
+
+READING = """while IFS= read -r line || [ -n "$line" ]; do
+    case ${line%%=*} in
+        "$line" | "" | [0-9]* | *[!A-Za-z0-9_]*) ;; # no NAME=value
+        *) export "$line" ;;
+    esac
+done < FILE
+"""
 
 
 def write(what: Deployment) -> list[Emitted]:
@@ -35,13 +44,12 @@ def write(what: Deployment) -> list[Emitted]:
             )
         ]
     told = {**what.environment, **python_path(what)}
-    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in told.items())
-    file = (
-        f"set -a; . {shlex.quote(what.environment_file)}; set +a\n" if what.environment_file else ""
-    )
-    place = f"cd {shlex.quote(what.directory)}\n"
+    exports = "".join(f"export {name}={quoting.shell(value)}\n" for name, value in told.items())
+    place = f"cd {quoting.shell(what.directory)} || exit\n"
+    command = " ".join(map(quoting.shell, what.argv))
     text = (
-        f"#!/bin/sh\n{heading(what)}{reasons(what)}{place}{file}{exports}exec {shown(what.argv)}\n"
+        f"#!/bin/sh\n{heading(what)}{reasons(what)}{place}{_variables(what)}{exports}"
+        f"exec {command}\n"
     )
     return [Emitted(name="start.sh", text=text, kind="script")]
 
@@ -58,6 +66,18 @@ def read(text: str, path: Path, directory: str) -> Start:
         elif line.startswith("exec "):
             argv = shlex.split(line.removeprefix("exec "))
     return Start(argv=tuple(argv), folder=directory, environment=environment)
+
+
+def _variables(what: Deployment) -> str:
+    """Lines that read the environment file as Docker does: nothing in it is run."""
+    if not what.environment_file:
+        return ""
+    unset = f"unset {' '.join(what.unraced)}\n" if what.unraced else ""
+    return (
+        misread(what, "docker", "this script")
+        + READING.replace("FILE", quoting.shell(what.environment_file))
+        + unset
+    )
 
 
 def _gunicorn(what: Deployment) -> str:

@@ -7,6 +7,7 @@ import re
 import shlex
 from pathlib import Path
 
+from whichworker.deployment.kinds import quoting
 from whichworker.deployment.kinds.parts import (
     GRACE_SECONDS,
     Start,
@@ -14,7 +15,7 @@ from whichworker.deployment.kinds.parts import (
     heading,
     python_path,
     reasons,
-    shown,
+    unraced,
 )
 from whichworker.model.deployments import Deployment, Emitted
 
@@ -24,15 +25,19 @@ def write(what: Deployment) -> list[Emitted]:
     argv = command(what, f"{what.folder}/")
     argv[0] = f"{what.bin}/{argv[0]}"
     told = {**what.environment, **python_path(what)}
-    environment = ",".join(f'{name}="{value.replace("%", "%%")}"' for name, value in told.items())
+    environment = ",".join(f"{name}={quoting.supervisor(value)}" for name, value in told.items())
     file = (
         f"; supervisor reads no environment file: start supervisord with {what.environment_file}\n"
         if what.environment_file
         else ""
     )
+    file += unraced(what, ";")
+    words = quoting.supervisor_line(" ".join(map(quoting.shell, argv)))
+    user = f"user={what.user}\n" if what.user else "; user=NAME, not root\n"
+    folder = quoting.supervisor_line(what.directory)
     text = f"""{heading(what, ";")}{reasons(what, ";")}[program:{what.project}]
-command={shown(argv).replace("%", "%%")}
-directory={what.directory.replace("%", "%%")}
+command={words}
+{user}directory={folder}
 {f"environment={environment}" if environment else "; no variables of its own"}
 {file}autorestart=true
 ; a graceful stop: the server finishes the requests in flight, then ends
@@ -53,7 +58,10 @@ def read(text: str, path: Path, directory: str) -> Start:
     if section is None:
         return Start(argv=(), folder=directory)
     told = reader.get(section, "environment", fallback="")
-    environment = dict(re.findall(r'([A-Za-z_]\w*)="([^"]*)"', told))
+    environment = {
+        name: double or single
+        for name, double, single in re.findall(r"""([A-Za-z_]\w*)=(?:"([^"]*)"|'([^']*)')""", told)
+    }
     folder = reader.get(section, "directory", fallback=directory).replace("%%", "%")
     argv = tuple(shlex.split(reader.get(section, "command", fallback="").replace("%%", "%")))
     return Start(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from pathlib import Path
 
+from whichworker.deployment.kinds import quoting
 from whichworker.deployment.kinds.parts import (
     GRACE_SECONDS,
     Start,
@@ -19,17 +19,31 @@ from whichworker.deployment.kinds.parts import (
 )
 from whichworker.model.deployments import Deployment, Emitted
 
-PLAIN = re.compile(r"[\w@+=:,./-]+")
-
-
-def quoted(word: str, *, variables: bool = True) -> str:
-    """A word by systemd.syntax(7) and systemd.service(5), where % and $ are special."""
-    told = word.replace("%", "%%")
-    told = told.replace("$", "$$") if variables else told
-    if PLAIN.fullmatch(told):
-        return told
-    escaped = told.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+HARDENING = """NoNewPrivileges=yes
+CapabilityBoundingSet=
+ProtectSystem=strict
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectProc=invisible
+ProtectClock=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RemoveIPC=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallErrorNumber=EPERM
+UMask=0027
+"""
+"""systemd.exec(5). Without MemoryDenyWriteExecute: ctypes and JIT compilers need the opposite."""
+HOMES = ("/home/", "/root/", "/run/user/")
 
 
 def write(what: Deployment) -> list[Emitted]:
@@ -38,11 +52,15 @@ def write(what: Deployment) -> list[Emitted]:
     argv[0] = f"{what.bin}/{argv[0]}"
     told = {**what.environment, **python_path(what)}
     environment = "".join(
-        f"Environment={quoted(f'{name}={value}', variables=False)}\n"
+        f"Environment={quoting.systemd(f'{name}={value}', variables=False)}\n"
         for name, value in told.items()
     )
-    file = f"EnvironmentFile={what.environment_file}\n" if what.environment_file else ""
-    file = misread(what, "systemd") + file
+    place = quoting.systemd_path(what.environment_file)
+    file = misread(what, "systemd") + (f"EnvironmentFile={place}\n" if place else "")
+    file += f"UnsetEnvironment={' '.join(what.unraced)}\n" if what.unraced else ""
+    folder = quoting.systemd_path(what.directory)
+    user = f"User={what.user}\n" if what.user else "DynamicUser=yes\n"
+    at_home = any(path.startswith(HOMES) for path in (what.directory, what.bin, what.folder))
     limit = memory_limit(what)
     memory = (
         f"# 1.5 times the memory measured under load\nMemoryMax={mebibytes(limit)}M\n"
@@ -58,8 +76,8 @@ Description={what.project}, served by {what.arm}
 After=network.target
 
 [Service]
-WorkingDirectory={what.directory.replace("%", "%%")}
-{environment}{file}ExecStart={" ".join(map(quoted, argv))}
+{user}WorkingDirectory={folder}
+{environment}{file}ExecStart={" ".join(map(quoting.systemd, argv))}
 # a graceful stop: the server finishes the requests in flight, then ends
 KillSignal={what.stop_signal}
 KillMode=mixed
@@ -67,6 +85,9 @@ TimeoutStopSec={GRACE_SECONDS}
 Restart=on-failure
 {memory}# each client and each database connection is an open file
 LimitNOFILE=65536
+# the server needs no rights, and writes only below the project
+{HARDENING}ProtectHome={"read-only" if at_home else "yes"}
+ReadWritePaths={quoting.systemd(what.directory, variables=False)}
 
 [Install]
 WantedBy=multi-user.target

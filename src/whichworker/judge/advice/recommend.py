@@ -49,7 +49,11 @@ def _advise(result: Result) -> Result:
         if name != leader and name in arms
     ]
     best = min([arms[leader], *tied], key=lambda arm: (_memory(arm), arm.name != leader, arm.name))
-    others = [arm for arm in arms.values() if arm.name != best.name and arm.throughput_per_second]
+    others = [
+        arm
+        for arm in arms.values()
+        if arm.name != best.name and arm.throughput_per_second and not arm.spoilt
+    ]
     runner_up = max(others, key=lambda arm: arm.speed, default=None)
     advice = AdvisedArm(
         arm=best.name,
@@ -63,7 +67,8 @@ def _advise(result: Result) -> Result:
 
 def _for_rate(result: Result, arms: list[ArmResult]) -> Result:
     """The cheapest arm that meets the objective at the user's own rate; no advice without one."""
-    able = sorted((arm for arm in arms if arm.at_rate is not None and arm.at_rate.holds), key=_cost)
+    meeting = [arm for arm in arms if arm.at_rate is not None and arm.at_rate.holds]
+    able = sorted((arm for arm in meeting if not arm.spoilt), key=_cost)
     if not able:
         return result
     best, rate = able[0], result.question.rate_per_second or 0.0

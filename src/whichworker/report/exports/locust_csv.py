@@ -108,10 +108,10 @@ def _rate(measured: Measured, count: int) -> str:
 
 
 def _quantiles(measured: Measured) -> Row:
-    spread, times = measured.spread(_kind(measured)), measured.times.get(_kind(measured))
-    if spread is None or times is None:
+    histogram, times = measured.histogram(_kind(measured)), measured.times.get(_kind(measured))
+    if histogram is None or times is None:
         return {**UNKNOWN}
-    known = {name: spread.percentile(q) for name, q in PERCENTILES.items()}
+    known = {name: histogram.supported_percentile(q) for name, q in PERCENTILES.items()}
     # The highest value of a slot can be a little more than the largest value itself.
     supported = {name: _ms(min(value, times.max)) for name, value in known.items() if value}
     return {**UNKNOWN, **supported, "100%": _ms(times.max)}

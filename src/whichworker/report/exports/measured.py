@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import math
-
-import numpy as np
-from hdrh.histogram import HdrHistogram
 
 from whichworker.model import PHASES
+from whichworker.model.histogram import Histogram
 from whichworker.result import Distribution, LoadResult
 
-FEWEST_BEYOND = 10
-"""Values beyond a percentile: with fewer, it would be mostly chance."""
 NS, MS = 1e9, 1e3
 """Nanoseconds and milliseconds in a second."""
 
@@ -24,36 +19,6 @@ K6_TIMES = {
     "tls": "http_req_tls_handshaking",
 }
 """The names of k6 for its times, in milliseconds; other times keep their names here."""
-
-
-class Spread:
-    """The values of one histogram, ascending, exact to 0.1 %."""
-
-    def __init__(self, text: str) -> None:
-        hdr = HdrHistogram.decode(text.encode("ascii"))
-        counts = np.ctypeslib.as_array(hdr.counts)
-        slots = np.flatnonzero(counts)
-        lowest = [hdr.get_value_from_index(slot) for slot in slots.tolist()]
-        self._counts = counts[slots]
-        self._highest = np.array([hdr.get_highest_equivalent_value(low) for low in lowest]) / NS
-        self._middles = (np.array(lowest) / NS + self._highest) / 2
-        self.count = int(self._counts.sum())
-
-    @property
-    def total(self) -> float:
-        """The sum of all values in seconds."""
-        return float(self._middles @ self._counts)
-
-    def count_up_to(self, seconds: float) -> int:
-        """How many values are at most this; a value counts as the middle of its slot."""
-        return int(self._counts[self._middles <= seconds].sum())
-
-    def percentile(self, q: float) -> float | None:
-        """The nearest rank in seconds; None if fewer than ten values lie beyond it."""
-        if self.count * (1 - q) < FEWEST_BEYOND - 1e-9:
-            return None
-        rank = max(1, math.ceil(q * self.count - 1e-9 * self.count))
-        return float(self._highest[np.searchsorted(np.cumsum(self._counts), rank)])
 
 
 class Measured:
@@ -90,11 +55,11 @@ class Measured:
         """This count per second of the window; None for an invalid run."""
         return count / self.result.seconds if self.valid and self.result.seconds > 0 else None
 
-    def spread(self, name: str) -> Spread | None:
+    def histogram(self, name: str) -> Histogram | None:
         """The histogram of this name; None if it is missing or empty, or the run is invalid."""
         text = self.result.histograms.get(name) if self.valid else None
-        found = Spread(text) if text else None
-        return found if found is not None and found.count else None
+        found = Histogram.from_hdr(text) if text else None
+        return found if found and found.count else None
 
     def per_second(self) -> list[tuple[float, float]]:
         """The start of each second of the window (epoch), and its correct responses.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from prometheus_client import Metric, generate_latest
 from prometheus_client.core import HistogramMetricFamily
 
-from whichworker.report.exports.measured import HISTOGRAMS, Measured
+from whichworker.report.exports.measured import HISTOGRAMS, NS, Measured
 from whichworker.result import PERCENTILES, Estimate
 
 PREFIX = "whichworker_load_"
@@ -55,13 +55,14 @@ class _Scrape:
                     family.add_sample(PREFIX + name, labels, float(number))
                 yield family
         for name in HISTOGRAMS:
-            if spread := self.measured.spread(name):
-                counts = [(f"{bound:g}", float(spread.count_up_to(bound))) for bound in BUCKETS]
+            if times := self.measured.histogram(name):
+                above = [(bound, times.count_above(round(bound * NS))) for bound in BUCKETS]
+                counts = [(f"{bound:g}", float(times.count - more)) for bound, more in above]
                 yield HistogramMetricFamily(
                     f"{PREFIX}{name}_seconds",
                     HELP[name],
-                    buckets=[*counts, ("+Inf", float(spread.count))],
-                    sum_value=spread.total,
+                    buckets=[*counts, ("+Inf", float(times.count))],
+                    sum_value=(times.mean or 0.0) * times.count / NS,
                 )
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from whichworker.errors import UsageError
 from whichworker.model import Request
+from whichworker.workloads.sources.mixture import is_sendable
 
 COMMON = re.compile(r'"(?P<method>[A-Z]{3,10}) (?P<path>\S+)(?: HTTP/[\d.]+)?" (?P<status>\d{3})\b')
 """Request and status are the same in both formats; the text before and after them differs."""
@@ -19,7 +20,7 @@ METHODS, PATHS, STATUSES = (
     ("status", "status_code"),
 )
 MOST_LINES = 2_000_000  # bounds the time of reading
-PRINTABLE = re.compile(r"/[\x21-\x7e]*")
+STATUS = re.compile(r"[1-5][0-9]{2}")
 
 
 def read(path: Path) -> Iterator[Request]:
@@ -75,8 +76,12 @@ def _of_json(line: str) -> Request | None:
 
 
 def _request(method: str, target: str, status: str) -> Request | None:
-    if not status.isdigit() or int(status) >= 400:
+    if not STATUS.fullmatch(status) or int(status) >= 400:
         return None
-    parts = urlsplit(target) if target.startswith("http") else None
+    try:
+        parts = urlsplit(target) if target.startswith("http") else None
+    except ValueError:  # such as http://[::1
+        return None
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "") if parts else target
-    return Request(method=method.upper(), path=path) if PRINTABLE.fullmatch(path) else None
+    request = Request(method=method.upper(), path=path)
+    return request if is_sendable(request) else None

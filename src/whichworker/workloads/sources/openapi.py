@@ -10,9 +10,10 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from whichworker.errors import UsageError
 from whichworker.model import Request
+from whichworker.workloads.sources.mixture import is_sendable
 
 
-def read(path: Path) -> Iterator[Request]:
+def read(path: Path) -> Iterator[Request | None]:
     """The requests of a schema in JSON or YAML; raises UsageError for a file that is none."""
     import yaml
 
@@ -35,8 +36,8 @@ def read(path: Path) -> Iterator[Request]:
     yield from requests_of(schema)
 
 
-def requests_of(schema: Mapping[str, Any]) -> Iterator[Request]:
-    """The requests of a schema that was read."""
+def requests_of(schema: Mapping[str, Any]) -> Iterator[Request | None]:
+    """The requests of a schema that was read; None for one that cannot be sent."""
     prefix = _prefix(schema)
     for path, item in schema["paths"].items():
         operation = item.get("get") if isinstance(item, dict) else None
@@ -44,25 +45,36 @@ def requests_of(schema: Mapping[str, Any]) -> Iterator[Request]:
             continue
         parameters = [
             _resolved(one, schema)
-            for one in (*item.get("parameters", ()), *operation.get("parameters", ()))
+            for one in (*_list(item.get("parameters")), *_list(operation.get("parameters")))
         ]
-        filled = _filled(path, parameters)
-        if filled is not None:
-            yield Request(path=prefix + filled)
+        filled = _filled(str(path), parameters)
+        request = None if filled is None else Request(path=prefix + filled)
+        if request is not None:
+            yield request if is_sendable(request) else None
 
 
 def _prefix(schema: Mapping[str, Any]) -> str:
-    servers = schema.get("servers") or [{}]
-    return urlsplit(str(servers[0].get("url", ""))).path.rstrip("/")
+    first = _dict(next(iter(_list(schema.get("servers"))), None))
+    try:
+        return urlsplit(str(first.get("url", ""))).path.rstrip("/")
+    except ValueError:  # such as http://[::1
+        return ""
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _dict(value: Any) -> dict[Any, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _resolved(parameter: Any, schema: Mapping[str, Any]) -> dict[str, Any]:
-    reference = parameter.get("$ref", "") if isinstance(parameter, dict) else ""
+    reference = str(_dict(parameter).get("$ref", ""))
     if reference.startswith("#/components/parameters/"):
-        parameter = (
-            schema.get("components", {}).get("parameters", {}).get(reference.rpartition("/")[2], {})
-        )
-    return parameter if isinstance(parameter, dict) else {}
+        known = _dict(_dict(schema.get("components")).get("parameters"))
+        parameter = known.get(reference.rpartition("/")[2])
+    return _dict(parameter)
 
 
 def _filled(path: str, parameters: list[dict[str, Any]]) -> str | None:
@@ -85,8 +97,7 @@ def _filled(path: str, parameters: list[dict[str, Any]]) -> str | None:
 
 
 def _example(parameter: dict[str, Any]) -> Any:
-    schema = parameter.get("schema") if isinstance(parameter.get("schema"), dict) else {}
-    assert isinstance(schema, dict)
+    schema = _dict(parameter.get("schema"))
     for place in (parameter, schema):
         if "example" in place:
             return place["example"]
@@ -94,5 +105,5 @@ def _example(parameter: dict[str, Any]) -> Any:
         if isinstance(examples, list) and examples:
             return examples[0]
         if isinstance(examples, dict) and examples:
-            return next(iter(examples.values())).get("value")
-    return schema.get("default", (schema.get("enum") or [None])[0])
+            return _dict(next(iter(examples.values()))).get("value")
+    return schema.get("default", next(iter(_list(schema.get("enum"))), None))

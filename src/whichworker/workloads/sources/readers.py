@@ -27,13 +27,13 @@ def waits_for_a_value(text: str) -> bool:
     return "${" in text
 
 
-def _mixed(seen: Iterator[Request], name: str, unsafe: bool) -> GivenRequests:
+def _mixed(seen: Iterator[Request | None], name: str, unsafe: bool) -> GivenRequests:
     requests, left_out = mixture.mixture(seen, name, unsafe=unsafe)
     return GivenRequests(requests, name, named=False, left_out=left_out)
 
 
 def _of_schema(path: Path, name: str) -> GivenRequests:
-    found = mixture.plain(openapi.read(path))
+    found = mixture.plain(filter(None, openapi.read(path)))
     if not found:
         raise UsageError(
             f"no GET of {name} works without parameters",

@@ -1,0 +1,36 @@
+"""One command that may start processes of its own: none of them outlives it, or the tool."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from whichworker.process.launch import Launch, Order
+
+LOOK_SECONDS = 0.01
+"""Between two looks whether it has ended: nobody notices this delay beside an import."""
+
+
+def run(
+    argv: Sequence[str], directory: str, environment: Mapping[str, str], log: Path, seconds: float
+) -> int | None:
+    """Run a command below a warden, its output in `log`; its exit status, or None out of time.
+
+    Processes that it started are killed with it. Raises ServerFailed if the warden cannot start.
+    """
+    order = Order(
+        argv=tuple(argv),
+        directory=directory,
+        environment=dict(environment),
+        cores=tuple(sorted(os.sched_getaffinity(0))),
+        log=str(log),
+    )
+    ends = time.monotonic() + seconds
+    with Launch(order) as launch:
+        while not launch.ended():
+            if time.monotonic() >= ends:
+                return None
+            time.sleep(LOOK_SECONDS)
+        return launch.status

@@ -1,0 +1,86 @@
+"""A command's own processes end with it, however it ends."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from whichworker.apps.examine import Examiner
+from whichworker.environments.interpreters import own_base
+from whichworker.model import App
+from whichworker.process import contained
+
+STARTS = """
+import subprocess, sys
+subprocess.Popen(["sleep", sys.argv[1]], start_new_session=True)
+print("started", flush=True)
+"""
+KILLED = """
+import os, sys
+from pathlib import Path
+from whichworker.process import contained
+log, *argv = sys.argv[1:]
+contained.run(argv, "/", os.environ, Path(log), 60.0)
+"""
+PATIENCE_SECONDS = 10.0
+
+
+def sleepers(mark: str) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if path.read_bytes() == f"sleep\0{mark}\0".encode():
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture
+def mark() -> str:
+    return f"{600 + secrets.randbelow(10**6)}.{secrets.randbelow(10**6)}"
+
+
+@pytest.mark.parametrize(
+    ("rest", "status"), [("", 0), ("sys.exit(3)", 3), ("import time; time.sleep(60)", None)]
+)
+def test_none_outlives_it(rest: str, status: int | None, mark: str, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    argv = [sys.executable, "-c", f"{STARTS}\n{rest}", mark]
+    assert contained.run(argv, "/", os.environ, log, 1.0 if status is None else 30.0) == status
+    assert log.read_text() == "started\n"
+    assert not sleepers(mark)
+
+
+def test_none_outlives_a_tool_that_is_killed(mark: str, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    script = f"{STARTS}\nimport time; time.sleep(60)"
+    argv = [sys.executable, "-c", KILLED, str(log), sys.executable, "-c", script, mark]
+    with subprocess.Popen(argv) as tool:
+        ends = time.monotonic() + PATIENCE_SECONDS
+        while not sleepers(mark) and time.monotonic() < ends:
+            time.sleep(0.02)
+        assert sleepers(mark)
+        tool.send_signal(signal.SIGKILL)
+    while sleepers(mark) and time.monotonic() < ends:
+        time.sleep(0.02)
+    assert not sleepers(mark)
+
+
+def test_an_app_is_examined_though_its_thread_never_ends(tmp_path: Path) -> None:
+    (tmp_path / "site_app.py").write_text(
+        "import threading, time\n"
+        "threading.Thread(target=time.sleep, args=(3600,)).start()\n"
+        "def application(environ, start_response):\n"
+        "    return []\n"
+    )
+    app = App(name="site_app", directory=str(tmp_path), python=own_base())
+    look = Examiner(tmp_path / "cache").look(["site_app:application"], app)
+    assert look.targets["site_app:application"].callable

@@ -26,7 +26,7 @@ def kind_of(code: int) -> str:
 
 
 def exhausted(failures: Iterable[Failure]) -> tuple[str, str]:
-    """The shortage of this machine that stopped a load, and its cure; both empty if there is none."""
+    """The shortage of this machine that stopped a load, and its cure; empty if there is none."""
     for failure in failures:
         if failure.kind == EXHAUSTED:
             words = {os.strerror(code): cure for code, cure in CURES.items()}

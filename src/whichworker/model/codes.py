@@ -62,8 +62,8 @@ SSL_REDIRECT = Code("ssl-redirect", "warning", "Every response is a redirect to 
     "SECURE_SSL_REDIRECT is on, and no header marks a request as HTTPS.",
     "set SECURE_PROXY_SSL_HEADER, as behind a proxy")
 SERVER_OPTIONS = Code("server-options", "warning", "The environment file has options of servers",
-    "A race shows all settings of a server, so options from variables are left out. The same is true of "
-    "your shell.",
+    "A race shows all settings of a server, so options from variables are left out. The same is "
+    "true of your shell.",
     "name them as settings: --servers 'gunicorn-gthread[workers=2]', and remove them from the file")
 GUNICORN_CONF = Code("gunicorn-conf", "info", "gunicorn.conf.py is not read",
     "Each server setup runs with the settings that are shown, so that setups compare fairly.",

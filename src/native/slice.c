@@ -2,6 +2,10 @@
 
 #include <stdlib.h>
 
+/* 1.5 s without a request: gunicorn closes a connection after 2 s, and a request that arrives then
+ * is lost. Such connections are made again before the slice. */
+#define OLD_NS INT64_C(1500000000)
+
 uint32_t slice_look(Schedule *schedule) {
     Run *run = &schedule->run;
     uint32_t missing = 0;
@@ -10,9 +14,12 @@ uint32_t slice_look(Schedule *schedule) {
         slice_end(schedule);
     }
     run->counts.failures = 0;
+    int64_t old = clock_ns(CLOCK_MONOTONIC) - OLD_NS;
+    bool long_ago = run->counts.slice.ended < old;
     for (uint32_t at = 0; at < run->plan.connections && run->broken == NULL; at++) {
         Connection *connection = &schedule->connections[at];
-        if (connection->fd >= 0 && !connection_is_usable(run, connection)) {
+        if (connection->fd >= 0 && (!connection_is_usable(run, connection) ||
+                                    (long_ago && connection->since < old))) {
             connection_drop(run, connection);
         }
         missing += connection->fd < 0;

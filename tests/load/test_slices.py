@@ -9,6 +9,7 @@ import signal
 import socket
 import struct
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -206,6 +207,22 @@ def test_connections_closed_while_idle_are_opened_again(
         (),
     )
     assert (len(server.paths), len(server.sockets)) == (128, 7)
+
+
+@ENGINES
+def test_connections_that_were_idle_for_long_are_made_again(
+    start: Start, take: Take, name: Engine
+) -> None:
+    """A server that closes them after two seconds may do so when the next request arrives."""
+    server = Server()
+    seat = take(name, start(server))
+    seat.slice(order_of())
+    time.sleep(1.6)
+    tally = seat.slice(order_of())
+    assert (tally.requests, tally.reopened, tally.failures) == (50, 0, ())
+    assert len(server.sockets) == 8
+    seat.slice(order_of())
+    assert len(server.sockets) == 8
 
 
 @ENGINES

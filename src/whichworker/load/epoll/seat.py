@@ -20,6 +20,9 @@ from whichworker.load.mix import Ask, deal
 from whichworker.load.seat import UNBEGUN, Course, Meter, requests_of, seat_load, tally_slice
 from whichworker.model import Load, SliceOrder, SliceTally
 
+OLD_NS = 1_500_000_000
+"""1.5 s without a request: gunicorn closes a connection after 2 s, and a request that arrives then
+is lost. Such connections are made again before the slice."""
 SEEN_BYTES = 60  # shown of bytes without a request: they fit on a line
 
 
@@ -64,15 +67,19 @@ class _SliceLoop(ClosedLoop):
         self._deck = deal(self._asks, load.seed)
         self._times = array("q")
         self._sending = False
+        self._ended = 0
         self.closed_idle = 0
 
     def connect(self) -> bool:
         """Look at every connection and make those that are missing; false if one cannot be made."""
         self._settle()
         self.window.failures = Failures(self._load.flood)
+        old = monotonic_ns() - OLD_NS
         for connection in self._connections:
             if connection.sock is not None:
                 self._look(connection)
+            if max(self._ended, connection.since) < old:
+                self._drop(connection)
         missing = [connection for connection in self._connections if connection.sock is None]
         if not missing:
             return True
@@ -103,7 +110,7 @@ class _SliceLoop(ClosedLoop):
                 self._send(connection, monotonic_ns())
         self._wake = 0
         self.pump()
-        ended = monotonic_ns()
+        ended = self._ended = monotonic_ns()
         stopped = min(closes, ended)
         if next(self._mix, None) is None:  # sending stopped with the last of all requests
             stopped = max(connection.began for connection in connections)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from whichworker import units
 from whichworker.model import Probes, Tally
 
@@ -121,11 +123,12 @@ def shot_refusal(
     return ""
 
 
-def session_refusal(refused: int, windows: int) -> str:
+def session_refusal(refused: int, windows: int, why: Collection[str] = ()) -> str:
     """Why the whole session cannot be believed, or an empty string.
 
-    More than half of its samples had to be refused.
+    More than half of its samples had to be refused, for the reasons `why`.
     """
-    if windows and refused / windows > MOST_REFUSED:
-        return f"{refused} of {windows} samples were refused: the machine is too busy to measure on"
-    return ""
+    if not windows or refused / windows <= MOST_REFUSED:
+        return ""
+    cause = THROTTLED if THROTTLED in why else "the machine is too busy to measure on"
+    return f"{refused} of {windows} samples were refused: {cause}"

@@ -22,7 +22,7 @@ from whichworker.judge.slices import Sliced
 from whichworker.model import Question
 from whichworker.result import ArmResult, AskedQuestion, Claim, Result, Searched, Twin, Validity
 from whichworker.store.journal import Journal
-from whichworker.store.records import FirstStep, Header, Prepared, RunSession, Settled
+from whichworker.store.records import FirstStep, Header, Prepared, RunSession, Settled, Slice
 
 SHARE_OF_MEMORY = 0.8
 """Of the machine's memory, for a server whose budget has no limit of its own."""
@@ -158,7 +158,9 @@ def _validity(journal: Journal, race: Race | None, twin: Twin | None, sliced: Sl
             f"two identical copies of {twin.arm} differ by {abs(twin.ratio - 1):.1%}: the machine"
             " caused it, so the run is rejected"
         )
-    if busy := session_refusal(sliced.lost, sliced.planned):
+    if busy := session_refusal(
+        sliced.lost, sliced.planned, {record.refused for record in journal.of(Slice)}
+    ):
         reasons.append(busy)
     elif race is not None and race.failed >= set(race.arms):
         reasons.append("every server setup failed before it could be ranked")

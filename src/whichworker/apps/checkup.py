@@ -89,7 +89,7 @@ def _names(app: App) -> set[str]:
 def _optioned(app: App) -> Iterator[Finding]:
     """The variables of the environment file from which servers would take options."""
     if app.environment_file and (names := environment_files.server_options(app.environment_file)):
-        text = f"{Path(app.environment_file).name} sets {', '.join(names)}, which is not raced"
+        text = f"{Path(app.environment_file).name} sets {', '.join(names)}: left out of the race"
         yield codes.SERVER_OPTIONS.finding(text)
 
 

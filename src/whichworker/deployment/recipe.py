@@ -113,6 +113,7 @@ def deployment(told: JudgedRun, best: ArmResult, out: Path, remark: str = "") ->
     config = server.config_file(app, SHOWN_ADDRESS, arm.settings)
     own = config if not config.name.endswith(".sh") else None
     given = app.environment_file if Path(app.environment_file).is_file() else ""
+    unraced = environment_files.server_options(given)
     cost = (
         told.result.advice.cost
         if told.result.advice and told.result.advice.arm == best.name
@@ -130,8 +131,11 @@ def deployment(told: JudgedRun, best: ArmResult, out: Path, remark: str = "") ->
         requirements=_pinned(arm, environment, app),
         environment={**app.environment, **command.environment},
         environment_file=app.environment_file,
-        misread=environment_files.misread(given),
-        unraced=environment_files.server_options(given),
+        misread={
+            reader: tuple(name for name in found if name not in unraced)
+            for reader, found in environment_files.misread(given).items()
+        },
+        unraced=unraced,
         private=(*app.database_files, *filter(None, [app.environment_file])),
         user=_owner(app.directory),
         shim=app.shim,

@@ -29,7 +29,9 @@ def exhausted(failures: Iterable[Failure]) -> tuple[str, str]:
     """The shortage of this machine that stopped a load, and its cure; empty if there is none."""
     for failure in failures:
         if failure.kind == EXHAUSTED:
-            words = {os.strerror(code): cure for code, cure in CURES.items()}
-            cure = next((cure for text, cure in words.items() if text in failure.sample), "")
+            words = sorted(
+                ((os.strerror(code), cure) for code, cure in CURES.items()), reverse=True
+            )
+            cure = next((cure for text, cure in words if text in failure.sample), "")
             return f"the load generator could not open a connection: {failure.sample}", cure
     return "", ""

@@ -8,7 +8,7 @@ import socket
 import ssl
 import struct
 import termios
-from errno import EAGAIN, ECONNRESET, EINPROGRESS, EPIPE
+from errno import EAGAIN, ECONNRESET, EINPROGRESS, EMFILE, EPIPE
 from time import monotonic_ns, time_ns
 
 from whichworker.load.framing import ResponseParser
@@ -90,7 +90,10 @@ class Transport:
 
     def connect(self, connection: Connection) -> int:
         """Open a socket and begin to connect it; the code of what went wrong, 0 for nothing yet."""
-        sock = socket.socket(self._family, _STREAM)
+        try:
+            sock = socket.socket(self._family, _STREAM)
+        except OSError as error:  # no open file is left
+            return error.errno or EMFILE
         if self._family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._stamps:

@@ -153,12 +153,10 @@ class Loop(ABC):
     def _open(self, connection: Connection) -> None:
         """Connect and send; a request in flight, whose connection was stale, is sent again."""
         connection.unsent = connection.wire
-        code = self._transport.connect(connection)
-        sock = connection.sock
-        assert sock is not None
-        self._by_fd[sock.fileno()] = connection
-        if code:
-            self._epoll.register(sock, IN)
+        code, sock = self._transport.connect(connection), connection.sock
+        if sock is not None:
+            self._by_fd[sock.fileno()] = connection
+        if code or sock is None:
             self._break(connection, OSError(code, os.strerror(code)))
         elif self._transport.encrypted:
             self._epoll.register(sock, OUT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,11 +28,10 @@ _TASKS = Path("/proc/self/task")
 def read_run_delay() -> float:
     """Seconds this process's threads were runnable but did not run; 0.0 if the kernel hides it."""
     total = 0
-    for task in _TASKS.iterdir():
-        try:
-            total += int((task / "schedstat").read_text().split()[1])
-        except (FileNotFoundError, PermissionError, ProcessLookupError):
-            continue  # a thread that has just ended, or a kernel that does not say
+    with suppress(OSError):  # connections may have taken the last open file
+        for task in _TASKS.iterdir():
+            with suppress(OSError):  # a thread that has just ended, or a kernel that does not say
+                total += int((task / "schedstat").read_text().split()[1])
     return total / 1e9
 
 

@@ -113,13 +113,6 @@ def show_clock(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def show_about(seconds: float) -> str:
-    """A rough duration in words: `40 s`, `4 minutes`."""
-    if seconds < 90:
-        return f"{max(5, 5 * round(seconds / 5))} s"
-    return f"{round(seconds / 60)} minutes"
-
-
 def show_bytes(count: float) -> str:
     """Write a size in decimal units, as people read memory limits."""
     for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

@@ -137,7 +137,7 @@ def test_a_bad_file_is_told(text: str, fact: str, hint: str, tmp_path: Path) -> 
 
 def test_defaults_are_shown_where_there_is_something_to_show() -> None:
     shown = {field.name: default_of(field) for field in FIELDS}
-    assert shown["time"] == "10s"
+    assert shown["time"] == "10s; with --requests only: at most 10m"
     assert shown["connections"] == "64"
     assert shown["engine"] == "auto"
     assert shown["warmup"] == ""

@@ -48,7 +48,13 @@ def test_refusal(probes: dict[str, float], tally: dict[str, float], words: str) 
         (
             {},
             {"cpu_seconds": 1.7},
-            ("generator", "the generator used 85% of its core: it was measured, not the server"),
+            (
+                "generator",
+                (
+                    "the generator used 85% of its core,"
+                    " so these numbers show the generator, not the server"
+                ),
+            ),
         ),
         ({"listen_overflows": 3}, {}, ("overflow", "3 connections overflowed the listen queue")),
     ],

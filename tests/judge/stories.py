@@ -144,6 +144,7 @@ def reading(
             statuses={"200": requests},
             failures=(),
             service=SERVICE_TEXT,
+            mean_in_flight=requests / seconds * (SERVICE.mean or 0.0) / 1e9,
         ),
         probes=Probes(
             seconds=seconds,

@@ -14,7 +14,7 @@ from whichworker.judge.run_findings import run_findings
 from whichworker.judge.slices import Sliced
 from whichworker.model import Finding
 from whichworker.result import Twin, Validity
-from whichworker.store.records import Failed, Left, Noted, Prepared, Window
+from whichworker.store.records import Failed, Left, Noted, Prepared, Slice, Window
 
 VALID = Validity(state="valid")
 HEATS = (("granian-wsgi", "waitress"), ("granian-wsgi", "gunicorn-gthread"))
@@ -98,7 +98,20 @@ def test_samples_that_were_taken_again_are_counted(tmp_path: Path) -> None:
     story = Story(tmp_path).rounds(4, refusals=1)
     (finding,) = found(story)
     assert finding.code == "windows-refused"
-    assert finding.text.startswith("16 ")
+    assert finding.text.startswith("16 slices: other processes used the cores, or a CPU quota")
+
+
+def test_the_cores_that_others_used_are_told(tmp_path: Path) -> None:
+    story, shares = Story(tmp_path).rounds(1, refusals=1), iter((0.26, 0.31, 0.44, 0.3))
+    story.records = [
+        replace(record, foreign_share=next(shares))
+        if isinstance(record, Slice) and record.refused
+        else record
+        for record in story.records
+    ]
+    (finding,) = found(story)
+    cores = "of the servers' cores (limit 25 %)"
+    assert finding.text == f"4 slices: other processes used 26-44 % {cores}"
 
 
 def test_what_a_launch_showed_is_told_wherever_it_was_noticed(tmp_path: Path) -> None:

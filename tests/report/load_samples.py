@@ -72,7 +72,7 @@ def opened() -> LoadResult:
     response, service = spread(0.0012), spread(0.0009)
     return LoadResult(
         engine="native",
-        engine_reason="the faster of the two",
+        engine_reason="the faster engine",
         question=question(),
         machine=samples.machine(),
         run=Run(
@@ -163,7 +163,7 @@ def failing() -> LoadResult:
             kind="status", count=312, sample="expected status 200, got 503; body starts 'busy'"
         ),
         Failure(
-            kind="timeout", count=2, sample="no complete answer within 5 s\nTraceback of nobody"
+            kind="timeout", count=2, sample="no complete response within 5 s\nTraceback of nobody"
         ),
     )
     asked = replace(
@@ -197,7 +197,10 @@ def invalid() -> LoadResult:
     """A load whose generator could not keep up."""
     reasons = (
         "only 61.2% of 20,000 scheduled requests were sent, 99% are needed: use fewer requests/s",
-        "the generator used 97% of its core, 80% is allowed: it was measured, not the server",
+        (
+            "the generator used 97% of its core (80% is allowed):"
+            " these numbers show the generator, not the server"
+        ),
     )
     return replace(failing(), validity=Validity(state="invalid", reasons=reasons))
 

@@ -62,7 +62,7 @@ def test_a_browser_builds_the_whole_page(page: Path) -> None:
     found = browse(page, "--dump-dom")
     assert (
         "<title>Not decided whether granian-wsgi is faster than gunicorn-gevent:"
-        " about 40 s more would probably decide · whichworker</title>" in found
+        " 60 s more would probably decide · whichworker</title>" in found
     )
     leaderboard = re.search(r'<table class="leaderboard">.*?</table>', found, re.DOTALL)
     assert leaderboard is not None

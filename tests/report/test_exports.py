@@ -345,7 +345,7 @@ def test_locust_rows_of_several_requests() -> None:
     assert list(failures[1].values()) == [
         "",
         "",
-        "timeout: no complete answer within 5 s",
+        "timeout: no complete response within 5 s",
         "2",
         "",
         "",

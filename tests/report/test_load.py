@@ -68,7 +68,7 @@ def test_every_kind_of_failure_is_told_with_count_share_and_sample() -> None:
     text = printed(load_samples.failing())
     assert "x status 312× (2.08 %) first: expected status 200, got 503; body starts 'busy'" in text
     assert (
-        "x timeout 2× (0.01 %) first: no complete answer within 5 s\n    Traceback of nobody"
+        "x timeout 2× (0.01 %) first: no complete response within 5 s\n    Traceback of nobody"
         in text
     )
 

@@ -13,9 +13,10 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
+from whichworker.judge import headline as headlines
 from whichworker.model import App, Arm, Budget, Finding, Question, Request, Subject, Terms, Workload
 from whichworker.report import standings, terminal
-from whichworker.result import Ratio, Result, decode, encode
+from whichworker.result import Ratio, Result, decode, encode, seconds_to_add
 
 from . import samples
 
@@ -79,7 +80,7 @@ def test_every_ranked_arm_has_a_row_and_the_others_a_reason() -> None:
         lines = [line for line in text.splitlines() if arm.name in line]
         assert lines
         if arm.state in ("failed", "refused", "invalid"):
-            word = {"invalid": "not ranked", "refused": "not possible"}.get(arm.state, arm.state)
+            word = {"invalid": "not ranked", "refused": "cannot run"}.get(arm.state, arm.state)
             assert any(line.startswith(f"x {arm.name} {word}: ") for line in lines)
 
 
@@ -163,6 +164,17 @@ def test_an_undecided_race_says_how_to_go_on(seconds: float, shown: str) -> None
         assert f"{RESUME} {shown}\n" in text
 
 
+def test_the_headline_and_the_command_name_the_same_time() -> None:
+    for seconds in (5.0, 38.0, 61.0, 200.0):
+        text = headlines._undecided("a", ["b"], seconds, headlines.LEAST_ROUNDS)
+        assert f": {seconds_to_add(seconds)} s more would probably decide" in text
+    whole = samples.race()
+    assert whole.verdict is not None and whole.verdict.seconds_to_decide is not None
+    added = seconds_to_add(whole.verdict.seconds_to_decide)
+    assert f"{added} s more" in whole.verdict.headline
+    assert standings.resume_command(whole).endswith(f"--time {added}s")
+
+
 def test_no_command_is_named_that_would_not_help() -> None:
     whole = samples.race()
     assert whole.verdict is not None
@@ -208,7 +220,7 @@ def test_no_sentence_speaks_of_blocks_or_arms(sample: Callable[[], Result]) -> N
 
 def test_the_table_is_sorted_by_the_estimate() -> None:
     whole = samples.race()
-    text = printed(replace(whole, arms=tuple(reversed(whole.arms))))
+    text = printed(replace(whole, arms=tuple(reversed(whole.arms)))).partition("\nsetup ")[2]
     starts = [text.index(f"\n{one.name} ") for one in samples.CONTENDERS]
     assert starts == sorted(starts)
 
@@ -222,9 +234,8 @@ def test_whose_connections_are_shown() -> None:
 
 
 def test_the_caption_says_what_the_interval_is() -> None:
-    assert "with a 95 % interval for this comparison. Verdicts use a wider one." in printed(
-        samples.race()
-    )
+    wider = "Verdicts use wider intervals: a setup below 1.00 can still be as fast."
+    assert f"with its 95 % interval. {wider}" in " ".join(printed(samples.race()).split())
     assert "with the interval that decided the verdict." in printed(samples.old())
     assert "vs leader: " not in printed(samples.single())
 
@@ -445,10 +456,7 @@ def test_a_setup_that_a_claim_calls_faster_is_faster() -> None:
 
 def test_a_rate_that_nobody_was_shown_to_keep_has_nothing_to_deploy() -> None:
     text = printed(replace(samples.sought(), advice=None))
-    assert (
-        "deploy     nothing yet: no server setup was shown to meet p99<50ms,errors<0.1% at 500/s"
-        in text
-    )
+    assert "deploy     nothing yet: no server setup was shown to meet p99<50ms at 2,350/s" in text
 
 
 def test_findings_come_with_evidence_and_cure() -> None:

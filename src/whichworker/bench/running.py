@@ -132,7 +132,7 @@ def _account(
     """The findings about the end of a launch."""
     if ending.forced:
         yield codes.STOPPED_BY_FORCE.finding(
-            f"The server did not stop on {number.name} and was killed after {STOP_SECONDS:g} s",
+            f"it did not stop within {STOP_SECONDS:g} s after {number.name}",
             arm=arm.name,
         )
     if ending.left:

@@ -38,7 +38,7 @@ class LoadOptions(Struct, frozen=True, kw_only=True):
     connections: Annotated[
         int,
         option(
-            "Connections: all are busy in a closed loop, at most this many in an open loop",
+            "Number of connections; with --rate or --stage, the maximum",
             "N",
             group="Measurement",
         ),
@@ -67,9 +67,10 @@ class LoadOptions(Struct, frozen=True, kw_only=True):
     time: Annotated[
         float,
         option(
-            "Length of the measured window; at most 10m if --requests alone ends it",
+            "Length of the measurement",
             "TIME",
             "duration",
+            default="10s; with --requests only: at most 10m",
         ),
     ] = 10.0
     requests: Annotated[
@@ -78,12 +79,12 @@ class LoadOptions(Struct, frozen=True, kw_only=True):
     ] = None
     warmup: Annotated[
         Positive | None,
-        option("Load before the window that is not counted", "TIME", "duration", optional=True),
+        option("Load before the measurement; not counted", "TIME", "duration", optional=True),
     ] = None
     ramp: Annotated[
         Positive | None,
         option(
-            "Open the connections of a closed loop over this time, before the window",
+            "Open the connections of a closed loop over this time, before the measurement",
             "TIME",
             "duration",
             optional=True,
@@ -93,7 +94,7 @@ class LoadOptions(Struct, frozen=True, kw_only=True):
         Literal["auto", "epoll", "native"],
         option("Load engine: native is faster, epoll is always available"),
     ] = "auto"
-    threads: Annotated[int, option("CPU cores that generate load", "N")] = 1
+    threads: Annotated[int, option("Generator threads, each on its own core", "N")] = 1
     spin: Annotated[
         bool | None,
         option(

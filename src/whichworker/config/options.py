@@ -23,7 +23,8 @@ Resume = Annotated[
 Servers = Annotated[
     str,
     option(
-        "Server setups, separated by commas; all-wsgi and all-asgi name every server of a kind",
+        "Server setups, separated by commas, such as gthread or uvicorn[workers=2]; all-wsgi or"
+        " all-asgi: all servers of that kind",
         "A,B",
         group="Server setups",
         default="the twelve usual ones",
@@ -140,7 +141,7 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
     time: Annotated[
         Positive | None,
         option(
-            "Wall time after the plan is printed",
+            "Time of the race, after the plan is printed; with --resume, additional time",
             "TIME",
             "duration",
             group="Measurement",
@@ -151,13 +152,15 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
     slo: Annotated[
         str,
         option(
-            "Also find the rate that meets this objective, such as p99<300ms,errors<0.1%", "SLO"
+            "Also find the highest rate that meets this objective, such as p99<300ms,errors<0.1%",
+            "SLO",
         ),
     ] = ""
     rate: Annotated[
         Positive | None,
         option(
-            "Find the cheapest setup that meets the objective at this rate, such as 50/s",
+            "Find the setup that meets the objective (--slo) at this rate with the least CPU per"
+            " request, such as 50/s",
             "RATE",
             "rate",
             optional=True,
@@ -178,7 +181,7 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
         float, option("Differences smaller than this do not matter", "SHARE", "share")
     ] = 0.03
     alpha: Annotated[
-        float, option('Chance that any "faster" verdict is wrong', "SHARE", "share")
+        float, option("Chance that any verdict of a race is wrong", "SHARE", "share")
     ] = 0.05
     claims: Annotated[
         Literal["leader", "all"],
@@ -206,7 +209,7 @@ class OutputOptions(Struct, frozen=True, kw_only=True):
     force: Force = False
     dry_run: DryRun = False
     resume: Resume = ""
-    require_verdict: Annotated[bool, option("Exit with 3 if a pair remains undecided")] = False
+    require_verdict: Annotated[bool, option("Exit with 3 if a comparison is not decided")] = False
 
 
 class AdviseOptions(Struct, frozen=True, kw_only=True):
@@ -214,7 +217,10 @@ class AdviseOptions(Struct, frozen=True, kw_only=True):
 
     run: Annotated[str, option("Id of the race to use", "RUN", default="latest", group="Run")] = ""
     verify: Annotated[
-        bool, option("Start the servers as the files do, and measure whether they keep the promise")
+        bool,
+        option(
+            "Start the servers from the files, and measure if they are as fast as the raced setup"
+        ),
     ] = False
     login: Annotated[
         str,

@@ -126,8 +126,8 @@ def full(seen: LoadFacts) -> str:
         return ""
     cores = "its core" if seen.threads == 1 else f"its {seen.threads} cores"
     return (
-        f"the generator used {share:.0%} of {cores}, {MOST_GENERATOR:.0%} is allowed: "
-        "it was measured, not the server; "
+        f"the generator used {share:.0%} of {cores} ({MOST_GENERATOR:.0%} is allowed): "
+        "these numbers show the generator, not the server; "
         "use more --threads, the native engine, or an open loop with fewer requests/s"
     )
 

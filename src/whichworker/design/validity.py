@@ -61,16 +61,16 @@ def arm_fault(probes: Probes, tally: Tally, *, shared: bool) -> tuple[str, str] 
         return (
             "generator",
             (
-                f"the generator used {tally.cpu_seconds / tally.seconds:.0%} of its core:"
-                " it was measured, not the server"
+                f"the generator used {tally.cpu_seconds / tally.seconds:.0%} of its core,"
+                " so these numbers show the generator, not the server"
             ),
         )
     if probes.upstream_cpu_share is not None and probes.upstream_cpu_share > MOST_UPSTREAM_SHARE:
         return (
             "upstream",
             (
-                f"the upstream used {probes.upstream_cpu_share:.0%} of a core:"
-                " it was measured, not the server"
+                f"the upstream used {probes.upstream_cpu_share:.0%} of a core,"
+                " so these numbers show the upstream, not the server"
             ),
         )
     return None

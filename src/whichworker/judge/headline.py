@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Literal
 
-from whichworker import units
 from whichworker.design.elimination import FIRST_DECISION
 from whichworker.design.selection import Race
 from whichworker.judge.slices import Sliced
-from whichworker.result import RaceVerdict, Validity
+from whichworker.result import RaceVerdict, Validity, seconds_to_add
 
 RECENT = 10
 """Rounds that the cost of another one is forecast from: only the last have the same arms."""
@@ -85,7 +84,7 @@ def _too_short(race: Race | None, sliced: Sliced) -> RaceVerdict:
     rounds = FIRST_DECISION - (race.rounds if race else 0)
     seconds = rounds * seconds_of_a_round(sliced) or None
     few = (
-        f"about {units.show_about(seconds)} more would be enough"
+        f"{seconds_to_add(seconds)} s more would be enough"
         if seconds
         else "give it more with --time"
     )
@@ -141,7 +140,7 @@ def _undecided(leader: str, others: Sequence[str], seconds: float | None, rounds
     if rounds < LEAST_ROUNDS:
         few = f"{rounds} rounds are too few; give it more with --time"
     elif seconds:
-        few = f"about {units.show_about(seconds)} more would probably decide"
+        few = f"{seconds_to_add(seconds)} s more would probably decide"
     else:
         few = "that would take longer than is sensible"
     return f"Not decided whether {leader} is faster than {_listed(others)}: {few}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from whichworker.design.elimination import FIRST_DECISION
 from whichworker.design.heats import MOST_IDLE_SHARE
 from whichworker.design.rounds import TWIN
+from whichworker.design.validity import MOST_FOREIGN
 from whichworker.judge.diagnosis import diagnose
 from whichworker.judge.slices import Sliced
 from whichworker.model import Failure, Finding, codes
@@ -41,14 +42,26 @@ def run_findings(
             f"The control copy of {twin.arm} had only {twin.blocks} rounds: too few to show"
             " that this machine treats equal servers alike"
         )
-    repeats = sum(record.reading.repeats for record in journal.of(Window)) + sum(
-        bool(record.refused) for record in journal.of(Slice)
-    )
-    if repeats:
-        yield codes.WINDOWS_REFUSED.finding(
-            f"{repeats} slices were measured again because other processes used the cores"
-        )
+    repeats = sum(record.reading.repeats for record in journal.of(Window))
+    refused = [record for record in journal.of(Slice) if record.refused]
+    if refused or repeats:
+        yield codes.WINDOWS_REFUSED.finding(_disturbed(refused, repeats))
     yield from _settled_findings(journal)
+
+
+def _disturbed(refused: Sequence[Slice], repeats: int) -> str:
+    """How many slices were measured again and why; `repeats` are of an older journal's windows."""
+    shares = [one.foreign_share for one in refused if (one.foreign_share or 0.0) > MOST_FOREIGN]
+    known = [share for share in shares if share is not None]
+    count = f"{len(refused) + repeats} slices"
+    if len(known) < len(refused) + repeats:
+        return f"{count}: other processes used the cores, or a CPU quota stopped the servers"
+    low, high = f"{100 * min(known):.0f}", f"{100 * max(known):.0f}"
+    seen = low if low == high else f"{low}-{high}"
+    return (
+        f"{count}: other processes used {seen} % of the servers' cores"
+        f" (limit {100 * MOST_FOREIGN:.0f} %)"
+    )
 
 
 def _launch_findings(journal: Journal, sliced: Sliced, twin_of: str) -> Iterator[Finding]:

@@ -61,7 +61,7 @@ class SecondStage:
             return
         slo, stall = self.sought.slo, self.sought.stall_seconds
         if slo.derived:
-            yield codes.SLO_DERIVED.finding(f"The objective is {slo.text}: {slo.derived}")
+            yield codes.SLO_DERIVED.finding(f"The objective is {slo.text} ({slo.derived})")
         if stall is not None and blind(slo, stall):
             least = units.show_seconds(STALLS_OF_OBJECTIVE * stall)
             yield codes.SLO_BELOW_STALLS.finding(

@@ -37,7 +37,7 @@ def choose(load: Load) -> tuple[str, str]:
         return "epoll", reason
     if not native.available():
         return "epoll", f"the native engine is not available: {native.missing_reason()}"
-    return "native", "the faster of the two"
+    return "native", "the faster engine"
 
 
 def _only_epoll(load: Load) -> str:

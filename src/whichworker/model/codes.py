@@ -132,13 +132,13 @@ TWIN_FAILED = Code("twin-failed", "warning", "The control copy failed",
 TWIN_SHORT = Code("twin-short", "warning", "The control copy had too few rounds",
     "If two identical copies differ, the machine is to blame. Too few rounds cannot show that.",
     "use more --time")
-WINDOWS_REFUSED = Code("windows-refused", "info", "Disturbed samples were repeated",
-    "Other processes used the cores during these samples, so they do not count.",
-    "stop the other processes for a faster race")
+WINDOWS_REFUSED = Code("windows-refused", "info", "Some slices were measured again",
+    "Other processes used the cores during these slices, so they do not count.",
+    "stop the other processes, so that the race ends sooner")
 BUSY_WHILE_IDLE = Code("busy-while-idle", "warning", "A server uses CPU time without requests",
     "It takes that time from the servers that are measured meanwhile.",
     "race it alone for exact numbers: --servers NAME")
-STOPPED_BY_FORCE = Code("stopped-by-force", "warning", "A server did not stop by itself",
+STOPPED_BY_FORCE = Code("stopped-by-force", "warning", "A server had to be killed",
     "A deployment that stops it will wait, and then kill it together with its requests.",
     "look for a request or a thread in the app that never ends")
 LEFT_RUNNING = Code("left-running", "warning", "A server left processes running",
@@ -207,7 +207,7 @@ REFERENCE_WRONG = Code("reference-wrong", "warning", "A response is wrong before
     "Each request is sent once before the load. The load will repeat this failure.",
     "correct the request or what you expect of it")
 CLOSED_LOOP = Code("closed-loop", "info", "This load is a closed loop",
-    "It shows the highest rate. Its times are from full load, longer than users should wait.",
+    "It shows the highest rate. Its times are from full load, not what users see.",
     "to measure how long users wait, set a rate, for example --rate 200/s")
 ENGINE_NATIVE_MISSING = Code("engine-native-missing", "info", "The slower engine made the load",
     "The native engine reaches higher rates with the same core.",

@@ -92,11 +92,11 @@ def print_audit(console: Console, audit: Audit) -> None:
 
 
 def print_checked(console: Console, promise: Promise, checked: Sequence[CheckedFile]) -> None:
-    """Each file with the promises that it keeps or breaks."""
+    """Each file, and why it is not as fast, or not the same, as the raced setup."""
     rate = units.show_rate(promise.throughput_per_second)
     console.print(
         Text(
-            f"promised   {promise.arm} at {rate}/s, run {promise.run}; "
+            f"raced      {promise.arm} at {rate}/s, run {promise.run}; "
             "each file was measured in turn with the raced setup",
             "dim",
         )

@@ -17,10 +17,12 @@ from whichworker.result import AskedLoad, Intervals, LoadResult
 COLUMNS = ("p50", "p90", "p95", "p99", "p99_9", "max", "mean", "stdev")
 """The statistics on a wide terminal; NARROW: on a narrow terminal."""
 NARROW = ("p50", "p90", "p99", "max")
-ROOMY, TIGHT = 100, 88
+INTERVAL = "  95 % interval"
+ROOMY, TIGHT = 107, 95
 """Characters that all columns need, and six of them."""
 LABEL = 11
 """Characters of the labels at the left."""
+CAPTION = "response: from the moment the request was due. service: from the moment it was sent."
 SHOWN_STAGES = 4
 """More stages are counted, not listed."""
 
@@ -32,9 +34,9 @@ def print_question(console: Console, asked: AskedLoad, engine: str, reason: str)
     )
     _line(console, "pace", pace(asked))
     if asked.file:
-        _line(console, "requests", f"of {asked.file}")
+        _line(console, "requests", f"from {asked.file}")
     cores = ",".join(str(core) for core in asked.generator_cores)
-    _line(console, "engine", engine, f"on core {cores}; {reason}")
+    _line(console, "engine", engine, f"on core {cores}: {reason}")
 
 
 def print_load(console: Console, result: LoadResult) -> None:
@@ -50,6 +52,8 @@ def print_load(console: Console, result: LoadResult) -> None:
     else:
         _print_rate(console, result)
         console.print(_times(result, console.width))
+        if result.response_seconds is not None:
+            console.print(Text(CAPTION, "dim"))
         console.print()
         _print_phases(console, result)
     _print_answers(console, result)
@@ -145,7 +149,7 @@ def _times(result: LoadResult, width: int) -> Table:
                 estimate and estimate.low is not None for estimate in intervals.values()
             ):
                 table.add_row(
-                    Text("  95 %", "dim"),
+                    Text(INTERVAL, "dim"),
                     *(Text(_interval(intervals, name), "dim") for name in names),
                 )
     return table
@@ -185,7 +189,7 @@ def _print_answers(console: Console, result: LoadResult) -> None:
     if len(result.per_request) > 1:
         _line(
             console,
-            "right",
+            "correct",
             ", ".join(f"{title} ×{count:,}" for title, count in result.per_request.items()),
         )
     tried = result.requests + sum(result.errors.values())

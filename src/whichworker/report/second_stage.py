@@ -13,6 +13,8 @@ from whichworker.result import ArmResult, Capacity, CurvePoint, Result
 ABSENT = "–"
 USUAL = 0.7
 """Latency is shown at this share of the capacity, or at the nearest rate that was measured."""
+CAUSES = {"cpu": "CPU", "worker slots": "all workers and threads are busy"}
+"""Causes whose names are short for a table; the others are clear as they are."""
 
 
 def print_capacities(console: Console, result: Result) -> None:
@@ -34,20 +36,23 @@ def print_capacities(console: Console, result: Result) -> None:
     for arm in shown:
         table.add_row(*map(Text, _row(arm)))
     console.print(table)
+    every = all(arm.capacity_per_second and arm.capacity_per_second.certified for arm in shown)
+    unvalidated = "" if every else f" validated {ABSENT}: no rate passed the test."
     for arm in shown:
         if arm.attribution is not None:
-            evidence = "; ".join(arm.attribution.evidence)
+            cause, evidence = arm.attribution.cause, "; ".join(arm.attribution.evidence)
             console.print(
                 Text.assemble(
                     ("what limits ", "dim"),
                     (arm.name, "bold"),
-                    f": {arm.attribution.cause} ({evidence})",
+                    f": {CAUSES.get(cause, cause)} ({evidence})",
                 )
             )
     console.print(
         Text(
             "capacity (90 %): a 90 % interval. p50 and p99: at the rate beside them."
-            " recovery: from the end of an overload until responses are on time again.",
+            " recovery: from the end of an overload until responses are on time again."
+            + unvalidated,
             "dim",
         )
     )
@@ -133,7 +138,7 @@ def _print_at_rate(console: Console, result: Result, shown: list[ArmResult]) -> 
             arm.at_rate.holds
         ]
         known = arm.at_rate.headroom if arm.at_rate.holds else None
-        room = f"; its capacity is {known:.1f} times that" if known else ""
+        room = f"; its capacity is {known:.1f} times this rate" if known else ""
         console.print(
             Text.assemble(
                 (arm.name, "bold"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from whichworker.result import ArmResult, Claim, RaceVerdict, Ratio, Result
+from whichworker.result import ArmResult, Claim, RaceVerdict, Ratio, Result, seconds_to_add
 
 Relation = Literal[
     "leader", "tie", "faster", "slower", "undetermined", "not-better", "dropped", "open"
@@ -41,8 +41,6 @@ CLAIMED = "always-valid"
 """The interval of a claim. Only results from before slices show it: they have no other."""
 NAMED = 3
 """Names in a sentence, before the others are counted."""
-SHORTEST_SECONDS, STEP_SECONDS, MARGIN = 60, 30, 1.3
-"""Continued runs take whole half minutes, and at least one: every setup is launched again."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,8 @@ def interval_caption(ranked: Sequence[Standing]) -> str:
     if kinds == CLAIMED:
         interval = "the interval that decided the verdict."
     else:
-        interval = f"a {kinds} interval for this comparison. Verdicts use a wider one."
+        wider = "Verdicts use wider intervals: a setup below 1.00 can still be as fast."
+        interval = f"its {kinds} interval. {wider}"
     return f"vs leader: requests/s divided by the leader's, with {interval}"
 
 
@@ -207,9 +206,7 @@ def resume_command(result: Result) -> str:
     verdict = verdict_of(result)
     if verdict.state != "undecided" or not result.run.finished or not verdict.seconds_to_decide:
         return ""
-    steps = math.ceil(MARGIN * verdict.seconds_to_decide / STEP_SECONDS)
-    seconds = max(SHORTEST_SECONDS, STEP_SECONDS * steps)
-    return continue_command(result, "--time", f"{seconds}s")
+    return continue_command(result, "--time", f"{seconds_to_add(verdict.seconds_to_decide)}s")
 
 
 def continue_command(result: Result, *more: str) -> str:

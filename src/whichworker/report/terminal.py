@@ -112,7 +112,7 @@ def _times(question: Question) -> str:
     steps = f", {servers} of it for the servers, the rest for the settings of the best"
     return (
         f"at most {whole}{steps if question.search else ''}; gaps under {terms.delta:.0%} count"
-        f" as ties; the chance of any wrong claim is at most {terms.alpha:.0%}"
+        f" as ties; the chance that any verdict is wrong is at most {terms.alpha:.0%}"
     )
 
 
@@ -166,13 +166,13 @@ def _print_verdict(console: Console, result: Result) -> None:
     """The verdict, the setup to deploy, and the command that would decide more."""
     verdict = standings.verdict_of(result)
     console.print(Text(verdict.headline, STRENGTHS[verdict.state]))
-    if any(finding.code == codes.APP_BUILTIN.name for finding in result.findings):
-        elsewhere = "measured   the built-in Django project, NOT your app: none was found here"
-        console.print(Text(elsewhere, "bold yellow"))
     tied = standings.tied_arms(result)
     width = max((len(arm.name) for arm in tied), default=0)
     for arm in tied:
         console.print(Text(f"    {arm.name:<{width}}  {_costs(arm)}"))
+    if any(finding.code == codes.APP_BUILTIN.name for finding in result.findings):
+        elsewhere = "the built-in Django project: no app of yours was found in this folder"
+        console.print(Text(f"measured   {elsewhere}", "bold yellow"))
     if not result.run.finished:
         console.print(Text("Interrupted: these are the results so far.", "yellow"))
     if advice := result.advice:
@@ -289,7 +289,7 @@ def _print_out(console: Console, result: Result) -> None:
         too_few = f"measured in {arm.windows} rounds; a rank needs {RANKED_FROM} (more --time)"
         fact = arm.failures[0].sample if arm.failures else too_few
         first, _, rest = fact.partition("\n")
-        word = {"invalid": "not ranked", "refused": "not possible"}.get(arm.state, arm.state)
+        word = {"invalid": "not ranked", "refused": "cannot run"}.get(arm.state, arm.state)
         console.print(Text.assemble(("x ", "red"), (arm.name, "bold"), f" {word}: {first}"))
         for line in rest.splitlines()[-6:]:
             console.print(Text(f"    {line}", "dim"), overflow="ellipsis", no_wrap=True)

@@ -30,6 +30,7 @@ from whichworker.result.race import (
     Result,
     SaturationLatency,
     Twin,
+    seconds_to_add,
 )
 from whichworker.result.second_stage import (
     AtRate,
@@ -90,6 +91,7 @@ __all__ = [
     "decode",
     "encode",
     "schema",
+    "seconds_to_add",
 ]
 
 AnyResult = Result | LoadResult | StudyResult | ExplainResult

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
@@ -159,6 +160,15 @@ class Claim(Struct, frozen=True, kw_only=True):
     ratio: float
     low: float
     high: float
+
+
+SHORTEST_SECONDS, STEP_SECONDS, MARGIN = 60, 30, 1.3
+"""Continued runs take whole half minutes, and at least one: every setup is launched again."""
+
+
+def seconds_to_add(seconds: float) -> int:
+    """The time with which to continue a run that needs about `seconds` more."""
+    return max(SHORTEST_SECONDS, STEP_SECONDS * math.ceil(MARGIN * seconds / STEP_SECONDS))
 
 
 class RaceVerdict(Struct, frozen=True, kw_only=True):

@@ -60,4 +60,4 @@ def test_what_is_none_is_refused_with_a_hint(text: str) -> None:
 def test_one_is_derived_from_what_one_user_waits(unloaded: float, expected: str) -> None:
     found = derive(unloaded)
     assert found.text == expected
-    assert "10 times" in found.derived
+    assert "10 × the" in found.derived

@@ -20,7 +20,7 @@ MEANINGS = {
     Exit.FAILED: "a check failed, such as an incorrect response",
     Exit.USAGE: "usage, configuration or tool error",
     Exit.INVALID: "the result is invalid",
-    Exit.INTERRUPTED: "interrupted; results so far are kept",
+    Exit.INTERRUPTED: "interrupted (results so far are kept)",
 }
 
 

@@ -46,7 +46,8 @@ class GroupedCommand(cloup.Command):
 def command_of(name: str, declared: Declared) -> GroupedCommand:
     """The command as click parses it; its function is imported when it is called."""
     settings = _settings(*filter(None, (declared.options, declared.output)))
-    exits = "; ".join(f"{int(code)} {MEANINGS[code]}" for code in declared.exits)
+    meanings = {**MEANINGS, **declared.meanings}
+    exits = "; ".join(f"{int(code)} {meanings[code]}" for code in declared.exits)
     return GroupedCommand(
         name,
         callback=partial(_carry_out, declared),

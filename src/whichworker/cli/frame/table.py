@@ -28,8 +28,8 @@ class Declared(NamedTuple):
 
     Its function gets the words, then the options of `options` as they were typed, then the struct
     of `output`. Options of `options` may also come from the environment and the configuration file,
-    those of `output` from the command line only. `renamed` has a hint for each former spelling.
-    `commands` makes it a group.
+    those of `output` from the command line only. `meanings` replaces the common meanings of its
+    exit codes. `renamed` has a hint for each former spelling. `commands` makes it a group.
     """
 
     summary: str
@@ -40,6 +40,7 @@ class Declared(NamedTuple):
     options: str = ""
     output: str = ""
     exits: tuple[Exit, ...] = (Exit.OK, Exit.USAGE)
+    meanings: Mapping[Exit, str] = {}
     renamed: Mapping[str, str] = {}
     commands: Mapping[str, Declared] = {}
 
@@ -53,6 +54,11 @@ APP = Word(
 PROJECT = Word("app", "[APP]", "A folder or MODULE:ATTRIBUTE [default: the app in this folder]")
 MEASURED = (Exit.OK, Exit.USAGE, Exit.INVALID, Exit.INTERRUPTED)
 CHECKED = (Exit.OK, Exit.FAILED, Exit.USAGE)
+UNDECIDED = "the result is invalid, or not decided with --require-verdict"
+UNVERIFIED = (
+    "a server from a file is slower than the raced setup, responds differently, or has other"
+    " settings"
+)
 DECIDE, LOAD, MACHINE = "Choose and deploy a server", "Load and compare", "Settings and machine"
 APP_FIRST = "write the app first, without an option: whichworker {} APP"
 
@@ -82,17 +88,20 @@ COMMANDS: dict[str, Declared] = {
         "options:RaceOptions",
         "options:OutputOptions",
         MEASURED,
+        {Exit.INVALID: UNDECIDED},
         {"--requests": "it is now --request-file FILE"},
     ),
     "advise": Declared(
         "Show what to deploy, write the files, and verify them",
         DECIDE,
         "whichworker.cli.advise:advise",
-        "--emit writes the files. --verify starts the servers as the files do and measures them; it"
-        " fails if a file breaks its promise.",
+        "--emit writes the files. --verify starts the servers from the files, beside the setup of"
+        " the race, and measures them. It fails if one is more than 5 % slower than that setup,"
+        " responds differently, or has other settings.",
         (PROJECT,),
         output="options:AdviseOptions",
         exits=CHECKED,
+        meanings={Exit.FAILED: UNVERIFIED},
         renamed={"--app": APP_FIRST.format("advise")},
     ),
     "preflight": Declared(
@@ -124,14 +133,17 @@ COMMANDS: dict[str, Declared] = {
         "Load one URL and report rates, response times and failures",
         LOAD,
         "whichworker.cli.load:load",
-        "Without --rate or --stage the load is a closed loop and finds the highest rate. With one"
-        " of them it is an open loop: response times count from the moment a request was due. The"
-        " result goes to standard output, progress to standard error.",
+        "Without --rate or --stage, each connection waits for its response (closed loop): this"
+        " finds the highest rate. With one of them, requests are sent on schedule (open loop), and"
+        " response times count from the moment a request was due. The result goes to standard"
+        " output, progress to standard error.",
         (Word("target", "URL|FILE", "A URL, or a load file in TOML", required=True),),
         "load_options:LoadOptions",
         "load_options:LoadRunOptions",
         (Exit.OK, Exit.FAILED, Exit.USAGE, Exit.INVALID, Exit.INTERRUPTED),
-        {"--request-file": "write the file first, without an option: whichworker load FILE"},
+        renamed={
+            "--request-file": "write the file first, without an option: whichworker load FILE"
+        },
     ),
     "study": Declared(
         "Repeat a published benchmark correctly, beside the original",

@@ -72,7 +72,7 @@ def heading(what: Deployment, sign: str = "#") -> str:
     lines = [
         f"{what.arm}, as raced by whichworker (run {promise.run}).",
         f"It did {rate} on {what.cores} core{'' if what.cores == 1 else 's'}{sure}.",
-        "whichworker advise --verify measures whether this file keeps this promise.",
+        "whichworker advise --verify measures if a server from this file is as fast.",
     ]
     return "".join(f"{sign} {line}\n" for line in lines)
 

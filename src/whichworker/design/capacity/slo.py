@@ -76,8 +76,7 @@ def derive(unloaded_seconds: float) -> Slo:
         next(step * power for step in (1, 2, 5, 10) if step * power >= wanted * (1 - 1e-9)),
     )
     alone = units.show_seconds(unloaded_seconds)
-    said = f"you gave no --slo: 10 times the response time with one user ({alone}), "
-    said += "but never under 50 ms"
+    said = f"default objective: 10 × the {alone} of a single user, rounded up, at least 50 ms"
     latency = Clause(
         text=f"p99<{units.show_seconds(seconds)}".replace(" ", ""),
         share=1 - DEFAULT_PERCENT / 100,

@@ -73,7 +73,7 @@ def _for_rate(result: Result, arms: list[ArmResult]) -> Result:
         return result
     best, rate = able[0], result.question.rate_per_second or 0.0
     headroom = best.at_rate.headroom if best.at_rate else None
-    room = f"; its capacity is {headroom:.1f} times that rate" if headroom else ""
+    room = f"; its capacity is {headroom:.1f} times this rate" if headroom else ""
     only = ", and no other setup was shown to meet it"
     others = f" of the {len(able)} setups that meet it" if len(able) > 1 else only
     asked = f"{result.question.slo} at {units.show_rate(rate)}/s"
@@ -95,15 +95,15 @@ def _cost(arm: ArmResult) -> tuple[float, float, str]:
 
 
 def _because(result: Result, best: ArmResult, leader: str, tied: Sequence[ArmResult]) -> str:
-    """One sentence that claims no more than the claims and the verdict do."""
+    """Sentences that claim no more than the claims and the verdict do."""
     others = sum(arm.rank_low is not None for arm in result.arms) - 1
     open_ = _undecided(result, leader)
     if best.name != leader:
-        rest = f"; not decided yet: {_listed(open_)}" if open_ else ""
         apart = f"less than {result.question.delta:.0%} apart"
         known = all(arm.memory_bytes is not None for arm in tied) and _known(result, leader)
-        least = "the least memory" + ("" if known else " of those measured")
-        return f"it uses {least}, and it is as fast as {leader}, the leader ({apart}){rest}"
+        least = "less memory" if len(tied) == 1 else "the least memory of those tied"
+        uses = least if known else "the least memory of those measured"
+        return _sentences(f"it is tied with the leader, {leader} ({apart}), and uses {uses}", open_)
     if not others:
         return "it is the only server setup that could be measured"
     behind = sum(claim.better == best.name for claim in result.claims)
@@ -114,8 +114,13 @@ def _because(result: Result, best: ArmResult, leader: str, tied: Sequence[ArmRes
     known = bool(tied) and all(arm.memory_bytes is not None for arm in (best, *tied))
     less = "which does not need less memory" if len(tied) == 1 else "none of them needs less memory"
     cheaper = f", {less}" if known else ""
-    rest = f"; not decided yet: {_listed(open_)}" if open_ else ""
-    return f"it leads{faster}{ties}{cheaper}{rest}"
+    return _sentences(f"it leads{faster}{ties}{cheaper}", open_)
+
+
+def _sentences(said: str, open_: Sequence[str]) -> str:
+    """The reason, and the setups that are not decided, if any."""
+    verb = "is" if len(open_) == 1 else "are"
+    return f"{said}. {_listed(open_)} {verb} not decided yet." if open_ else said
 
 
 def _known(result: Result, name: str) -> bool:

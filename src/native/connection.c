@@ -10,7 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define CROSSING_NS INT64_C(1000000) /* 1 ms: a server that worked for longer had the request */
+#define CROSSING_NS INT64_C(10000000) /* 10 ms: a server that worked for longer had the request */
 
 enum { TEXT_BYTES = 256 }; /* of a failure: strerror's longest text is 50, plus the address */
 

@@ -50,7 +50,7 @@ class Server:
             setattr(self, name, getattr(self, name) + bool(data))
 
 
-WORK_SECONDS = 0.005
+WORK_SECONDS = 0.03
 """Longer than an end that crosses a request."""
 
 

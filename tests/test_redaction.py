@@ -21,14 +21,14 @@ SECRET = 'p<4"ss&w0rd/ü'
 @pytest.fixture(autouse=True)
 def nothing_known() -> Iterator[None]:
     """Secrets of other tests stay out of these tests, and the other way round."""
-    before, spared = dict(redaction._secrets), set(redaction._spared)
+    before, spared = dict(redaction._secrets), set(redaction._needed)
     redaction._secrets.clear()
-    redaction._spared.clear()
+    redaction._needed.clear()
     yield
     redaction._secrets.clear()
     redaction._secrets.update(before)
-    redaction._spared.clear()
-    redaction._spared.update(spared)
+    redaction._needed.clear()
+    redaction._needed.update(spared)
 
 
 @pytest.mark.parametrize(
@@ -146,10 +146,10 @@ class Stored(msgspec.Struct):
     body: bytes
 
 
-@pytest.mark.parametrize("password", ["shopkeeper", "running", "000000", "1234.5"])
+@pytest.mark.parametrize("password", ["shopkeeper", "shopke", "running", "000000", "1234.5"])
 def test_what_a_reader_needs_stays(password: str) -> None:
     """A password may equal the project's name, a word of ours, or the digits of a number."""
-    redaction.spare(["shopkeeper"])
+    redaction.spare(["shopkeeper.wsgi:application", "/srv/shopkeeper"])
     redaction.remember("DATABASE_PASSWORD", password)
     told = Stored("running", "shopkeeper.wsgi:application", 1234.5000000, b"hunter2 is wrong")
     assert msgspec.json.decode(redaction.encode(told), type=Stored) == told

@@ -45,19 +45,19 @@ NOT_SECRET = re.compile(
 HIDDEN = "[***]"
 """The replacement where a mark would itself contain a secret: it is shorter than any."""
 LONG, CLASSES = 16, (re.compile(r"[a-z]"), re.compile(r"[A-Z]"), re.compile(r"\d"))
-RANDOM = re.compile(r"[\w+/=-]+", re.ASCII)
+RANDOM = re.compile(r"[\w+=-]+", re.ASCII)
 """A value of at least 16 such characters, with small and capital letters and digits, is a key,
 whatever its variable is called."""
 CUT = ("", "'", '"', "…", "\\", "`", ")", ";")
 """The next character after a part of a text that was cut; empty at the end."""
 
 _secrets: dict[str, str] = {}
-_spared: set[str] = set()
+_needed: set[str] = set()
 
 
 def remember(name: str, value: str) -> None:
     """Take this value out of everything that is written from now on; `name` stands in its place."""
-    if len(value) < LEAST or value.lower() in NO_SECRETS or value in _spared:
+    if len(value) < LEAST or value.lower() in NO_SECRETS or _is_needed(value):
         return
     written = (
         json.dumps(value)[1:-1],
@@ -94,14 +94,18 @@ def is_random(value: str) -> bool:
     )
 
 
-def spare(words: Iterable[str]) -> None:
-    """Keep these words, which a result's readers need: names of the app, of servers, of options.
+def spare(texts: Iterable[str]) -> None:
+    """Keep these texts whole, which the readers of a run need: names, paths, words of options.
 
-    A password that equals one of them could be guessed anyway, and would make the run unreadable.
+    A password that is a part of one could be guessed anyway, and would make the run unreadable.
     """
-    for word in words:
-        _spared.add(word)
-        _secrets.pop(word, None)
+    _needed.update(texts)
+    for secret in [one for one in _secrets if _is_needed(one)]:
+        del _secrets[secret]
+
+
+def _is_needed(value: str) -> bool:
+    return any(value in text for text in _needed)
 
 
 @cache

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.deployment.test_read_back import deployment
 
-from whichworker.deployment.kinds import emit, quoting
+from whichworker.deployment.kinds import emit, quoting, read
 from whichworker.deployment.kinds.docker import NOT_IN_IMAGE, USER
 from whichworker.errors import UsageError
 from whichworker.model.deployments import Deployment
@@ -188,3 +188,10 @@ def test_a_control_character_is_refused(kind: str, bad: str) -> None:
     )
     with pytest.raises(UsageError, match="cannot write"):
         emit((kind,), what)
+
+
+@pytest.mark.parametrize("value", ['x "y"', '"', "plain", "a b\\", "$HOME", ""])
+def test_a_variable_of_an_image_is_read_back(value: str) -> None:
+    what = msgspec.structs.replace(deployment("uvicorn"), environment={"A": value})
+    start = read("docker", text_of("docker", what), Path("Dockerfile"), "/srv/shop")
+    assert start.environment["A"] == value

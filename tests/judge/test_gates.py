@@ -7,11 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 from tests.capacity.test_contest import shot, sought
+from tests.report import samples
 
 from whichworker.design.validity import arm_fault, refusal, shot_refusal, too_fast
 from whichworker.judge.gates import gates_of
 from whichworker.model import Answer, Failure, Probes, Reading, Request, Tally, Workload
 from whichworker.model.histogram import Histogram
+from whichworker.result import Gate
 from whichworker.store.records import Prepared, Shot
 
 TIMES = Histogram()
@@ -161,3 +163,24 @@ def test_a_late_or_full_generator_refuses_a_shot(
 def test_the_gates_of_windows_still_decide() -> None:
     assert not refusal(PROBES, TALLY, shared=False)
     assert arm_fault(PROBES, TALLY, shared=False) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "seen", "busy", "spoilt"),
+    [
+        ("Little's law", 2.91, 0.0, True),
+        ("Little's law", 2.91, 0.6, False),  # the machine was busy: it says nothing of the arm
+        ("retransmits", 3.0, 0.0, False),
+        ("wrong responses", 1.0, 0.0, True),
+        ("wrong responses", None, 0.0, False),
+    ],
+)
+def test_numbers_that_failed_a_check_are_spoilt(
+    name: str, seen: float | None, busy: float, spoilt: bool
+) -> None:
+    gates = (
+        Gate(name="foreign CPU", limit=0.25, seen=busy, passed=busy <= 0.25),
+        Gate(name=name, limit=0.05, seen=seen, passed=False),
+    )
+    arm = msgspec.structs.replace(samples.race().arms[0], gates=gates)
+    assert bool(arm.spoilt) is spoilt

@@ -98,7 +98,7 @@ def test_samples_that_were_taken_again_are_counted(tmp_path: Path) -> None:
     story = Story(tmp_path).rounds(4, refusals=1)
     (finding,) = found(story)
     assert finding.code == "windows-refused"
-    assert finding.text.startswith("16 slices: other processes used the cores, or a CPU quota")
+    assert finding.text.startswith("16 slices: other processes used the cores")
 
 
 def test_the_cores_that_others_used_are_told(tmp_path: Path) -> None:

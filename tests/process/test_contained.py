@@ -84,3 +84,9 @@ def test_an_app_is_examined_though_its_thread_never_ends(tmp_path: Path) -> None
     app = App(name="site_app", directory=str(tmp_path), python=own_base())
     look = Examiner(tmp_path / "cache").look(["site_app:application"], app)
     assert look.targets["site_app:application"].callable
+
+
+def test_a_command_that_was_killed_has_not_run_out_of_time(tmp_path: Path) -> None:
+    script = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    argv = [sys.executable, "-c", script]
+    assert contained.run(argv, "/", os.environ, tmp_path / "log", 60.0) == -signal.SIGKILL

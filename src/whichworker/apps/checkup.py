@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 import socket
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -46,7 +45,7 @@ def examine(
     """
     if app.is_builtin:
         return app, None, []
-    redaction.spare(_names(app))
+    redaction.spare(filter(None, (app.name, app.wsgi, app.asgi, app.directory, app.python)))
     seen = examiner.look([target for target in (app.wsgi, app.asgi) if target], app)
     told = environment_files.read(app.environment_file)
     if not allow_remote_database:
@@ -78,12 +77,6 @@ def examine(
         },
     )
     return found, seen, [*_findings(found, seen), *_configured(found), *_optioned(found)]
-
-
-def _names(app: App) -> set[str]:
-    """The words of an app's callables and of its folder, without which no run could be read."""
-    words = " ".join(filter(None, (app.name, app.wsgi, app.asgi, app.directory)))
-    return {*re.split(r"[ .:/()]+", words), *words.split()}
 
 
 def _optioned(app: App) -> Iterator[Finding]:

@@ -77,6 +77,13 @@ class Court:
         )
         return record, tally
 
+    def tried(self, contender: Contender, order: SliceOrder) -> list[tuple[Slice, SliceTally]]:
+        """Slices until one is not refused, at most `MOST_TRIES`; raises as `slice_of`."""
+        found = [self.slice_of(contender, order)]
+        while found[-1][0].refused and len(found) < MOST_TRIES:
+            found.append(self.slice_of(contender, order))
+        return found
+
     def _check(self, contender: Contender, tally: SliceTally) -> None:
         launch = contender.run.launch
         broke = any(failure.kind in BROKEN_KINDS for failure in tally.failures)

@@ -118,6 +118,8 @@ def main() -> NoReturn:
         click.echo("whichworker: interrupted", err=True)
         code = Exit.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last handler: no traceback reaches a user
+        if speech.verbose:
+            _say(traceback.format_exc())
         _say(unexpected(error))
         code = Exit.USAGE
     sys.exit(int(code) if isinstance(code, int) else Exit.OK)

@@ -27,6 +27,7 @@ from whichworker.supervise import serve as laboratory
 from whichworker.supervise.fleet import Supervisor
 from whichworker.supervise.serve import GRACE_SECONDS, ServePlan
 
+MOST_BEGUN_BYTES = 65536  # of a line without an end: more is passed on as it is
 LOOK_SECONDS = 0.1  # between two checks: a user notices no delay
 DRAW_SECONDS = 1.0  # between two tables
 LINES_SECONDS = 5.0  # between two lines without a terminal
@@ -76,6 +77,7 @@ class Foreground:
 
     def __init__(self, deployed: tuple[str, ...], results: Console, notes: Console) -> None:
         self.deployed, self.results, self.notes = deployed, results, notes
+        self._begun = b""
 
     def starting(self, command: tuple[str, ...]) -> None:
         """The whole command, and the shorter one to type if the race has added options."""
@@ -93,7 +95,18 @@ class Foreground:
         )
 
     def log(self, piece: bytes) -> None:
-        """With its colours; without secrets, and without what else acts on a terminal."""
+        """Whole lines with their colours; without secrets and what else acts on a terminal."""
+        lines, newline, self._begun = (self._begun + piece).rpartition(b"\n")
+        if len(self._begun) > MOST_BEGUN_BYTES:
+            newline, self._begun = newline + self._begun, b""
+        self._pass_on(lines + newline)
+
+    def end(self) -> None:
+        """The last line, which may have no end."""
+        rest, self._begun = self._begun, b""
+        self._pass_on(rest)
+
+    def _pass_on(self, piece: bytes) -> None:
         text = redaction.clean(piece.decode("utf-8", "replace"))
         with contextlib.suppress(BrokenPipeError):  # who reads no log still has a server
             sys.stderr.buffer.write(units.visible(text, colours=True).encode())
@@ -110,7 +123,10 @@ class Foreground:
 def _foreground(planned: ServePlan, bench: Bench, results: Console, notes: Console) -> int:
     (arm,) = planned.question.arms
     teller = Foreground(laboratory.deployed(planned, arm), results, notes)
-    ending = laboratory.foreground(bench, arm, planned.addresses[arm.name], teller)
+    try:
+        ending = laboratory.foreground(bench, arm, planned.addresses[arm.name], teller)
+    finally:
+        teller.end()
     _tell_ending(notes, arm.name, ending)
     return Exit.OK
 

@@ -11,21 +11,21 @@ from whichworker.judge.hunts import STALLS_OF_OBJECTIVE
 from whichworker.model import Failure, Reading, Tally, Workload
 from whichworker.model.histogram import Histogram
 from whichworker.result import Gate
+from whichworker.result.second_stage import GENERATOR, LITTLE, OVERFLOWS, UPSTREAM, WRONG
 from whichworker.store.records import Prepared, Shot, Sought
 
-WRONG, OVERFLOWS = "wrong responses", "listen overflows"
 THROWN_OUT = {
     **dict.fromkeys(("status", "header", "body", "framing", "check"), WRONG),
     "overflow": OVERFLOWS,
-    "generator": "generator CPU",
-    "upstream": "upstream CPU",
+    "generator": GENERATOR,
+    "upstream": UPSTREAM,
 }
 """The gate that a window failed, by the kind of failure for which it was discarded."""
 LIMITS = {
     WRONG: 0.0,
     OVERFLOWS: 0.0,
-    "generator CPU": validity.MOST_GENERATOR,
-    "upstream CPU": validity.MOST_UPSTREAM_SHARE,
+    GENERATOR: validity.MOST_GENERATOR,
+    UPSTREAM: validity.MOST_UPSTREAM_SHARE,
 }
 
 
@@ -85,7 +85,7 @@ def _closed(
     yield _most(WRONG, 0, sum(failure.count for tally in tallies for failure in tally.failures))
     if not shared:
         yield _most(
-            "generator CPU",
+            GENERATOR,
             validity.MOST_GENERATOR,
             max(tally.cpu_seconds / tally.seconds for tally in tallies),
         )
@@ -99,7 +99,7 @@ def _closed(
         validity.MOST_FOREIGN,
         _worst(reading.probes.foreign_share for reading in readings),
     )
-    yield _most("Little's law", load_validity.MOST_LITTLE, max(map(little, tallies)))
+    yield _most(LITTLE, load_validity.MOST_LITTLE, max(map(little, tallies)))
     yield _most(OVERFLOWS, 0, max(reading.probes.listen_overflows for reading in readings))
     yield _most("retransmits", 0, max(reading.probes.retransmits for reading in readings))
     if workload.minimum_service_seconds:

@@ -9,7 +9,7 @@ import msgspec
 from whichworker.design.elimination import FIRST_DECISION
 from whichworker.design.heats import MOST_IDLE_SHARE
 from whichworker.design.rounds import TWIN
-from whichworker.design.validity import MOST_FOREIGN
+from whichworker.design.validity import MOST_FOREIGN, THROTTLED
 from whichworker.judge.diagnosis import diagnose
 from whichworker.judge.slices import Sliced
 from whichworker.model import Failure, Finding, codes
@@ -54,8 +54,10 @@ def _disturbed(refused: Sequence[Slice], repeats: int) -> str:
     shares = [one.foreign_share for one in refused if (one.foreign_share or 0.0) > MOST_FOREIGN]
     known = [share for share in shares if share is not None]
     count = f"{len(refused) + repeats} slices"
+    if any(one.refused == THROTTLED for one in refused):
+        return f"{count}: {THROTTLED}"
     if len(known) < len(refused) + repeats:
-        return f"{count}: other processes used the cores, or a CPU quota stopped the servers"
+        return f"{count}: other processes used the cores"
     low, high = f"{100 * min(known):.0f}", f"{100 * max(known):.0f}"
     seen = low if low == high else f"{low}-{high}"
     return (

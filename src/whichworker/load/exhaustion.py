@@ -29,9 +29,8 @@ def exhausted(failures: Iterable[Failure]) -> tuple[str, str]:
     """The shortage of this machine that stopped a load, and its cure; empty if there is none."""
     for failure in failures:
         if failure.kind == EXHAUSTED:
-            words = sorted(
-                ((os.strerror(code), cure) for code, cure in CURES.items()), reverse=True
-            )
-            cure = next((cure for text, cure in words if text in failure.sample), "")
+            known = {os.strerror(code): cure for code, cure in CURES.items()}
+            said = max((text for text in known if text in failure.sample), key=len, default="")
+            cure = known.get(said, "")
             return f"the load generator could not open a connection: {failure.sample}", cure
     return "", ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,9 @@ from whichworker.process.launch import Launch, Order
 
 LOOK_SECONDS = 0.01
 """Between two looks whether it has ended: nobody notices this delay beside an import."""
+
+KILLED = -signal.SIGKILL
+"""The status of a command that was killed from outside, as subprocess has it."""
 
 
 def run(
@@ -33,4 +37,4 @@ def run(
             if time.monotonic() >= ends:
                 return None
             time.sleep(LOOK_SECONDS)
-        return launch.status
+        return KILLED if launch.status is None else launch.status

@@ -11,6 +11,7 @@ from whichworker.bench.window import check, died, load_and_probe, load_of
 from whichworker.design import slice_sizes
 from whichworker.design.heats import MOST_IDLE_SHARE
 from whichworker.design.slice_sizes import SliceSize
+from whichworker.design.validity import refusal
 from whichworker.load.http1 import FramingError, fetch, judge_answer
 from whichworker.model import Reading, Request, SliceOrder, SliceTally
 from whichworker.probes import cpu
@@ -167,11 +168,7 @@ def _rung(
     """
     lineup.sit(contender, connections, response_seconds)
     order = _rung_order(contender, per_second, response_seconds)
-    record, tally = court.slice_of(contender, order)
-    for _ in range(MOST_TRIES - 1):
-        if not record.refused:
-            break
-        record, tally = court.slice_of(contender, order)
+    record, tally = court.tried(contender, order)[-1]
     return record.requests / record.seconds, busy(record, len(court.server_cores)), tally
 
 
@@ -226,7 +223,8 @@ def _profile(
 def _portrait(court: Court, contender: Contender, turn: float) -> Reading:
     """A window at saturation on this launch, after its seat's connections are closed.
 
-    They may occupy all of the server's threads.
+    They may occupy all of the server's threads. It is repeated while other programs use the cores;
+    the last one is kept, as the memory of a server hardly depends on them.
     """
     court.generator.unseat(contender.seat)
     seconds = max(PORTRAIT_SECONDS, PORTRAIT_TURNS * turn)
@@ -237,7 +235,11 @@ def _portrait(court: Court, contender: Contender, turn: float) -> Reading:
         seconds,
         settle=max(PORTRAIT_SETTLE_SECONDS, turn),
     )
+    tries = 1
     tally, probes = load_and_probe(court.bench, court.generator, contender.run, load)
+    while refusal(probes, tally, shared=court.shared) and tries < MOST_TRIES:
+        tries += 1
+        tally, probes = load_and_probe(court.bench, court.generator, contender.run, load)
     return Reading(
         tally=tally,
         probes=probes,

@@ -11,6 +11,7 @@ from whichworker.model import Failure, Finding, Machine, Settings
 from whichworker.result.advice import AdvisedArm, Found, Searched
 from whichworker.result.envelope import SCHEMA, Estimate, Run, Validity
 from whichworker.result.second_stage import (
+    QUIET,
     AtRate,
     Attribution,
     Capacity,
@@ -143,7 +144,9 @@ class ArmResult(Struct, frozen=True, kw_only=True):
 
     @property
     def spoilt(self) -> tuple[Gate, ...]:
-        """The failed gates without which its numbers are wrong."""
+        """The failed gates without which its numbers are wrong; none if the machine was busy."""
+        if any(gate.name in QUIET and not gate.passed for gate in self.gates):
+            return ()
         return tuple(gate for gate in self.gates if gate.spoils)
 
     @property

@@ -72,7 +72,11 @@ class Attribution(Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...]
 
 
-SPOILING = ("wrong responses", "listen overflows", "generator CPU", "upstream CPU", "Little's law")
+WRONG, OVERFLOWS, LITTLE = "wrong responses", "listen overflows", "Little's law"
+GENERATOR, UPSTREAM = "generator CPU", "upstream CPU"
+QUIET = ("foreign CPU", "generator run delay")
+"""Gates that fail if other programs used the cores: then the others say nothing about the arm."""
+SPOILING = (WRONG, OVERFLOWS, GENERATOR, UPSTREAM, LITTLE)
 """Gates without which counts or times are wrong; the others say how quiet the machine was."""
 
 

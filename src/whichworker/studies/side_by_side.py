@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from whichworker.bench.lineup import Contender, Lineup, deadline_of
 from whichworker.bench.running import Bench, running
-from whichworker.bench.slices import MOST_TRIES, Court
+from whichworker.bench.slices import Court
 from whichworker.design import slice_sizes
 from whichworker.design.heats import MOST_IDLE_SHARE, MOST_MEMORY_SHARE
 from whichworker.design.slice_sizes import SliceSize
@@ -199,20 +199,18 @@ class Heat:
             most_seconds=max(LEAST_PATIENCE_SECONDS, PATIENCE * part.seconds),
             start=round_,
         )
-        tried: list[Slice] = []
-        while not tried or (tried[-1].refused and len(tried) < MOST_TRIES):
-            record, _ = self.court.slice_of(self.contender(key), order)
-            last = len(tried) == MOST_TRIES - 1
-            place_of_it = {
-                "arm": cell_name(key, ask),
-                "round": round_,
-                "place": place,
-                "repeats": len(tried),
-            }
-            tried.append(
-                msgspec.structs.replace(record, lost=last and bool(record.refused), **place_of_it)
+        tried = self.court.tried(self.contender(key), order)
+        return [
+            msgspec.structs.replace(
+                record,
+                arm=cell_name(key, ask),
+                round=round_,
+                place=place,
+                repeats=repeats,
+                lost=bool(record.refused) and repeats == len(tried) - 1,
             )
-        return tried
+            for repeats, (record, _) in enumerate(tried)
+        ]
 
     def _watch(self, contender: Contender, seconds: float) -> tuple[float, tuple[float, ...]]:
         """Responses per second in a slice that ends by time, and its profile."""

@@ -44,6 +44,7 @@ LOCKED = {
 }
 """How the app's packages are installed, by the file that lists them; the first that is there."""
 NEEDED_BY_LOCK = {"uv.lock": "pyproject.toml", "poetry.lock": "pyproject.toml"}
+QUOTES = re.compile(r'^"(.*)"$')
 NOT_IN_IMAGE = (
     ".git",
     ".venv",
@@ -138,7 +139,7 @@ def read(text: str, path: Path, directory: str) -> Start:
         argv=argv,
         folder=directory,
         environment={
-            name: re.sub(r"\\(.)", r"\1", value.strip('"'))
+            name: re.sub(r"\\(.)", r"\1", QUOTES.sub(r"\1", value))
             for name, equals, value in (one.partition("=") for one in told)
             if equals
         },

@@ -43,6 +43,9 @@ SystemCallErrorNumber=EPERM
 UMask=0027
 """
 """systemd.exec(5). Without MemoryDenyWriteExecute: ctypes and JIT compilers need the opposite."""
+ROOTS = """# root owns the project: a user is made for the server, who must be able to read it
+DynamicUser=yes
+"""
 HOMES = ("/home/", "/root/", "/run/user/")
 
 
@@ -59,7 +62,7 @@ def write(what: Deployment) -> list[Emitted]:
     file = misread(what, "systemd") + (f"EnvironmentFile={place}\n" if place else "")
     file += f"UnsetEnvironment={' '.join(what.unraced)}\n" if what.unraced else ""
     folder = quoting.systemd_path(what.directory)
-    user = f"User={what.user}\n" if what.user else "DynamicUser=yes\n"
+    user = f"User={what.user}\n" if what.user else ROOTS
     at_home = any(path.startswith(HOMES) for path in (what.directory, what.bin, what.folder))
     limit = memory_limit(what)
     memory = (

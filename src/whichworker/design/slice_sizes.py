@@ -30,10 +30,10 @@ MOST_SKIPPED_TURNS = 12
 SETTLED = 0.1
 """A turn belongs to the beginning if its rate is over 10 % from the second half's rate."""
 LEAST_CONNECTIONS, MOST_CONNECTIONS, MOST_TRIED = 8, 16, 256
-MOST_TURN_SECONDS = 0.005
+MOST_TURN_SECONDS = 0.007
 """An arm begins with 16 connections, or with 8 if a turn of more takes longer than this.
 
-Such an arm computes for half a millisecond or more. With four connections granian-wsgi, which
+Such an arm computes for 0.4 ms or more. With four connections granian-wsgi, which
 computes for 0.2 ms, lost a quarter of its rate; 32 brought nothing over 16.
 """
 BUSY = 0.85

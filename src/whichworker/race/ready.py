@@ -22,6 +22,8 @@ ASK_SECONDS = 30.0
 """For one response; the first one may import half of the app."""
 WARM_UP_SECONDS, WARM_UP_CONNECTIONS = 0.1, 8
 """Load before anything is measured on a launch: 50 requests or more, and the same for all."""
+MOST_TAKEN = 0.8
+"""Of the cores, by others: the rest of a slice is too little to say how fast a server is alone."""
 PROFILES = 2
 """Slices for the profile of a slice's beginning; one for slow setups, whose slices are long."""
 PORTRAIT_SECONDS, PORTRAIT_TURNS, PORTRAIT_SETTLE_SECONDS = 0.25, 5, 0.05
@@ -51,7 +53,9 @@ def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared,
     )
     lineup.sit(contender, min(WARM_UP_CONNECTIONS, most or WARM_UP_CONNECTIONS), response_seconds)
     warmed = warm(court, contender, response_seconds)
-    about = 1e9 * warmed.responses / (warmed.ended_ns - warmed.began_ns)
+    about = (
+        warmed.responses / warmed.whole_seconds / (1 - min(MOST_TAKEN, warmed.foreign_share or 0.0))
+    )
     ladder, top = _climb(lineup, court, contender, response_seconds, about)
     connections = max(ladder)
     profile = _profile(court, contender, top, ladder[connections], response_seconds)
@@ -105,7 +109,7 @@ def warm(
     court: Court,
     contender: Contender,
     response_seconds: float,
-) -> SliceTally:
+) -> Slice:
     """Load a fresh launch for a moment: caches fill, code is specialised, threads start."""
     return _for(court, contender, max(WARM_UP_SECONDS, 2 * response_seconds))
 
@@ -127,10 +131,10 @@ def _idle_share(contender: Contender, seconds: float) -> float | None:
     return None if spent is None else spent / (time.monotonic() - began)
 
 
-def _for(court: Court, contender: Contender, seconds: float) -> SliceTally:
+def _for(court: Court, contender: Contender, seconds: float) -> Slice:
     """A slice that ends by its time and counts every response."""
     order = SliceOrder(seat=contender.seat, uncounted=0, counted=MANY, most_seconds=seconds)
-    return court.slice_of(contender, order)[1]
+    return court.slice_of(contender, order)[0]
 
 
 def _climb(

@@ -19,7 +19,7 @@ from whichworker.bench.slices import Court
 from whichworker.judge.replay import PORTRAIT
 from whichworker.load.generator import Generator
 from whichworker.model import Question
-from whichworker.race.calibration import USUAL_CONNECTIONS, calibrate, settle
+from whichworker.race.calibration import USUAL_CONNECTIONS, calibrate, parts_of, settle
 from whichworker.services import postgres
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Failed, Launched, Prepared, Settled, Window
@@ -283,3 +283,14 @@ def test_a_calibration_of_real_servers(tmp_path: Path, generator: Generator) -> 
     assert isinstance(uwsgi, Prepared) and uwsgi.connections == 2, "more would wait for ever"
     assert settled.parts["uwsgi[threads=2]"].connections == 2
     assert settled.twin_of != "gunicorn-sync"
+
+
+def test_a_forced_number_of_connections_is_not_more_than_a_server_can_have() -> None:
+    """uWSGI leaves the others waiting without end, so its slices would take the whole race."""
+    asked = faulty_question([("waitress", ""), ("uwsgi", "threads=4")], connections=8)
+    every = {arm.name: prepared(arm.name, 2000.0) for arm in asked.arms}
+    parts = parts_of(asked, every, dict.fromkeys(every, 2000.0))
+    assert {name.partition("[")[0]: part.connections for name, part in parts.items()} == {
+        "waitress": 8,
+        "uwsgi": 4,
+    }

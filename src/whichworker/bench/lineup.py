@@ -141,6 +141,11 @@ def most_connections(server: str, settings: Settings) -> int | None:
     return adapter.in_flight_limit(settings) if starves else ACCEPTED.get(server)
 
 
+def at_most(server: str, settings: Settings, connections: int) -> int:
+    """This many connections, or as many as the arm can serve."""
+    return min(connections, most_connections(server, settings) or connections)
+
+
 def own_cpu_seconds(*pids: int) -> float:
     """CPU seconds of this tool: this process and these."""
     return sum(cpu.tree_cpu_seconds((os.getpid(), *pids)).values())

@@ -128,9 +128,10 @@ def parts_of(
     arms = {name: question.arm(name) for name in every}
     wanted = {name: record.connections or 1 for name, record in every.items()}
     most = {name: most_connections(arm.server, arm.settings) for name, arm in arms.items()}
+    forced = question.terms.connections
     chosen = (
-        dict.fromkeys(every, question.terms.connections)
-        if question.terms.connections
+        {name: min(forced, limit or forced) for name, limit in most.items()}
+        if forced
         else together(wanted, rates, most)
     )
     found = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from whichworker.bench.lineup import Contender, Lineup, most_connections
+from whichworker.bench.lineup import Contender, Lineup, at_most, most_connections
 from whichworker.bench.running import Running
 from whichworker.bench.slices import MOST_TRIES, TICK_SECONDS, Court
 from whichworker.bench.window import check, died, load_and_probe, load_of
@@ -48,10 +48,9 @@ def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared,
     response_seconds = ask_each(court, run)
     if not question.app.is_builtin:
         _crowd(court, contender, response_seconds)
-    most = question.terms.connections or most_connections(
-        contender.arm.server, contender.arm.settings
-    )
-    lineup.sit(contender, min(WARM_UP_CONNECTIONS, most or WARM_UP_CONNECTIONS), response_seconds)
+    first = min(WARM_UP_CONNECTIONS, question.terms.connections or WARM_UP_CONNECTIONS)
+    arm = contender.arm
+    lineup.sit(contender, at_most(arm.server, arm.settings, first), response_seconds)
     warmed = warm(court, contender, response_seconds)
     about = (
         warmed.responses / warmed.whole_seconds / (1 - min(MOST_TAKEN, warmed.foreign_share or 0.0))
@@ -141,8 +140,9 @@ def _climb(
     lineup: Lineup, court: Court, contender: Contender, response_seconds: float, per_second: float
 ) -> tuple[dict[int, float], SliceTally]:
     """Responses/s by number of connections, from one to saturation, and the top rung's slice."""
-    fixed = court.bench.question.terms.connections
-    most = fixed or most_connections(contender.arm.server, contender.arm.settings)
+    arm, fixed = contender.arm, court.bench.question.terms.connections
+    fixed = at_most(arm.server, arm.settings, fixed) if fixed else None
+    most = fixed or most_connections(arm.server, arm.settings)
     slow = response_seconds > slice_sizes.SLOW_RESPONSE_SECONDS
     rung: int | None = fixed or slice_sizes.first_rung(per_second, most)
     if slow and not fixed:
@@ -256,8 +256,7 @@ def _crowd(court: Court, contender: Contender, response_seconds: float) -> None:
     """Send more parallel requests than the arm has slots, to find faults in shared state early."""
     limit = slots_of(contender)
     connections = min(MOST_CROWD, max(LEAST_CROWD, 2 * limit if limit else MOST_CROWD // 2))
-    most = most_connections(contender.arm.server, contender.arm.settings)
-    connections = min(connections, most) if most else connections
+    connections = at_most(contender.arm.server, contender.arm.settings, connections)
     seconds = min(MOST_CROWD_SECONDS, max(1.0, 3 * connections * response_seconds))
     tally = court.generator.run(
         load_of(court.bench, contender.run, connections, seconds, 0.1), lambda *_: None

@@ -140,7 +140,8 @@ def ceiling_caption(result: Result) -> str:
     """The meaning of requests/s, and the rate to plan with instead."""
     forced = result.question.connections
     own = "each setup with its own connections"
-    load = f"{forced} connections each" if forced else own
+    fewer = forced and any(arm.connections and arm.connections < forced for arm in result.arms)
+    load = f"{'at most ' if fewer else ''}{forced} connections each" if forced else own
     sought = any(arm.capacity_per_second for arm in result.arms)
     where = "below" if sought else "(--capacity)"
     return (

@@ -18,6 +18,9 @@ COUNTED_TURNS, COUNTED_SECONDS = 5, 0.030
 
 Counted whole, gthread/granian was 0.40 at 100 ms, 0.59 at 3 s.
 """
+LONG_TURN_SECONDS, LONG_SKIPPED, LONG_COUNTED = 0.03, 1, 3
+"""One turn of this length leaves out more than the beginning, which lasts 10 to 20 ms. Three count
+for 0.1 s or more; with five, and three left out, an app of 250/s had three rounds in a minute."""
 SLOW_SKIPPED, SLOW_COUNTED = 1, 2
 SLOW_TURN_SECONDS, WAITING_TURN_SECONDS = 0.2, 0.5
 """Turns of at least this length need fewer turns, since a round must end.
@@ -62,6 +65,9 @@ def size(connections: int, per_second: float, skipped_turns: int = SKIPPED_TURNS
     turn = connections / per_second
     if turn > SLOW_TURN_SECONDS:
         skipped, counted = 0 if turn > WAITING_TURN_SECONDS else SLOW_SKIPPED, SLOW_COUNTED
+    elif turn > LONG_TURN_SECONDS:
+        more = skipped_turns if skipped_turns > SKIPPED_TURNS else LONG_SKIPPED
+        skipped, counted = more, LONG_COUNTED
     else:
         skipped = max(skipped_turns, math.ceil(SKIPPED_SECONDS / turn))
         counted = max(COUNTED_TURNS, math.ceil(COUNTED_SECONDS / turn))

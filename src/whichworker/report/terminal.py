@@ -286,7 +286,7 @@ def _print_out(console: Console, result: Result) -> None:
     for arm in result.arms:
         if arm.is_measured:
             continue
-        too_few = f"measured in {arm.windows} rounds; a rank needs {RANKED_FROM} (more --time)"
+        too_few = f"it had fewer than the {RANKED_FROM} rounds that a rank needs (more --time)"
         fact = arm.failures[0].sample if arm.failures else too_few
         first, _, rest = fact.partition("\n")
         word = {"invalid": "not ranked", "refused": "cannot run"}.get(arm.state, arm.state)

@@ -113,7 +113,7 @@ static Outcome finish(Run *run, Connection *connection, bool correct, const Resp
         run->now = clock_ns(CLOCK_MONOTONIC); /* judging delays the next request: not its service */
     }
     end_request(run, connection);
-    if (!response->keep_alive || unsent) {
+    if (!response->keep_alive || !run->plan.keep_alive || unsent) {
         connection_drop(run, connection);
         return CONNECTION_SPENT;
     }
@@ -219,7 +219,7 @@ static void note_sent(Run *run, Connection *connection, int64_t began, size_t si
     if (!connection->linked) {
         connection->linked = true;
         run->refused_since = 0;
-        if (!plan->keep) {
+        if (!plan->slices) {
             histogram_record(&counts->histograms[CONNECTING], began - connection->since);
         }
     }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 bool counts_init(Counts *counts, const Plan *plan) {
-    if (plan->keep) { return true; }
+    if (plan->slices) { return true; }
     counts->bucket_count = (size_t)((plan->closes - plan->opens + BUCKET_NS - 1) / BUCKET_NS);
     counts->buckets = calloc(counts->bucket_count, sizeof(int64_t));
     counts->slice_width = BUCKET_NS;
@@ -70,7 +70,7 @@ bool counts_correct(Counts *counts, const Plan *plan, const Times *times, int st
                     int64_t delay) {
     int64_t placed = placed_at(plan, times);
     counts->total_correct++;
-    if (plan->keep) {
+    if (plan->slices) {
         Slice *slice = &counts->slice;
         if (slice->done < slice->room) { slice->moments[slice->done++] = times->complete; }
         return false;

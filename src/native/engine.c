@@ -100,7 +100,7 @@ bool engine_turn(Engine *engine, int64_t until) {
         run->now = clock_ns(CLOCK_MONOTONIC);
         pass_events(engine, count, until);
     }
-    if (run->over && run->plan.keep) { slice_end(&engine->schedule); }
+    if (run->over && run->plan.slices) { slice_end(&engine->schedule); }
     return !run->over;
 }
 

@@ -97,7 +97,7 @@ static bool read_peer(Plan *plan, const char *host, unsigned short port, const c
 }
 
 static bool check_plan(const Plan *plan) {
-    bool good = plan->connections > 0 && (plan->closes > plan->opens || plan->keep);
+    bool good = plan->connections > 0 && (plan->closes > plan->opens || plan->slices);
     if (!good) { PyErr_SetString(PyExc_ValueError, "an engine needs a connection and a window"); }
     return good;
 }
@@ -106,15 +106,16 @@ static bool read_plan(Plan *plan, EngineObject *self, PyObject *args, PyObject *
     static char *names[] = {"host",    "port",  "path",    "address", "connections",
                             "begins",  "opens", "closes",  "stagger", "deadline",
                             "limit",   "flood", "backlog", "spin",    "stamps",
-                            "timerfd", "keep",  "judge",   "fail",    NULL};
+                            "timerfd", "slices", "keep_alive",
+                            "judge",   "fail",  NULL};
     const char *host, *path, *address;
     Py_ssize_t path_size;
     unsigned short port;
     if (!PyArg_ParseTupleAndKeywords(
-            args, words, "$sHs#sILLLLLLLLppppOO", names, &host, &port, &path, &path_size, &address,
+            args, words, "$sHs#sILLLLLLLLpppppOO", names, &host, &port, &path, &path_size, &address,
             &plan->connections, &plan->begins, &plan->opens, &plan->closes, &plan->stagger,
             &plan->deadline, &plan->limit, &plan->flood, &plan->backlog, &plan->spin, &plan->stamps,
-            &plan->timerfd, &plan->keep, &self->judge, &self->fail)) {
+            &plan->timerfd, &plan->slices, &plan->keep_alive, &self->judge, &self->fail)) {
         self->judge = self->fail = NULL; /* borrowed */
         return false;
     }
@@ -278,10 +279,10 @@ static PyObject *engine_turn_once(PyObject *object, PyObject *argument) {
 
 static bool can_slice(EngineObject *self) {
     const Run *run = &self->engine.schedule.run;
-    bool good = self->saved == NULL && run->plan.keep && run->epoll >= 0;
+    bool good = self->saved == NULL && run->plan.slices && run->epoll >= 0;
     if (!good) {
         PyErr_SetString(PyExc_RuntimeError,
-                        "an engine that keeps no connections, ended, or in a turn");
+                        "an engine that runs no slices, ended, or in a turn");
     }
     return good;
 }

@@ -24,7 +24,8 @@ typedef struct {
     int spin;          /* wait awake for the next arrival */
     int stamps;        /* let the kernel note when bytes came in */
     int timerfd;       /* sleep by a timer, as old kernels need it */
-    int keep; /* run slices: connections stay open between them, only moments are recorded */
+    int slices;     /* run slices: connections stay open between them, only moments are recorded */
+    int keep_alive; /* carry more than one request on a connection, if the server lets it */
 } Plan;
 
 static inline bool is_paced(const Plan *plan) { return plan->backlog >= 0; }

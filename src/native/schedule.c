@@ -148,7 +148,7 @@ static void release(Schedule *schedule, Connection *connection) {
         serve_queue(schedule);
     } else if (schedule->sending && schedule->left > 0) {
         begin(schedule, connection, 0);
-    } else if (!plan->keep) {
+    } else if (!plan->slices) {
         connection_drop(&schedule->run, connection);
     }
 }
@@ -259,7 +259,7 @@ static bool all_admitted(const Schedule *schedule) {
 
 /* Whether a connection is of no use once nothing more is sent. */
 static bool is_spent(const Plan *plan, const Connection *connection) {
-    return connection->busy ? !connection->times.start && !is_paced(plan) : !plan->keep;
+    return connection->busy ? !connection->times.start && !is_paced(plan) : !plan->slices;
 }
 
 static void stop_sending(Schedule *schedule) {
@@ -304,7 +304,7 @@ bool schedule_init(Schedule *schedule, const Plan *plan) {
     schedule->left = plan->limit;
     schedule->sweep_due = plan->begins + SWEEP_NS;
     schedule->arrivals.more = true;
-    schedule->run.over = plan->keep; /* until a slice begins */
+    schedule->run.over = plan->slices; /* until a slice begins */
     schedule->connections = calloc(plan->connections, sizeof *schedule->connections);
     if (schedule->connections == NULL) {
         errno = ENOMEM;

@@ -15,7 +15,7 @@ from tests.load.conftest import Listener
 
 from whichworker.load import engines
 from whichworker.load.native import engine as native
-from whichworker.model import Address, Answer, Load, Request, Tally
+from whichworker.model import Address, Answer, Load, Pace, Request, Stage, Tally
 
 Ending = Callable[[socket.socket], None]
 Engine = Literal["epoll", "native"]
@@ -85,7 +85,16 @@ def close_with_the_response(sock: socket.socket) -> None:
     sock.sendall(HELLO)
 
 
-def load(address: Address, engine: Engine, method: str) -> Tally:
+def dawdle(sock: socket.socket) -> None:
+    """As a server without keep-alive that says nothing of it, and is not quick to close."""
+    sock.recv(65536)
+    sock.sendall(HELLO)
+    time.sleep(WORK_SECONDS)
+
+
+def load(
+    address: Address, engine: Engine, method: str, pace: Pace | None = None, keep_alive: bool = True
+) -> Tally:
     return engines.run(
         Load(
             address=address,
@@ -103,6 +112,8 @@ def load(address: Address, engine: Engine, method: str) -> Tally:
             settle_seconds=0.0,
             window_seconds=30.0,
             engine=engine,
+            pace=pace,
+            keep_alive=keep_alive,
         ),
         lambda opens, closes: None,
     )
@@ -154,3 +165,14 @@ def test_a_request_that_met_a_closed_connection_is_sent_on_another(
     tally = load(start(close_with_the_response), engine, method)
     assert (tally.requests, tally.failures) == (LIMIT, ())
     assert tally.reconnects >= LIMIT - CONNECTIONS
+
+
+@ENGINES
+@METHODS
+@pytest.mark.parametrize("pace", [None, Pace(stages=(Stage(10.0, 200.0, 200.0),))])
+def test_a_load_without_keep_alive_sends_nothing_on_a_used_connection(
+    start: Callable[[Ending], Address], engine: Engine, method: str, pace: Pace | None
+) -> None:
+    tally = load(start(dawdle), engine, method, pace, keep_alive=False)
+    assert (tally.requests, tally.failures) == (LIMIT, ())
+    assert load(start(dawdle), engine, method, pace).failures

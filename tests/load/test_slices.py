@@ -443,7 +443,7 @@ def test_an_engine_that_keeps_nothing_has_no_slices(start: Start) -> None:
     for call in (whole.look, lambda: whole.adopt(0), lambda: whole.slice(1, 1, 0, 0), whole.sliced):
         with pytest.raises(RuntimeError):
             call()
-    kept = native.make_engine(load, Judge(prepare_asks(load)), (0, 0, 0), keep=True)
+    kept = native.make_engine(load, Judge(prepare_asks(load)), (0, 0, 0), slices=True)
     with pytest.raises(KeyError):
         kept.histogram("service")
     with pytest.raises(ValueError, match="a slice needs"):
@@ -473,7 +473,6 @@ def test_what_cannot_be_sent_in_slices() -> None:
         msgspec.structs.replace(session, requests=()),
         load_of(nowhere, tls=Tls(server_name="x")),
         load_of(nowhere, pace=Pace(stages=(Stage(1.0, 1.0, 1.0),))),
-        load_of(nowhere, keep_alive=False),
         load_of(nowhere, connections=0),
     ]
     for load in loads:
@@ -555,7 +554,7 @@ def test_a_wrong_order_costs_no_process(start: Start, running: Generator) -> Non
         with pytest.raises(UsageError):
             running.slice(wrong)
     with pytest.raises(UsageError):
-        running.seat("two", load_of(Address("127.0.0.1", 1), keep_alive=False))
+        running.seat("two", load_of(Address("127.0.0.1", 1), connections=0))
     if native.available():
         with pytest.raises(UsageError, match="not an address"):
             running.seat("two", load_of(Address("no such address", 1), engine="native"))
@@ -619,3 +618,24 @@ def test_tasks_are_carried_out_one_after_another(start: Start) -> None:
         child.SeatLeft,
         child.SeatLeft,
     ]
+
+
+@ENGINES
+def test_slices_without_keep_alive(name: Engine, take: Take, start: Start) -> None:
+    asked: list[int] = []
+
+    def answer_once(sock: socket.socket) -> None:
+        sock.recv(65536)
+        sock.sendall(HELLO)
+        time.sleep(0.03)  # longer than an end that crosses a request
+        sock.setblocking(False)
+        try:
+            asked.append(len(sock.recv(65536)))
+        except BlockingIOError:
+            asked.append(0)
+
+    seat = take(name, start(answer_once), keep_alive=False)
+    for _ in range(2):
+        tally = seat.slice(order_of())
+        assert (tally.requests, tally.failures) == (50, ())
+    assert not any(asked)

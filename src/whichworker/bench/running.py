@@ -43,13 +43,16 @@ PORT_TAKEN = re.compile(r"address (already )?in use|EADDRINUSE|errno 98", re.IGN
 class Running(Struct, frozen=True):
     """A server that gave a correct response, and how long that took from its start.
 
-    `findings` grow until the block of `running` has ended: some are about the server's stop.
+    `keep_alive` is false for a server that closes each connection without a word: a request that
+    follows on it would be lost. `findings` grow until the block of `running` has ended: some are
+    about the server's stop.
     """
 
     launch: Launch
     address: Address
     cold_start_seconds: float
     command: tuple[str, ...]
+    keep_alive: bool = True
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -71,13 +74,18 @@ def running(bench: Bench, arm: Arm) -> Iterator[Running]:
         lambda address: order_of(bench, arm, address),
         lambda address: ReadinessCheck(bench, address),
     ) as started:
-        launch, number = started.launch, table.load(arm.server).stop_signal
+        launch, adapter = started.launch, table.load(arm.server)
         run = Running(
-            launch, started.address, started.cold_start_seconds, _shown(bench.question, arm)
+            launch,
+            started.address,
+            started.cold_start_seconds,
+            _shown(bench.question, arm),
+            keep_alive=all(finding.code != codes.NO_KEEP_ALIVE.name for finding in adapter.known),
         )
         yield run
         died = launch.ended()
-        run.findings.extend(_account(arm, run, launch.stop(number, STOP_SECONDS), number))
+        ending = launch.stop(adapter.stop_signal, STOP_SECONDS)
+        run.findings.extend(_account(arm, run, ending, adapter.stop_signal))
     if not died:
         Path(launch.order.log).unlink(missing_ok=True)  # kept only if something went wrong
 

@@ -129,6 +129,7 @@ def load_of(
         "stagger_seconds": settle / 4,
         "deadline_seconds": max(5.0, 3 * seconds),
         "seed": bench.question.terms.seed,
+        "keep_alive": run.keep_alive,
     }
     return Load(
         address=run.address,

@@ -122,6 +122,7 @@ def _load(scene: Scene, seconds: float, connections: int) -> Load:
         settle_seconds=SETTLE_SECONDS,
         window_seconds=seconds,
         deadline_seconds=DEADLINE_SECONDS,
+        keep_alive=scene.run.keep_alive,
         pace=Pace(stages=(Stage(SETTLE_SECONDS + seconds, RATE_PER_SECOND, RATE_PER_SECOND),)),
         flood=None,
     )

@@ -26,7 +26,8 @@ class Engine:
         spin: bool,
         stamps: bool,
         timerfd: bool,
-        keep: bool,
+        slices: bool,
+        keep_alive: bool,
         judge: Callable[[int, bytes, bytes], bool],
         fail: Callable[[str, int, str, bytes], None],
     ) -> Engine: ...

@@ -47,8 +47,6 @@ def _only_epoll(load: Load) -> str:
         return "only the epoll engine runs sessions"
     if not load.drain:
         return "only the epoll engine leaves requests in flight at the end"
-    if not load.keep_alive:
-        return "only the epoll engine closes a connection after each response"
     return ""
 
 

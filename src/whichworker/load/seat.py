@@ -103,8 +103,6 @@ def check_seat(load: Load) -> None:
         reason = "TLS"
     elif load.pace is not None:
         reason = "a pace"
-    elif not load.keep_alive:
-        reason = "connections that do not persist"
     if reason:
         raise UsageError(
             f"slices of load are not possible with {reason}",

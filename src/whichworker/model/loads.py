@@ -85,8 +85,8 @@ class Load(Struct, frozen=True, kw_only=True):
     Either `requests` or `sessions`. `limit` bounds the requests (iterations) of the whole run;
     after `flood` failures it ends early (None: never). `receive_delay` measures how long responses
     waited in the kernel for the generator. `drain`: a closed loop waits for requests in flight at
-    the end of its window; `keep_alive`: connections stay open after a response. Only the engine
-    epoll can do without them.
+    the end of its window; `keep_alive`: connections stay open after a response, if the server lets
+    them.
     """
 
     address: Address

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from whichworker.errors import UsageError
-from whichworker.load import engines
 from whichworker.load.epoll.engine import run
 from whichworker.model import Address, Answer, Load, Request, Tally
 from whichworker.model.histogram import Histogram
@@ -435,18 +434,3 @@ def test_without_keep_alive_each_request_has_a_connection_of_its_own(start: Star
     assert not tally.failures
     assert tally.requests > 3
     assert set(asked) == {1}
-
-
-def test_the_native_engine_keeps_its_connections() -> None:
-    load = Load(
-        address=Address("127.0.0.1", 1),
-        host="localhost",
-        requests=(Request(),),
-        connections=1,
-        settle_seconds=0.0,
-        window_seconds=0.1,
-        keep_alive=False,
-        engine="native",
-    )
-    with pytest.raises(UsageError, match="closes a connection after each response"):
-        engines.choose(load)

@@ -171,10 +171,9 @@ class _SliceLoop(ClosedLoop):
 
     def pump(self) -> None:
         """Run one slice until no request is in flight, or until too much has failed."""
+        pass_events = self._pass_carefully if self._transport.careful else self._pass_events
         while self._alive:
-            self._pass_events(
-                self._epoll.poll(max(0, self._wake - monotonic_ns()) * 1e-9, MOST_EVENTS)
-            )
+            pass_events(self._epoll.poll(max(0, self._wake - monotonic_ns()) * 1e-9, MOST_EVENTS))
             now = monotonic_ns()
             if now >= self._wake or not self._sending:
                 self._tend(now)

@@ -117,12 +117,12 @@ def make_engine(
     *,
     number: int = 0,
     threads: int = 1,
-    keep: bool = False,
+    slices: bool = False,
 ) -> Engine:
     """Make the engine of one of a load's threads, without requests yet.
 
-    `times` are its begin and its window (ns); an engine that keeps its connections needs none, as
-    it runs slices. Raises UsageError for an address that cannot be used.
+    `times` are its begin and its window (ns); an engine that runs slices needs none.
+    Raises UsageError for an address that cannot be used.
     """
     assert _native is not None
     begins, opens, closes = times
@@ -145,7 +145,8 @@ def make_engine(
             spin=load.spins,
             stamps=load.receive_delay and not address.path,
             timerfd=False,
-            keep=keep,
+            slices=slices,
+            keep_alive=load.keep_alive,
             judge=judge.judge,
             fail=judge.fail,
         )

@@ -22,7 +22,7 @@ class NativeSeat:
         self._load = load = seat_load(load)
         asks = prepare_asks(load)
         self._judge = Judge(asks)
-        self._engine = native.make_engine(load, self._judge, (0, 0, 0), keep=True)
+        self._engine = native.make_engine(load, self._judge, (0, 0, 0), slices=True)
         for ask in asks:
             self._judge.teach(self._engine, ask)
         self._engine.set_deck(deal(asks, load.seed).tobytes())

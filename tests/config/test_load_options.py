@@ -35,6 +35,7 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "deadline": ("7s", 7.0),
     "expect": ("status=207", ("status=207",)),
     "url": ("http://localhost:7/", "http://localhost:7/"),
+    "host": ("shop.example", "shop.example"),
     "method": ("PUT", "PUT"),
     "header": ("A: 7", ("A: 7",)),
     "body": ("seven", "seven"),

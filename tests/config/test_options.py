@@ -39,6 +39,7 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "capacity": ("true", True),
     "profile": ("true", True),
     "url": ("/x", ("/x",)),
+    "host": ("shop.example", "shop.example"),
     "from_log": ("x.log", "x.log"),
     "from_har": ("x.har", "x.har"),
     "from_openapi": ("x.json", "x.json"),

@@ -42,6 +42,14 @@ def test_body() -> None:
     assert wire == b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n\x00\xff"
 
 
+def test_a_request_has_its_own_host_or_that_of_the_load() -> None:
+    named = Request(headers=(("Accept", "*/*"), ("HOST", "shop.example:8443")))
+    assert (
+        encode_request(named, "127.0.0.1:8000")
+        == b"GET / HTTP/1.1\r\nHost: shop.example:8443\r\nAccept: */*\r\n\r\n"
+    )
+
+
 def test_post_without_a_body_says_so() -> None:
     assert b"Content-Length: 0\r\n" in encode_request(Request(method="POST"), "h")
 
@@ -62,6 +70,8 @@ def test_post_without_a_body_says_so() -> None:
         (Request(headers=(("Content-Length", "5"),)), "h"),
         (Request(headers=(("transfer-encoding", "chunked"),)), "h"),
         (Request(), "h\r\nX: y"),
+        (Request(headers=(("Host", "a"), ("host", "b"))), "h"),
+        (Request(headers=(("Host", "a\r\nX: y"),)), "h"),
     ],
 )
 def test_refused_requests(request_: Request, host: str) -> None:

@@ -202,6 +202,22 @@ def test_https_is_checked_unless_told_otherwise(tmp_path: Path) -> None:
         planned("https://localhost:9/", ca="missing.pem")
 
 
+def test_a_site_is_asked_by_its_name(tmp_path: Path) -> None:
+    load = planned(host="shop.example:8443").load
+    assert (load.host, load.address) == ("shop.example:8443", Address("127.0.0.1", 9))
+    encrypted = planned("https://127.0.0.1:9/", host="shop.example").load
+    assert encrypted.tls is not None
+    assert (encrypted.host, encrypted.tls.server_name) == ("shop.example", "shop.example")
+    file = written(
+        tmp_path, 'url = "http://127.0.0.1:9"\nhost = "a.example"\n[[request]]\npath = "/"'
+    )
+    assert planned(file).load.host == "a.example"
+    assert planned(file, host="b.example").load.host == "b.example"
+    for wrong in ("a b", "http://shop.example", "shop.example/x"):
+        with pytest.raises(UsageError, match="host"):
+            planned(host=wrong)
+
+
 def test_what_is_configured_for_other_loads_is_no_reason_to_refuse_this_one(tmp_path: Path) -> None:
     general = str(tmp_path / "whichworker.toml")
     options: dict[str, Any] = {

@@ -9,7 +9,7 @@ import pytest
 from whichworker.config.options import RaceOptions
 from whichworker.errors import UsageError
 from whichworker.model import App, Request
-from whichworker.question.own import workload_of
+from whichworker.question.own import host_of, workload_of
 
 APP = App(name="shop", directory="/srv/shop", python="python3", wsgi="shop:app")
 SESSION = """
@@ -51,3 +51,14 @@ def test_two_sources_are_one_too_many(tmp_path: Path) -> None:
 def test_what_is_expected_on_the_command_line_is_expected_of_each(tmp_path: Path) -> None:
     found = asked(RaceOptions(url=("/", "/a"), expect=("status=204",)), tmp_path)
     assert [request.answer.status for request in found.values()] == [204, 204]
+
+
+def test_the_host_is_an_option_or_a_header() -> None:
+    header = RaceOptions(header=("host: shop.example:8443", "Accept: */*"), url=("/",))
+    assert host_of(header) == host_of(RaceOptions(host="shop.example:8443")) == "shop.example:8443"
+    assert host_of(RaceOptions()) == ""
+    assert asked(header, Path())["/"].headers == (("Accept", "*/*"),)
+    with pytest.raises(UsageError, match="several hosts"):
+        host_of(RaceOptions(host="a.example", header=("Host: b.example",)))
+    with pytest.raises(UsageError, match="not a host"):
+        host_of(RaceOptions(host="a b"))

@@ -205,7 +205,7 @@ STEP = "[[session]]\nname = 's'\n[[session.step]]\npath = '/'\n"
         ("vus = 1", "unknown key 'vus'", "did you mean connections?"),
         ("requests = []", "unknown key 'requests'", "did you mean request?"),
         ("scenarios = []", "unknown key 'scenarios'", "did you mean session?"),
-        ("zzz = 1", "unknown key 'zzz'", "one of url, connections"),
+        ("zzz = 1", "unknown key 'zzz'", "one of url, host, connections"),
         ("connections = '5'", "connections: expected whole number, got text", "docs/guides"),
         ("connections = 0", "connections: expected whole number >= 1", "docs/guides"),
         ("rate = 50", "rate: expected text, got whole number", "docs/guides"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from whichworker.errors import UsageError
 from whichworker.load.http1 import encode_request
 from whichworker.model import Address, Request, Tls
-from whichworker.workloads.target import Target, is_own, parse_target, resolve
+from whichworker.workloads.target import Target, is_own, parse_host, parse_target, resolve
 
 
 def target(host: str, port: int, path: str = "/", header: str = "", unix: str = "") -> Target:
@@ -183,3 +183,27 @@ def test_a_name_without_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_what_is_this_machine(address: Address, own: bool) -> None:
     assert is_own(address) is own
+
+
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [
+        ("shop.example", "shop.example"),
+        ("Shop.Example:8443", "shop.example:8443"),
+        ("shop.example:80", "shop.example"),
+        ("[::1]:9000", "[::1]:9000"),
+        ("127.0.0.1:8000", "127.0.0.1:8000"),
+        ("bücher.example", "xn--bcher-kva.example"),
+    ],
+)
+def test_a_host_is_a_name_and_perhaps_a_port(text: str, header: str) -> None:
+    assert parse_host(text) == header
+
+
+@pytest.mark.parametrize(
+    "text", ["", "/", "shop.example/", "shop.example/a", "http://shop.example", "a b", "x:y", "a@b"]
+)
+def test_what_is_no_host(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_host(text)
+    assert caught.value.hint

@@ -36,9 +36,9 @@ TOOLBARS = ("debug_toolbar", "silk", "django_extensions.debug", "nplusone.ext.dj
 
 
 def examine(
-    app: App, examiner: Examiner, *, allow_remote_database: bool = False
+    app: App, examiner: Examiner, *, host: str = "", allow_remote_database: bool = False
 ) -> tuple[App, Look | None, list[Finding]]:
-    """The app with its Host and headers, its facts from inside, and findings.
+    """The app with its Host (`host` if it is given) and headers, facts from inside, and findings.
 
     Built-in apps are known. Raises UsageError if the app cannot be imported, or if its database is
     not on this machine, unless that is allowed.
@@ -50,7 +50,7 @@ def examine(
     told = environment_files.read(app.environment_file)
     if not allow_remote_database:
         refuse_remote(seen, {**os.environ, **told, **app.environment})
-    host, by = host_of(seen.django)
+    host, by = (host, "--host") if host else host_of(seen.django)
     header = seen.django.proxy_ssl_header if seen.django and seen.django.ssl_redirect else None
     found = msgspec.structs.replace(
         app,
@@ -96,6 +96,7 @@ def examine_again(app: App, cache: Path, allowed: Collection[str]) -> None:
     examine(
         app,
         Examiner(cache, "outbound" in allowed),
+        host=app.host,
         allow_remote_database="remote_database" in allowed,
     )
 

@@ -41,6 +41,7 @@ class Database(Struct, frozen=True, kw_only=True):
     host: str
     port: str
     name: str | None
+    user: str = ""
     password: str = field(default="")
     lasting: int | float | None = 0
 

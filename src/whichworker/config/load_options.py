@@ -20,6 +20,14 @@ class LoadOptions(Struct, frozen=True, kw_only=True):
     header: Annotated[
         tuple[str, ...], option("Header of each request, as 'Name: value'; repeatable", "H")
     ] = ()
+    host: Annotated[
+        str,
+        option(
+            "Name of the site: the Host header and, for https, the server name",
+            "NAME",
+            default="the host of the URL",
+        ),
+    ] = ""
     body: Annotated[str, option("Body of each request; @FILE reads a file", "TEXT")] = ""
     expect: Annotated[
         tuple[str, ...],

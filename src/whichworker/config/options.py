@@ -54,6 +54,12 @@ RemoteDatabase = Annotated[
 ]
 
 
+Host = Annotated[
+    str,
+    option("Host header of each request", "NAME", default="one that the app's settings allow"),
+]
+
+
 class RaceOptions(Struct, frozen=True, kw_only=True):
     """The options of `whichworker race`; also keys of the configuration file."""
 
@@ -99,6 +105,7 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
     from_har: Annotated[str, option("Requests from a HAR file of a browser", "FILE")] = ""
     from_openapi: Annotated[str, option("Requests from an OpenAPI schema in JSON", "FILE")] = ""
     request_file: Annotated[str, option("Requests from a load file in TOML", "FILE")] = ""
+    host: Host = ""
     header: Annotated[
         tuple[str, ...],
         option("Header of each request, such as 'Cookie: sessionid=…'; repeatable", "H"),
@@ -320,6 +327,7 @@ class PreflightOptions(Struct, frozen=True, kw_only=True):
             "Requests of a workload of race, or a path of the app", "NAME|PATH", group="Requests"
         ),
     ] = ""
+    host: Host = ""
     servers: Servers = ""
     json: Json = ""
     dry_run: Annotated[bool, option("Print the setups and the checks, then stop", group="Run")] = (

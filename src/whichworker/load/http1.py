@@ -39,15 +39,16 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TARGET = re.compile(r"(?:/|\*|https?://)[\x21-\x7e]*")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _INDEX = re.compile(r"[0-9]{1,9}")
-_FRAMED_HERE = ("host", "connection", "content-length", "transfer-encoding", "expect", "upgrade")
+_FRAMED_HERE = ("connection", "content-length", "transfer-encoding", "expect", "upgrade")
 _BODY_EXPECTED = ("POST", "PUT", "PATCH")
 
 
 def encode_request(request: Request, host: str) -> bytes:
-    """Write a request as the bytes of a keep-alive HTTP/1.1 message to this host.
+    """Write a request as the bytes of a keep-alive HTTP/1.1 message to its own Host, or to `host`.
 
     Raises UsageError for anything that would break the message: line breaks, spaces in the path, a
-    method or a header name that is no token, and the headers that frame a message: it writes those.
+    method or a header name that is no token, a second Host, and the headers that frame a message:
+    it writes those.
     """
     if not _TOKEN.fullmatch(request.method) or request.method == "CONNECT":
         raise UsageError(f"not a method that can be sent: {request.method!r}")
@@ -56,8 +57,14 @@ def encode_request(request: Request, host: str) -> bytes:
             f"not a path: {request.path!r}",
             hint="begin with / and write spaces and non-ASCII letters as %20",
         )
-    lines = [f"{request.method} {request.path} HTTP/1.1", f"Host: {_check_value('Host', host)}"]
+    named = [value for name, value in request.headers if name.lower() == "host"]
+    if len(named) > 1:
+        raise UsageError(f"{len(named)} Host headers for {request.path}", hint="a request has one")
+    host = _check_value("Host", named[0] if named else host)
+    lines = [f"{request.method} {request.path} HTTP/1.1", f"Host: {host}"]
     for name, value in request.headers:
+        if name.lower() == "host":
+            continue
         if not _TOKEN.fullmatch(name) or name.lower() in _FRAMED_HERE:
             raise UsageError(f"not a header that can be sent: {name!r}")
         lines.append(f"{name}: {_check_value(name, value)}")

@@ -31,7 +31,7 @@ from whichworker.model import (
 from whichworker.result import AskedLoad
 from whichworker.workloads.definition import Definition, read_definition
 from whichworker.workloads.expect import parse_expect
-from whichworker.workloads.target import Target, is_own, parse_target, resolve
+from whichworker.workloads.target import Target, is_own, parse_host, parse_target, resolve
 
 MOST_CONNECTIONS = 65_000
 """About the ports that one client address can use towards one server."""
@@ -43,7 +43,7 @@ LONGEST_DEADLINE = 600.0
 """Seconds; a slower response is a job and not a request."""
 STRONGER = ("--", "WHICHWORKER_")
 """Origins of values that override a load file; the file overrides configuration and defaults."""
-OF_FILE = ("connections", "rate", "arrivals", "time", "deadline", "ca", "insecure")
+OF_FILE = ("host", "connections", "rate", "arrivals", "time", "deadline", "ca", "insecure")
 OF_REQUESTS = ("method", "header", "body", "expect")
 
 
@@ -76,7 +76,7 @@ def plan(text: str, options: LoadOptions, origins: Mapping[str, str], *, owned: 
     open_files.check(options.connections)
     cores = generator_cores(options.threads)
     url = _url(options, said, definition, text)
-    target = parse_target(url)
+    target = _named(parse_target(url), options.host)
     if definition and target.path != "/":
         raise UsageError(
             f"a path in {url!r}", hint="the path belongs to each request or step of the file"
@@ -197,6 +197,16 @@ def _url(options: LoadOptions, said: set[str], definition: Definition | None, te
             hint='write url = "http://127.0.0.1:8000" into it, or give --url',
         )
     return url
+
+
+def _named(target: Target, host: str) -> Target:
+    """The target under another name, for its Host header and its certificate."""
+    if not host:
+        return target
+    header = parse_host(host)
+    server = parse_target(f"http://{header}").host.partition("%")[0]
+    tls = msgspec.structs.replace(target.tls, server_name=server) if target.tls else None
+    return msgspec.structs.replace(target, host_header=header, tls=tls)
 
 
 def _request(options: LoadOptions, target: Target) -> Request:

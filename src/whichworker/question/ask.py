@@ -31,7 +31,7 @@ MOST_CONNECTIONS = 4096
 RANKING_SECONDS, CAPACITY_SECONDS = 120.0, 300.0
 """Wall time by default: two minutes rank twelve setups of a fast app on two cores; the capacity
 search and the validation of two finalists take about three more minutes."""
-OF_YOUR_APP, OF_REQUESTS = ("env_file",), ("header", "expect", "login")
+OF_YOUR_APP, OF_REQUESTS = ("env_file", "host"), ("header", "expect", "login")
 """Options that would be ignored without an app of the user, or without requests of the user."""
 ALLOWED = ("writes", "outbound", "remote_database")
 
@@ -66,6 +66,7 @@ def ask(
         terms=terms,
         budget=budget,
         permits=own_app.permits_of(options, own_app.base_of(here, app)),
+        host=own_app.host_of(options),
     )
 
 
@@ -95,7 +96,11 @@ def discover(asked: Asked) -> Discovered:
     )
     findings = (*dict.fromkeys(finder.findings), *said, *about(what, asked.budget))
     return Discovered(
-        asked=asked, subject=subject, arms=names.number_copies(arms), findings=findings
+        asked=asked,
+        subject=subject,
+        arms=names.number_copies(arms),
+        databases=finder.look.databases if finder.look else (),
+        findings=findings,
     )
 
 
@@ -138,7 +143,11 @@ def discover_for_preflight(
 ) -> Discovered:
     """The app and the arms of a preflight; raises UsageError for what cannot be used."""
     race = RaceOptions(
-        servers=options.servers, workload=options.workload, python=options.python, seed=0
+        servers=options.servers,
+        workload=options.workload,
+        host=options.host,
+        python=options.python,
+        seed=0,
     )
     return discover(ask(app, race, here, cache))
 
@@ -234,7 +243,9 @@ class Finder:
             fact = f"{self.apps[label].python} and {app.python} are both Python {label}"
             raise UsageError(fact, hint="race one interpreter of each minor version at a time")
         if label not in self.apps:
-            app, look, said = examine(app, self.examiner, allow_remote_database=remote)
+            app, look, said = examine(
+                app, self.examiner, host=asked.host, allow_remote_database=remote
+            )
             self.look = look if not self.apps else self.look
             self.apps[label] = msgspec.structs.replace(
                 app, origin={**app.origin, "wanted": python or ""}

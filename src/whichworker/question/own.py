@@ -18,6 +18,7 @@ from whichworker.workloads.definition import Definition, read_definition
 from whichworker.workloads.expect import parse_expect
 from whichworker.workloads.sources import mixture, routes, urls
 from whichworker.workloads.sources.readers import READERS, GivenRequests
+from whichworker.workloads.target import parse_host
 
 SOURCES = ("workload", "url", "from_log", "from_har", "from_openapi", "request_file")
 
@@ -60,6 +61,17 @@ def proof_of(login: str, headers: Sequence[str], *, writes: bool) -> Proof:
     return Proof(forms.parse_login(login) if login else None, found)
 
 
+def host_of(options: RaceOptions) -> str:
+    """The Host of --host, or of a --header; raises UsageError for one that cannot be, or two."""
+    said = [value for name, value in map(_header, options.header) if name.lower() == "host"]
+    found = {parse_host(text) for text in (*said, *filter(None, [options.host]))}
+    if len(found) > 1:
+        raise UsageError(
+            f"several hosts: {', '.join(sorted(found))}", hint="give one of them: --host NAME"
+        )
+    return next(iter(found), "")
+
+
 def workload_of(
     options: RaceOptions, app: App, seen: Look | None, here: Path
 ) -> tuple[Workload, list[Finding]]:
@@ -68,7 +80,9 @@ def workload_of(
     Raises UsageError for sources that cannot be read.
     """
     asked = _given(options, seen, here)
-    headers = tuple(_header(text) for text in options.header)
+    headers = tuple(
+        (name, value) for name, value in map(_header, options.header) if name.lower() != "host"
+    )
     answer = parse_expect(options.expect, status=None) if options.expect else None
     requests = tuple(
         msgspec.structs.replace(

@@ -10,7 +10,7 @@ import hashlib
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,7 +23,7 @@ from whichworker.apps import within
 from whichworker.bench import overlays
 from whichworker.bench.running import Bench, Running, running
 from whichworker.errors import ServerFailed, UsageError
-from whichworker.load.http1 import FramingError, Response, fetch, judge_answer
+from whichworker.load.http1 import FramingError, Response, fetch
 from whichworker.model import (
     Answer,
     App,
@@ -38,10 +38,13 @@ from whichworker.model import (
 )
 from whichworker.model.question import readiness
 from whichworker.process.sockets import outward
+from whichworker.question import writes
 from whichworker.question.login import ASK_SECONDS, REDIRECTS, dressed, header, log_in, play
+from whichworker.question.refusals import ANOTHER_PATH, Refusal, refusal_of
 from whichworker.question.stages import Discovered, Learnt
+from whichworker.question.writes import Databases
 from whichworker.servers import names
-from whichworker.workloads import forms, learning
+from whichworker.workloads import learning
 from whichworker.workloads.sources import mixture
 
 SERVERS = {"wsgi": "waitress", "asgi": "uvicorn"}
@@ -59,7 +62,7 @@ class Visit(Struct):
 
     answers: dict[Request, list[Response]] = field(default_factory=dict)
     cookies: dict[str, str] = field(default_factory=dict)
-    refused: dict[Request, str] = field(default_factory=dict)
+    refused: dict[Request, Refusal] = field(default_factory=dict)
     began: float = field(default_factory=time.time)
 
 
@@ -74,14 +77,14 @@ def learn(found: Discovered, folder: Path, note: Callable[[str], None]) -> Learn
         return Learnt(subject)
     if not permits.writes:
         _refuse_unsafe(subject.workload, permits)
-    app = found.question.app
-    visit, files = Visit(), app.database_files
+    app, unwatched = found.question.app, list[str]()
+    visit, databases = Visit(), Databases(app, found.databases)
     with tempfile.TemporaryDirectory() as place:
         outbound, opened = Path(place) / "outbound", Path(place) / DATABASES
         bench = _bench(found, outbound, folder, note)
         for number in range(LAUNCHES):
             note(f"reference run {number + 1} of {LAUNCHES}")
-            before = _digests(files)
+            before = databases.look() if not permits.writes else None
             with _watched(bench, outbound) as run:
                 if not number:
                     visit.cookies = _proven(
@@ -89,18 +92,23 @@ def learn(found: Discovered, folder: Path, note: Callable[[str], None]) -> Learn
                     )
                 _ask_all(found.question, run, visit, lambda: _refuse_outbound(outbound, permits))
             _refuse_outbound(outbound, permits)
-            changed = _changed(before, files) or _changed_of(opened)
-            if changed and not permits.writes:
-                hint = "request pages that only read, or --allow-writes, best with a database copy"
-                raise UsageError(f"these requests changed {changed}", hint=hint)
+            if before is not None:
+                after = databases.look()
+                _refuse_writes(writes.changed(before, after) or writes.changed_of(opened))
+                unwatched = databases.unwatched(after)
     learnt = _settled(found.question, visit)
-    unwatched = [text for text in app.databases if "sqlite" not in text.lower()]
-    if not unwatched or permits.writes:
+    if not unwatched:
         return learnt
     told = codes.WRITES_UNWATCHED.finding(
         f"A GET that writes to {', '.join(unwatched)} is not noticed"
     )
     return Learnt(learnt.subject, (*learnt.findings, told))
+
+
+def _refuse_writes(changed: str) -> None:
+    if changed:
+        hint = "request pages that only read, or --allow-writes, best with a database copy"
+        raise UsageError(f"these requests {changed}", hint=hint)
 
 
 def _proven(app: App, permits: Permits, run: Running, check: Callable[[], None]) -> dict[str, str]:
@@ -219,42 +227,21 @@ def _ask_all(question: Question, run: Running, visit: Visit, check: Callable[[],
             try:
                 response = fetch(run.address, sent, question.app.host, ASK_SECONDS)
             except (OSError, FramingError) as error:
-                visit.refused[request] = f"no response: {type(error).__name__}: {error}"
+                why = f"no response: {type(error).__name__}: {error}"
+                visit.refused[request] = Refusal(why, logged=True)
                 break
-            if wrong := _wrong(request, response, bool(visit.cookies)):
-                visit.refused[request] = wrong
+            refusal = refusal_of(
+                request, response, question.app.host, logged_in=bool(visit.cookies)
+            )
+            if refusal is not None:
+                visit.refused[request] = refusal
                 break
             visit.answers.setdefault(request, []).append(response)
         if request in visit.refused and question.workload.learn == "named":
             check()  # a refused connection is the better reason
-            _refuse(request, visit.refused[request], run)
-
-
-def _refuse(request: Request, why: str, run: Running) -> None:
-    seen = run.launch.log_tail() if "500" in why or "no response" in why else ""
-    hint = "name a path that works: --url /path"
-    if "login" in why or "returns 401" in why or "returns 403" in why:
-        hint = f"log in first: {forms.FORM} --allow-writes, or --header 'Authorization: …'"
-    raise UsageError(f"{request.title}: {why}", seen=seen, hint=hint)
-
-
-def _wrong(request: Request, response: Response, logged_in: bool) -> str:
-    """Why this response cannot be raced, or an empty string."""
-    complaint = judge_answer(request.answer, response)
-    if complaint is not None or request.answer.status is not None:
-        return f"the app itself does not respond as expected: {complaint[1]}" if complaint else ""
-    place = header(response, "location")
-    if response.status in REDIRECTS and ("login" in place or "signin" in place):
-        again = (
-            "redirects to the login again after it: one process may keep the sessions to itself"
-            if logged_in
-            else "redirects to a login"
-        )
-        return f"it {again}: {response.status} to {place}"
-    if response.status >= 400:
-        start = " ".join(response.body[:160].decode(errors="replace").split())
-        return f"the app itself returns {response.status}: {start}"
-    return ""
+            refused = visit.refused[request]
+            seen = run.launch.log_tail() if refused.logged else ""
+            raise UsageError(f"{request.title}: {refused.why}", seen=seen, hint=refused.hint)
 
 
 def _settled(question: Question, visit: Visit) -> Learnt:
@@ -284,11 +271,12 @@ def _settled(question: Question, visit: Visit) -> Learnt:
             msgspec.structs.replace(sent, answer=_unsaid(_merged(request.answer, found.answer)))
         )
     if not learnt:
-        tried = "\n".join(f"{request.path}: {why}" for request, why in visit.refused.items())
+        tried = "\n".join(f"{request.path}: {one.why}" for request, one in visit.refused.items())
+        hints = {one.hint for one in visit.refused.values()} - {ANOTHER_PATH}
         raise UsageError(
             "none of the app's own routes can be raced",
             seen=tried,
-            hint="name one that can: --url /path",
+            hint=hints.pop() if len(hints) == 1 else "name one that can: --url /path",
         )
     if question.workload.learn == "found" and visit.refused:
         many = len(visit.refused)
@@ -297,7 +285,7 @@ def _settled(question: Question, visit: Visit) -> Learnt:
             if many == 1
             else f"{many} requests are left out because the app does not respond to them correctly"
         )
-        told = "\n".join(f"{request.path}: {why}" for request, why in visit.refused.items())
+        told = "\n".join(f"{request.path}: {one.why}" for request, one in visit.refused.items())
         findings.append(codes.REQUESTS_LEFT_OUT.finding(text, evidence=told))
     if question.workload.learn == "found":
         paths = " ".join(request.path for request in learnt)
@@ -358,38 +346,3 @@ def _about(request: Request, found: learning.LearntAnswers) -> Iterator[Finding]
             f"{request.title} changes from response to response; {min(0.99, found.compared):.0%} of"
             " it is stable and is checked"
         )
-
-
-def _digests(files: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for name in (written for one in files for written in (one, f"{one}-wal")):
-        path = Path(name)
-        if path.is_file() and path.stat().st_size:
-            with path.open("rb") as file:
-                found[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
-
-
-def _changed_of(opened: Path) -> str:
-    """A SQLite file that the app itself opened and that is not what it was before, if any.
-
-    A file that was not there, such as a cache that the app makes for itself, is nobody's data.
-    """
-    lines = opened.read_text(encoding="utf-8").splitlines() if opened.exists() else []
-    first: dict[str, dict[str, str]] = {}
-    for line in lines:
-        before = msgspec.json.decode(line, type=dict[str, str])
-        first.setdefault(next(iter(before)), before)
-    for before in first.values():
-        path, log = before
-        after = _digests([path])
-        if before[path] and any(after.get(one, "") != before[one] for one in (path, log)):
-            return path
-    return ""
-
-
-def _changed(before: Mapping[str, str], files: Sequence[str]) -> str:
-    after = _digests(files)
-    return next(
-        (name for name in sorted({*before, *after}) if before.get(name) != after.get(name)), ""
-    )

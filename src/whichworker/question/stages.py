@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from whichworker.apps.examine import Database
 from whichworker.config.options import RaceOptions
 from whichworker.model import Arm, Budget, Environment, Finding, Permits, Question, Subject, Terms
 from whichworker.result import Searched
@@ -20,7 +21,10 @@ from whichworker.store.records import Failed
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """The options, checked; `app` is the app's reference (None: look in the folder `here`)."""
+    """The options, checked; `app` is the app's reference (None: look in the folder `here`).
+
+    `host` is the Host that the user named, or empty.
+    """
 
     app: str | None
     here: Path
@@ -30,14 +34,19 @@ class Asked(Struct, frozen=True, kw_only=True):
     terms: Terms
     budget: Budget
     permits: Permits
+    host: str = ""
 
 
 class Discovered(Struct, frozen=True, kw_only=True):
-    """The facts known before the app starts: interpreters, requests, services, possible arms."""
+    """The facts known before the app starts: interpreters, requests, services, possible arms.
+
+    `databases` are the app's, with their passwords: they are never written.
+    """
 
     asked: Asked
     subject: Subject
     arms: tuple[Arm, ...]
+    databases: tuple[Database, ...] = ()
     findings: tuple[Finding, ...] = ()
 
     @property

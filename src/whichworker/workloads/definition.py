@@ -34,7 +34,7 @@ from whichworker.workloads.file_tables import (
     naming,
     unit_of,
 )
-from whichworker.workloads.target import parse_target
+from whichworker.workloads.target import parse_host, parse_target
 
 PLACE = re.compile(r"\$(?:\$|\{([^}]*)(\}?))")
 PATH = re.compile(r"/[\x21-\x7e]*")
@@ -48,6 +48,7 @@ class Definition(Struct, frozen=True, kw_only=True):
     """
 
     url: str | None = None
+    host: str | None = None
     requests: tuple[Request, ...] = ()
     sessions: tuple[Session, ...] = ()
     connections: int | None = None
@@ -99,6 +100,7 @@ def _read_file(table: dict[str, Any], folder: Path) -> Definition:
             _check_url(file.url)
     return Definition(
         url=file.url,
+        host=_host(file.host),
         requests=requests,
         sessions=sessions,
         connections=file.connections,
@@ -110,6 +112,13 @@ def _read_file(table: dict[str, Any], folder: Path) -> Definition:
         ca=str(folder / file.ca) if file.ca else None,
         insecure=file.insecure,
     )
+
+
+def _host(text: str | None) -> str | None:
+    if text is None:
+        return None
+    with naming("host"):
+        return parse_host(text)
 
 
 def _check_whole(file: FileTable) -> None:

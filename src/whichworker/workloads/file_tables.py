@@ -18,7 +18,8 @@ FOREIGN = {
     "time": ("duration", "run_time"),
     "stages": ("spawn_rate", "ramp"),
     "rate": ("rps", "qps"),
-    "url": ("base_url", "host", "target"),
+    "url": ("base_url", "target"),
+    "host": ("virtual_host", "server_name"),
     "deadline": ("timeout",),
     "insecure": ("verify", "insecureSkipTLSVerify"),
     "session": ("scenario", "scenarios", "task", "tasks", "user"),
@@ -49,6 +50,7 @@ class FileTable(Struct):
     """The keys of a load file."""
 
     url: str | None = None
+    host: str | None = None
     connections: Annotated[int, Meta(ge=1)] | None = None
     rate: str | None = None
     arrivals: Literal["constant", "poisson"] | None = None

@@ -79,6 +79,16 @@ def _at_host(url: str, parts: SplitResult, port: int | None) -> Target:
     )
 
 
+def parse_host(text: str) -> str:
+    """A name for the header Host, with its port if it is not 80; raises UsageError for others."""
+    try:
+        if not set(text) & set("/?#@"):
+            return parse_target(f"http://{text}").host_header
+    except UsageError:
+        pass
+    raise UsageError(f"not a host: {text!r}", hint="write a name, such as shop.example")
+
+
 def _at_socket(url: str, socket_path: str, path: str) -> Target:
     if (
         not socket_path

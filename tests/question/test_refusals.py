@@ -1,0 +1,61 @@
+"""What a response says of itself, without any app running."""
+
+from __future__ import annotations
+
+import pytest
+
+from whichworker.load.framing import ResponseParser
+from whichworker.load.http1 import Response
+from whichworker.model import Answer, Request
+from whichworker.question.refusals import Refusal, refusal_of
+
+OPEN = Request(answer=Answer(status=None))
+
+
+def response(status: int, body: str = "", *headers: str) -> Response:
+    head = "\r\n".join([f"HTTP/1.1 {status} X", *headers, f"Content-Length: {len(body)}", "", body])
+    found = ResponseParser("GET").feed(head.encode())
+    assert found is not None
+    return found
+
+
+def why(answer: Response, request: Request = OPEN, *, logged_in: bool = False) -> Refusal | None:
+    return refusal_of(request, answer, "localhost", logged_in=logged_in)
+
+
+@pytest.mark.parametrize(
+    ("answer", "fact", "hint"),
+    [
+        (response(400, "Invalid host header"), "refuses the host 'localhost'", "--host NAME"),
+        (response(400, "Host 'localhost' is not trusted."), "refuses the host", "--host NAME"),
+        (response(403, "Blocked hosts: localhost"), "refuses the host", "--host NAME"),
+        (response(421, "no such site"), "refuses the host", "--host NAME"),
+        (response(400, "ghosts are not allowed"), "returns 400", "--url"),
+        (
+            response(429, "slow down", "Retry-After: 60"),
+            "limits the rate (status 429, again after 60 s)",
+            "rate limit off",
+        ),
+        (response(429), "limits the rate (status 429)", "rate limit off"),
+        (response(401, "who?"), "wants a login", "--login"),
+        (response(403, "no"), "forbids it", "--login"),
+        (response(302, "", "Location: /accounts/login/?next=/"), "redirects to a login", "--login"),
+        (response(404, "gone"), "returns 404: gone", "--url"),
+        (response(500, "oops"), "returns 500", "--url"),
+    ],
+)
+def test_a_cause_and_a_cure(answer: Response, fact: str, hint: str) -> None:
+    found = why(answer)
+    assert found is not None
+    assert fact in found.why
+    assert hint in found.hint
+    assert found.logged == (answer.status >= 500)
+
+
+def test_what_was_expected_is_no_refusal() -> None:
+    assert why(response(200, "ok")) is None
+    assert why(response(302, "", "Location: /home")) is None
+    assert why(response(429), Request(answer=Answer(status=429))) is None
+    again = why(response(302, "", "Location: /login"), logged_in=True)
+    assert again is not None
+    assert "again after it" in again.why

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import resource
 from collections.abc import Iterator
@@ -13,7 +15,8 @@ import msgspec
 import pytest
 
 from whichworker.errors import JournalFailed
-from whichworker.model import Failure, Finding
+from whichworker.load.http1 import ResponseParser, Verdict, judge_answer
+from whichworker.model import Answer, Failure, Finding
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import (
     BlockEnd,
@@ -368,5 +371,23 @@ def test_a_question_is_stored_as_it_was_before_it_had_parts() -> None:
     stored = msgspec.json.decode(encode(header))
     old = msgspec.json.decode(line)
     assert set(old["question"]) <= set(stored["question"])
+    (request,) = old["question"]["workload"]["requests"]
+    body = base64.b64decode(request["answer"].pop("body"))
+    request["answer"] |= {"sha256": hashlib.sha256(body).hexdigest(), "length": len(body)}
     assert as_before(stored["question"], old["question"])
-    assert decode(encode(header)) == header
+    assert encode(header).count(base64.b64encode(body)) == 0, "no page of the app is kept"
+    again = decode(encode(header))
+    assert isinstance(again, Header)
+    assert decode(encode(again)) == again
+    (kept,) = again.question.workload.requests
+    assert _judge(kept.answer, body) is None
+    _, short = _judge(kept.answer, body[:-1]) or ("", "")
+    assert short.startswith(f"expected a body of {len(body)} bytes, got {len(body) - 1} bytes")
+
+
+def _judge(answer: Answer, body: bytes) -> Verdict | None:
+    kind, length = "Content-Type: application/json", f"Content-Length: {len(body)}"
+    head = f"HTTP/1.1 200 OK\r\n{kind}\r\n{length}\r\n\r\n".encode()
+    response = ResponseParser("GET").feed(head + body)
+    assert response is not None
+    return judge_answer(answer, response)

@@ -7,7 +7,7 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from whichworker.load.http1 import FramingError, fetch, judge_answer
 from whichworker.model import Address, Arm, Command, Environment, Finding, Question, codes
 from whichworker.process import limits
 from whichworker.process.launch import Launch, LaunchEnding, Order
-from whichworker.process.sockets import free_port, is_listening, owned
+from whichworker.process.sockets import Listener, free_port, is_listening, listeners, owned
 from whichworker.servers import table
 from whichworker.units import show_bytes
 
@@ -37,6 +37,7 @@ NOT_INHERITED = (
     "PYTHONWARNINGS",
     "PYTHONDEVMODE",
 )
+NOT_MINE = "belongs to a process that is not this server: address in use"
 PORT_TAKEN = re.compile(r"address (already )?in use|EADDRINUSE|errno 98", re.IGNORECASE)
 
 
@@ -112,7 +113,8 @@ def launched(
         try:
             with following(order), Launch(order) as launch:
                 try:
-                    cold = launch.wait_ready(check_at(place), seconds or READY_SECONDS)
+                    check = _once_owned(launch, place, check_at(place))
+                    cold = launch.wait_ready(check, seconds or READY_SECONDS)
                     check_sockets(launch, place)
                 except ServerFailed as error:
                     if tries_left and PORT_TAKEN.search(error.seen):
@@ -124,6 +126,24 @@ def launched(
         finally:
             shutil.rmtree(order.environment["TMPDIR"], ignore_errors=True)
             _clean_log(Path(order.log))
+
+
+def _once_owned(launch: Launch, address: Address, check: Callable[[], str]) -> Callable[[], str]:
+    """The check, which sends nothing to a port before this server has it: a request has secrets."""
+    mine = False
+
+    def ask() -> str:
+        nonlocal mine
+        if not mine and not _is_among(listeners(), address):
+            return f"nothing listens on port {address.port}"
+        mine = mine or _is_among(owned(launch.pids()), address)
+        return check() if mine else f"port {address.port} {NOT_MINE}"
+
+    return ask
+
+
+def _is_among(found: Sequence[Listener], address: Address) -> bool:
+    return any(listener.port == address.port for listener in found)
 
 
 def _clean_log(log: Path) -> None:
@@ -194,11 +214,8 @@ class ReadinessCheck:
 def check_sockets(launch: Launch, address: Address) -> None:
     """The port must belong to this server, and none of its ports may be open to other machines."""
     mine = owned(launch.pids())
-    if not any(listener.port == address.port for listener in mine):
-        raise launch.failure(
-            "start",
-            f"port {address.port} belongs to a process that is not this server: address in use",
-        )
+    if not _is_among(mine, address):
+        raise launch.failure("start", f"port {address.port} {NOT_MINE}")
     if outside := [listener.port for listener in mine if not listener.loopback]:
         raise launch.failure("start", f"it listens outside loopback, on port {outside[0]}")
 

@@ -255,11 +255,12 @@ def ask_head(scene: Examinee, case: Case) -> Outcome:
 def _judge_length(request: Request, response: Response) -> Verdict | None:
     """The length that HEAD announces, if any, must equal GET's."""
     said = [value for name, value in response.headers if name == "content-length"]
-    if request.answer.body is None or not said or int(said[0]) == len(request.answer.body):
+    length = request.answer.digested.length
+    if length is None or not said or int(said[0]) == length:
         return None
     return (
         "header",
-        f"HEAD announces Content-Length: {said[0]}, but GET has {len(request.answer.body)} bytes",
+        f"HEAD announces Content-Length: {said[0]}, but GET has {length} bytes",
     )
 
 

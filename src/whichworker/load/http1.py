@@ -177,6 +177,8 @@ def judge_answer(answer: Answer, response: Response) -> Verdict | None:
 def _judge_body(answer: Answer, body: bytes) -> str:
     if answer.body is not None and body != answer.body:
         return _describe_body(answer.body, body)
+    if answer.length is not None and len(body) != answer.length:
+        return f"expected a body of {answer.length} bytes, got {_summary(body)}"
     for part in answer.contains:
         if part not in body:
             return f"expected a body that contains {_start(part)}, got {_summary(body)}"

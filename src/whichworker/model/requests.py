@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal
 
 from msgspec import Struct
@@ -12,7 +13,7 @@ class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `status` (None: any), `headers` it must have, its exact `body` (None: any), texts it `contains`,
     values at dotted paths of its JSON (`json`: path and value as JSON text), the hexadecimal
-    SHA-256 of its body (empty: any).
+    SHA-256 of its body (empty: any), its `length` in bytes (None: any).
     """
 
     status: int | None = 200
@@ -21,6 +22,21 @@ class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     contains: tuple[bytes, ...] = ()
     json: tuple[tuple[str, str], ...] = ()
     sha256: str = ""
+    length: int | None = None
+
+    @property
+    def digested(self) -> Answer:
+        """The same condition without the body: its digest and length."""
+        if self.body is None:
+            return self
+        return Answer(
+            status=self.status,
+            headers=self.headers,
+            contains=self.contains,
+            json=self.json,
+            sha256=hashlib.sha256(self.body).hexdigest(),
+            length=len(self.body),
+        )
 
 
 class Check(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,6 @@ writes and connections beyond this machine, and refuses them unless the options 
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 import threading
 import time
@@ -317,9 +316,7 @@ def _unsaid(answer: Answer) -> Answer:
     """The response without secrets: its body as a digest, and no part that contains one."""
     parts = tuple(part for part in answer.contains if redaction.clean_bytes(part) == part)
     if answer.body is not None and redaction.clean_bytes(answer.body) != answer.body:
-        return msgspec.structs.replace(
-            answer, body=None, sha256=hashlib.sha256(answer.body).hexdigest(), contains=parts
-        )
+        answer = answer.digested
     return msgspec.structs.replace(answer, contains=parts)
 
 

@@ -334,11 +334,12 @@ PARTS: tuple[tuple[str, type[Struct]], ...] = (("subject", Subject), ("terms", T
 
 
 def encode(record: Record) -> bytes:
-    """One line without secrets; the parts of a question stand side by side, as in old journals."""
+    """One line without secrets and bodies; the parts of a question stand side by side."""
     if not isinstance(record, Header):
         return redaction.encode(record)
     redaction.spare_literals(Header)
-    whole = msgspec.to_builtins(record, builtin_types=(bytes,))
+    told = msgspec.structs.replace(record, question=_digested(record.question))
+    whole = msgspec.to_builtins(told, builtin_types=(bytes,))
     return redaction.encode({**whole, "question": _flat(whole["question"])})
 
 
@@ -355,7 +356,22 @@ def decode(line: bytes) -> Record:
 
 def flat(question: Question) -> dict[str, Any]:
     """A question with the fields of its parts beside its own, as in the journal and the digest."""
-    return _flat(msgspec.to_builtins(question))
+    return _flat(msgspec.to_builtins(_digested(question)))
+
+
+def _digested(question: Question) -> Question:
+    """The question without the app's pages: a correct body is kept as digest and length."""
+    replace, subject = msgspec.structs.replace, question.subject
+    requests = tuple(
+        replace(
+            one,
+            answer=one.answer.digested,
+            checks=tuple(replace(check, answer=check.answer.digested) for check in one.checks),
+        )
+        for one in subject.workload.requests
+    )
+    workload = replace(subject.workload, requests=requests)
+    return replace(question, subject=replace(subject, workload=workload))
 
 
 def _flat(fields: dict[str, Any]) -> dict[str, Any]:

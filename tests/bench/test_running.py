@@ -1,0 +1,65 @@
+"""A launch before it is ready: nothing is sent to a port that another process has."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from whichworker.bench.running import launched
+from whichworker.errors import ServerFailed
+from whichworker.model import Address
+from whichworker.process.launch import Order
+
+LISTEN = "import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(60)"
+
+
+def order_of(folder: Path, code: str) -> Order:
+    (folder / "tmp").mkdir()
+    return Order(
+        argv=(sys.executable, "-c", code),
+        directory=str(folder),
+        environment={**os.environ, "TMPDIR": str(folder / "tmp")},
+        cores=(0,),
+        log=str(folder / "server.log"),
+    )
+
+
+def test_a_stranger_on_the_port_gets_no_request(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def check() -> str:
+        asked.append("with a cookie")
+        return ""
+
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        with (
+            pytest.raises(ServerFailed, match=f"port {port} belongs to a process that is not this"),
+            launched(
+                lambda place: order_of(tmp_path, "import time; time.sleep(60)"),
+                lambda place: check,
+                address=Address("127.0.0.1", port),
+                seconds=0.5,
+            ),
+        ):
+            pass
+    assert not asked
+
+
+def test_the_server_itself_is_asked_once_it_listens(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def ready(place: Address) -> str:
+        asked.append(place.port)
+        return "" if len(asked) > 2 else "not yet"
+
+    with launched(
+        lambda place: order_of(tmp_path, LISTEN.format(port=place.port)),
+        lambda place: lambda: ready(place),
+    ) as run:
+        assert asked == [run.address.port] * 3
+        assert run.cold_start_seconds > 0

@@ -74,11 +74,84 @@ def test_the_app_of_a_folder(
         {"one.py": FASTAPI, "two.py": FASTAPI},
         {},
         {"main.py": "app = something()\n"},
-        {"factory.py": "def create_app(config): ...\n"},
-        {"main.py": "def create_app(*, name): ...\n"},
     ],
 )
 def test_where_nothing_or_more_than_one_thing_is_meant(
     files: dict[str, str], tmp_path: Path
 ) -> None:
     assert clearest(candidates(written(tmp_path, files))) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("application = app = FLASK", "m:app"),
+        ("app: Flask = FLASK", "m:app"),
+        ("if DEBUG:\n    app = FLASK\nelse:\n    app = FLASK", "m:app"),
+        ("try:\n    app = FLASK\nexcept ImportError:\n    raise", "m:app"),
+        ("app = FLASK\napp = CORSMiddleware(app, origins=[])", "m:app"),
+        ("api = FLASK\nserved = ProxyFix(api)", "m:served"),
+        (
+            "site = FLASK\nwhole = socketio.ASGIApp(sio, other_asgi_app=site)",
+            "m:whole",
+        ),
+        (
+            "site = FLASK\ndb = SQLAlchemy(site)\nadmin = Admin(site)",
+            "m:site",
+        ),
+        ("web = FLASK\napplication = web", "m:application"),
+        ("class Shop(Flask): ...\nclass Site(Shop): ...\nsite = Site(__name__)", "m:site"),
+        ("import falcon\nserver = falcon.asgi.App()", "m:server"),
+        ("from falcon import App as Falcon\nserver = Falcon()", "m:server"),
+        ("from blacksheep import Application\nserver = Application()", "m:server"),
+        ("app = FLASK\nif __name__ == '__main__':\n    other = FLASK\n    other.run()", "m:app"),
+    ],
+)
+def test_an_app_however_it_is_bound(text: str, target: str, tmp_path: Path) -> None:
+    files = {"m.py": "from flask import Flask\n" + text.replace("FLASK", "Flask(__name__)")}
+    found = candidates(written(tmp_path, files))
+    assert [one.target for one in found] == [target]
+
+
+def test_a_factory_says_what_it_needs(tmp_path: Path) -> None:
+    text = "def create_app(config, debug=False, *, name, size=1): ...\n"
+    (found,) = candidates(written(tmp_path, {"shop.py": text}))
+    assert (found.factory, found.needs) == (True, ("config", "name"))
+
+
+@pytest.mark.parametrize(
+    ("files", "target", "root"),
+    [
+        (
+            {"backend/app/main.py": "from app.db import x\n" + FASTAPI, "backend/app/db.py": ""},
+            "app.main:app",
+            "backend",
+        ),
+        (
+            {"services/web/project/__init__.py": FASTAPI, "services/web/manage.py": ""},
+            "project:app",
+            "services/web",
+        ),
+        (
+            {"src/shop/api.py": "from shop import y\n" + FASTAPI, "src/shop/__init__.py": ""},
+            "shop.api:app",
+            "src",
+        ),
+        (
+            {"api/main.py": "from models import z\n" + FASTAPI, "api/models.py": ""},
+            "main:app",
+            "api",
+        ),
+        (
+            {"pkg/sub/web.py": "from ..core import z\n" + FASTAPI, "pkg/core.py": ""},
+            "pkg.sub.web:app",
+            "",
+        ),
+        ({"server/pyproject.toml": "", "server/main.py": FASTAPI}, "main:app", "server"),
+    ],
+)
+def test_imports_begin_where_the_code_says(
+    files: dict[str, str], target: str, root: str, tmp_path: Path
+) -> None:
+    (found,) = candidates(written(tmp_path, files))
+    assert (found.target, found.root) == (target, str(tmp_path / root))

@@ -86,8 +86,9 @@ def test_an_empty_folder_gets_the_built_in_app_and_says_so_first(tmp_path: Path)
 @pytest.mark.parametrize(
     ("write", "fact"),
     [
-        ("", "no manage.py"),
-        ("print('hello')", "names no settings module"),
+        ("", "no app in"),
+        ("print('hello')", "no app in"),
+        ("import django\n", "names no settings module"),
         (MANAGE, "neither wsgi.py nor asgi.py"),
     ],
 )

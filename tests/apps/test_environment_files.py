@@ -42,9 +42,7 @@ def test_a_value_and_who_reads_another(
     assert {reader for reader, names in misread.items() if "A" in names} == others
 
 
-@pytest.mark.parametrize(
-    ("text", "line"), [("A=1\n\nno value\n", 3), ("NAME\n", 1), ("A='open\nB=1\n", 1)]
-)
+@pytest.mark.parametrize(("text", "line"), [("A=1\n\nno value\n", 3), ("A='open\nB=1\n", 1)])
 def test_a_line_that_sets_nothing_is_refused(text: str, line: int, tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text(text)
@@ -73,3 +71,26 @@ def test_options_of_servers_are_known_and_left_out(tmp_path: Path) -> None:
         "HYPERCORN_X",
         "UWSGI_HTTP",
     )
+
+
+def test_a_lone_name_is_the_shell_s_and_single_quotes_are_not_expanded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTSIDE", "shell")
+    lines = [
+        "LONE",
+        "ROOT=/srv",
+        "PLAIN='${ROOT}/a'",
+        'BOTH="${ROOT}/b"',
+        "BARE=${ROOT}/${OUTSIDE}/${NO:-c}",
+        "AGAIN=${PLAIN}",
+    ]
+    path = tmp_path / ".env"
+    path.write_text("\n".join(lines))
+    assert environment_files.read(str(path)) == {
+        "ROOT": "/srv",
+        "PLAIN": "${ROOT}/a",
+        "BOTH": "/srv/b",
+        "BARE": "/srv/shell/c",
+        "AGAIN": "${ROOT}/a",
+    }

@@ -61,6 +61,7 @@ def examine(
         else (),
         static_url=(seen.django.static.url or "") if seen.django else "",
         static_root=(seen.django.static.root or "") if seen.django else "",
+        settings=seen.django.module if seen.django else "",
         databases=tuple(dict.fromkeys(f"{one.alias}: {described(one)}" for one in seen.databases)),
         database_files=tuple(
             str(_file(app, one))

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from pathlib import Path
 
-import msgspec
-
-from whichworker.apps import builtin, candidates, environment_files, shims
+from whichworker.apps import (
+    builtin,
+    environment_files,
+)
 from whichworker.apps.checkup import refuse_variables
 from whichworker.apps.examine import Examiner
-from whichworker.environments import interpreters, own_python
+from whichworker.apps.folders import NAME_IT, Folders
+from whichworker.apps.targets import from_target
+from whichworker.environments import interpreters
 from whichworker.environments.venvs import uv_path
 from whichworker.errors import UsageError
 from whichworker.model import App, Finding, codes
 from whichworker.model.arms import BUILTIN_PREFIX
 
-SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*,\s*["']([\w.]+)["']""")
-TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?")
-NAME_IT = "name the app as module:attribute, for example mysite.wsgi:application"
+TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(.*\))?", re.DOTALL)
 
 
 def discover(
@@ -45,183 +45,25 @@ def discover(
         if not allow_remote_database:
             refuse_variables({**os.environ, **environment_files.read(environment_file)})
 
+    folders = Folders(python, examiner, environment_file)
     if named is None:
-        if (here / "manage.py").is_file():
-            guard()
-            return from_folder(here, python, examiner, environment_file)
-        if found := _candidates(here):
-            guard()
-            return _of_candidates(found, here, python, examiner, environment_file)
-        return _builtin("builtin:django", python, examiner, extras), [_nothing_here(here)]
+        guard()
+        own = folders.find(here)
+        return own or (_builtin("builtin:django", python, examiner, extras), [_nothing_here(here)])
     if named.startswith(BUILTIN_PREFIX):
         return _builtin(named, python, examiner, extras), []
     guard()
     if Path(named).is_dir():
         folder = (here / named).resolve()
-        found = [] if (folder / "manage.py").is_file() else _candidates(folder)
-        if found:
-            return _of_candidates(found, folder, python, examiner, environment_file)
-        return from_folder(folder, python, examiner, environment_file)
+        own = folders.find(folder)
+        if own is None:
+            raise UsageError(f"no app in {folder}", hint=NAME_IT)
+        return own
     if TARGET.fullmatch(named):
         return from_target(named, python, here, examiner, environment_file=environment_file), []
     raise UsageError(
         f"no app: {named!r}",
         hint="name a folder with a manage.py, a module:attribute, or builtin:django",
-    )
-
-
-def from_folder(
-    folder: Path, python: str | None, examiner: Examiner, environment_file: str = ""
-) -> tuple[App, list[Finding]]:
-    """The Django project of a manage.py; DJANGO_SETTINGS_MODULE may name other settings."""
-    manage = folder / "manage.py"
-    match = (
-        SETTINGS.search(manage.read_text(encoding="utf-8", errors="replace"))
-        if manage.is_file()
-        else None
-    )
-    told = {**os.environ, **environment_files.read(environment_file)}
-    named = told.get("DJANGO_SETTINGS_MODULE") if manage.is_file() else None
-    settings = named or (match[1] if match else "")
-    if not settings:
-        fact = (
-            f"{manage} names no settings module"
-            if manage.is_file()
-            else f"no manage.py in {folder}"
-        )
-        raise UsageError(fact, hint=NAME_IT)
-    package = settings.rpartition(".settings")[0] or settings.rpartition(".")[0]
-    found = {kind: _callable(folder, package, kind) for kind in ("wsgi", "asgi")}
-    interpreter, origin = own_python.find(folder, python)
-    app = App(
-        name=folder.name,
-        directory=str(folder),
-        python=interpreter,
-        wsgi=found["wsgi"],
-        asgi=found["asgi"],
-        environment={"DJANGO_SETTINGS_MODULE": settings},
-        environment_file=environment_file,
-        origin={
-            "app": str(manage),
-            "python": origin,
-            "settings": "DJANGO_SETTINGS_MODULE" if named else str(manage),
-        },
-    )
-    if any(found.values()):
-        return app, []
-    place = folder / settings.replace(".", "/")
-    if not place.with_suffix(".py").is_file() and not place.is_dir():
-        raise UsageError(
-            f"neither wsgi.py nor asgi.py in {folder / (package or settings).replace('.', '/')}",
-            hint=NAME_IT,
-        )
-    return _of_settings(app, settings, examiner)
-
-
-def _of_settings(app: App, settings: str, examiner: Examiner) -> tuple[App, list[Finding]]:
-    """The callables that the settings name, or one made for the race, with a finding."""
-    django = examiner.look([], app).django
-    named = {kind: getattr(django, kind, None) for kind in ("wsgi", "asgi")} if django else {}
-    targets = {kind: ":".join(text.rpartition(".")[::2]) for kind, text in named.items() if text}
-    if targets:
-        origin = {**app.origin, "app": "WSGI_APPLICATION and ASGI_APPLICATION"}
-        return msgspec.structs.replace(
-            app, wsgi=targets.get("wsgi"), asgi=targets.get("asgi"), origin=origin
-        ), []
-    text = shims.of_django(settings, "wsgi")
-    found = msgspec.structs.replace(
-        app, wsgi=shims.TARGET, paths=(shims.write(examiner.cache, text),), shim=text
-    )
-    return found, [codes.RUNSERVER_ONLY.finding()]
-
-
-def from_target(
-    target: str,
-    python: str | None,
-    here: Path,
-    examiner: Examiner,
-    origin: str = "named on the command line",
-    project: Path | None = None,
-    environment_file: str = "",
-) -> App:
-    """An app named as `module:attribute`, ASGI or WSGI; a small module calls a factory.
-
-    The app is imported from `here`; `project` is the folder of its interpreter, if that differs.
-    """
-    interpreter, found_by = own_python.find(project or here, python)
-    plain = target.removesuffix("()")
-    app = App(
-        name=target,
-        directory=str(here),
-        python=interpreter,
-        environment_file=environment_file,
-        origin={"app": origin, "python": found_by},
-    )
-    factory = target.endswith("()") or examiner.look([plain], app).targets[plain].factory
-    if factory:
-        text = shims.of_factory(plain)
-        app = msgspec.structs.replace(
-            app, paths=(shims.write(examiner.cache, text),), shim=text, name=f"{plain}()"
-        )
-        target = shims.TARGET
-    asgi = examiner.look([target], app).targets[target].asgi
-    wsgi, asgi_target = (None, target) if asgi else (target, None)
-    twin = target.replace("wsgi", "asgi") if "wsgi" in target else target.replace("asgi", "wsgi")
-    if twin != target and (here / (twin.partition(":")[0].replace(".", "/") + ".py")).is_file():
-        wsgi, asgi_target = (twin, target) if asgi else (target, twin)
-    return msgspec.structs.replace(app, wsgi=wsgi, asgi=asgi_target)
-
-
-def _candidates(folder: Path) -> list[candidates.Candidate]:
-    """The candidates in the code, and the project's own entry point if it is not among them."""
-    found, entry = candidates.candidates(folder), _entry_point(folder)
-    if entry and entry not in {one.target for one in found}:
-        found.append(candidates.Candidate(target=entry, root=str(folder), framework="fastapi"))
-    return found
-
-
-def _of_candidates(
-    found: list[candidates.Candidate],
-    folder: Path,
-    python: str | None,
-    examiner: Examiner,
-    environment_file: str,
-) -> tuple[App, list[Finding]]:
-    """The app of a folder without manage.py; raises UsageError if it is ambiguous."""
-    entry = _entry_point(folder)
-    named = [one for one in found if one.target == entry]
-    chosen = named[0] if named else candidates.clearest(found)
-    if chosen is None:
-        names = ", ".join(one.target + ("()" if one.factory else "") for one in found[:6])
-        raise UsageError(
-            f"{len(found)} apps are in {folder}: {names}",
-            hint=f"name one: whichworker race {found[0].target}",
-        )
-    root = Path(chosen.root)
-    target = chosen.target + ("()" if chosen.factory else "")
-    origin = (
-        "pyproject.toml, tool.fastapi"
-        if named
-        else f"found in {Path(chosen.root).name or folder.name}"
-    )
-    app = from_target(target, python, root, examiner, origin, folder, environment_file)
-    return app, [codes.APP_FOUND.finding(f"The app is {target}, {origin}")]
-
-
-def _entry_point(folder: Path) -> str:
-    """The `[tool.fastapi] entrypoint` of pyproject.toml, as FastAPI's own command line uses it."""
-    try:
-        text = (folder / "pyproject.toml").read_text(encoding="utf-8")
-        found = tomllib.loads(text).get("tool", {}).get("fastapi", {}).get("entrypoint", "")
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError):
-        return ""
-    return str(found) if TARGET.fullmatch(str(found)) else ""
-
-
-def _callable(folder: Path, package: str, kind: str) -> str | None:
-    module = f"{package}.{kind}" if package else kind
-    return (
-        f"{module}:application" if (folder / (module.replace(".", "/") + ".py")).is_file() else None
     )
 
 

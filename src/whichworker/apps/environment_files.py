@@ -1,7 +1,12 @@
-"""Files of environment variables, as python-dotenv reads them; their values count as secrets."""
+"""Files of environment variables, as python-dotenv reads them; their values count as secrets.
+
+Two things are as in a shell and in Docker Compose: text in single quotes is not expanded, and a
+name without `=` stands for the variable of the shell.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from io import StringIO
@@ -64,8 +69,8 @@ def _read(path: str) -> dict[str, tuple[str, str]]:
     """The value of each variable, with its text in the file."""
     if not path:
         return {}
-    from dotenv import dotenv_values
     from dotenv.parser import parse_stream
+    from dotenv.variables import parse_variables
 
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -73,18 +78,25 @@ def _read(path: str) -> dict[str, tuple[str, str]]:
         raise UsageError(
             f"the environment file {path} cannot be read: {error}", hint="--env-file FILE"
         ) from error
+    values: dict[str, str] = {}
     lines: dict[str, str] = {}
     for binding in parse_stream(StringIO(text)):
         written = binding.original.string
-        if binding.error or (binding.key and binding.value is None):
+        if binding.error:
             number = binding.original.line + len(written) - len(written.lstrip("\n"))
             raise UsageError(
                 f"{path}, line {number} is not NAME=value",
                 hint="one variable on each line; # begins a comment",
             )
-        if binding.key:
+        if binding.key and binding.value is not None:
             lines[binding.key] = written.lstrip().rstrip("\r\n")
-    values = {name: value or "" for name, value in dotenv_values(stream=StringIO(text)).items()}
+            plain = lines[binding.key].partition("=")[2].lstrip().startswith("'")
+            known = {**os.environ, **values}
+            values[binding.key] = (
+                binding.value
+                if plain
+                else "".join(atom.resolve(known) for atom in parse_variables(binding.value))
+            )
     redaction.remember_environment(values)
     return {name: (values[name], line) for name, line in lines.items()}
 

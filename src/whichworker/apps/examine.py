@@ -22,15 +22,22 @@ IMPORT_SECONDS = 60
 """For one import: apps with models of machine learning take long, and a hang must end."""
 WITHIN = "whichworker.apps.within"
 OUTBOUND, LOOK = "whichworker_outbound.py", "whichworker_look.py"
+EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(: |$)")
+MOST_LINES = 16
+"""Of what is shown of an exception: enough for a message of several lines."""
 MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 
 
 class AppTarget(Struct, frozen=True):
-    """The kind of a `module:attribute`: an ASGI callable, or a factory that makes one."""
+    """The kind of a `module:attribute`: an ASGI callable, or a factory that makes one.
+
+    `needs` are the required arguments of a function that is no app: a factory, too.
+    """
 
     asgi: bool
     callable: bool = True
     factory: bool = False
+    needs: tuple[str, ...] = ()
 
 
 class Database(Struct, frozen=True, kw_only=True):
@@ -189,8 +196,20 @@ def _not_importable(what: str, stderr: str, app: App) -> UsageError:
         how = f" (pip install{of})" if of else ""
         hint = f"install {missing[1]} and the app's other dependencies for {app.python}{how},"
         hint += " or use --python"
+    elif manage := app.origin.get("manage"):
+        hint = f"{hint}; DJANGO_SETTINGS_MODULE={manage} races the settings of manage.py"
     elif not app.environment_file and (found := environment_files.beside(Path(app.directory))):
         hint = f"{hint}; {found.name} was not read: add --env-file {found.name}"
+    at = _exception_at(lines)
     return UsageError(
-        f"the app {what} cannot be imported: {lines[-1]}", seen="\n".join(lines[-8:]), hint=hint
+        f"the app {what} cannot be imported: {lines[at]}",
+        seen="\n".join(lines[min(at, len(lines) - 8) if len(lines) > 8 else 0 :][:MOST_LINES]),
+        hint=hint,
     )
+
+
+def _exception_at(lines: Sequence[str]) -> int:
+    """The line of the last traceback that names its exception: its message may have many lines."""
+    begins = [at for at, line in enumerate(lines) if line.startswith("Traceback (most recent")]
+    after = range(begins[-1] + 1, len(lines)) if begins else range(0)
+    return next((at for at in after if EXCEPTION.match(lines[at])), len(lines) - 1)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from pathlib import Path
+
+from msgspec import Struct
+
+from whichworker.errors import UsageError
 
 MODULE = "whichworker_app"
 TARGET = f"{MODULE}:application"
@@ -11,7 +16,7 @@ FACTORY = '''"""Made by whichworker: servers name a callable, and {target} makes
 
 from {module} import {top}
 
-application = {attribute}()
+application = {attribute}({arguments})
 '''
 DJANGO = '''"""Made by whichworker: {settings} names no {kind.upper} application."""
 
@@ -25,11 +30,51 @@ application = get_{kind}_application()
 '''
 
 
-def of_factory(target: str) -> str:
+class Call(Struct, frozen=True):
+    """A factory `module:attribute` and the literals that it gets, as Python writes them."""
+
+    target: str
+    arguments: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The call as a person writes it."""
+        return f"{self.target}({self.arguments})"
+
+
+def parse_call(text: str) -> Call:
+    """Read `module:attribute` or `module:factory('literal', name=1)`.
+
+    Raises UsageError for arguments that are no literals: nothing is evaluated.
+    """
+    target, bracket, rest = text.partition("(")
+    if not bracket:
+        return Call(target)
+    try:
+        tree = ast.parse(f"f({rest}", mode="eval").body
+        if not isinstance(tree, ast.Call) or any(one.arg is None for one in tree.keywords):
+            raise ValueError
+        parts = [ast.unparse(one) for one in tree.args]
+        for value in (*tree.args, *(one.value for one in tree.keywords)):
+            ast.literal_eval(value)
+        parts += [f"{one.arg}={ast.unparse(one.value)}" for one in tree.keywords]
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise UsageError(
+            f"not a call with literals: {text!r}",
+            hint="write texts and numbers, such as shop:create_app('production')",
+        ) from error
+    return Call(target, ", ".join(parts))
+
+
+def of_factory(call: Call) -> str:
     """The module that calls a factory."""
-    module, _, attribute = target.removesuffix("()").partition(":")
+    module, _, attribute = call.target.partition(":")
     return FACTORY.format(
-        target=target, module=module, top=attribute.partition(".")[0], attribute=attribute
+        target=call.target,
+        module=module,
+        top=attribute.partition(".")[0],
+        attribute=attribute,
+        arguments=call.arguments,
     )
 
 

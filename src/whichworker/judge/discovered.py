@@ -29,7 +29,7 @@ def _facts(question: Question) -> Iterator[tuple[str, Found]]:
     yield "interpreter", Found(value=app.python, origin=app.origin.get("python", ""))
     if app.framework:
         yield "framework", Found(value=app.framework, origin="its class, imported")
-    if settings := app.environment.get("DJANGO_SETTINGS_MODULE"):
+    if settings := app.settings or app.environment.get("DJANGO_SETTINGS_MODULE", ""):
         yield "settings", Found(value=settings, origin=app.origin.get("settings", found_at))
     if app.environment_file:
         yield "environment file", Found(value=app.environment_file, origin="--env-file")

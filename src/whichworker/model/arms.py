@@ -20,7 +20,8 @@ class App(Struct, frozen=True, kw_only=True):
     `environment_file` is read at each launch and stored nowhere, as it may have secrets. `shim` is
     the text of a module that servers need to find the app. `framework` is the name of its package.
     `databases` and `caches` are those in its settings, in words; `database_files` are the files of
-    SQLite. Every request has `headers`, such as a proxy's header for HTTPS.
+    SQLite. Every request has `headers`, such as a proxy's header for HTTPS. `settings` is Django's
+    module of settings, as it was loaded.
     """
 
     name: str
@@ -43,6 +44,7 @@ class App(Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...] = ()
     static_url: str = ""
     static_root: str = ""
+    settings: str = ""
 
     @property
     def is_builtin(self) -> bool:

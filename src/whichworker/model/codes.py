@@ -13,12 +13,18 @@ from whichworker.model.findings import Code
 APP_FOUND = Code("app-found", "info", "An app was found in this folder",
     "You named no app, so whichworker searched the folder and uses the app that it found.",
     "to use another app, name it as MODULE:ATTRIBUTE")
+SETTINGS_DIFFER = Code("settings-differ", "info", "manage.py and wsgi.py name different settings",
+    "A server imports wsgi.py or asgi.py, never manage.py. The race uses what a server would use.",
+    "set DJANGO_SETTINGS_MODULE to race the other settings")
 APP_BUILTIN = Code("app-builtin", "info", "No app was found in this folder",
     "The built-in Django project is used instead. Its numbers are not those of your app.",
     "name your app: a folder, or MODULE:ATTRIBUTE")
 RUNSERVER_ONLY = Code("runserver-only", "warning", "The project has no wsgi.py",
     "Only runserver serves it as it is, so a temporary module creates its application.",
     "write wsgi.py as startproject does; `advise --emit` writes that module, too")
+INTERFACE_LACKING = Code("interface-lacking", "info", "Some setups cannot serve the app",
+    "WSGI and ASGI are two interfaces. A server of the other one cannot call the app.",
+    "name a callable of each: wsgi.py and asgi.py side by side are found together")
 ROUTES_UNKNOWN = Code("routes-unknown", "warning", "The routes of the app cannot be listed",
     "Without that list whichworker cannot choose the requests by itself.",
     "name the requests: --url /path")

@@ -18,7 +18,7 @@ from whichworker.design import ladder
 from whichworker.design.capacity import slo as objectives
 from whichworker.environments.interpreters import inspect
 from whichworker.errors import UsageError
-from whichworker.model import App, Budget, Finding, Subject, Terms, Workload, codes
+from whichworker.model import App, Arm, Budget, Finding, Subject, Terms, Workload, codes
 from whichworker.probes import quota
 from whichworker.question import own as own_app
 from whichworker.question.stages import Asked, Discovered
@@ -94,7 +94,8 @@ def discover(asked: Asked) -> Discovered:
         cache=needs.cache,
         services=services.describe(needs),
     )
-    findings = (*dict.fromkeys(finder.findings), *said, *about(what, asked.budget))
+    arms, unable = _able(asked, subject, arms)
+    findings = (*dict.fromkeys(finder.findings), *unable, *said, *about(what, asked.budget))
     return Discovered(
         asked=asked,
         subject=subject,
@@ -102,6 +103,25 @@ def discover(asked: Asked) -> Discovered:
         databases=finder.look.databases if finder.look else (),
         findings=findings,
     )
+
+
+def _able(asked: Asked, subject: Subject, arms: list[Arm]) -> tuple[list[Arm], list[Finding]]:
+    """The arms that can serve the app; those the user named by themselves are refused later."""
+    named = set(names.split(asked.options.servers))
+    able = [
+        arm
+        for arm in arms
+        if subject.apps[arm.python].target(arm.interface) is not None
+        or arm.server in named
+        or arm.name in named
+    ]
+    if not able or len(able) == len(arms):
+        return arms, []
+    lost = [arm for arm in arms if arm not in able]
+    kinds = sorted({arm.interface.upper() for arm in lost})
+    text = f"{len(lost)} setups are left out: they need {' or '.join(kinds)}, which the app lacks"
+    told = ", ".join(arm.name for arm in lost)
+    return able, [codes.INTERFACE_LACKING.finding(text, evidence=told)]
 
 
 def _terms_of(options: RaceOptions) -> Terms:

@@ -59,6 +59,20 @@ def is_factory(found: Any) -> Any:
     return not needed
 
 
+def needs_of(found: Any) -> Any:
+    """The required arguments of a function that is no WSGI or ASGI callable."""
+    if not inspect.isfunction(found) or is_asgi(found):
+        return []
+    needed = [
+        one.name
+        for one in inspect.signature(found).parameters.values()
+        if one.default is one.empty and one.kind in (0, 1, 3)
+    ]
+    makes = found.__name__.startswith(("create", "make", "build", "get"))
+    plain = len(needed) == 2 and ("start" in needed[1] or not makes)
+    return [] if plain else needed
+
+
 def framework_of(found: Any) -> Any:
     for kind in type(found).__mro__:
         top = kind.__module__.partition(".")[0]
@@ -314,6 +328,7 @@ def main(out: Any, targets: Any) -> Any:
             "asgi": is_asgi(found),
             "callable": callable(found),
             "factory": is_factory(found),
+            "needs": needs_of(found),
         }
         framework = framework_of(found)
         told["framework"] = told["framework"] or framework

@@ -1,0 +1,149 @@
+"""A Django project in source code: its manage.py, its callables, and the settings that each names.
+
+A server imports wsgi.py or asgi.py and never manage.py, so a deployment has their settings. Nothing
+is imported here.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from msgspec import Struct
+
+from whichworker.apps import modules
+
+VARIABLE = "DJANGO_SETTINGS_MODULE"
+LITERAL = re.compile(rf"""{VARIABLE}["']\]?\s*[,=]\s*["']([\w.]+)["']""")
+FOR_TESTS = {"test", "tests", "testing", "ci", "test_settings", "settings_test"}
+MAKER = "get_{kind}_application"
+DEPTH = 4
+"""Folders deep: `backend/`, `services/web/` and `src/` are where projects are in a repository."""
+
+
+class NamedSettings(Struct, frozen=True):
+    """The settings in a file: a module (empty: computed, or none), and whether it names any."""
+
+    module: str = ""
+    named: bool = False
+
+
+class Project(Struct, frozen=True, kw_only=True):
+    """A folder with a manage.py of Django; `wsgi` and `asgi` are modules of its callables."""
+
+    folder: Path
+    manage: NamedSettings
+    wsgi: str | None = None
+    asgi: str | None = None
+
+    def settings_of(self, module: str | None) -> NamedSettings:
+        """The settings that a module of this project names."""
+        return named_in(self.folder / (module.replace(".", "/") + ".py")) if module else _NONE
+
+    @property
+    def served(self) -> NamedSettings:
+        """The settings that a server would use: those of wsgi.py, else of asgi.py."""
+        first = self.settings_of(self.wsgi)
+        return first if first.named else self.settings_of(self.asgi)
+
+    @property
+    def named_by(self) -> str:
+        """The file that names the settings of a server, or an empty string."""
+        for module in (self.wsgi, self.asgi):
+            if module and self.settings_of(module).named:
+                return f"{module.rpartition('.')[2]}.py"
+        return ""
+
+
+_NONE = NamedSettings()
+
+
+def projects_in(folder: Path) -> list[Project]:
+    """The Django projects of a folder: its own, else those in folders below it."""
+    own = project_of(folder)
+    if own is not None:
+        return [own]
+    places = {path.parent for path in modules.files_in(folder, DEPTH) if path.name == "manage.py"}
+    return [found for place in sorted(places) if (found := project_of(place)) is not None]
+
+
+def project_of(folder: Path) -> Project | None:
+    """The project of a manage.py; None if there is none, or if it has nothing of Django.
+
+    Flask-Script and Flask's own groups of commands also use the name manage.py.
+    """
+    manage = folder / "manage.py"
+    try:
+        text = manage.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    settings = named_in(manage)
+    if not settings.named and "django" not in text.lower():
+        return None
+    package = settings.module.rpartition(".settings")[0] or settings.module.rpartition(".")[0]
+    found = {kind: _callable(folder, package, kind) for kind in ("wsgi", "asgi")}
+    return Project(folder=folder, manage=settings, **found)
+
+
+def named_in(path: Path) -> NamedSettings:
+    """The settings module that a file sets as a default, by its syntax, else by its text."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return _NONE
+    if VARIABLE not in text:
+        return _NONE
+    tree = modules.parsed(path)
+    found = (
+        LITERAL.findall(text) if tree is None else list(filter(None, map(_set_by, ast.walk(tree))))
+    )
+    real = [module for module in found if not FOR_TESTS & set(module.split("."))]
+    return NamedSettings((real or found or [""])[0], named=True)
+
+
+def _set_by(node: ast.AST) -> str:
+    """The module that a statement puts into the variable, or a default within the call."""
+    if isinstance(node, ast.Call) and len(node.args) > 1 and _is_variable(node.args[0]):
+        return _text(node.args[1])
+    if isinstance(node, ast.Assign):
+        target = node.targets[0]
+        if isinstance(target, ast.Subscript) and _is_variable(target.slice):
+            return _text(node.value)
+    return ""
+
+
+def _is_variable(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == VARIABLE
+
+
+def _text(node: ast.expr) -> str:
+    """A literal, or the default of a call such as `os.getenv("NAME", "default")`."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.Call):
+        named = [one.value for one in node.keywords if one.arg == "default"]
+        given = [*named, *node.args[1:]]
+        return _text(given[0]) if given else ""
+    if isinstance(node, ast.BoolOp):
+        return _text(node.values[-1])
+    return ""
+
+
+def _callable(folder: Path, package: str, kind: str) -> str | None:
+    """The module wsgi or asgi: in the package of the settings, else the only one of Django."""
+    module = f"{package}.{kind}" if package else kind
+    if (folder / (module.replace(".", "/") + ".py")).is_file():
+        return module
+    found = [
+        path
+        for path in modules.files_in(folder, DEPTH)
+        if path.name == f"{kind}.py" and MAKER.format(kind=kind) in _read(path)
+    ]
+    if len(found) != 1:
+        return None
+    return ".".join(found[0].relative_to(folder).with_suffix("").parts)
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")

@@ -44,7 +44,7 @@ def engine_of(raised: Raised, port: int = 1, path: bytes = b"", **more: Any) -> 
             raised.append(text)
             raise ZeroDivisionError(len(raised))
 
-    def judge(number: int, head: bytes, body: bytes) -> bool:
+    def judge(number: int, head: bytes, body: bytes | None) -> bool:
         raised.append("judge")
         raise ZeroDivisionError(len(raised))
 
@@ -62,6 +62,7 @@ def engine_of(raised: Raised, port: int = 1, path: bytes = b"", **more: Any) -> 
         "deadline": SECOND // 10,
         "limit": -1,
         "flood": -1,
+        "memory": 1 << 20,
         "backlog": -1,
         "spin": False,
         "stamps": False,
@@ -72,7 +73,7 @@ def engine_of(raised: Raised, port: int = 1, path: bytes = b"", **more: Any) -> 
         "fail": fail,
     }
     engine = _native.Engine(**words | more)
-    engine.add_request(WIRE, False, 200, None, (), False, False)
+    engine.add_request(WIRE, False, 200, None, (), False, False, 60)
     return engine
 
 

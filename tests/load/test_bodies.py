@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import socket
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Literal
@@ -109,7 +111,7 @@ def verdict_of(request: Request, parser: ResponseParser, pieces: list[bytes]) ->
 
 
 def compared_verdict(request: Request, pieces: list[bytes]) -> Verdict:
-    ask, allowance = Ask(request, b""), Allowance()
+    ask, allowance = Ask(request, b""), Allowance(MEMORY)
     whole = allowance.left
     parser = ResponseParser(
         request.method,
@@ -253,6 +255,21 @@ def test_an_expected_body_is_not_copied() -> None:
     response = parser.feed(framed(EXPECTED, "length", []))
     assert response is not None
     assert response.body is EXPECTED
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+def test_a_parser_leaves_nothing_to_collect(framing: str) -> None:
+    expected = bytes(bytearray(EXPECTED))
+    before = sys.getrefcount(expected)
+    gc.disable()  # as during a load
+    try:
+        parser = ResponseParser("GET", expected=expected)
+        parser.feed(framed(EXPECTED[:-1], framing, [9]))
+        parser.finish()
+        del parser
+        assert sys.getrefcount(expected) == before
+    finally:
+        gc.enable()
 
 
 def load_of(address: Address, engine: Engine, request: Request, **more: Any) -> Load:

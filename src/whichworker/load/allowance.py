@@ -15,7 +15,7 @@ class Allowance:
 
     __slots__ = ("left",)
 
-    def __init__(self, size: int = RESPONSE_BYTES) -> None:
+    def __init__(self, size: int) -> None:
         self.left = size
 
     def take(self, size: int) -> None:

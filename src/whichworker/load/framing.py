@@ -12,7 +12,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from whichworker.load.allowance import Allowance
+from whichworker.load.allowance import RESPONSE_BYTES, Allowance
 
 Framing = Literal["none", "length", "chunked", "close"]
 Headers = tuple[tuple[str, str], ...]
@@ -163,7 +163,7 @@ class ResponseParser:
     ) -> None:
         self._method = method
         self._limit = body_limit
-        self._allowance = allowance or Allowance()
+        self._allowance = allowance or Allowance(RESPONSE_BYTES)
         self._held = 0
         self._buffer = bytearray()
         # The body is the first `matched` bytes of the expected one, and the rest.
@@ -176,7 +176,8 @@ class ResponseParser:
         self._interims = 0
         self._head: Head | None = None
         self._response: Response | None = None
-        self._step: Callable[[], bool] = self._read_head
+        # No bound method: a cycle would keep the body, as nothing is collected during a load.
+        self._step: Callable[[ResponseParser], bool] = ResponseParser._read_head
 
     @property
     def leftover(self) -> bytes:
@@ -189,7 +190,7 @@ class ResponseParser:
         Raises FramingError, and MemoryError if the allowance is used up.
         """
         self._buffer += data
-        while self._response is None and self._step():
+        while self._response is None and self._step(self):
             pass
         if self._response is None:
             self._hold(len(self._buffer) + len(self._rest))
@@ -265,10 +266,11 @@ class ResponseParser:
         elif head.framing == "length":
             self._missing = head.length or 0
             self._check_limit(self._missing)
-            self._step = self._read_sized
+            self._step = ResponseParser._read_sized
         else:
+            chunked = head.framing == "chunked"
             self._step = (
-                self._read_chunk_line if head.framing == "chunked" else self._read_until_close
+                ResponseParser._read_chunk_line if chunked else ResponseParser._read_until_close
             )
         return True
 
@@ -316,7 +318,7 @@ class ResponseParser:
             raise FramingError(f"not a chunk size: {_show(line)}")
         self._missing = int(match[1], 16)
         self._check_limit(self._size + self._missing)
-        self._step = self._read_chunk if self._missing else self._read_trailer
+        self._step = ResponseParser._read_chunk if self._missing else ResponseParser._read_trailer
         return True
 
     def _read_chunk(self) -> bool:
@@ -326,7 +328,7 @@ class ResponseParser:
         if self._buffer[:2] != b"\r\n":
             raise FramingError("a chunk is longer than its size says")
         del self._buffer[:2]
-        self._step = self._read_chunk_line
+        self._step = ResponseParser._read_chunk_line
         return True
 
     def _read_trailer(self) -> bool:

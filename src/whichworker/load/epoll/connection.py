@@ -11,7 +11,7 @@ import termios
 from errno import EAGAIN, ECONNRESET, EINPROGRESS, EMFILE, EPIPE
 from time import monotonic_ns, time_ns
 
-from whichworker.load.allowance import Allowance
+from whichworker.load.allowance import RESPONSE_BYTES, Allowance
 from whichworker.load.framing import ResponseParser
 from whichworker.load.http1 import READ_BYTES, family_of
 from whichworker.load.mix import Ask
@@ -94,7 +94,7 @@ class Transport:
         self.keep_alive = load.keep_alive
         self.careful = bool(load.tls) or self._stamps or not load.keep_alive
         self.encrypted = load.tls is not None
-        self._allowance = Allowance()
+        self._allowance = Allowance(RESPONSE_BYTES)
 
     def connect(self, connection: Connection) -> int:
         """Open a socket and begin to connect it; the code of what went wrong, 0 for nothing yet."""

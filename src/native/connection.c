@@ -43,7 +43,7 @@ void run_break(Run *run, const char *what, int code) {
 }
 
 void run_fail(Run *run, uint32_t request, const Failure *failure) {
-    if (run->broken != NULL) { return; } /* the owner's exception is set: nothing may be called */
+    if (run->broken != NULL) { return; } /* an exception may be set: nothing may be called */
     run->counts.failures++;
     if (!run->reader.owner.fail(run->reader.owner.self, request, failure)) {
         run_break(run, "interrupted", 0);

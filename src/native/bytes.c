@@ -3,16 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEAST_ROOM = 256 }; /* bytes: a typical header block */
+enum {
+    LEAST_ROOM = 256,           /* bytes: a typical header block */
+    DOUBLED_ROOM = 1024 * 1024, /* 1 MiB: more grows by a quarter, so that little is unused */
+};
 
 static bool make_room(Bytes *bytes, size_t size) {
     size_t room = bytes->room ? bytes->room : LEAST_ROOM;
     while (room < size) {
-        room *= 2;
+        room += room < DOUBLED_ROOM ? room : room / 4;
     }
-    if (room == bytes->room) { return true; }
+    size_t more = room - bytes->room;
+    if (more == 0) { return true; }
+    if (bytes->allowance != NULL && more > bytes->allowance->left) { return false; }
     char *at = realloc(bytes->at, room);
     if (at == NULL) { return false; }
+    if (bytes->allowance != NULL) { bytes->allowance->left -= more; }
     bytes->at = at;
     bytes->room = room;
     return true;
@@ -26,6 +32,7 @@ bool bytes_add(Bytes *bytes, const char *more, size_t size) {
 }
 
 bool bytes_set(Bytes *bytes, const char *fresh, size_t size) {
+    if (!make_room(bytes, size)) { return false; }
     bytes->size = 0;
     return bytes_add(bytes, fresh, size);
 }
@@ -38,6 +45,7 @@ void bytes_cut(Bytes *bytes, size_t size) {
 void bytes_clear(Bytes *bytes, size_t keep) {
     bytes->size = 0;
     if (bytes->room > keep) {
+        if (bytes->allowance != NULL) { bytes->allowance->left += bytes->room; }
         free(bytes->at);
         bytes->at = NULL;
         bytes->room = 0;

@@ -19,7 +19,7 @@ enum { TEXT_BYTES = 256 }; /* of a failure: strerror's longest text is 50, plus 
 bool run_init(Run *run, const Plan *plan) {
     run->plan = *plan;
     run->buffer = malloc(READ_BYTES);
-    bool good = reader_init(&run->reader, plan->connections);
+    bool good = reader_init(&run->reader, plan->connections, (size_t)plan->memory);
     if (!counts_init(&run->counts, plan) || !good || run->buffer == NULL) {
         errno = ENOMEM;
         return false;
@@ -43,6 +43,7 @@ void run_break(Run *run, const char *what, int code) {
 }
 
 void run_fail(Run *run, uint32_t request, const Failure *failure) {
+    if (run->broken != NULL) { return; } /* an exception may be set: nothing may be called */
     run->counts.failures++;
     if (!run->reader.owner.fail(run->reader.owner.self, request, failure)) {
         run_break(run, "interrupted", 0);
@@ -121,6 +122,9 @@ static Outcome finish(Run *run, Connection *connection, bool correct, const Resp
     return CONNECTION_FREE;
 }
 
+/* The kind and the text of whichworker.load.exhaustion. */
+static const Failure NO_MEMORY = {"exhausted", "no memory is left for responses", "", 0};
+
 static Outcome take(Run *run, Connection *connection, ResponseState state, const Response *response,
                     int64_t delay) {
     switch (state) {
@@ -130,8 +134,7 @@ static Outcome take(Run *run, Connection *connection, ResponseState state, const
     case RESPONSE_MALFORMED:
         return fail(run, connection, CONNECTION_RETRY_AT_ONCE, &response->failure);
     case RESPONSE_NO_MEMORY:
-        run_break(run, "out of memory", 0);
-        return CONNECTION_WAITS;
+        return fail(run, connection, CONNECTION_RETRY_LATER, &NO_MEMORY);
     case RESPONSE_INTERRUPTED:
         run_break(run, "interrupted", 0);
         return CONNECTION_WAITS;
@@ -361,7 +364,7 @@ static Outcome receive(Run *run, Connection *connection) {
     }
     if (connection->parser == NULL) { connection->times.first = run->now; }
     Response response;
-    Bytes bytes = {run->buffer, (size_t)size, 0};
+    Bytes bytes = {.at = run->buffer, .size = (size_t)size};
     ResponseState state =
         response_read(&run->reader, connection->request, &connection->parser, &bytes, &response);
     return take(run, connection, state, &response, delay);

@@ -19,7 +19,8 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD Parser parser;
-    bool to_head_request;
+    Allowance memory;
+    PyObject *expected; /* whose bytes the parser borrows */
 } ParserObject;
 
 static Schedule *schedule_of(PyObject *object) {
@@ -39,13 +40,24 @@ static void release_object(PyObject *self) {
 
 /* The engine's questions. The thread that runs it takes the interpreter's lock back meanwhile. */
 
+static PyObject *copy_body(const Parser *parser) {
+    Py_ssize_t matched = (Py_ssize_t)parser->matched, size = (Py_ssize_t)parser->rest.size;
+    PyObject *body = PyBytes_FromStringAndSize(NULL, matched + size);
+    char *at = body != NULL ? PyBytes_AsString(body) : NULL;
+    if (at != NULL && matched > 0) { memcpy(at, parser->expected.at, parser->matched); }
+    if (at != NULL && size > 0) { memcpy(at + matched, parser->rest.at, parser->rest.size); }
+    return body;
+}
+
 static bool owner_judge(void *self, uint32_t request, const Parser *parser, bool *correct) {
     EngineObject *owner = self;
-    const Bytes *head = &parser->head, *body = &parser->body;
+    bool as_expected = parser->expected.size > 0 && parser_matches(parser);
     PyEval_RestoreThread(owner->saved);
-    PyObject *verdict =
-        PyObject_CallFunction(owner->judge, "Iy#y#", request, head->at, (Py_ssize_t)head->size,
-                              body->at ? body->at : "", (Py_ssize_t)body->size);
+    PyObject *body = as_expected ? Py_NewRef(Py_None) : copy_body(parser);
+    PyObject *verdict = body != NULL
+                            ? PyObject_CallFunction(owner->judge, "Iy#N", request, parser->head.at,
+                                                    (Py_ssize_t)parser->head.size, body)
+                            : NULL;
     int truth = verdict != NULL ? PyObject_IsTrue(verdict) : -1;
     Py_XDECREF(verdict);
     owner->saved = PyEval_SaveThread();
@@ -97,25 +109,29 @@ static bool read_peer(Plan *plan, const char *host, unsigned short port, const c
 }
 
 static bool check_plan(const Plan *plan) {
-    bool good = plan->connections > 0 && (plan->closes > plan->opens || plan->slices);
-    if (!good) { PyErr_SetString(PyExc_ValueError, "an engine needs a connection and a window"); }
+    bool good = plan->connections > 0 && plan->memory >= 0 &&
+                (plan->closes > plan->opens || plan->slices);
+    if (!good) {
+        PyErr_SetString(PyExc_ValueError, "an engine needs a connection, memory and a window");
+    }
     return good;
 }
 
 static bool read_plan(Plan *plan, EngineObject *self, PyObject *args, PyObject *words) {
     static char *names[] = {"host",    "port",  "path",    "address", "connections",
                             "begins",  "opens", "closes",  "stagger", "deadline",
-                            "limit",   "flood", "backlog", "spin",    "stamps",
-                            "timerfd", "slices", "keep_alive",
+                            "limit",   "flood", "memory",  "backlog", "spin",
+                            "stamps",  "timerfd", "slices", "keep_alive",
                             "judge",   "fail",  NULL};
     const char *host, *path, *address;
     Py_ssize_t path_size;
     unsigned short port;
     if (!PyArg_ParseTupleAndKeywords(
-            args, words, "$sHs#sILLLLLLLLpppppOO", names, &host, &port, &path, &path_size, &address,
-            &plan->connections, &plan->begins, &plan->opens, &plan->closes, &plan->stagger,
-            &plan->deadline, &plan->limit, &plan->flood, &plan->backlog, &plan->spin, &plan->stamps,
-            &plan->timerfd, &plan->slices, &plan->keep_alive, &self->judge, &self->fail)) {
+            args, words, "$sHs#sILLLLLLLLLpppppOO", names, &host, &port, &path, &path_size,
+            &address, &plan->connections, &plan->begins, &plan->opens, &plan->closes,
+            &plan->stagger, &plan->deadline, &plan->limit, &plan->flood, &plan->memory,
+            &plan->backlog, &plan->spin, &plan->stamps, &plan->timerfd, &plan->slices,
+            &plan->keep_alive, &self->judge, &self->fail)) {
         self->judge = self->fail = NULL; /* borrowed */
         return false;
     }
@@ -183,10 +199,12 @@ static PyObject *engine_add_request(PyObject *object, PyObject *args) {
     Request request = {0};
     PyObject *wire, *body, *texts;
     int head_request, by_head, by_body;
-    if (!PyArg_ParseTuple(args, "SpiOO!pp", &wire, &head_request, &request.status, &body,
-                          &PyTuple_Type, &texts, &by_head, &by_body)) {
+    unsigned long long kept;
+    if (!PyArg_ParseTuple(args, "SpiOO!ppK", &wire, &head_request, &request.status, &body,
+                          &PyTuple_Type, &texts, &by_head, &by_body, &kept)) {
         return NULL;
     }
+    request.kept = kept;
     request.head_request = head_request;
     request.by_head = by_head;
     request.by_body = by_body;
@@ -246,7 +264,6 @@ static PyObject *engine_feed(PyObject *object, PyObject *args) {
 
 static PyObject *raise_broken(const Run *run) {
     if (PyErr_Occurred()) { return NULL; }
-    if (strcmp(run->broken, "out of memory") == 0) { return PyErr_NoMemory(); }
     PyObject *values = Py_BuildValue("is", run->broken_code, run->broken);
     if (values != NULL) {
         PyErr_SetObject(PyExc_OSError, values);
@@ -446,19 +463,29 @@ static PyType_Spec engine_spec = {"whichworker.load._native.Engine", sizeof(Engi
 /* Parser: for the tests that compare it with the one in Python. */
 
 static PyObject *parser_new(PyTypeObject *type, PyObject *args, PyObject *words) {
-    static char *names[] = {"to_head_request", "body_limit", NULL};
+    static char *names[] = {"to_head_request", "body_limit", "expected", "kept", "memory", NULL};
     int to_head_request = 0;
     long long limit = BODY_LIMIT_BYTES;
-    if (!PyArg_ParseTupleAndKeywords(args, words, "|pL", names, &to_head_request, &limit)) {
+    PyObject *expected = NULL;
+    unsigned long long kept = SIZE_MAX, memory = SIZE_MAX;
+    if (!PyArg_ParseTupleAndKeywords(args, words, "|pLSKK", names, &to_head_request, &limit,
+                                     &expected, &kept, &memory)) {
         return NULL;
     }
     ParserObject *self = (ParserObject *)allocate(type);
-    if (self != NULL) { parser_reset(&self->parser, to_head_request, limit); }
+    if (self == NULL) { return NULL; }
+    Bytes body = {.at = expected != NULL ? PyBytes_AsString(expected) : NULL,
+                  .size = expected != NULL ? (size_t)PyBytes_Size(expected) : 0};
+    self->expected = Py_XNewRef(expected);
+    self->memory.left = memory;
+    parser_init(&self->parser, &self->memory);
+    parser_reset(&self->parser, to_head_request, limit, &body, kept);
     return (PyObject *)self;
 }
 
 static void parser_dealloc(PyObject *object) {
     parser_free(&((ParserObject *)object)->parser);
+    Py_XDECREF(((ParserObject *)object)->expected);
     release_object(object);
 }
 
@@ -485,9 +512,10 @@ static PyObject *parser_finish_bytes(PyObject *object, PyObject *Py_UNUSED(ignor
 static PyObject *parser_response(PyObject *object, PyObject *Py_UNUSED(ignored)) {
     static const char *const framings[] = {"none", "length", "chunked", "close"};
     const Parser *parser = &((ParserObject *)object)->parser;
-    return Py_BuildValue("(iy#y#sNn)", parser->status, parser->head.at ? parser->head.at : "",
-                         (Py_ssize_t)parser->head.size, parser->body.at ? parser->body.at : "",
-                         (Py_ssize_t)parser->body.size, framings[parser->framing],
+    PyObject *body = copy_body(parser);
+    if (body == NULL) { return NULL; }
+    return Py_BuildValue("(iy#NsNn)", parser->status, parser->head.at ? parser->head.at : "",
+                         (Py_ssize_t)parser->head.size, body, framings[parser->framing],
                          PyBool_FromLong(parser->keep_alive), (Py_ssize_t)parser->leftover);
 }
 

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#define KEPT_BYTES ((size_t)1024 * 1024) /* 1 MiB of a buffer is kept for the next response */
-#define LENGTH_DIGITS 18                 /* the most that always fit an int64 */
-#define CHUNK_DIGITS 15                  /* hexadecimal, likewise */
+#define KEPT_BYTES ((size_t)64 * 1024) /* of a buffer, for the next response: as one recv brings */
+#define LENGTH_DIGITS 18               /* the most that always fit an int64 */
+#define CHUNK_DIGITS 15                /* hexadecimal, likewise */
 
 typedef struct {
     const char *at;
@@ -286,9 +286,33 @@ static bool read_head(Parser *parser) {
 
 /* The body. */
 
+/* Whether the next bytes are as expected, and so was the body before them. */
+static bool is_expected(const Parser *parser, size_t size) {
+    const Bytes *expected = &parser->expected;
+    return size > 0 && parser->size == (int64_t)parser->matched &&
+           size <= expected->size - parser->matched &&
+           memcmp(expected->at + parser->matched, parser->view, size) == 0;
+}
+
+static bool keep(Parser *parser, size_t size) {
+    size_t room = parser->kept - parser->rest.size;
+    if (is_expected(parser, size)) {
+        parser->matched += size;
+    } else if (!bytes_add(&parser->rest, parser->view, size < room ? size : room)) {
+        return false;
+    }
+    parser->size += (int64_t)size;
+    return true;
+}
+
+bool parser_matches(const Parser *parser) {
+    return parser->size == (int64_t)parser->expected.size &&
+           parser->matched == parser->expected.size;
+}
+
 static bool move(Parser *parser, size_t most) {
     size_t size = parser->view_size < most ? parser->view_size : most;
-    if (!bytes_add(&parser->body, parser->view, size)) {
+    if (!keep(parser, size)) {
         parser->state = PARSER_NO_MEMORY;
         return false;
     }
@@ -305,7 +329,7 @@ static bool read_sized(Parser *parser) {
 }
 
 static bool read_until_close(Parser *parser) {
-    if (within_limit(parser, (int64_t)(parser->body.size + parser->view_size))) {
+    if (within_limit(parser, parser->size + (int64_t)parser->view_size)) {
         move(parser, parser->view_size);
         parser->missing = 0; /* nobody knows how much is to come */
     }
@@ -343,7 +367,7 @@ static bool read_chunk_line(Parser *parser) {
     }
     parser->missing = size;
     parser->stage = size > 0 ? STAGE_CHUNK : STAGE_TRAILER;
-    return within_limit(parser, (int64_t)parser->body.size + size);
+    return within_limit(parser, parser->size + size);
 }
 
 static bool read_chunk(Parser *parser) {
@@ -391,10 +415,25 @@ static bool step(Parser *parser) {
     }
 }
 
-void parser_reset(Parser *parser, bool to_head_request, int64_t body_limit) {
+void parser_init(Parser *parser, Allowance *allowance) {
+    *parser = (Parser){.pending.allowance = allowance,
+                       .head.allowance = allowance,
+                       .rest.allowance = allowance};
+}
+
+void parser_clear(Parser *parser) {
     bytes_clear(&parser->pending, KEPT_BYTES);
     bytes_clear(&parser->head, KEPT_BYTES);
-    bytes_clear(&parser->body, KEPT_BYTES);
+    bytes_clear(&parser->rest, KEPT_BYTES);
+}
+
+void parser_reset(Parser *parser, bool to_head_request, int64_t body_limit, const Bytes *expected,
+                  size_t kept) {
+    parser_clear(parser);
+    parser->expected = *expected;
+    parser->matched = 0;
+    parser->kept = kept;
+    parser->size = 0;
     parser->state = PARSER_MORE;
     parser->stage = STAGE_HEAD;
     parser->to_head_request = to_head_request;
@@ -456,5 +495,5 @@ ParserState parser_finish(Parser *parser) {
 void parser_free(Parser *parser) {
     bytes_clear(&parser->pending, 0);
     bytes_clear(&parser->head, 0);
-    bytes_clear(&parser->body, 0);
+    bytes_clear(&parser->rest, 0);
 }

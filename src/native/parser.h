@@ -33,7 +33,9 @@ typedef enum {
     STAGE_TRAILER
 } Stage;
 
-/* One response. `head` is the final header block without its blank line. */
+/* One response. `head` is the final header block without its blank line. The body is the first
+ * `matched` bytes of `expected`, which are compared as they come and not kept, and then `rest`, of
+ * which at most `kept` bytes are kept. */
 typedef struct {
     ParserState state;
     Stage stage;
@@ -48,7 +50,10 @@ typedef struct {
     size_t leftover; /* bytes that came after the end */
     Bytes pending;
     Bytes head;
-    Bytes body;
+    Bytes expected; /* borrowed */
+    size_t matched, kept;
+    Bytes rest;
+    int64_t size; /* of the body so far */
     const char *view; /* what is not consumed yet, valid only within a call of parser_feed */
     size_t view_size;
     const char *error; /* what is wrong, a constant; `seen` are the first bytes of it */
@@ -56,11 +61,22 @@ typedef struct {
     size_t seen_size;
 } Parser;
 
-/* Make ready for a response; memory is used again. A parser starts as zeroes. */
-void parser_reset(Parser *parser, bool to_head_request, int64_t body_limit);
+/* Make a parser of zeroes; its memory is a part of the allowance. */
+void parser_init(Parser *parser, Allowance *allowance);
+
+/* Make ready for a response. The body that is expected may be empty, which compares nothing; its
+ * bytes must stay where they are. At most `kept` bytes of another body are kept. */
+void parser_reset(Parser *parser, bool to_head_request, int64_t body_limit, const Bytes *expected,
+                  size_t kept);
+
+/* Forget the response; little memory is kept for another. */
+void parser_clear(Parser *parser);
 
 /* Take more bytes; anything but PARSER_MORE is final. */
 ParserState parser_feed(Parser *parser, const char *bytes, size_t size);
+
+/* Whether the body is exactly the expected one. */
+bool parser_matches(const Parser *parser);
 
 /* Take the end of the connection: PARSER_DONE, PARSER_TRUNCATED, or what was wrong before. */
 ParserState parser_finish(Parser *parser);

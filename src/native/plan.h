@@ -20,6 +20,7 @@ typedef struct {
     long long deadline;              /* of one request */
     long long limit;                 /* requests in the run; NEVER: any number */
     long long flood;                 /* failures that end the run; NEVER: none do */
+    long long memory;  /* bytes for all responses that are not complete */
     long long backlog; /* arrivals that may wait for a connection; -1: a closed loop */
     int spin;          /* wait awake for the next arrival */
     int stamps;        /* let the kernel note when bytes came in */

@@ -12,13 +12,12 @@ static bool knows(const Known *known, const Bytes *bytes) {
     return false;
 }
 
-static bool learn(Known *known, unsigned most, const Bytes *bytes) {
-    if (knows(known, bytes)) { return true; }
+static void learn(Known *known, unsigned most, const Bytes *bytes, Allowance *allowance) {
     Bytes *entry = &known->entries[known->next];
-    if (!bytes_set(entry, bytes->at, bytes->size)) { return false; }
+    entry->allowance = allowance;
+    if (knows(known, bytes) || !bytes_set(entry, bytes->at, bytes->size)) { return; }
     known->next = (known->next + 1) % most;
     known->size = known->size < most ? known->size + 1 : most;
-    return true;
 }
 
 static bool contains(const Bytes *body, const Bytes *text) {
@@ -26,24 +25,28 @@ static bool contains(const Bytes *body, const Bytes *text) {
            (body->size >= text->size && memmem(body->at, body->size, text->at, text->size) != NULL);
 }
 
-static bool accepts(const Request *request, const Parser *parser) {
-    if (request->status >= 0 && parser->status != request->status) { return false; }
-    if (request->has_body && !bytes_equal(&request->body, parser->body.at, parser->body.size)) {
-        return false;
-    }
-    for (size_t at = 0; at < request->contained; at++) {
-        if (!contains(&parser->body, &request->contains[at])) { return false; }
-    }
-    return (!request->by_head || knows(&request->heads, &parser->head)) &&
-           (!request->by_body || knows(&request->bodies, &parser->body));
+/* The body of a response that may be correct: one that was expected is not kept. */
+static const Bytes *body_of(const Request *request, const Parser *parser) {
+    return request->has_body ? &request->body : &parser->rest;
 }
 
-static bool learn_parts(Request *request, const Parser *parser) {
-    bool good = !request->by_head || learn(&request->heads, KNOWN_HEADS, &parser->head);
-    if (request->by_body && parser->body.size <= KNOWN_BODY_BYTES) {
-        good = learn(&request->bodies, KNOWN_BODIES, &parser->body) && good;
+static bool accepts(const Request *request, const Parser *parser) {
+    if (request->status >= 0 && parser->status != request->status) { return false; }
+    if (request->has_body && !parser_matches(parser)) { return false; }
+    const Bytes *body = body_of(request, parser);
+    for (size_t at = 0; at < request->contained; at++) {
+        if (!contains(body, &request->contains[at])) { return false; }
     }
-    return good;
+    return (!request->by_head || knows(&request->heads, &parser->head)) &&
+           (!request->by_body || knows(&request->bodies, body));
+}
+
+static void learn_parts(Request *request, const Parser *parser, Allowance *allowance) {
+    const Bytes *body = body_of(request, parser);
+    if (request->by_head) { learn(&request->heads, KNOWN_HEADS, &parser->head, allowance); }
+    if (request->by_body && body->size <= KNOWN_BODY_BYTES) {
+        learn(&request->bodies, KNOWN_BODIES, body, allowance);
+    }
 }
 
 /* Judge a complete response; the owner has the last word on any that is not known. */
@@ -56,8 +59,9 @@ static ResponseState judge(Reader *reader, uint32_t number, const Parser *parser
     if (!reader->owner.judge(reader->owner.self, number, parser, &correct)) {
         return RESPONSE_INTERRUPTED;
     }
-    if (correct && !learn_parts(request, parser)) { return RESPONSE_NO_MEMORY; }
-    return correct ? RESPONSE_CORRECT : RESPONSE_WRONG;
+    if (!correct) { return RESPONSE_WRONG; }
+    learn_parts(request, parser, &reader->known);
+    return RESPONSE_CORRECT;
 }
 
 static ResponseState refuse(const Parser *parser, const char *text, Response *response) {
@@ -75,11 +79,17 @@ static ResponseState complete(Reader *reader, uint32_t number, const Parser *par
     return judge(reader, number, parser, &response->owner_judged);
 }
 
+static Parser *make_parser(Reader *reader) {
+    Parser *parser = malloc(sizeof *parser);
+    if (parser != NULL) { parser_init(parser, &reader->memory); }
+    return parser;
+}
+
 /* The response is partial: the connection keeps the parser, and a spare one takes its place. */
 static ResponseState keep_parser(Reader *reader, Parser **parser) {
     if (*parser == NULL) {
         bool any = reader->spare_count > 0;
-        Parser *other = any ? reader->spare[--reader->spare_count] : calloc(1, sizeof *other);
+        Parser *other = any ? reader->spare[--reader->spare_count] : make_parser(reader);
         if (other == NULL) { return RESPONSE_NO_MEMORY; }
         *parser = reader->scratch;
         reader->scratch = other;
@@ -89,6 +99,7 @@ static ResponseState keep_parser(Reader *reader, Parser **parser) {
 
 void response_drop(Reader *reader, Parser **parser) {
     if (*parser != NULL) {
+        parser_clear(*parser);
         reader->spare[reader->spare_count++] = *parser;
         *parser = NULL;
     }
@@ -116,7 +127,8 @@ ResponseState response_read(Reader *reader, uint32_t number, Parser **parser, co
             response->keep_alive = true;
             return RESPONSE_CORRECT;
         }
-        parser_reset(active, request->head_request, BODY_LIMIT_BYTES);
+        parser_reset(active, request->head_request, BODY_LIMIT_BYTES, &request->body,
+                     request->kept);
     }
     switch (parser_feed(active, bytes->at, bytes->size)) {
     case PARSER_MORE:
@@ -151,8 +163,10 @@ void request_free(Request *request) {
     }
 }
 
-bool reader_init(Reader *reader, uint32_t connections) {
-    reader->scratch = calloc(1, sizeof *reader->scratch);
+bool reader_init(Reader *reader, uint32_t connections, size_t memory) {
+    reader->memory.left = memory;
+    reader->known.left = KNOWN_BYTES;
+    reader->scratch = make_parser(reader);
     reader->spare = calloc((size_t)connections + 1, sizeof *reader->spare); /* and the scratch */
     return reader->scratch != NULL && reader->spare != NULL;
 }

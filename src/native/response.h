@@ -8,6 +8,8 @@
                         */
 #define KNOWN_BODIES 8 /* for each request: enough for a page that rotates; each is compared */
 #define KNOWN_BODY_BYTES ((size_t)1024 * 1024) /* 1 MiB: at most 8 MiB for each request */
+#define KNOWN_BYTES                                                                                \
+    ((size_t)64 * 1024 * 1024) /* 64 MiB for all requests: the owner judges what does not fit */
 
 /* The last few byte strings that were judged correct. */
 typedef struct {
@@ -22,6 +24,7 @@ typedef struct {
     int status; /* -1: any */
     bool has_body;
     Bytes body;
+    size_t kept; /* bytes that conditions on the body, or a failure's sample, can look at */
     Bytes *contains;
     size_t contained;
     bool by_head; /* conditions on headers: accept only a head that was judged correct */
@@ -49,6 +52,8 @@ typedef struct {
 /* The requests, and parsers for their responses: one at work, and spare ones. */
 typedef struct {
     Owner owner;
+    Allowance memory; /* for all responses that are not complete */
+    Allowance known;
     Request *requests;
     uint32_t request_count;
     Parser *scratch;
@@ -73,7 +78,7 @@ typedef struct {
     Failure failure;   /* of a malformed one; valid until the next call */
 } Response;
 
-bool reader_init(Reader *reader, uint32_t connections); /* false: no memory */
+bool reader_init(Reader *reader, uint32_t connections, size_t memory); /* false: no memory */
 void reader_free(Reader *reader);
 void request_free(Request *request);
 

@@ -108,7 +108,7 @@ static Connection *find_free(Schedule *schedule) {
 static void serve_queue(Schedule *schedule) {
     Arrivals *arrivals = &schedule->arrivals;
     Connection *connection;
-    while (arrivals->head < arrivals->queued && schedule->sending &&
+    while (arrivals->head < arrivals->queued && schedule->sending && !schedule->run.over &&
            (connection = find_free(schedule)) != NULL) {
         int64_t due = arrivals->ring[arrivals->head++ & arrivals->mask];
         list_leave(connection);

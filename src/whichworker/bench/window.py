@@ -159,7 +159,7 @@ def with_log(failure: Failure, launch: Launch) -> Failure:
 
 
 def check_limits(failures: Sequence[Failure]) -> None:
-    """Raise GeneratorFailed if this machine had no port, file or memory left for a connection."""
+    """Raise GeneratorFailed if the generator had no port, file or memory left."""
     fact, cure = exhaustion.exhausted(failures)
     if fact:
         raise GeneratorFailed(fact, hint=cure)

@@ -68,7 +68,7 @@ def reasons(seen: LoadFacts) -> tuple[str, ...]:
 
 
 def exhausted(seen: LoadFacts) -> str:
-    """The generator's machine had no local port, open file or memory left for a connection."""
+    """The generator had no local port, open file or memory left."""
     return seen.exhausted
 
 

@@ -22,13 +22,14 @@ class Engine:
         deadline: int,
         limit: int,
         flood: int,
+        memory: int,
         backlog: int,
         spin: bool,
         stamps: bool,
         timerfd: bool,
         slices: bool,
         keep_alive: bool,
-        judge: Callable[[int, bytes, bytes], bool],
+        judge: Callable[[int, bytes, bytes | None], bool],
         fail: Callable[[str, int, str, bytes], None],
     ) -> Engine: ...
     def add_request(
@@ -40,6 +41,7 @@ class Engine:
         contains: tuple[bytes, ...],
         by_head: bool,
         by_body: bool,
+        kept: int,
         /,
     ) -> None: ...
     def set_deck(self, deck: bytes, /) -> None: ...
@@ -57,7 +59,14 @@ class Engine:
 
 @final
 class Parser:
-    def __new__(cls, to_head_request: bool = False, body_limit: int = ...) -> Parser: ...
+    def __new__(
+        cls,
+        to_head_request: bool = False,
+        body_limit: int = ...,
+        expected: bytes = b"",
+        kept: int = ...,
+        memory: int = ...,
+    ) -> Parser: ...
     def feed(self, data: bytes, /) -> State: ...
     def finish(self) -> State: ...
     def response(self) -> tuple[int, bytes, bytes, str, bool, int]: ...

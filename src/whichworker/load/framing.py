@@ -12,6 +12,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from whichworker.load.allowance import RESPONSE_BYTES, Allowance
+
 Framing = Literal["none", "length", "chunked", "close"]
 Headers = tuple[tuple[str, str], ...]
 
@@ -126,33 +128,56 @@ def _show(line: bytes) -> str:
 class ResponseParser:
     """Reads one response from bytes in pieces of any size; every error is a FramingError.
 
-    The bytes after its end are `leftover`. Bodies above `body_limit` bytes are refused.
+    The bytes after its end are `leftover`. Bodies above `body_limit` bytes are refused. As long as
+    the body is the `expected` one, it is compared as it comes and not kept; of the rest at most
+    `kept` bytes are. Kept bytes are taken from the allowance until `release`.
     """
 
     __slots__ = (
-        "_body",
+        "_allowance",
         "_buffer",
+        "_expected",
         "_head",
+        "_held",
         "_interims",
+        "_kept",
         "_limit",
+        "_matched",
         "_method",
         "_missing",
         "_response",
+        "_rest",
         "_scanned",
+        "_size",
         "_step",
     )
 
-    def __init__(self, method: str, body_limit: int = BODY_LIMIT_BYTES) -> None:
+    def __init__(
+        self,
+        method: str,
+        body_limit: int = BODY_LIMIT_BYTES,
+        *,
+        expected: bytes = b"",
+        kept: int = BODY_LIMIT_BYTES,
+        allowance: Allowance | None = None,
+    ) -> None:
         self._method = method
         self._limit = body_limit
+        self._allowance = allowance or Allowance(RESPONSE_BYTES)
+        self._held = 0
         self._buffer = bytearray()
-        self._body = bytearray()
+        # The body is the first `matched` bytes of the expected one, and the rest.
+        self._expected = expected
+        self._kept = kept
+        self._matched = self._size = 0
+        self._rest = bytearray()
         self._scanned = 0
         self._missing = 0
         self._interims = 0
         self._head: Head | None = None
         self._response: Response | None = None
-        self._step: Callable[[], bool] = self._read_head
+        # No bound method: a cycle would keep the body, as nothing is collected during a load.
+        self._step: Callable[[ResponseParser], bool] = ResponseParser._read_head
 
     @property
     def leftover(self) -> bytes:
@@ -160,11 +185,24 @@ class ResponseParser:
         return bytes(self._buffer) if self._response is not None else b""
 
     def feed(self, data: bytes) -> Response | None:
-        """Take more bytes; return the response once it is complete. Raises FramingError."""
+        """Take more bytes; return the response once it is complete.
+
+        Raises FramingError, and MemoryError if the allowance is used up.
+        """
         self._buffer += data
-        while self._response is None and self._step():
+        while self._response is None and self._step(self):
             pass
+        if self._response is None:
+            self._hold(len(self._buffer) + len(self._rest))
         return self._response
+
+    def release(self) -> None:
+        """Give back what was taken from the allowance: the response is not needed any more."""
+        self._hold(0)
+
+    def _hold(self, size: int) -> None:
+        self._allowance.take(size - self._held)
+        self._held = size
 
     def finish(self) -> Response:
         """Take the end of the connection; raises TruncatedError if the response is incomplete."""
@@ -178,7 +216,12 @@ class ResponseParser:
         return self._response
 
     def _count_received(self) -> int:
-        return len(self._buffer) + len(self._body)
+        return len(self._buffer) + self._size
+
+    def _join_body(self) -> bytes:
+        if self._rest:
+            return b"".join((memoryview(self._expected)[: self._matched], self._rest))
+        return self._expected[: self._matched]  # the same object if it is all of it
 
     def _complete(self) -> Response:
         head = self._head
@@ -186,7 +229,7 @@ class ResponseParser:
         self._response = Response(
             status=head.status,
             headers=head.headers,
-            body=bytes(self._body),
+            body=self._join_body(),
             framing=head.framing,
             keep_alive=head.keep_alive,
         )
@@ -223,10 +266,11 @@ class ResponseParser:
         elif head.framing == "length":
             self._missing = head.length or 0
             self._check_limit(self._missing)
-            self._step = self._read_sized
+            self._step = ResponseParser._read_sized
         else:
+            chunked = head.framing == "chunked"
             self._step = (
-                self._read_chunk_line if head.framing == "chunked" else self._read_until_close
+                ResponseParser._read_chunk_line if chunked else ResponseParser._read_until_close
             )
         return True
 
@@ -241,15 +285,18 @@ class ResponseParser:
         return False
 
     def _read_until_close(self) -> bool:
-        self._check_limit(len(self._body) + len(self._buffer))
-        self._body += self._buffer
-        self._buffer.clear()
+        self._check_limit(self._size + len(self._buffer))
+        self._move(len(self._buffer))
         return False
 
     def _move(self, most: int) -> None:
         piece = self._buffer[:most]
         del self._buffer[:most]
-        self._body += piece
+        if self._size == self._matched and self._expected.startswith(piece, self._matched):
+            self._matched += len(piece)
+        else:
+            self._rest += piece[: self._kept - len(self._rest)]
+        self._size += len(piece)
         self._missing -= len(piece)
 
     def _take_line(self, limit: int, what: str) -> bytes | None:
@@ -270,8 +317,8 @@ class ResponseParser:
         if match is None:
             raise FramingError(f"not a chunk size: {_show(line)}")
         self._missing = int(match[1], 16)
-        self._check_limit(len(self._body) + self._missing)
-        self._step = self._read_chunk if self._missing else self._read_trailer
+        self._check_limit(self._size + self._missing)
+        self._step = ResponseParser._read_chunk if self._missing else ResponseParser._read_trailer
         return True
 
     def _read_chunk(self) -> bool:
@@ -281,7 +328,7 @@ class ResponseParser:
         if self._buffer[:2] != b"\r\n":
             raise FramingError("a chunk is longer than its size says")
         del self._buffer[:2]
-        self._step = self._read_chunk_line
+        self._step = ResponseParser._read_chunk_line
         return True
 
     def _read_trailer(self) -> bool:

@@ -10,8 +10,8 @@ from itertools import islice
 from typing import Protocol, TypeVar
 
 from whichworker.errors import UsageError
-from whichworker.load.framing import BLANK_LINE, Response
-from whichworker.load.http1 import encode_request
+from whichworker.load.framing import BLANK_LINE, BODY_LIMIT_BYTES, Response
+from whichworker.load.http1 import SAMPLE_CHARACTERS, encode_request
 from whichworker.model import Load, Request
 
 KNOWN_HEADS = 64  # a new Date every second must not make the cache grow without end
@@ -37,12 +37,15 @@ class Ask:
     `last` is the last correct response as it came. `heads` maps the header blocks of others to the
     size and the end of the whole response. `latencies` and `sends` are parallel (ns, closed loop);
     `slow` has rows of responses that came in pieces, `rows` those of an open loop; see `record`.
+    `kept` bytes of a body are needed: all if there is a condition on it, or if `captured` values
+    come from it, else what a failure shows.
     """
 
     __slots__ = (
         "checks",
         "fixed",
         "heads",
+        "kept",
         "last",
         "latencies",
         "name",
@@ -57,7 +60,7 @@ class Ask:
         "wire",
     )
 
-    def __init__(self, request: Request, wire: bytes) -> None:
+    def __init__(self, request: Request, wire: bytes, *, captured: bool = False) -> None:
         self.request = request
         self.name = request.title
         self.weight = request.weight
@@ -69,6 +72,7 @@ class Ask:
         self.fixed = any(
             one.body is not None or one.contains or one.json or one.sha256 for one in bodies
         )
+        self.kept = BODY_LIMIT_BYTES if self.fixed or captured else SAMPLE_CHARACTERS
         self.heads: dict[bytes, tuple[int, bytes]] = {}
         self.last: bytes | None = None
         self.latencies = array("q")

@@ -350,7 +350,7 @@ ARM = {
         ("status", "A response has a wrong status", "name a path that returns 200: --url /path"),
         ("header", "A response has a wrong header", "compare it with the expected response"),
         ("body", "A response has a wrong body", "compare it with the expected response"),
-        ("exhausted", "This machine ran out of ports or files", "use fewer --connections"),
+        ("exhausted", "The load ran out of ports, files or memory", "use fewer --connections"),
         ("check", "A check of a response failed", "compare it with the response in the evidence"),
         ("capture", "A value for a later request is missing", "correct the capture of the session"),
         ("overflow", "The listen queue was full", "use fewer --connections"),

@@ -19,7 +19,7 @@ FAILURE_KINDS = (
     "start",  # the server ended, or never gave the correct response, before the load began
     "died",  # the server's master ended under load
     "connect",  # a connection was refused
-    "exhausted",  # the generator's machine had no local port, open file or memory left
+    "exhausted",  # the generator had no local port, open file or memory left
     "tls",  # no encrypted connection: a certificate that cannot be trusted, or no TLS spoken there
     "reset",  # a connection broke before the response was complete
     "timeout",  # no complete response before the deadline

@@ -11,6 +11,7 @@ import termios
 from errno import EAGAIN, ECONNRESET, EINPROGRESS, EMFILE, EPIPE
 from time import monotonic_ns, time_ns
 
+from whichworker.load.allowance import RESPONSE_BYTES, Allowance
 from whichworker.load.framing import ResponseParser
 from whichworker.load.http1 import READ_BYTES, family_of
 from whichworker.load.mix import Ask
@@ -74,6 +75,12 @@ class Connection:
         self.spare = self.linked = False
         self.trouble: OSError | None = None
 
+    def drop_parser(self) -> None:
+        """Forget the response that came in, if there is one, and give its memory back."""
+        if self.parser is not None:
+            self.parser.release()
+            self.parser = None
+
 
 class Transport:
     """How the connections of one load are made and read."""
@@ -87,6 +94,7 @@ class Transport:
         self.keep_alive = load.keep_alive
         self.careful = bool(load.tls) or self._stamps or not load.keep_alive
         self.encrypted = load.tls is not None
+        self._allowance = Allowance(RESPONSE_BYTES)
 
     def connect(self, connection: Connection) -> int:
         """Open a socket and begin to connect it; the code of what went wrong, 0 for nothing yet."""
@@ -126,6 +134,18 @@ class Transport:
         except ssl.SSLWantWriteError:
             return "write"
         return "done"
+
+    def parser_of(self, connection: Connection) -> ResponseParser:
+        """The parser of the response that comes in, a new one for the first of its bytes."""
+        if connection.parser is None:
+            ask = connection.ask
+            connection.parser = ResponseParser(
+                ask.request.method,
+                expected=ask.request.answer.body or b"",
+                kept=ask.kept,
+                allowance=self._allowance,
+            )
+        return connection.parser
 
     def receive(self, connection: Connection) -> tuple[bytes | None, int]:
         """Read the bytes of one event, and their delay in the kernel.

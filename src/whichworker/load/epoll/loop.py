@@ -18,8 +18,8 @@ from time import monotonic_ns
 from whichworker.load.epoll.connection import Connection, Transport, is_unreached, send
 from whichworker.load.epoll.counts import NEVER, WindowCounts
 from whichworker.load.epoll.visits import Visits
-from whichworker.load.exhaustion import kind_of
-from whichworker.load.framing import FramingError, Response, ResponseParser, TruncatedError
+from whichworker.load.exhaustion import EXHAUSTED, NO_MEMORY, kind_of
+from whichworker.load.framing import FramingError, Response, TruncatedError
 from whichworker.load.http1 import judge_request
 from whichworker.load.mix import Ask, check_load, draw, prepare_asks
 from whichworker.model import Load
@@ -262,7 +262,7 @@ class Loop(ABC):
             del self._by_fd[connection.sock.fileno()]
             connection.sock.close()  # which also takes it out of the epoll set
             connection.sock = None
-        connection.parser = None
+        connection.drop_parser()
         connection.since = 0
         connection.spare = connection.ready = False
 
@@ -313,14 +313,15 @@ class Loop(ABC):
                 self._free(connection, now, keep_alive=stays)
                 return
         whole = connection.parser is None
-        parser = connection.parser or ResponseParser(connection.ask.request.method)
-        connection.parser = parser
+        parser = self._transport.parser_of(connection)
         try:
             response = parser.feed(data) if data else parser.finish()
         except TruncatedError:
             self._break(connection, None)
         except FramingError as error:
             self._fail(connection, "framing", str(error))
+        except MemoryError:
+            self._fail(connection, EXHAUSTED, NO_MEMORY, RETRY_NS)
         else:
             if response is not None and parser.leftover:
                 text = f"bytes after the end of the response: {parser.leftover[:60]!r}"
@@ -331,7 +332,7 @@ class Loop(ABC):
     def _judge(self, connection: Connection, response: Response, data: bytes, now: int) -> None:
         """Count a complete response; `data` are its bytes if they came in one piece."""
         ask = connection.ask
-        connection.parser = None
+        connection.drop_parser()
         verdict, failed = judge_request(ask.request, response)
         if verdict is None and connection.visit is not None:
             verdict = connection.visit.take(response)

@@ -18,7 +18,7 @@ class Visits:
         self._host = load.host
         self._secure = load.tls is not None
         self._steps = {
-            (session.name, at): Ask(step.request, b"")
+            (session.name, at): Ask(step.request, b"", captured=bool(step.captures))
             for session in load.sessions
             for at, step in enumerate(session.steps)
         }

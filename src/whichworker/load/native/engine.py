@@ -1,6 +1,7 @@
 """The engine in C: the loads and the counts of the one in Python, for a fraction of the CPU time.
 
-Each thread has its own engine, with a share of the connections, of the limit and of the arrivals.
+Each thread has its own engine, with a share of the connections, of the limit, of the arrivals and
+of the memory.
 An engine runs without the interpreter's lock in turns of about 0.1 s; between turns Python feeds
 arrivals and handles signals. Python has the last word on every response: the engine accepts only
 those that were judged correct here before.
@@ -17,6 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from whichworker.errors import UsageError
+from whichworker.load.allowance import RESPONSE_BYTES
 from whichworker.load.mix import Ask, deal, prepare_asks
 from whichworker.load.native.judge import Judge
 from whichworker.load.native.tally import Usage, build_tally
@@ -141,6 +143,7 @@ def make_engine(
             deadline=round(load.deadline_seconds * 1e9),
             limit=-1 if load.limit is None else _split(load.limit, threads)[number],
             flood=-1 if load.flood is None else load.flood,
+            memory=_split(RESPONSE_BYTES, threads)[number],
             backlog=-(-load.pace.backlog // threads) if load.pace else -1,
             spin=load.spins,
             stamps=load.receive_delay and not address.path,

@@ -39,10 +39,14 @@ class Judge:
             tuple(answer.contains),
             _depends_on_head(request),
             _depends_on_body(request),
+            ask.kept,
         )
 
-    def judge(self, number: int, block: bytes, body: bytes) -> bool:
-        """Whether this is a correct response to a request; if not, it is counted."""
+    def judge(self, number: int, block: bytes, body: bytes | None) -> bool:
+        """Whether this is a correct response to a request; if not, it is counted.
+
+        A body of None is the one that was expected: the engine compared it as it arrived.
+        """
         ask = self._asks[number]
         try:
             head = parse_head(block, ask.request.method)
@@ -52,7 +56,7 @@ class Judge:
         response = Response(
             status=head.status,
             headers=head.headers,
-            body=body,
+            body=(ask.request.answer.body or b"") if body is None else body,
             framing=head.framing,
             keep_alive=head.keep_alive,
         )

@@ -23,6 +23,7 @@ MEGABYTE = 1_000_000
 WHOLE_MB = CONNECTIONS * len(BODY) // MEGABYTE  # 720 MB: what was kept once
 INVALID = 3
 built = pytest.mark.skipif(not native.available(), reason=native.missing_reason())
+pytestmark = pytest.mark.alone  # 12 × 60 MB, and the bounds on time are for one load
 ENGINES = pytest.mark.parametrize("engine", ["epoll", pytest.param("native", marks=built)])
 
 

@@ -16,6 +16,7 @@ from whichworker.bench import open_files, services
 from whichworker.config.options import PreflightOptions, RaceOptions
 from whichworker.design import ladder
 from whichworker.design.capacity import slo as objectives
+from whichworker.environments import resolution
 from whichworker.environments.interpreters import inspect
 from whichworker.errors import UsageError
 from whichworker.model import App, Budget, Finding, Subject, Terms, Workload, codes
@@ -111,6 +112,7 @@ def _terms_of(options: RaceOptions) -> Terms:
         capacity=options.capacity,
         profile=options.profile,
         allowed=tuple(word for word in ALLOWED if getattr(options, f"allow_{word}")),
+        resolution=resolution.wished(latest=options.latest, exclude_newer=options.exclude_newer),
     )
 
 
@@ -138,7 +140,12 @@ def discover_for_preflight(
 ) -> Discovered:
     """The app and the arms of a preflight; raises UsageError for what cannot be used."""
     race = RaceOptions(
-        servers=options.servers, workload=options.workload, python=options.python, seed=0
+        servers=options.servers,
+        workload=options.workload,
+        python=options.python,
+        latest=options.latest,
+        exclude_newer=options.exclude_newer,
+        seed=0,
     )
     return discover(ask(app, race, here, cache))
 
@@ -225,6 +232,7 @@ class Finder:
             asked.here,
             self.examiner,
             extras=self.extras,
+            wish=asked.terms.resolution,
             environment_file=self._environment_file(),
             allow_remote_database=remote,
         )

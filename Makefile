@@ -65,6 +65,7 @@ locks: setup           ## resolve the lock files of servers and built-in apps ag
 	$(BIN)/python -m tests.environments.refresh
 
 audit: setup           ## known vulnerabilities of the locked packages; needs the vulnerability service
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --group audit
 	$(BIN)/python -m tests.environments.audit
 
 docs: setup            ## regenerate docs/reference from the code

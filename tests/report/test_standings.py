@@ -22,7 +22,7 @@ DAY = Resolution(locked=False, as_of="2025-01-31T18:00:00Z")
             samples.LOCKED,
             (samples.LOCKED, None),
             (
-                "lock files of this whichworker, as of 2026-11-29 09:00 UTC;"
+                "lock files of whichworker, as of 2026-11-29 09:00 UTC;"
                 " --exclude-newer 2026-11-29T09:00:00Z repeats the choice"
             ),
         ),
@@ -38,10 +38,10 @@ DAY = Resolution(locked=False, as_of="2025-01-31T18:00:00Z")
             samples.LOCKED,
             (DAY, Resolution(locked=False)),
             (
-                "lock files of this whichworker, as of 2026-11-29 09:00 UTC;"
+                "lock files of whichworker, as of 2026-11-29 09:00 UTC;"
                 " --exclude-newer 2026-11-29T09:00:00Z repeats the choice;"
-                " resolved for your app, as of 2025-01-31 18:00 UTC: a;"
-                " resolved for your app, as of the day of its first use: b"
+                " other versions, as of 2025-01-31 18:00 UTC: a;"
+                " other versions, newest on the day of installation: b"
             ),
         ),
     ],

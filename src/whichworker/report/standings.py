@@ -75,7 +75,7 @@ def versions(result: Result) -> str:
     asked = result.question.resolution
     if asked is None or asked.as_of is None:
         return ""
-    source = "lock files of this whichworker" if asked.locked else "newest versions"
+    source = "lock files of whichworker" if asked.locked else "newest versions"
     again = f"--exclude-newer {asked.as_of} repeats the choice"
     parts = [f"{source}, as of {moment(asked.as_of)}; {again}"]
     others: dict[str, list[str]] = {}
@@ -83,8 +83,8 @@ def versions(result: Result) -> str:
         if arm.resolution is None or arm.resolution == asked:
             continue
         when = arm.resolution.as_of
-        said = f"as of {moment(when)}" if when else "as of the day of its first use"
-        others.setdefault(f"resolved for your app, {said}", []).append(arm.name)
+        said = f"as of {moment(when)}" if when else "newest on the day of installation"
+        others.setdefault(f"other versions, {said}", []).append(arm.name)
     parts += [f"{said}: {', '.join(names)}" for said, names in others.items()]
     return "; ".join(parts)
 

@@ -5,6 +5,7 @@ A vulnerability is a failure. Without the vulnerability service there is one lin
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,10 @@ from whichworker.environments.resolution import PIN
 
 LEFT_OUT = ("requirements-2.2.lock", "requirements-3.2.lock")
 """Django without support: it is there to be compared with, and only this machine can reach it."""
-AUDIT_SECONDS = 600
+AUDIT_SECONDS = 300.0
+UNREACHABLE = re.compile(
+    r"(Connect|Proxy|SSL|HTTP|Timeout)\w*Error|could not connect|timed out", re.I
+)
 COMMAND = (sys.executable, "-m", "pip_audit")
 
 
@@ -68,24 +72,35 @@ def sheets(files: Iterable[Path]) -> list[list[str]]:
     ]
 
 
-def audit(pins: Sequence[str], command: Sequence[str] = COMMAND) -> Audit | str:
-    """What the service says about these pins, or why it says nothing."""
+def audit(
+    pins: Sequence[str], command: Sequence[str] = COMMAND, seconds: float = AUDIT_SECONDS
+) -> Audit | str:
+    """What the service says about these pins, or why it says nothing.
+
+    Raises SystemExit if pip-audit itself fails.
+    """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "requirements.txt")
         file.write_text("\n".join(pins) + "\n", encoding="utf-8")
         options = ("--disable-pip", "--no-deps", "--progress-spinner=off", "--format=json")
-        run = subprocess.run(
-            [*command, *options, "--requirement", str(file)],
-            capture_output=True,
-            text=True,
-            timeout=AUDIT_SECONDS,
-            check=False,
-        )
+        try:
+            run = subprocess.run(
+                [*command, *options, "--requirement", str(file)],
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return f"pip-audit took longer than {seconds:g} s"
     try:
         found = msgspec.json.decode(run.stdout, type=Audit)
     except msgspec.DecodeError:
         said = [line for line in run.stderr.splitlines() if line.strip()]
-        return said[-1] if said else f"pip-audit ended with exit status {run.returncode}"
+        last = said[-1] if said else f"it ended with exit status {run.returncode}"
+        if not UNREACHABLE.search(run.stderr):
+            raise SystemExit(f"pip-audit failed: {last}") from None
+        return last
     if found.dependencies and all(one.skip_reason for one in found.dependencies):
         return found.dependencies[0].skip_reason
     return found

@@ -66,12 +66,20 @@ def test_the_vulnerabilities_that_are_printed_are_found(tmp_path: Path) -> None:
     assert audit(["a==1.0"], command) == Audit((BAD,))
 
 
+def test_a_service_that_never_answers_is_no_failure(tmp_path: Path) -> None:
+    command = answering(tmp_path, "import time; time.sleep(60)")
+    assert audit(["a==1.0"], command, seconds=0.2) == "pip-audit took longer than 0.2 s"
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("import sys; sys.exit('ERROR: connection refused')", "ERROR: connection refused"),
-        ("import sys; sys.exit(3)", "pip-audit ended with exit status 3"),
-        ("print('{}')", "pip-audit ended with exit status 0"),
+        ("import sys; sys.exit('ConnectionError: refused')", "ConnectionError: refused"),
+        (
+            "import sys; sys.exit('ERROR: Could not connect to it')",
+            "ERROR: Could not connect to it",
+        ),
+        ("raise TimeoutError('no answer')", "TimeoutError: no answer"),
         ('print(\'{"dependencies": [{"name": "a", "skip_reason": "not found"}]}\')', "not found"),
     ],
 )
@@ -82,3 +90,16 @@ def test_a_service_that_says_nothing_is_no_failure(tmp_path: Path, code: str, sa
         0,
         [f"not audited: the vulnerability service gave no answer ({said})"],
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import sys; sys.exit('No module named pip_audit')", "No module named pip_audit"),
+        ("import sys; sys.exit(3)", "it ended with exit status 3"),
+        ("print('{}')", "it ended with exit status 0"),
+    ],
+)
+def test_a_fault_of_the_audit_itself_is_a_failure(tmp_path: Path, code: str, said: str) -> None:
+    with pytest.raises(SystemExit, match=f"pip-audit failed: {said}"):
+        audit(["a==1.0"], answering(tmp_path, code))

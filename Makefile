@@ -35,7 +35,7 @@ setup: $(READY)        ## the virtual environment of this checkout, with .venv/b
 $(READY): pyproject.toml setup.py $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "whichworker needs Python 3.11 or newer; hint: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.5"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9.26"
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev
 	@touch $@
 
@@ -59,6 +59,14 @@ record: setup          ## record slices of identical arms for the replays, quiet
 
 verdicts: setup        ## the race beside 22 s for each arm, replayed from what was recorded; writes benchmarks/RESULTS-verdicts.md
 	$(BIN)/python -m benchmarks.verdicts
+
+.PHONY: locks audit
+locks: setup           ## resolve the lock files of servers and built-in apps again, as of this hour
+	$(BIN)/python -m tests.environments.refresh
+
+audit: setup           ## known vulnerabilities of the locked packages; needs the vulnerability service
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --group audit
+	$(BIN)/python -m tests.environments.audit
 
 docs: setup            ## regenerate docs/reference from the code
 	$(BIN)/python -m tests.docs.generate

@@ -18,6 +18,7 @@ from whichworker.bench.running import Bench
 from whichworker.config.options import RaceOptions
 from whichworker.environments import locks
 from whichworker.environments import venvs as environments
+from whichworker.environments.installer import run_uv
 from whichworker.environments.interpreters import inspect, own_base
 from whichworker.load.generator import Generator
 from whichworker.question.ask import ask, discover
@@ -50,13 +51,11 @@ def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "app.py").write_text(APP)
-    environments.run_uv(
+    run_uv(
         tmp_path, "venv", "--quiet", "--no-project", "--python", own_base(), str(folder / ".venv")
     )
     python = str(folder / ".venv/bin/python")
-    environments.run_uv(
-        tmp_path, "pip", "install", "--quiet", "--python", python, "click", "a2wsgi"
-    )
+    run_uv(tmp_path, "pip", "install", "--quiet", "--python", python, "click", "a2wsgi")
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     subprocess.run([python, "-c", f"import {', '.join(BUILD_MODULES)}"], env=clean, check=True)
     assert list((folder / ".venv").rglob("click/__pycache__/*.pyc")), (

@@ -1,4 +1,4 @@
-"""A launch before it is ready: nothing is sent to a port that another process has."""
+"""A launch: where its files are, and that nothing is sent to a port that another process has."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.conftest import faulty_question
 
-from whichworker.bench.running import launched
+from whichworker.bench.running import Bench, launched, order_of
 from whichworker.errors import ServerFailed
-from whichworker.model import Address
+from whichworker.model import Address, Environment
 from whichworker.process.launch import Order
 
 LISTEN = "import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(60)"
 
 
-def order_of(folder: Path, code: str) -> Order:
+def any_order(folder: Path, code: str) -> Order:
     (folder / "tmp").mkdir()
     return Order(
         argv=(sys.executable, "-c", code),
@@ -40,7 +41,7 @@ def test_a_stranger_on_the_port_gets_no_request(tmp_path: Path) -> None:
         with (
             pytest.raises(ServerFailed, match=f"port {port} belongs to a process that is not this"),
             launched(
-                lambda place: order_of(tmp_path, "import time; time.sleep(60)"),
+                lambda place: any_order(tmp_path, "import time; time.sleep(60)"),
                 lambda place: check,
                 address=Address("127.0.0.1", port),
                 seconds=0.5,
@@ -58,8 +59,23 @@ def test_the_server_itself_is_asked_once_it_listens(tmp_path: Path) -> None:
         return "" if len(asked) > 2 else "not yet"
 
     with launched(
-        lambda place: order_of(tmp_path, LISTEN.format(port=place.port)),
+        lambda place: any_order(tmp_path, LISTEN.format(port=place.port)),
         lambda place: lambda: ready(place),
     ) as run:
         assert asked == [run.address.port] * 3
         assert run.cold_start_seconds > 0
+
+
+def test_launches_of_versions_with_dots_share_no_file(tmp_path: Path) -> None:
+    question = faulty_question([("waitress@3.0.1", ""), ("waitress@3.0.2", "")])
+    environment = Environment(python="/p", bin="/bin", version="3", python_version="3.12.1")
+    environments = {arm.name: environment for arm in question.arms}
+    bench = Bench(question, environments, tmp_path, tmp_path)
+    orders = [
+        order_of(bench, arm, Address("127.0.0.1", 8000)) for arm in question.arms for _ in range(2)
+    ]
+    places = {place for order in orders for place in (order.log, order.temporary)}
+    assert len(places) == 8
+    for order, arm in zip(orders[::2], question.arms, strict=True):
+        assert Path(order.log).name.startswith(f"{arm.name}-")
+        assert Path(order.temporary).is_dir()

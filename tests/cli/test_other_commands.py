@@ -83,3 +83,25 @@ def test_what_the_command_line_does_not_know_is_a_usage_error(arguments: list[st
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["race", "builtin:django"],
+        ["preflight", "builtin:django"],
+        ["serve", "builtin:django", "--servers", "waitress"],
+        ["study", "http-clients"],
+        ["explain", "gthread"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_every_command_that_builds_environments_checks_the_date_of_versions(
+    command: list[str],
+) -> None:
+    done = run(*command, "--exclude-newer", "some day")
+    assert done.returncode == 2
+    assert "--exclude-newer must be a date, not 'some day'" in done.stderr
+    done = run(*command, "--exclude-newer", "2026-01-01", "--latest")
+    assert done.returncode == 2
+    assert "contradict" in done.stderr

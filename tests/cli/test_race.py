@@ -56,6 +56,9 @@ def journal(state: Path) -> list[dict[str, Any]]:
         (["--delta", "300%"], "not a share", "3%"),
         (["--workload", "jsn"], "no workload is called 'jsn'", "json"),
         (["--connections", "0"], "between 1 and", ""),
+        (["--exclude-newer", "last week"], "must be a date", "2026-11-29"),
+        (["--exclude-newer", "9999-01-01"], "in the future", "--latest"),
+        (["--latest", "--exclude-newer", "2026-01-01"], "contradict", "one of them"),
         (
             ["--slo", "p99>300ms"],
             "not a clause of an objective: 'p99>300ms'",

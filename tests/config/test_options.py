@@ -24,6 +24,8 @@ FLAGS = {
 }
 TEXTS: dict[str, tuple[str, Any]] = {
     "servers": ("daphne", "daphne"),
+    "latest": ("true", True),
+    "exclude_newer": ("2026-01-31", "2026-01-31"),
     "workload": ("/x", "/x"),
     "database": ("postgres", "postgres"),
     "cache": ("redis", "redis"),

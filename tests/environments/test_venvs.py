@@ -10,8 +10,8 @@ import pytest
 
 from whichworker.apps import builtin
 from whichworker.environments import locks, venvs
+from whichworker.environments.installer import cure, reason
 from whichworker.environments.interpreters import Interpreter, inspect, own_base
-from whichworker.environments.venvs import cure, reason
 from whichworker.errors import EnvironmentFailed
 from whichworker.model.distributions import distribution
 from whichworker.store import places

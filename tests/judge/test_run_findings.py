@@ -12,9 +12,9 @@ from tests.judge.stories import DIED, END, Story
 from whichworker.design.rounds import TWIN
 from whichworker.judge.run_findings import run_findings
 from whichworker.judge.slices import Sliced
-from whichworker.model import Finding
+from whichworker.model import Finding, Resolution
 from whichworker.result import Twin, Validity
-from whichworker.store.records import Failed, Left, Noted, Prepared, Slice, Window
+from whichworker.store.records import Failed, Header, Left, Noted, Prepared, Slice, Window
 
 VALID = Validity(state="valid")
 HEATS = (("granian-wsgi", "waitress"), ("granian-wsgi", "gunicorn-gthread"))
@@ -150,3 +150,17 @@ def test_what_was_noted_on_the_way_comes_before_failures(tmp_path: Path) -> None
         .add(Failed(arm="waitress", failures=(DIED,), block=3), Noted(finding=noted))
     )
     assert [finding.code for finding in found(story)] == ["second-chance", "arm-died"]
+
+
+def test_versions_that_no_date_can_repeat_are_named(tmp_path: Path) -> None:
+    story = Story(tmp_path).rounds()
+    (first,) = [record for record in story.records if isinstance(record, Header)]
+    environments = {
+        name: replace(one, resolution=Resolution(locked=False) if name == "waitress" else None)
+        for name, one in first.environments.items()
+    }
+    story.records[story.records.index(first)] = replace(first, environments=environments)
+    (finding,) = found(story)
+    assert finding.code == "upload-times-missing"
+    assert "waitress" in finding.text and "granian" not in finding.text
+    assert finding.hint

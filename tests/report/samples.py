@@ -10,7 +10,7 @@ from itertools import combinations
 
 from msgspec.structs import replace
 
-from whichworker.model import Failure, Finding, Machine, codes
+from whichworker.model import Failure, Finding, Machine, Resolution, codes
 from whichworker.result import (
     AdvisedArm,
     ArmResult,
@@ -59,6 +59,7 @@ class Contender:
     connections: int = 8
 
 
+LOCKED = Resolution(as_of="2026-11-29T09:00:00Z")
 CONTENDERS = (
     Contender(
         "granian-wsgi",
@@ -398,6 +399,7 @@ def question() -> AskedQuestion:
         connections=None,
         server_cores=(1,),
         generator_cores=(0,),
+        resolution=LOCKED,
     )
 
 
@@ -451,6 +453,7 @@ def ranked(one: Contender, wide: float = 0.01) -> ArmResult:
         server=one.server,
         kind=one.name.partition("-")[2] or "default",
         version=one.version,
+        resolution=Resolution(locked=False) if one.name == "waitress" else LOCKED,
         python="3.12.3",
         interface="asgi" if one.name in ASGI else "wsgi",
         settings=one.settings,

@@ -501,7 +501,7 @@ def test_the_plan(connections: int | None, words: str) -> None:
             apps={"3.12": app},
             workload=Workload(name="/", title="GET /", requests=(Request(),)),
         ),
-        terms=Terms(connections=connections),
+        terms=Terms(connections=connections, resolution=samples.LOCKED),
         arms=(arm,),
         budget=Budget(seconds=120.0, server_cores=(0, 1), generator_cores=(2,)),
     )
@@ -513,6 +513,7 @@ def test_the_plan(connections: int | None, words: str) -> None:
         "manage.py of this folder",
         "GET /",
         "servers on core 0,1, generator on core 2",
+        "versions   of the lock files, as of 2026-11-29 09:00 UTC",
         words,
         "2 min 00 s",
         arm.name,

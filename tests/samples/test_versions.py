@@ -14,7 +14,7 @@ from whichworker.bench import overlays
 from whichworker.bench.running import Bench, running
 from whichworker.config.options import RaceOptions
 from whichworker.environments import interpreters
-from whichworker.environments.venvs import uv_path
+from whichworker.environments.installer import uv_path
 from whichworker.errors import UsageError
 from whichworker.model import Environment
 from whichworker.question.ask import ask, discover

@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import PROJECTS, RIGHT, faulty_bench
 
 from whichworker.bench.running import running
-from whichworker.environments.venvs import uv_path
+from whichworker.environments.installer import uv_path
 from whichworker.errors import UsageError
 from whichworker.load.http1 import fetch, judge_answer
 from whichworker.model import Request

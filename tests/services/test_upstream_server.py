@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import missing
 
 from whichworker.environments import interpreters
-from whichworker.environments.venvs import uv_path
+from whichworker.environments.installer import uv_path
 from whichworker.errors import UsageError
 from whichworker.services.upstream import Upstream
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from whichworker.environments import locks, venvs
+from whichworker.environments.resolution import LOCKED
 from whichworker.errors import EnvironmentFailed, UsageError
-from whichworker.model import App
+from whichworker.model import App, Resolution
 from whichworker.model.arms import BUILTIN_PREFIX
 
 WSGI, ASGI = "aviary.wsgi:application", "aviary.asgi:application"
@@ -76,13 +77,15 @@ BUILTIN: dict[str, Sample] = {
 }
 
 
-def app(name: str, base: str, cache: Path, *, extras: bool = False) -> App:
+def app(
+    name: str, base: str, cache: Path, *, extras: bool = False, wish: Resolution = LOCKED
+) -> App:
     """A built-in app on this base interpreter; the first use builds its environment and database.
 
     Both are in the cache folder. `builtin:django` has the newest Django for its interpreter,
     `builtin:django@5.2` that of the lock file. With `extras` the environment includes HTTP clients,
-    brotli, and drivers for PostgreSQL and Redis. Raises UsageError for an unknown name, and
-    EnvironmentFailed if a build or the seeding fails.
+    brotli, and drivers for PostgreSQL and Redis. `wish` chooses the versions. Raises UsageError for
+    an unknown name, and EnvironmentFailed if a build or the seeding fails.
     """
     short, _, wanted = name.removeprefix(BUILTIN_PREFIX).partition("@")
     if short not in BUILTIN:
@@ -95,7 +98,8 @@ def app(name: str, base: str, cache: Path, *, extras: bool = False) -> App:
         samples = Path(folder)
     directory = samples / sample.folder
     lock = _lock(directory, short, wanted, extras)
-    interpreter = venvs.application(cache, f"{short}-studies" if extras else short, lock, base)
+    environment = f"{short}-studies" if extras else short
+    interpreter = venvs.application(cache, environment, lock, base, wish)
     version = interpreter.packages[sample.framework]
     place = cache / "data" / f"{short}-{version}-{digest_of_rows(samples, sample)}"
     built = App(

@@ -15,9 +15,10 @@ from whichworker.apps.examine import Examiner
 from whichworker.apps.folders import NAME_IT, Folders
 from whichworker.apps.targets import from_target
 from whichworker.environments import interpreters
-from whichworker.environments.venvs import uv_path
+from whichworker.environments.installer import uv_path
+from whichworker.environments.resolution import LOCKED
 from whichworker.errors import UsageError
-from whichworker.model import App, Finding, codes
+from whichworker.model import App, Finding, Resolution, codes
 from whichworker.model.arms import BUILTIN_PREFIX
 
 TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(.*\))?", re.DOTALL)
@@ -30,10 +31,11 @@ def discover(
     examiner: Examiner,
     *,
     extras: bool = False,
+    wish: Resolution = LOCKED,
     environment_file: str = "",
     allow_remote_database: bool = False,
 ) -> tuple[App, list[Finding]]:
-    """The app, and findings about how it was found; `extras` is for built-in apps.
+    """The app, and findings about how it was found; `extras` and `wish` are for built-in apps.
 
     Every import of the app reads the `environment_file`. If a variable names a database on another
     machine, nothing is imported, unless that is allowed.
@@ -48,10 +50,12 @@ def discover(
     folders = Folders(python, examiner, environment_file)
     if named is None:
         guard()
-        own = folders.find(here)
-        return own or (_builtin("builtin:django", python, examiner, extras), [_nothing_here(here)])
+        if (own := folders.find(here)) is not None:
+            return own
+        app = builtin_app("builtin:django", python, examiner.cache, extras=extras, wish=wish)
+        return app, [_nothing_here(here)]
     if named.startswith(BUILTIN_PREFIX):
-        return _builtin(named, python, examiner, extras), []
+        return builtin_app(named, python, examiner.cache, extras=extras, wish=wish), []
     guard()
     if Path(named).is_dir():
         folder = (here / named).resolve()
@@ -67,9 +71,12 @@ def discover(
     )
 
 
-def _builtin(name: str, python: str | None, examiner: Examiner, extras: bool) -> App:
+def builtin_app(
+    name: str, python: str | None, cache: Path, *, extras: bool = False, wish: Resolution = LOCKED
+) -> App:
+    """A built-in app on an interpreter [default: the tool's own]; raises UsageError."""
     base = interpreters.find(python, uv_path()) if python else interpreters.own_base()
-    return builtin.app(name, interpreters.inspect(base).base, examiner.cache, extras=extras)
+    return builtin.app(name, interpreters.inspect(base).base, cache, extras=extras, wish=wish)
 
 
 def _nothing_here(here: Path) -> Finding:

@@ -9,7 +9,7 @@ from pathlib import Path
 from whichworker.environments import venvs as environments
 from whichworker.environments.interpreters import Interpreter, inspect
 from whichworker.errors import EnvironmentFailed
-from whichworker.model import Environment, Failure, Question
+from whichworker.model import Environment, Failure, Question, codes
 from whichworker.store.records import Failed, flat
 
 
@@ -41,7 +41,7 @@ def build(
         try:
             note(f"environment of {arm.name}")
             found[arm.name] = environments.overlay(
-                cache, interpreters[arm.python], arm.requirements
+                cache, interpreters[arm.python], arm.requirements, question.terms.resolution
             )
         except EnvironmentFailed as error:
             sample = "\n".join(
@@ -50,6 +50,8 @@ def build(
             without.append(
                 Failed(arm=arm.name, failures=(Failure(kind="install", count=1, sample=sample),))
             )
+    if any(one.resolution is not None and one.resolution.as_of is None for one in found.values()):
+        note(codes.UPLOAD_TIMES_MISSING.title)
     return found, without
 
 

@@ -15,7 +15,8 @@ import msgspec
 
 from whichworker.bench.running import Bench, running
 from whichworker.bench.window import WARM_UP_SECONDS, load_of
-from whichworker.environments.venvs import uv_path
+from whichworker.environments.installer import uv_path
+from whichworker.environments.variables import for_builds
 from whichworker.errors import GeneratorFailed, ServerFailed, UsageError
 from whichworker.load.generator import Generator
 from whichworker.model import Arm, Question, Subject, codes
@@ -105,6 +106,7 @@ def fetch_tool() -> None:
         text=True,
         timeout=PATIENCE_SECONDS,
         check=False,
+        env=for_builds(os.environ),
     )
     if run.returncode:
         raise UsageError(
@@ -153,7 +155,7 @@ def _record(pid: int, options: tuple[str, ...]) -> tuple[Counter[str], str]:
             text=True,
             timeout=PATIENCE_SECONDS,
             check=False,
-            env={**os.environ, "NO_COLOR": "1"},
+            env={**for_builds(os.environ), "NO_COLOR": "1"},
         )
         if not file.exists():
             last = [line for line in run.stderr.splitlines() if line.strip()][-1:]

@@ -224,12 +224,9 @@ def order_of(bench: Bench, arm: Arm, address: Address) -> Order:
     """The order for the warden: the arm's command, environment, log and temporary folder."""
     app, environment = bench.question.apps[arm.python], bench.environments[arm.name]
     command = table.load(arm.server).command(app, address, arm.settings)
-    place = (
-        bench.folder
-        / "launches"
-        / f"{re.sub(r'[^a-zA-Z0-9@.-]+', '_', arm.name)}-{time.monotonic_ns()}"
-    )
-    temporary = place.with_suffix(".tmp")
+    name = f"{re.sub(r'[^a-zA-Z0-9@.-]+', '_', arm.name)}-{time.monotonic_ns()}"
+    folder = bench.folder / "launches"
+    temporary = folder / f"{name}.tmp"
     temporary.mkdir(parents=True)
     program = Path(environment.bin) / command.argv[0]
     budget = bench.question.budget
@@ -239,7 +236,7 @@ def order_of(bench: Bench, arm: Arm, address: Address) -> Order:
         directory=app.directory,
         environment=_environment(bench, arm, environment, command, temporary),
         cores=budget.server_cores,
-        log=str(place.with_suffix(".log")),
+        log=str(folder / f"{name}.log"),
         memory_bytes=memory,
         temporary=str(temporary),
         group=limits.group(f"{os.getpid()}-{time.monotonic_ns()}", memory, limits.delegation()),

@@ -14,6 +14,7 @@ from whichworker.cli.frame.exits import Exit
 from whichworker.cli.frame.progress import Lines
 from whichworker.config.layers import gather
 from whichworker.config.study_options import ExplainOptions, ExplainRunOptions
+from whichworker.environments import resolution
 from whichworker.explain import explanation
 from whichworker.explain.plan import ExplainRun, small_arm
 from whichworker.report import explain as report
@@ -41,6 +42,7 @@ class ExplainPrinter(Lines):
 def explain(workers: tuple[str, ...], given: Mapping[str, Any], output: ExplainRunOptions) -> int:
     """Plan, measure, print and write."""
     options, _ = gather(ExplainOptions, given, os.environ, Path.cwd(), "explain")
+    wish = resolution.wished(latest=options.latest, exclude_newer=options.exclude_newer)
     planned = [small_arm(names.parse(worker), "") for worker in workers]
     files.check_writable(json=output.json, html=output.html, markdown=output.markdown)
     notes = consoles.notes()
@@ -54,6 +56,7 @@ def explain(workers: tuple[str, ...], given: Mapping[str, Any], output: ExplainR
         folder=places.new_run(Path(PROJECT)),
         cache=places.cache_folder(),
         quick=options.quick,
+        resolution=wish,
     )
     printer = ExplainPrinter(notes)
     try:

@@ -16,6 +16,7 @@ from whichworker.cli.frame.exits import Exit
 from whichworker.cli.frame.progress import StudyPrinter
 from whichworker.config.layers import gather
 from whichworker.config.study_options import StudyOptions, StudyRunOptions
+from whichworker.environments import resolution
 from whichworker.errors import UsageError
 from whichworker.report import files
 from whichworker.report import study as report
@@ -66,11 +67,14 @@ def study(name: str | None, given: Mapping[str, Any], output: StudyRunOptions) -
 
 def _asked(name: str, options: StudyOptions, resume: str) -> StudyRun:
     project = Path(PROJECT) / name  # runs of a study belong to no project of the user
-    if resume and (options.quick or options.as_published):
+    fixed = (options.quick, options.as_published, options.latest, options.exclude_newer)
+    if resume and any(fixed):
         raise UsageError(
-            "--quick and --as-published cannot change in a run that is resumed",
+            "--quick, --as-published, --latest and --exclude-newer cannot change in a run that is"
+            " resumed",
             hint="leave them out, or start a new run",
         )
+    wish = resolution.wished(latest=options.latest, exclude_newer=options.exclude_newer)
     folder = places.find_run(project, resume) if resume else places.new_run(project)
     run = StudyRun(
         study=name,
@@ -85,5 +89,6 @@ def _asked(name: str, options: StudyOptions, resume: str) -> StudyRun:
         database=options.database,
         cache_kind=options.cache,
         servers=tuple(names.split(options.servers)),
+        resolution=wish,
     )
     return assembly.restored(run) if resume else run

@@ -30,6 +30,22 @@ Servers = Annotated[
         default="the twelve usual ones",
     ),
 ]
+Latest = Annotated[
+    bool,
+    option(
+        "Install the newest versions of servers and built-in apps, not those of the lock files",
+        group="Server setups",
+    ),
+]
+ExcludeNewer = Annotated[
+    str,
+    option(
+        "Install the newest versions of this day, such as 2026-11-29, to repeat an earlier run",
+        "DATE",
+        group="Server setups",
+        default="the versions of the lock files",
+    ),
+]
 Pythons = Annotated[
     tuple[str, ...],
     option("Interpreter of the app: a version or a path; repeatable", "X", group="App"),
@@ -121,6 +137,8 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
         tuple[str, ...], option("Additional check of each response, as for load; repeatable", "E")
     ] = ()
     servers: Servers = ""
+    latest: Latest = False
+    exclude_newer: ExcludeNewer = ""
     search: Annotated[
         bool | None,
         option(
@@ -267,6 +285,8 @@ class ServeOptions(Struct, frozen=True, kw_only=True):
     servers: Annotated[
         str, option("Server setups to run, separated by commas", "A,B", group="Server setups")
     ] = ""
+    latest: Latest = False
+    exclude_newer: ExcludeNewer = ""
     python: Pythons = ()
     bind: Annotated[
         str,
@@ -329,6 +349,8 @@ class PreflightOptions(Struct, frozen=True, kw_only=True):
     ] = ""
     host: Host = ""
     servers: Servers = ""
+    latest: Latest = False
+    exclude_newer: ExcludeNewer = ""
     json: Json = ""
     dry_run: Annotated[bool, option("Print the setups and the checks, then stop", group="Run")] = (
         False

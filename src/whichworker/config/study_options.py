@@ -7,7 +7,17 @@ from typing import Annotated, Literal
 from msgspec import Struct
 
 from whichworker.config.option import option
-from whichworker.config.options import DryRun, Html, Json, Markdown, Positive, Resume, Seed
+from whichworker.config.options import (
+    DryRun,
+    ExcludeNewer,
+    Html,
+    Json,
+    Latest,
+    Markdown,
+    Positive,
+    Resume,
+    Seed,
+)
 
 
 class StudyOptions(Struct, frozen=True, kw_only=True):
@@ -24,6 +34,8 @@ class StudyOptions(Struct, frozen=True, kw_only=True):
     servers: Annotated[
         str, option("Only these server setups of the study", "A,B", group="Server setups")
     ] = ""
+    latest: Latest = False
+    exclude_newer: ExcludeNewer = ""
     quick: Annotated[
         bool, option("Measure less: within half an hour on two cores", group="Measurement")
     ] = False
@@ -56,6 +68,8 @@ class StudyRunOptions(Struct, frozen=True, kw_only=True):
 class ExplainOptions(Struct, frozen=True, kw_only=True):
     """How `whichworker explain` measures; also keys of [explain] in the configuration file."""
 
+    latest: Latest = False
+    exclude_newer: ExcludeNewer = ""
     quick: Annotated[bool, option("Measure each worker within a minute", group="Measurement")] = (
         False
     )

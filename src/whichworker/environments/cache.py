@@ -15,7 +15,8 @@ from msgspec import Struct, field
 from packaging.utils import canonicalize_name
 
 from whichworker.environments import locks
-from whichworker.environments.venvs import BYTE_CODE, DESCRIPTION, REQUIREMENTS
+from whichworker.environments.installer import BYTE_CODE
+from whichworker.environments.venvs import DESCRIPTION, REQUIREMENTS
 from whichworker.model import Environment
 from whichworker.model.distributions import distribution
 

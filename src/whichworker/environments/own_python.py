@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from whichworker.environments import interpreters
-from whichworker.environments.venvs import uv_path
+from whichworker.environments.installer import uv_path
 
 FOLDERS = (".venv", "venv", "env", ".env")
 ASK_SECONDS = 30

@@ -8,16 +8,16 @@ import time
 from collections.abc import Sequence
 
 import whichworker
-from whichworker.apps import builtin
+from whichworker.apps.discover import builtin_app
 from whichworker.bench import open_files, overlays
 from whichworker.bench.running import Bench
-from whichworker.environments import interpreters, venvs
+from whichworker.environments import interpreters
 from whichworker.explain.counting import MOST_AT_ONCE
 from whichworker.explain.plan import ExplainRun, small_arm
 from whichworker.explain.portrait import ExplainWatch, Portrait
 from whichworker.explain.sentences import is_noisy
 from whichworker.load.generator import Generator
-from whichworker.model import App, Arm, Budget, Finding, Question, Subject, codes
+from whichworker.model import App, Arm, Budget, Finding, Question, Subject, Terms, codes
 from whichworker.probes import machine
 from whichworker.question.ask import budget_of
 from whichworker.result.envelope import Run, Validity
@@ -78,18 +78,14 @@ def ask(asked: ExplainRun, watch: ExplainWatch) -> Question:
     arms: list[Arm] = []
     for name in chosen:
         watch.note(f"{asked.app} for {name}")
-        base = (
-            interpreters.find(name.python, venvs.uv_path())
-            if name.python
-            else interpreters.own_base()
-        )
-        app = builtin.app(asked.app, interpreters.inspect(base).base, asked.cache)
+        app = builtin_app(asked.app, name.python, asked.cache, wish=asked.resolution)
         label = interpreters.inspect(app.python).short_version
         apps.setdefault(label, app)
         arms.append(small_arm(name, label))
     seconds = SECONDS_EACH[asked.quick] * len(arms)
     return Question(
         subject=Subject(apps=apps, workload=workload("json", asked.app)),
+        terms=Terms(resolution=asked.resolution),
         arms=names.number_copies(arms),
         budget=budget_of(seconds),
     )
@@ -109,6 +105,7 @@ def conclude(
             quick=asked.quick,
             server_cores=budget.server_cores,
             generator_cores=budget.generator_cores,
+            resolution=asked.resolution if asked.resolution.as_of else None,
         ),
         machine=machine.describe(),
         run=run,

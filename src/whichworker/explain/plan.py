@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from whichworker.model import Arm, SettingValue
+from whichworker.model import Arm, Resolution, SettingValue
 from whichworker.servers import names
 
 SMALL: dict[str, SettingValue] = {"workers": 1, "threads": 4, "connections": 20}
@@ -34,6 +34,7 @@ class ExplainRun(Struct, frozen=True, kw_only=True):
     cache: Path
     quick: bool = False
     app: str = "builtin:django"
+    resolution: Resolution = Resolution()
 
     @property
     def lengths(self) -> Lengths:

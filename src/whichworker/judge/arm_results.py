@@ -71,6 +71,7 @@ def _arm(
         kind=arm.kind,
         version=environment.version if environment else None,
         versions=versions(arm, environment) if environment else {},
+        resolution=environment.resolution if environment else None,
         python=environment.python_version if environment else None,
         interface=arm.interface,
         settings=arm.settings,

@@ -15,7 +15,7 @@ from whichworker.judge.slices import Sliced
 from whichworker.model import Failure, Finding, codes
 from whichworker.result import Twin, Validity
 from whichworker.store.journal import Journal
-from whichworker.store.records import Failed, Left, Noted, Prepared, Settled, Slice, Window
+from whichworker.store.records import Failed, Header, Left, Noted, Prepared, Settled, Slice, Window
 
 
 def run_findings(
@@ -42,11 +42,25 @@ def run_findings(
             f"The control copy of {twin.arm} had only {twin.blocks} rounds: too few to show"
             " that this machine treats equal servers alike"
         )
+    yield from _undated(header)
     repeats = sum(record.reading.repeats for record in journal.of(Window))
     refused = [record for record in journal.of(Slice) if record.refused]
     if refused or repeats:
         yield codes.WINDOWS_REFUSED.finding(_disturbed(refused, repeats))
     yield from _settled_findings(journal)
+
+
+def _undated(header: Header) -> Iterator[Finding]:
+    """The arms whose versions no date can repeat."""
+    names = [
+        name
+        for name, environment in header.environments.items()
+        if environment.resolution is not None and environment.resolution.as_of is None
+    ]
+    if names:
+        yield codes.UPLOAD_TIMES_MISSING.finding(
+            f"The package index gives no upload times: {', '.join(names)} got the newest versions"
+        )
 
 
 def _disturbed(refused: Sequence[Slice], repeats: int) -> str:

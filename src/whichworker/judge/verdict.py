@@ -99,6 +99,7 @@ def _asked(
         else None,
         slo_derived=second.sought.slo.derived if second.sought else "",
         rate_per_second=question.terms.rate,
+        resolution=question.terms.resolution if question.terms.resolution.as_of else None,
     )
 
 

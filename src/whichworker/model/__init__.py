@@ -13,6 +13,7 @@ from whichworker.model.arms import (
     Environment,
     Interface,
     Knob,
+    Resolution,
     Settings,
     SettingValue,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "Question",
     "Reading",
     "Request",
+    "Resolution",
     "Session",
     "SettingValue",
     "Settings",

@@ -102,14 +102,28 @@ class Arm(Struct, frozen=True, kw_only=True):
     environment: dict[str, str] = field(default_factory=dict)
 
 
+class Resolution(Struct, frozen=True, kw_only=True):
+    """The versions of packages: those of the lock files, or the newest of a moment.
+
+    `as_of` is the moment, ISO 8601 in UTC; None if the package index gives no upload times.
+    """
+
+    locked: bool = True
+    as_of: str | None = None
+
+
 class Environment(Struct, frozen=True, kw_only=True):
-    """The interpreter of an arm's server, and the versions found there (lower-case names)."""
+    """The interpreter of an arm's server, and the versions found there (lower-case names).
+
+    `resolution` says how they were chosen; None if nothing had to be installed, and in older runs.
+    """
 
     python: str
     bin: str
     version: str
     python_version: str
     packages: dict[str, str] = field(default_factory=dict)
+    resolution: Resolution | None = None
 
 
 class Budget(Struct, frozen=True, kw_only=True):

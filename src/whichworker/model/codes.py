@@ -119,6 +119,10 @@ RACE_LENGTH = Code("race-length", "warning", "Time that a race needs here",
 SERVICE_UNSEEN = Code("service-unseen", "warning", "The CPU time of a service is unknown",
     "It looks like that of unrelated processes, so samples may be refused because of it.",
     "let whichworker start a private service")
+UPLOAD_TIMES_MISSING = Code("upload-times-missing", "warning",
+    "The package index gives no upload times, so the newest versions were installed",
+    "Without these times, versions cannot be chosen by date, and the race cannot be repeated so.",
+    "use an index with upload times, such as pypi.org; or leave out --latest and --exclude-newer")
 PORT_TAKEN = Code("port-taken", "info", "A port is already in use",
     "Another program listens there, so the servers listen on the next free ports.",
     "to choose the ports yourself, use --bind")

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
-from whichworker.model.arms import App, Arm, Budget
+from whichworker.model.arms import App, Arm, Budget, Resolution
 from whichworker.model.objectives import Slo
 from whichworker.model.requests import Answer, Request, Workload
 
@@ -17,6 +17,7 @@ class Terms(Struct, frozen=True, kw_only=True):
 
     `slo` is the objective of the capacity (None: derived if `capacity`), `rate` the user's own
     requests per second. `allowed` is what the user lets the app do, in the words of the options.
+    `resolution` chooses the versions of servers and of a built-in app.
     """
 
     connections: int | None = None
@@ -29,6 +30,7 @@ class Terms(Struct, frozen=True, kw_only=True):
     capacity: bool = False
     profile: bool = False
     allowed: tuple[str, ...] = ()
+    resolution: Resolution = Resolution()
 
     @property
     def ask_for_capacity(self) -> bool:

@@ -16,6 +16,7 @@ from whichworker.bench import open_files, services
 from whichworker.config.options import PreflightOptions, RaceOptions
 from whichworker.design import ladder
 from whichworker.design.capacity import slo as objectives
+from whichworker.environments import resolution
 from whichworker.environments.interpreters import inspect
 from whichworker.errors import UsageError
 from whichworker.model import App, Arm, Budget, Finding, Subject, Terms, Workload, codes
@@ -136,6 +137,7 @@ def _terms_of(options: RaceOptions) -> Terms:
         capacity=options.capacity,
         profile=options.profile,
         allowed=tuple(word for word in ALLOWED if getattr(options, f"allow_{word}")),
+        resolution=resolution.wished(latest=options.latest, exclude_newer=options.exclude_newer),
     )
 
 
@@ -167,6 +169,8 @@ def discover_for_preflight(
         workload=options.workload,
         host=options.host,
         python=options.python,
+        latest=options.latest,
+        exclude_newer=options.exclude_newer,
         seed=0,
     )
     return discover(ask(app, race, here, cache))
@@ -254,6 +258,7 @@ class Finder:
             asked.here,
             self.examiner,
             extras=self.extras,
+            wish=asked.terms.resolution,
             environment_file=self._environment_file(),
             allow_remote_database=remote,
         )

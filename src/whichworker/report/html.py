@@ -65,6 +65,7 @@ def render(result: Result) -> str:
             intervals=standings.interval_caption(ranked),
             sliced=any(arm.windows > arm.launches for arm in result.arms),
             facts=facts(result),
+            versions=standings.versions(result),
             ranked=ranked,
             charts=charts,
             legend=marks,

@@ -65,6 +65,30 @@ class Standing:
         return str(low) if low == high else f"{low}–{high}"
 
 
+def moment(as_of: str) -> str:
+    """A moment as a person writes it: `2026-11-29 09:00 UTC`."""
+    return as_of.replace("T", " ").replace(":00Z", " UTC")
+
+
+def versions(result: Result) -> str:
+    """How the versions were chosen, in a sentence that says how to repeat it; empty if unknown."""
+    asked = result.question.resolution
+    if asked is None or asked.as_of is None:
+        return ""
+    source = "lock files of whichworker" if asked.locked else "newest versions"
+    again = f"--exclude-newer {asked.as_of} repeats the choice"
+    parts = [f"{source}, as of {moment(asked.as_of)}; {again}"]
+    others: dict[str, list[str]] = {}
+    for arm in result.arms:
+        if arm.resolution is None or arm.resolution == asked:
+            continue
+        when = arm.resolution.as_of
+        said = f"as of {moment(when)}" if when else "newest on the day of installation"
+        others.setdefault(f"other versions, {said}", []).append(arm.name)
+    parts += [f"{said}: {', '.join(names)}" for said, names in others.items()]
+    return "; ".join(parts)
+
+
 def compare(result: Result, one: str, other: str) -> tuple[Relation, Claim | None]:
     """`one` compared to `other`: slower and faster only if a claim says so."""
     for claim in result.claims:

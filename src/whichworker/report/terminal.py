@@ -95,6 +95,16 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
     wanted = ", ".join(filter(None, (terms.slo.text if terms.slo else "", rate)))
     if wanted:
         console.print(Text.assemble(("objective  ", "dim"), wanted))
+    _print_setups(console, question, versions)
+
+
+def _print_setups(console: Console, question: Question, versions: dict[str, str]) -> None:
+    """Each contender with its version and settings, and how versions are chosen."""
+    resolution = question.terms.resolution
+    if resolution.as_of:
+        source = "of the lock files," if resolution.locked else "newest"
+        when = standings.moment(resolution.as_of)
+        console.print(Text.assemble(("versions   ", "dim"), f"{source} as of {when}"))
     console.print(Text.assemble(("setups     ", "dim"), f"{len(question.arms)}"))
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2))
     for arm in question.arms:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from whichworker.model import Failure, Finding, Interface, Machine, Settings
+from whichworker.model import Failure, Finding, Interface, Machine, Resolution, Settings
 from whichworker.result.envelope import SCHEMA, Run, Validity
 
 View = Literal["sync", "async"]
@@ -201,6 +201,10 @@ class AskedExplain(Struct, frozen=True, kw_only=True):
     quick: bool
     server_cores: tuple[int, ...]
     generator_cores: tuple[int, ...]
+    resolution: Annotated[
+        Resolution | None,
+        Meta(description="how versions were to be chosen; null in older runs"),
+    ] = None
 
 
 class ExplainResult(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from whichworker.model import Failure, Finding, Machine, Settings
+from whichworker.model import Failure, Finding, Machine, Resolution, Settings
 from whichworker.result.advice import AdvisedArm, Found, Searched
 from whichworker.result.envelope import SCHEMA, Estimate, Run, Validity
 from whichworker.result.second_stage import (
@@ -96,6 +96,10 @@ class ArmResult(Struct, frozen=True, kw_only=True):
     versions: Annotated[
         dict[str, str], Meta(description="of the server's packages and of the framework")
     ] = field(default_factory=dict)
+    resolution: Annotated[
+        Resolution | None,
+        Meta(description="how these versions were chosen; null if nothing was installed"),
+    ] = None
     python: str | None
     interface: str
     settings: Settings
@@ -227,6 +231,10 @@ class AskedQuestion(Struct, frozen=True, kw_only=True):
         str, Meta(description="the source of the objective, if the user gave none")
     ] = ""
     rate_per_second: Annotated[float | None, Meta(description="the user's own rate")] = None
+    resolution: Annotated[
+        Resolution | None,
+        Meta(description="how versions were to be chosen; null in older runs"),
+    ] = None
 
 
 class Twin(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from whichworker.model import Finding, Machine
+from whichworker.model import Finding, Machine, Resolution
 from whichworker.result.envelope import SCHEMA, Run, Validity
 
 CellState = Literal["measured", "ceiling", "failed", "absent"]
@@ -81,6 +81,10 @@ class AskedStudy(Struct, frozen=True, kw_only=True):
     generator_cores: tuple[int, ...]
     database: str = "sqlite"
     cache: str = "memory"
+    resolution: Annotated[
+        Resolution | None,
+        Meta(description="how versions were to be chosen; null in older runs"),
+    ] = None
 
 
 class StudyResult(Struct, frozen=True, kw_only=True):

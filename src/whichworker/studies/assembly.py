@@ -12,14 +12,14 @@ import msgspec
 from msgspec import Struct, field
 
 import whichworker
-from whichworker.apps import builtin
+from whichworker.apps.discover import builtin_app
 from whichworker.bench import open_files, overlays, services
 from whichworker.bench.running import Bench
 from whichworker.design.validity import session_refusal
 from whichworker.environments import interpreters
 from whichworker.environments import venvs as environments
 from whichworker.errors import UsageError, WhichworkerError
-from whichworker.model import App, Environment, Finding, Question, Subject, Terms
+from whichworker.model import App, Environment, Finding, Question, Resolution, Subject, Terms
 from whichworker.probes import machine
 from whichworker.question.ask import budget_of
 from whichworker.result.envelope import Validity
@@ -47,6 +47,7 @@ class Begun(Struct, frozen=True, kw_only=True):
     database: Literal["sqlite", "postgres"]
     cache: Literal["memory", "redis"]
     servers: str
+    resolution: Resolution = Resolution()
 
 
 Tables = tuple[tuple[StudyRow, ...], tuple[Card, ...], tuple[str, ...], tuple[Finding, ...]]
@@ -131,7 +132,7 @@ def _site(
     key = place_key(first.app, first.python)
     watch.note(f"{first.app} {first.python}".strip())
     try:
-        app = app_of(first.app, first.python, asked.cache)
+        app = app_of(first.app, first.python, asked.cache, asked.resolution)
     except WhichworkerError as error:
         text = str(error)
         absent += [Absent(stand=wish.key, note=NOT_INSTALLABLE, evidence=text) for wish in wishes]
@@ -153,15 +154,13 @@ def _site(
     sites[key] = Site(question, built)
 
 
-def app_of(name: str, python: str, cache: Path) -> App:
+def app_of(name: str, python: str, cache: Path, wish: Resolution) -> App:
     """A built-in app with everything the studies need.
 
     Raises WhichworkerError if this interpreter or environment is unavailable.
     """
-    base = interpreters.find(python, environments.uv_path()) if python else interpreters.own_base()
-    return builtin.app(
-        name, interpreters.inspect(base).base, cache, extras="@" not in name
-    )  # old versions keep their plain lock
+    # old versions keep their plain lock
+    return builtin_app(name, python or None, cache, extras="@" not in name, wish=wish)
 
 
 def _question(
@@ -179,7 +178,7 @@ def _question(
             database=asked.database,
             cache=asked.cache_kind,
         ),
-        terms=Terms(seed=asked.seed),
+        terms=Terms(seed=asked.seed, resolution=asked.resolution),
         arms=names.number_copies(chosen),
         budget=budget,
     )
@@ -267,6 +266,7 @@ def _begun(asked: StudyRun) -> Begun:
         database=asked.database,
         cache=asked.cache_kind,
         servers=",".join(asked.servers),
+        resolution=asked.resolution,
     )
 
 
@@ -287,6 +287,7 @@ def restored(asked: StudyRun) -> StudyRun:
         database=options.database,
         cache_kind=options.cache,
         servers=tuple(names.split(options.servers)),
+        resolution=options.resolution,
     )
 
 
@@ -332,6 +333,7 @@ def conclude(
             generator_cores=budget.generator_cores,
             database=asked.database,
             cache=asked.cache_kind,
+            resolution=asked.resolution if asked.resolution.as_of else None,
         ),
         machine=header.machine,
         run=header.run_of(sessions),

@@ -122,7 +122,7 @@ def run(asked: StudyRun, watch: StudyWatch) -> StudyResult:
         fact = "the study http-clients measures clients: it has no servers, database, cache or"
         fact += " published parameters to choose"
         raise UsageError(fact, hint="leave --servers, --as-published, --database and --cache out")
-    app = app_of("builtin:django", "", asked.cache)
+    app = app_of("builtin:django", "", asked.cache, asked.resolution)
     seconds = asked.seconds or (QUICK_SECONDS if asked.quick else FULL_SECONDS)
     budget = budget_of(seconds)
     with Journal(asked.folder / FILE) as journal:

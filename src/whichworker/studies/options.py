@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from whichworker.errors import UsageError
+from whichworker.model import Resolution
 
 
 class StudyRun(Struct, frozen=True, kw_only=True):
@@ -30,6 +31,7 @@ class StudyRun(Struct, frozen=True, kw_only=True):
     database: Literal["sqlite", "postgres"] = "sqlite"
     cache_kind: Literal["memory", "redis"] = "memory"
     servers: tuple[str, ...] = ()
+    resolution: Resolution = Resolution()
 
     def wants(self, arm: str) -> bool:
         """Whether an arm of the study was named; all of them if none was."""

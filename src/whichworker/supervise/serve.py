@@ -79,7 +79,12 @@ def plan(app: str | None, options: ServeOptions, here: Path, cache: Path) -> Ser
     cores = parse_cores(options.cores, os.sched_getaffinity(0)) if options.cores else ()
     if not options.servers:
         raise UsageError("no server is named", hint=_servers_hint(app))
-    race = RaceOptions(servers=options.servers, python=options.python)
+    race = RaceOptions(
+        servers=options.servers,
+        python=options.python,
+        latest=options.latest,
+        exclude_newer=options.exclude_newer,
+    )
     budget = budget_of(RANKING_SECONDS)
     if cores:
         budget = msgspec.structs.replace(budget, server_cores=cores)

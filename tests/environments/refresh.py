@@ -1,0 +1,77 @@
+"""`make locks`: resolve every lock file again, with the newest versions of this hour.
+
+A lock file is universal: its markers choose among versions for each Python and platform. All lock
+files have the same moment, so `--exclude-newer MOMENT` finds the same versions in any later year.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from whichworker import samples
+from whichworker.environments import lock_files
+from whichworker.environments.installer import run_uv
+from whichworker.environments.resolution import this_hour
+from whichworker.servers import table
+
+OLDEST_PYTHON = "3.11"
+"""The oldest Python of the tool, and the oldest that the lock files cover."""
+OLDER = {"requirements-2.2": "3.6", "requirements-3.2": "3.6", "requirements-5.2": "3.10"}
+"""The oldest Python of a built-in app whose lock file covers older ones, by file."""
+SAMPLES = Path(samples.__path__[0])
+
+
+def wanted() -> dict[str, tuple[str, ...]]:
+    """The requirements of all servers that ship, by the name of their lock file."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in table.SERVERS:
+        requirements = table.load(name).requirements
+        if requirements:
+            known = found.setdefault(lock_files.name_of(requirements), requirements)
+            assert known == requirements, f"{known} and {requirements} need one lock file"
+    return found
+
+
+def sources() -> Iterator[tuple[Path, str]]:
+    """The requirements of each built-in app, and the oldest Python of its lock file."""
+    for path in sorted(SAMPLES.glob("*/requirements*.in")):
+        yield path, OLDER.get(path.stem, OLDEST_PYTHON)
+
+
+def compiled(requirements: Path, oldest: str, as_of: str) -> str:
+    """The text of a lock file: pins with hashes and markers, below the moment."""
+    with tempfile.TemporaryDirectory() as folder:
+        pins = run_uv(
+            Path(folder),
+            *("pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header"),
+            *("--no-annotate", "--python-version", oldest, "--exclude-newer", as_of),
+            str(requirements),
+        )
+    return lock_files.headed(pins, as_of)
+
+
+def refresh(as_of: str) -> None:
+    """Write all lock files, and remove those that nothing needs any more."""
+    lock_files.FOLDER.mkdir(exist_ok=True)
+    kept = set()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, requirements in sorted(wanted().items()):
+            source = Path(folder, "requirements.in")
+            source.write_text("\n".join(requirements) + "\n", encoding="utf-8")
+            print(name, file=sys.stderr)
+            place = lock_files.FOLDER / name
+            place.write_text(compiled(source, OLDEST_PYTHON, as_of), encoding="utf-8")
+            kept.add(place)
+    for stale in set(lock_files.FOLDER.glob("*.lock")) - kept:
+        stale.unlink()
+    for source, oldest in sources():
+        print(source.relative_to(SAMPLES), file=sys.stderr)
+        source.with_suffix(".lock").write_text(compiled(source, oldest, as_of), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    refresh(this_hour(datetime.datetime.now(datetime.UTC)))

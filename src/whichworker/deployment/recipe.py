@@ -56,6 +56,10 @@ class JudgedRun(Struct, frozen=True):
     result: Result
 
 
+class _Origin(Struct):
+    url: str
+
+
 def read(folder: Path) -> JudgedRun:
     """The run in a folder, judged again from its journal."""
     journal = Journal.read(folder / FILE)
@@ -138,6 +142,7 @@ def deployment(told: JudgedRun, best: ArmResult, out: Path, remark: str = "") ->
         unraced=unraced,
         private=(*app.database_files, *filter(None, [app.environment_file])),
         user=_owner(app.directory),
+        installed=_is_installed(app),
         shim=app.shim,
         python=".".join(environment.python_version.split(".")[:2]),
         bin=str(Path(app.python).parent),
@@ -160,8 +165,16 @@ def deployment(told: JudgedRun, best: ArmResult, out: Path, remark: str = "") ->
 
 
 def project_of(app: App) -> str:
-    """The name of a project in its files: of its folder, in letters that every reader takes."""
-    return re.sub(r"[^a-z0-9_-]+", "-", Path(app.directory).name.lower()).strip("-") or "app"
+    """The name of a project in its files: of its folder, in letters that every reader takes.
+
+    An image's name has no other runs of signs, and a host's no more than 63 letters.
+    """
+    name = re.sub(
+        r"[^a-z0-9]+",
+        lambda signs: "_" if signs[0] == "_" else "-",
+        Path(app.directory).name.lower(),
+    )
+    return name.strip("-_")[:63].rstrip("-_") or "app"
 
 
 def check_free(question: Question, kinds: tuple[str, ...], out: Path) -> None:
@@ -243,6 +256,14 @@ def _pinned(arm: Arm, environment: Environment, app: App) -> tuple[str, ...]:
                 need.marker = None
                 waiting.append(str(need))
     return tuple(pinned.values())
+
+
+def _is_installed(app: App) -> bool:
+    """Whether the project itself is a package of the app's environment, by PEP 610."""
+    sites = [str(site) for site in Path(app.python).parent.parent.glob("lib/python*/site-packages")]
+    texts = (one.read_text("direct_url.json") for one in distributions(path=sites))
+    places = (msgspec.json.decode(text, type=_Origin).url for text in texts if text)
+    return Path(app.directory).as_uri() in (place.rstrip("/") for place in places)
 
 
 def _owner(directory: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from msgspec import Struct, field
 
@@ -11,6 +10,7 @@ from whichworker import units
 from whichworker.model.deployments import Deployment
 
 SHIM_FILE = "whichworker_app.py"
+PINS_FILE = "requirements-server.txt"
 GRACE_SECONDS = 30
 """From the stop signal to the kill: gunicorn's graceful_timeout and Kubernetes' default."""
 EVERYWHERE = "0.0.0.0"
@@ -55,9 +55,17 @@ def needs_path(what: Deployment) -> bool:
     return bool(what.shim) or reads_python(what)
 
 
-def everywhere(argv: Iterable[str]) -> list[str]:
-    """The command for a container, where loopback is unreachable from outside."""
-    return [SHOWN.sub(EVERYWHERE, word) for word in argv]
+def everywhere(what: Deployment) -> list[str]:
+    """The command for a container or a platform, where loopback is unreachable from outside.
+
+    Flags replace a configuration file that names folders of this machine. gunicorn would also read
+    a gunicorn.conf.py of the folder it starts in, which was not raced: a module without settings
+    stands in for it.
+    """
+    words = command(what) if reads_python(what) else list(what.argv)
+    if words[0] == "gunicorn":
+        words[1:1] = ["--config", "python:gunicorn"]
+    return [SHOWN.sub(EVERYWHERE, word) for word in words]
 
 
 def heading(what: Deployment, sign: str = "#") -> str:

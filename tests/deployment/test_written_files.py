@@ -149,6 +149,25 @@ def test_an_image_runs_without_rights_and_holds_no_secrets(tmp_path: Path) -> No
             "'django>=5' psycopg",
         ),
         ({"setup.py": ""}, "no-cache-dir ."),
+        (
+            {"pyproject.toml": '[build-system]\n[project]\ndependencies = ["a"]'},
+            "RUN pip install --no-cache-dir a",
+        ),
+        (
+            {"pyproject.toml": "[build-system]\n[tool.poetry]\npackage-mode = false"},
+            "# nothing here lists the packages of the app",
+        ),
+        ({"requirements.txt": "-r lists/a.txt", "lists/a.txt": "a"}, "COPY --chown=app . .\nRUN"),
+        ({"requirements.txt": "a\n--editable=./b"}, "COPY --chown=app . .\nRUN"),
+        ({"requirements.txt": "a @ file:b"}, "COPY --chown=app . .\nRUN"),
+        ({"requirements.txt": "-r a b.txt", "a": ""}, "COPY requirements.txt a ./"),
+        (
+            {
+                "requirements.txt": "# -e x\na @ https://b/c.zip\n-c https://b/d.txt\n-rb.txt # c",
+                "b.txt": "-r requirements.txt",
+            },
+            "COPY requirements.txt b.txt ./",
+        ),
         ({}, "# nothing here lists the packages of the app"),
         ({"pyproject.toml": "not toml ["}, "# nothing here lists the packages of the app"),
     ],
@@ -161,6 +180,36 @@ def test_the_packages_of_each_layout_are_installed(
         (tmp_path / name).write_text(text)
     what = msgspec.structs.replace(deployment("uvicorn"), directory=str(tmp_path))
     assert line in text_of("docker", what)
+
+
+@pytest.mark.parametrize(
+    ("installed", "lines"), [(True, ["RUN pip install --no-cache-dir --no-deps ."]), (False, [])]
+)
+def test_a_project_beside_its_list_is_installed_if_it_was(
+    installed: bool, lines: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "requirements.txt").write_text("a\n")
+    (tmp_path / "pyproject.toml").write_text("[build-system]\n")
+    what = msgspec.structs.replace(
+        deployment("uvicorn"), directory=str(tmp_path), installed=installed
+    )
+    text = text_of("docker", what).splitlines()
+    assert [line for line in text if line.endswith(" .") and line.startswith("RUN")] == lines
+
+
+def test_an_ignored_file_of_the_project_stays_ignored(tmp_path: Path) -> None:
+    """Docker reads one such file only, and the Dockerfile's own files are never left out."""
+    what = msgspec.structs.replace(
+        deployment("uvicorn", shim="application = 1\n"), directory=str(tmp_path)
+    )
+    assert "!" not in text_of("docker", what, "dockerignore")
+    (tmp_path / ".dockerignore").write_text("# mine\n*\n!src\n", encoding="utf-8")
+    lines = text_of("docker", what, "dockerignore").splitlines()
+    assert lines.index("*") < lines.index("!src") < lines.index("**/.env")
+    assert lines[-2:] == ["!requirements-server.txt", "!whichworker_app.py"]
+    (tmp_path / ".dockerignore").write_bytes(b"\xff")
+    with pytest.raises(UsageError, match=r"\.dockerignore cannot be read"):
+        emit(("docker",), what)
 
 
 @given(WORDS)

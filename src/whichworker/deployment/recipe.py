@@ -142,7 +142,7 @@ def deployment(told: JudgedRun, best: ArmResult, out: Path, remark: str = "") ->
         unraced=unraced,
         private=(*app.database_files, *filter(None, [app.environment_file])),
         user=_owner(app.directory),
-        installed=_is_installed(app),
+        installed=is_installed(app),
         shim=app.shim,
         python=".".join(environment.python_version.split(".")[:2]),
         bin=str(Path(app.python).parent),
@@ -258,7 +258,7 @@ def _pinned(arm: Arm, environment: Environment, app: App) -> tuple[str, ...]:
     return tuple(pinned.values())
 
 
-def _is_installed(app: App) -> bool:
+def is_installed(app: App) -> bool:
     """Whether the project itself is a package of the app's environment, by PEP 610."""
     sites = [str(site) for site in Path(app.python).parent.parent.glob("lib/python*/site-packages")]
     texts = (one.read_text("direct_url.json") for one in distributions(path=sites))

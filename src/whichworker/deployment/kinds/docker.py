@@ -14,6 +14,7 @@ from whichworker.deployment.kinds.parts import (
     SHIM_FILE,
     Start,
     everywhere,
+    fileless,
     heading,
     misread,
     reads_python,
@@ -49,7 +50,8 @@ def write(what: Deployment) -> list[Emitted]:
     copied = "".join(f"COPY {name} ./\n" for name in added)
     given = f" --env-file {quoting.shell(what.environment_file)}" if what.environment_file else ""
     steps = install(what)
-    text = f"""{heading(what)}{reasons(what)}# copy the files of this folder to PROJECT, then:
+    comments = f"{heading(what)}{reasons(what)}{fileless(what)}"
+    text = f"""{comments}# copy the files of this folder to PROJECT, then:
 # docker build -t {what.project} PROJECT
 # docker run{given} --publish {PORT}:{PORT} {what.project}
 {misread(what, "docker")}{unraced(what)}{steps.stage}FROM python:{what.python}-slim

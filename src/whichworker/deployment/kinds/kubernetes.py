@@ -11,6 +11,7 @@ from whichworker.deployment.kinds.parts import (
     PORT,
     Start,
     everywhere,
+    fileless,
     heading,
     mebibytes,
     memory_limit,
@@ -32,7 +33,7 @@ def write(what: Deployment) -> list[Emitted]:
     memory = f"\n              memory: {seen}Mi" if seen else ""
     most = f"\n            limits:\n              memory: {mebibytes(limit)}Mi" if limit else ""
     path, host = quoting.yaml(what.ready_path), quoting.yaml(what.host)
-    text = f"""{heading(what)}{reasons(what)}apiVersion: apps/v1
+    text = f"""{heading(what)}{reasons(what)}{fileless(what)}apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: {name}

@@ -15,6 +15,8 @@ GRACE_SECONDS = 30
 """From the stop signal to the kill: gunicorn's graceful_timeout and Kubernetes' default."""
 EVERYWHERE = "0.0.0.0"
 PORT = "8000"
+NO_SETTINGS = "python:__future__"
+"""A module in place of the gunicorn.conf.py that gunicorn would read in the folder it starts in."""
 SHOWN = re.compile(r"127\.0\.0\.1(?=:|$)")
 
 
@@ -58,14 +60,18 @@ def needs_path(what: Deployment) -> bool:
 def everywhere(what: Deployment) -> list[str]:
     """The command for a container or a platform, where loopback is unreachable from outside.
 
-    Flags replace a configuration file that names folders of this machine. gunicorn would also read
-    a gunicorn.conf.py of the folder it starts in, which was not raced: a module without settings
-    stands in for it.
+    Flags replace a configuration file that names folders of this machine.
     """
     words = command(what) if reads_python(what) else list(what.argv)
     if words[0] == "gunicorn":
-        words[1:1] = ["--config", "python:gunicorn"]
+        words[1:1] = ["--config", NO_SETTINGS]
     return [SHOWN.sub(EVERYWHERE, word) for word in words]
+
+
+def fileless(what: Deployment) -> str:
+    """A comment on the module that gunicorn reads instead of a file."""
+    why = "has no settings: a gunicorn.conf.py of the project was not raced"
+    return f"# {NO_SETTINGS} {why}\n" if what.argv[0] == "gunicorn" else ""
 
 
 def heading(what: Deployment, sign: str = "#") -> str:

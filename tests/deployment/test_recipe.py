@@ -1,0 +1,61 @@
+"""Facts of a project that its files need: its name, and whether it is installed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.deployment.odd_projects import FOLDERS
+from tests.deployment.test_read_back import APP
+
+from whichworker.deployment.recipe import is_installed, project_of
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("shop", "shop"),
+        ("My Shop (2)", "my-shop-2"),
+        ("_my_big__shop_", "my_big-shop"),
+        ("a-_b", "a-b"),
+        ("日本", "app"),
+        ("2048", "2048"),
+        ("x" * 70, "x" * 63),
+        ("x" * 62 + "-y", "x" * 62),
+    ],
+)
+def test_a_project_has_the_name_of_its_folder(folder: str, name: str) -> None:
+    assert project_of(msgspec.structs.replace(APP, directory=f"/srv/{folder}")) == name
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_name_fits_an_image_and_a_host(folder: str) -> None:
+    name = project_of(msgspec.structs.replace(APP, directory=f"/srv/{folder}"))
+    assert re.fullmatch(r"[a-z0-9]+((_|__|-+)[a-z0-9]+)*", name) and len(name) <= 63
+
+
+@pytest.mark.parametrize(
+    ("origin", "installed"),
+    [
+        ({"url": "file://{}", "dir_info": {"editable": True}}, True),
+        ({"url": "file://{}/", "dir_info": {}}, True),
+        ({"url": "file://{}/library", "dir_info": {}}, False),
+        ({"url": "https://example.com/shop.git", "vcs_info": {"vcs": "git"}}, False),
+        (None, False),
+    ],
+)
+def test_a_project_is_installed_if_its_environment_says_so(
+    origin: dict[str, object] | None, installed: bool, tmp_path: Path
+) -> None:
+    folder, venv = tmp_path / "my shop", tmp_path / "venv"
+    package = venv / "lib/python3.12/site-packages/shop-1.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text("Name: shop\nVersion: 1\n")
+    if origin is not None:
+        url = str(origin["url"]).format(folder.as_uri().removeprefix("file://"))
+        (package / "direct_url.json").write_text(json.dumps({**origin, "url": url}))
+    app = msgspec.structs.replace(APP, directory=str(folder), python=str(venv / "bin" / "python"))
+    assert is_installed(app) == installed

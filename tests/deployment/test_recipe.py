@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
+from packaging.requirements import Requirement
+from tests.conftest import faulty_bench
 from tests.deployment.odd_projects import FOLDERS
 from tests.deployment.test_read_back import APP
 
-from whichworker.deployment.recipe import is_installed, project_of
+from whichworker.deployment.recipe import is_installed, pinned, project_of
 
 
 @pytest.mark.parametrize(
@@ -59,3 +63,29 @@ def test_a_project_is_installed_if_its_environment_says_so(
         (package / "direct_url.json").write_text(json.dumps({**origin, "url": url}))
     app = msgspec.structs.replace(APP, directory=str(folder), python=str(venv / "bin" / "python"))
     assert is_installed(app) == installed
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("server", ["gunicorn-gevent", "granian-wsgi", "uwsgi", "waitress"])
+def test_the_pinned_packages_are_those_of_the_race(server: str, tmp_path: Path) -> None:
+    """uv reads the list, adds nothing to it, and replaces nothing where the server was raced."""
+    bench = faulty_bench([(server, "")], tmp_path)
+    arm = bench.question.arms[0]
+    environment = bench.environments[arm.name]
+    lines = pinned(arm, environment, bench.question.app)
+    assert all(str(Requirement(line).specifier).startswith("==") for line in lines)
+    path = tmp_path / "requirements-server.txt"
+    path.write_text("\n".join(lines))
+    done = subprocess.run(
+        [
+            *(Path(sys.executable).parent / "uv", "pip", "install", "--dry-run"),
+            *("--python", f"{environment.bin}/python", "-r", path),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    resolved = re.search(r"Resolved (\d+) package", done.stderr)
+    assert resolved is not None and int(resolved[1]) == len(lines)
+    assert not re.search(r"^ [-~]", done.stderr, re.MULTILINE)

@@ -132,7 +132,7 @@ def deployment(told: JudgedRun, best: ArmResult, out: Path, remark: str = "") ->
         target=app.target(arm.interface) or "",
         argv=command.deploy or command.argv,
         config=own,
-        requirements=_pinned(arm, environment, app),
+        requirements=pinned(arm, environment, app),
         environment={**app.environment, **command.environment},
         environment_file=app.environment_file,
         misread={
@@ -231,7 +231,7 @@ def write(
     return [*written, write_text(out / PROMISE_FILE, encoded)]
 
 
-def _pinned(arm: Arm, environment: Environment, app: App) -> tuple[str, ...]:
+def pinned(arm: Arm, environment: Environment, app: App) -> tuple[str, ...]:
     """The server's packages and all that they need, at the versions that were measured."""
     venvs = [Path(environment.bin).parent, Path(app.python).parent.parent]
     sites = [str(site) for venv in venvs for site in venv.glob("lib/python*/site-packages")]

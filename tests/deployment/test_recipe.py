@@ -6,11 +6,13 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from tests.conftest import faulty_bench
 from tests.deployment.odd_projects import FOLDERS
 from tests.deployment.test_read_back import APP
@@ -68,24 +70,27 @@ def test_a_project_is_installed_if_its_environment_says_so(
 @pytest.mark.servers
 @pytest.mark.parametrize("server", ["gunicorn-gevent", "granian-wsgi", "uwsgi", "waitress"])
 def test_the_pinned_packages_are_those_of_the_race(server: str, tmp_path: Path) -> None:
-    """uv reads the list, adds nothing to it, and replaces nothing where the server was raced."""
+    """uv reads the list, and adds nothing to it: what the server needs is pinned, too."""
     bench = faulty_bench([(server, "")], tmp_path)
     arm = bench.question.arms[0]
     environment = bench.environments[arm.name]
     lines = pinned(arm, environment, bench.question.app)
-    assert all(str(Requirement(line).specifier).startswith("==") for line in lines)
     path = tmp_path / "requirements-server.txt"
     path.write_text("\n".join(lines))
     done = subprocess.run(
         [
-            *(Path(sys.executable).parent / "uv", "pip", "install", "--dry-run"),
-            *("--python", f"{environment.bin}/python", "-r", path),
+            *(Path(sys.executable).parent / "uv", "pip", "compile", "--quiet", "--no-annotate"),
+            *("--no-header", "--python", f"{environment.bin}/python", path),
         ],
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    resolved = re.search(r"Resolved (\d+) package", done.stderr)
-    assert resolved is not None and int(resolved[1]) == len(lines)
-    assert not re.search(r"^ [-~]", done.stderr, re.MULTILINE)
+    assert versions(done.stdout.splitlines()) == versions(lines)
+
+
+def versions(lines: Iterable[str]) -> dict[str, str]:
+    """The specifier of each package that is listed."""
+    listed = (Requirement(line) for line in lines if "==" in line)
+    return {canonicalize_name(one.name): str(one.specifier) for one in listed}

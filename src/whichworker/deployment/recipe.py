@@ -238,17 +238,18 @@ def pinned(arm: Arm, environment: Environment, app: App) -> tuple[str, ...]:
     needs: dict[str, list[str]] = {}
     for found in distributions(path=sites):
         needs.setdefault(canonicalize_name(found.name), found.requires or [])
+    versions = environment.versions
     pinned: dict[str, str] = {}
     asked: set[str] = set()
     waiting = list(arm.requirements)
     while waiting:
         text = waiting.pop(0)
         name, extras = distribution(text), ("", *Requirement(text).extras)
-        if text in asked or name not in environment.packages:
+        if text in asked or name not in versions:
             continue
         asked.add(text)
         if name not in pinned or len(extras) > 1:
-            pinned[name] = names.pin(text.partition(";")[0], environment.packages[name])
+            pinned[name] = names.pin(text.partition(";")[0], versions[name])
         for need in map(Requirement, needs.get(name, [])):
             if need.marker is None or any(
                 need.marker.evaluate({"extra": extra}) for extra in extras

@@ -150,7 +150,13 @@ def test_what_is_missing_is_a_failure_in_ci_and_a_skip_elsewhere(
 
 
 @pytest.mark.parametrize(
-    "needed", ["bench/test_services", "report/test_browser", "samples/test_versions"]
+    "needed",
+    [
+        "bench/test_services",
+        "deployment/odd_projects",
+        "report/test_browser",
+        "samples/test_versions",
+    ],
 )
 def test_a_test_that_needs_a_program_says_that_it_is_missing(needed: str) -> None:
     text = (Path(__file__).parent / f"{needed}.py").read_text(encoding="utf-8")

@@ -14,29 +14,28 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.deployment.odd_projects import program
 from tests.deployment.test_read_back import deployment
 
 from whichworker.deployment.kinds import emit, quoting, read
-from whichworker.deployment.kinds.docker import NOT_IN_IMAGE, USER
+from whichworker.deployment.kinds.docker import USER
+from whichworker.deployment.kinds.dockerignore import NOT_IN_IMAGE
 from whichworker.errors import UsageError
 from whichworker.model.deployments import Deployment
 
 MOST_EXPOSURE = 4.0
 """Of systemd-analyze security: "OK" and better; a unit without User= has 9.6."""
 WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
-needs_systemd = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="systemd is not installed"
-)
 
 
 def text_of(kind: str, what: Deployment, wanted: str = "") -> str:
     return next(file.text for file in emit((kind,), what) if file.kind == (wanted or kind))
 
 
-@needs_systemd
 @pytest.mark.parametrize("user", ["daemon", ""])
 @pytest.mark.parametrize("directory", ["/srv/shop", "/home/ann/my 50% $hop"])
 def test_a_unit_is_valid_and_has_few_rights(user: str, directory: str, tmp_path: Path) -> None:
+    analyze = program("systemd-analyze", "systemd")
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "gunicorn").write_text("#!/bin/sh\n")
@@ -51,7 +50,7 @@ def test_a_unit_is_valid_and_has_few_rights(user: str, directory: str, tmp_path:
     unit = tmp_path / "shop.service"
     unit.write_text(text_of("systemd", what))
     checked = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", str(unit)],
+        [analyze, "verify", "--man=no", str(unit)],
         capture_output=True,
         text=True,
         timeout=60,
@@ -60,7 +59,7 @@ def test_a_unit_is_valid_and_has_few_rights(user: str, directory: str, tmp_path:
     assert not [line for line in checked.stderr.splitlines() if "shop.service:" in line]
     judged = subprocess.run(
         [
-            *("systemd-analyze", "security", "--offline=yes", "--no-pager"),
+            *(analyze, "security", "--offline=yes", "--no-pager"),
             *(f"--threshold={round(10 * MOST_EXPOSURE)}", str(unit)),
         ],
         capture_output=True,
@@ -132,7 +131,7 @@ def test_an_image_runs_without_rights_and_holds_no_secrets(tmp_path: Path) -> No
     assert f"USER {USER}" in text.splitlines() and text.index("USER ") < text.index("CMD ")
     assert r'ENV A="x \"y\" \$z"' in text
     ignored = text_of("docker", what, "dockerignore").splitlines()
-    assert {"**/.env", ".git", "**/*.sqlite3", "data/shop.db"} <= set(ignored)
+    assert {"**/.env", "**/.git", "**/*.sqlite3*", "/data/shop.db"} <= set(ignored)
     assert set(NOT_IN_IMAGE) <= set(ignored) and "/elsewhere/shop.env" not in ignored
 
 
@@ -150,6 +149,25 @@ def test_an_image_runs_without_rights_and_holds_no_secrets(tmp_path: Path) -> No
             "'django>=5' psycopg",
         ),
         ({"setup.py": ""}, "no-cache-dir ."),
+        (
+            {"pyproject.toml": '[build-system]\n[project]\ndependencies = ["a"]'},
+            "RUN pip install --no-cache-dir a",
+        ),
+        (
+            {"pyproject.toml": "[build-system]\n[tool.poetry]\npackage-mode = false"},
+            "# nothing here lists the packages of the app",
+        ),
+        ({"requirements.txt": "-r lists/a.txt", "lists/a.txt": "a"}, "COPY --chown=app . .\nRUN"),
+        ({"requirements.txt": "a\n--editable=./b"}, "COPY --chown=app . .\nRUN"),
+        ({"requirements.txt": "a @ file:b"}, "COPY --chown=app . .\nRUN"),
+        ({"requirements.txt": "-r a b.txt", "a": ""}, "COPY requirements.txt a ./"),
+        (
+            {
+                "requirements.txt": "# -e x\na @ https://b/c.zip\n-c https://b/d.txt\n-rb.txt # c",
+                "b.txt": "-r requirements.txt",
+            },
+            "COPY requirements.txt b.txt ./",
+        ),
         ({}, "# nothing here lists the packages of the app"),
         ({"pyproject.toml": "not toml ["}, "# nothing here lists the packages of the app"),
     ],
@@ -162,6 +180,36 @@ def test_the_packages_of_each_layout_are_installed(
         (tmp_path / name).write_text(text)
     what = msgspec.structs.replace(deployment("uvicorn"), directory=str(tmp_path))
     assert line in text_of("docker", what)
+
+
+@pytest.mark.parametrize(
+    ("installed", "lines"), [(True, ["RUN pip install --no-cache-dir --no-deps ."]), (False, [])]
+)
+def test_a_project_beside_its_list_is_installed_if_it_was(
+    installed: bool, lines: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "requirements.txt").write_text("a\n")
+    (tmp_path / "pyproject.toml").write_text("[build-system]\n")
+    what = msgspec.structs.replace(
+        deployment("uvicorn"), directory=str(tmp_path), installed=installed
+    )
+    text = text_of("docker", what).splitlines()
+    assert [line for line in text if line.endswith(" .") and line.startswith("RUN")] == lines
+
+
+def test_an_ignored_file_of_the_project_stays_ignored(tmp_path: Path) -> None:
+    """Docker reads one such file only, and the Dockerfile's own files are never left out."""
+    what = msgspec.structs.replace(
+        deployment("uvicorn", shim="application = 1\n"), directory=str(tmp_path)
+    )
+    assert "!" not in text_of("docker", what, "dockerignore")
+    (tmp_path / ".dockerignore").write_text("# mine\n*\n!src\n", encoding="utf-8")
+    lines = text_of("docker", what, "dockerignore").splitlines()
+    assert lines.index("*") < lines.index("!src") < lines.index("**/.env")
+    assert lines[-2:] == ["!requirements-server.txt", "!whichworker_app.py"]
+    (tmp_path / ".dockerignore").write_bytes(b"\xff")
+    with pytest.raises(UsageError, match=r"\.dockerignore cannot be read"):
+        emit(("docker",), what)
 
 
 @given(WORDS)

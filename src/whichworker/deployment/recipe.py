@@ -56,6 +56,10 @@ class JudgedRun(Struct, frozen=True):
     result: Result
 
 
+class _Origin(Struct):
+    url: str
+
+
 def read(folder: Path) -> JudgedRun:
     """The run in a folder, judged again from its journal."""
     journal = Journal.read(folder / FILE)
@@ -128,7 +132,7 @@ def deployment(told: JudgedRun, best: ArmResult, out: Path, remark: str = "") ->
         target=app.target(arm.interface) or "",
         argv=command.deploy or command.argv,
         config=own,
-        requirements=_pinned(arm, environment, app),
+        requirements=pinned(arm, environment, app),
         environment={**app.environment, **command.environment},
         environment_file=app.environment_file,
         misread={
@@ -138,6 +142,7 @@ def deployment(told: JudgedRun, best: ArmResult, out: Path, remark: str = "") ->
         unraced=unraced,
         private=(*app.database_files, *filter(None, [app.environment_file])),
         user=_owner(app.directory),
+        installed=is_installed(app),
         shim=app.shim,
         python=".".join(environment.python_version.split(".")[:2]),
         bin=str(Path(app.python).parent),
@@ -160,8 +165,16 @@ def deployment(told: JudgedRun, best: ArmResult, out: Path, remark: str = "") ->
 
 
 def project_of(app: App) -> str:
-    """The name of a project in its files: of its folder, in letters that every reader takes."""
-    return re.sub(r"[^a-z0-9_-]+", "-", Path(app.directory).name.lower()).strip("-") or "app"
+    """The name of a project in its files: of its folder, in letters that every reader takes.
+
+    An image's name has no other runs of signs, and a host's no more than 63 letters.
+    """
+    name = re.sub(
+        r"[^a-z0-9]+",
+        lambda signs: "_" if signs[0] == "_" else "-",
+        Path(app.directory).name.lower(),
+    )
+    return name.strip("-_")[:63].rstrip("-_") or "app"
 
 
 def check_free(question: Question, kinds: tuple[str, ...], out: Path) -> None:
@@ -218,24 +231,25 @@ def write(
     return [*written, write_text(out / PROMISE_FILE, encoded)]
 
 
-def _pinned(arm: Arm, environment: Environment, app: App) -> tuple[str, ...]:
+def pinned(arm: Arm, environment: Environment, app: App) -> tuple[str, ...]:
     """The server's packages and all that they need, at the versions that were measured."""
     venvs = [Path(environment.bin).parent, Path(app.python).parent.parent]
     sites = [str(site) for venv in venvs for site in venv.glob("lib/python*/site-packages")]
     needs: dict[str, list[str]] = {}
     for found in distributions(path=sites):
         needs.setdefault(canonicalize_name(found.name), found.requires or [])
+    versions = environment.versions
     pinned: dict[str, str] = {}
     asked: set[str] = set()
     waiting = list(arm.requirements)
     while waiting:
         text = waiting.pop(0)
         name, extras = distribution(text), ("", *Requirement(text).extras)
-        if text in asked or name not in environment.packages:
+        if text in asked or name not in versions:
             continue
         asked.add(text)
         if name not in pinned or len(extras) > 1:
-            pinned[name] = names.pin(text.partition(";")[0], environment.packages[name])
+            pinned[name] = names.pin(text.partition(";")[0], versions[name])
         for need in map(Requirement, needs.get(name, [])):
             if need.marker is None or any(
                 need.marker.evaluate({"extra": extra}) for extra in extras
@@ -243,6 +257,14 @@ def _pinned(arm: Arm, environment: Environment, app: App) -> tuple[str, ...]:
                 need.marker = None
                 waiting.append(str(need))
     return tuple(pinned.values())
+
+
+def is_installed(app: App) -> bool:
+    """Whether the project itself is a package of the app's environment, by PEP 610."""
+    sites = [str(site) for site in Path(app.python).parent.parent.glob("lib/python*/site-packages")]
+    texts = (one.read_text("direct_url.json") for one in distributions(path=sites))
+    places = (msgspec.json.decode(text, type=_Origin).url for text in texts if text)
+    return Path(app.directory).as_uri() in (place.rstrip("/") for place in places)
 
 
 def _owner(directory: str) -> str:

@@ -102,11 +102,8 @@ def versions(arm: Arm, environment: Environment) -> dict[str, str]:
     """The versions of what an arm's server is made of, and of the framework it serves."""
     wanted = [distribution(requirement) for requirement in arm.requirements]
     frameworks = ("django", "fastapi", "starlette", "flask", "litestar")
-    return {
-        name: environment.packages[name]
-        for name in (*wanted, *frameworks)
-        if name in environment.packages
-    }
+    known = environment.versions
+    return {name: known[name] for name in (*wanted, *frameworks) if name in known}
 
 
 def _state(journal: Journal, name: str, race: Race | None) -> ArmState:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from msgspec import Struct, field
+from packaging.utils import canonicalize_name
 
 BUILTIN_PREFIX = "builtin:"
 """Begins the names of the apps that come with this tool."""
@@ -124,6 +125,11 @@ class Environment(Struct, frozen=True, kw_only=True):
     python_version: str
     packages: dict[str, str] = field(default_factory=dict)
     resolution: Resolution | None = None
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The version of each package, by its normalised name: zope-event for zope.event."""
+        return {canonicalize_name(name): version for name, version in self.packages.items()}
 
 
 class Budget(Struct, frozen=True, kw_only=True):

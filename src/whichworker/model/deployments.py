@@ -40,6 +40,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
 
     `user` owns the project (empty: root does). `unraced` are options of servers in the environment
     file, which a race leaves out; `private` are files of the project that no image may have.
+    `installed` says that the project itself was installed in the environment of the race.
     `folder` is where the files are written. `argv` is the command inside the environment; `config`
     replaces its options if the server reads a file of its own.
     """
@@ -73,6 +74,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     user: str = ""
     unraced: tuple[str, ...] = ()
     private: tuple[str, ...] = ()
+    installed: bool = False
 
 
 class Emitted(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,8 @@ import importlib
 from collections.abc import Callable
 from pathlib import Path
 
-from whichworker.deployment.kinds.parts import SHIM_FILE, Start, pins
+from whichworker.deployment.kinds import quoting
+from whichworker.deployment.kinds.parts import PINS_FILE, SHIM_FILE, Start, pins
 from whichworker.model.deployments import Deployment, Emitted
 
 TABLE = {
@@ -28,7 +29,6 @@ NAMES = {
     "nginx": ("{}.nginx.conf",),
 }
 """The files of each kind, by the project's name; the server's own file has the server's name."""
-PINS_FILE = "requirements-server.txt"
 READ_BY = {
     "script": "server",
     "systemd": "systemd",
@@ -48,7 +48,12 @@ def names_of(kinds: tuple[str, ...], project: str) -> list[str]:
 
 
 def emit(kinds: tuple[str, ...], what: Deployment) -> list[Emitted]:
-    """The files of these kinds and the files that all kinds need, each once."""
+    """The files of these kinds and the files that all kinds need, each once.
+
+    Raises UsageError for a path or a value that a file of these kinds cannot write.
+    """
+    for path in (what.directory, what.folder, what.bin, what.environment_file):
+        quoting.place(path)
     found: dict[str, Emitted] = {}
     for kind in ("server", *kinds):
         write: Write = importlib.import_module(TABLE[kind]).write

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from pathlib import Path
 
-from whichworker.deployment.kinds import quoting
+from whichworker.deployment.kinds import dockerignore, quoting
+from whichworker.deployment.kinds.installs import PIP, Install, install
 from whichworker.deployment.kinds.parts import (
+    PINS_FILE,
     PORT,
     SHIM_FILE,
     Start,
-    command,
     everywhere,
+    fileless,
     heading,
     misread,
     reads_python,
@@ -25,40 +26,13 @@ from whichworker.model.deployments import Deployment, Emitted
 
 USER = 10001
 """The number of the container's user: any above those of a distribution."""
-BUILD = (
-    "# uWSGI is built from its source\n"
-    "RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev\n"
-)
-PIP = "pip install --no-cache-dir"
-APP_PINS = "/tmp/requirements-app.txt"
-LOCKED = {
-    "requirements.txt": f"{PIP} -r requirements.txt",
-    "requirements/production.txt": f"{PIP} -r requirements/production.txt",
-    "requirements/prod.txt": f"{PIP} -r requirements/prod.txt",
-    "requirements/base.txt": f"{PIP} -r requirements/base.txt",
-    "uv.lock": f"{PIP} uv && uv export --frozen --no-dev --no-emit-project --output-file {APP_PINS}"
-    f" && {PIP} -r {APP_PINS}",
-    "poetry.lock": f"{PIP} poetry poetry-plugin-export && poetry export --output {APP_PINS}"
-    f" && {PIP} -r {APP_PINS}",
-    "Pipfile.lock": f"{PIP} pipenv && pipenv requirements > {APP_PINS} && {PIP} -r {APP_PINS}",
+COMPILER = "gcc libc6-dev"
+BUILT = {
+    "uwsgi": COMPILER,
+    "mod-wsgi": f"{COMPILER} make",
 }
-"""How the app's packages are installed, by the file that lists them; the first that is there."""
-NEEDED_BY_LOCK = {"uv.lock": "pyproject.toml", "poetry.lock": "pyproject.toml"}
+"""Debian's packages without which a server cannot be built from its source, by its family."""
 QUOTES = re.compile(r'^"(.*)"$')
-NOT_IN_IMAGE = (
-    ".git",
-    ".venv",
-    "venv",
-    "**/__pycache__",
-    "**/.env",
-    "**/.env.*",
-    "**/*.sqlite3",
-    "**/*.pem",
-    "**/*.key",
-    "Dockerfile",
-    "Dockerfile.dockerignore",
-)
-"""Secrets, data, and files that can be made again."""
 
 
 def write(what: Deployment) -> list[Emitted]:
@@ -66,61 +40,50 @@ def write(what: Deployment) -> list[Emitted]:
 
     Dockerfile.dockerignore keeps secrets and databases out of the image.
     """
-    argv = everywhere(command(what) if reads_python(what) else what.argv)
+    argv = everywhere(what)
     own = [what.config.name] if what.config is not None and reads_python(what) else []
-    copied = "".join(f"COPY {name} ./\n" for name in (*own, *([SHIM_FILE] if what.shim else [])))
-    build = BUILD if what.server.startswith("uwsgi") else ""
+    added = [*own, *([SHIM_FILE] if what.shim else [])]
     environment = "".join(
         f"ENV {name}={quoting.docker(value)}\n"
         for name, value in {"PYTHONUNBUFFERED": "1", **what.environment}.items()
     )
+    copied = "".join(f"COPY {name} ./\n" for name in added)
     given = f" --env-file {quoting.shell(what.environment_file)}" if what.environment_file else ""
-    text = f"""{heading(what)}{reasons(what)}# copy the files of this folder to PROJECT, then:
+    steps = install(what)
+    comments = f"{heading(what)}{reasons(what)}{fileless(what)}"
+    text = f"""{comments}# copy the files of this folder to PROJECT, then:
 # docker build -t {what.project} PROJECT
 # docker run{given} --publish {PORT}:{PORT} {what.project}
-{misread(what, "docker")}{unraced(what)}FROM python:{what.python}-slim
+{misread(what, "docker")}{unraced(what)}{steps.stage}FROM python:{what.python}-slim
 RUN useradd --system --uid {USER} app
 WORKDIR /app
-COPY requirements-server.txt ./
-{build}RUN {PIP} -r requirements-server.txt
-{_install(Path(what.directory))}COPY --chown=app . .
-{copied}{environment}# a server needs no rights
+{_packages(what, steps)}{copied}{environment}# a server needs no rights
 USER {USER}
 EXPOSE {PORT}
 # at this signal the server finishes the requests in flight, then ends
 STOPSIGNAL {what.stop_signal}
 CMD {json.dumps(argv)}
 """
-    root = Path(what.directory)
-    private = [Path(name) for name in what.private]
-    inside = [str(one.relative_to(root)) for one in private if one.is_relative_to(root)]
-    ignored = "".join(f"{name}\n" for name in dict.fromkeys((*NOT_IN_IMAGE, *inside)))
+    ignored = dockerignore.text(what, (PINS_FILE, *added))
     return [
         Emitted(name="Dockerfile", text=text, kind="docker"),
-        Emitted(
-            name="Dockerfile.dockerignore", text=f"{heading(what)}{ignored}", kind="dockerignore"
-        ),
+        Emitted(name=dockerignore.NAME, text=ignored, kind="dockerignore"),
     ]
 
 
-def _install(folder: Path) -> str:
-    """The lines that install the app's packages, by the way its project lists them."""
-    name = next((name for name in LOCKED if (folder / name).is_file()), "")
-    if name:
-        needed = " ".join(filter(None, (NEEDED_BY_LOCK.get(name), name.partition("/")[0])))
-        place = "./requirements/" if "/" in name else "./"
-        return f"COPY {needed} {place}\nRUN {LOCKED[name]}\n"
-    try:
-        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        project = {}
-    if "build-system" in project or (folder / "setup.py").is_file():
-        return f"COPY . .\nRUN {PIP} .\n"
-    listed = project.get("project", {}).get("dependencies", [])
-    if listed:  # a project that cannot be built still lists what it needs
-        words = " ".join(quoting.shell(str(one)) for one in listed)
-        return f"RUN {PIP} {words}\n"
-    return "# nothing here lists the packages of the app: add RUN pip install …\n"
+def _packages(what: Deployment, steps: Install) -> str:
+    """The app and all packages: the server's come last, as no others may change their versions."""
+    family = next((name for name in BUILT if what.server.startswith(name)), "")
+    build = (
+        f"# {family} is built from its source\n"
+        f"RUN apt-get update && apt-get install --yes --no-install-recommends {BUILT[family]}"
+        " && rm -rf /var/lib/apt/lists/*\n"
+        if family
+        else ""
+    )
+    server = f"COPY {PINS_FILE} ./\n{build}RUN {PIP} -r {PINS_FILE}\n"
+    app = f"COPY --chown=app . .\n{steps.after}"
+    return steps.before + (app + server if steps.resolves else server + app)
 
 
 def read(text: str, path: Path, directory: str) -> Start:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -11,12 +10,11 @@ from whichworker.deployment.kinds.parts import (
     GRACE_SECONDS,
     PORT,
     Start,
-    command,
     everywhere,
+    fileless,
     heading,
     mebibytes,
     memory_limit,
-    reads_python,
     reasons,
 )
 from whichworker.errors import UsageError
@@ -25,7 +23,7 @@ from whichworker.model.deployments import Deployment, Emitted
 
 def write(what: Deployment) -> list[Emitted]:
     """kubernetes.yaml, and the Dockerfile of its image."""
-    argv = everywhere(command(what) if reads_python(what) else what.argv)
+    argv = everywhere(what)
     label = re.sub(r"[^a-z0-9-]+", "-", what.project.lower()).strip("-") or "app"
     # RFC 1035: a letter first, 63 characters at most
     label = label if label[0].isalpha() else f"app-{label}"
@@ -34,9 +32,8 @@ def write(what: Deployment) -> list[Emitted]:
     limit = memory_limit(what)
     memory = f"\n              memory: {seen}Mi" if seen else ""
     most = f"\n            limits:\n              memory: {mebibytes(limit)}Mi" if limit else ""
-    host = [{"name": "Host", "value": what.host}]
-    path, headers = quoting.yaml(what.ready_path), json.dumps(host)
-    text = f"""{heading(what)}{reasons(what)}apiVersion: apps/v1
+    path, host = quoting.yaml(what.ready_path), quoting.yaml(what.host)
+    text = f"""{heading(what)}{reasons(what)}{fileless(what)}apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: {name}
@@ -67,7 +64,10 @@ spec:
               # the cores of the race, and the memory that it measured
               cpu: {what.cores}{memory}{most}
           readinessProbe:
-            httpGet: {{path: {path}, port: {PORT}, httpHeaders: {headers}}}
+            httpGet:
+              path: {path}
+              port: {PORT}
+              httpHeaders: [{{name: Host, value: {host}}}]
 ---
 apiVersion: v1
 kind: Service

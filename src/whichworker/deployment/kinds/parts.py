@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from msgspec import Struct, field
 
@@ -11,10 +10,13 @@ from whichworker import units
 from whichworker.model.deployments import Deployment
 
 SHIM_FILE = "whichworker_app.py"
+PINS_FILE = "requirements-server.txt"
 GRACE_SECONDS = 30
 """From the stop signal to the kill: gunicorn's graceful_timeout and Kubernetes' default."""
 EVERYWHERE = "0.0.0.0"
 PORT = "8000"
+NO_SETTINGS = "python:__future__"
+"""A module in place of the gunicorn.conf.py that gunicorn would read in the folder it starts in."""
 SHOWN = re.compile(r"127\.0\.0\.1(?=:|$)")
 
 
@@ -55,9 +57,21 @@ def needs_path(what: Deployment) -> bool:
     return bool(what.shim) or reads_python(what)
 
 
-def everywhere(argv: Iterable[str]) -> list[str]:
-    """The command for a container, where loopback is unreachable from outside."""
-    return [SHOWN.sub(EVERYWHERE, word) for word in argv]
+def everywhere(what: Deployment) -> list[str]:
+    """The command for a container or a platform, where loopback is unreachable from outside.
+
+    Flags replace a configuration file that names folders of this machine.
+    """
+    words = command(what) if reads_python(what) else list(what.argv)
+    if words[0] == "gunicorn":
+        words[1:1] = ["--config", NO_SETTINGS]
+    return [SHOWN.sub(EVERYWHERE, word) for word in words]
+
+
+def fileless(what: Deployment) -> str:
+    """A comment on the module that gunicorn reads instead of a file."""
+    why = "has no settings: a gunicorn.conf.py of the project was not raced"
+    return f"# {NO_SETTINGS} {why}\n" if what.argv[0] == "gunicorn" else ""
 
 
 def heading(what: Deployment, sign: str = "#") -> str:

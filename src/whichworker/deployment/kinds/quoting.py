@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterable
 
 from whichworker.errors import UsageError
 
 PLAIN = re.compile(r"[\w@+=:,./-]+", re.ASCII)
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+INLINE = r"(?<=\s)[;#]|%\(here\)s"
+"""Signs that supervisor replaces in a value, whatever its quotes."""
 
 
 def _checked(word: str, reader: str, refused: str = "") -> str:
@@ -22,6 +26,11 @@ def _checked(word: str, reader: str, refused: str = "") -> str:
             hint="rename the folder or the variable, or leave this kind of file out",
         )
     return word
+
+
+def place(path: str) -> str:
+    """A path of the deployment, as it stands in comments and files."""
+    return _checked(path, "a file to deploy with")
 
 
 def shell(word: str) -> str:
@@ -41,7 +50,18 @@ def systemd(word: str, *, variables: bool = True) -> str:
 
 def systemd_path(path: str) -> str:
     """The rest of a line that is one path, without quotes; a backslash would continue the line."""
-    return _checked(path, "systemd", r"\\$").replace("%", "%%")
+    return _checked(path, "systemd", r"\\$|\s$").replace("%", "%%")
+
+
+def systemd_glob(path: str) -> str:
+    """The rest of a line that is a pattern for files, which has no escapes."""
+    return systemd_path(_checked(path, "systemd", r"[*?\[{]"))
+
+
+def systemd_word(path: str) -> str:
+    """A path in a list of paths, in the quotes that it does not contain: there are no escapes."""
+    quote = "'" if '"' in path else '"'
+    return f"{quote}{_checked(path, 'systemd', quote).replace('%', '%%')}{quote}"
 
 
 def docker(value: str) -> str:
@@ -50,15 +70,35 @@ def docker(value: str) -> str:
     return escaped if PLAIN.fullmatch(escaped) else f'"{escaped}"'
 
 
+def dockerignore(path: str) -> str:
+    """A pattern that matches one path below the root; a line ends before its last spaces.
+
+    Docker makes a regular expression of a pattern, so punctuation is escaped:
+    https://pkg.go.dev/github.com/moby/patternmatcher
+    """
+    _checked(path, "docker", r"\s$")
+    return "/" + re.sub(r"[^\w./-]", lambda sign: "\\" * sign[0].isascii() + sign[0], path)
+
+
 def supervisor_line(text: str) -> str:
-    """The rest of a line; % is special."""
-    return _checked(text, "supervisor").replace("%", "%%")
+    """The rest of a line; % is special, and a comment begins after a space."""
+    _checked(text, "supervisor", rf"{INLINE}|\s$")
+    return text.replace("%", "%%")
+
+
+def supervisor_command(words: Iterable[str]) -> str:
+    """A command, in which quotes part a space from a sign that would begin a comment."""
+    text = " ".join(map(shell, words))
+    return supervisor_line(re.sub(r"(?<=\s)(?=[;#])", "''", text))
 
 
 def supervisor(value: str) -> str:
-    """The value of a variable, in the quotes that it does not contain; % is special."""
+    """The value of a variable, in the quotes that it does not contain; % is special.
+
+    Quotes at its ends are lost, and there are no escapes.
+    """
     quote = "'" if '"' in value else '"'
-    _checked(value, "supervisor", "'" if quote == "'" else "")
+    _checked(value, "supervisor", rf"{quote}|^['\"]|['\"]$|{INLINE}")
     return f"{quote}{value.replace('%', '%%')}{quote}"
 
 

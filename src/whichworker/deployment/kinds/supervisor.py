@@ -32,7 +32,7 @@ def write(what: Deployment) -> list[Emitted]:
         else ""
     )
     file += unraced(what, ";")
-    words = quoting.supervisor_line(" ".join(map(quoting.shell, argv)))
+    words = quoting.supervisor_command(argv)
     user = f"user={what.user}\n" if what.user else "; user=NAME, not root\n"
     folder = quoting.supervisor_line(what.directory)
     text = f"""{heading(what, ";")}{reasons(what, ";")}[program:{what.project}]

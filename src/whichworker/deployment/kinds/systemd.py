@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -46,6 +47,8 @@ UMask=0027
 ROOTS = """# root owns the project: a user is made for the server, who must be able to read it
 DynamicUser=yes
 """
+ENV, UNSAFE = "/usr/bin/env", re.compile(r"""["'\\$]""")
+"""systemd starts no program with such a character in its path, so another one starts it."""
 HOMES = ("/home/", "/root/", "/run/user/")
 
 
@@ -53,12 +56,13 @@ def write(what: Deployment) -> list[Emitted]:
     """PROJECT.service."""
     argv = command(what, f"{what.folder}/")
     argv[0] = f"{what.bin}/{argv[0]}"
+    argv[:0] = [ENV] if UNSAFE.search(argv[0]) else []
     told = {**what.environment, **python_path(what)}
     environment = "".join(
         f"Environment={quoting.systemd(f'{name}={value}', variables=False)}\n"
         for name, value in told.items()
     )
-    place = quoting.systemd_path(what.environment_file)
+    place = quoting.systemd_glob(what.environment_file)
     file = misread(what, "systemd") + (f"EnvironmentFile={place}\n" if place else "")
     file += f"UnsetEnvironment={' '.join(what.unraced)}\n" if what.unraced else ""
     folder = quoting.systemd_path(what.directory)
@@ -90,7 +94,7 @@ Restart=on-failure
 LimitNOFILE=65536
 # the server needs no rights, and writes only below the project
 {HARDENING}ProtectHome={"read-only" if at_home else "yes"}
-ReadWritePaths={quoting.systemd(what.directory, variables=False)}
+ReadWritePaths={quoting.systemd_word(what.directory)}
 
 [Install]
 WantedBy=multi-user.target
@@ -118,4 +122,5 @@ def read(text: str, path: Path, directory: str) -> Start:
         if "=" in one
     )
     argv = tuple(word.replace("%%", "%").replace("$$", "$") for word in shlex.split(command))
+    argv = argv[1:] if argv[:1] == (ENV,) else argv
     return Start(argv=argv, folder=folder.replace("%%", "%"), environment=environment)

@@ -68,7 +68,8 @@ def test_the_server_itself_is_asked_once_it_listens(tmp_path: Path) -> None:
 
 def test_launches_of_versions_with_dots_share_no_file(tmp_path: Path) -> None:
     question = faulty_question([("waitress@3.0.1", ""), ("waitress@3.0.2", "")])
-    environment = Environment(python="/p", bin="/bin", version="3", python_version="3.12.1")
+    folder = str(Path(sys.executable).parent)
+    environment = Environment(python="/p", bin=folder, version="3", python_version="3.12.1")
     environments = {arm.name: environment for arm in question.arms}
     bench = Bench(question, environments, tmp_path, tmp_path)
     orders = [
@@ -79,3 +80,11 @@ def test_launches_of_versions_with_dots_share_no_file(tmp_path: Path) -> None:
     for order, arm in zip(orders[::2], question.arms, strict=True):
         assert Path(order.log).name.startswith(f"{arm.name}-")
         assert Path(order.temporary).is_dir()
+
+
+def test_a_program_of_path_is_never_taken(tmp_path: Path) -> None:
+    question = faulty_question([("gunicorn-sync", "")])
+    environment = Environment(python="/p", bin=str(tmp_path), version="3", python_version="3.12.1")
+    bench = Bench(question, {question.arms[0].name: environment}, tmp_path, tmp_path)
+    with pytest.raises(ServerFailed, match="has no program gunicorn"):
+        order_of(bench, question.arms[0], Address("127.0.0.1", 8000))

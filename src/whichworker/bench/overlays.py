@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from whichworker.environments import resolution
 from whichworker.environments import venvs as environments
 from whichworker.environments.interpreters import Interpreter, inspect
 from whichworker.errors import EnvironmentFailed
-from whichworker.model import Environment, Failure, Question, codes
+from whichworker.model import Arm, Environment, Failure, Question, Resolution, codes
+from whichworker.servers.names import LATEST
 from whichworker.store.records import Failed, flat
 
 
@@ -41,7 +43,11 @@ def build(
         try:
             note(f"environment of {arm.name}")
             found[arm.name] = environments.overlay(
-                cache, interpreters[arm.python], arm.requirements, question.terms.resolution
+                cache,
+                interpreters[arm.python],
+                arm.requirements,
+                _wish(arm, question.terms.resolution),
+                apart=arm.apart,
             )
         except EnvironmentFailed as error:
             sample = "\n".join(
@@ -53,6 +59,11 @@ def build(
     if any(one.resolution is not None and one.resolution.as_of is None for one in found.values()):
         note(codes.UPLOAD_TIMES_MISSING.title)
     return found, without
+
+
+def _wish(arm: Arm, wish: Resolution) -> Resolution:
+    """The newest versions for an arm `@latest`, else those of the question."""
+    return resolution.wished(latest=True) if f"@{LATEST}" in arm.name else wish
 
 
 def digest(question: Question, found: dict[str, Environment]) -> str:

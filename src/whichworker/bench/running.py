@@ -38,6 +38,7 @@ NOT_INHERITED = (
     "PYTHONDEVMODE",
 )
 NOT_MINE = "belongs to a process that is not this server: address in use"
+REBUILD = "build its environment again: whichworker cache clear"
 PORT_TAKEN = re.compile(r"address (already )?in use|EADDRINUSE|errno 98", re.IGNORECASE)
 
 
@@ -80,7 +81,7 @@ def running(bench: Bench, arm: Arm) -> Iterator[Running]:
             launch,
             started.address,
             started.cold_start_seconds,
-            _shown(bench.question, arm),
+            _shown(bench, arm),
             keep_alive=all(finding.code != codes.NO_KEEP_ALIVE.name for finding in adapter.known),
         )
         yield run
@@ -229,10 +230,12 @@ def order_of(bench: Bench, arm: Arm, address: Address) -> Order:
     temporary = folder / f"{name}.tmp"
     temporary.mkdir(parents=True)
     program = Path(environment.bin) / command.argv[0]
+    if not program.exists():  # never one of PATH: it could be of another version
+        raise ServerFailed("start", f"{arm.name} has no program {command.argv[0]}", hint=REBUILD)
     budget = bench.question.budget
     memory = budget.memory_bytes or limits.default_memory_bytes()
     return Order(
-        argv=(str(program) if program.exists() else command.argv[0], *command.argv[1:]),
+        argv=(str(program), *command.argv[1:]),
         directory=app.directory,
         environment=_environment(bench, arm, environment, command, temporary),
         cores=budget.server_cores,
@@ -266,7 +269,8 @@ def _environment(
     }
 
 
-def _shown(question: Question, arm: Arm) -> tuple[str, ...]:
+def _shown(bench: Bench, arm: Arm) -> tuple[str, ...]:
     """The command as a person would type it in the environment, at a port that never changes."""
-    command = table.load(arm.server).command(question.apps[arm.python], SHOWN_ADDRESS, arm.settings)
-    return command.deploy or command.argv
+    app = bench.question.apps[arm.python]
+    command = table.load(arm.server).command(app, SHOWN_ADDRESS, arm.settings)
+    return command.deployed(bench.environments[arm.name].version)

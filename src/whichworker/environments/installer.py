@@ -141,7 +141,7 @@ def cure(stderr: str) -> str:
         return "name a version that the package index has"
     if "unsatisfiable" in words:
         return (
-            "whichworker never changes the app's environment: update it yourself, or leave out"
-            " this server setup"
+            "whichworker never changes the app's environment: update it yourself, or race the"
+            " newest server beside it, such as gunicorn-sync@latest"
         )
     return ""

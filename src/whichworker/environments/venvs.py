@@ -2,18 +2,20 @@
 
 An overlay is a virtual environment of the app's base interpreter. It has only the packages that the
 app lacks, resolved under `==` constraints of the app's packages, and a `.pth` line that adds the
-app's site-packages after its own. The app's environment is never written.
+app's site-packages after its own. If the app has the server itself, that version is used, by a
+script of the overlay. The app's environment is never written.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import msgspec
+from packaging.utils import canonicalize_name
 
-from whichworker.environments import lock_files, locks
+from whichworker.environments import lock_files, locks, scripts
 from whichworker.environments.installer import BYTE_CODE, run_uv
 from whichworker.environments.interpreters import Interpreter, inspect
 from whichworker.environments.resolution import LOCKED, Pins, install, pinned
@@ -49,12 +51,21 @@ def application(
 
 
 def overlay(
-    cache: Path, app: Interpreter, requirements: tuple[str, ...], wish: Resolution = LOCKED
+    cache: Path,
+    app: Interpreter,
+    requirements: tuple[str, ...],
+    wish: Resolution = LOCKED,
+    *,
+    apart: bool = False,
 ) -> Environment:
     """The environment for a server with these requirements and this app; built on first use.
 
-    Raises EnvironmentFailed, with uv's message, if the two conflict: a finding, never an upgrade.
+    The server has the app's own version of it, if there is one, unless it is `apart`. Raises
+    EnvironmentFailed, with uv's message, if the two conflict: a finding, never an upgrade.
     """
+    first = distribution(requirements[0]) if requirements else "python"
+    wanted = frozenset(map(distribution, requirements))
+    own = scripts.of_app(app, wanted - {first} if apart else wanted)
     lock = lock_files.for_server(requirements) if wish.locked else ""
     key = digest(
         *requirements,
@@ -62,12 +73,15 @@ def overlay(
         app.version,
         app.site,
         *(f"{name}=={app.packages[name]}" for name in sorted(app.packages)),
+        *(["apart"] if apart else []),
+        *([scripts.SCRIPT] if own else []),
         lock or (lock_files.day_of_servers() if wish.locked else str(wish.as_of)),
     )
-    first = distribution(requirements[0]) if requirements else "python"
+    kept = {name: found.version for name, found in own.items() if scripts.has_program_only(found)}
 
     def build(place: Path) -> None:
-        pins = resolve(cache, place, app, requirements, wish)
+        again = {*kept, first} if apart else {*kept}
+        pins = resolve(cache, place, app, requirements, wish, again, kept)
         if pins is not None and pins.resolution is not None:
             install(cache, place, pins.file, pins.resolution.as_of)
         site = Path(inspect(place / "bin/python").site)
@@ -75,6 +89,7 @@ def overlay(
             f"import site; site.addsitedir({app.site!r})\n", encoding="utf-8"
         )
 
+        scripts.write(place, own)
         found = inspect(place / "bin/python")
         version = (
             found.packages.get(first)
@@ -96,17 +111,29 @@ def overlay(
 
 
 def resolve(
-    cache: Path, place: Path, app: Interpreter, requirements: tuple[str, ...], wish: Resolution
+    cache: Path,
+    place: Path,
+    app: Interpreter,
+    requirements: tuple[str, ...],
+    wish: Resolution,
+    again: Collection[str] = (),
+    kept: Mapping[str, str] | None = None,
 ) -> Pins | None:
     """The required packages that the app lacks, pinned; the app's own versions stay.
 
-    None for a server of the standard library.
+    Those `again` are installed even if the app has them, those `kept` at these versions. None for a
+    server of the standard library.
     """
     wanted = place / REQUIREMENTS
-    wanted.write_text("".join(f"{requirement}\n" for requirement in requirements), encoding="utf-8")
+    lines = [*requirements, *(f"{name}=={version}" for name, version in (kept or {}).items())]
+    wanted.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     if not requirements:
         return None
-    have = {name: version for name, version in app.packages.items() if name not in TOOLS}
+    have = {
+        name: version
+        for name, version in app.packages.items()
+        if name not in TOOLS and canonicalize_name(name) not in again
+    }
     lock = lock_files.for_server(requirements) if wish.locked else ""
     return pinned(cache, place, wanted, wish, lock=lock, have=have)
 

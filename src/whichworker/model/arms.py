@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 BUILTIN_PREFIX = "builtin:"
 """Begins the names of the apps that come with this tool."""
@@ -73,12 +74,23 @@ class Knob(Struct, frozen=True, kw_only=True):
 class Command(Struct, frozen=True, kw_only=True):
     """How a server is started: `argv[0]` is resolved in the bin folder of the arm's environment.
 
-    `deploy` is the command for production, if the race has added options.
+    `deploy` is the command for production, if the race has added options. `since` has words of
+    `deploy` with the version of the server that brought them.
     """
 
     argv: tuple[str, ...]
     deploy: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    since: tuple[tuple[tuple[str, ...], str], ...] = ()
+
+    def deployed(self, version: str) -> tuple[str, ...]:
+        """The command for production with this version of the server [default: the newest]."""
+        whole = self.deploy or self.argv
+        for words, first in self.since if version else ():
+            at = whole.index(words[0]) if words[0] in whole else -1
+            if at >= 0 and Version(version) < Version(first):
+                whole = whole[:at] + whole[at + len(words) :]
+        return whole
 
 
 class ConfigFile(Struct, frozen=True, kw_only=True):
@@ -90,7 +102,10 @@ class ConfigFile(Struct, frozen=True, kw_only=True):
 
 
 class Arm(Struct, frozen=True, kw_only=True):
-    """A contender: server × settings × interpreter, under the name the user knows it by."""
+    """A contender: server × settings × interpreter, under the name the user knows it by.
+
+    `apart`: it has a version of its own, whatever the app's environment has.
+    """
 
     name: str
     server: str
@@ -101,6 +116,7 @@ class Arm(Struct, frozen=True, kw_only=True):
     python: str
     settings: Settings = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    apart: bool = False
 
 
 class Resolution(Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ class Granian(Adapter):
     family: ClassVar[str] = "granian"
     kind: ClassVar[str]
     loop: ClassVar[str] = "asyncio"
-    requirements: ClassVar[tuple[str, ...]] = ("granian",)
+    requirements: ClassVar[tuple[str, ...]] = ("granian>=2",)
     reload_signal: ClassVar[signal.Signals | None] = signal.SIGHUP
 
     def command(self, app: App, address: Address, settings: Settings) -> Command:
@@ -104,7 +104,7 @@ class AsgiUvloop(Asgi):
 
     kind: ClassVar[str] = "asgi-uvloop"
     title = "granian, asgi, uvloop"
-    requirements = ("granian", "uvloop")
+    requirements = ("granian>=2", "uvloop")
     loop: ClassVar[str] = "uvloop"
 
 
@@ -113,7 +113,7 @@ class AsgiRloop(Asgi):
 
     kind: ClassVar[str] = "asgi-rloop"
     title = "granian, asgi, rloop"
-    requirements = ("granian", "rloop")
+    requirements = ("granian>=2", "rloop")
     loop: ClassVar[str] = "rloop"
 
 

@@ -30,6 +30,7 @@ FLAGS = {
 }
 """Flags with another name than the setting of gunicorn.conf.py."""
 
+SINCE = ((("--no-control-socket",), "25.1"), (("--http-parser", "python"), "25.2"))
 FILE = "gunicorn.conf.py"
 UNCHOSEN: Options = {"http_parser": "python", "control_socket_disable": True}
 UNCHOSEN_FILE = Path(__file__).parent / "launchers" / "gunicorn_unchosen.py"
@@ -42,7 +43,7 @@ class Gunicorn(Adapter):
     family: ClassVar[str] = "gunicorn"
     kind: ClassVar[str]
     worker_class: ClassVar[str]
-    requirements: ClassVar[tuple[str, ...]] = ("gunicorn>=25.3",)
+    requirements: ClassVar[tuple[str, ...]] = ("gunicorn>=20",)
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, PRELOAD)
     reload_signal: ClassVar[signal.Signals | None] = signal.SIGHUP
 
@@ -69,6 +70,7 @@ class Gunicorn(Adapter):
                 self.target(app),
             ),
             deploy=("gunicorn", *flags({**options, **UNCHOSEN}, FLAGS), self.target(app)),
+            since=SINCE,
         )
 
     def config_file(self, app: App, address: Address, settings: Settings) -> ConfigFile:
@@ -127,7 +129,7 @@ class Gevent(Gunicorn):
     kind: ClassVar[str] = "gevent"
     worker_class: ClassVar[str] = "gevent"
     title = "gunicorn, gevent"
-    requirements: ClassVar[tuple[str, ...]] = ("gunicorn[gevent]>=25.3",)
+    requirements: ClassVar[tuple[str, ...]] = ("gunicorn[gevent]>=20",)
     knobs: ClassVar[tuple[Knob, ...]] = (WORKERS, CONNECTIONS)
     known: ClassVar[tuple[Finding, ...]] = (*GREENLETS, codes.CHUNKED_POST_EMPTY.finding())
 
@@ -150,7 +152,7 @@ class Eventlet(Gevent):
     kind: ClassVar[str] = "eventlet"
     worker_class: ClassVar[str] = "eventlet"
     title = "gunicorn, eventlet (historical)"
-    requirements = ("gunicorn>=25.3,<26", "eventlet")
+    requirements = ("gunicorn>=20,<26", "eventlet")
     historical: ClassVar[bool] = True
     known: ClassVar[tuple[Finding, ...]] = (
         codes.REMOVED_UPSTREAM.finding(),
@@ -165,7 +167,7 @@ class Tornado(Gunicorn):
     kind = "tornado"
     worker_class = "tornado"
     title = "gunicorn, tornado (historical)"
-    requirements = ("gunicorn>=25.3,<26", "tornado")
+    requirements = ("gunicorn>=20,<26", "tornado")
     historical: ClassVar[bool] = True
     known: ClassVar[tuple[Finding, ...]] = (
         codes.DJANGO_500.finding(
@@ -185,6 +187,7 @@ class Asgi(Gunicorn):
 
     kind: ClassVar[str] = "asgi"
     worker_class = "asgi"
+    requirements: ClassVar[tuple[str, ...]] = ("gunicorn>=25",)
     title = "gunicorn, its own asgi worker"
     interface: ClassVar[Interface] = "asgi"
     loop: ClassVar[str] = "asyncio"
@@ -201,7 +204,7 @@ class AsgiUvloop(Asgi):
     kind: ClassVar[str] = "asgi-uvloop"
     loop: ClassVar[str] = "uvloop"
     title = "gunicorn, its own asgi worker, uvloop"
-    requirements = ("gunicorn>=25.3", "uvloop")
+    requirements = ("gunicorn>=25", "uvloop")
 
 
 class Uvicorn(Gunicorn):
@@ -210,7 +213,7 @@ class Uvicorn(Gunicorn):
     kind: ClassVar[str] = "uvicorn"
     title = "gunicorn with uvicorn-worker"
     interface: ClassVar[Interface] = "asgi"
-    requirements: ClassVar[tuple[str, ...]] = ("gunicorn>=25.3", "uvicorn-worker>=0.2", "uvicorn")
+    requirements: ClassVar[tuple[str, ...]] = ("gunicorn>=20", "uvicorn-worker>=0.2", "uvicorn")
     worker_class: ClassVar[str] = "uvicorn_worker.UvicornH11Worker"
     known: ClassVar[tuple[Finding, ...]] = ASGI_KNOWN
 
@@ -220,5 +223,5 @@ class UvicornUvloop(Uvicorn):
 
     kind: ClassVar[str] = "uvicorn-uvloop"
     title = "gunicorn with uvicorn-worker, uvloop"
-    requirements = ("gunicorn>=25.3", "uvicorn-worker>=0.2", "uvicorn", "uvloop", "httptools")
+    requirements = ("gunicorn>=20", "uvicorn-worker>=0.2", "uvicorn", "uvloop", "httptools")
     worker_class: ClassVar[str] = "uvicorn_worker.UvicornWorker"

@@ -36,6 +36,7 @@ class Wanted(Struct, frozen=True):
         return self.server + version + python + (f"[{settings}]" if settings else "")
 
 
+LATEST = "latest"
 GROUPS = ("all-wsgi", "all-asgi")
 
 
@@ -125,15 +126,19 @@ def contender(wanted: Wanted, python: str, *, cores: int) -> Arm:
         requirements=held(server.requirements, wanted),
         python=python,
         settings={**server.settings(cores), **chosen},
+        apart=wanted.version is not None,
     )
 
 
 def held(requirements: tuple[str, ...], wanted: Wanted) -> tuple[str, ...]:
-    """The packages to install, the first at the wanted version; raises UsageError without any."""
+    """The packages to install, the first at the wanted version; raises UsageError without any.
+
+    `latest` is the newest one, even if the app's environment has another.
+    """
     if not requirements and wanted.version:
         raise UsageError(f"{wanted.server} has no versions: nothing is installed for it")
     return tuple(
-        pin(requirement, None if rank else wanted.version)
+        pin(requirement, None if rank or wanted.version == LATEST else wanted.version)
         for rank, requirement in enumerate(requirements)
     )
 

@@ -20,9 +20,11 @@ from msgspec import Struct
 from whichworker.bench import overlays
 from whichworker.bench.running import Bench, Running, launched, order_of
 from whichworker.config.options import RaceOptions, ServeOptions
+from whichworker.environments.interpreters import inspect
 from whichworker.errors import ServerFailed, UsageError, WhichworkerError
 from whichworker.load.http1 import FramingError, fetch, judge_answer
 from whichworker.model import Address, Arm, Finding, Question, Subject, codes
+from whichworker.model.distributions import distribution
 from whichworker.model.question import readiness
 from whichworker.process.launch import LaunchEnding, Order
 from whichworker.process.sockets import free_port
@@ -137,10 +139,10 @@ def folder_of_logs() -> Iterator[Path]:
 
 def deployed(planned: ServePlan, arm: Arm) -> tuple[str, ...]:
     """The command of an arm as you would type it inside its environment."""
-    command = table.load(arm.server).command(
-        planned.question.apps[arm.python], planned.addresses[arm.name], arm.settings
-    )
-    return command.deploy or command.argv
+    app = planned.question.apps[arm.python]
+    command = table.load(arm.server).command(app, planned.addresses[arm.name], arm.settings)
+    own = {} if arm.apart or not arm.requirements else inspect(app.python).packages
+    return command.deployed(own.get(distribution(arm.requirements[0]), "") if own else "")
 
 
 def foreground(bench: Bench, arm: Arm, address: Address, watch: ServeWatch) -> LaunchEnding:

@@ -212,8 +212,8 @@ def order_of(bench: Bench, arm: Arm, address: Address) -> Order:
         / "launches"
         / f"{re.sub(r'[^a-zA-Z0-9@.-]+', '_', arm.name)}-{time.monotonic_ns()}"
     )
+    place.parent.mkdir(parents=True, exist_ok=True)
     temporary = place.with_suffix(".tmp")
-    temporary.mkdir(parents=True)
     program = Path(environment.bin) / command.argv[0]
     budget = bench.question.budget
     memory = budget.memory_bytes or limits.default_memory_bytes()

@@ -17,8 +17,9 @@ from cloup.formatting import HelpFormatter, HelpSection
 
 import whichworker
 from whichworker import redaction, units
+from whichworker.cli.frame import streams
 from whichworker.cli.frame.exits import Exit
-from whichworker.cli.frame.failures import text_of, unexpected
+from whichworker.cli.frame.failures import not_utf8, text_of, unexpected
 from whichworker.cli.frame.speech import Speech
 from whichworker.cli.frame.table import COMMANDS, Declared
 from whichworker.errors import WhichworkerError
@@ -94,6 +95,7 @@ cli = Commands(
 
 def main() -> NoReturn:
     """Run a command; the contract lists the exit codes."""
+    streams.adapt()
     redaction.remember_environment(os.environ)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
@@ -120,7 +122,7 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last handler: no traceback reaches a user
         if speech.verbose:
             _say(traceback.format_exc())
-        _say(unexpected(error))
+        _say(not_utf8(error) or unexpected(error))
         code = Exit.USAGE
     sys.exit(int(code) if isinstance(code, int) else Exit.OK)
 

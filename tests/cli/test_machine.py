@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import pytest
 from tests.conftest import missing
+from tests.origin import serving
 
 from whichworker.store import places
 
@@ -84,11 +85,14 @@ class Machine(NamedTuple):
         """Run commands that must succeed."""
         for words in commands:
             done = self.run(words)
-            assert done.code == 0, (words, done.said)
+            if done.code:
+                pytest.fail(f"{words} ended with {done.code}: {done.said}")
 
     def races(self) -> None:
         """A short race, and its advice."""
-        self.works([RACE])
+        done = self.run(RACE)
+        if done.code not in (0, 3):  # a busy machine may make it invalid
+            pytest.fail(done.said)
         assert json.loads((self.project / "r.json").read_bytes())["kind"] == "race"
         assert (self.project / "r.html").stat().st_size > 10_000
         assert self.run(["advise"]).code in (0, 2)
@@ -202,20 +206,23 @@ def test_a_path_that_is_no_text(words: Words, tmp_path: Path, variables: dict[st
 
 
 @pytest.mark.servers
-@pytest.mark.parametrize(
-    "limit",
-    [
-        lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256)),
-        lambda: os.umask(0o077),
-    ],
-    ids=["256 open files", "umask 077"],
-)
-def test_with_fewer_rights(
-    limit: Callable[[], object], project: Path, variables: dict[str, str]
-) -> None:
-    machine = Machine(project, variables, limit)
+def test_with_a_private_umask(project: Path, variables: dict[str, str]) -> None:
+    machine = Machine(project, variables, lambda: os.umask(0o077))
     machine.works(QUICK.values())
     machine.races()
+    assert (project / "r.json").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.servers
+def test_with_few_open_files(project: Path, variables: dict[str, str]) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+
+    machine = Machine(project, variables, limit)
+    machine.works(words for name, words in QUICK.items() if name != "race")
+    one_line(machine.run(RACE), "256 connections need")
+    done = machine.run([*RACE, "--connections", "16"])
+    assert done.code in (0, 3), done.said
 
 
 @pytest.mark.servers
@@ -228,7 +235,7 @@ def test_folders_that_cannot_be_written(
     machine = Machine(project, nowhere)
     machine.works([QUICK["show"], QUICK["servers"], QUICK["study"], QUICK["cache"]])
     for words in (RACE, ("explain", "sync", "--quick"), ("study", "sync-or-async", "--quick")):
-        one_line(machine.run(words), "the cache folder")
+        one_line(machine.run(words), "cannot be made")
     machine = Machine(project, {**variables, "HOME": home, "WHICHWORKER_STATE": f"{home}/state"})
     one_line(machine.run(RACE), "folder of the run cannot be made")
 
@@ -249,27 +256,15 @@ def test_two_races_at_once(project: Path, variables: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "with space",
-        "quo'te\"s",
-        "per%cent %s",
-        "dol$HOME $(id)",
-        "new\nline",
-        "grün 日本",
-        "back\\slash",
+        "with 'all' \"kinds\" of $HOME $(id) 100%s\ngrün 日本 \\ ;:&|<>*? [red]x[/red] {x} #!",
         "-dash",
-        "semi;colon",
-        "co:lon",
-        "[red]rich[/red]",
-        "{brace}",
-        "#hash",
     ],
+    ids=["all", "dash"],
 )
 def test_a_path_of_any_characters(name: str, tmp_path: Path, variables: dict[str, str]) -> None:
     machine = Machine(project_at(tmp_path / name), variables)
     machine.works([QUICK["serve"], QUICK["init"], QUICK["preflight"], QUICK["show"]])
     machine.races()
-    outside = Machine(tmp_path, variables)
-    outside.works([("race", "--dry-run", *ARMS, "--", f"./{name}")])
 
 
 @pytest.mark.parametrize("columns", ["20", "1"])
@@ -282,6 +277,43 @@ def test_a_narrow_terminal(columns: str, project: Path, variables: dict[str, str
 def test_a_full_disk_for_the_output(words: Words, project: Path, variables: dict[str, str]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = Machine(project, variables).run(words, full.fileno())
-    assert done.code in (0, 2), done.said
-    if done.code:
-        assert b"No space left on device" in done.err
+    if words[0] == "race" or words[0] == "preflight":
+        assert done.code == 0, "its plan is a note, on standard error"
+    else:
+        one_line(done, "No space left on device")
+    assert b"Exception ignored" not in done.err
+
+
+@pytest.mark.servers
+def test_a_full_disk_for_a_result_keeps_the_run(project: Path, variables: dict[str, str]) -> None:
+    machine = Machine(project, variables)
+    with Path("/dev/full").open("wb") as full:
+        for words in (RACE[:-4], (*RACE[:-4], "--json", "-")):
+            one_line(machine.run(words, full.fileno()), "No space left on device")
+    one_line(machine.run([*RACE[:-4], "--json", "/dev/full"]), "could not be written")
+    assert machine.run(["race", "--resume", "latest", "--time", "1s"]).code in (0, 3)
+
+
+def test_a_load_whose_result_has_no_place(project: Path, variables: dict[str, str]) -> None:
+    machine = Machine(project, variables)
+    with serving() as origin, Path("/dev/full").open("wb") as full:
+        words = ("load", origin.url, "--time", "0.3s", "--warmup", "0.1s")
+        assert machine.run(words).code in (0, 3)
+        one_line(machine.run(words, full.fileno()), "No space left on device")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_closed_streams(closed: str, project: Path, variables: dict[str, str]) -> None:
+    for words in QUICK.values():
+        shell = ("sh", "-c", f'exec "$@" {closed}', "sh")
+        done = subprocess.run(
+            [*shell, *TOOL, *words],
+            cwd=project,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr

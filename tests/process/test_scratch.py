@@ -83,3 +83,28 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     ):
         pass
     assert "FileNotFoundError" in caught.value.seen and "TMPDIR" in caught.value.hint
+
+
+def test_an_interruption_while_the_broom_starts_leaves_nothing(tmp_path: Path) -> None:
+    slow = tmp_path / "slow.py"
+    text = Path(broom.__file__).read_text(encoding="utf-8")
+    slow.write_text(text.replace("    folder = sys", "    time.sleep(3)\n    folder = sys"))
+    script = HOLDER.replace("with scratch", f"scratch.broom.__file__ = {str(slow)!r}\nwith scratch")
+    (tmp_path / "tmp").mkdir()
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "tmp")]) as holder:
+        ends = time.monotonic() + PATIENCE_SECONDS
+        while not children_of(holder.pid) and time.monotonic() < ends:
+            time.sleep(0.01)
+        sweepers = children_of(holder.pid)
+        assert sweepers
+        holder.send_signal(signal.SIGINT)
+    while any(Path(f"/proc/{pid}").exists() for pid in sweepers) and time.monotonic() < ends:
+        time.sleep(0.01)
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def children_of(pid: int) -> list[int]:
+    """Those of its main thread that run a script."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    words = {child: Path(f"/proc/{child}/cmdline").read_bytes() for child in found}
+    return [int(child) for child in found if b"slow.py" in words[child]]

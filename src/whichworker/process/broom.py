@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 
 SWEEP_SECONDS = 10.0  # servers that are being killed may still write into the folder
 PAUSE_SECONDS = 0.02
@@ -21,7 +22,8 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     folder = sys.argv[1]
     os.mkdir(folder, 0o700)
-    os.write(1, b"\n")
+    with suppress(OSError):  # the tool may be gone by now
+        os.write(1, b"\n")
     while os.read(0, 4096):
         pass
     deadline = time.monotonic() + SWEEP_SECONDS

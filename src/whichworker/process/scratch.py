@@ -16,8 +16,8 @@ from whichworker.errors import EnvironmentFailed
 from whichworker.process import broom
 
 PREFIX = "whichworker-"
-SWEPT_SECONDS = 2.0
-"""For the broom to end when it has nothing to sweep: it takes a millisecond."""
+SWEPT_SECONDS = broom.SWEEP_SECONDS + 5.0
+"""For the broom to end: a millisecond, but it may only be starting, and the machine may be busy."""
 
 
 @contextmanager
@@ -54,5 +54,6 @@ def folder(parent: Path | None = None, prefix: str = PREFIX) -> Iterator[Path]:
                 sweeper.stdin.close()
             try:
                 sweeper.wait(SWEPT_SECONDS)
-            except subprocess.TimeoutExpired:  # it goes on by itself until the folder is gone
+            except subprocess.TimeoutExpired:
                 sweeper.kill()
+                shutil.rmtree(place, ignore_errors=True)

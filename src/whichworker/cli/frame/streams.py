@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
 import sys
 import unicodedata
 
@@ -42,6 +43,19 @@ def likeness(error: UnicodeError) -> tuple[str, int]:
 def _like(letter: str) -> str:
     plain = unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
     return LOOKS_LIKE.get(letter) or plain or "?"
+
+
+def flush() -> OSError | None:
+    """Flush standard output; the reason if it takes no more. Then nothing is left to be flushed."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # Python flushes again at its end
+        os.close(nowhere)
+        return error
+    return None
 
 
 def adapt() -> None:

@@ -53,6 +53,11 @@ truth: setup           ## the long live measurements that prove the verdicts hon
 bench: setup           ## the load engine beside wrk, h2load, hey and locust; writes benchmarks/RESULTS-load.md (about 15 minutes)
 	$(BIN)/python -m benchmarks.compare
 
+.PHONY: storm
+KILLS ?= 200
+storm: setup           ## KILLS random kills of every long command and its processes; writes tests/RESULTS-storm.md (200 take about half an hour)
+	$(BIN)/python -m tests.kills $(KILLS) $$$$
+
 .PHONY: record verdicts
 record: setup          ## record slices of identical arms for the replays, quiet and beside a neighbour; writes benchmarks/recorded.json
 	$(BIN)/python -m benchmarks.record

@@ -161,3 +161,10 @@ def test_what_is_missing_is_a_failure_in_ci_and_a_skip_elsewhere(
 def test_a_test_that_needs_a_program_says_that_it_is_missing(needed: str) -> None:
     text = (Path(__file__).parent / f"{needed}.py").read_text(encoding="utf-8")
     assert "missing(" in text and "pytest.skip(" not in text
+
+
+@pytest.mark.parametrize(
+    "path", sorted((SOURCE / "apps/within").glob("*.py")), ids=lambda path: path.name
+)
+def test_what_runs_in_the_interpreter_of_an_app_is_ascii(path: Path) -> None:
+    assert path.read_bytes().isascii(), "it is a word of a command, in any locale"

@@ -50,6 +50,14 @@ stands the picture of the character, or the replacement character."""
 COLOURS = re.compile(r"(\x1b\[[0-9;]*m)")
 
 
+RENAME = "rename it, or use a UTF-8 locale: LC_ALL=C.UTF-8"
+
+
+def is_text(name: str) -> bool:
+    """Whether a name has only characters; Python keeps other bytes of a name as surrogates."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
 def visible(text: str, *, colours: bool = False) -> str:
     """A text of others, harmless for a terminal; `colours` lets its colours through."""
     if not colours:

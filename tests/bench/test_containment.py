@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests import storm
+from tests import kills, storm
 from tests.conftest import calibrations_of, faulty_bench, faulty_question, processes_with
 from tests.silent import Silent
 
@@ -28,7 +28,7 @@ from whichworker.store.records import Failed
 pytestmark = pytest.mark.servers
 
 MEMORY_BYTES = 200_000_000
-SEED, LAUNCHES = 3, 12
+SEED, LAUNCHES, KILLS = 3, 12, 6
 
 
 @pytest.fixture(autouse=True)
@@ -160,3 +160,11 @@ def test_nothing_is_left_of_a_dozen_launches_ended_in_every_way(tmp_path: Path) 
         if (found := storm.blow(bench, gust, weather))
     }
     assert not complaints
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_nothing_is_left_of_commands_killed_at_random() -> None:
+    damages = kills.blow(SEED, KILLS)
+    assert not [damage for damage in damages if damage.complaints]
+    assert sum(damage.hit for damage in damages) >= KILLS / 2

@@ -79,7 +79,6 @@ def test_launches_of_versions_with_dots_share_no_file(tmp_path: Path) -> None:
     assert len(places) == 8
     for order, arm in zip(orders[::2], question.arms, strict=True):
         assert Path(order.log).name.startswith(f"{arm.name}-")
-        assert Path(order.temporary).is_dir()
 
 
 def test_a_program_of_path_is_never_taken(tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+import signal
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -15,7 +18,8 @@ from rich.text import Text
 
 from whichworker import redaction, units
 from whichworker.cli.frame.consoles import Plain
-from whichworker.cli.frame.failures import unexpected
+from whichworker.cli.frame.failures import not_utf8, unexpected
+from whichworker.cli.frame.streams import LIKENESS, adapt
 
 HOSTILE = "a\x1b[2J\x1b]0;title\x07b\x9b31mc\u202ed\u2066e\x7ff\ud800g"
 
@@ -72,3 +76,60 @@ def test_without_any_place_for_a_file_there_is_still_a_line(
     monkeypatch.setenv("WHICHWORKER_STATE", "/proc/nowhere")
     monkeypatch.setattr("tempfile.gettempdir", lambda: "/proc/nowhere")
     assert "--verbose" in unexpected(ValueError("x"))
+
+
+@pytest.mark.parametrize(
+    ("text", "ascii_", "latin"),
+    [
+        ("3 µs ± 1 × 2–4 …", "3 us +/- 1 x 2-4 ...", "3 µs ± 1 × 2-4 ..."),
+        ("é ² → ≥ 日", "e 2 -> >= ?", "é ² -> >= ?"),
+        ("plain", "plain", "plain"),
+        ("\udcff", "?", "?"),
+    ],
+)
+def test_a_character_that_a_stream_lacks_has_a_likeness(text: str, ascii_: str, latin: str) -> None:
+    adapt()
+    assert text.encode("ascii", LIKENESS).decode("ascii") == ascii_
+    assert text.encode("latin-1", LIKENESS).decode("latin-1") == latin
+
+
+@given(st.text())
+def test_every_stream_takes_every_text(text: str) -> None:
+    adapt()
+    for encoding in ("ascii", "latin-1", "utf-8", "cp437"):
+        text.encode(encoding, LIKENESS)
+
+
+def test_only_a_name_that_is_no_text_is_said_to_be_none() -> None:
+    with pytest.raises(UnicodeEncodeError) as caught:
+        "a\udcffb".encode()
+    assert "'a\\udcffb' is not text in UTF-8\nhint: rename it" in not_utf8(caught.value)
+    with pytest.raises(UnicodeEncodeError) as caught:
+        "é".encode("ascii")
+    assert not_utf8(caught.value) == not_utf8(ValueError("x")) == ""
+
+
+STARTING = """
+import os, signal, sys, types
+from whichworker import __main__
+
+class Slow(types.ModuleType):
+    def __getattr__(self, name):
+        os.kill(os.getpid(), int(sys.argv[1]))
+        raise AssertionError("it went on")
+
+sys.modules["whichworker.cli.main"] = Slow("slow")
+__main__.main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interruption_while_the_tool_starts_is_one_line(number: signal.Signals) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STARTING, str(int(number))],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "whichworker: interrupted\n")

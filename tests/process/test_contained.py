@@ -29,6 +29,15 @@ from whichworker.process import contained
 log, *argv = sys.argv[1:]
 contained.run(argv, "/", os.environ, Path(log), 60.0)
 """
+SEEDED = """
+import sys
+from pathlib import Path
+from whichworker.apps import builtin
+from whichworker.model import App
+cache, *step = sys.argv[1:]
+app = App(name="slow", directory="/", python=step[0], setup=(tuple(step),))
+builtin.set_up(app, {}, Path(cache))
+"""
 PATIENCE_SECONDS = 10.0
 
 
@@ -59,19 +68,35 @@ def test_none_outlives_it(rest: str, status: int | None, mark: str, tmp_path: Pa
     assert not sleepers(mark)
 
 
-def test_none_outlives_a_tool_that_is_killed(mark: str, tmp_path: Path) -> None:
-    log = tmp_path / "log"
+@pytest.mark.parametrize("tool", [KILLED, SEEDED], ids=["import", "seeding"])
+def test_none_outlives_a_tool_that_is_killed(tool: str, mark: str, tmp_path: Path) -> None:
     script = f"{STARTS}\nimport time; time.sleep(60)"
-    argv = [sys.executable, "-c", KILLED, str(log), sys.executable, "-c", script, mark]
-    with subprocess.Popen(argv) as tool:
+    argv = [sys.executable, "-c", tool, str(tmp_path / "log"), sys.executable, "-c", script, mark]
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    with subprocess.Popen(argv, env={**os.environ, "TMPDIR": str(folder)}) as process:
         ends = time.monotonic() + PATIENCE_SECONDS
         while not sleepers(mark) and time.monotonic() < ends:
             time.sleep(0.02)
         assert sleepers(mark)
-        tool.send_signal(signal.SIGKILL)
-    while sleepers(mark) and time.monotonic() < ends:
+        process.send_signal(signal.SIGKILL)
+    while (sleepers(mark) or any(folder.iterdir())) and time.monotonic() < ends:
         time.sleep(0.02)
     assert not sleepers(mark)
+    assert not list(folder.iterdir())
+
+
+def test_an_environment_of_any_bytes_reaches_it(tmp_path: Path) -> None:
+    log, odd = tmp_path / "log", b"a\xffb\xc3"
+    script = (
+        "import os, sys; sys.stdout.buffer.write(os.environb[b'ODD'] + os.fsencode(os.getcwd()))"
+    )
+    folder = tmp_path / os.fsdecode(odd)
+    folder.mkdir()
+    environment = {**os.environ, "ODD": os.fsdecode(odd)}
+    argv = [sys.executable, "-c", script]
+    assert contained.run(argv, str(folder), environment, log, 30.0) == 0
+    assert log.read_bytes() == odd + os.fsencode(folder)
 
 
 def test_an_app_is_examined_though_its_thread_never_ends(tmp_path: Path) -> None:

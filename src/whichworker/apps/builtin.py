@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
 from collections.abc import Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -17,6 +16,7 @@ from whichworker.environments.resolution import LOCKED
 from whichworker.errors import EnvironmentFailed, UsageError
 from whichworker.model import App, Resolution
 from whichworker.model.arms import BUILTIN_PREFIX
+from whichworker.process import contained, scratch
 
 WSGI, ASGI = "aviary.wsgi:application", "aviary.asgi:application"
 SEED_SECONDS = 120
@@ -160,29 +160,26 @@ def seed(built: App, place: Path, cache: Path) -> None:
 
 
 def set_up(built: App, variables: Mapping[str, str], cache: Path) -> None:
-    """Run an app's setup steps with these variables; raises EnvironmentFailed with their errors."""
+    """Run an app's setup steps with these variables, below a warden.
+
+    Raises EnvironmentFailed with the end of what a step wrote.
+    """
     environment = {
         **os.environ,
         **built.environment,
         **variables,
         "PYTHONPYCACHEPREFIX": str(cache / "pycache"),
     }
-    for step in built.setup:
-        try:
-            run = subprocess.run(
-                step,
-                cwd=built.directory,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=SEED_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise EnvironmentFailed(
-                f"seeding the database of {built.name} took longer than {SEED_SECONDS} s"
-            ) from error
-        if run.returncode:
-            raise EnvironmentFailed(
-                f"the database of {built.name} could not be seeded", seen=run.stderr[-2000:]
-            )
+    with scratch.folder() as folder:
+        for number, step in enumerate(built.setup):
+            log = folder / f"step-{number}"
+            status = contained.run(step, built.directory, environment, log, SEED_SECONDS)
+            if status is None:
+                raise EnvironmentFailed(
+                    f"seeding the database of {built.name} took longer than {SEED_SECONDS} s"
+                )
+            if status:
+                raise EnvironmentFailed(
+                    f"the database of {built.name} could not be seeded",
+                    seen=log.read_text(encoding="utf-8", errors="replace")[-2000:],
+                )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +15,7 @@ from whichworker import redaction
 from whichworker.apps import environment_files
 from whichworker.errors import UsageError
 from whichworker.model import App
-from whichworker.process import contained
+from whichworker.process import contained, scratch
 
 IMPORT_SECONDS = 60
 """For one import: apps with models of machine learning take long, and a hang must end."""
@@ -118,8 +117,8 @@ class Examiner(Struct, frozen=True):
         text = "\n".join(
             (files(WITHIN) / name).read_text(encoding="utf-8") for name in (OUTBOUND, LOOK)
         )
-        with tempfile.TemporaryDirectory() as folder:
-            out, places, log = (Path(folder) / name for name in ("look.json", "outbound", "log"))
+        with scratch.folder() as folder:
+            out, places, log = (folder / name for name in ("look.json", "outbound", "log"))
             argv = [app.python, "-c", text, str(out), *targets]
             environment = self._environment(app, places)
             status = contained.run(argv, app.directory, environment, log, IMPORT_SECONDS)
@@ -130,7 +129,7 @@ class Examiner(Struct, frozen=True):
                     hint="move slow work out of its modules, into functions",
                 )
             if status or not out.exists():
-                raise _not_importable(what, log.read_text(errors="replace"), app)
+                raise _not_importable(what, log.read_text(encoding="utf-8", errors="replace"), app)
             try:
                 found = msgspec.json.decode(out.read_bytes(), type=Look)
             except msgspec.MsgspecError as error:

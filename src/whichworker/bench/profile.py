@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from whichworker.environments.variables import for_builds
 from whichworker.errors import GeneratorFailed, ServerFailed, UsageError
 from whichworker.load.generator import Generator
 from whichworker.model import Arm, Question, Subject, codes
+from whichworker.process import scratch
 from whichworker.servers import launchers
 from whichworker.store.records import Noted, Profiled
 
@@ -36,8 +36,8 @@ def profile(bench: Bench, generator: Generator, name: str, connections: int) -> 
     seen: list[Counter[str]] = []
     refused: list[str] = []
     arm = bench.question.arm(name)
-    with tempfile.TemporaryDirectory() as folder:
-        bench = _listening(bench, arm, Path(folder))
+    with scratch.folder() as folder:
+        bench = _listening(bench, arm, folder)
         try:
             with running(bench, arm) as run:
 
@@ -49,7 +49,7 @@ def profile(bench: Bench, generator: Generator, name: str, connections: int) -> 
 
                 load = load_of(bench, run, connections, 2.0 * SECONDS + 2.0, settle=WARM_UP_SECONDS)
                 generator.run(load, on_window)
-                lag = _lag(Path(folder))
+                lag = _lag(folder)
         except (ServerFailed, GeneratorFailed) as error:
             return _missing(name, error.fact)
         except (subprocess.TimeoutExpired, IndexError):
@@ -103,7 +103,8 @@ def fetch_tool() -> None:
     run = subprocess.run(
         [*_command(), "--version"],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         timeout=PATIENCE_SECONDS,
         check=False,
         env=for_builds(os.environ),
@@ -134,8 +135,8 @@ def innermost(raw: str) -> Counter[str]:
 
 
 def _record(pid: int, options: tuple[str, ...]) -> tuple[Counter[str], str]:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "stacks"
+    with scratch.folder() as folder:
+        file = folder / "stacks"
         argv = [
             *_command(),
             "record",
@@ -152,7 +153,8 @@ def _record(pid: int, options: tuple[str, ...]) -> tuple[Counter[str], str]:
         run = subprocess.run(
             argv,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=PATIENCE_SECONDS,
             check=False,
             env={**for_builds(os.environ), "NO_COLOR": "1"},

@@ -227,8 +227,8 @@ def order_of(bench: Bench, arm: Arm, address: Address) -> Order:
     command = table.load(arm.server).command(app, address, arm.settings)
     name = f"{re.sub(r'[^a-zA-Z0-9@.-]+', '_', arm.name)}-{time.monotonic_ns()}"
     folder = bench.folder / "launches"
+    folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f"{name}.tmp"
-    temporary.mkdir(parents=True)
     program = Path(environment.bin) / command.argv[0]
     if not program.exists():  # never one of PATH: it could be of another version
         raise ServerFailed("start", f"{arm.name} has no program {command.argv[0]}", hint=REBUILD)

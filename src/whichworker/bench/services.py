@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,13 +21,13 @@ from whichworker.config.options import RaceOptions
 from whichworker.errors import EnvironmentFailed, ServerFailed, UsageError
 from whichworker.model import App, Budget, Finding, Probes, Question, Workload, codes
 from whichworker.probes.lineage import lineage_cpu_seconds
-from whichworker.process import warden
+from whichworker.process import scratch, warden
 from whichworker.process.launch import Launch, Order
 from whichworker.process.sockets import free_port
 from whichworker.services import postgres, redis, step_down
 from whichworker.services.given import Given, given
 from whichworker.services.listening import listener_of
-from whichworker.services.owner import make_folder, owner
+from whichworker.services.owner import PREFIX, owner, room_for
 from whichworker.services.protocol import Service
 from whichworker.services.upstream import Stats, Upstream, strain
 
@@ -274,17 +273,19 @@ def _running(
 ) -> Iterator[tuple[Launch, Path]]:
     """One private service, ready, below a warden, and its folder; both are gone after the block."""
     whose = owner(service.users)
-    own = make_folder(whose)
-    order = _order(service, own, (whose.user, whose.group) if whose else (-1, -1), cores, folder)
-    with _removed(own), Launch(order) as launch:
-        try:
-            launch.wait_ready(lambda: service.complaint(own), READY_SECONDS)
-        except ServerFailed as error:
-            raise EnvironmentFailed(
-                f"{service.title} did not start: {error.fact}", seen=error.seen, hint=error.hint
-            ) from error
-        yield launch, own
-        launch.stop(service.stop_signal, STOP_SECONDS)
+    user = (whose.user, whose.group) if whose else (-1, -1)
+    with scratch.folder(room_for(whose), PREFIX) as own:
+        os.chown(own, *user)
+        order = _order(service, own, user, cores, folder)
+        with Launch(order) as launch:
+            try:
+                launch.wait_ready(lambda: service.complaint(own), READY_SECONDS)
+            except ServerFailed as error:
+                raise EnvironmentFailed(
+                    f"{service.title} did not start: {error.fact}", seen=error.seen, hint=error.hint
+                ) from error
+            yield launch, own
+            launch.stop(service.stop_signal, STOP_SECONDS)
         Path(order.log).unlink(missing_ok=True)  # kept only after a failure
 
 
@@ -303,14 +304,6 @@ def _order(
         log=str(log),
         temporary=str(own),
     )
-
-
-@contextmanager
-def _removed(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unseen(name: str, other: Given) -> Finding:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from rich.console import Console
@@ -15,6 +14,7 @@ from whichworker.config.options import AdviseOptions
 from whichworker.deployment import recipe as deploy
 from whichworker.deployment import verify
 from whichworker.errors import UsageError
+from whichworker.process import scratch
 from whichworker.question.own import base_of, proof_of
 from whichworker.report import advice as report
 from whichworker.report import files
@@ -61,13 +61,13 @@ def _verify(project: Path, options: AdviseOptions, notes: Console, results: Cons
     proof = proof_of(options.login, options.header, writes=options.allow_writes)
     promise = verify.promise_in(out)
     told = deploy.read(places.find_run(project, options.run or promise.run))
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch.folder() as folder:
         checked = verify.verify(
             out,
             told,
             proof,
             places.cache_folder(),
-            Path(folder),
+            folder,
             lambda text: notes.print(Text(f"  {text}", "dim")),
         )
     files.write_json({"promise": promise, "checked": checked}, options.json)

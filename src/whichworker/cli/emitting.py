@@ -54,7 +54,9 @@ def emit(
     best, remark = deploy.arm_for(told, kinds)
     written = deploy.write(deploy.deployment(told, best, out, remark), kinds, out, force=force)
     advise = ["whichworker", "advise", *([app] if app else [])]
-    with contextlib.suppress(OSError):  # the files are written, whether or not somebody reads this
+    with contextlib.suppress(
+        BrokenPipeError
+    ):  # the files are written, whether or not somebody reads this
         if remark:
             notes.print(Text(f"! {remark}", "yellow"))
         for path in written:

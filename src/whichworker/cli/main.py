@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Mapping
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
@@ -17,8 +16,9 @@ from cloup.formatting import HelpFormatter, HelpSection
 
 import whichworker
 from whichworker import redaction, units
+from whichworker.cli.frame import streams
 from whichworker.cli.frame.exits import Exit
-from whichworker.cli.frame.failures import text_of, unexpected
+from whichworker.cli.frame.failures import not_utf8, text_of, unexpected
 from whichworker.cli.frame.speech import Speech
 from whichworker.cli.frame.table import COMMANDS, Declared
 from whichworker.errors import WhichworkerError
@@ -94,10 +94,8 @@ cli = Commands(
 
 def main() -> NoReturn:
     """Run a command; the contract lists the exit codes."""
+    streams.adapt()
     redaction.remember_environment(os.environ)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
-            signal.signal(number, _interrupt)
     speech = Speech()
     try:
         code = cli(prog_name="whichworker", standalone_mode=False, obj=speech)
@@ -107,8 +105,7 @@ def main() -> NoReturn:
         error.show()
         code = Exit.USAGE
     except BrokenPipeError:
-        sys.stdout = None  # the reader closed the pipe: nothing is left to flush
-        code = Exit.USAGE
+        code = Exit.USAGE  # the reader closed the pipe
     except (click.ClickException, WhichworkerError, OSError) as error:
         if speech.verbose:
             _say(traceback.format_exc())
@@ -120,16 +117,17 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last handler: no traceback reaches a user
         if speech.verbose:
             _say(traceback.format_exc())
-        _say(unexpected(error))
+        _say(not_utf8(error) or unexpected(error))
         code = Exit.USAGE
-    sys.exit(int(code) if isinstance(code, int) else Exit.OK)
+    code = int(code) if isinstance(code, int) else Exit.OK
+    lost = streams.flush()
+    if lost is not None and code == Exit.OK:
+        _say(text_of(lost))
+        code = Exit.USAGE
+    sys.exit(code)
 
 
 def _say(text: str) -> None:
     """A message on standard error, without secrets, and harmless for a terminal."""
-    click.echo(units.visible(redaction.clean(text)), err=True)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """TERM and HUP end a run as Ctrl-C does: everything kept, nothing left running."""
-    raise KeyboardInterrupt
+    with contextlib.suppress(OSError):  # a full disk or a closed pipe: the exit code still tells
+        click.echo(units.visible(redaction.clean(text)), err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -16,6 +15,7 @@ from whichworker.config.options import PreflightOptions
 from whichworker.conformance import preflight as laboratory
 from whichworker.conformance.preflight import ArmReport, CaseTitle, Report
 from whichworker.model import Question, codes
+from whichworker.process import scratch
 from whichworker.question import reference
 from whichworker.question.ask import discover_for_preflight
 from whichworker.report import files, terminal
@@ -40,14 +40,12 @@ def preflight(app: str | None, options: PreflightOptions) -> int:
     if options.dry_run:
         _print_plan(notes, found.question)
         return Exit.OK
-    with tempfile.TemporaryDirectory(prefix="whichworker-") as folder:
-        learnt = reference.learn(found, Path(folder), lambda text: notes.print(text, style="dim"))
+    with scratch.folder() as folder:
+        learnt = reference.learn(found, folder, lambda text: notes.print(text, style="dim"))
         terminal.print_findings(notes, learnt.findings)
         question = found.question_about(learnt.subject)
         arms = list(
-            laboratory.inspect(
-                question, Path(folder), cache, lambda text: notes.print(text, style="dim")
-            )
+            laboratory.inspect(question, folder, cache, lambda text: notes.print(text, style="dim"))
         )
     report = laboratory.report(question, arms, findings)
     files.write_json(report, options.json)

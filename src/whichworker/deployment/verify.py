@@ -381,6 +381,7 @@ def order_as_emitted(bench: Bench, arm: Arm, folder: Path, start: Start, address
     """The arm's launch order with the file's command, folder and variables, and a new port."""
     order = order_of(bench, arm, address)
     temporary = Path(order.environment["TMPDIR"])
+    temporary.mkdir()  # here: the copies are made before the launch
     argv = list(read_back.moved(start.argv, address))
     for at, word in enumerate(argv):
         path = Path(word) if Path(word).is_absolute() else folder / word

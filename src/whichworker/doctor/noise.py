@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
 
@@ -21,6 +19,7 @@ from whichworker.judge.hunts import STALLS_OF_OBJECTIVE
 from whichworker.load.generator import Generator
 from whichworker.model import Address, Budget, Finding, Load, Request, codes
 from whichworker.probes import cpu, stalls
+from whichworker.process import scratch
 from whichworker.question.ask import budget_of
 from whichworker.store import places
 
@@ -145,10 +144,10 @@ class NoiseWindow(Struct, frozen=True):
 
 def _windows(budget: Budget, seconds: float) -> list[NoiseWindow]:
     """Windows of the local upstream, on the servers' cores."""
-    with tempfile.TemporaryDirectory() as folder, Generator() as generator:
+    with scratch.folder() as folder, Generator() as generator:
         needs = services.Needs(upstream=True)
         with services.backing(
-            needs, [], cores=budget.server_cores, folder=Path(folder), cache=places.cache_folder()
+            needs, [], cores=budget.server_cores, folder=folder, cache=places.cache_folder()
         ) as backing:
             generator.start(budget.generator_cores)
             parts = urlsplit(backing.variables["WHICHWORKER_UPSTREAM"])

@@ -61,7 +61,8 @@ def inspect(path: str | Path) -> Interpreter:
         run = subprocess.run(
             [str(path), "-I", "-B", "-c", ASK],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=60,
             check=True,
         )
@@ -96,9 +97,9 @@ def find(wanted: str, uv: str) -> str:
         "--no-project",
         wanted.removeprefix("python"),
     ]
-    run = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(argv, capture_output=True, timeout=60, check=False)
     if run.returncode == 0:
-        return run.stdout.strip()
+        return os.fsdecode(run.stdout).strip()
     # uv considers pyenv's shims broken interpreters
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     version = wanted.removeprefix("python")

@@ -72,10 +72,9 @@ def _said(tool: str, folder: Path, *argv: str) -> str:
             [program, *argv],
             cwd=folder,
             capture_output=True,
-            text=True,
             timeout=ASK_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return run.stdout.strip() if run.returncode == 0 else ""
+    return os.fsdecode(run.stdout).strip() if run.returncode == 0 else ""

@@ -264,6 +264,9 @@ class Generator:
         size = self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, size - TAIL_BYTES))
         seen = self._stderr.read().decode("utf-8", "replace")
+        if code == -signal.SIGKILL and what.startswith("ended"):
+            hint = "something else killed it, such as the kernel when memory ran out: dmesg"
+            return GeneratorFailed("the load generator was killed", seen=seen, hint=hint)
         return GeneratorFailed(
             f"the load generator {what} (exit status {code})",
             seen=seen,

@@ -18,9 +18,16 @@ KILLED = -signal.SIGKILL
 
 
 def run(
-    argv: Sequence[str], directory: str, environment: Mapping[str, str], log: Path, seconds: float
+    argv: Sequence[str],
+    directory: str,
+    environment: Mapping[str, str],
+    log: Path,
+    seconds: float,
+    cores: Sequence[int] = (),
 ) -> int | None:
     """Run a command below a warden, its output in `log`; its exit status, or None out of time.
+
+    It runs on these cores, or on all that this process may use.
 
     Processes that it started are killed with it. Raises ServerFailed if the warden cannot start.
     """
@@ -28,7 +35,7 @@ def run(
         argv=tuple(argv),
         directory=directory,
         environment=dict(environment),
-        cores=tuple(sorted(os.sched_getaffinity(0))),
+        cores=tuple(sorted(cores or os.sched_getaffinity(0))),
         log=str(log),
     )
     ends = time.monotonic() + seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import json
 import os
 import select
 import shutil
@@ -37,8 +38,8 @@ class Order(Struct, frozen=True, kw_only=True):
     """The command for the warden to start, with its folder, cores, environment and log file.
 
     A log longer than `log_bytes` keeps its begin and end. Over `memory_bytes` (None: no limit)
-    the launch is killed, by the kernel if there is a `group`. The folder `temporary` is removed
-    at the end.
+    the launch is killed, by the kernel if there is a `group`. The warden makes the folder
+    `temporary`, and removes it at the end.
     """
 
     argv: tuple[str, ...]
@@ -109,10 +110,9 @@ class Launch:
             bufsize=0,
         )
         assert self._warden.stdin is not None
-        self._warden.stdin.write(
-            msgspec.json.encode(msgspec.structs.replace(self.order, environment=environment))
-            + b"\n"
-        )
+        order = msgspec.to_builtins(msgspec.structs.replace(self.order, environment=environment))
+        # json escapes what is no UTF-8: a variable or a path may have any bytes.
+        self._warden.stdin.write(json.dumps(order).encode() + b"\n")
         self.started_ns = time.monotonic_ns()
         while not self.root and self._listen(KILL_SECONDS):
             pass
@@ -334,4 +334,6 @@ def _environment(pid: int) -> list[bytes]:
 
 
 def _warden_argv(mode: str) -> list[str]:
-    return [sys.executable, "-I", "-S", str(SCRIPT), mode]
+    # -I ignores PYTHONUTF8, but both must read and write paths as the same bytes.
+    encoding = f"utf8={sys.flags.utf8_mode}"
+    return [sys.executable, "-I", "-S", "-X", encoding, str(SCRIPT), mode]

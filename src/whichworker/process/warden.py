@@ -216,11 +216,13 @@ def start_master(order: dict[str, Any], death_signal: bool = False) -> int:
         os.dup2(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
+        os.makedirs(order["temporary"] or "/", exist_ok=True)
         confine(order)
         os.chdir(order["directory"])
         os.execvpe(order["argv"][0], order["argv"], order["environment"])
-    except OSError as error:
-        os.write(2, f"cannot start {order['argv'][0]}: {error}\n".encode())
+    except (OSError, ValueError) as error:  # ValueError: a word that no file system can have
+        fact = f"cannot start {order['argv'][0]}: {error}\n"
+        os.write(2, fact.encode(errors="backslashreplace"))
     finally:
         os._exit(127)
 
@@ -287,11 +289,9 @@ def kill_descendants() -> None:
                 with suppress(ProcessLookupError):
                     os.kill(pid, number)
         reap(0)
-    while True:  # only the dead are left, some of them orphans that have just arrived
-        try:
+    with suppress(ChildProcessError):  # only the dead are left, some of them new orphans
+        while True:
             os.wait()
-        except ChildProcessError:
-            return
 
 
 def descendants(root: int) -> list[int]:

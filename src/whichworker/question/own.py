@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from whichworker import units
 from whichworker.apps.examine import Look
 from whichworker.config.options import RaceOptions
 from whichworker.errors import UsageError
@@ -24,8 +25,14 @@ SOURCES = ("workload", "url", "from_log", "from_har", "from_openapi", "request_f
 
 
 def base_of(here: Path, named: str | None) -> Path:
-    """The second folder for files named by options: the app's if it was named, else `here`."""
-    return Path(named).resolve() if named and Path(named).is_dir() else here
+    """The second folder for files named by options: the app's if it was named, else `here`.
+
+    Raises UsageError if its path has bytes that are no text: no result or file could name it.
+    """
+    base = Path(named).resolve() if named and Path(named).is_dir() else here
+    if not units.is_text(str(base)):
+        raise UsageError(f"the path {str(base)!r} is not text in UTF-8", hint=units.RENAME)
+    return base
 
 
 def place_of(here: Path, named: str | None, name: str) -> Path:

@@ -6,7 +6,6 @@ writes and connections beyond this machine, and refuses them unless the options 
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -36,6 +35,7 @@ from whichworker.model import (
     codes,
 )
 from whichworker.model.question import readiness
+from whichworker.process import scratch
 from whichworker.process.sockets import outward
 from whichworker.question import writes
 from whichworker.question.login import ASK_SECONDS, REDIRECTS, dressed, header, log_in, play
@@ -78,8 +78,8 @@ def learn(found: Discovered, folder: Path, note: Callable[[str], None]) -> Learn
         _refuse_unsafe(subject.workload, permits)
     app, unwatched = found.question.app, list[str]()
     visit, databases = Visit(), Databases(app, found.databases)
-    with tempfile.TemporaryDirectory() as place:
-        outbound, opened = Path(place) / "outbound", Path(place) / DATABASES
+    with scratch.folder() as place:
+        outbound, opened = place / "outbound", place / DATABASES
         bench = _bench(found, outbound, folder, note)
         for number in range(LAUNCHES):
             note(f"reference run {number + 1} of {LAUNCHES}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -21,7 +20,7 @@ from whichworker.apps import environment_files
 from whichworker.apps.checkup import is_local
 from whichworker.apps.examine import WITHIN, Database
 from whichworker.model import App
-from whichworker.process import contained
+from whichworker.process import contained, scratch
 
 COUNTERS, OUT = "whichworker_counters.py", "WHICHWORKER_COUNTERS"
 READ_SECONDS = 15.0
@@ -67,13 +66,13 @@ class Databases(Struct, frozen=True):
             **environment_files.read(self.app.environment_file),
             **self.app.environment,
         }
-        with tempfile.TemporaryDirectory() as folder:
-            out = Path(folder) / "rows.json"
+        with scratch.folder() as folder:
+            out = folder / "rows.json"
             contained.run(
                 [self.app.python, "-c", text],
                 self.app.directory,
                 {**variables, OUT: str(out), "WHICHWORKER_DATABASES": wanted},
-                Path(folder) / "log",
+                folder / "log",
                 READ_SECONDS,
             )
             return (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from whichworker.judge.finalists import finalists
 from whichworker.load.generator import Generator
 from whichworker.model import Finding, Question
 from whichworker.probes import machine
+from whichworker.process import scratch
 from whichworker.question import reference
 from whichworker.question.stages import Discovered, Learnt, Planned
 from whichworker.race import run as race
@@ -45,8 +45,8 @@ PROFILE_SECONDS = 15.0
 
 def learn(found: Discovered, watch: Watch) -> Learnt:
     """The reference run, in a temporary folder, so that a failed start leaves nothing behind."""
-    with tempfile.TemporaryDirectory() as folder:
-        return reference.learn(found, Path(folder), watch.note)
+    with scratch.folder() as folder:
+        return reference.learn(found, folder, watch.note)
 
 
 def plan(

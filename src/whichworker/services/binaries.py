@@ -34,7 +34,8 @@ def version_of(program: str, pattern: str) -> str:
         run = subprocess.run(
             [program, "--version"],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=VERSION_SECONDS,
             check=False,
         )

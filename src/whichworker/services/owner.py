@@ -1,4 +1,4 @@
-"""The user a service runs as, and its own temporary folder."""
+"""The user a service runs as, and the place of its temporary folder."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def owner(names: Iterable[str]) -> Owner | None:
     )
 
 
-def make_folder(whose: Owner | None) -> Path:
-    """A new folder for that user alone, with a path short enough for a Unix socket.
+def room_for(whose: Owner | None) -> Path:
+    """Where that user may have a folder whose path is short enough for a Unix socket.
 
     Raises UsageError if there is no place for one.
     """
@@ -54,10 +54,7 @@ def make_folder(whose: Owner | None) -> Path:
         if len(os.fsencode(parent) + LONGEST_NAME.encode()) <= MOST_SOCKET_BYTES and _is_open(
             Path(parent), whose
         ):
-            folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-            if whose is not None:
-                os.chown(folder, whose.user, whose.group)
-            return folder
+            return Path(parent)
     raise UsageError(
         "no temporary folder has a path short enough for a Unix socket",
         hint="set TMPDIR to a short path, such as /tmp",

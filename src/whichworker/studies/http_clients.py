@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import random
-import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -26,6 +26,7 @@ from whichworker.bench import services
 from whichworker.environments import venvs
 from whichworker.errors import EnvironmentFailed, UsageError
 from whichworker.model import App
+from whichworker.process import contained
 from whichworker.question.ask import budget_of
 from whichworker.result.study import Cell, StudyResult, StudyRow
 from whichworker.store.journal import FILE, Journal
@@ -201,24 +202,20 @@ def _fetch(
 
     Raises EnvironmentFailed for wrong bodies.
     """
-    targets = folder / "targets.json"
+    targets, log = folder / "targets.json", folder / "fetch.log"
     targets.write_text(json.dumps(column.paths))
+    log.unlink(missing_ok=True)
     with as_file(files("whichworker.samples") / "http_clients" / "fetch.py") as script:
-        pinned = ("taskset", "--cpu-list", ",".join(map(str, cores)))
-        argv = (*pinned, app.python, "-I", "-B", str(script), client, manner, str(targets))
-        try:
-            ended = subprocess.run(
-                argv, capture_output=True, text=True, timeout=CHILD_SECONDS, check=False
-            )
-        except subprocess.TimeoutExpired as error:
-            raise EnvironmentFailed(f"{client} took more than {CHILD_SECONDS:g} s") from error
-    if ended.returncode:
-        raise EnvironmentFailed(f"{client} failed", seen=ended.stderr[-2000:])
-    told = convert(json.loads(ended.stdout), ScriptRun)
+        argv = (app.python, "-I", "-B", str(script), client, manner, str(targets))
+        status = contained.run(argv, "/", os.environ, log, CHILD_SECONDS, cores)
+    said = log.read_text(encoding="utf-8", errors="replace")
+    if status is None:
+        raise EnvironmentFailed(f"{client} took more than {CHILD_SECONDS:g} s", seen=said[-2000:])
+    if status:
+        raise EnvironmentFailed(f"{client} failed", seen=said[-2000:])
+    told = convert(json.loads(said.splitlines()[-1]), ScriptRun)
     if told.sha256 != column.sha256:
-        raise EnvironmentFailed(
-            f"{client} did not fetch the correct bodies", seen=ended.stdout[-500:]
-        )
+        raise EnvironmentFailed(f"{client} did not fetch the correct bodies", seen=said[-500:])
     return ClientRun(
         client=client, manner=manner, column=column.name, seconds=told.seconds, answers=told.answers
     )

@@ -1,6 +1,6 @@
 """Import the app once, in its own interpreter of any version, and write its facts as JSON.
 
-`python whichworker_look.py OUT TARGET…`. This queries no database and calls no view.
+`python whichworker_look.py OUT TARGET...`. This queries no database and calls no view.
 """
 
 import gc

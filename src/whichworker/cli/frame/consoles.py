@@ -81,7 +81,7 @@ def notes() -> Console:
 
 def report(notes: Console, print_result: Callable[[], None], written: Iterable[Path] = ()) -> None:
     """Print a result and which files were written; a closed pipe must not cost the exit code."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(BrokenPipeError):
         print_result()
         for path in written:
             notes.print(Text(f"wrote {path}", "dim"))

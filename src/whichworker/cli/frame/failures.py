@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from whichworker import redaction
+from whichworker import redaction, units
 from whichworker.cli.frame.table import COMMANDS, Declared
 from whichworker.errors import UsageError, WhichworkerError
 
@@ -50,6 +50,13 @@ def unexpected(error: Exception) -> str:
         where = f"run it again with --verbose, and report it: {ISSUES}"
     fact = f"a fault of whichworker itself: {type(error).__name__}: {error}"
     return f"whichworker: {WhichworkerError(fact, hint=where)}"
+
+
+def not_utf8(error: Exception) -> str:
+    """The message for a name with bytes that are no text, which no result can hold; else empty."""
+    if not isinstance(error, UnicodeEncodeError) or units.is_text(error.object):
+        return ""
+    return text_of(UsageError(f"{error.object!r} is not text in UTF-8", hint=units.RENAME))
 
 
 def said_by_click(error: click.ClickException) -> UsageError:

@@ -26,13 +26,17 @@ SAMPLES = Path(samples.__path__[0])
 
 
 def wanted() -> dict[str, tuple[str, ...]]:
-    """The requirements of all servers that ship, by the name of their lock file."""
+    """The requirements of all servers that ship, by the name of their lock file.
+
+    Two servers with different ranges of one package share a file whose versions suit both.
+    """
     found: dict[str, tuple[str, ...]] = {}
     for name in table.SERVERS:
         requirements = table.load(name).requirements
         if requirements:
-            known = found.setdefault(lock_files.name_of(requirements), requirements)
-            assert known == requirements, f"{known} and {requirements} need one lock file"
+            name_of_lock = lock_files.name_of(requirements)
+            known = found.get(name_of_lock, ())
+            found[name_of_lock] = tuple(dict.fromkeys((*known, *requirements)))
     return found
 
 

@@ -73,3 +73,12 @@ def test_options_of_servers_are_known_and_left_out(tmp_path: Path) -> None:
         "HYPERCORN_X",
         "UWSGI_HTTP",
     )
+
+
+@pytest.mark.parametrize("text", ["A=\0", 'A="\0"', "'A=B'=1", "'A\0'=1"])
+def test_a_variable_that_no_process_can_have_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text(f"OTHER=1\n{text}\n")
+    with pytest.raises(UsageError, match="no process can have the variable") as caught:
+        environment_files.read(str(path))
+    assert caught.value.hint

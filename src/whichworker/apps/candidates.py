@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,9 +65,9 @@ def candidates(folder: Path) -> list[Candidate]:
     for path in _modules(folder):
         root, module = module_of(path, folder)
         try:
-            tree = ast.parse(path.read_bytes())
-        except (OSError, SyntaxError, ValueError):
-            continue
+            tree = _parsed(path)
+        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+            continue  # the last two: expressions that are nested too deeply
         made = list(_made(tree, path.name))
         found += [
             Candidate(target=f"{module}:{name}", root=str(root), framework=framework)
@@ -80,6 +81,13 @@ def candidates(folder: Path) -> list[Candidate]:
     found = list({one.target: one for one in found}.values())
     objects = [one for one in found if not one.factory]
     return objects or found
+
+
+def _parsed(path: Path) -> ast.Module:
+    """The syntax of a file, without Python's warnings about other people's code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(path.read_bytes())
 
 
 def module_of(path: Path, folder: Path) -> tuple[Path, str]:

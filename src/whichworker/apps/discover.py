@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
+from whichworker import foreign
 from whichworker.apps import builtin, candidates, environment_files, shims
 from whichworker.apps.checkup import refuse_variables
 from whichworker.apps.examine import Examiner
@@ -18,9 +19,24 @@ from whichworker.errors import UsageError
 from whichworker.model import App, Finding, codes
 from whichworker.model.arms import BUILTIN_PREFIX
 
-SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*,\s*["']([\w.]+)["']""")
+SETTINGS = re.compile(
+    r"""DJANGO_SETTINGS_MODULE["']\s*,\s*["']((?:[^\W\d]\w{0,60})(?:\.[^\W\d]\w{0,60})*)["']"""
+)
+"""The name of a module, whose parts can be names of files."""
 TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?")
 NAME_IT = "name the app as module:attribute, for example mysite.wsgi:application"
+
+
+class _FastApi(Struct):
+    entrypoint: str = ""
+
+
+class _ToolTables(Struct):
+    fastapi: _FastApi = msgspec.field(default_factory=_FastApi)
+
+
+class _Tooled(Struct):
+    tool: _ToolTables = msgspec.field(default_factory=_ToolTables)
 
 
 def discover(
@@ -75,14 +91,9 @@ def from_folder(
 ) -> tuple[App, list[Finding]]:
     """The Django project of a manage.py; DJANGO_SETTINGS_MODULE may name other settings."""
     manage = folder / "manage.py"
-    match = (
-        SETTINGS.search(manage.read_text(encoding="utf-8", errors="replace"))
-        if manage.is_file()
-        else None
-    )
     told = {**os.environ, **environment_files.read(environment_file)}
     named = told.get("DJANGO_SETTINGS_MODULE") if manage.is_file() else None
-    settings = named or (match[1] if match else "")
+    settings = named or (settings_in(manage) if manage.is_file() else "")
     if not settings:
         fact = (
             f"{manage} names no settings module"
@@ -116,6 +127,19 @@ def from_folder(
             hint=NAME_IT,
         )
     return _of_settings(app, settings, examiner)
+
+
+def settings_in(manage: Path) -> str:
+    """The settings module in the text of a manage.py; empty if it names none.
+
+    Raises UsageError if the file cannot be opened.
+    """
+    try:
+        text = manage.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"{manage} cannot be read: {error.strerror}", hint=NAME_IT) from error
+    match = SETTINGS.search(text)
+    return match[1] if match else ""
 
 
 def _of_settings(app: App, settings: str, examiner: Examiner) -> tuple[App, list[Finding]]:
@@ -209,13 +233,16 @@ def _of_candidates(
 
 
 def _entry_point(folder: Path) -> str:
-    """The `[tool.fastapi] entrypoint` of pyproject.toml, as FastAPI's own command line uses it."""
+    """The `[tool.fastapi] entrypoint` of pyproject.toml, as FastAPI's own command line uses it.
+
+    Empty without one: other tools complain about a file that they cannot read.
+    """
     try:
-        text = (folder / "pyproject.toml").read_text(encoding="utf-8")
-        found = tomllib.loads(text).get("tool", {}).get("fastapi", {}).get("entrypoint", "")
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError):
+        text = foreign.text_of(folder / "pyproject.toml")
+        found = foreign.toml_in(text, _Tooled).tool.fastapi.entrypoint
+    except foreign.Unreadable:
         return ""
-    return str(found) if TARGET.fullmatch(str(found)) else ""
+    return found if TARGET.fullmatch(found) else ""
 
 
 def _callable(folder: Path, package: str, kind: str) -> str | None:

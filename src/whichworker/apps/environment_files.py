@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from io import StringIO
 from pathlib import Path
 
-from whichworker import redaction
+from whichworker import foreign, redaction
 from whichworker.errors import UsageError
 
 USUAL = (".env", ".env.local", "env")
@@ -68,8 +68,8 @@ def _read(path: str) -> dict[str, tuple[str, str]]:
     from dotenv.parser import parse_stream
 
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = foreign.text_of(path)
+    except foreign.Unreadable as error:
         raise UsageError(
             f"the environment file {path} cannot be read: {error}", hint="--env-file FILE"
         ) from error
@@ -85,6 +85,12 @@ def _read(path: str) -> dict[str, tuple[str, str]]:
         if binding.key:
             lines[binding.key] = written.lstrip().rstrip("\r\n")
     values = {name: value or "" for name, value in dotenv_values(stream=StringIO(text)).items()}
+    for name, value in values.items():
+        if "=" in name or "\0" in name + value:
+            raise UsageError(
+                f"{path}: no process can have the variable {name!r} with this value",
+                hint="leave out zero bytes, and = in a name",
+            )
     redaction.remember_environment(values)
     return {name: (values[name], line) for name, line in lines.items()}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from html import escape
 from typing import Any
@@ -41,6 +41,10 @@ NOT_SECRET = re.compile(
     r"(true|false|none|null|\d{1,7}|/[\w./-]*|[A-Za-z_]\w*(\.\w+)+:[A-Za-z_]\w*)", re.IGNORECASE
 )
 """Switches, numbers, paths and `module:attribute`, whatever their variable is called."""
+
+FOLDERS = ("PWD", "OLDPWD")
+"""A shell's own variables: the current folder and the one before, which no report can do without,
+also if their names have spaces."""
 
 HIDDEN = "[***]"
 """The replacement where a mark would itself contain a secret: it is shorter than any."""
@@ -85,7 +89,7 @@ def _bytes(value: str) -> bytes:
 def remember_environment(environment: Mapping[str, str]) -> None:
     """Remember variables with names of secrets, and the passwords in all URLs."""
     for name, value in environment.items():
-        known = NAMED.search(name) or is_random(value)
+        known = (NAMED.search(name) and name not in FOLDERS) or is_random(value)
         if known and not NOT_SECRET.fullmatch(value) and "://" not in value:
             remember(name, value)
         for secret in _of_url(name, value):
@@ -161,26 +165,39 @@ def clean_bytes(content: bytes) -> bytes:
 
 def cleaned(value: Any) -> Any:
     """Builtin values of the same shape: texts and bytes are clean, keys and numbers unchanged."""
+    return _each_text(value, clean)
+
+
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:
+    """Builtin values of the same shape with every text changed; bytes are cleaned."""
     if isinstance(value, str):
-        return clean(value)
+        return change(value)
     if isinstance(value, bytes):
         return clean_bytes(value)
     if isinstance(value, dict):
-        return {key: cleaned(one) for key, one in value.items()}
+        return {key: _each_text(one, change) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [cleaned(one) for one in value]
+        return [_each_text(one, change) for one in value]
     return value
 
 
 def encode(value: object) -> bytes:
-    """A value as JSON without secrets."""
+    """A value as JSON without secrets; bytes of a path that are no text are escaped."""
     import msgspec
 
-    if not _secrets:
+    if _secrets:
+        kind: Any = type(value)
+        spare_literals(kind)
+        value = cleaned(msgspec.to_builtins(value, builtin_types=(bytes,)))
+    try:
         return msgspec.json.encode(value)
-    kind: Any = type(value)
-    spare_literals(kind)
-    return msgspec.json.encode(cleaned(msgspec.to_builtins(value, builtin_types=(bytes,))))
+    except UnicodeEncodeError:
+        plain = msgspec.to_builtins(value, builtin_types=(bytes,))
+        return msgspec.json.encode(_each_text(plain, _printable))
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _without_half(text: str, value: str, mark: str) -> str:

@@ -29,7 +29,7 @@ MOST_NUMBER, MOST_WHOLE = 1e15, 2**63 - 1
 """The largest numbers of a file, as many digits as a text with a unit has; above it, no integer of
 64 bits. No option means more."""
 SURROGATE = re.compile(r"[\ud800-\udfff]")
-"""What Python makes of bytes that are no text, on the command line and in the environment."""
+"""Bytes of the command line and the environment that are no text, as Python has them."""
 LONGEST_SHOWN = 80
 """Characters of a wrong value that a message shows."""
 TABLES = ("load", "study", "explain")

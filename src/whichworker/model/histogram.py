@@ -31,7 +31,7 @@ HDR_ERRORS = (
     ValueError,
     zlib.error,
 )
-"""What hdrh raises for a text that it did not write."""
+"""The errors of hdrh for a text that it did not write."""
 FEW = 4000  # values; from about here on one pass over all slots is cheaper than one by one
 
 _LINEAR_BITS = SUB_BUCKET_BITS + 1

@@ -197,3 +197,11 @@ def test_a_path_of_other_bytes_than_text_is_written(secret: str) -> None:
     redaction.remember("TOKEN", secret)
     written = redaction.encode({"path": "/srv/\udcff", "places": ["\ud800", 1]})
     assert json.loads(written) == {"path": "/srv/\\udcff", "places": ["\\ud800", 1]}
+
+
+@pytest.mark.parametrize("text", ["NAME_1]", "[NAME_1]", "xNAME_1", "[NAME_1", "NAME_1NAME_1]"])
+def test_a_mark_that_contains_its_secret_ends(text: str) -> None:
+    redaction.remember("NAME_1", "NAME_1]")
+    redaction.remember("NAME_2", "[NAME_1")
+    assert "NAME_1]" not in redaction.clean(text)
+    assert "[NAME_1" not in redaction.clean(text)

@@ -211,6 +211,7 @@ def _without_half(text: str, value: str, mark: str) -> str:
         )
         if size >= least and text[at + size : at + size + 1] in CUT:
             text = f"{text[:at]}{mark}{text[at + size :]}"
+            at += len(mark) - 1  # the mark itself may begin like the secret
         at = text.find(value[:LEAST], at + 1)
     return text
 

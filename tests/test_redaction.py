@@ -199,6 +199,12 @@ def test_a_path_of_other_bytes_than_text_is_written(secret: str) -> None:
     assert json.loads(written) == {"path": "/srv/\\udcff", "places": ["\\ud800", 1]}
 
 
+def test_a_secret_that_is_its_own_mark_is_hidden() -> None:
+    redaction.remember("NAME_1", "[NAME_1]")
+    assert redaction.clean("before [NAME_1] after") == redaction.HIDDEN
+    assert redaction.clean("before after") == "before after"
+
+
 @pytest.mark.parametrize("text", ["NAME_1]", "[NAME_1]", "xNAME_1", "[NAME_1", "NAME_1NAME_1]"])
 def test_a_mark_that_contains_its_secret_ends(text: str) -> None:
     redaction.remember("NAME_1", "NAME_1]")

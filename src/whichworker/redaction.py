@@ -146,14 +146,13 @@ def clean(text: str) -> str:
     """The text without the secrets, the longest taken out first, and without halves of them."""
     if not _secrets:
         return text
-    before, longest = text, sorted(_secrets, key=len, reverse=True)
+    longest = sorted(_secrets, key=len, reverse=True)
     for value in longest:
         text = text.replace(value, f"[{_secrets[value]}]")
     for value in longest:
         if value[:LEAST] in text:
             text = _without_half(text, value, f"[{_secrets[value]}]")
-    left = text != before and any(value in text for value in _secrets)
-    return HIDDEN if left else text
+    return HIDDEN if any(value in text for value in longest) else text  # in a mark, or one itself
 
 
 def clean_bytes(content: bytes) -> bytes:

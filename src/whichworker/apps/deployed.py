@@ -6,18 +6,16 @@ It is evidence, not proof: the first file that names an app of this folder is fo
 from __future__ import annotations
 
 import ast
-import json
 import re
 import shlex
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-import yaml
-from msgspec import Struct
+from msgspec import Struct, field
 
+from whichworker import foreign
 from whichworker.apps import environment_files, modules
+from whichworker.errors import UsageError
 
 TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(.*\))?")
 MODULE = re.compile(r"[A-Za-z_][\w.]*")
@@ -36,6 +34,26 @@ FOLDERS = ("--chdir", "--app-dir", "-d", "--working-dir")
 COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 DOCKERFILES = ("Dockerfile", "Containerfile", "docker/Dockerfile", "deploy/Dockerfile")
 MOST_BYTES = 100_000
+
+
+class _FastApi(Struct):
+    entrypoint: str = ""
+
+
+class _ToolTables(Struct):
+    fastapi: _FastApi = field(default_factory=_FastApi)
+
+
+class _Tooled(Struct):
+    tool: _ToolTables = field(default_factory=_ToolTables)
+
+
+class _Service(Struct):
+    command: str | list[str | int | float] = ""
+
+
+class _Compose(Struct):
+    services: dict[str, _Service] = {}
 
 
 class Deployed(Struct, frozen=True):
@@ -64,11 +82,9 @@ def deployed(folder: Path, environment: Mapping[str, str]) -> Iterator[Deployed]
 
 
 def _of_flask(folder: Path, environment: Mapping[str, str]) -> Iterator[Deployed]:
-    files = [folder / ".flaskenv"]
-    told = {"FLASK_APP": environment.get("FLASK_APP", "")}
     for origin, found in (
-        ("FLASK_APP", told),
-        *((file.name, environment_files.read(str(file))) for file in files if file.is_file()),
+        ("FLASK_APP", environment),
+        (".flaskenv", _flaskenv(folder / ".flaskenv")),
     ):
         text = found.get("FLASK_APP", "").strip()
         module, colon, attribute = text.partition(":")
@@ -77,16 +93,21 @@ def _of_flask(folder: Path, environment: Mapping[str, str]) -> Iterator[Deployed
             yield Deployed(f"{module}{colon}{attribute}", origin)
 
 
+def _flaskenv(path: Path) -> Mapping[str, str]:
+    try:
+        return environment_files.read(str(path)) if path.is_file() else {}
+    except UsageError:
+        return {}  # it is only a sign of an app
+
+
 def _of_fastapi(folder: Path) -> Deployed | None:
     """The `[tool.fastapi] entrypoint` of pyproject.toml, as FastAPI's own command line uses it."""
     try:
-        text = (folder / "pyproject.toml").read_text(encoding="utf-8")
-        found = tomllib.loads(text).get("tool", {}).get("fastapi", {}).get("entrypoint", "")
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError):
+        found = foreign.toml_in(foreign.text_of(folder / "pyproject.toml"), _Tooled)
+    except foreign.Unreadable:
         return None
-    if not TARGET.fullmatch(str(found)):
-        return None
-    return Deployed(str(found), "pyproject.toml, tool.fastapi")
+    entry = found.tool.fastapi.entrypoint
+    return Deployed(entry, "pyproject.toml, tool.fastapi") if TARGET.fullmatch(entry) else None
 
 
 def _of_gunicorn(path: Path) -> Iterator[Deployed]:
@@ -115,12 +136,9 @@ def _of_dockerfile(path: Path, origin: str) -> Iterator[Deployed]:
 def _shell_of(text: str) -> str:
     """The exec form of a command as a line."""
     try:
-        words = json.loads(text) if text.startswith("[") else None
-    except ValueError:
-        words = None
-    if not isinstance(words, list):
+        plain = foreign.json_in(text, list[str])
+    except foreign.Unreadable:
         return text
-    plain = [str(word) for word in words]
     return (
         plain[-1]
         if plain[:2] in (["sh", "-c"], ["bash", "-c"], ["/bin/sh", "-c"])
@@ -130,16 +148,14 @@ def _shell_of(text: str) -> str:
 
 def _of_compose(path: Path) -> Iterator[Deployed]:
     try:
-        told: Any = yaml.safe_load("\n".join(_lines(path)))
-        services = list(told["services"].values()) if path.is_file() else []
-    except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        documents = foreign.yaml_in("\n".join(_lines(path)))
+        files = [foreign.fitted(found, _Compose) for found in documents]
+    except foreign.Unreadable:
         return
-    for service in services:
-        command = service.get("command") if isinstance(service, dict) else None
-        if isinstance(command, list):
-            command = _shell_of(json.dumps([str(word) for word in command]))
-        if isinstance(command, str):
-            yield from _of_command(command, path.name)
+    for service in (one for file in files for one in file.services.values()):
+        command = service.command
+        line = command if isinstance(command, str) else shlex.join(map(str, command))
+        yield from _of_command(line, path.name)
 
 
 def _of_command(line: str, origin: str) -> Iterator[Deployed]:

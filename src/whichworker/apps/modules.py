@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,9 +49,14 @@ def files_in(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
 
 
 def parsed(path: Path) -> ast.Module | None:
-    """The syntax of a file; None for one that is not Python, or of a newer version."""
+    """The syntax of a file, without Python's warnings about it.
+
+    None for one that is not Python, of a newer version, or nested too deeply.
+    """
     try:
-        return ast.parse(path.read_bytes())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

@@ -21,7 +21,7 @@ from whichworker.bench.window import ArmFailed
 from whichworker.deployment import read_back
 from whichworker.deployment.decision import ALLOWED, DEPLOYED, LOOK_ROUNDS, LOOKS, RACED, Decision
 from whichworker.deployment.kinds.parts import Start
-from whichworker.deployment.ownership import PROMISE_FILE
+from whichworker.deployment.promise import promise_in, promised
 from whichworker.deployment.recipe import JudgedRun, deployment
 from whichworker.design import slice_sizes
 from whichworker.design.rounds import Heard, random_round
@@ -48,7 +48,6 @@ SLICE_PATIENCE, LEAST_PATIENCE_SECONDS = 5.0, 0.5
 """Multiple of the raced server's time, and seconds, that a slow slice may take at most."""
 MOST_LOG_RATIO = 700.0
 """The largest logarithm whose exponential a float holds."""
-AGAIN = "write the files again with --emit"
 MOST_TRIES = 3
 """Tries of a slice before the round continues, if other programs use the cores."""
 
@@ -70,20 +69,6 @@ class Checked(Struct, frozen=True, kw_only=True):
     undetermined: bool = False
 
 
-def promise_in(folder: Path) -> Promise:
-    """The promise beside the files; raises UsageError if there is none."""
-    path = folder / PROMISE_FILE
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Promise)
-    except FileNotFoundError as error:
-        raise UsageError(
-            f"there is no {PROMISE_FILE} in {folder}",
-            hint="whichworker advise --emit systemd --out FOLDER writes one",
-        ) from error
-    except (OSError, msgspec.MsgspecError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", hint=AGAIN) from error
-
-
 def verify(
     folder: Path,
     told: JudgedRun,
@@ -95,14 +80,13 @@ def verify(
     """Check each emitted file that starts something, once for each distinct command.
 
     Nothing is written into the project. Raises UsageError if nothing can be measured: no promise,
-    or requests with a secret that `proof` does not have.
+    none of an arm of this run, or requests with a secret that `proof` does not have.
     """
     folder = folder.resolve()
     promise = promise_in(folder)
+    arm, best = promised(promise, told)
     _known_again(told, cache)
-    arm = told.question.arm(promise.arm)
     question = _question(told, promise, promise.requests)
-    best = next(one for one in told.result.arms if one.name == promise.arm)
     what = deployment(told, best, folder)
     environments, without = overlays.build(question, cache, note, only={arm.name})
     if without:
@@ -138,7 +122,7 @@ def verify(
                     )
                 )
     if not checked:
-        raise UsageError(f"no file in {folder} starts anything", hint=AGAIN)
+        raise UsageError(f"no file in {folder} starts anything", hint=read_back.AGAIN)
     return checked
 
 
@@ -387,7 +371,7 @@ def order_as_emitted(bench: Bench, arm: Arm, folder: Path, start: Start, address
         path = Path(word) if Path(word).is_absolute() else folder / word
         if path.is_file() and path.parent.resolve() == folder.resolve():
             copy = temporary / path.name
-            text = read_back.moved_text(path.read_text(encoding="utf-8"), address)
+            text = read_back.moved_text(read_back.text_of(path), address)
             copy.write_text(text, encoding="utf-8")
             argv[at] = str(copy)
     program = Path(bench.environments[arm.name].bin) / Path(argv[0]).name

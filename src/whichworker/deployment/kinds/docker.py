@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+from whichworker import foreign
 from whichworker.deployment.kinds import dockerignore, quoting
 from whichworker.deployment.kinds.installs import PIP, Install, install
 from whichworker.deployment.kinds.parts import (
@@ -93,10 +94,11 @@ def read(text: str, path: Path, directory: str) -> Start:
     )
     told = [line.removeprefix("ENV ") for line in text.splitlines() if line.startswith("ENV ")]
     try:
-        argv = tuple(map(str, json.loads(command)))
-    except ValueError as error:
+        argv = foreign.json_in(command, tuple[str, ...])
+    except foreign.Unreadable as error:
         raise UsageError(
-            f"the CMD of {path} is not a list in JSON", hint="write the files again with --emit"
+            f"the CMD of {path} is not a list of texts in JSON",
+            hint="write the files again with --emit",
         ) from error
     return Start(
         argv=argv,

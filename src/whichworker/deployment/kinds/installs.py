@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from whichworker import foreign
 from whichworker.deployment.kinds import quoting
 from whichworker.model.deployments import Deployment
 
@@ -62,9 +62,9 @@ def install(what: Deployment) -> Install:
         return _of_list(folder, name, own)
     if name := next((name for name in LOCKS if (folder / name).is_file()), ""):
         return Install(stage=_stage(what, folder, name), before=_EXPORTED, after=own)
-    listed = project.get("project", {}).get("dependencies", [])
+    listed = project.project.dependencies
     if listed and not own:  # a project that was not installed still lists what it needs
-        words = " ".join(quoting.shell(str(one)) for one in listed)
+        words = " ".join(quoting.shell(one) for one in listed)
         return Install(before=f"RUN {PIP} {words}\n")
     if _is_package(folder, project):
         return Install(after=f"RUN {PIP} .\n", resolves=True)
@@ -118,19 +118,40 @@ def _lists(folder: Path, name: Path) -> list[Path] | None:
     return found
 
 
-def _is_package(folder: Path, project: dict[str, Any]) -> bool:
+class _Uv(Struct):
+    package: bool = True
+
+
+class _Poetry(Struct, rename="kebab"):
+    package_mode: bool = True
+
+
+class _Packagers(Struct):
+    uv: _Uv = field(default_factory=_Uv)
+    poetry: _Poetry = field(default_factory=_Poetry)
+
+
+class _Listed(Struct):
+    dependencies: list[str] = []
+
+
+class _Packaged(Struct, rename="kebab"):
+    """What pyproject.toml says of packages."""
+
+    build_system: dict[str, Any] | None = None
+    project: _Listed = field(default_factory=_Listed)
+    tool: _Packagers = field(default_factory=_Packagers)
+
+
+def _is_package(folder: Path, project: _Packaged) -> bool:
     """Whether pip can build the project; its tool may say that it is an application only."""
-    tool = project.get("tool", {})
-    only_runs = (
-        tool.get("uv", {}).get("package") is False
-        or tool.get("poetry", {}).get("package-mode") is False
-    )
-    return not only_runs and ("build-system" in project or (folder / "setup.py").is_file())
+    only_runs = not project.tool.uv.package or not project.tool.poetry.package_mode
+    return not only_runs and (project.build_system is not None or (folder / "setup.py").is_file())
 
 
-def _project(folder: Path) -> dict[str, Any]:
-    """pyproject.toml; empty if there is none that can be read."""
+def _project(folder: Path) -> _Packaged:
+    """pyproject.toml; the defaults if there is none that can be read."""
     try:
-        return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+        return foreign.toml_in(foreign.text_of(folder / "pyproject.toml"), _Packaged)
+    except foreign.Unreadable:
+        return _Packaged()

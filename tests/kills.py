@@ -261,7 +261,8 @@ def hunt(
 ) -> bool:
     """Wait for the moment and kill; whether the victim was there before the command ended."""
     role, _, number = kill.victim.partition(" ")
-    wanted = {role} | (set(command.has) - {"importer", "broom"} if kill.all_alive else set())
+    others = set(command.has) - {"importer", "broom"} or {"broom"}
+    wanted = {role} | (others if kill.all_alive else set())
     if role in ("importer", "broom"):
         wanted = {role}
     pause = weather.uniform(0.0, 2.0) if kill.all_alive else weather.uniform(0.0, 4.0)

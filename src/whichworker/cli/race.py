@@ -10,12 +10,14 @@ from typing import Any
 
 from rich.console import Console
 
+from whichworker.bench import open_files
 from whichworker.cli import emitting
 from whichworker.cli.frame import command_line, consoles, exits
 from whichworker.cli.frame.progress import Printer
 from whichworker.config.layers import gather
 from whichworker.config.options import OutputOptions, RaceOptions
 from whichworker.deployment import recipe as deploy
+from whichworker.design import ladder
 from whichworker.errors import UsageError
 from whichworker.question.ask import ask, discover
 from whichworker.question.own import base_of
@@ -81,6 +83,7 @@ def _plan(
         planned = investigation.resume(folder, cache, printer, seconds, app, project=project)
         emitting.check(planned.question, output.emit, output.out, force=output.force)
     else:
+        open_files.check(options.connections or ladder.MOST)
         found = discover(ask(app, options, here, cache))
         question = search.planned_question(found, found.subject)
         emitting.check(question, output.emit, output.out, force=output.force)

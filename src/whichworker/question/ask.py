@@ -12,9 +12,8 @@ from whichworker import redaction
 from whichworker.apps import discover as discovery
 from whichworker.apps.checkup import examine
 from whichworker.apps.examine import Examiner, Look
-from whichworker.bench import open_files, services
+from whichworker.bench import services
 from whichworker.config.options import PreflightOptions, RaceOptions
-from whichworker.design import ladder
 from whichworker.design.capacity import slo as objectives
 from whichworker.environments import resolution
 from whichworker.environments.interpreters import inspect
@@ -57,7 +56,6 @@ def ask(
         raise UsageError(
             f"--connections must be between 1 and {MOST_CONNECTIONS}, not {options.connections}"
         )
-    open_files.check(options.connections or ladder.MOST)
     return Asked(
         app=app,
         here=here,

@@ -102,18 +102,29 @@ class Look(Struct, frozen=True, kw_only=True):
 class Examiner(Struct, frozen=True):
     """Imports apps to examine them, without outbound connections unless `outbound` is set.
 
-    Byte code goes to `cache`.
+    Byte code goes to `cache`. An import takes seconds, so each is made once: `known` has its facts.
     """
 
     cache: Path
     outbound: bool = False
+    known: dict[bytes, Look] = field(default_factory=dict)
 
     def look(self, targets: Sequence[str], app: App) -> Look:
-        """Import these targets of an app, or only its settings, and remember its secrets.
+        """Import these targets of an app, or what its settings name, and remember its secrets.
 
-        Raises UsageError with the end of the traceback if the import fails, or if it connects to
-        another machine.
+        A factory among the targets is called, and `target()` is what it made. Raises UsageError
+        with the end of the traceback if the import fails, or if it connects to another machine.
         """
+        key = _key(targets, app)
+        if key not in self.known:
+            self.known[key] = self._imported(targets, app)
+        return self.known[key]
+
+    def add(self, targets: Sequence[str], app: App, look: Look) -> None:
+        """Add facts that the import of other names of the same app has shown."""
+        self.known[_key(targets, app)] = look
+
+    def _imported(self, targets: Sequence[str], app: App) -> Look:
         what = ", ".join(targets) or app.environment.get("DJANGO_SETTINGS_MODULE", app.name)
         text = "\n".join(
             (files(WITHIN) / name).read_text(encoding="utf-8") for name in (OUTBOUND, LOOK)
@@ -169,6 +180,12 @@ class Examiner(Struct, frozen=True):
         }
         variables.pop("VIRTUAL_ENV", None)
         return variables
+
+
+def _key(targets: Sequence[str], app: App) -> bytes:
+    """All that the facts of an import depend on, within one command."""
+    place = (app.python, app.directory, app.paths, app.environment_file)
+    return msgspec.json.encode((sorted(targets), place, sorted(app.environment.items())))
 
 
 def remember(found: Look) -> None:

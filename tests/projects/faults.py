@@ -45,6 +45,10 @@ def application(environ, start_response):
         time.sleep(3600)
     elif FAULT == "dies" and seen > 50:
         os.kill(os.getppid() if "gunicorn" in sys.argv[0] else os.getpid(), signal.SIGKILL)
+    elif FAULT.startswith("worker-SIG") and seen > 50:
+        os.kill(os.getpid(), getattr(signal, FAULT.removeprefix("worker-")))
+    elif FAULT == "worker-exits" and seen > 50:
+        os._exit(7)
     elif FAULT.endswith("-when") and Path(MARK).exists():
         status, body = when_told(status, body)
     elif FAULT in ("slow", "spins") or FAULT.endswith("-when"):

@@ -92,7 +92,9 @@ def _launch_findings(journal: Journal, sliced: Sliced, twin_of: str) -> Iterator
 def _failure(record: Failed, failure: Failure) -> Finding:
     fact, _, rest = failure.sample.partition("\n")
     code = codes.ARM["refused" if record.refused else failure.kind]
-    return code.finding(f"{record.arm}: {fact}", arm=record.arm, evidence=rest)
+    return code.finding(
+        f"{record.arm}: {fact}", arm=record.arm, evidence=rest, hint=failure.hint or None
+    )
 
 
 def _settled_findings(journal: Journal) -> Iterator[Finding]:

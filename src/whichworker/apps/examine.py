@@ -15,12 +15,13 @@ from msgspec import Struct, field
 from whichworker import redaction
 from whichworker.apps import environment_files
 from whichworker.errors import UsageError
-from whichworker.model import App
+from whichworker.model import App, Pool
 from whichworker.process import contained
 
 IMPORT_SECONDS = 60
 """For one import: apps with models of machine learning take long, and a hang must end."""
 WITHIN = "whichworker.apps.within"
+OWN = str(files(WITHIN))
 OUTBOUND, LOOK = "whichworker_outbound.py", "whichworker_look.py"
 EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(: |$)")
 MOST_LINES = 16
@@ -87,13 +88,18 @@ class Django(Struct, frozen=True, kw_only=True):
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """The facts about an app from inside; `unlisted` says why its routes are unknown."""
+    """The facts about an app from inside; `unlisted` says why its routes are unknown.
+
+    `ports` are those on which the process that only imported the app listens.
+    """
 
     targets: dict[str, AppTarget] = field(default_factory=dict)
     framework: str = ""
     debug: bool = False
     django: Django | None = None
     databases: tuple[Database, ...] = ()
+    pools: tuple[Pool, ...] = ()
+    ports: tuple[int, ...] = ()
     routes: tuple[str, ...] = ()
     unlisted: str = ""
     secret_key: str = ""
@@ -163,7 +169,7 @@ class Examiner(Struct, frozen=True):
     def _environment(self, app: App, places: Path) -> dict[str, str]:
         told = environment_files.read(app.environment_file)
         path = os.pathsep.join(
-            filter(None, [app.directory, *app.paths, os.environ.get("PYTHONPATH", "")])
+            filter(None, [app.directory, *app.paths, os.environ.get("PYTHONPATH", ""), OWN])
         )
         own = {
             "PYTHONPATH": path,

@@ -11,6 +11,7 @@ import msgspec
 from whichworker.bench import causes
 from whichworker.bench.running import Bench, Running
 from whichworker.bench.services import ServicesReading, with_services
+from whichworker.design import shortages
 from whichworker.design.validity import arm_fault, too_fast
 from whichworker.errors import GeneratorFailed, ServerFailed, WhichworkerError
 from whichworker.load import exhaustion
@@ -142,12 +143,13 @@ def load_of(
 
 
 def with_log(failure: Failure, launch: Launch) -> Failure:
-    """An error of the app with the end of its log, which may say why."""
-    if failure.kind != "status" or "got 5" not in failure.sample:
+    """An error of the app, or a late response, with the end of its log, which may say why."""
+    error = failure.kind == "status" and "got 5" in failure.sample
+    if not error and failure.kind != "timeout":
         return failure
-    return msgspec.structs.replace(
-        failure, sample=f"{failure.sample}\n{launch.log_tail()}".rstrip()
-    )
+    tail, lack = launch.log_tail(), shortages.in_text(launch.log_tail(causes.LOG_LINES))
+    line = f"{lack.line}\n" if lack and lack.line not in tail else ""
+    return msgspec.structs.replace(failure, sample=f"{failure.sample}\n{line}{tail}".rstrip())
 
 
 def check_limits(failures: Sequence[Failure]) -> None:

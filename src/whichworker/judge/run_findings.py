@@ -12,10 +12,19 @@ from whichworker.design.rounds import TWIN
 from whichworker.design.validity import MOST_FOREIGN, THROTTLED
 from whichworker.judge.diagnosis import diagnose
 from whichworker.judge.slices import Sliced
-from whichworker.model import Failure, Finding, codes
+from whichworker.model import Failure, Finding, Question, codes
 from whichworker.result import Twin, Validity
 from whichworker.store.journal import Journal
-from whichworker.store.records import Failed, Left, Noted, Prepared, Settled, Slice, Window
+from whichworker.store.records import (
+    Failed,
+    Left,
+    Noted,
+    Overloaded,
+    Prepared,
+    Settled,
+    Slice,
+    Window,
+)
 
 
 def run_findings(
@@ -36,6 +45,7 @@ def run_findings(
             yield _failure(record, failure)
         if not record.alone and not header.question.app.is_builtin:
             yield from diagnose(header.question, record)
+    yield from _overloads(header.question, journal)
     yield from _launch_findings(journal, sliced, twin.arm if twin is not None else "")
     if twin is not None and twin.blocks < FIRST_DECISION and validity.state == "valid":
         yield codes.TWIN_SHORT.finding(
@@ -47,6 +57,20 @@ def run_findings(
     if refused or repeats:
         yield codes.WINDOWS_REFUSED.finding(_disturbed(refused, repeats))
     yield from _settled_findings(journal)
+
+
+def _overloads(question: Question, journal: Journal) -> Iterator[Finding]:
+    """Setups that were measured with fewer connections, each with the cause of it, if known."""
+    known = {record.arm: record.most_connections for record in journal.of(Prepared)}
+    last = {record.arm: record for record in journal.of(Overloaded)}
+    for name, record in last.items():
+        if most := known.get(name):
+            fact, _, rest = record.failures[0].sample.partition("\n")
+            text = f"{name} has at most {most} connections, as it failed with"
+            text += f" {record.connections}: {fact}"
+            yield codes.FEWER_CONNECTIONS.finding(text, arm=name, evidence=rest)
+            for finding in diagnose(question, record):
+                yield msgspec.structs.replace(finding, severity="warning")
 
 
 def _disturbed(refused: Sequence[Slice], repeats: int) -> str:

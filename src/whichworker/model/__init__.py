@@ -13,6 +13,7 @@ from whichworker.model.arms import (
     Environment,
     Interface,
     Knob,
+    Pool,
     Settings,
     SettingValue,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "Machine",
     "Pace",
     "Permits",
+    "Pool",
     "Probes",
     "Question",
     "Reading",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from whichworker.bench import causes
-from whichworker.bench.lineup import PATIENCE_SECONDS, Contender, Lineup, at_most, most_connections
+from whichworker.bench.lineup import PATIENCE_SECONDS, Contender, Lineup
 from whichworker.bench.running import Running
 from whichworker.bench.slices import MOST_TRIES, TICK_SECONDS, Court
 from whichworker.bench.window import check, load_and_probe, load_of
@@ -53,8 +53,7 @@ def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared,
     if not question.app.is_builtin:
         _crowd(court, contender, response_seconds)
     first = min(WARM_UP_CONNECTIONS, question.terms.connections or WARM_UP_CONNECTIONS)
-    arm = contender.arm
-    lineup.sit(contender, at_most(arm.server, arm.settings, first), response_seconds)
+    lineup.sit(contender, contender.at_most(first), response_seconds)
     warmed = warm(court, contender, response_seconds)
     about = (
         warmed.responses / warmed.whole_seconds / (1 - min(MOST_TAKEN, warmed.foreign_share or 0.0))
@@ -74,6 +73,7 @@ def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared,
             connections=connections,
             profile=profile,
             idle_share=idle_share(contender),
+            most_connections=contender.most,
         ),
         portrait,
     )
@@ -153,15 +153,14 @@ def _climb(
     lineup: Lineup, court: Court, contender: Contender, response_seconds: float, per_second: float
 ) -> tuple[dict[int, float], SliceTally]:
     """Responses/s by number of connections, from one to saturation, and the top rung's slice."""
-    arm, fixed = contender.arm, court.bench.question.terms.connections
-    fixed = at_most(arm.server, arm.settings, fixed) if fixed else None
-    most = fixed or most_connections(arm.server, arm.settings)
+    fixed = court.bench.question.terms.connections
+    fixed = contender.at_most(fixed) if fixed else None
+    most = fixed or contender.most_connections
     slow = response_seconds > slice_sizes.SLOW_RESPONSE_SECONDS
     rung: int | None = fixed or slice_sizes.first_rung(per_second, most)
     if slow and not fixed:
-        rung = min(
-            slice_sizes.SLOW_CONNECTIONS, slots_of(contender) or slice_sizes.SLOW_CONNECTIONS
-        )
+        few = slots_of(contender) or slice_sizes.SLOW_CONNECTIONS
+        rung = contender.at_most(min(slice_sizes.SLOW_CONNECTIONS, few))
     alone, _, top = _rung(lineup, court, contender, 1, 1 / response_seconds, response_seconds)
     ladder: dict[int, float] = {}
     while rung is not None:
@@ -269,8 +268,8 @@ def _crowd(court: Court, contender: Contender, response_seconds: float) -> None:
     """Send more parallel requests than the arm has slots, to find faults in shared state early."""
     limit = slots_of(contender)
     connections = min(MOST_CROWD, max(LEAST_CROWD, 2 * limit if limit else MOST_CROWD // 2))
-    connections = at_most(contender.arm.server, contender.arm.settings, connections)
-    connections = min(connections, max(2, int(MOST_CROWD_TURN_SECONDS / response_seconds)))
+    affordable = max(2, int(MOST_CROWD_TURN_SECONDS / response_seconds))
+    contender.connections = connections = contender.at_most(min(connections, affordable))
     turn = connections * response_seconds
     seconds = min(MOST_CROWD_SECONDS, max(1.0, 3 * turn))
     patience = max(PATIENCE_SECONDS, 3 * seconds, 2 * turn)

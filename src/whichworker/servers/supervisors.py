@@ -109,7 +109,7 @@ def by_clock(program: str, pids: str, seconds: float) -> Ended:
     if patience is None or seconds < patience:
         return Ended(f"worker {pids} ended during a request, and the log does not say why", CRASH)
     return Ended(
-        f"the supervisor of {program} ended worker {pids}, which did not respond to its heartbeat for"
-        f" {patience:g} s while a request was in flight",
+        f"the supervisor of {program} ended worker {pids}, which did not respond to its heartbeat"
+        f" for {patience:g} s while a request was in flight",
         HEARTBEAT_CURES[program],
     )

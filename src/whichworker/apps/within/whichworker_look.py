@@ -362,6 +362,10 @@ def main(out: Any, targets: Any) -> Any:
             told["secret_key"] = plain(getattr(found, "secret_key", "")) or ""
     told["django"] = django()
     told["debug"] = told["debug"] or bool(told["django"] and told["django"]["debug"])
+    resources = importlib.import_module("whichworker_resources")
+    given = ((settings() and settings().DATABASES) or {}).values()
+    told["pools"] = resources.pools() + list(filter(None, map(resources.django_pool, given)))
+    told["ports"] = resources.ports()
     told["databases"] = (told["django"] or {}).get("databases", []) + engines()
     with open(out, "w", encoding="utf-8") as file:
         json.dump(told, file)

@@ -35,12 +35,16 @@ class JournalFailed(WhichworkerError):
 class ServerFailed(WhichworkerError):
     """A server did not start, died, or never gave the correct response.
 
-    `kind` is a word from `model.FAILURE_KINDS`.
+    `kind` is a word from `model.FAILURE_KINDS`; `cure` mends the cause, if that is known, and is
+    then the hint.
     """
 
-    def __init__(self, kind: str, fact: str, *, seen: str = "", hint: str = "") -> None:
-        super().__init__(fact, seen=seen, hint=hint)
+    def __init__(
+        self, kind: str, fact: str, *, seen: str = "", hint: str = "", cure: str = ""
+    ) -> None:
+        super().__init__(fact, seen=seen, hint=cure or hint)
         self.kind = kind
+        self.cure = cure
 
 
 class GeneratorFailed(WhichworkerError):

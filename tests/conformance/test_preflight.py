@@ -45,6 +45,10 @@ class Alive:
         """Never."""
         return False
 
+    def workers(self) -> list[int]:
+        """None."""
+        return []
+
 
 @contextmanager
 def scripted(*replies: bytes, hold: bool = False) -> Iterator[Examinee]:

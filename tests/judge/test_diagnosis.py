@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
-from tests.conftest import faulty_question
+from tests.conftest import changed, faulty_question
 
 from whichworker.judge.diagnosis import diagnose
-from whichworker.model import Failure
-from whichworker.store.records import Failed
+from whichworker.model import Failure, Pool, Question
+from whichworker.store.records import Failed, Overloaded
 
 QUESTION = faulty_question([("gunicorn-gthread[threads=8]", "")])
 NAME = QUESTION.arms[0].name
@@ -27,7 +28,7 @@ ERROR = "expected status 200, got 500; body starts 'oops'"
         (
             "status",
             f"{ERROR}\nQueuePool limit of size 5 overflow 0 reached",
-            "connections-refused",
+            "pool-exhausted",
             "QueuePool limit of size 5 overflow 0 reached",
         ),
         (
@@ -61,3 +62,50 @@ def test_what_says_nothing_of_the_app_is_not_explained(kind: str, sample: str) -
     assert not list(
         diagnose(QUESTION, Failed(arm=NAME, failures=(Failure(kind=kind, count=1, sample=sample),)))
     )
+
+
+def asked(server: str, framework: str, pool: int) -> Question:
+    """A question about an app with a pool of so many connections."""
+    question = faulty_question([(server, "")])
+    app = msgspec.structs.replace(
+        question.app,
+        framework=framework,
+        pools=(Pool(library="SQLAlchemy", connections=pool, seconds=30.0),),
+    )
+    return changed(question, apps={next(iter(question.apps)): app})
+
+
+@pytest.mark.parametrize(
+    ("server", "framework", "pool", "threads", "mends"),
+    [
+        ("uvicorn", "fastapi", 15, 40, ("pool_size + max_overflow to 40", "total_tokens = 15")),
+        ("granian-asgi[workers=3]", "starlette", 15, 40, ("total_tokens = 15",)),
+        ("gunicorn-gthread[workers=2,threads=8]", "flask", 5, 8, ("to 8", "[threads=5]")),
+        ("gunicorn-gthread[threads=8]", "flask", 8, None, ()),
+        ("uvicorn", "fastapi", 40, None, ()),
+        ("uvicorn", "quart", 5, None, ()),  # its coroutines wait without a thread
+    ],
+)
+def test_a_pool_that_is_smaller_than_the_threads_explains_late_responses(
+    server: str, framework: str, pool: int, threads: int | None, mends: tuple[str, ...]
+) -> None:
+    question = asked(server, framework, pool)
+    late = Failure(kind="timeout", count=9, sample="GET /items: no complete response within 5 s")
+    record = Overloaded(arm=question.arms[0].name, connections=64, failures=(late,))
+    found = list(diagnose(question, record))
+    if threads is None:
+        assert not found
+        return
+    (finding,) = found
+    assert finding.code == "pool-exhausted"
+    assert f"SQLAlchemy has {pool} connections" in finding.text
+    assert f"lets {threads} requests" in finding.text
+    for mend in mends:
+        assert mend in finding.hint
+
+
+def test_the_log_of_a_late_response_says_more_than_the_size() -> None:
+    line = "psycopg_pool.PoolTimeout: couldn't get a connection after 30.00 sec"
+    late = Failure(kind="timeout", count=9, sample=f"no complete response\n{line}")
+    (finding,) = diagnose(QUESTION, Failed(arm=NAME, failures=(late,)))
+    assert (finding.code, finding.evidence) == ("pool-exhausted", line)

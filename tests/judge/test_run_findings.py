@@ -12,9 +12,18 @@ from tests.judge.stories import DIED, END, Story
 from whichworker.design.rounds import TWIN
 from whichworker.judge.run_findings import run_findings
 from whichworker.judge.slices import Sliced
-from whichworker.model import Finding, Resolution
+from whichworker.model import Failure, Finding, Resolution
 from whichworker.result import Twin, Validity
-from whichworker.store.records import Failed, Header, Left, Noted, Prepared, Slice, Window
+from whichworker.store.records import (
+    Failed,
+    Header,
+    Left,
+    Noted,
+    Overloaded,
+    Prepared,
+    Slice,
+    Window,
+)
 
 VALID = Validity(state="valid")
 HEATS = (("granian-wsgi", "waitress"), ("granian-wsgi", "gunicorn-gthread"))
@@ -164,3 +173,30 @@ def test_versions_that_no_date_can_repeat_are_named(tmp_path: Path) -> None:
     assert finding.code == "upload-times-missing"
     assert "waitress" in finding.text and "granian" not in finding.text
     assert finding.hint
+
+
+@pytest.mark.parametrize("most", [16, None])
+def test_an_arm_with_fewer_connections_says_why(most: int | None, tmp_path: Path) -> None:
+    """If it failed in the end, too, its last failure says why."""
+    story = Story(tmp_path)
+    story.records = [
+        replace(record, most_connections=most)
+        if isinstance(record, Prepared) and record.arm == "gunicorn-gthread"
+        else record
+        for record in story.records
+    ]
+    line = "psycopg_pool.PoolTimeout: couldn't get a connection after 30.00 sec"
+    failure = Failure(kind="timeout", count=3, sample=f"no complete response\n{line}")
+    for connections in (64, 32):
+        story.add(Overloaded(arm="gunicorn-gthread", connections=connections, failures=(failure,)))
+    seen = found(story.rounds())
+    assert [(one.code, one.severity, one.arm) for one in seen] == (
+        [
+            ("fewer-connections", "warning", "gunicorn-gthread"),
+            ("pool-exhausted", "warning", "gunicorn-gthread"),
+        ]
+        if most
+        else []
+    )
+    if most:
+        assert "at most 16 connections, as it failed with 32" in seen[0].text

@@ -17,6 +17,7 @@ import pytest
 from tests.load.conftest import Handler, Start
 from tests.load.test_slices import load_of, order_of
 
+from whichworker.bench.running import Running
 from whichworker.bench.window import ArmFailed, check_limits, fail_for
 from whichworker.design import load_validity
 from whichworker.design.load_validity import LoadFacts
@@ -219,16 +220,24 @@ def test_each_lack_has_its_cure(code: int) -> None:
     assert (bool(fact), cure) == (code in CURES, CURES.get(code, ""))
 
 
+class Quiet:
+    """A launch that has no worker and nothing in its log."""
+
+    def workers(self) -> list[int]:
+        """None."""
+        return []
+
+
 def test_a_server_is_not_blamed() -> None:
     lack = Failure(kind=EXHAUSTED, count=1, sample=f"GET /: {os.strerror(errno.EADDRNOTAVAIL)}")
     refused = Failure(kind="connect", count=1, sample="GET /: Connection refused")
-    launch = cast(Launch, None)
+    run = Running(cast(Launch, Quiet()), Address("127.0.0.1", 8000), 0.1, ())
     with pytest.raises(GeneratorFailed, match="could not open a connection") as caught:
-        fail_for((refused, lack), launch)
+        fail_for((refused, lack), run, 1.0)
     assert "ip_local_port_range" in caught.value.hint
     with pytest.raises(ArmFailed):
-        fail_for((refused,), launch)
-    fail_for((), launch)
+        fail_for((refused,), run, 1.0)
+    fail_for((), run, 1.0)
 
 
 def test_a_load_is_invalid_for_that_reason() -> None:

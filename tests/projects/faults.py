@@ -45,6 +45,12 @@ def application(environ, start_response):
         time.sleep(3600)
     elif FAULT == "dies" and seen > 50:
         os.kill(os.getppid() if "gunicorn" in sys.argv[0] else os.getpid(), signal.SIGKILL)
+    elif FAULT.startswith("worker-SIG") and seen > 50:
+        os.kill(os.getpid(), getattr(signal, FAULT.removeprefix("worker-")))
+    elif FAULT == "worker-exits" and seen > 50:
+        os._exit(7)
+    elif FAULT == "pool":
+        status = pooled()
     elif FAULT.endswith("-when") and Path(MARK).exists():
         status, body = when_told(status, body)
     elif FAULT in ("slow", "spins") or FAULT.endswith("-when"):
@@ -71,6 +77,21 @@ def when_told(status, body):
         Path(MARK).unlink()
     os.kill(os.getppid() if "gunicorn" in sys.argv[0] else os.getpid(), signal.SIGKILL)
     return status, body
+
+
+POOL = threading.Semaphore(8)
+
+
+def pooled():
+    """Work with one of eight connections; without one it is an error, as SQLAlchemy has it."""
+    if not POOL.acquire(timeout=0.001):
+        print(
+            "sqlalchemy.exc.TimeoutError: QueuePool limit of size 3 overflow 5 reached", flush=True
+        )
+        return "500 Internal Server Error"
+    time.sleep(0.02)
+    POOL.release()
+    return "200 OK"
 
 
 def burn(seconds):

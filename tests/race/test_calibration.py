@@ -16,13 +16,14 @@ from tests.race.acting import prepared
 from tests.silent import Silent
 
 from whichworker.bench.slices import Court
+from whichworker.judge.diagnosis import diagnose
 from whichworker.judge.replay import PORTRAIT
 from whichworker.load.generator import Generator
 from whichworker.model import Question
 from whichworker.race.calibration import USUAL_CONNECTIONS, calibrate, parts_of, settle
 from whichworker.services import postgres
 from whichworker.store.journal import FILE, Journal
-from whichworker.store.records import Failed, Launched, Prepared, Settled, Window
+from whichworker.store.records import Failed, Launched, Overloaded, Prepared, Settled, Window
 
 ARMS = ("waitress", "gunicorn-sync", "gunicorn-gthread", "granian-wsgi")
 MEGABYTE = 10**6
@@ -294,3 +295,33 @@ def test_a_forced_number_of_connections_is_not_more_than_a_server_can_have() -> 
         "waitress": 8,
         "uwsgi": 4,
     }
+
+
+@pytest.mark.servers
+def test_an_app_with_a_small_pool_is_measured_with_what_it_can_serve(
+    tmp_path: Path, generator: Generator
+) -> None:
+    bench = faulty_bench([("gunicorn-gthread[threads=16]", "pool")], tmp_path)
+    name = bench.question.arms[0].name
+    bench = msgspec.structs.replace(bench, question=changed(bench.question, connections=None))
+    record = calibrations_of(bench, generator)[name]
+    assert isinstance(record, Prepared), record
+    assert record.most_connections == 8
+    assert max(record.ladder) <= 8
+    with Journal(tmp_path / FILE) as journal:
+        tried = list(journal.of(Overloaded))
+    assert [one.connections for one in tried] == [32, 16]
+    assert all("QueuePool limit" in one.failures[0].sample for one in tried)
+    (finding,) = diagnose(bench.question, tried[-1])
+    assert "8 connections in each process" in finding.text
+    assert "[threads=8]" in finding.hint
+
+
+def test_no_arm_gets_more_connections_than_it_could_serve(
+    question: Question, journal: Journal
+) -> None:
+    wide = prepared("waitress", 3000.0, connections=32)
+    small = prepared("granian-wsgi", 4000.0, connections=8, most_connections=8)
+    settled = of(question, journal, ready(waitress=wide, granian_wsgi=small))
+    assert settled.parts["granian-wsgi"].connections == 8
+    assert settled.parts["waitress"].connections == 32

@@ -40,7 +40,7 @@ def flood(bench: Bench, generator: Generator, threads: int) -> float:
     """Responses per second of a fresh launch in which every thread always has a request waiting."""
     with running(bench, bench.question.arms[0]) as run:
         tally = generator.run(load_of(bench, run, 2 * threads, FLOOD_SECONDS, 1.0), lambda *_: None)
-        check(run.launch, tally)
+        check(run, tally, FLOOD_SECONDS)
         return tally.requests / tally.seconds
 
 

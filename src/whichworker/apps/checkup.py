@@ -68,6 +68,7 @@ def examine(
             for one in seen.databases
             if "sqlite" in one.engine and _on_disk(one)
         ),
+        pools=seen.pools,
         caches=tuple(f"{one.alias}: {one.backend.rpartition('.')[2]}" for one in seen.django.caches)
         if seen.django
         else (),

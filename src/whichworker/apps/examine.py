@@ -8,17 +8,19 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct, field
 
 from whichworker import foreign, redaction
 from whichworker.apps import environment_files
 from whichworker.errors import UsageError
-from whichworker.model import App
+from whichworker.model import App, Pool
 from whichworker.process import contained, scratch
 
 IMPORT_SECONDS = 60
 """For one import: apps with models of machine learning take long, and a hang must end."""
 WITHIN = "whichworker.apps.within"
+OWN = str(files(WITHIN))
 OUTBOUND, LOOK = "whichworker_outbound.py", "whichworker_look.py"
 EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(: |$)")
 MOST_LINES = 16
@@ -85,13 +87,18 @@ class Django(Struct, frozen=True, kw_only=True):
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """The facts about an app from inside; `unlisted` says why its routes are unknown."""
+    """The facts about an app from inside; `unlisted` says why its routes are unknown.
+
+    `ports` are those on which the process that only imported the app listens.
+    """
 
     targets: dict[str, AppTarget] = field(default_factory=dict)
     framework: str = ""
     debug: bool = False
     django: Django | None = None
     databases: tuple[Database, ...] = ()
+    pools: tuple[Pool, ...] = ()
+    ports: tuple[int, ...] = ()
     routes: tuple[str, ...] = ()
     unlisted: str = ""
     secret_key: str = ""
@@ -100,18 +107,29 @@ class Look(Struct, frozen=True, kw_only=True):
 class Examiner(Struct, frozen=True):
     """Imports apps to examine them, without outbound connections unless `outbound` is set.
 
-    Byte code goes to `cache`.
+    Byte code goes to `cache`. An import takes seconds, so each is made once: `known` has its facts.
     """
 
     cache: Path
     outbound: bool = False
+    known: dict[bytes, Look] = field(default_factory=dict)
 
     def look(self, targets: Sequence[str], app: App) -> Look:
-        """Import these targets of an app, or only its settings, and remember its secrets.
+        """Import these targets of an app, or what its settings name, and remember its secrets.
 
-        Raises UsageError with the end of the traceback if the import fails, or if it connects to
-        another machine.
+        A factory among the targets is called, and `target()` is what it made. Raises UsageError
+        with the end of the traceback if the import fails, or if it connects to another machine.
         """
+        key = _key(targets, app)
+        if key not in self.known:
+            self.known[key] = self._imported(targets, app)
+        return self.known[key]
+
+    def add(self, targets: Sequence[str], app: App, look: Look) -> None:
+        """Add facts that the import of other names of the same app has shown."""
+        self.known[_key(targets, app)] = look
+
+    def _imported(self, targets: Sequence[str], app: App) -> Look:
         what = ", ".join(targets) or app.environment.get("DJANGO_SETTINGS_MODULE", app.name)
         text = "\n".join(
             (files(WITHIN) / name).read_text(encoding="utf-8") for name in (OUTBOUND, LOOK)
@@ -150,7 +168,7 @@ class Examiner(Struct, frozen=True):
     def _environment(self, app: App, places: Path) -> dict[str, str]:
         told = environment_files.read(app.environment_file)
         path = os.pathsep.join(
-            filter(None, [app.directory, *app.paths, os.environ.get("PYTHONPATH", "")])
+            filter(None, [app.directory, *app.paths, os.environ.get("PYTHONPATH", ""), OWN])
         )
         own = {
             "PYTHONPATH": path,
@@ -167,6 +185,12 @@ class Examiner(Struct, frozen=True):
         }
         variables.pop("VIRTUAL_ENV", None)
         return variables
+
+
+def _key(targets: Sequence[str], app: App) -> bytes:
+    """All that the facts of an import depend on, within one command."""
+    place = (app.python, app.directory, app.paths, app.environment_file)
+    return msgspec.json.encode((sorted(targets), place, sorted(app.environment.items())))
 
 
 def remember(found: Look) -> None:

@@ -225,14 +225,17 @@ def _file_of(root: Path, module: str) -> Path | None:
 
 def _of_settings(app: App, settings: str, examiner: Examiner) -> tuple[App, list[Finding]]:
     """The callables that the settings name, or one made for the race, with a finding."""
-    django = examiner.look([], app).django
+    look = examiner.look([], app)
+    django = look.django
     named = {kind: getattr(django, kind, None) for kind in ("wsgi", "asgi")} if django else {}
     targets = {kind: ":".join(text.rpartition(".")[::2]) for kind, text in named.items() if text}
     if targets:
         origin = {**app.origin, "app": "WSGI_APPLICATION and ASGI_APPLICATION"}
-        return msgspec.structs.replace(
+        found = msgspec.structs.replace(
             app, wsgi=targets.get("wsgi"), asgi=targets.get("asgi"), origin=origin
-        ), []
+        )
+        examiner.add(list(targets.values()), found, look)
+        return found, []
     text = shims.of_django(settings, "wsgi")
     found = msgspec.structs.replace(
         app, wsgi=shims.TARGET, paths=(shims.write(examiner.cache, text),), shim=text

@@ -37,21 +37,44 @@ def from_target(
         environment_file=environment_file,
         origin={"app": origin, "python": found_by},
     )
-    seen = None if "(" in target else examiner.look([call.target], app).targets[call.target]
-    if seen is not None and seen.needs:
-        raise UsageError(
-            f"{call.target} needs {', '.join(seen.needs)}: it is a factory",
-            hint=f"write the call: whichworker race \"{call.target}('…')\"",
-        )
-    if seen is None or seen.factory:
-        text = shims.of_factory(call)
-        app = msgspec.structs.replace(
-            app, paths=(shims.write(examiner.cache, text),), shim=text, name=call.shown
-        )
-        target = shims.TARGET
-        seen = examiner.look([target], app).targets[target]
-    wsgi, asgi_target = (None, target) if seen.asgi else (target, None)
+    if "(" not in target:
+        names = [call.target, *_twin_of(call.target, here)]
+        look = examiner.look(names, app)
+        seen = look.targets[call.target]
+        if seen.needs:
+            raise UsageError(
+                f"{call.target} needs {', '.join(seen.needs)}: it is a factory",
+                hint=f"write the call: whichworker race \"{call.target}('…')\"",
+            )
+        if not seen.factory:
+            return _with_targets(app, names, asgi=seen.asgi)
+        made = {shims.TARGET: look.targets[f"{call.target}()"]}
+        app = _shimmed(app, call, examiner)
+        if len(names) == 1:
+            examiner.add([shims.TARGET], app, msgspec.structs.replace(look, targets=made))
+    else:
+        app = _shimmed(app, call, examiner)
+    found = examiner.look([shims.TARGET], app).targets[shims.TARGET]
+    return _with_targets(app, [shims.TARGET], asgi=found.asgi)
+
+
+def _shimmed(app: App, call: shims.Call, examiner: Examiner) -> App:
+    """The app with the module that calls its factory."""
+    text = shims.of_factory(call)
+    return msgspec.structs.replace(
+        app, paths=(shims.write(examiner.cache, text),), shim=text, name=call.shown
+    )
+
+
+def _twin_of(target: str, here: Path) -> list[str]:
+    """The target in the file of the other interface, wsgi.py or asgi.py, if that file exists."""
     twin = target.replace("wsgi", "asgi") if "wsgi" in target else target.replace("asgi", "wsgi")
-    if twin != target and (here / (twin.partition(":")[0].replace(".", "/") + ".py")).is_file():
-        wsgi, asgi_target = (twin, target) if seen.asgi else (target, twin)
+    file = here / (twin.partition(":")[0].replace(".", "/") + ".py")
+    return [twin] if twin != target and file.is_file() else []
+
+
+def _with_targets(app: App, targets: list[str], *, asgi: bool) -> App:
+    """The app with a target whose interface is known, and its twin of the other one, if any."""
+    first, other = targets[0], targets[1] if len(targets) > 1 else None
+    wsgi, asgi_target = (other, first) if asgi else (first, other)
     return msgspec.structs.replace(app, wsgi=wsgi, asgi=asgi_target)

@@ -26,7 +26,10 @@ ACCEPTED = {"waitress": 96}
 
 
 class Contender(Struct, eq=False):
-    """One launch, under the arm's or its twin's name; `loaded_seconds` is time under load."""
+    """One launch, under the arm's or its twin's name; `loaded_seconds` is time under load.
+
+    `most` is a limit of its connections beside that of the server (None: there is no other).
+    """
 
     name: str
     arm: Arm
@@ -36,6 +39,16 @@ class Contender(Struct, eq=False):
     connections: int = 0
     loaded_seconds: float = 0.0
     pids: tuple[int, ...] = ()
+    most: int | None = None
+
+    @property
+    def most_connections(self) -> int | None:
+        """The most connections that it can be given; None: any number."""
+        return fewest(most_connections(self.arm.server, self.arm.settings), self.most)
+
+    def at_most(self, connections: int) -> int:
+        """This many connections, or as many as it can be given."""
+        return min(connections, self.most_connections or connections)
 
     @property
     def seat(self) -> str:
@@ -131,6 +144,11 @@ def deadline_of(turn_seconds: float) -> float:
     return max(PATIENCE_SECONDS, MOST_TURNS * turn_seconds)
 
 
+def fewest(*limits: int | None) -> int | None:
+    """The smallest of these limits; None if there is none."""
+    return min((one for one in limits if one is not None), default=None)
+
+
 def most_connections(server: str, settings: Settings) -> int | None:
     """The most connections an arm can serve; None: any number. Others wait for their timeout.
 
@@ -139,11 +157,6 @@ def most_connections(server: str, settings: Settings) -> int | None:
     adapter = table.load(server)
     starves = any(finding.code == codes.KEEP_ALIVE_STARVES.name for finding in adapter.known)
     return adapter.in_flight_limit(settings) if starves else ACCEPTED.get(server)
-
-
-def at_most(server: str, settings: Settings, connections: int) -> int:
-    """This many connections, or as many as the arm can serve."""
-    return min(connections, most_connections(server, settings) or connections)
 
 
 def own_cpu_seconds(*pids: int) -> float:

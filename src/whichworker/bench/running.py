@@ -15,17 +15,28 @@ from msgspec import Struct, field
 
 from whichworker import redaction
 from whichworker.apps import environment_files
+from whichworker.bench import causes
 from whichworker.bench.services import NONE, Backing
 from whichworker.errors import ServerFailed
 from whichworker.load.http1 import FramingError, fetch, judge_answer
-from whichworker.model import Address, Arm, Command, Environment, Finding, Question, codes
+from whichworker.model import (
+    Address,
+    Arm,
+    Command,
+    Environment,
+    Finding,
+    Question,
+    Workload,
+    codes,
+)
 from whichworker.process import limits
 from whichworker.process.launch import Launch, LaunchEnding, Order
 from whichworker.process.sockets import Listener, free_port, is_listening, listeners, owned
 from whichworker.servers import table
 from whichworker.units import show_bytes
 
-READY_SECONDS = 20.0  # a large app imports for seconds, on cold files longer
+READY_SECONDS = 20.0  # a large app imports for seconds, on cold files longer; see `ready_seconds`
+LOST_WORKERS = 2  # in one start: one may be bad luck, two are a property of the server
 WRONG_SECONDS = 3.0  # for workers that respond before they are ready
 STOP_SECONDS = 3.0  # for a graceful stop of a server without load
 PORT_TRIES = 3  # a port is rarely lost between choosing and binding; twice in a row hardly ever
@@ -46,7 +57,8 @@ class Running(Struct, frozen=True):
     """A server that gave a correct response, and how long that took from its start.
 
     `keep_alive` is false for a server that closes each connection without a word: a request that
-    follows on it would be lost. `findings` grow until the block of `running` has ended: some are
+    follows on it would be lost. `workers` are the processes that its master had started when it was
+    ready. `findings` grow until the block of `running` has ended: some are
     about the server's stop.
     """
 
@@ -55,6 +67,7 @@ class Running(Struct, frozen=True):
     cold_start_seconds: float
     command: tuple[str, ...]
     keep_alive: bool = True
+    workers: tuple[int, ...] = ()
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -68,6 +81,11 @@ class Bench(Struct, frozen=True):
     services: Backing = NONE
 
 
+def ready_seconds(workload: Workload) -> float:
+    """How long a server may take to be ready: to start, and for a response as slow as known."""
+    return READY_SECONDS + workload.patience(0.0)
+
+
 @contextmanager
 def running(bench: Bench, arm: Arm) -> Iterator[Running]:
     """Start an arm; stop it after the block, gracefully or by force; raises ServerFailed."""
@@ -75,6 +93,7 @@ def running(bench: Bench, arm: Arm) -> Iterator[Running]:
     with launched(
         lambda address: order_of(bench, arm, address),
         lambda address: ReadinessCheck(bench, address),
+        seconds=ready_seconds(bench.question.workload),
     ) as started:
         launch, adapter = started.launch, table.load(arm.server)
         run = Running(
@@ -82,6 +101,7 @@ def running(bench: Bench, arm: Arm) -> Iterator[Running]:
             started.address,
             started.cold_start_seconds,
             _shown(bench, arm),
+            workers=started.workers,
             keep_alive=all(finding.code != codes.NO_KEEP_ALIVE.name for finding in adapter.known),
         )
         yield run
@@ -122,7 +142,7 @@ def launched(
                         Path(order.log).unlink(missing_ok=True)
                         continue
                     raise
-                yield Running(launch, place, cold, order.argv)
+                yield Running(launch, place, cold, order.argv, workers=tuple(launch.workers()))
             return
         finally:
             shutil.rmtree(order.environment["TMPDIR"], ignore_errors=True)
@@ -130,15 +150,30 @@ def launched(
 
 
 def _once_owned(launch: Launch, address: Address, check: Callable[[], str]) -> Callable[[], str]:
-    """The check, which sends nothing to a port before this server has it: a request has secrets."""
-    mine = False
+    """The check, which sends nothing to a port before this server has it: a request has secrets.
+
+    It raises ServerFailed once the requests have cost the server two of its workers.
+    """
+    mine, lost = False, 0
 
     def ask() -> str:
-        nonlocal mine
+        nonlocal mine, lost
         if not mine and not _is_among(listeners(), address):
             return f"nothing listens on port {address.port}"
         mine = mine or _is_among(owned(launch.pids()), address)
-        return check() if mine else f"port {address.port} {NOT_MINE}"
+        if not mine:
+            return f"port {address.port} {NOT_MINE}"
+        workers, began = launch.workers(), time.monotonic()
+        complaint = check()
+        cause = (
+            causes.worker_ended(launch, workers, time.monotonic() - began) if complaint else None
+        )
+        if cause is None:
+            return complaint
+        lost += 1
+        if lost == LOST_WORKERS:
+            raise launch.failure("worker", cause.fact, cause.cure)
+        return cause.fact
 
     return ask
 
@@ -190,7 +225,7 @@ class ReadinessCheck:
         self.request, self.host = question.workload.requests[0], question.app.host
         self.address = address
         self.wrong_since = 0.0
-        self.deadline = time.monotonic() + READY_SECONDS
+        self.deadline = time.monotonic() + ready_seconds(question.workload)
 
     def __call__(self) -> str:
         try:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
+from whichworker.bench import causes
 from whichworker.bench.lineup import Contender, own_cpu_seconds
 from whichworker.bench.running import Bench
-from whichworker.bench.window import BROKEN_KINDS, ArmFailed, died, fail_for
+from whichworker.bench.window import ArmFailed, fail_for
 from whichworker.design.validity import THROTTLED
 from whichworker.load.generator import Generator
 from whichworker.model import Failure, SliceOrder, SliceTally
@@ -51,7 +52,7 @@ class Court:
         after = cpu.core_idle_seconds(self.server_cores)
         used = None if spent is None else spent + self._own() - own
         contender.loaded_seconds += seconds
-        self._check(contender, tally)
+        self._check(contender, tally, seconds)
         foreign = self._foreign(
             seconds,
             used,
@@ -84,12 +85,12 @@ class Court:
             found.append(self.slice_of(contender, order))
         return found
 
-    def _check(self, contender: Contender, tally: SliceTally) -> None:
+    def _check(self, contender: Contender, tally: SliceTally, seconds: float) -> None:
         launch = contender.run.launch
-        broke = any(failure.kind in BROKEN_KINDS for failure in tally.failures)
-        if died(launch) if broke else launch.ended():
-            raise launch.failure("died", "the server ended under load")
-        fail_for(tally.failures, launch)
+        broke = any(failure.kind in causes.BROKEN_KINDS for failure in tally.failures)
+        if causes.died(launch) if broke else launch.ended():
+            raise causes.death(launch)
+        fail_for(tally.failures, contender.run, seconds)
         if not tally.requests or tally.seconds <= 0:
             raise ArmFailed(
                 (

@@ -8,8 +8,10 @@ from typing import Literal, TypedDict, Unpack
 
 import msgspec
 
+from whichworker.bench import causes
 from whichworker.bench.running import Bench, Running
 from whichworker.bench.services import ServicesReading, with_services
+from whichworker.design import shortages
 from whichworker.design.validity import arm_fault, too_fast
 from whichworker.errors import GeneratorFailed, ServerFailed, WhichworkerError
 from whichworker.load import exhaustion
@@ -20,8 +22,6 @@ from whichworker.probes import snapshot
 from whichworker.process.launch import Launch
 
 WARM_UP_SECONDS = 0.3  # of load before samples count: it fills the app's caches
-LAST_WORDS_SECONDS = 0.3  # the warden reports an end a moment after connections break
-BROKEN_KINDS = ("connect", "reset")
 WRONG_KINDS = ("status", "header", "body", "framing")
 
 
@@ -58,15 +58,16 @@ class ArmFailed(WhichworkerError):
 def failed(error: ServerFailed) -> ArmFailed:
     """The same failure, with the server's log as its sample."""
     sample = f"{error.fact}\n{error.seen}".rstrip()
-    return ArmFailed((Failure(kind=error.kind, count=1, sample=sample),))
+    return ArmFailed((Failure(kind=error.kind, count=1, sample=sample, hint=error.cure),))
 
 
 def load_and_probe(
     bench: Bench, generator: Generator, run: Running, load: Load, *, whole: bool = True
 ) -> tuple[Tally, Probes]:
     """Load a running server and read the probes; raises ArmFailed for any failure in the load."""
+    began = time.monotonic()
     tally, probes = probe_a_load(bench, generator, run, load, whole=whole)
-    check(run.launch, tally)
+    check(run, tally, time.monotonic() - began)
     least = bench.question.workload.minimum_service_seconds
     if fault := arm_fault(probes, tally, shared=bench.question.budget.shared) or too_fast(
         Histogram.from_hdr(tally.service).min, least
@@ -141,21 +142,14 @@ def load_of(
     )
 
 
-def died(launch: Launch) -> bool:
-    """Whether a server that broke connections has ended; its warden reports it a bit later."""
-    deadline = time.monotonic() + LAST_WORDS_SECONDS
-    while not launch.ended() and time.monotonic() < deadline:
-        time.sleep(0.002)
-    return launch.ended()
-
-
 def with_log(failure: Failure, launch: Launch) -> Failure:
-    """An error of the app with the end of its log, which may say why."""
-    if failure.kind != "status" or "got 5" not in failure.sample:
+    """An error of the app, or a late response, with the end of its log, which may say why."""
+    error = failure.kind == "status" and "got 5" in failure.sample
+    if not error and failure.kind != "timeout":
         return failure
-    return msgspec.structs.replace(
-        failure, sample=f"{failure.sample}\n{launch.log_tail()}".rstrip()
-    )
+    tail, lack = launch.log_tail(), shortages.in_text(launch.log_tail(causes.LOG_LINES))
+    line = f"{lack.line}\n" if lack and lack.line not in tail else ""
+    return msgspec.structs.replace(failure, sample=f"{failure.sample}\n{line}{tail}".rstrip())
 
 
 def check_limits(failures: Sequence[Failure]) -> None:
@@ -165,18 +159,27 @@ def check_limits(failures: Sequence[Failure]) -> None:
         raise GeneratorFailed(fact, hint=cure)
 
 
-def fail_for(failures: Sequence[Failure], launch: Launch) -> None:
-    """Raise ArmFailed for any failure, or GeneratorFailed if this machine is the cause."""
+def fail_for(failures: Sequence[Failure], run: Running, seconds: float) -> None:
+    """Raise ArmFailed for any failure of a load of `seconds`, with its cause.
+
+    Raises GeneratorFailed if this machine is the cause.
+    """
     check_limits(failures)
     if failures:
-        raise ArmFailed(tuple(with_log(failure, launch) for failure in failures))
+        launch = run.launch
+        known = causes.explained(failures, launch, run.workers, seconds)
+        raise ArmFailed(tuple(with_log(failure, launch) for failure in known))
 
 
-def check(launch: Launch, tally: Tally) -> None:
-    """Raise for every failure: a server that ended, wrong responses, broken connections."""
-    if launch.ended():
-        raise launch.failure("died", "the server ended under load")
-    fail_for(tally.failures, launch)
+def check(run: Running, tally: Tally, seconds: float) -> None:
+    """Raise for every failure of a load: a server that ended, wrong responses, broken connections.
+
+    `seconds` is how long the load took.
+    """
+    broke = any(failure.kind in causes.BROKEN_KINDS for failure in tally.failures)
+    if causes.died(run.launch) if broke else run.launch.ended():
+        raise causes.death(run.launch)
+    fail_for(tally.failures, run, seconds)
     if not tally.requests:
         raise ArmFailed(
             (Failure(kind="timeout", count=1, sample="no response was complete within the window"),)

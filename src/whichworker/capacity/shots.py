@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from whichworker.bench import causes
 from whichworker.bench.running import Bench, Running
 from whichworker.bench.window import ArmFailed, failed, load_of, probe_a_load
 from whichworker.design.capacity import hunt
@@ -86,7 +87,7 @@ def _sent(bench: Bench, generator: Generator, run: Running, load: Load) -> tuple
     try:
         tally, probes = probe_a_load(bench, generator, run, load)
         if run.launch.ended():
-            raise run.launch.failure("died", "the server ended under load")
+            raise causes.death(run.launch)
     except ServerFailed as error:
         raise failed(error) from error
     if wrong := tuple(failure for failure in tally.failures if failure.kind in WRONG):

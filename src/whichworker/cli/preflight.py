@@ -81,6 +81,8 @@ def print_report(console: Console, report: Report) -> None:
                     (f"{WRONG} ", STYLES[WRONG]), f"{arm.name}: {failure.kind}: {failure.sample}"
                 )
             )
+            if failure.hint:
+                console.print(Text(f"  hint: {failure.hint}"))
     terminal.print_findings(console, [finding for finding in report.findings if finding.arm])
 
 

@@ -16,6 +16,7 @@ from contextlib import suppress
 import msgspec
 from msgspec import Struct
 
+from whichworker.bench import causes
 from whichworker.bench.running import Bench, Running, running
 from whichworker.conformance.cases import Case, Outcome, judge_reload, judge_together
 from whichworker.conformance.wire import DEADLINE_SECONDS, Wire, classify, encode_chunked
@@ -37,7 +38,11 @@ STEADY_SECONDS = 0.5
 """Without a change among the workers before a reload counts as finished."""
 PAUSE_SECONDS = 0.01
 """Between two requests during a reload: a gap without workers shows within one hundredth."""
-BREAKING_KINDS = ("connect", "reset", "timeout", "died")
+BLOCKED_SECONDS, REST_SECONDS = 2.0, 1.5
+"""After a case this long, a rest: a worker whose loop was blocked reports to its supervisor then.
+uvicorn-worker does so in a free second, and gunicorn ends a worker that has had none for 30 s."""
+BREAKING_KINDS = ("connect", "reset", "timeout", "died", "worker")
+LOSING_KINDS = ("connect", "reset", "timeout")
 BREAKING_WAYS = ("stop", "reload")
 SECOND_CHANCE_KINDS = (
     "slow",
@@ -46,12 +51,16 @@ SECOND_CHANCE_KINDS = (
 
 
 class Examinee(Struct, frozen=True):
-    """A running server, what its adapter declares, and the host name in the requests."""
+    """A running server, what its adapter declares, and the host name in the requests.
+
+    `deadline_seconds` is for each response.
+    """
 
     run: Running
     server: Server
     arm: Arm
     host: str
+    deadline_seconds: float = DEADLINE_SECONDS
 
 
 def examine(
@@ -90,10 +99,15 @@ def examine_running(
     bench: Bench, run: Running, arm: Arm, cases: Sequence[Case], ends: float = math.inf
 ) -> list[Outcome]:
     """Run cases on one launch until one may have broken it or time is up; at least one."""
-    scene = Examinee(run, table.load(arm.server), arm, bench.question.apps[arm.python].host)
+    question = bench.question
+    host, deadline = question.apps[arm.python].host, question.workload.patience(DEADLINE_SECONDS)
+    scene = Examinee(run, table.load(arm.server), arm, host, deadline)
     outcomes: list[Outcome] = []
     for case in cases:
+        began = time.monotonic()
         outcome = attempt(scene, case)
+        if time.monotonic() - began > BLOCKED_SECONDS and outcome.state == "passed":
+            time.sleep(REST_SECONDS)
         if outcome.kind in SECOND_CHANCE_KINDS and case.way not in BREAKING_WAYS:
             outcome = attempt(scene, case)
         outcomes.append(outcome)
@@ -109,18 +123,38 @@ def examine_running(
 
 def attempt(scene: Examinee, case: Case) -> Outcome:
     """Run one case on a running server."""
+    began = time.monotonic()
     try:
         outcome = WAYS[case.way](scene, case)
     except (OSError, FramingError) as error:
         outcome = _wrong(case, classify(error))
-    if outcome.state != "passed" and case.way not in BREAKING_WAYS and scene.run.launch.ended():
+    if outcome.kind not in LOSING_KINDS or case.way in BREAKING_WAYS:
+        return outcome
+    return _explained(scene, outcome, time.monotonic() - began)
+
+
+def _explained(scene: Examinee, outcome: Outcome, seconds: float) -> Outcome:
+    """An outcome without a response, or with the end of the server or worker that caused it."""
+    launch = scene.run.launch
+    if launch.ended() if outcome.kind == "timeout" else causes.died(launch):
+        how = f"the server ended {launch.ending}".rstrip()
         return Outcome(
-            case=case.name,
+            case=outcome.case,
             state="failed",
             kind="died",
-            evidence=f"the server ended: {scene.run.launch.log_tail(4)}",
+            evidence=f"{how}: {launch.log_tail(4)}",
         )
-    return outcome
+    cause = causes.worker_ended(launch, scene.run.workers, seconds)
+    if cause is None:
+        return outcome
+    return Outcome(
+        case=outcome.case,
+        state="failed",
+        kind="worker",
+        note="loses a worker",
+        evidence=f"{cause.fact}\n{launch.log_tail(4)}".rstrip(),
+        hint=cause.cure,
+    )
 
 
 def _wrong(case: Case, verdict: Verdict, note: str = "") -> Outcome:
@@ -144,7 +178,7 @@ def ask(scene: Examinee, case: Case) -> Outcome:
 
 def _ask_once(scene: Examinee, request: Request) -> Verdict | None:
     try:
-        with Wire(scene.run.address) as wire:
+        with Wire(scene.run.address, scene.deadline_seconds) as wire:
             return judge_answer(
                 request.answer, wire.ask(encode_request(request, scene.host), request.method)
             )
@@ -155,7 +189,7 @@ def _ask_once(scene: Examinee, request: Request) -> Verdict | None:
 def ask_chunked(scene: Examinee, case: Case) -> Outcome:
     """A body in chunks; a server that refuses it may do so before it has all of it."""
     (request,) = case.requests
-    with Wire(scene.run.address) as wire:
+    with Wire(scene.run.address, scene.deadline_seconds) as wire:
         with suppress(ConnectionError):  # a response sent before the close says more
             wire.send(encode_chunked(request, scene.host))
         response = wire.receive("POST")
@@ -171,7 +205,7 @@ def ask_chunked(scene: Examinee, case: Case) -> Outcome:
 
 def ask_together(scene: Examinee, case: Case) -> Outcome:
     """All requests at the same time, each from a client of its own."""
-    start = threading.Barrier(len(case.requests), timeout=DEADLINE_SECONDS)
+    start = threading.Barrier(len(case.requests), timeout=scene.deadline_seconds)
     moments: list[float] = []
 
     def ask_one(request: Request) -> Verdict | None:
@@ -198,7 +232,7 @@ def ask_again(scene: Examinee, case: Case) -> Outcome:
     """A second request on the connection, unless the first response announces its end."""
     (request,) = case.requests
     asked = encode_request(request, scene.host)
-    with Wire(scene.run.address) as wire:
+    with Wire(scene.run.address, scene.deadline_seconds) as wire:
         first = wire.ask(asked, request.method)
         if verdict := judge_answer(request.answer, first):
             return _wrong(case, verdict)
@@ -233,7 +267,7 @@ def ask_head(scene: Examinee, case: Case) -> Outcome:
     (request,) = case.requests
     answer = msgspec.structs.replace(request.answer, body=None)
     head = msgspec.structs.replace(request, method="HEAD", body=b"", answer=answer)
-    with Wire(scene.run.address) as wire:
+    with Wire(scene.run.address, scene.deadline_seconds) as wire:
         response = wire.ask(encode_request(head, scene.host), "HEAD")
         verdict = judge_answer(answer, response) or _judge_length(request, response)
         if verdict is None and not response.keep_alive:
@@ -267,15 +301,15 @@ def _judge_length(request: Request, response: Response) -> Verdict | None:
 def stop(scene: Examinee, case: Case) -> Outcome:
     """The stop signal while a request is being processed."""
     request = case.requests[-1 if scene.arm.interface == "asgi" else 0]
-    number = scene.server.stop_signal
+    number, grace = scene.server.stop_signal, max(GRACE_SECONDS, scene.deadline_seconds)
     with (
         ThreadPoolExecutor(1) as pool,
-        Wire(scene.run.address, GRACE_SECONDS + DEADLINE_SECONDS) as wire,
+        Wire(scene.run.address, grace + scene.deadline_seconds) as wire,
     ):
         wire.send(encode_request(request, scene.host))
         answer = pool.submit(wire.receive, request.method)
         time.sleep(case.under_way_seconds)  # no server shows when a request has reached the app
-        ending = scene.run.launch.stop(number, GRACE_SECONDS)
+        ending = scene.run.launch.stop(number, grace)
         try:
             verdict = judge_answer(request.answer, answer.result())
         except (OSError, FramingError) as error:
@@ -284,7 +318,7 @@ def stop(scene: Examinee, case: Case) -> Outcome:
         left = f"; the master ended before {', '.join(ending.left)[:200]}" if ending.left else ""
         return _wrong(case, (verdict[0], f"after {number.name}: {verdict[1]}{left}"), note="drops")
     if ending.forced:
-        evidence = f"sent its response, but still ran {GRACE_SECONDS:g} s after {number.name}"
+        evidence = f"sent its response, but still ran {grace:.3g} s after {number.name}"
         return Outcome(
             case=case.name, state="failed", kind="forced", note="lingers", evidence=evidence
         )

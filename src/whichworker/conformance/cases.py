@@ -60,7 +60,7 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The outcome of a case; `note` is one word if there are several ways to pass or to fail.
 
     `kind` is a word of `model.FAILURE_KINDS`, or `slow` (correct, but not in parallel), `forced`
-    (had to be killed), `stale` (no new worker).
+    (had to be killed), `stale` (no new worker). `hint` mends the cause, if that is known.
     """
 
     case: str
@@ -68,6 +68,7 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: str = ""
     evidence: str = ""
     note: str = ""
+    hint: str = ""
 
 
 def _get(path: str, answer: Answer) -> Request:

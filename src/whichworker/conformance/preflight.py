@@ -190,6 +190,7 @@ def findings_of(
                 severity="error" if case.name in out else case.severity,
                 arm=arm.name,
                 evidence=outcome.evidence,
+                hint=outcome.hint or None,
             )
 
 
@@ -219,7 +220,14 @@ def admit(bench: Bench, note: Callable[[str], None]) -> tuple[list[Failed], list
             out.append(
                 Failed(
                     arm=arm.name,
-                    failures=(Failure(kind="conformance", count=len(wrong), sample=sample),),
+                    failures=(
+                        Failure(
+                            kind="conformance",
+                            count=len(wrong),
+                            sample=sample,
+                            hint=outcome.hint,
+                        ),
+                    ),
                 )
             )
     return out, told

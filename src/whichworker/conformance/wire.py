@@ -18,9 +18,10 @@ CHUNK_BYTES = 8192
 
 
 class Wire:
-    """One plain connection, with a deadline for everything on it."""
+    """One plain connection, with a deadline in seconds for each request and its response."""
 
     def __init__(self, address: Address, seconds: float = DEADLINE_SECONDS) -> None:
+        self._seconds = seconds
         self._ends = time.monotonic() + seconds
         self._sock = socket.socket(family_of(address), socket.SOCK_STREAM)
         try:
@@ -42,7 +43,8 @@ class Wire:
         self._sock.close()
 
     def send(self, wire: bytes) -> None:
-        """Send all of it; raises OSError."""
+        """Send all of it; the time for its response begins. Raises OSError."""
+        self._ends = time.monotonic() + self._seconds
         self._sock.settimeout(self._left())
         self._sock.sendall(wire)
 

@@ -5,58 +5,123 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from whichworker.model import Failure, Finding, Question, codes
+from whichworker.design import shortages
+from whichworker.model import Arm, Failure, Finding, Pool, Question, codes
 from whichworker.servers import table
-from whichworker.store.records import Failed
+from whichworker.store.records import Failed, Overloaded
 
 WRONG = ("header", "body", "framing")
 """Another request's response, or a broken one: no shortage causes that."""
-CONNECTIONS = re.compile(
-    r"too many (clients|connections)|remaining connection slots|QueuePool limit|"
-    r"connection pool (is )?exhausted|PoolTimeout|"
-    r"max_connections|max_user_connections|sorry, too many|couldn't get a connection",
-    re.IGNORECASE,
-)
-LOCKED = re.compile(r"database( table)? is locked", re.IGNORECASE)
 SERVER_ERROR = re.compile(r"got 5\d\d")
 
 
-def diagnose(question: Question, record: Failed) -> Iterator[Finding]:
+THREADED = ("fastapi", "starlette")
+STARLETTE_THREADS = 40
+"""Of each process, for sync routes: the default of anyio's limiter."""
+
+
+def diagnose(question: Question, record: Failed | Overloaded) -> Iterator[Finding]:
     """Findings about the cause. The arm was correct alone in the calibration, so load broke it."""
     for failure in record.failures:
         if failure.kind in WRONG:
             yield _shared(question, record.arm, failure)
         elif failure.kind == "status" and SERVER_ERROR.search(failure.sample):
             yield _short(question, record.arm, failure)
+        elif failure.kind == "timeout":
+            yield from _late(question, record.arm, failure)
 
 
 def _shared(question: Question, name: str, failure: Failure) -> Finding:
-    slots = _slots(question, name)
+    slots = _slots(question, name) or "many"
     fact, _, rest = failure.sample.partition("\n")
     text = f"{name} was correct alone and wrong with {slots} requests at once ({fact})"
     return codes.WRONG_UNDER_LOAD.finding(text, arm=name, evidence=rest)
 
 
 def _short(question: Question, name: str, failure: Failure) -> Finding:
-    slots = _slots(question, name)
-    if line := _line(failure.sample, CONNECTIONS):
-        text = (
-            f"The database refused connections to {name}, which works on {slots} requests at once"
-        )
-        return codes.CONNECTIONS_REFUSED.finding(text, arm=name, evidence=line)
-    if line := _line(failure.sample, LOCKED):
-        text = f"{name} found its SQLite database locked with {slots} requests at once"
-        return codes.DATABASE_LOCKED.finding(text, arm=name, evidence=line)
+    shortage = shortages.in_text(failure.sample)
+    if shortage is not None:
+        return _lacking(question, name, shortage)
+    slots = _slots(question, name) or "many"
     fact, _, rest = failure.sample.partition("\n")
     text = f"{name} was correct alone and returned errors with {slots} requests at once: {fact}"
     return codes.ERROR_UNDER_LOAD.finding(text, arm=name, evidence=rest)
 
 
-def _slots(question: Question, name: str) -> str:
+def _late(question: Question, name: str, failure: Failure) -> Iterator[Finding]:
+    """The shortage in the log, or a known pool that is smaller than the number of threads.
+
+    Its requests may wait longer than the load does, and say so only then.
+    """
+    fact, _, rest = failure.sample.partition("\n")
+    if (shortage := shortages.in_text(rest)) is not None:
+        yield _lacking(question, name, shortage)
+        return
+    threads = _each(question, name)
+    small = [pool for pool in question.app.pools if threads and pool.connections < threads]
+    if small:
+        yield _exhausted(question, name, small[0].connections, fact, small[0])
+
+
+def _lacking(question: Question, name: str, shortage: shortages.Shortage) -> Finding:
+    slots = _slots(question, name) or "many"
+    if shortage.lack == "server":
+        text = (
+            f"The database refused connections to {name}, which works on {slots} requests at once"
+        )
+        return codes.CONNECTIONS_REFUSED.finding(text, arm=name, evidence=shortage.line)
+    if shortage.lack == "lock":
+        text = f"{name} found its SQLite database locked with {slots} requests at once"
+        return codes.DATABASE_LOCKED.finding(text, arm=name, evidence=shortage.line)
+    known = next(iter(question.app.pools), None)
+    size = shortage.pool_connections or (known.connections if known else None)
+    return _exhausted(question, name, size, shortage.line, known)
+
+
+def _exhausted(
+    question: Question, name: str, size: int | None, evidence: str, pool: Pool | None
+) -> Finding:
+    """The pool, the threads that want its connections, and both mends."""
     arm = next((one for one in question.arms if one.name == name), None)
-    limit = table.load(arm.server).in_flight_limit(arm.settings) if arm else None
-    return str(limit) if limit else "many"
+    threads = _each(question, name)
+    of = f" of {pool.library}" if pool else ""
+    has = f"{size} connections" if size else "too few connections"
+    wanted = f"{threads} requests" if threads else "any number of requests"
+    text = f"The pool{of} has {has} in each process, and {name} lets {wanted} want one at once"
+    option = "max_size" if pool and pool.library == "psycopg_pool" else "pool_size + max_overflow"
+    more = f"raise {option} to {threads or 'the number of requests at once'}"
+    fewer = "use fewer threads"
+    if arm is not None and "threads" in arm.settings:
+        fewer = f"use at most {size or 'as many'} threads: {arm.server}[threads={size or 'N'}]"
+    elif _on_threads(question, arm):
+        fewer = (
+            f"let at most {size or 'N'} sync routes run at once:"
+            f" anyio.to_thread.current_default_thread_limiter().total_tokens = {size or 'N'}"
+        )
+    return codes.POOL_EXHAUSTED.finding(
+        text, arm=name, evidence=evidence, hint=f"{more}, or {fewer}"
+    )
 
 
-def _line(sample: str, pattern: re.Pattern[str]) -> str:
-    return next((line.strip() for line in sample.splitlines() if pattern.search(line)), "")
+def _on_threads(question: Question, arm: Arm | None) -> bool:
+    """Whether its sync routes run on the threads of Starlette."""
+    return arm is not None and arm.interface == "asgi" and question.app.framework in THREADED
+
+
+def _slots(question: Question, name: str) -> int | None:
+    """How many requests of one arm the app works on at a time; None: any number."""
+    arm = next((one for one in question.arms if one.name == name), None)
+    if arm is None:
+        return None
+    limit = table.load(arm.server).in_flight_limit(arm.settings)
+    if not _on_threads(question, arm):
+        return limit
+    threads = STARLETTE_THREADS * int(arm.settings.get("workers", 1))
+    return min(threads, limit or threads)
+
+
+def _each(question: Question, name: str) -> int | None:
+    """The same of one process."""
+    slots = _slots(question, name)
+    workers = int(question.arm(name).settings.get("workers", 1))
+    return slots // workers if slots else None

@@ -12,10 +12,20 @@ from whichworker.design.rounds import TWIN
 from whichworker.design.validity import MOST_FOREIGN, THROTTLED
 from whichworker.judge.diagnosis import diagnose
 from whichworker.judge.slices import Sliced
-from whichworker.model import Failure, Finding, codes
+from whichworker.model import Failure, Finding, Question, codes
 from whichworker.result import Twin, Validity
 from whichworker.store.journal import Journal
-from whichworker.store.records import Failed, Header, Left, Noted, Prepared, Settled, Slice, Window
+from whichworker.store.records import (
+    Failed,
+    Header,
+    Left,
+    Noted,
+    Overloaded,
+    Prepared,
+    Settled,
+    Slice,
+    Window,
+)
 
 
 def run_findings(
@@ -36,6 +46,7 @@ def run_findings(
             yield _failure(record, failure)
         if not record.alone and not header.question.app.is_builtin:
             yield from diagnose(header.question, record)
+    yield from _overloads(header.question, journal)
     yield from _launch_findings(journal, sliced, twin.arm if twin is not None else "")
     if twin is not None and twin.blocks < FIRST_DECISION and validity.state == "valid":
         yield codes.TWIN_SHORT.finding(
@@ -61,6 +72,20 @@ def _undated(header: Header) -> Iterator[Finding]:
         yield codes.UPLOAD_TIMES_MISSING.finding(
             f"The package index gives no upload times: {', '.join(names)} got the newest versions"
         )
+
+
+def _overloads(question: Question, journal: Journal) -> Iterator[Finding]:
+    """Setups that were measured with fewer connections, each with the cause of it, if known."""
+    known = {record.arm: record.most_connections for record in journal.of(Prepared)}
+    last = {record.arm: record for record in journal.of(Overloaded)}
+    for name, record in last.items():
+        if most := known.get(name):
+            fact, _, rest = record.failures[0].sample.partition("\n")
+            text = f"{name} has at most {most} connections, as it failed with"
+            text += f" {record.connections}: {fact}"
+            yield codes.FEWER_CONNECTIONS.finding(text, arm=name, evidence=rest)
+            for finding in diagnose(question, record):
+                yield msgspec.structs.replace(finding, severity="warning")
 
 
 def _disturbed(refused: Sequence[Slice], repeats: int) -> str:
@@ -106,7 +131,9 @@ def _launch_findings(journal: Journal, sliced: Sliced, twin_of: str) -> Iterator
 def _failure(record: Failed, failure: Failure) -> Finding:
     fact, _, rest = failure.sample.partition("\n")
     code = codes.ARM["refused" if record.refused else failure.kind]
-    return code.finding(f"{record.arm}: {fact}", arm=record.arm, evidence=rest)
+    return code.finding(
+        f"{record.arm}: {fact}", arm=record.arm, evidence=rest, hint=failure.hint or None
+    )
 
 
 def _settled_findings(journal: Journal) -> Iterator[Finding]:

@@ -15,6 +15,17 @@ SettingValue = int | str
 Settings = dict[str, SettingValue]
 
 
+class Pool(Struct, frozen=True, kw_only=True):
+    """A pool of database connections: the most that it has, and how long a request waits for one.
+
+    `library` is its name; `seconds` is None if unknown.
+    """
+
+    library: str
+    connections: int
+    seconds: float | None = None
+
+
 class App(Struct, frozen=True, kw_only=True):
     """The app to serve; `origin` names the source of each fact.
 
@@ -22,8 +33,8 @@ class App(Struct, frozen=True, kw_only=True):
     `environment_file` is read at each launch and stored nowhere, as it may have secrets. `shim` is
     the text of a module that servers need to find the app. `framework` is the name of its package.
     `databases` and `caches` are those in its settings, in words; `database_files` are the files of
-    SQLite. Every request has `headers`, such as a proxy's header for HTTPS. `settings` is Django's
-    module of settings, as it was loaded.
+    SQLite, `pools` those of one process. Every request has `headers`, such as a proxy's header for
+    HTTPS. `settings` is Django's module of settings, as it was loaded.
     """
 
     name: str
@@ -42,6 +53,7 @@ class App(Struct, frozen=True, kw_only=True):
     framework: str = ""
     databases: tuple[str, ...] = ()
     database_files: tuple[str, ...] = ()
+    pools: tuple[Pool, ...] = ()
     caches: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     static_url: str = ""

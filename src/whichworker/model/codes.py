@@ -177,13 +177,20 @@ WRONG_UNDER_LOAD = Code("wrong-under-load", "error", "Responses are wrong under 
 CONNECTIONS_REFUSED = Code("connections-refused", "error", "The database refused connections",
     "Workers and threads together open more connections than the database allows.",
     "use fewer workers x threads, or a connection pool (pgbouncer, psycopg_pool)")
+POOL_EXHAUSTED = Code("pool-exhausted", "error", "The app's pool of database connections ran out",
+    "A request that waits for a connection holds a thread, which those with a connection may need.",
+    "allow as many connections as threads (pool_size, max_size), or use fewer threads")
+FEWER_CONNECTIONS = Code("fewer-connections", "warning", "A setup was measured with fewer requests",
+    "It failed with more at once, so its numbers show the load that it can serve.",
+    "mend the cause, as production may send more")
 DATABASE_LOCKED = Code("database-locked", "error", "The SQLite database was locked",
     "SQLite has one writer at a time, whatever the number of workers.",
     "use one worker, WAL mode and a longer timeout, or another database")
 ERROR_UNDER_LOAD = Code("error-under-load", "error", "The app fails under load",
     "It is correct for one request at a time, and returns errors for several.",
     "look for the cause in the log of the app")
-UNDER_LOAD = (WRONG_UNDER_LOAD, CONNECTIONS_REFUSED, DATABASE_LOCKED, ERROR_UNDER_LOAD)
+UNDER_LOAD = (WRONG_UNDER_LOAD, CONNECTIONS_REFUSED, POOL_EXHAUSTED, DATABASE_LOCKED,
+    ERROR_UNDER_LOAD)
 
 # Capacity.
 SLO_DERIVED = Code("slo-derived", "info", "The objective was chosen for you",

@@ -12,6 +12,7 @@ ARM = {
         ("refused", "The server cannot serve this app", "choose a server of the app's interface"),
         ("start", "The server did not start", "read the end of its log"),
         ("died", "The server died under load", "read the end of its log"),
+        ("worker", "A worker process ended during a request", "read the log of the server"),
         ("connect", "The server refused a connection", "read its log"),
         ("tls", "The encrypted connection failed", "check the certificate and the port"),
         ("reset", "A connection broke within a response", "read the log of the server"),

@@ -21,6 +21,7 @@ FAILURE_KINDS = (
     "connect",  # a connection was refused
     "exhausted",  # the generator had no local port, open file or memory left
     "tls",  # no encrypted connection: a certificate that cannot be trusted, or no TLS spoken there
+    "worker",  # a worker process ended while it had requests; the master ran on
     "reset",  # a connection broke before the response was complete
     "timeout",  # no complete response before the deadline
     "framing",  # the response is not HTTP/1.1
@@ -38,12 +39,13 @@ FAILURE_KINDS = (
 )
 
 
-class Failure(Struct, frozen=True, kw_only=True):
-    """A kind of failure, its count, and the first sample."""
+class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A kind of failure, its count, the first sample, and what mends its cause if that is known."""
 
     kind: str
     count: int
     sample: str
+    hint: str = ""
 
 
 class Stage(Struct, frozen=True):

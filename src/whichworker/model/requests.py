@@ -7,6 +7,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+PATIENT_TIMES = 3
+"""Of a learnt response time, before a response counts as late: other servers and workers, which
+share the core, may be slower than the one that it was learnt with."""
+
 
 class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A correct response; it must meet every given condition.
@@ -118,7 +122,8 @@ class Workload(Struct, frozen=True, kw_only=True):
     `extras`: the built-in apps need their larger environment for it. `upstream`: the local upstream
     has to run. `twin` is the same workload by async views (or sync ones), if there is one. `learn`:
     the correct responses are still to be learnt from the app; all `named` requests must work,
-    `found` ones may fail.
+    `found` ones may fail. `response_seconds` is the longest response of an app that was learnt, by
+    itself and without load; 0: unknown.
     """
 
     name: str
@@ -129,6 +134,11 @@ class Workload(Struct, frozen=True, kw_only=True):
     upstream: bool = False
     twin: str = ""
     learn: Literal["", "named", "found"] = ""
+    response_seconds: float = 0.0
+
+    def patience(self, least: float) -> float:
+        """Seconds to wait for one response: `least`, or several times the learnt one."""
+        return max(least, PATIENT_TIMES * self.response_seconds)
 
 
 class Address(Struct, frozen=True):

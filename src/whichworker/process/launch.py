@@ -129,6 +129,11 @@ class Launch:
             else []
         )
 
+    def workers(self) -> list[int]:
+        """The living processes that the master started itself."""
+        master, *others = self.pids() or [0]
+        return [pid for pid in others if _stat(pid)[1:2] == [str(master).encode()]]
+
     def ended(self) -> bool:
         """Whether the master is gone, or the warden, which means the same."""
         while self._ended is None and self._listen(0):
@@ -147,22 +152,21 @@ class Launch:
                 return (time.monotonic_ns() - self.started_ns) / 1e9
             if time.monotonic_ns() >= self.started_ns + timeout_seconds * 1e9:
                 raise self.failure(
-                    "start", f"no correct response within {timeout_seconds:g} s: {complaint}"
+                    "start", f"no correct response within {timeout_seconds:.3g} s: {complaint}"
                 )
             time.sleep(pause)
             pause = min(0.02, pause * 1.3)
-        raise self.failure(
-            "start", f"the server ended with status {self.status} before it responded"
-        )
+        how = f" {self.ending}" if self.ending else ""
+        raise self.failure("start", f"the server ended{how} before it responded")
 
-    def failure(self, kind: str, fact: str) -> ServerFailed:
+    def failure(self, kind: str, fact: str, cure: str = "") -> ServerFailed:
         """A ServerFailed with the end of the log; its kind is "memory" if that is why it ended."""
         if used := (self._ended or {}).get("memory"):
             limit = show_bytes(self.order.memory_bytes or used)
             amount = f"{show_bytes(used)} of memory, over the limit of {limit}"
-            kind, fact = "memory", f"its processes used {amount}, and were killed"
+            kind, fact, cure = "memory", f"its processes used {amount}, and were killed", ""
         return ServerFailed(
-            kind, fact, seen=self.log_tail(), hint=f"the whole log: {self.order.log}"
+            kind, fact, seen=self.log_tail(), hint=f"the whole log: {self.order.log}", cure=cure
         )
 
     def log_tail(self, lines: int = 12) -> str:
@@ -234,6 +238,17 @@ class Launch:
         """The exit status of the master; None if it runs, or was killed."""
         status: int | None = (self._ended or {}).get("ended")
         return status
+
+    @property
+    def ending(self) -> str:
+        """How the master ended, in words; empty if it runs, or was killed by the warden."""
+        if self.status is None:
+            return ""
+        if self.status >= 0:
+            return f"with status {self.status}"
+        number = -self.status
+        names = {one.value: one.name for one in signal.Signals}
+        return f"of {names.get(number, f'signal {number}')}"
 
     def _listen(self, timeout_seconds: float) -> bool:
         """Read one message of the warden; False if none came in time or none will come."""

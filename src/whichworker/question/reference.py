@@ -57,9 +57,13 @@ LOOK_SECONDS = 0.004
 
 
 class Visit(Struct):
-    """The state of the reference run: responses by request, and the cookies of its login."""
+    """The state of the reference run: responses by request, and the cookies of its login.
+
+    `longest_seconds` is the longest response.
+    """
 
     answers: dict[Request, list[Response]] = field(default_factory=dict)
+    longest_seconds: float = 0.0
     cookies: dict[str, str] = field(default_factory=dict)
     refused: dict[Request, Refusal] = field(default_factory=dict)
     began: float = field(default_factory=time.time)
@@ -223,6 +227,7 @@ def _ask_all(question: Question, run: Running, visit: Visit, check: Callable[[],
             continue
         sent = dressed(request, question.app, visit.cookies)
         for _ in range(TIMES):
+            began = time.monotonic()
             try:
                 response = fetch(run.address, sent, question.app.host, ASK_SECONDS)
             except (OSError, FramingError) as error:
@@ -235,6 +240,7 @@ def _ask_all(question: Question, run: Running, visit: Visit, check: Callable[[],
             if refusal is not None:
                 visit.refused[request] = refusal
                 break
+            visit.longest_seconds = max(visit.longest_seconds, time.monotonic() - began)
             visit.answers.setdefault(request, []).append(response)
         if request in visit.refused and question.workload.learn == "named":
             check()  # a refused connection is the better reason
@@ -292,7 +298,12 @@ def _settled(question: Question, visit: Visit) -> Learnt:
     before = question.subject
     subject = Subject(
         apps=before.apps,
-        workload=msgspec.structs.replace(before.workload, requests=tuple(learnt), learn=""),
+        workload=msgspec.structs.replace(
+            before.workload,
+            requests=tuple(learnt),
+            learn="",
+            response_seconds=round(visit.longest_seconds, 3),
+        ),
         database=before.database,
         cache=before.cache,
         services=before.services,

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 
 import psutil
 
-from whichworker.bench.lineup import Lineup, most_connections
+from whichworker.bench.lineup import Contender, Lineup, fewest, most_connections
 from whichworker.bench.slices import Court
 from whichworker.bench.window import ArmFailed, failed
+from whichworker.design import shortages
 from whichworker.design.heats import MOST_IDLE_SHARE, heats
 from whichworker.design.slice_sizes import size, skipped_turns, together
 from whichworker.errors import ServerFailed
@@ -20,8 +21,19 @@ from whichworker.race.watch import Watch
 from whichworker.servers import table
 from whichworker.services import postgres
 from whichworker.store.journal import Journal
-from whichworker.store.records import Failed, Launched, Left, Part, Prepared, Settled, Window
+from whichworker.store.records import (
+    Failed,
+    Launched,
+    Left,
+    Overloaded,
+    Part,
+    Prepared,
+    Settled,
+    Window,
+)
 
+MOST_OVERLOADS = 3
+"""Launches that may fail with too many connections, each with half as many as the one before."""
 USUAL_CONNECTIONS, SPARE_CONNECTIONS = 100, 10
 """The default limit of PostgreSQL (MySQL's is 151), and the part that is left for others."""
 
@@ -56,9 +68,13 @@ def calibrate(
 
 
 def _prepare(lineup: Lineup, court: Court, journal: Journal, watch: Watch, arm: Arm) -> None:
+    """Launch and calibrate an arm; if it cannot serve so many connections, again with fewer."""
+    before = [record for record in journal.of(Overloaded) if record.arm == arm.name]
     watch.note(f"starting {arm.name}")
+    contender: Contender | None = None
     try:
         contender = lineup.enter(arm.name, arm, _generations(journal, arm.name) + 1)
+        contender.most = before[-1].connections // 2 if before else None
         journal.append(
             Launched(
                 arm=arm.name,
@@ -70,6 +86,11 @@ def _prepare(lineup: Lineup, court: Court, journal: Journal, watch: Watch, arm: 
     except (ServerFailed, ArmFailed) as error:
         lineup.leave(arm.name)
         failures = error.failures if isinstance(error, ArmFailed) else failed(error).failures
+        connections = contender.connections if contender is not None else 0
+        if connections > 1 and len(before) < MOST_OVERLOADS and shortages.of_load(failures):
+            journal.append(Overloaded(arm=arm.name, connections=connections, failures=failures))
+            _prepare(lineup, court, journal, watch, arm)
+            return
         journal.append(
             Failed(arm=arm.name, failures=failures, alone=isinstance(error, ServerFailed))
         )
@@ -127,7 +148,10 @@ def parts_of(
     """The slice of each arm; arms of about the same speed get the same number of connections."""
     arms = {name: question.arm(name) for name in every}
     wanted = {name: record.connections or 1 for name, record in every.items()}
-    most = {name: most_connections(arm.server, arm.settings) for name, arm in arms.items()}
+    most = {
+        name: fewest(most_connections(arm.server, arm.settings), every[name].most_connections)
+        for name, arm in arms.items()
+    }
     forced = question.terms.connections
     chosen = (
         {name: min(forced, limit or forced) for name, limit in most.items()}

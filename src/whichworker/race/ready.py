@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 
-from whichworker.bench.lineup import Contender, Lineup, at_most, most_connections
+from whichworker.bench import causes
+from whichworker.bench.lineup import PATIENCE_SECONDS, Contender, Lineup
 from whichworker.bench.running import Running
 from whichworker.bench.slices import MOST_TRIES, TICK_SECONDS, Court
-from whichworker.bench.window import check, died, load_and_probe, load_of
+from whichworker.bench.window import check, load_and_probe, load_of
 from whichworker.design import slice_sizes
 from whichworker.design.heats import MOST_IDLE_SHARE
 from whichworker.design.slice_sizes import SliceSize
 from whichworker.design.validity import refusal
+from whichworker.errors import ServerFailed
 from whichworker.load.http1 import FramingError, fetch, judge_answer
 from whichworker.model import Reading, Request, SliceOrder, SliceTally
 from whichworker.probes import cpu
@@ -35,6 +37,8 @@ IDLE_SECONDS = (0.1, 0.3, 1.0)
 its own costs the others seconds."""
 LEAST_CROWD, MOST_CROWD, MOST_CROWD_SECONDS = 8, 64, 5.0
 """Connections and time of `_crowd`: enough to exceed the usual slots, bounded for slow apps."""
+MOST_CROWD_TURN_SECONDS = 15.0
+"""For all connections of `_crowd` once, one after the other: slow apps get fewer connections."""
 MANY = 200_000
 """More responses than any calibration slice has, so that its time ends it."""
 
@@ -49,8 +53,7 @@ def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared,
     if not question.app.is_builtin:
         _crowd(court, contender, response_seconds)
     first = min(WARM_UP_CONNECTIONS, question.terms.connections or WARM_UP_CONNECTIONS)
-    arm = contender.arm
-    lineup.sit(contender, at_most(arm.server, arm.settings, first), response_seconds)
+    lineup.sit(contender, contender.at_most(first), response_seconds)
     warmed = warm(court, contender, response_seconds)
     about = (
         warmed.responses / warmed.whole_seconds / (1 - min(MOST_TAKEN, warmed.foreign_share or 0.0))
@@ -70,6 +73,7 @@ def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared,
             connections=connections,
             profile=profile,
             idle_share=idle_share(contender),
+            most_connections=contender.most,
         ),
         portrait,
     )
@@ -89,19 +93,28 @@ def ask_each(court: Court, run: Running) -> float:
 
 
 def _ask(court: Court, run: Running, request: Request) -> float:
-    began = time.monotonic()
+    question, began = court.bench.question, time.monotonic()
+    patience = question.workload.patience(ASK_SECONDS)
     try:
         complaint = judge_answer(
-            request.answer, fetch(run.address, request, court.bench.question.app.host, ASK_SECONDS)
+            request.answer, fetch(run.address, request, question.app.host, patience)
         )
     except (OSError, FramingError) as error:
-        died(run.launch)  # then the failure says why
-        raise run.launch.failure(
-            "reset", f"{request.title}: {type(error).__name__}: {error}"
-        ) from error
+        raise broken(run, request, error, time.monotonic() - began) from error
     if complaint is not None:
         raise run.launch.failure(complaint[0], f"{request.title}: {complaint[1]}")
     return time.monotonic() - began
+
+
+def broken(run: Running, request: Request, error: Exception, seconds: float) -> ServerFailed:
+    """The failure of a request without a response after `seconds`, with the cause of it."""
+    fact = f"{request.title}: {type(error).__name__}: {error}"
+    if causes.died(run.launch):  # then the failure says why
+        return run.launch.failure("reset", fact)
+    if cause := causes.worker_ended(run.launch, run.workers, seconds):
+        return run.launch.failure("worker", f"{request.title}: {cause.fact}", cause.cure)
+    late = isinstance(error, TimeoutError)
+    return run.launch.failure("timeout" if late else "reset", fact)
 
 
 def warm(
@@ -140,15 +153,14 @@ def _climb(
     lineup: Lineup, court: Court, contender: Contender, response_seconds: float, per_second: float
 ) -> tuple[dict[int, float], SliceTally]:
     """Responses/s by number of connections, from one to saturation, and the top rung's slice."""
-    arm, fixed = contender.arm, court.bench.question.terms.connections
-    fixed = at_most(arm.server, arm.settings, fixed) if fixed else None
-    most = fixed or most_connections(arm.server, arm.settings)
+    fixed = court.bench.question.terms.connections
+    fixed = contender.at_most(fixed) if fixed else None
+    most = fixed or contender.most_connections
     slow = response_seconds > slice_sizes.SLOW_RESPONSE_SECONDS
     rung: int | None = fixed or slice_sizes.first_rung(per_second, most)
     if slow and not fixed:
-        rung = min(
-            slice_sizes.SLOW_CONNECTIONS, slots_of(contender) or slice_sizes.SLOW_CONNECTIONS
-        )
+        few = slots_of(contender) or slice_sizes.SLOW_CONNECTIONS
+        rung = contender.at_most(min(slice_sizes.SLOW_CONNECTIONS, few))
     alone, _, top = _rung(lineup, court, contender, 1, 1 / response_seconds, response_seconds)
     ladder: dict[int, float] = {}
     while rung is not None:
@@ -256,9 +268,12 @@ def _crowd(court: Court, contender: Contender, response_seconds: float) -> None:
     """Send more parallel requests than the arm has slots, to find faults in shared state early."""
     limit = slots_of(contender)
     connections = min(MOST_CROWD, max(LEAST_CROWD, 2 * limit if limit else MOST_CROWD // 2))
-    connections = at_most(contender.arm.server, contender.arm.settings, connections)
-    seconds = min(MOST_CROWD_SECONDS, max(1.0, 3 * connections * response_seconds))
-    tally = court.generator.run(
-        load_of(court.bench, contender.run, connections, seconds, 0.1), lambda *_: None
-    )
-    check(contender.run.launch, tally)
+    affordable = max(2, int(MOST_CROWD_TURN_SECONDS / response_seconds))
+    contender.connections = connections = contender.at_most(min(connections, affordable))
+    turn = connections * response_seconds
+    seconds = min(MOST_CROWD_SECONDS, max(1.0, 3 * turn))
+    patience = max(PATIENCE_SECONDS, 3 * seconds, 2 * turn)
+    began = time.monotonic()
+    load = load_of(court.bench, contender.run, connections, seconds, 0.1, deadline_seconds=patience)
+    tally = court.generator.run(load, lambda *_: None)
+    check(contender.run, tally, time.monotonic() - began)

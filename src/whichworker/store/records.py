@@ -60,7 +60,8 @@ class Prepared(Struct, frozen=True, kw_only=True, tag="prepared", tag_field="rec
     `ladder` is responses per second by number of connections; `connections` of them saturate it.
     `profile` is the rate turn by turn since a slice began, relative to its second half: it decides
     how much of a slice must not count. `idle_share` is the part of a core that it uses without
-    requests. `warm_up_seconds` and `steady` are from journals older than slices.
+    requests. `most_connections` is a limit that the load has shown (`Overloaded`), if any.
+    `warm_up_seconds` and `steady` are from journals older than slices.
     """
 
     arm: str
@@ -73,6 +74,15 @@ class Prepared(Struct, frozen=True, kw_only=True, tag="prepared", tag_field="rec
     connections: int | None = None
     profile: tuple[float, ...] = ()
     idle_share: float | None = None
+    most_connections: int | None = None
+
+
+class Overloaded(Struct, frozen=True, kw_only=True, tag="overloaded", tag_field="record"):
+    """How an arm failed with this many connections; it is tried again with fewer."""
+
+    arm: str
+    connections: int
+    failures: tuple[Failure, ...]
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag="failed", tag_field="record"):
@@ -318,6 +328,7 @@ OfRaces = (
     FirstStep
     | Header
     | Prepared
+    | Overloaded
     | Failed
     | Settled
     | Launched

@@ -313,6 +313,24 @@ def engines() -> Any:
     return list(seen.values())
 
 
+def every(targets: Any) -> Any:
+    """Each target with its object; after a factory comes the app that it makes, as `target()`."""
+    for target in targets:
+        found = load(target)
+        yield target, found
+        if is_factory(found):
+            yield f"{target}()", found()
+
+
+def facts_of(found: Any) -> Any:
+    return {
+        "asgi": is_asgi(found),
+        "callable": callable(found),
+        "factory": is_factory(found),
+        "needs": needs_of(found),
+    }
+
+
 def main(out: Any, targets: Any) -> Any:
     told: Any = {
         "targets": {},
@@ -322,14 +340,14 @@ def main(out: Any, targets: Any) -> Any:
         "databases": [],
         "routes": [],
     }
-    for target in targets:
-        found = load(target)
-        told["targets"][target] = {
-            "asgi": is_asgi(found),
-            "callable": callable(found),
-            "factory": is_factory(found),
-            "needs": needs_of(found),
-        }
+    if not targets and os.environ.get("DJANGO_SETTINGS_MODULE"):
+        conf = importlib.import_module("django.conf").settings
+        named = [getattr(conf, name, None) for name in ("WSGI_APPLICATION", "ASGI_APPLICATION")]
+        targets = [":".join(text.rpartition(".")[::2]) for text in named if text]
+    for target, found in every(targets):
+        told["targets"][target] = facts_of(found)
+        if told["targets"][target]["factory"]:
+            continue
         framework = framework_of(found)
         told["framework"] = told["framework"] or framework
         if not told["routes"]:
@@ -342,10 +360,12 @@ def main(out: Any, targets: Any) -> Any:
             told["debug"] = told["debug"] or bool(getattr(found, "debug", False))
         if framework in ("flask", "quart"):
             told["secret_key"] = plain(getattr(found, "secret_key", "")) or ""
-    if not targets and os.environ.get("DJANGO_SETTINGS_MODULE"):
-        bool(importlib.import_module("django.conf").settings.DEBUG)
     told["django"] = django()
     told["debug"] = told["debug"] or bool(told["django"] and told["django"]["debug"])
+    resources = importlib.import_module("whichworker_resources")
+    given = ((settings() and settings().DATABASES) or {}).values()
+    told["pools"] = resources.pools() + list(filter(None, map(resources.django_pool, given)))
+    told["ports"] = resources.ports()
     told["databases"] = (told["django"] or {}).get("databases", []) + engines()
     with open(out, "w", encoding="utf-8") as file:
         json.dump(told, file)

@@ -176,3 +176,15 @@ def test_bytes_are_clean_though_they_are_written_in_base64() -> None:
 def test_a_value_that_looks_like_a_key_is_one_whatever_its_name(value: str, secret: bool) -> None:
     redaction.remember_environment({"ANYTHING": value})
     assert (value not in redaction.clean(f"a {value} b")) is secret
+
+
+@pytest.mark.parametrize("value", ["\udcffabcdefg", "\ud800abcdefg", "p\udc80\ud801word"])
+def test_bytes_that_are_no_text_are_remembered_like_others(value: str) -> None:
+    """A variable of the environment may hold any bytes, and an escape in a file any surrogate."""
+    redaction.remember_environment({"SECRET_KEY": value})
+    assert redaction.clean(f"before {value} after") == "before [SECRET_KEY] after"
+
+
+def test_the_percent_form_of_other_bytes_is_theirs() -> None:
+    redaction.remember("SECRET_KEY", "\udcffabcdefg")
+    assert redaction.clean("/?key=%FFabcdefg") == "/?key=[SECRET_KEY]"

@@ -63,8 +63,8 @@ def remember(name: str, value: str) -> None:
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
         escape(value),
-        quote(value, safe=""),
-        quote_plus(value),
+        quote(_bytes(value), safe=""),
+        quote_plus(_bytes(value)),
     )
     jinja = escape(value).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
     for form in (value, *written, jinja):
@@ -72,6 +72,14 @@ def remember(name: str, value: str) -> None:
             _secrets[form] = name
         else:
             _secrets.setdefault(form, name)
+
+
+def _bytes(value: str) -> bytes:
+    """A text in UTF-8; the environment's other bytes are themselves, and surrogates are encoded."""
+    try:
+        return value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogatepass")
 
 
 def remember_environment(environment: Mapping[str, str]) -> None:

@@ -155,3 +155,25 @@ def test_imports_begin_where_the_code_says(
 ) -> None:
     (found,) = candidates(written(tmp_path, files))
     assert (found.target, found.root) == (target, str(tmp_path / root))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = " + "(" * 5000,
+        "x = " + "-" * 500_000 + "1",
+        "x = " + "a." * 200_000 + "b",
+        "x = \0",
+        "\x0c\udcff",
+        "def f(:",
+    ],
+)
+def test_what_cannot_be_parsed_is_passed_over(text: str, tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(text, encoding="utf-8", errors="surrogateescape")
+    (tmp_path / "main.py").write_text("from flask import Flask\napp = Flask('a')\n")
+    assert [one.target for one in candidates(tmp_path)] == ["main:app"]
+
+
+def test_warnings_about_the_app_s_own_code_are_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("app = Flask('\\d')\nassert (1, 'always true')\n")
+    assert [one.target for one in candidates(tmp_path)] == ["main:app"]

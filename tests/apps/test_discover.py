@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from whichworker.apps import discover
+from whichworker.apps import discover, django_project
 from whichworker.apps.examine import Examiner
 from whichworker.errors import UsageError
 from whichworker.store import places
@@ -131,3 +131,29 @@ def test_the_entry_point_of_fastapi_is_followed_where_reading_the_code_finds_non
         app, findings = discover.discover(named, None, tmp_path, Examiner(places.cache_folder()))
         assert (app.asgi, app.wsgi) == ("shop:api", None)
         assert "pyproject.toml, tool.fastapi" in findings[0].text
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        (b'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")', "shop.settings"),
+        (b"\xff'DJANGO_SETTINGS_MODULE' , 'a'", "a"),
+        (b'"DJANGO_SETTINGS_MODULE", "..settings"', ""),
+        (b'"DJANGO_SETTINGS_MODULE", "a..b"', ""),
+        (b'"DJANGO_SETTINGS_MODULE", "' + b"a" * 5000 + b'"', ""),
+        (b"", ""),
+    ],
+)
+def test_the_settings_that_a_manage_py_names(text: bytes, settings: str, tmp_path: Path) -> None:
+    (tmp_path / "manage.py").write_bytes(text)
+    assert django_project.named_in(tmp_path / "manage.py").module == settings
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["tool = 3", "[tool]\nfastapi = []", "[tool.fastapi]\nentrypoint = 3", "a = " + "[" * 5000],
+)
+def test_a_project_file_of_another_form_has_no_entry_point(text: str, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    _, findings = discover.discover(None, None, tmp_path, Examiner(places.cache_folder()))
+    assert findings[0].code == "app-builtin"

@@ -94,3 +94,12 @@ def test_a_lone_name_is_the_shell_s_and_single_quotes_are_not_expanded(
         "BARE": "/srv/shell/c",
         "AGAIN": "${ROOT}/a",
     }
+
+
+@pytest.mark.parametrize("text", ["A=\0", 'A="\0"', "'A=B'=1", "'A\0'=1"])
+def test_a_variable_that_no_process_can_have_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text(f"OTHER=1\n{text}\n")
+    with pytest.raises(UsageError, match="no process can have the variable") as caught:
+        environment_files.read(str(path))
+    assert caught.value.hint

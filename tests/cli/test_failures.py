@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,37 @@ def test_a_usage_error_is_a_fact_and_a_hint(
     assert done.returncode == Exit.USAGE and not done.stdout
     assert first.startswith(f"whichworker: {fact}") and not first.endswith(".")
     assert last.startswith("hint: ") and last.endswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("whichworker.toml", b"\xff", ["race"]),
+        ("whichworker.toml", b"a = " + b"[" * 5000, ["race"]),
+        ("whichworker.toml", b"time = inf", ["show", "config"]),
+        ("pyproject.toml", b"tool = 3", ["show", "config"]),
+        ("load.toml", b"a = " + b"9" * 5000, ["load", "load.toml"]),
+        ("env", b"A=\0", ["race", "x:y", "--env-file", "env"]),
+        ("deploy/whichworker-promise.json", b'{"run":"\xc2"}', ["advise", "--verify"]),
+    ],
+)
+def test_a_file_of_another_form_is_no_fault_of_the_tool(
+    name: str, content: bytes, words: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    done = run(words, tmp_path)
+    fact, hint = done.stderr.splitlines()
+    assert done.returncode == Exit.USAGE and not done.stdout
+    assert path.name in fact and "a fault of whichworker" not in fact
+    assert hint.startswith("hint: ")
+
+
+def test_a_variable_of_other_bytes_than_text_does_not_matter(tmp_path: Path) -> None:
+    variables = {**os.environb, b"SECRET_KEY": b"\xffabcdefg"}
+    done = subprocess.run([*TOOL, "--version"], env=variables, cwd=tmp_path, check=True)
+    assert done.returncode == Exit.OK
 
 
 @pytest.mark.parametrize(("words", "hint"), FORMER)

@@ -141,6 +141,14 @@ def test_an_unknown_key_is_an_error_with_a_suggestion(key: str, hint: str, tmp_p
         ({"file": "servers = 3"}, FILE),
         ({"file": "servers = [1, 2]"}, FILE),
         ({"file": 'python = [["3.12"]]'}, FILE),
+        ({"file": "time = inf"}, "inf is too large"),
+        ({"file": "time = 1e16"}, "too large"),
+        ({"given": {"time": "9" * 400 + "s"}}, "--time: not a duration"),
+        ({"file": f'memory = "{"9" * 400}GB"'}, "not a size"),
+        ({"file": f"cpus = {2**64}"}, "64 bits"),
+        ({"file": "cpus = [1]"}, FILE),
+        ({"file": 'from-log = "a\\u0000b"'}, "zero byte"),
+        ({"file": 'python = ["a\\u0000b"]'}, "zero byte"),
     ],
 )
 def test_a_bad_value_names_where_it_came_from(
@@ -180,11 +188,13 @@ def test_which_file_is_read(files: dict[str, str], found: dict[str, Any], tmp_pa
 @pytest.mark.parametrize(
     ("name", "text", "fact"),
     [
-        (FILE, b"seed = ", "is not TOML"),
-        (FILE, b"\xff", "is not TOML"),
-        ("pyproject.toml", b"[tool", "is not TOML"),
-        ("pyproject.toml", b"tool = 3", "is not a table"),
-        ("pyproject.toml", b"[tool]\nwhichworker = 3", "is not a table"),
+        (FILE, b"seed = ", "not TOML"),
+        (FILE, b"\xff", "byte 1 is not UTF-8"),
+        ("pyproject.toml", b"[tool", "not TOML"),
+        ("pyproject.toml", b"tool = 3", "expected a table, got a whole number at tool"),
+        ("pyproject.toml", b"[tool]\nwhichworker = 3", "expected a table"),
+        (FILE, b"a = " + b"[" * 5000, "nested too deeply"),
+        (FILE, b"a = " + b"9" * 5000, "not TOML"),
     ],
 )
 def test_a_file_that_cannot_be_used(name: str, text: bytes, fact: str, tmp_path: Path) -> None:
@@ -192,3 +202,4 @@ def test_a_file_that_cannot_be_used(name: str, text: bytes, fact: str, tmp_path:
     with pytest.raises(UsageError, match=fact) as caught:
         read_file(tmp_path)
     assert name in caught.value.fact
+    assert caught.value.hint

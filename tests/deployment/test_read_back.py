@@ -16,6 +16,7 @@ from whichworker.bench.window import ArmFailed
 from whichworker.deployment.decision import DEPLOYED, RACED, Decision
 from whichworker.deployment.kinds import TABLE, emit
 from whichworker.deployment.kinds.parts import Start
+from whichworker.deployment.ownership import PROMISE_FILE
 from whichworker.deployment.read_back import (
     differences,
     moved,
@@ -24,7 +25,7 @@ from whichworker.deployment.read_back import (
     start_in,
     start_of,
 )
-from whichworker.deployment.verify import Checked, Duel
+from whichworker.deployment.verify import Checked, Duel, promise_in
 from whichworker.design.rounds import Heard
 from whichworker.errors import ServerFailed, UsageError
 from whichworker.load.generator import Generator
@@ -183,6 +184,66 @@ def test_a_file_that_is_no_deployment_of_kubernetes(text: str, tmp_path: Path) -
     path.write_text(text)
     with pytest.raises(UsageError, match="is not a Kubernetes deployment"):
         start_of(path, "kubernetes", "/srv/shop")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "fact"),
+    [
+        ("docker", b'CMD ["a", 3]', "not a list of texts"),
+        ("docker", b'CMD {"a": 1}', "not a list of texts"),
+        ("docker", b"CMD " + b"[" * 100_000, "not a list of texts"),
+        ("docker", b'CMD ["a\\u0000"]', "no process can get"),
+        ("docker", b'CMD ["a"]\nENV =x', "variable without a name"),
+        ("docker", b"CMD \xff", "is not UTF-8"),
+        ("kubernetes", b"a: " + b"[" * 5000, "nested too deeply"),
+        ("kubernetes", b"a: !!int ''", "is not a Kubernetes deployment"),
+        ("systemd", b"ExecStart='a", "No closing quotation"),
+        ("systemd", b"ExecStart=a\0", "no process can get"),
+        ("procfile", b'web: "a', "No closing quotation"),
+        ("supervisor", b"a", "no section headers"),
+        ("supervisor", b"[program:a]\ncommand=a\n[program:a]\n", "already exists"),
+        ("script", b"exec 'a", "No closing quotation"),
+        ("script", b"export =1\nexec a", "variable without a name"),
+        ("config", b"\xff", "is not UTF-8"),
+    ],
+)
+def test_a_file_that_no_process_can_be_started_from(
+    kind: str, text: bytes, fact: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(text)
+    with pytest.raises(UsageError, match=fact) as caught:
+        start_of(path, kind, "/srv/shop")
+    assert len(caught.value.fact.splitlines()) == 1
+    assert caught.value.hint
+
+
+def test_variables_that_kubernetes_takes_from_elsewhere_are_not_guessed(tmp_path: Path) -> None:
+    path = tmp_path / "kubernetes.yaml"
+    path.write_text(
+        "kind: Deployment\nspec: {template: {spec: {containers: [{command: [a], env: [{name: B,"
+        " valueFrom: {}}]}]}}}"
+    )
+    with pytest.raises(UsageError, match="there is no value at spec"):
+        start_of(path, "kubernetes", "/srv/shop")
+
+
+@pytest.mark.parametrize(
+    "text", ["project = 3", "[project]\ndependencies = 3", "a = " + "[" * 5000, "build-system = 3"]
+)
+def test_a_project_file_of_another_form_lists_no_packages(text: str, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    what = msgspec.structs.replace(deployment("uvicorn"), directory=str(tmp_path))
+    files = {file.name: file.text for file in emit(("docker",), what)}
+    assert "nothing here lists the packages" in files["Dockerfile"]
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"run": "\xc2"}', b"[" * 100_000, b'{"run": 3}'])
+def test_a_promise_that_cannot_be_read_is_no_promise(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / PROMISE_FILE).write_bytes(content)
+    with pytest.raises(UsageError, match="cannot be read") as caught:
+        promise_in(tmp_path)
+    assert caught.value.hint == "write the files again with --emit"
 
 
 @pytest.mark.parametrize("kind", ["docker", "systemd"])

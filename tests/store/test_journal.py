@@ -287,6 +287,30 @@ def test_a_journal_that_is_missing_is_told(tmp_path: Path) -> None:
         Journal.read(tmp_path / "none.jsonl")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[" * 100_000,
+        b'{"record":"finding","finding":{"code":"\xc2","severity":"info","text":""}}',
+        b'{"record":"header"}',
+        b'{"record":"header","question":3}',
+        b'{"record":"header","question":[]}',
+        b'{"record":"header","question":{"subject":3}}',
+        b'{"record":"unheard-of"}',
+        b'{"record":3}',
+        b"null",
+        b"",
+    ],
+)
+def test_a_line_of_another_form_is_told(line: bytes, path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(line + b"\n")
+    with pytest.raises(JournalFailed, match="not of this version") as caught:
+        Journal.read(path)
+    assert len(caught.value.fact.splitlines()) == 1
+    assert caught.value.hint == "start a new run"
+
+
 def test_a_second_writer_is_refused(path: Path) -> None:
     with Journal(path) as journal:
         journal.append(RECORDS[0])

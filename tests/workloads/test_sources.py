@@ -173,13 +173,38 @@ def test_a_schema_in_yaml_is_read_as_one_in_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"paths": []}', "openapi: 3", "{paths", "a: [", "!!python/object:x.Y {}"]
+    "text",
+    [
+        "",
+        "[]",
+        '{"paths": []}',
+        "openapi: 3",
+        "{paths",
+        "a: [",
+        "!!python/object:x.Y {}",
+        "!!int ''",
+        "!!bool x",
+        "!!timestamp x",
+        "a: " + "[" * 5000,
+        '{"a": ' + "[" * 100_000,
+    ],
 )
 def test_a_file_that_is_no_schema(text: str, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(text)
     with pytest.raises(UsageError):
         list(openapi.read(path))
+
+
+def test_aliases_that_multiply_are_no_example(tmp_path: Path) -> None:
+    """Written out, this one would have a thousand million texts."""
+    lines = ["a0: &a0 [x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 8)}]" for n in range(1, 11)]
+    lines += ["paths:", "  /a/{id}:", "    get:", "      parameters:"]
+    lines += ["      - {in: path, name: id, example: *a10}", "  /b: {get: {}}"]
+    path = tmp_path / "a.yaml"
+    path.write_text("\n".join(lines))
+    assert [one.path for one in filter(None, openapi.read(path))] == ["/b"]
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,15 @@ import ast
 import json
 import re
 import shlex
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 from msgspec import Struct
 
+from whichworker import foreign
 from whichworker.apps import environment_files, modules
 
 TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(.*\))?")
@@ -36,6 +37,18 @@ FOLDERS = ("--chdir", "--app-dir", "-d", "--working-dir")
 COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 DOCKERFILES = ("Dockerfile", "Containerfile", "docker/Dockerfile", "deploy/Dockerfile")
 MOST_BYTES = 100_000
+
+
+class _FastApi(Struct):
+    entrypoint: str = ""
+
+
+class _ToolTables(Struct):
+    fastapi: _FastApi = msgspec.field(default_factory=_FastApi)
+
+
+class _Tooled(Struct):
+    tool: _ToolTables = msgspec.field(default_factory=_ToolTables)
 
 
 class Deployed(Struct, frozen=True):
@@ -80,13 +93,11 @@ def _of_flask(folder: Path, environment: Mapping[str, str]) -> Iterator[Deployed
 def _of_fastapi(folder: Path) -> Deployed | None:
     """The `[tool.fastapi] entrypoint` of pyproject.toml, as FastAPI's own command line uses it."""
     try:
-        text = (folder / "pyproject.toml").read_text(encoding="utf-8")
-        found = tomllib.loads(text).get("tool", {}).get("fastapi", {}).get("entrypoint", "")
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError):
+        text = foreign.text_of(folder / "pyproject.toml")
+        entry = foreign.toml_in(text, _Tooled).tool.fastapi.entrypoint
+    except foreign.Unreadable:  # other tools complain about a file that they cannot read
         return None
-    if not TARGET.fullmatch(str(found)):
-        return None
-    return Deployed(str(found), "pyproject.toml, tool.fastapi")
+    return Deployed(entry, "pyproject.toml, tool.fastapi") if TARGET.fullmatch(entry) else None
 
 
 def _of_gunicorn(path: Path) -> Iterator[Deployed]:

@@ -16,6 +16,8 @@ from whichworker.apps import modules
 
 VARIABLE = "DJANGO_SETTINGS_MODULE"
 LITERAL = re.compile(rf"""{VARIABLE}["']\]?\s*[,=]\s*["']([\w.]+)["']""")
+MODULE = re.compile(r"[^\W\d]\w{0,60}(\.[^\W\d]\w{0,60})*")
+"""The name of a module, whose parts can be names of files."""
 FOR_TESTS = {"test", "tests", "testing", "ci", "test_settings", "settings_test"}
 MAKER = "get_{kind}_application"
 DEPTH = 4
@@ -98,6 +100,7 @@ def named_in(path: Path) -> NamedSettings:
     found = (
         LITERAL.findall(text) if tree is None else list(filter(None, map(_set_by, ast.walk(tree))))
     )
+    found = [module for module in found if MODULE.fullmatch(module)]
     real = [module for module in found if not FOR_TESTS & set(module.split("."))]
     return NamedSettings((real or found or [""])[0], named=True)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from io import StringIO
 from pathlib import Path
 
-from whichworker import redaction
+from whichworker import foreign, redaction
 from whichworker.errors import UsageError
 
 USUAL = (".env", ".env.local", "env")
@@ -73,8 +73,8 @@ def _read(path: str) -> dict[str, tuple[str, str]]:
     from dotenv.variables import parse_variables
 
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = foreign.text_of(path)
+    except foreign.Unreadable as error:
         raise UsageError(
             f"the environment file {path} cannot be read: {error}", hint="--env-file FILE"
         ) from error
@@ -96,6 +96,12 @@ def _read(path: str) -> dict[str, tuple[str, str]]:
                 binding.value
                 if plain
                 else "".join(atom.resolve(known) for atom in parse_variables(binding.value))
+            )
+    for name, value in values.items():
+        if "=" in name or "\0" in name + value:
+            raise UsageError(
+                f"{path}: no process can have the variable {name!r} with this value",
+                hint="leave out zero bytes, and = in a name",
             )
     redaction.remember_environment(values)
     return {name: (values[name], line) for name, line in lines.items()}

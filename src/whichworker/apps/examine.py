@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct, field
 
-from whichworker import redaction
+from whichworker import foreign, redaction
 from whichworker.apps import environment_files
 from whichworker.errors import UsageError
 from whichworker.model import App
@@ -132,8 +131,8 @@ class Examiner(Struct, frozen=True):
             if status or not out.exists():
                 raise _not_importable(what, log.read_text(errors="replace"), app)
             try:
-                found = msgspec.json.decode(out.read_bytes(), type=Look)
-            except msgspec.MsgspecError as error:
+                found = foreign.json_in(out.read_bytes(), Look)
+            except foreign.Unreadable as error:
                 raise UsageError(
                     f"the settings of {what} have an unexpected type: {error}",
                     hint="each setting must have the type that Django expects",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,9 +51,11 @@ def files_in(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
 def parsed(path: Path) -> ast.Module | None:
     """The syntax of a file; None for one that is not Python, or of a newer version."""
     try:
-        return ast.parse(path.read_bytes())
+        with warnings.catch_warnings():  # about code that is not ours
+            warnings.simplefilter("ignore")
+            return ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+        return None  # the last two: expressions that are nested too deeply
 
 
 def module_of(path: Path, folder: Path, tree: ast.Module | None = None) -> tuple[Path, str]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import re
-import tomllib
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,11 +11,12 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from whichworker import units
+from whichworker import foreign, units
 from whichworker.config.option import extra_of
 from whichworker.errors import UsageError
 
 Options = TypeVar("Options", bound=Struct)
+Table = TypeVar("Table")
 
 READERS: dict[str, Callable[[str], float]] = {
     "duration": units.parse_duration,
@@ -24,6 +24,11 @@ READERS: dict[str, Callable[[str], float]] = {
     "rate": units.parse_rate,
     "size": units.parse_size,
 }
+MOST_NUMBER, MOST_WHOLE = 1e15, 2**63 - 1
+"""The largest numbers of a file, as many digits as a text with a unit has; above it, no integer of
+64 bits. No option means more."""
+LONGEST_SHOWN = 80
+"""Characters of a wrong value that a message shows."""
 TABLES = ("load", "study", "explain")
 """Commands whose keys are in a table of their own, below those of a race."""
 RENAMED = {("", "requests"): "request_file"}
@@ -73,30 +78,40 @@ def gather(
     return _convert(kind, values, origins), origins
 
 
+class _Tools(Struct):
+    whichworker: dict[str, Any] = {}
+
+
+class _Configured(Struct):
+    tool: _Tools = msgspec.field(default_factory=_Tools)
+
+
 PLACES = ("cache", "state")
 """WHICHWORKER_CACHE and WHICHWORKER_STATE are folders, not options."""
 
 
 def read_file(folder: Path) -> tuple[dict[str, Any], Path | None]:
-    """A folder's configuration: whichworker.toml, else pyproject.toml's table, else nothing."""
-    for name, table in (("whichworker.toml", ()), ("pyproject.toml", ("tool", "whichworker"))):
-        path = folder / name
-        if not path.is_file():
-            continue
-        try:
-            found: Any = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path} is not TOML: {error}") from error
-        for key in table:
-            found = found.get(key, {})
-            if not isinstance(found, dict):
-                raise UsageError(
-                    f"{key!r} in {path} is not a table",
-                    hint="write [tool.whichworker] above the keys",
-                )
-        if found:
-            return found, path
+    """A folder's configuration: whichworker.toml, else pyproject.toml's table, else nothing.
+
+    Raises UsageError for a file that is not TOML, or has something else where the table belongs.
+    """
+    own, shared = folder / "whichworker.toml", folder / "pyproject.toml"
+    if own.is_file() and (found := _read(own, dict[str, Any])):
+        return found, own
+    if shared.is_file() and (found := _read(shared, _Configured).tool.whichworker):
+        return found, shared
     return {}, None
+
+
+def _read(path: Path, kind: type[Table]) -> Table:
+    try:
+        return foreign.toml_in(foreign.text_of(path), kind)
+    except foreign.Unreadable as error:
+        raise UsageError(
+            f"{path} cannot be used: {error}",
+            hint="whichworker init writes a whichworker.toml; [tool.whichworker] is the table of"
+            " pyproject.toml",
+        ) from error
 
 
 def variable_of(name: str, table: str = "") -> str:
@@ -159,25 +174,29 @@ def _convert(kind: type[Options], values: dict[str, Any], origins: dict[str, str
                 value = [part.strip() for part in value.split(",") if part.strip()]
             elif isinstance(value, list) and field.type.__origin__ is str:
                 value = ",".join(msgspec.convert(value, list[str]))
-            ready[field.name] = msgspec.convert(value, field.type, strict=False)
+            ready[field.name] = _possible(msgspec.convert(value, field.type, strict=False))
         except UsageError as error:
             raise UsageError(f"{origin}: {error.fact}", hint=error.hint) from error
         except msgspec.ValidationError as error:
-            raise UsageError(f"{origin}: {value!r} will not do: {_plainly(str(error))}") from error
+            reason = foreign.plainly(str(error))
+            raise UsageError(
+                f"{origin}: {repr(value)[:LONGEST_SHOWN]} will not do: {reason}",
+                hint=f"{name_in_file(field.name)}: {_lower(extra_of(field)['description'])}",
+            ) from error
     return kind(**ready)
 
 
-def _plainly(complaint: str) -> str:
-    """A complaint about types without the names that Python has for them."""
-    words = {
-        "int": "a whole number",
-        "float": "a number",
-        "bool": "true or false",
-        "str": "text",
-        "null": "nothing",
-    }
-    return re.sub(
-        r"`([a-z |]+)`",
-        lambda match: " or ".join(words.get(kind, kind) for kind in match[1].split(" | ")),
-        complaint,
-    )
+def _possible(value: Any) -> Any:
+    """A value that the command line could give, too; raises UsageError for another."""
+    if isinstance(value, float) and not (math.isfinite(value) and abs(value) <= MOST_NUMBER):
+        raise UsageError(f"{value:g} is too large", hint=f"at most {MOST_NUMBER:g}")
+    if isinstance(value, int) and abs(value) > MOST_WHOLE:
+        raise UsageError("a whole number of more than 64 bits", hint=f"at most {MOST_WHOLE}")
+    for text in (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ():
+        if "\0" in text:
+            raise UsageError(f"a zero byte in {text[:LONGEST_SHOWN]!r}", hint="leave \\u0000 out")
+    return value
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from whichworker import foreign
 from whichworker.apps import builtin
 from whichworker.bench import overlays, services
 from whichworker.bench.running import SHOWN_ADDRESS, Bench
@@ -239,8 +240,8 @@ def recall(
     """The outcomes of an arm, cached while nothing they depend on changes; raises ServerFailed."""
     place = bench.cache / FOLDER / f"{arm.server}-{_key(bench, arm, cases)}.json"
     try:
-        return msgspec.json.decode(place.read_bytes(), type=list[Outcome])
-    except (OSError, msgspec.DecodeError):
+        return foreign.json_in(place.read_bytes(), list[Outcome])
+    except (OSError, foreign.Unreadable):
         note(f"preflight of {arm.name}")
     outcomes = examine(bench, arm, cases)
     if all(outcome.kind in LASTING_KINDS for outcome in outcomes):

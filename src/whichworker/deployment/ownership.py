@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from whichworker import foreign
 from whichworker.errors import UsageError
 
 PROMISE_FILE = "whichworker-promise.json"
@@ -50,6 +51,6 @@ def _may_write(path: Path, ours: str | None) -> bool:
 
 def _digests(out: Path) -> dict[str, str]:
     try:
-        return msgspec.json.decode((out / PROMISE_FILE).read_bytes(), type=_Written).digests
-    except (OSError, msgspec.DecodeError):
+        return foreign.json_in((out / PROMISE_FILE).read_bytes(), _Written).digests
+    except (OSError, foreign.Unreadable):
         return {}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from whichworker import foreign
 from whichworker.deployment.kinds import READ_BY, TABLE, emit, read
 from whichworker.deployment.kinds.parts import Start
 from whichworker.errors import UsageError
@@ -16,6 +18,8 @@ from whichworker.model.deployments import Deployment
 
 COMMENT = re.compile(r"(^\s*|\s)[#;].*$")
 PLACE = re.compile(r"(?:127\.0\.0\.1|0\.0\.0\.0|localhost|\[::1?\]|\*)?:(?:8000|\$PORT|\$\{PORT\})")
+VARIABLE = re.compile(r"[^=\0\ud800-\udfff]+")
+AGAIN = "write the files again with --emit"
 HOSTS = ("127.0.0.1", "0.0.0.0", "localhost", "::1", "::")
 PORTS = ("8000", "$PORT", "${PORT}")
 
@@ -29,12 +33,15 @@ def start_of(path: Path, kind: str, directory: str, command: tuple[str, ...] = (
     """
     if kind not in (*READ_BY, "config"):
         return None
+    return start_in(text_of(path), path, kind, directory, command)
+
+
+def text_of(path: Path) -> str:
+    """The text of an emitted file; raises UsageError if it has none."""
     try:
-        return start_in(path.read_text(encoding="utf-8"), path, kind, directory, command)
-    except (OSError, ValueError, configparser.Error) as error:
-        raise UsageError(
-            f"{path} cannot be read: {error}", hint="write the files again with --emit"
-        ) from error
+        return foreign.text_of(path)
+    except foreign.Unreadable as error:
+        raise UsageError(f"{path} cannot be read: {error}", hint=AGAIN) from error
 
 
 def start_in(
@@ -46,10 +53,29 @@ def start_in(
             argv=tuple(str(path) if word == path.name else word for word in command),
             folder=directory,
         )
-    found = read(kind, text, path, directory)
+    try:
+        found = read(kind, text, path, directory)
+    except (ValueError, configparser.Error) as error:  # an open quote; no section
+        reason = " ".join(str(error).split())
+        raise UsageError(f"{path} cannot be read: {reason}", hint=AGAIN) from error
     if not found.argv:
-        raise UsageError(f"{path} starts nothing", hint="write the files again with --emit")
+        raise UsageError(f"{path} starts nothing", hint=AGAIN)
+    _check_possible(found, path)
     return found
+
+
+def _check_possible(start: Start, path: Path) -> None:
+    """Raise UsageError for a word or a variable that no process can be started with."""
+    for word in (*start.argv, start.folder, *start.environment.values()):
+        try:
+            possible = b"\0" not in os.fsencode(word)
+        except UnicodeEncodeError:
+            possible = False
+        if not possible:
+            raise UsageError(f"{path} has a text that no process can get: {word!r}", hint=AGAIN)
+    for name in start.environment:
+        if not VARIABLE.fullmatch(name):
+            raise UsageError(f"{path} has a variable without a name: {name!r}", hint=AGAIN)
 
 
 def settings_in(text: str) -> dict[str, str]:
@@ -91,9 +117,7 @@ def edits(name: str, kind: str, folder: Path, what: Deployment, start: Start) ->
             and path.is_file()
             and (own.kind == "shim" or str(path) in start.argv or own.name in start.argv)
         ):
-            yield from differences(
-                own.name, settings_in(own.text), settings_in(path.read_text(encoding="utf-8"))
-            )
+            yield from differences(own.name, settings_in(own.text), settings_in(text_of(path)))
 
 
 def moved(argv: tuple[str, ...], address: Address) -> tuple[str, ...]:

@@ -57,10 +57,22 @@ class JudgedRun(Struct, frozen=True):
 
 
 def read(folder: Path) -> JudgedRun:
-    """The run in a folder, judged again from its journal."""
+    """The run in a folder, judged again from its journal.
+
+    Raises JournalFailed if it cannot be read, or if its records do not belong together.
+    """
     journal = Journal.read(folder / FILE)
     header = journal.header()
-    return JudgedRun(header.question, header.environments, verdict.judge(journal))
+    try:
+        result = verdict.judge(journal)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        # Each record fits its schema, but one was changed or lost: no judge can know what it was.
+        raise JournalFailed(
+            f"the records of {folder / FILE} do not belong together:"
+            f" {type(error).__name__}: {' '.join(str(error).split())}",
+            hint="start a new run",
+        ) from error
+    return JudgedRun(header.question, header.environments, result)
 
 
 def advised(project: Path, run: str) -> JudgedRun:

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from whichworker import foreign
 from whichworker.apps import checkup
 from whichworker.bench import overlays, services
 from whichworker.bench.lineup import Contender, Lineup, most_connections
@@ -48,7 +49,6 @@ SLICE_PATIENCE, LEAST_PATIENCE_SECONDS = 5.0, 0.5
 """Multiple of the raced server's time, and seconds, that a slow slice may take at most."""
 MOST_LOG_RATIO = 700.0
 """The largest logarithm whose exponential a float holds."""
-AGAIN = "write the files again with --emit"
 MOST_TRIES = 3
 """Tries of a slice before the round continues, if other programs use the cores."""
 
@@ -74,14 +74,14 @@ def promise_in(folder: Path) -> Promise:
     """The promise beside the files; raises UsageError if there is none."""
     path = folder / PROMISE_FILE
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Promise)
-    except FileNotFoundError as error:
-        raise UsageError(
-            f"there is no {PROMISE_FILE} in {folder}",
-            hint="whichworker advise --emit systemd --out FOLDER writes one",
-        ) from error
-    except (OSError, msgspec.MsgspecError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", hint=AGAIN) from error
+        if not path.exists():
+            raise UsageError(
+                f"there is no {PROMISE_FILE} in {folder}",
+                hint="whichworker advise --emit systemd --out FOLDER writes one",
+            )
+        return foreign.json_in(foreign.text_of(path), Promise)
+    except foreign.Unreadable as error:
+        raise UsageError(f"{path} cannot be read: {error}", hint=read_back.AGAIN) from error
 
 
 def verify(
@@ -138,7 +138,7 @@ def verify(
                     )
                 )
     if not checked:
-        raise UsageError(f"no file in {folder} starts anything", hint=AGAIN)
+        raise UsageError(f"no file in {folder} starts anything", hint=read_back.AGAIN)
     return checked
 
 
@@ -386,7 +386,7 @@ def order_as_emitted(bench: Bench, arm: Arm, folder: Path, start: Start, address
         path = Path(word) if Path(word).is_absolute() else folder / word
         if path.is_file() and path.parent.resolve() == folder.resolve():
             copy = temporary / path.name
-            text = read_back.moved_text(path.read_text(encoding="utf-8"), address)
+            text = read_back.moved_text(read_back.text_of(path), address)
             copy.write_text(text, encoding="utf-8")
             argv[at] = str(copy)
     program = Path(bench.environments[arm.name].bin) / Path(argv[0]).name

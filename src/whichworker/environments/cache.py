@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct, field
 from packaging.utils import canonicalize_name
 
+from whichworker import foreign
 from whichworker.environments import locks
 from whichworker.environments.venvs import BYTE_CODE, DESCRIPTION, REQUIREMENTS
 from whichworker.model import Environment
@@ -169,8 +170,8 @@ def _versions(place: Path, kind: Kind) -> dict[str, str]:
     if kind != "overlay" or not (text := _text(place / DESCRIPTION)):
         return {}
     try:
-        environment = msgspec.json.decode(text, type=Environment)
-    except msgspec.DecodeError:  # written by another version of the tool
+        environment = foreign.json_in(text, Environment)
+    except foreign.Unreadable:  # written by another version of the tool
         return {}
     return _chosen(
         map(distribution, _text(place / REQUIREMENTS).splitlines()), environment.packages
@@ -193,6 +194,6 @@ def _installed(place: Path) -> Iterator[tuple[str, str]]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except OSError:
+        return foreign.text_of(path)
+    except foreign.Unreadable:
         return ""

@@ -8,12 +8,15 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from whichworker import foreign
 from whichworker.environments import interpreters
 from whichworker.environments.venvs import uv_path
 
 FOLDERS = (".venv", "venv", "env", ".env")
 ASK_SECONDS = 30
 """For a project manager, which may be slow to start."""
+LONGEST_PATH = 1024
+"""Characters: the kernel takes 4096 bytes."""
 LEVELS = 2
 """Folders above the app's to search if there is no repository."""
 
@@ -42,17 +45,24 @@ def _places(folder: Path) -> Iterator[tuple[Path, str]]:
         for name in FOLDERS:
             if (place / name).is_dir():
                 yield place / name, str(place / name)
-        if (place / ".pdm-python").is_file():
-            yield (
-                Path((place / ".pdm-python").read_text(encoding="utf-8").strip() or "/nowhere"),
-                str(place / ".pdm-python"),
-            )
+        if named := _named(place / ".pdm-python"):
+            yield Path(named), str(place / ".pdm-python")
         if (place / "poetry.lock").is_file() and (
             said := _said("poetry", place, "env", "info", "--path")
         ):
             yield Path(said), "poetry env info"
         if (place / "Pipfile").is_file() and (said := _said("pipenv", place, "--venv")):
             yield Path(said), "pipenv --venv"
+
+
+def _named(file: Path) -> str:
+    """The path in a file of one line; empty without such a file."""
+    try:
+        lines = foreign.text_of(file).split("\n")
+    except foreign.Unreadable:
+        return ""
+    path = lines[0].strip()
+    return path if len(lines) <= 2 and len(path) < LONGEST_PATH and "\0" not in path else ""
 
 
 def _upwards(folder: Path) -> Iterator[Path]:

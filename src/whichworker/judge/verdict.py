@@ -10,6 +10,7 @@ import msgspec
 from whichworker.design.pairs import Pair
 from whichworker.design.selection import TWIN_LIMIT, Race
 from whichworker.design.validity import session_refusal
+from whichworker.judge import belonging
 from whichworker.judge.advice.recommend import recommend
 from whichworker.judge.arm_results import arm_results
 from whichworker.judge.discovered import discovered
@@ -31,9 +32,11 @@ SHARE_OF_MEMORY = 0.8
 def judge(journal: Journal, time_seconds: float | None = None) -> Result:
     """The result of a run as its journal has it, finished or not.
 
-    `time_seconds`: the time of a resumed run, if it differs from the first session's.
+    `time_seconds`: the time of a resumed run, if it differs from the first session's. Raises
+    JournalFailed if the records do not belong together.
     """
     header = journal.header()
+    belonging.check(journal)
     question = header.question
     settled = next(journal.of(Settled), None)
     race = replay(question, settled, journal) if settled else None

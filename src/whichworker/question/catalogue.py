@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
 
+from whichworker import foreign
 from whichworker.environments.locks import COMPLETE
 from whichworker.environments.venvs import DESCRIPTION, REQUIREMENTS
 from whichworker.model import Environment, Finding, Interface, Knob, Settings, SettingValue
@@ -69,13 +69,11 @@ def overlays(cache: Path, python: str) -> dict[tuple[str, ...], str]:
         (cache / "overlays").glob("*/" + COMPLETE), key=lambda path: path.stat().st_mtime
     ):
         try:
-            environment = msgspec.json.decode(
-                (place.parent / DESCRIPTION).read_bytes(), type=Environment
-            )
+            environment = foreign.json_in((place.parent / DESCRIPTION).read_bytes(), Environment)
             wanted = tuple(
                 (place.parent / REQUIREMENTS).read_text(encoding="utf-8").split("\n")[:-1]
             )
-        except (OSError, msgspec.DecodeError):
+        except (OSError, foreign.Unreadable):
             continue  # being deleted, or written by another version: a race would rebuild it
         if environment.python_version.startswith(f"{python}."):
             found[wanted] = environment.version

@@ -249,7 +249,7 @@ def _remember(request: Request) -> None:
     values = [value for _, value in parse_qsl(text)]
     try:
         found = json.loads(text) if text else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         found = {}
     values += [str(value) for value in found.values()] if isinstance(found, dict) else []
     for value in values:

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-from whichworker import redaction
+from whichworker import foreign, redaction
 from whichworker.result.advice import AdvisedArm, Audit, Cost, Found, Searched
 from whichworker.result.envelope import SCHEMA, Estimate, Run, Validity
 from whichworker.result.explain import AskedExplain, ExplainedArm, ExplainResult
@@ -122,8 +122,8 @@ def cleaned(result: Kind) -> Kind:
 
 
 def decode(text: bytes) -> AnyResult:
-    """Read a result of any kind; raises msgspec.ValidationError if it does not fit the schema."""
-    return msgspec.json.decode(text, type=KINDS[msgspec.json.decode(text, type=_Kind).kind])
+    """Read a result of any kind; raises foreign.Unreadable if it does not fit the schema."""
+    return foreign.json_in(text, KINDS[foreign.json_in(text, _Kind).kind])
 
 
 def schema() -> dict[str, Any]:

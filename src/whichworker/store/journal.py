@@ -11,8 +11,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Self, TypeVar
 
-import msgspec
-
+from whichworker import foreign
 from whichworker.errors import JournalFailed
 from whichworker.store.records import Header, Record, decode, encode
 
@@ -44,7 +43,9 @@ class Journal:
             with FileIO(path, "r") as file:
                 journal._decode(file)
         except OSError as error:
-            raise JournalFailed(f"the journal {path} cannot be read: {error.strerror}") from error
+            raise JournalFailed(
+                f"the journal {path} cannot be read: {error.strerror}", hint=_NEW
+            ) from error
         return journal
 
     def __enter__(self) -> Self:
@@ -107,7 +108,7 @@ class Journal:
     def header(self) -> Header:
         """The first record; raises JournalFailed if there is none."""
         if not self.records or not isinstance(self.records[0], Header):
-            raise JournalFailed(f"{self.path} is not a journal of whichworker")
+            raise JournalFailed(f"{self.path} is not a journal of whichworker", hint=_NEW)
         return self.records[0]
 
     def _decode(self, file: FileIO) -> int:
@@ -121,14 +122,15 @@ class Journal:
         whole = text.rfind(b"\n") + 1
         try:
             self.records = [decode(line) for line in text[:whole].splitlines()]
-        except msgspec.MsgspecError as error:
+        except foreign.Unreadable as error:
             raise JournalFailed(
                 f"{self.path} has a line that is not of this version: {error}",
-                hint="start a new run",
+                hint=_NEW,
             ) from error
         return whole
 
 
+_NEW = "start a new run"
 _HINT = (
     "free some space, or set WHICHWORKER_STATE to a folder on another disk; "
     "what was written before is kept"

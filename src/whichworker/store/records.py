@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 import whichworker
-from whichworker import redaction
+from whichworker import foreign, redaction
 from whichworker.model import (
     Environment,
     Failure,
@@ -85,6 +85,11 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed", tag_field="record"
     block: int | None = None
 
 
+Count = Annotated[int, Meta(ge=0, le=10**15)]
+Seconds = Annotated[float, Meta(ge=1e-9, le=1e12)]
+"""Bounds that no measurement reaches, so that rates are finite."""
+
+
 class Part(Struct, frozen=True):
     """The load of an arm in a slice: its connections, and responses without and with counting."""
 
@@ -142,10 +147,10 @@ class Slice(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="slice", 
     place: int
     arm: str
     generation: int
-    requests: int
-    seconds: float
-    responses: int
-    whole_seconds: float
+    requests: Count
+    seconds: Seconds
+    responses: Count
+    whole_seconds: Seconds
     at: float
     server_cpu_seconds: float | None = None
     generator_cpu_seconds: float = 0.0
@@ -344,14 +349,14 @@ def encode(record: Record) -> bytes:
 
 
 def decode(line: bytes) -> Record:
-    """The record of a line; raises MsgspecError for one that is not of this version."""
+    """The record of a line; raises Unreadable for one that is not of this version."""
     if not line.startswith(b'{"record":"header"'):
-        return _decoder.decode(line)
-    fields = msgspec.json.decode(line)
-    asked = fields["question"]
+        return foreign.json_by(_decoder, line)
+    fields = foreign.json_in(line, dict[str, Any])
+    asked = foreign.fitted(fields.get("question"), dict[str, Any])
     for name, part in PARTS:
         asked[name] = {key: asked.pop(key) for key in part.__struct_fields__ if key in asked}
-    return msgspec.convert(fields, Header)
+    return foreign.fitted({**fields, "question": asked}, Header)
 
 
 def flat(question: Question) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct, field
 
 import whichworker
+from whichworker import foreign
 from whichworker.apps import builtin
 from whichworker.bench import open_files, overlays, services
 from whichworker.bench.running import Bench
@@ -278,7 +279,12 @@ def restored(asked: StudyRun) -> StudyRun:
         raise UsageError(
             f"{asked.folder.name} is not a run of the study {asked.study}", hint="start a new run"
         )
-    options = msgspec.convert(header.options, Begun)
+    try:
+        options = foreign.fitted(header.options, Begun)
+    except foreign.Unreadable as error:
+        raise UsageError(
+            f"the options of {asked.folder.name} cannot be used: {error}", hint="start a new run"
+        ) from error
     return msgspec.structs.replace(
         asked,
         quick=options.quick,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +16,7 @@ from urllib.parse import quote_plus
 import msgspec
 from msgspec import Struct
 
-from whichworker import units
+from whichworker import foreign, units
 from whichworker.errors import UsageError
 from whichworker.model import Answer, Check, Request, Session, Stage, Step
 from whichworker.workloads.expect import NAME, parse_capture, parse_expect
@@ -64,14 +63,11 @@ class Definition(Struct, frozen=True, kw_only=True):
 def read_definition(path: Path) -> Definition:
     """Read a load file; raises UsageError if it cannot be read or describes no possible load."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
+        text = foreign.text_of(path)
+    except foreign.Unreadable as error:
         raise UsageError(
-            f"the load file {path} cannot be read: {error.strerror}", hint="check its name"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"the load file {path} is not UTF-8: {error}", hint="save it as UTF-8"
+            f"the load file {path} cannot be read: {error}",
+            hint="check its name, and save it as UTF-8",
         ) from error
     return parse_definition(text, path)
 
@@ -80,9 +76,9 @@ def parse_definition(text: str, path: Path) -> Definition:
     """Read the text of a load file; messages name its `path`, whose folder has its other files."""
     with naming(str(path)):
         try:
-            table = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-            raise UsageError(f"not TOML: {error}", hint="see docs/guides/load-files.md") from error
+            table = foreign.toml_in(text, dict[str, Any])
+        except foreign.Unreadable as error:
+            raise UsageError(str(error), hint="see docs/guides/load-files.md") from error
         if not table:
             raise UsageError("it is empty", hint='write [[request]] and path = "/" below it')
         return _read_file(table, path.parent)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from pathlib import Path
+from typing import Any
 
+from msgspec import Struct, field
+
+from whichworker import foreign
 from whichworker.deployment.kinds import quoting
 from whichworker.deployment.kinds.parts import (
     PORT,
@@ -61,6 +64,15 @@ NOT_IN_IMAGE = (
 """Secrets, data, and files that can be made again."""
 
 
+class _Listed(Struct):
+    dependencies: list[str] = []
+
+
+class _Packaged(Struct, rename="kebab"):
+    build_system: dict[str, Any] | None = None
+    project: _Listed = field(default_factory=_Listed)
+
+
 def write(what: Deployment) -> list[Emitted]:
     """Dockerfile, for a build in the project's folder with the emitted files in it.
 
@@ -111,14 +123,14 @@ def _install(folder: Path) -> str:
         place = "./requirements/" if "/" in name else "./"
         return f"COPY {needed} {place}\nRUN {LOCKED[name]}\n"
     try:
-        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        project = {}
-    if "build-system" in project or (folder / "setup.py").is_file():
+        found = foreign.toml_in(foreign.text_of(folder / "pyproject.toml"), _Packaged)
+    except foreign.Unreadable:
+        found = _Packaged()
+    if found.build_system is not None or (folder / "setup.py").is_file():
         return f"COPY . .\nRUN {PIP} .\n"
-    listed = project.get("project", {}).get("dependencies", [])
+    listed = found.project.dependencies
     if listed:  # a project that cannot be built still lists what it needs
-        words = " ".join(quoting.shell(str(one)) for one in listed)
+        words = " ".join(map(quoting.shell, listed))
         return f"RUN {PIP} {words}\n"
     return "# nothing here lists the packages of the app: add RUN pip install …\n"
 
@@ -130,10 +142,11 @@ def read(text: str, path: Path, directory: str) -> Start:
     )
     told = [line.removeprefix("ENV ") for line in text.splitlines() if line.startswith("ENV ")]
     try:
-        argv = tuple(map(str, json.loads(command)))
-    except ValueError as error:
+        argv = foreign.json_in(command, tuple[str, ...])
+    except foreign.Unreadable as error:
         raise UsageError(
-            f"the CMD of {path} is not a list in JSON", hint="write the files again with --emit"
+            f"the CMD of {path} is not a list of texts in JSON",
+            hint="write the files again with --emit",
         ) from error
     return Start(
         argv=argv,

@@ -6,6 +6,9 @@ import json
 import re
 from pathlib import Path
 
+from msgspec import Struct
+
+from whichworker import foreign
 from whichworker.deployment.kinds import docker, quoting
 from whichworker.deployment.kinds.parts import (
     GRACE_SECONDS,
@@ -21,6 +24,37 @@ from whichworker.deployment.kinds.parts import (
 )
 from whichworker.errors import UsageError
 from whichworker.model.deployments import Deployment, Emitted
+
+
+class _Object(Struct):
+    kind: str = ""
+
+
+class _Variable(Struct):
+    name: str
+    value: str
+
+
+class _Container(Struct):
+    command: list[str] = []
+    args: list[str] = []
+    env: list[_Variable] = []
+
+
+class _Pod(Struct):
+    containers: list[_Container]
+
+
+class _Template(Struct):
+    spec: _Pod
+
+
+class _Replicas(Struct):
+    template: _Template
+
+
+class _Workload(Struct):
+    spec: _Replicas
 
 
 def write(what: Deployment) -> list[Emitted]:
@@ -84,20 +118,21 @@ spec:
 
 def read(text: str, path: Path, directory: str) -> Start:
     """The start that the container of the deployment describes; raises UsageError."""
-    import yaml
-
     try:
         containers = [
             container
-            for document in yaml.safe_load_all(text)
-            if document.get("kind") == "Deployment"
-            for container in document["spec"]["template"]["spec"]["containers"]
+            for document in foreign.yaml_in(text)
+            if foreign.fitted(document, _Object).kind == "Deployment"
+            for container in foreign.fitted(document, _Workload).spec.template.spec.containers
         ]
-        container = containers[0] if containers else {}
-        argv = [*container.get("command", ()), *container.get("args", ())]
-        environment = {one["name"]: str(one["value"]) for one in container.get("env", ())}
-    except (yaml.YAMLError, LookupError, TypeError, AttributeError) as error:
+    except foreign.Unreadable as error:
         raise UsageError(
-            f"{path} is not a Kubernetes deployment", hint="write the files again with --emit"
+            f"{path} is not a Kubernetes deployment: {error}",
+            hint="write the files again with --emit",
         ) from error
-    return Start(argv=tuple(map(str, argv)), folder=directory, environment=environment)
+    container = containers[0] if containers else _Container()
+    return Start(
+        argv=(*container.command, *container.args),
+        folder=directory,
+        environment={one.name: one.value for one in container.env},
+    )

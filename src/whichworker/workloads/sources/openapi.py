@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from whichworker import foreign
 from whichworker.errors import UsageError
 from whichworker.model import Request
 from whichworker.workloads.sources.mixture import is_sendable
@@ -15,20 +15,20 @@ from whichworker.workloads.sources.mixture import is_sendable
 
 def read(path: Path) -> Iterator[Request | None]:
     """The requests of a schema in JSON or YAML; raises UsageError for a file that is none."""
-    import yaml
-
     try:
         text = path.read_bytes()
         # Much faster than the same as YAML, which also refuses a tab.
-        schema = json.loads(text) if text.lstrip()[:1] == b"{" else yaml.safe_load(text)
+        as_json = text.lstrip()[:1] == b"{"
+        documents = [foreign.json_in(text, dict[str, Any])] if as_json else foreign.yaml_in(text)
     except OSError as error:
         raise UsageError(
             f"the schema {path} cannot be read: {error.strerror}", hint="check its name"
         ) from error
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+    except foreign.Unreadable as error:
         raise UsageError(
             f"{path} is neither JSON nor YAML", hint="save the schema, such as from /openapi.json"
         ) from error
+    schema = documents[0] if documents else None
     if not isinstance(schema, dict) or not isinstance(schema.get("paths"), dict):
         raise UsageError(
             f"{path} is not an OpenAPI schema: it has no paths", hint="save it from /openapi.json"
@@ -47,7 +47,7 @@ def requests_of(schema: Mapping[str, Any]) -> Iterator[Request | None]:
             _resolved(one, schema)
             for one in (*_list(item.get("parameters")), *_list(operation.get("parameters")))
         ]
-        filled = _filled(str(path), parameters)
+        filled = _filled(path, parameters) if isinstance(path, str) else None
         request = None if filled is None else Request(path=prefix + filled)
         if request is not None:
             yield request if is_sendable(request) else None
@@ -55,8 +55,9 @@ def requests_of(schema: Mapping[str, Any]) -> Iterator[Request | None]:
 
 def _prefix(schema: Mapping[str, Any]) -> str:
     first = _dict(next(iter(_list(schema.get("servers"))), None))
+    url = first.get("url")
     try:
-        return urlsplit(str(first.get("url", ""))).path.rstrip("/")
+        return urlsplit(url).path.rstrip("/") if isinstance(url, str) else ""
     except ValueError:  # such as http://[::1
         return ""
 
@@ -70,8 +71,8 @@ def _dict(value: Any) -> dict[Any, Any]:
 
 
 def _resolved(parameter: Any, schema: Mapping[str, Any]) -> dict[str, Any]:
-    reference = str(_dict(parameter).get("$ref", ""))
-    if reference.startswith("#/components/parameters/"):
+    reference = _dict(parameter).get("$ref")
+    if isinstance(reference, str) and reference.startswith("#/components/parameters/"):
         known = _dict(_dict(schema.get("components")).get("parameters"))
         parameter = known.get(reference.rpartition("/")[2])
     return _dict(parameter)
@@ -81,8 +82,8 @@ def _filled(path: str, parameters: list[dict[str, Any]]) -> str | None:
     """The path with examples in its places; None where something that must be given has none."""
     query = {}
     for one in parameters:
-        value = _example(one)
-        where, name = one.get("in"), str(one.get("name", ""))
+        value = _scalar(_example(one))
+        where, name = one.get("in"), str(_scalar(one.get("name")) or "")
         if where == "path":
             if value is None:
                 return None
@@ -94,6 +95,11 @@ def _filled(path: str, parameters: list[dict[str, Any]]) -> str | None:
     if "{" in path:
         return None
     return f"{path}?{urlencode(query)}" if query else path
+
+
+def _scalar(value: Any) -> Any:
+    """A value with one text in a URL; None for lists and objects, whose aliases may multiply."""
+    return None if isinstance(value, list | dict | set | tuple) else value
 
 
 def _example(parameter: dict[str, Any]) -> Any:

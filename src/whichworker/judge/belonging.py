@@ -1,0 +1,42 @@
+"""Whether the records of a journal belong to the question in its first one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from whichworker.design.rounds import TWIN
+from whichworker.errors import JournalFailed
+from whichworker.store.journal import Journal
+from whichworker.store.records import Settled
+
+SHOWN = 80
+"""Characters of a wrong name that a message shows."""
+
+
+def check(journal: Journal) -> None:
+    """Raise JournalFailed if a record names what the question does not have."""
+    question = journal.header().question
+    arms = {arm.name for arm in question.arms}
+    reason = ""
+    if len(arms) < len(question.arms):
+        reason = "two server setups have one name"
+    elif not question.apps or not {arm.python for arm in question.arms} <= question.apps.keys():
+        reason = "a server setup has no app"
+    for name in _names(journal):
+        if name and name not in (*arms, TWIN):
+            reason = f"no server setup is called {name[:SHOWN]!r}"
+    if reason:
+        raise JournalFailed(
+            f"the records of {journal.path} do not belong together: {reason}",
+            hint="start a new run",
+        )
+
+
+def _names(journal: Journal) -> Iterator[str]:
+    """The setups that the records name."""
+    for record in journal.records:
+        if isinstance(record, Settled):
+            yield from (*record.contenders, record.twin_of, *record.parts)
+            yield from (name for heat in record.heats for name in heat)
+        elif isinstance(name := getattr(record, "arm", None), str):
+            yield name

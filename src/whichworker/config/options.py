@@ -100,10 +100,16 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
         ),
     ] = ()
     from_log: Annotated[
-        str, option("Requests from an access log: common, combined or JSON lines", "FILE")
+        str,
+        option(
+            "Requests from an access log: common, combined, JSON lines or a Python server's own",
+            "FILE",
+        ),
     ] = ""
     from_har: Annotated[str, option("Requests from a HAR file of a browser", "FILE")] = ""
-    from_openapi: Annotated[str, option("Requests from an OpenAPI schema in JSON", "FILE")] = ""
+    from_openapi: Annotated[
+        str, option("Requests from a schema of OpenAPI 3 or Swagger 2", "FILE")
+    ] = ""
     request_file: Annotated[str, option("Requests from a load file in TOML", "FILE")] = ""
     host: Host = ""
     header: Annotated[

@@ -80,8 +80,8 @@ sanitize: setup        ## the native engine's tests under the address and undefi
 	WHICHWORKER_CFLAGS="-g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all" $(BIN)/python setup.py --quiet build_ext --build-lib $(SANITIZE) --build-temp $(SANITIZE)/objects
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc PYTHONPATH=$(SANITIZE) WHICHWORKER_SANITIZED=$(SANITIZE) $(BIN)/python -m pytest -p no:cacheprovider tests/load/native/test_engine.py tests/load/test_slices.py
 
-fuzz: setup            ## both response parsers, SECONDS each; adds what was executed to tests/fuzz/RESULTS.md
-	$(BIN)/python -m tests.fuzz.run $(SECONDS)
+fuzz: setup            ## both response parsers and every reader of foreign files, SECONDS each (TARGETS="har journal" chooses some); adds what was executed to tests/fuzz/RESULTS.md
+	$(BIN)/python -m tests.fuzz.run $(SECONDS) $(TARGETS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

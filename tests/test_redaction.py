@@ -73,6 +73,8 @@ def test_variables_that_hold_secrets_are_known_by_name_or_form(
         ("DATABASE_URL", "sqlite:///db"),
         ("DB_PASSWORD", "postgres"),
         ("HOME", "/home/somebody"),
+        ("PWD", "/home/me/my shop (2)"),
+        ("OLDPWD", "/home/me/caf\udce9 x"),
     ],
 )
 def test_what_is_no_secret_stays_readable(name: str, value: str) -> None:
@@ -188,3 +190,24 @@ def test_bytes_that_are_no_text_are_remembered_like_others(value: str) -> None:
 def test_the_percent_form_of_other_bytes_is_theirs() -> None:
     redaction.remember("SECRET_KEY", "\udcffabcdefg")
     assert redaction.clean("/?key=%FFabcdefg") == "/?key=[SECRET_KEY]"
+
+
+@pytest.mark.parametrize("secret", ["", "abcdef123456"])
+def test_a_path_of_other_bytes_than_text_is_written(secret: str) -> None:
+    redaction.remember("TOKEN", secret)
+    written = redaction.encode({"path": "/srv/\udcff", "places": ["\ud800", 1]})
+    assert json.loads(written) == {"path": "/srv/\\udcff", "places": ["\\ud800", 1]}
+
+
+def test_a_secret_that_is_its_own_mark_is_hidden() -> None:
+    redaction.remember("NAME_1", "[NAME_1]")
+    assert redaction.clean("before [NAME_1] after") == redaction.HIDDEN
+    assert redaction.clean("before after") == "before after"
+
+
+@pytest.mark.parametrize("text", ["NAME_1]", "[NAME_1]", "xNAME_1", "[NAME_1", "NAME_1NAME_1]"])
+def test_a_mark_that_contains_its_secret_ends(text: str) -> None:
+    redaction.remember("NAME_1", "NAME_1]")
+    redaction.remember("NAME_2", "[NAME_1")
+    assert "NAME_1]" not in redaction.clean(text)
+    assert "[NAME_1" not in redaction.clean(text)

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from whichworker import units
 from whichworker.errors import ServerFailed, UsageError, WhichworkerError
 
+LONG = "9" * 400
+"""Infinite as a float."""
+
 
 @pytest.mark.parametrize(
     ("read", "text", "value"),
@@ -46,12 +49,28 @@ def test_reading(read: Callable[[str], float], text: str, value: float) -> None:
     [
         (
             units.parse_duration,
-            ["", "10", "s", "0s", "-5s", "10 parsecs", "1s!", "1e3s", "10s ago", "ten s"],
+            [
+                "",
+                "10",
+                "s",
+                "0s",
+                "-5s",
+                "10 parsecs",
+                "1s!",
+                "1e3s",
+                "10s ago",
+                "ten s",
+                LONG + "s",
+            ],
             "90s, 250ms or 2m",
         ),
-        (units.parse_size, ["", "MB", "5 bananas", "-5MB", "1,5GB"], "512MB or 1GiB"),
-        (units.parse_share, ["", "0", "0%", "1", "100%", "3", "-3%", "3 percent"], "3%"),
-        (units.parse_rate, ["", "50", "0/s", "-1/s", "50/day", "/s"], "50/s"),
+        (units.parse_size, ["", "MB", "5 bananas", "-5MB", "1,5GB", LONG + "B"], "512MB or 1GiB"),
+        (
+            units.parse_share,
+            ["", "0", "0%", "1", "100%", "3", "-3%", LONG + "%"],
+            "3%",
+        ),
+        (units.parse_rate, ["", "50", "0/s", "-1/s", "50/day", "/s", LONG + "/s"], "50/s"),
     ],
 )
 def test_what_cannot_be_read_says_how_to_write_it(

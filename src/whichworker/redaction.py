@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from html import escape
 from typing import Any
@@ -41,6 +41,10 @@ NOT_SECRET = re.compile(
     r"(true|false|none|null|\d{1,7}|/[\w./-]*|[A-Za-z_]\w*(\.\w+)+:[A-Za-z_]\w*)", re.IGNORECASE
 )
 """Switches, numbers, paths and `module:attribute`, whatever their variable is called."""
+
+FOLDERS = ("PWD", "OLDPWD")
+"""A shell's own variables: the current folder and the one before, which no report can do without,
+also if their names have spaces."""
 
 HIDDEN = "[***]"
 """The replacement where a mark would itself contain a secret: it is shorter than any."""
@@ -85,7 +89,7 @@ def _bytes(value: str) -> bytes:
 def remember_environment(environment: Mapping[str, str]) -> None:
     """Remember variables with names of secrets, and the passwords in all URLs."""
     for name, value in environment.items():
-        known = NAMED.search(name) or is_random(value)
+        known = (NAMED.search(name) and name not in FOLDERS) or is_random(value)
         if known and not NOT_SECRET.fullmatch(value) and "://" not in value:
             remember(name, value)
         for secret in _of_url(name, value):
@@ -142,14 +146,13 @@ def clean(text: str) -> str:
     """The text without the secrets, the longest taken out first, and without halves of them."""
     if not _secrets:
         return text
-    before, longest = text, sorted(_secrets, key=len, reverse=True)
+    longest = sorted(_secrets, key=len, reverse=True)
     for value in longest:
         text = text.replace(value, f"[{_secrets[value]}]")
     for value in longest:
         if value[:LEAST] in text:
             text = _without_half(text, value, f"[{_secrets[value]}]")
-    left = text != before and any(value in text for value in _secrets)
-    return HIDDEN if left else text
+    return HIDDEN if any(value in text for value in longest) else text  # in a mark, or one itself
 
 
 def clean_bytes(content: bytes) -> bytes:
@@ -161,26 +164,39 @@ def clean_bytes(content: bytes) -> bytes:
 
 def cleaned(value: Any) -> Any:
     """Builtin values of the same shape: texts and bytes are clean, keys and numbers unchanged."""
+    return _each_text(value, clean)
+
+
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:
+    """Builtin values of the same shape with every text changed; bytes are cleaned."""
     if isinstance(value, str):
-        return clean(value)
+        return change(value)
     if isinstance(value, bytes):
         return clean_bytes(value)
     if isinstance(value, dict):
-        return {key: cleaned(one) for key, one in value.items()}
+        return {key: _each_text(one, change) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [cleaned(one) for one in value]
+        return [_each_text(one, change) for one in value]
     return value
 
 
 def encode(value: object) -> bytes:
-    """A value as JSON without secrets."""
+    """A value as JSON without secrets; bytes of a path that are no text are escaped."""
     import msgspec
 
-    if not _secrets:
+    if _secrets:
+        kind: Any = type(value)
+        spare_literals(kind)
+        value = cleaned(msgspec.to_builtins(value, builtin_types=(bytes,)))
+    try:
         return msgspec.json.encode(value)
-    kind: Any = type(value)
-    spare_literals(kind)
-    return msgspec.json.encode(cleaned(msgspec.to_builtins(value, builtin_types=(bytes,))))
+    except UnicodeEncodeError:
+        plain = msgspec.to_builtins(value, builtin_types=(bytes,))
+        return msgspec.json.encode(_each_text(plain, _printable))
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _without_half(text: str, value: str, mark: str) -> str:
@@ -194,6 +210,7 @@ def _without_half(text: str, value: str, mark: str) -> str:
         )
         if size >= least and text[at + size : at + size + 1] in CUT:
             text = f"{text[:at]}{mark}{text[at + size :]}"
+            at += len(mark) - 1  # the mark itself may begin like the secret
         at = text.find(value[:LEAST], at + 1)
     return text
 

@@ -32,7 +32,7 @@ BYTES = {
 }
 RATES = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}  # seconds in the unit
 
-_NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,18})?)"
+_NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,30})?)"
 """More digits are no number that a person means, and could be infinite as a float."""
 
 

@@ -157,3 +157,12 @@ def test_a_project_file_of_another_form_has_no_entry_point(text: str, tmp_path: 
     (tmp_path / "pyproject.toml").write_text(text)
     _, findings = discover.discover(None, None, tmp_path, Examiner(places.cache_folder()))
     assert findings[0].code == "app-builtin"
+
+
+def test_a_folder_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "\udcff"
+    folder.mkdir()
+    for named, here in ((str(folder), tmp_path), (None, folder)):
+        with pytest.raises(UsageError, match="is not UTF-8") as caught:
+            discover.discover(named, None, here, Examiner(places.cache_folder()))
+        assert "rename" in caught.value.hint

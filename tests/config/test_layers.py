@@ -149,6 +149,8 @@ def test_an_unknown_key_is_an_error_with_a_suggestion(key: str, hint: str, tmp_p
         ({"file": "cpus = [1]"}, FILE),
         ({"file": 'from-log = "a\\u0000b"'}, "zero byte"),
         ({"file": 'python = ["a\\u0000b"]'}, "zero byte"),
+        ({"given": {"env_file": "a\udcff"}}, "--env-file: not UTF-8"),
+        ({"environment": {"WHICHWORKER_SERVERS": "\udcffa"}}, "WHICHWORKER_SERVERS: not UTF-8"),
     ],
 )
 def test_a_bad_value_names_where_it_came_from(

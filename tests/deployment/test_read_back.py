@@ -17,6 +17,7 @@ from whichworker.deployment.decision import DEPLOYED, RACED, Decision
 from whichworker.deployment.kinds import TABLE, emit
 from whichworker.deployment.kinds.parts import Start
 from whichworker.deployment.ownership import PROMISE_FILE
+from whichworker.deployment.promise import promise_in
 from whichworker.deployment.read_back import (
     differences,
     moved,
@@ -25,7 +26,7 @@ from whichworker.deployment.read_back import (
     start_in,
     start_of,
 )
-from whichworker.deployment.verify import Checked, Duel, promise_in
+from whichworker.deployment.verify import Checked, Duel
 from whichworker.design.rounds import Heard
 from whichworker.errors import ServerFailed, UsageError
 from whichworker.load.generator import Generator
@@ -53,6 +54,7 @@ PROMISE = Promise(
     high=105.0,
     connections=4,
 )
+NO_CONNECTION = msgspec.json.encode(msgspec.structs.replace(PROMISE, connections=0))
 KINDS = ("systemd", "docker", "procfile", "supervisor", "kubernetes")
 
 
@@ -238,7 +240,9 @@ def test_a_project_file_of_another_form_lists_no_packages(text: str, tmp_path: P
     assert "nothing here lists the packages" in files["Dockerfile"]
 
 
-@pytest.mark.parametrize("content", [b"{", b'{"run": "\xc2"}', b"[" * 100_000, b'{"run": 3}'])
+@pytest.mark.parametrize(
+    "content", [b"{", b'{"run": "\xc2"}', b"[" * 100_000, b'{"run": 3}', NO_CONNECTION]
+)
 def test_a_promise_that_cannot_be_read_is_no_promise(content: bytes, tmp_path: Path) -> None:
     (tmp_path / PROMISE_FILE).write_bytes(content)
     with pytest.raises(UsageError, match="cannot be read") as caught:

@@ -9,9 +9,11 @@ import pytest
 from msgspec.structs import replace
 from tests.conftest import changed
 from tests.judge.stories import END, Story
+from tests.silent import Silent
 
 from whichworker.deployment import recipe
 from whichworker.errors import JournalFailed
+from whichworker.race import investigation
 from whichworker.store.journal import Journal
 from whichworker.store.records import Header, Record, Settled, Slice
 
@@ -63,6 +65,8 @@ def test_a_name_that_the_question_does_not_have(
     with pytest.raises(JournalFailed, match=reason) as caught:
         recipe.read(tmp_path)
     assert caught.value.hint == "start a new run"
+    with pytest.raises(JournalFailed, match=reason):
+        investigation.resume(tmp_path, tmp_path, Silent(), None, project=tmp_path)
 
 
 def test_a_record_that_no_judge_understands(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import statistics
+import zlib
 
 import pytest
 from hdrh.histogram import HdrHistogram
@@ -16,6 +18,13 @@ VALUES = st.lists(
     st.one_of(st.integers(0, 5000), st.integers(0, HIGHEST_NS)), min_size=1, max_size=60
 )
 SHARES = (0.0, 0.5, 0.9, 0.99, 0.999, 1.0)
+
+WHOLE = base64.b64decode(Histogram().to_hdr())
+
+
+def hdr_header(payload: bytes) -> bytes:
+    """The cookie and the length before the compressed part of an HdrHistogram V2."""
+    return WHOLE[:4] + len(payload).to_bytes(4, "big") + payload
 
 
 def histogram_of(values: list[int]) -> Histogram:
@@ -125,3 +134,37 @@ def test_values_out_of_range_are_refused_whole(value: int) -> None:
 def test_shares_only() -> None:
     with pytest.raises(ValueError, match="share"):
         histogram_of([1]).percentile(99)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "é",
+        "=",
+        "AAAA",
+        base64.b64encode(WHOLE[:-1]).decode(),
+        base64.b64encode(b"\0" + WHOLE[1:]).decode(),
+        base64.b64encode(WHOLE[:8] + b"\0" * (len(WHOLE) - 8)).decode(),
+        base64.b64encode(hdr_header(zlib.compress(b"\0" * 80))).decode(),
+        base64.b64encode(hdr_header(zlib.compress(b"short"))).decode(),
+    ],
+)
+def test_a_text_of_others_is_no_histogram(text: str) -> None:
+    with pytest.raises(ValueError, match="not a histogram"):
+        Histogram.from_hdr(text)
+
+
+def test_any_change_to_a_histogram_is_a_histogram_or_a_value_error() -> None:
+    histogram = Histogram()
+    histogram.record_all([1_000, 2_000_000, 3_000_000_000])
+    whole = base64.b64decode(histogram.to_hdr())
+    payload = zlib.decompress(whole[8:])
+    for at in range(len(payload)):
+        for bits in (0x01, 0x80, 0xFF):
+            changed = payload[:at] + bytes([payload[at] ^ bits]) + payload[at + 1 :]
+            text = base64.b64encode(hdr_header(zlib.compress(changed))).decode()
+            try:
+                assert Histogram.from_hdr(text).count >= 0
+            except ValueError as error:
+                assert "not a histogram" in str(error)

@@ -38,13 +38,15 @@ def discover(
     Every import of the app reads the `environment_file`. If a variable names a database on another
     machine, nothing is imported, unless that is allowed.
 
-    Raises UsageError if the named app does not exist or is ambiguous.
+    Raises UsageError if the named app does not exist or is ambiguous, or its folder has a name that
+    no journal could contain.
     """
 
     def guard() -> None:
         if not allow_remote_database:
             refuse_variables({**os.environ, **environment_files.read(environment_file)})
 
+    _check_folder(here / named if named and Path(named).is_dir() else here)
     folders = Folders(python, examiner, environment_file)
     if named is None:
         guard()
@@ -65,6 +67,16 @@ def discover(
         f"no app: {named!r}",
         hint="name a folder with a manage.py, a module:attribute, or builtin:django",
     )
+
+
+def _check_folder(folder: Path) -> None:
+    try:
+        str(folder.resolve()).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"the name of the folder {str(folder)!r} is not UTF-8",
+            hint="rename it: no result could contain it",
+        ) from error
 
 
 def _builtin(name: str, python: str | None, examiner: Examiner, extras: bool) -> App:

@@ -14,6 +14,7 @@ from whichworker.cli.frame.exits import Exit
 from whichworker.config.options import AdviseOptions
 from whichworker.deployment import recipe as deploy
 from whichworker.deployment import verify
+from whichworker.deployment.promise import promise_in
 from whichworker.errors import UsageError
 from whichworker.question.own import base_of, proof_of
 from whichworker.report import advice as report
@@ -59,7 +60,7 @@ def _check(app: str | None, options: AdviseOptions) -> None:
 def _verify(project: Path, options: AdviseOptions, notes: Console, results: Console) -> int:
     out = Path(options.out or OUT)
     proof = proof_of(options.login, options.header, writes=options.allow_writes)
-    promise = verify.promise_in(out)
+    promise = promise_in(out)
     told = deploy.read(places.find_run(project, options.run or promise.run))
     with tempfile.TemporaryDirectory() as folder:
         checked = verify.verify(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +28,8 @@ READERS: dict[str, Callable[[str], float]] = {
 MOST_NUMBER, MOST_WHOLE = 1e15, 2**63 - 1
 """The largest numbers of a file, as many digits as a text with a unit has; above it, no integer of
 64 bits. No option means more."""
+SURROGATE = re.compile(r"[\ud800-\udfff]")
+"""Bytes of the command line and the environment that are no text, as Python has them."""
 LONGEST_SHOWN = 80
 """Characters of a wrong value that a message shows."""
 TABLES = ("load", "study", "explain")
@@ -195,6 +198,10 @@ def _possible(value: Any) -> Any:
     for text in (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ():
         if "\0" in text:
             raise UsageError(f"a zero byte in {text[:LONGEST_SHOWN]!r}", hint="leave \\u0000 out")
+        if SURROGATE.search(text):
+            raise UsageError(
+                f"not UTF-8: {text[:LONGEST_SHOWN]!r}", hint="no result could contain it"
+            )
     return value
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from whichworker import foreign
 from whichworker.apps import checkup
 from whichworker.bench import overlays, services
 from whichworker.bench.lineup import Contender, Lineup, most_connections
@@ -22,7 +21,7 @@ from whichworker.bench.window import ArmFailed
 from whichworker.deployment import read_back
 from whichworker.deployment.decision import ALLOWED, DEPLOYED, LOOK_ROUNDS, LOOKS, RACED, Decision
 from whichworker.deployment.kinds.parts import Start
-from whichworker.deployment.ownership import PROMISE_FILE
+from whichworker.deployment.promise import promise_in, promised
 from whichworker.deployment.recipe import JudgedRun, deployment
 from whichworker.design import slice_sizes
 from whichworker.design.rounds import Heard, random_round
@@ -70,20 +69,6 @@ class Checked(Struct, frozen=True, kw_only=True):
     undetermined: bool = False
 
 
-def promise_in(folder: Path) -> Promise:
-    """The promise beside the files; raises UsageError if there is none."""
-    path = folder / PROMISE_FILE
-    try:
-        if not path.exists():
-            raise UsageError(
-                f"there is no {PROMISE_FILE} in {folder}",
-                hint="whichworker advise --emit systemd --out FOLDER writes one",
-            )
-        return foreign.json_in(foreign.text_of(path), Promise)
-    except foreign.Unreadable as error:
-        raise UsageError(f"{path} cannot be read: {error}", hint=read_back.AGAIN) from error
-
-
 def verify(
     folder: Path,
     told: JudgedRun,
@@ -95,14 +80,13 @@ def verify(
     """Check each emitted file that starts something, once for each distinct command.
 
     Nothing is written into the project. Raises UsageError if nothing can be measured: no promise,
-    or requests with a secret that `proof` does not have.
+    none of an arm of this run, or requests with a secret that `proof` does not have.
     """
     folder = folder.resolve()
     promise = promise_in(folder)
+    arm, best = promised(promise, told)
     _known_again(told, cache)
-    arm = told.question.arm(promise.arm)
     question = _question(told, promise, promise.requests)
-    best = next(one for one in told.result.arms if one.name == promise.arm)
     what = deployment(told, best, folder)
     environments, without = overlays.build(question, cache, note, only={arm.name})
     if without:

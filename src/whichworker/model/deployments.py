@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
 
 from whichworker.model.arms import ConfigFile, Settings
 from whichworker.model.requests import Request
@@ -21,10 +23,10 @@ class Promise(Struct, frozen=True, kw_only=True):
     arm: str
     server: str
     settings: Settings
-    throughput_per_second: float
+    throughput_per_second: Annotated[float, Meta(gt=0)]
     low: float
     high: float
-    connections: int
+    connections: Annotated[int, Meta(ge=1)]
     certified_per_second: float | None = None
     slo: str | None = None
     host: str = "localhost"

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from hdrh.codec import (
+    HdrCookieException,
+    HdrHistogramSettingsException,
+    HdrLengthException,
+)
 from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
@@ -13,6 +19,19 @@ SUB_BUCKET_BITS = 10  # 1024 buckets an octave: what HdrHistogram needs for thre
 HIGHEST_NS = 3600 * 10**9  # one hour: HdrHistogram needs a bound
 SIGNIFICANT_DIGITS = 3  # 0.1 %, far below the noise of any server
 FEWEST_BEYOND = 10  # values above a percentile: with fewer, one of them moves it too much
+HDR_ERRORS = (
+    HdrCookieException,
+    HdrHistogramSettingsException,
+    HdrLengthException,
+    LookupError,
+    MemoryError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
+"""The errors of hdrh for a text that it did not write."""
 FEW = 4000  # values; from about here on one pass over all slots is cheaper than one by one
 
 _LINEAR_BITS = SUB_BUCKET_BITS + 1
@@ -168,12 +187,20 @@ class Histogram:
 
     @classmethod
     def from_hdr(cls, text: str) -> Histogram:
-        """Read an HdrHistogram V2 of nanoseconds; `min` and `max` become those of buckets."""
+        """Read an HdrHistogram V2 of nanoseconds; `min` and `max` become those of buckets.
+
+        Raises ValueError for another text.
+        """
         histogram = cls()
-        hdr = HdrHistogram.decode(text.encode("ascii"))
+        try:
+            hdr = HdrHistogram.decode(text.encode("ascii"))
+        except HDR_ERRORS as error:
+            raise ValueError(f"not a histogram: {error}") from error
         if hdr.significant_figures != SIGNIFICANT_DIGITS or hdr.lowest_trackable_value != 1:
             raise ValueError("not a histogram of nanoseconds with three significant digits")
         counts = np.ctypeslib.as_array(hdr.counts)[:SLOTS].astype(np.int64)
+        if counts.size and counts.min() < 0:
+            raise ValueError("not a histogram: a negative count")
         places = np.flatnonzero(counts)
         if places.size:
             histogram._counts[: counts.size] = counts

@@ -17,7 +17,7 @@ from whichworker.capacity import contest as capacity
 from whichworker.conformance import preflight
 from whichworker.design import ladder
 from whichworker.errors import UsageError
-from whichworker.judge import hunts, verdict
+from whichworker.judge import belonging, hunts, verdict
 from whichworker.judge.finalists import finalists
 from whichworker.load.generator import Generator
 from whichworker.model import Finding, Question
@@ -84,6 +84,7 @@ def resume(
     """
     with Journal(folder / FILE) as journal:
         header = journal.header()
+        belonging.check(journal)
         spent = sum(session.seconds for session in journal.of(RunSession))
         told = tuple(record.finding for record in journal.of(Noted))
     first = header.question

@@ -252,3 +252,15 @@ def test_routes_that_change_something_are_left_out() -> None:
 def test_the_root_is_always_asked() -> None:
     assert [one.path for one in routes.requests_of([])] == ["/"]
     assert [one.path for one in routes.requests_of(["/a/"])] == ["/", "/a/"]
+
+
+def test_routes_that_are_not_requested_are_named() -> None:
+    few = ["/a", "/logout/", "/admin/", "b c"]
+    assert routes.left_out(few) == (
+        "left out: 3 that change something, or serve machines (/admin/, /b c, /logout/)"
+    )
+    assert routes.left_out(["/a"]) == ""
+    many = [f"/{number:02}" for number in range(20)]
+    assert routes.left_out(many) == (
+        "left out: 9 that are beyond the first twelve (/11, /12, /13, /14, /15, /16, …)"
+    )

@@ -118,7 +118,7 @@ class Workload(Struct, frozen=True, kw_only=True):
     `extras`: the built-in apps need their larger environment for it. `upstream`: the local upstream
     has to run. `twin` is the same workload by async views (or sync ones), if there is one. `learn`:
     the correct responses are still to be learnt from the app; all `named` requests must work,
-    `found` ones may fail.
+    `recorded` ones and the app's own `routes` may fail.
     """
 
     name: str
@@ -128,7 +128,7 @@ class Workload(Struct, frozen=True, kw_only=True):
     extras: bool = False
     upstream: bool = False
     twin: str = ""
-    learn: Literal["", "named", "found"] = ""
+    learn: Literal["", "named", "recorded", "routes"] = ""
 
 
 class Address(Struct, frozen=True):

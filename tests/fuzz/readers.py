@@ -31,7 +31,7 @@ from whichworker.model import Address, Request
 from whichworker.store.journal import FILE
 from whichworker.workloads.definition import read_definition
 from whichworker.workloads.sources import access_log, har, openapi, readers
-from whichworker.workloads.sources.mixture import is_sendable, mixture
+from whichworker.workloads.sources.mixture import Recorded, is_sendable, mixture
 
 Value = TypeVar("Value")
 COMMANDS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
@@ -91,11 +91,11 @@ def startable(words: Iterable[str]) -> bool:
     return all(b"\0" not in os.fsencode(word) for word in words)
 
 
-def requests(read: Callable[[], Iterator[Request | None]]) -> None:
+def requests(read: Callable[[], Iterator[Recorded]]) -> None:
     """A source of requests, and the mixture of what it gives."""
     seen = value_of(lambda: list(read()))
     if seen is not None:
-        assert all(map(is_sendable, filter(None, seen)))
+        assert all(is_sendable(one) for one in seen if isinstance(one, Request))
         value_of(lambda: mixture(seen, "a file"))
 
 

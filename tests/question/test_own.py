@@ -62,3 +62,14 @@ def test_the_host_is_an_option_or_a_header() -> None:
         host_of(RaceOptions(host="a.example", header=("Host: b.example",)))
     with pytest.raises(UsageError, match="not a host"):
         host_of(RaceOptions(host="a b"))
+
+
+def test_a_recorded_path_that_servers_read_differently_is_left_out(tmp_path: Path) -> None:
+    line = '203.0.113.9 - - [x] "GET {} HTTP/1.1" 200 5\n'
+    (tmp_path / "a.log").write_text(line.format("//a") + line.format("/b"))
+    workload, findings = workload_of(RaceOptions(from_log="a.log"), APP, None, tmp_path)
+    assert [one.path for one in workload.requests] == ["/b"]
+    assert "GET //a, which servers read differently" in findings[0].text
+    (tmp_path / "a.log").write_text(line.format("//a"))
+    assert list(asked(RaceOptions(from_log="a.log"), tmp_path)) == ["//a"]
+    assert list(asked(RaceOptions(url=("//a", "/b")), tmp_path)) == ["//a", "/b"]

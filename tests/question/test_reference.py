@@ -78,15 +78,22 @@ def test_a_path_that_was_named_and_is_missing(tmp_path: Path) -> None:
 
 
 def test_a_route_that_was_found_and_is_missing_is_left_out(tmp_path: Path) -> None:
-    found = learnt(question_of("missing", "/", "/gone", learning="found"), tmp_path)
+    found = learnt(question_of("missing", "/", "/gone", learning="routes"), tmp_path)
     assert [one.path for one in found.subject.workload.requests] == ["/"]
     assert [finding.code for finding in found.findings] == ["routes-found", "requests-left-out"]
 
 
 def test_without_any_route_that_answers(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="none of the app's own routes") as caught:
-        learnt(question_of("missing", "/gone", "/lost", learning="found"), tmp_path)
+        learnt(question_of("missing", "/gone", "/lost", learning="routes"), tmp_path)
     assert "/gone" in caught.value.seen
+
+
+def test_recorded_requests_are_no_routes(tmp_path: Path) -> None:
+    found = learnt(question_of("missing", "/", "/gone", learning="recorded"), tmp_path)
+    assert [finding.code for finding in found.findings] == ["requests-left-out"]
+    with pytest.raises(UsageError, match="none of the recorded requests can be raced"):
+        learnt(question_of("missing", "/gone", learning="recorded"), tmp_path)
 
 
 def test_an_app_that_connects_elsewhere_is_stopped_and_refused(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from whichworker.errors import UsageError
 from whichworker.model import Request
 from whichworker.workloads.definition import read_definition
 from whichworker.workloads.sources import access_log, har, openapi
-from whichworker.workloads.sources.mixture import is_sendable, mixture
+from whichworker.workloads.sources.mixture import Recorded, is_sendable, mixture
 
 ODD = ["http://[::1", "https://a b/", "²", "\ud800", "\x1b[2J", "/a\nb", "", "/x?y=1", "{id}", "#/"]
 LEAVES = (
@@ -44,9 +44,9 @@ SCHEMA = near("paths", "/a", "/a/{id}", "get", "parameters", "in", "name", "sche
 LINE = near("method", "request", "path", "uri", "url", "status")
 
 
-def check(read: Callable[[], Iterator[Request | None]]) -> None:
+def check(read: Callable[[], Iterator[Recorded]]) -> None:
     try:
-        found = [one for one in read() if one is not None]
+        found = [one for one in read() if isinstance(one, Request)]
     except UsageError as error:
         assert error.fact and error.hint
         return
@@ -103,7 +103,7 @@ def test_one_bad_entry_is_counted_and_the_rest_is_read(tmp_path: Path) -> None:
         [],
         {"request": []},
         {"request": {"url": "http://[::1"}},
-        {"request": {"url": "http://shop/a b"}},
+        {"request": {"url": "http://shop/a", "method": "G E T"}},
         {"request": {"url": 3}},
     ]
     fine = {"request": {"url": "http://shop/c", "headers": [{"name": "Accept", "value": "x"}]}}
@@ -115,4 +115,5 @@ def test_one_bad_entry_is_counted_and_the_rest_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("status", ["²", "٢٠٠", "2000", "", "-1", "1e2"])
 def test_a_status_is_three_digits(status: str) -> None:
-    assert access_log.parse_line(json.dumps({"path": "/a", "status": status or "x"})) is None
+    told = {"method": "GET", "path": "/a", "status": status or "-1"}
+    assert not isinstance(access_log.parse_line(json.dumps(told)), Request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,12 @@ import yaml
 from whichworker.errors import UsageError
 from whichworker.model import Request
 from whichworker.workloads.sources import access_log, har, mixture, openapi, routes, urls
+
+
+def sent(seen: Iterable[mixture.Recorded]) -> list[Request]:
+    """The requests among what a source gives."""
+    return [one for one in seen if isinstance(one, Request)]
+
 
 COMMON = '127.0.0.1 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 2326'
 COMBINED = COMMON.replace("/a", "/b?c=1") + ' "https://example.com/" "Mozilla/5.0 (X11)"'
@@ -35,7 +42,8 @@ COMBINED = COMMON.replace("/a", "/b?c=1") + ' "https://example.com/" "Mozilla/5.
 )
 def test_a_line_of_a_log(line: str, expected: tuple[str, str] | None) -> None:
     found = access_log.parse_line(line)
-    assert (found and (found.method, found.path)) == expected
+    asked = (found.method, found.path) if isinstance(found, Request) else None
+    assert asked == expected
 
 
 def test_a_log_becomes_weights(tmp_path: Path) -> None:
@@ -102,7 +110,7 @@ def test_a_recording_without_its_secrets_and_other_hosts(tmp_path: Path) -> None
             ("GET", "http://shop.test/gone", 404),
         )
     )
-    assert [(one.path, one.headers) for one in filter(None, har.read(path))] == [
+    assert [(one.path, one.headers) for one in sent(har.read(path))] == [
         ("/a", (("Accept", "text/html"),)),
         ("/b?c=1", (("Accept", "text/html"),)),
     ]
@@ -156,7 +164,7 @@ SCHEMA = {
 
 
 def test_a_schema_has_what_can_be_asked() -> None:
-    assert [one.path for one in filter(None, openapi.requests_of(SCHEMA))] == [
+    assert [one.path for one in sent(openapi.requests_of(SCHEMA))] == [
         "/api/plain",
         "/api/one/7",
         "/api/pages?page=2",
@@ -204,7 +212,7 @@ def test_aliases_that_multiply_are_no_example(tmp_path: Path) -> None:
     lines += ["      - {in: path, name: id, example: *a10}", "  /b: {get: {}}"]
     path = tmp_path / "a.yaml"
     path.write_text("\n".join(lines))
-    assert [one.path for one in filter(None, openapi.read(path))] == ["/b"]
+    assert [one.path for one in sent(openapi.read(path))] == ["/b"]
 
 
 @pytest.mark.parametrize(
@@ -244,3 +252,15 @@ def test_routes_that_change_something_are_left_out() -> None:
 def test_the_root_is_always_asked() -> None:
     assert [one.path for one in routes.requests_of([])] == ["/"]
     assert [one.path for one in routes.requests_of(["/a/"])] == ["/", "/a/"]
+
+
+def test_routes_that_are_not_requested_are_named() -> None:
+    few = ["/a", "/logout/", "/admin/", "b c"]
+    assert routes.left_out(few) == (
+        "left out: 3 that change something, or serve machines (/admin/, /b c, /logout/)"
+    )
+    assert routes.left_out(["/a"]) == ""
+    many = [f"/{number:02}" for number in range(20)]
+    assert routes.left_out(many) == (
+        "left out: 9 that are beyond the first twelve (/11, /12, /13, /14, /15, /16, …)"
+    )

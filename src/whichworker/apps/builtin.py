@@ -77,6 +77,17 @@ BUILTIN: dict[str, Sample] = {
 }
 
 
+def sample_of(name: str) -> Sample:
+    """A built-in app as it is written; raises UsageError for an unknown name."""
+    short = name.removeprefix(BUILTIN_PREFIX).partition("@")[0]
+    if short not in BUILTIN:
+        raise UsageError(
+            f"no built-in app is called {name!r}",
+            hint=f"one of {', '.join(BUILTIN_PREFIX + known for known in BUILTIN)}",
+        )
+    return BUILTIN[short]
+
+
 def app(
     name: str, base: str, cache: Path, *, extras: bool = False, wish: Resolution = LOCKED
 ) -> App:
@@ -88,12 +99,7 @@ def app(
     an unknown name, and EnvironmentFailed if a build or the seeding fails.
     """
     short, _, wanted = name.removeprefix(BUILTIN_PREFIX).partition("@")
-    if short not in BUILTIN:
-        raise UsageError(
-            f"no built-in app is called {name!r}",
-            hint=f"one of {', '.join(BUILTIN_PREFIX + known for known in BUILTIN)}",
-        )
-    sample = BUILTIN[short]
+    sample = sample_of(name)
     with as_file(files("whichworker.samples")) as folder:
         samples = Path(folder)
     directory = samples / sample.folder

@@ -21,6 +21,8 @@ from whichworker.errors import UsageError
 from whichworker.model import App, Finding, Resolution, codes
 from whichworker.model.arms import BUILTIN_PREFIX
 
+NOTHING_NAMED = f"{BUILTIN_PREFIX}django"
+"""The app if none is named and none is in the folder."""
 TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(.*\))?", re.DOTALL)
 
 
@@ -44,21 +46,41 @@ def discover(
     no journal could contain.
     """
 
-    def guard() -> None:
-        if not allow_remote_database:
-            refuse_variables({**os.environ, **environment_files.read(environment_file)})
+    own = own_app(
+        named,
+        python,
+        here,
+        examiner,
+        environment_file=environment_file,
+        allow_remote_database=allow_remote_database,
+    )
+    if own is not None:
+        return own
+    built = builtin_app(named or NOTHING_NAMED, python, examiner.cache, extras=extras, wish=wish)
+    return built, [] if named else [nothing_in(here)]
 
-    folders = Folders(python, examiner, environment_file)
+
+def own_app(
+    named: str | None,
+    python: str | None,
+    here: Path,
+    examiner: Examiner,
+    *,
+    environment_file: str = "",
+    allow_remote_database: bool = False,
+) -> tuple[App, list[Finding]] | None:
+    """The user's app; None for a built-in one, by its name or because no app is here.
+
+    Raises UsageError as `discover` does. No environment is built.
+    """
     _check_folder(here / named if named and Path(named).is_dir() else here)
+    if named and named.startswith(BUILTIN_PREFIX):
+        return None
+    if not allow_remote_database:
+        refuse_variables({**os.environ, **environment_files.read(environment_file)})
+    folders = Folders(python, examiner, environment_file)
     if named is None:
-        guard()
-        if (own := folders.find(here)) is not None:
-            return own
-        app = builtin_app("builtin:django", python, examiner.cache, extras=extras, wish=wish)
-        return app, [_nothing_here(here)]
-    if named.startswith(BUILTIN_PREFIX):
-        return builtin_app(named, python, examiner.cache, extras=extras, wish=wish), []
-    guard()
+        return folders.find(here)
     if Path(named).is_dir():
         folder = (here / named).resolve()
         own = folders.find(folder)
@@ -91,7 +113,8 @@ def builtin_app(
     return builtin.app(name, interpreters.inspect(base).base, cache, extras=extras, wish=wish)
 
 
-def _nothing_here(here: Path) -> Finding:
+def nothing_in(here: Path) -> Finding:
+    """The finding that a folder has no app, so the built-in one stands in for it."""
     return codes.APP_BUILTIN.finding(
         evidence=f"no manage.py and no app of a known framework in {here}"
     )

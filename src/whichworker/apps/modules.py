@@ -54,11 +54,11 @@ def parsed(path: Path) -> ast.Module | None:
     None for one that is not Python, of a newer version, or nested too deeply.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings():  # about code that is not ours
             warnings.simplefilter("ignore")
             return ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+        return None  # the last two: expressions that are nested too deeply
 
 
 def module_of(path: Path, folder: Path, tree: ast.Module | None = None) -> tuple[Path, str]:

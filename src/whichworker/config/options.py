@@ -74,16 +74,49 @@ Host = Annotated[
     str,
     option("Host header of each request", "NAME", default="one that the app's settings allow"),
 ]
+EnvFile = Annotated[
+    str,
+    option("Environment variables of the app, one NAME=value per line; never stored", "FILE"),
+]
+WorkloadName = Annotated[
+    str,
+    option(
+        "Requests for a built-in app: json, json-async, query-json or query-json-async",
+        "NAME",
+        group="Requests",
+        default="json",
+    ),
+]
+Urls = Annotated[
+    tuple[str, ...],
+    option(
+        "Path to request; 3:/path is requested three times as often; repeatable",
+        "PATH",
+        default="the routes of your app",
+    ),
+]
+FromLog = Annotated[
+    str,
+    option(
+        "Requests from an access log: common, combined, JSON lines or a Python server's own",
+        "FILE",
+    ),
+]
+FromHar = Annotated[str, option("Requests from a HAR file of a browser", "FILE")]
+FromOpenapi = Annotated[str, option("Requests from a schema of OpenAPI 3 or Swagger 2", "FILE")]
+RequestFile = Annotated[str, option("Requests from a load file in TOML", "FILE")]
+Headers = Annotated[
+    tuple[str, ...],
+    option("Header of each request, such as 'Cookie: sessionid=…'; repeatable", "H"),
+]
+AllowWrites = Annotated[bool, option("The app may write to its database", group="Permissions")]
 
 
 class RaceOptions(Struct, frozen=True, kw_only=True):
     """The options of `whichworker race`; also keys of the configuration file."""
 
     python: Pythons = ()
-    env_file: Annotated[
-        str,
-        option("Environment variables of the app, one NAME=value per line; never stored", "FILE"),
-    ] = ""
+    env_file: EnvFile = ""
     database: Annotated[
         Literal["sqlite", "postgres"] | None,
         option(
@@ -98,34 +131,14 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
             default="memory",
         ),
     ] = None
-    workload: Annotated[
-        str,
-        option(
-            "Requests for a built-in app: json, json-async, query-json or query-json-async",
-            "NAME",
-            group="Requests",
-            default="json",
-        ),
-    ] = ""
-    url: Annotated[
-        tuple[str, ...],
-        option(
-            "Path to request; 3:/path is requested three times as often; repeatable",
-            "PATH",
-            default="the routes of your app",
-        ),
-    ] = ()
-    from_log: Annotated[
-        str, option("Requests from an access log: common, combined or JSON lines", "FILE")
-    ] = ""
-    from_har: Annotated[str, option("Requests from a HAR file of a browser", "FILE")] = ""
-    from_openapi: Annotated[str, option("Requests from an OpenAPI schema in JSON", "FILE")] = ""
-    request_file: Annotated[str, option("Requests from a load file in TOML", "FILE")] = ""
+    workload: WorkloadName = ""
+    url: Urls = ()
+    from_log: FromLog = ""
+    from_har: FromHar = ""
+    from_openapi: FromOpenapi = ""
+    request_file: RequestFile = ""
     host: Host = ""
-    header: Annotated[
-        tuple[str, ...],
-        option("Header of each request, such as 'Cookie: sessionid=…'; repeatable", "H"),
-    ] = ()
+    header: Headers = ()
     login: Annotated[
         str,
         option(
@@ -217,9 +230,35 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
         option("Sample the Python functions of the best setups with py-spy, after the timed part"),
     ] = False
     seed: Seed = None
-    allow_writes: Annotated[
-        bool, option("The app may write to its database", group="Permissions")
-    ] = False
+    allow_writes: AllowWrites = False
+    allow_outbound: Outbound = False
+    allow_remote_database: RemoteDatabase = False
+
+
+class AppOptions(Struct, frozen=True, kw_only=True):
+    """The options of a race by which `whichworker show app` finds the app."""
+
+    python: Pythons = ()
+    env_file: EnvFile = ""
+    host: Host = ""
+    allow_outbound: Outbound = False
+    allow_remote_database: RemoteDatabase = False
+
+
+class RequestOptions(Struct, frozen=True, kw_only=True):
+    """The options of a race by which `whichworker show requests` finds the requests."""
+
+    python: Pythons = ()
+    env_file: EnvFile = ""
+    workload: WorkloadName = ""
+    url: Urls = ()
+    from_log: FromLog = ""
+    from_har: FromHar = ""
+    from_openapi: FromOpenapi = ""
+    request_file: RequestFile = ""
+    host: Host = ""
+    header: Headers = ()
+    allow_writes: AllowWrites = False
     allow_outbound: Outbound = False
     allow_remote_database: RemoteDatabase = False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from whichworker.model import Question
+from whichworker.model import App, Question
 from whichworker.result import Found
 
 
@@ -12,11 +12,17 @@ def discovered(question: Question) -> dict[str, Found]:
     """The facts about a user's own app, by name; none about a built-in app, which is known."""
     if question.app.is_builtin:
         return {}
-    return dict(_facts(question))
+    requests = ", ".join(request.title for request in question.workload.requests)
+    asked = Found(value=requests, origin=question.workload.title)
+    return {**facts_of(question.app), "requests": asked}
 
 
-def _facts(question: Question) -> Iterator[tuple[str, Found]]:
-    app = question.app
+def facts_of(app: App) -> dict[str, Found]:
+    """The facts about an app that was examined, by name."""
+    return dict(_facts(app))
+
+
+def _facts(app: App) -> Iterator[tuple[str, Found]]:
     found_at = app.origin.get("app", "")
     yield "directory", Found(value=app.directory, origin=found_at)
     for interface in ("wsgi", "asgi"):
@@ -42,10 +48,3 @@ def _facts(question: Question) -> Iterator[tuple[str, Found]]:
     for title, values in (("databases", app.databases), ("caches", app.caches)):
         if values:
             yield title, Found(value=", ".join(values), origin="settings")
-    yield (
-        "requests",
-        Found(
-            value=", ".join(request.title for request in question.workload.requests),
-            origin=question.workload.title,
-        ),
-    )

@@ -122,8 +122,8 @@ class Workload(Struct, frozen=True, kw_only=True):
     `extras`: the built-in apps need their larger environment for it. `upstream`: the local upstream
     has to run. `twin` is the same workload by async views (or sync ones), if there is one. `learn`:
     the correct responses are still to be learnt from the app; all `named` requests must work,
-    `found` ones may fail. `response_seconds` is the longest response of an app that was learnt, by
-    itself and without load; 0: unknown.
+    `recorded` ones and the app's own `routes` may fail. `response_seconds` is the longest response
+    of an app that was learnt, by itself and without load; 0: unknown.
     """
 
     name: str
@@ -133,7 +133,7 @@ class Workload(Struct, frozen=True, kw_only=True):
     extras: bool = False
     upstream: bool = False
     twin: str = ""
-    learn: Literal["", "named", "found"] = ""
+    learn: Literal["", "named", "recorded", "routes"] = ""
     response_seconds: float = 0.0
 
     def patience(self, least: float) -> float:

@@ -86,7 +86,36 @@ def workload_of(
 
     Raises UsageError for sources that cannot be read.
     """
-    asked = _given(options, seen, here)
+    asked = requests_of(options, seen, here)
+    ambiguous = ambiguous_in(asked)
+    requests = tuple(one for one in asked.requests if one not in ambiguous)
+    name = requests[0].path if len(requests) == 1 else f"{len(requests)} requests"
+    few = ", ".join(one.title for one in requests[:3])
+    title = f"{few}{', …' if len(requests) > 3 else ''}, {asked.source}"
+    reasons = [f"{one.title}, which servers read differently" for one in ambiguous]
+    findings = [
+        codes.REQUESTS_LEFT_OUT.finding(f"{asked.source}: {reason}")
+        for reason in (asked.left_out, *reasons)
+        if reason
+    ]
+    return Workload(name=name, title=title, requests=requests, learn=asked.kind), findings
+
+
+def ambiguous_in(given: GivenRequests) -> tuple[Request, ...]:
+    """Recorded requests that a race leaves out: some servers make one slash of the first two.
+
+    None of those that a user has named, and none if there are no others.
+    """
+    found = tuple(one for one in given.requests if one.path.startswith("//"))
+    return () if given.kind == "named" or len(found) == len(given.requests) else found
+
+
+def requests_of(options: RaceOptions, seen: Look | None, here: Path) -> GivenRequests:
+    """The requests that the options name, else the app's routes, with the headers of the options.
+
+    Raises UsageError for sources that cannot be read.
+    """
+    given = _given(options, seen, here)
     headers = tuple(
         (name, value) for name, value in map(_header, options.header) if name.lower() != "host"
     )
@@ -97,17 +126,11 @@ def workload_of(
             headers=_with(one.headers, headers),
             answer=answer if answer is not None else _open(one.answer),
         )
-        for one in asked.requests
+        for one in given.requests
     )
     for one in requests:
         keep_secret(one.headers)
-    name = requests[0].path if len(requests) == 1 else f"{len(requests)} requests"
-    few = ", ".join(one.title for one in requests[:3])
-    title = f"{few}{', …' if len(requests) > 3 else ''}, {asked.source}"
-    left_out = [codes.REQUESTS_LEFT_OUT.finding(f"{asked.source}: {asked.left_out}")]
-    return Workload(
-        name=name, title=title, requests=requests, learn="named" if asked.named else "found"
-    ), left_out if asked.left_out else []
+    return msgspec.structs.replace(given, requests=requests)
 
 
 def _open(answer: Answer) -> Answer:
@@ -142,7 +165,7 @@ def _given(options: RaceOptions, seen: Look | None, here: Path) -> GivenRequests
         file = getattr(options, name)
         return READERS[name](_found(here, file), file, options.allow_writes)
     source = f"routes of the {(seen and seen.framework) or 'app'}"
-    return GivenRequests(routes.requests_of(seen.routes if seen else ()), source, named=False)
+    return GivenRequests(routes.requests_of(seen.routes if seen else ()), source, "routes")
 
 
 def _found(base: Path, name: str) -> Path:

@@ -276,14 +276,16 @@ def _settled(question: Question, visit: Visit) -> Learnt:
             msgspec.structs.replace(sent, answer=_unsaid(_merged(request.answer, found.answer)))
         )
     if not learnt:
+        recorded = question.workload.learn == "recorded"
+        kind = "recorded requests" if recorded else "app's own routes"
         tried = "\n".join(f"{request.path}: {one.why}" for request, one in visit.refused.items())
         hints = {one.hint for one in visit.refused.values()} - {ANOTHER_PATH}
         raise UsageError(
-            "none of the app's own routes can be raced",
+            f"none of the {kind} can be raced",
             seen=tried,
             hint=hints.pop() if len(hints) == 1 else "name one that can: --url /path",
         )
-    if question.workload.learn == "found" and visit.refused:
+    if visit.refused:  # a named one would have ended the run
         many = len(visit.refused)
         text = (
             "One request is left out because the app does not respond to it correctly"
@@ -292,7 +294,7 @@ def _settled(question: Question, visit: Visit) -> Learnt:
         )
         told = "\n".join(f"{request.path}: {one.why}" for request, one in visit.refused.items())
         findings.append(codes.REQUESTS_LEFT_OUT.finding(text, evidence=told))
-    if question.workload.learn == "found":
+    if question.workload.learn == "routes":
         paths = " ".join(request.path for request in learnt)
         findings.insert(0, codes.ROUTES_FOUND.finding(f"The race requests {paths}"))
     before = question.subject

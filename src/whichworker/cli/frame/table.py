@@ -75,7 +75,23 @@ SHOW = {
             ),
         ),
         output="options:JsonOptions",
-    )
+    ),
+    "app": Declared(
+        "Print the facts about your app that a race would use, and where each was found",
+        run="whichworker.cli.show:app",
+        details="The app is imported; no server is started.",
+        words=(APP,),
+        options="options:AppOptions",
+        output="options:JsonOptions",
+    ),
+    "requests": Declared(
+        "Print the requests that a race would send, and those that it would leave out",
+        run="whichworker.cli.show:requests",
+        details="No server is started. The app is imported only if the requests are its routes.",
+        words=(APP,),
+        options="options:RequestOptions",
+        output="options:JsonOptions",
+    ),
 }
 
 COMMANDS: dict[str, Declared] = {
@@ -184,7 +200,7 @@ COMMANDS: dict[str, Declared] = {
         output="options:InitOptions",
         renamed={"--app": APP_FIRST.format("init")},
     ),
-    "show": Declared("Show the settings of this folder and their origin", MACHINE, commands=SHOW),
+    "show": Declared("Show settings, the app, or the requests of a race", MACHINE, commands=SHOW),
     "servers": Declared(
         "List the servers: interface, settings, known problems",
         MACHINE,

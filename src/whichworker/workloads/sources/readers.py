@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 from msgspec import Struct
 
@@ -14,11 +16,11 @@ from whichworker.workloads.sources import access_log, har, mixture, openapi, rou
 
 
 class GivenRequests(Struct, frozen=True):
-    """Requests and their origin; if `named`, the user chose each one, so each must work."""
+    """Requests and their origin; the user chose each of the `named` ones, so each must work."""
 
     requests: tuple[Request, ...]
     source: str
-    named: bool = True
+    kind: Literal["named", "recorded", "routes"] = "named"
     left_out: str = ""
 
 
@@ -27,19 +29,27 @@ def waits_for_a_value(text: str) -> bool:
     return "${" in text
 
 
-def _mixed(seen: Iterator[Request | None], name: str, unsafe: bool) -> GivenRequests:
+def _mixed(seen: Iterator[mixture.Recorded], name: str, unsafe: bool) -> GivenRequests:
     requests, left_out = mixture.mixture(seen, name, unsafe=unsafe)
-    return GivenRequests(requests, name, named=False, left_out=left_out)
+    return GivenRequests(requests, name, "recorded", left_out)
 
 
 def _of_schema(path: Path, name: str) -> GivenRequests:
-    found = mixture.plain(filter(None, openapi.read(path)))
+    schema = openapi.schema_in(path)
+    seen = list(openapi.requests_of(schema))
+    found = mixture.plain(one for one in seen if isinstance(one, Request))
+    left = Counter(one.reason for one in seen if isinstance(one, mixture.LeftOut))
     if not found:
         raise UsageError(
             f"no GET of {name} works without parameters",
+            seen=mixture.in_words(left),
             hint="give them examples, or name --url /path",
         )
-    return GivenRequests(found[: routes.MOST], name, named=False)
+    if len(found) > routes.MOST:
+        left["paths beyond the first twelve"] = len(found) - routes.MOST
+    below = openapi.base_of(schema)
+    source = f"{name}, below {below}" if below else name
+    return GivenRequests(found[: routes.MOST], source, "recorded", mixture.in_words(left))
 
 
 def _of_load_file(path: Path, name: str) -> GivenRequests:

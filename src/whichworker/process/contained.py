@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from whichworker.process.launch import Launch, Order
@@ -18,10 +18,16 @@ KILLED = -signal.SIGKILL
 
 
 def run(
-    argv: Sequence[str], directory: str, environment: Mapping[str, str], log: Path, seconds: float
+    argv: Sequence[str],
+    directory: str,
+    environment: Mapping[str, str],
+    log: Path,
+    seconds: float,
+    late: Callable[[Sequence[int]], None] = lambda _: None,
 ) -> int | None:
     """Run a command below a warden, its output in `log`; its exit status, or None out of time.
 
+    `late` gets the command's processes when it is out of time, before they are killed.
     Processes that it started are killed with it. Raises ServerFailed if the warden cannot start.
     """
     order = Order(
@@ -35,6 +41,7 @@ def run(
     with Launch(order) as launch:
         while not launch.ended():
             if time.monotonic() >= ends:
+                late(launch.pids())
                 return None
             time.sleep(LOOK_SECONDS)
         return KILLED if launch.status is None else launch.status

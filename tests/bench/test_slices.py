@@ -123,7 +123,7 @@ class Launched:
     def failure(self, kind: str, fact: str) -> ServerFailed:
         return ServerFailed(kind, fact)
 
-    def log_tail(self) -> str:
+    def log_tail(self, lines: int = 12) -> str:
         return "the end of the log"
 
 
@@ -166,7 +166,7 @@ def court(
     )
     bench = Bench(msgspec.structs.replace(question, budget=budget), {}, Path(), Path())
     warm = SimpleNamespace(pids=(Clocks.THERMOMETER,), seconds=lambda opened, closed: 0.0001)
-    run = SimpleNamespace(launch=Launched(ended))
+    run = SimpleNamespace(launch=Launched(ended), workers=())
     contender = SimpleNamespace(
         name="waitress",
         generation=3,

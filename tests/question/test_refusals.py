@@ -6,8 +6,8 @@ import pytest
 
 from whichworker.load.framing import ResponseParser
 from whichworker.load.http1 import Response
-from whichworker.model import Answer, Request
-from whichworker.question.refusals import Refusal, refusal_of
+from whichworker.model import Answer, Interface, Request
+from whichworker.question.refusals import Refusal, refusal_of, with_log
 
 OPEN = Request(answer=Answer(status=None))
 
@@ -59,3 +59,30 @@ def test_what_was_expected_is_no_refusal() -> None:
     again = why(response(302, "", "Location: /login"), logged_in=True)
     assert again is not None
     assert "again after it" in again.why
+
+
+def raised(text: str) -> str:
+    return f'Traceback (most recent call last):\n  File "a.py", line 1, in b\n{text}\n'
+
+
+@pytest.mark.parametrize(
+    ("interface", "exception", "hint"),
+    [
+        ("wsgi", "TypeError: f() missing 1 required positional argument: 'send'", "is ASGI"),
+        ("wsgi", "TypeError: 'coroutine' object is not iterable", "is ASGI"),
+        ("asgi", "TypeError: app() takes 2 positional arguments but 3 were given", "is WSGI"),
+        (
+            "asgi",
+            "TypeError: f() missing 2 required positional arguments: 'receive' and 'send'",
+            "ASGI 2",
+        ),
+        ("asgi", "TypeError: f() missing 1 required positional argument: 'send'", "--url"),
+        ("wsgi", "LookupError: no tenant", "--url"),
+    ],
+)
+def test_an_error_has_its_exception_and_a_wrong_call_its_hint(
+    interface: Interface, exception: str, hint: str
+) -> None:
+    found = with_log(Refusal("the app itself returns 500: oops"), raised(exception), interface)
+    assert found.why == f"the app itself returns 500: oops ({exception})"
+    assert hint in found.hint

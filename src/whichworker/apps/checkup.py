@@ -50,6 +50,7 @@ def examine(
     told = environment_files.read(app.environment_file)
     if not allow_remote_database:
         refuse_remote(seen, {**os.environ, **told, **app.environment})
+    app, lacking = _with_http(app, seen)
     host, by = (host, "--host") if host else host_of(seen.django)
     header = seen.django.proxy_ssl_header if seen.django and seen.django.ssl_redirect else None
     found = msgspec.structs.replace(
@@ -78,7 +79,25 @@ def examine(
             **({"headers": "SECURE_PROXY_SSL_HEADER"} if header else {}),
         },
     )
-    return found, seen, [*_findings(found, seen), *_configured(found), *_optioned(found)]
+    said = [*lacking, *_findings(found, seen), *_configured(found), *_optioned(found)]
+    return found, seen, said
+
+
+def _with_http(app: App, seen: Look) -> tuple[App, list[Finding]]:
+    """The app without an ASGI callable that serves no http, such as a router of websockets.
+
+    Raises UsageError if there is no other callable.
+    """
+    protocols = seen.targets[app.asgi].protocols if app.asgi in seen.targets else ()
+    if not protocols or "http" in protocols:
+        return app, []
+    only = ", ".join(protocols)
+    text = f"{app.asgi} is a router with {only} and without http"
+    cure = 'add "http": get_asgi_application() to its ProtocolTypeRouter'
+    if app.wsgi is None:
+        raise UsageError(text, hint=cure)
+    finding = codes.HTTP_LACKING.finding(f"{text}, so only the WSGI app is raced", hint=cure)
+    return msgspec.structs.replace(app, asgi=None), [finding]
 
 
 def _optioned(app: App) -> Iterator[Finding]:
@@ -175,6 +194,9 @@ def _findings(app: App, seen: Look) -> Iterator[Finding]:
         yield codes.ROUTES_UNKNOWN.finding(f"The app does not list its routes: {seen.unlisted}")
     if seen.debug:
         yield codes.DEBUG_ON.finding()
+    if seen.ports:
+        ports = ", ".join(map(str, seen.ports))
+        yield codes.PORT_OF_APP.finding(f"The app listens on port {ports} when it is imported")
     if seen.django is not None:
         yield from _of_django(app, seen.django)
     if any(

@@ -15,29 +15,30 @@ from whichworker import foreign, redaction
 from whichworker.apps import environment_files
 from whichworker.errors import UsageError
 from whichworker.model import App, Pool
-from whichworker.process import contained, scratch
+from whichworker.process import contained, scratch, tracebacks
+from whichworker.process.sockets import owned
 
 IMPORT_SECONDS = 60
 """For one import: apps with models of machine learning take long, and a hang must end."""
 WITHIN = "whichworker.apps.within"
 OWN = str(files(WITHIN))
 OUTBOUND, LOOK = "whichworker_outbound.py", "whichworker_look.py"
-EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(: |$)")
-MOST_LINES = 16
-"""Of what is shown of an exception: enough for a message of several lines."""
+SHOWN_LINES = 8
 MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 
 
 class AppTarget(Struct, frozen=True):
     """The kind of a `module:attribute`: an ASGI callable, or a factory that makes one.
 
-    `needs` are the required arguments of a function that is no app: a factory, too.
+    `needs` are the required arguments of a function that is no app: a factory, too. A router of
+    Channels has `protocols`.
     """
 
     asgi: bool
     callable: bool = True
     factory: bool = False
     needs: tuple[str, ...] = ()
+    protocols: tuple[str, ...] = ()
 
 
 class Database(Struct, frozen=True, kw_only=True):
@@ -138,13 +139,18 @@ class Examiner(Struct, frozen=True):
             out, places, log = (folder / name for name in ("look.json", "outbound", "log"))
             argv = [app.python, "-c", text, str(out), *targets]
             environment = self._environment(app, places)
-            status = contained.run(argv, app.directory, environment, log, IMPORT_SECONDS)
+            ports: list[int] = []
+            status = contained.run(
+                argv,
+                app.directory,
+                environment,
+                log,
+                IMPORT_SECONDS,
+                late=lambda pids: ports.extend(one.port for one in owned(pids)),
+            )
             self._refuse_outbound(what, places)
             if status is None:
-                raise UsageError(
-                    f"importing {what} took longer than {IMPORT_SECONDS} s",
-                    hint="move slow work out of its modules, into functions",
-                )
+                raise _endless(what, ports)
             if status or not out.exists():
                 raise _not_importable(what, log.read_text(encoding="utf-8", errors="replace"), app)
             try:
@@ -204,6 +210,18 @@ def remember(found: Look) -> None:
         redaction.remember_environment({f"CACHE_{one.alias}": one.location})
 
 
+def _endless(what: str, ports: Sequence[int]) -> UsageError:
+    if ports:
+        return UsageError(
+            f"importing {what} starts a server of its own on port {ports[0]}, and does not end",
+            hint='put that call below: if __name__ == "__main__":',
+        )
+    return UsageError(
+        f"importing {what} took longer than {IMPORT_SECONDS} s",
+        hint="move slow work out of its modules, into functions",
+    )
+
+
 def _not_importable(what: str, stderr: str, app: App) -> UsageError:
     lines = stderr.strip().splitlines() or ["no message"]
     missing = next((match for line in reversed(lines) if (match := MISSING.search(line))), None)
@@ -222,16 +240,8 @@ def _not_importable(what: str, stderr: str, app: App) -> UsageError:
         hint = f"{hint}; DJANGO_SETTINGS_MODULE={manage} races the settings of manage.py"
     elif not app.environment_file and (found := environment_files.beside(Path(app.directory))):
         hint = f"{hint}; {found.name} was not read: add --env-file {found.name}"
-    at = _exception_at(lines)
     return UsageError(
-        f"the app {what} cannot be imported: {lines[at]}",
-        seen="\n".join(lines[min(at, len(lines) - 8) if len(lines) > 8 else 0 :][:MOST_LINES]),
+        f"the app {what} cannot be imported: {tracebacks.fact_of(stderr) or lines[-1]}",
+        seen=tracebacks.shown(stderr, SHOWN_LINES),
         hint=hint,
     )
-
-
-def _exception_at(lines: Sequence[str]) -> int:
-    """The line of the last traceback that names its exception: its message may have many lines."""
-    begins = [at for at, line in enumerate(lines) if line.startswith("Traceback (most recent")]
-    after = range(begins[-1] + 1, len(lines)) if begins else range(0)
-    return next((at for at in after if EXCEPTION.match(lines[at])), len(lines) - 1)

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from whichworker.errors import ServerFailed
 from whichworker.model import Failure
-from whichworker.process.launch import Launch
+from whichworker.process.launch import LOG_LINES, Launch
 from whichworker.servers import supervisors
 from whichworker.servers.supervisors import Ended
 
 LAST_WORDS_SECONDS = 0.3
 """The warden reports an end, and a master logs one, a moment after connections break."""
-LOG_LINES = 200
 BROKEN_KINDS = ("connect", "reset")
 """A worker that ends breaks its connections, and is not there for new ones."""
 

@@ -48,6 +48,10 @@ NOT_INHERITED = (
     "PYTHONWARNINGS",
     "PYTHONDEVMODE",
 )
+PORT_OF_APP = (
+    "several free ports were tried: if the app opens a port when it is imported, only one process"
+    " can have it"
+)
 NOT_MINE = "belongs to a process that is not this server: address in use"
 REBUILD = "build its environment again: whichworker cache clear"
 PORT_TAKEN = re.compile(r"address (already )?in use|EADDRINUSE|errno 98", re.IGNORECASE)
@@ -141,6 +145,10 @@ def launched(
                     if tries_left and PORT_TAKEN.search(error.seen):
                         Path(order.log).unlink(missing_ok=True)
                         continue
+                    if not address and PORT_TAKEN.search(error.seen):
+                        raise ServerFailed(
+                            error.kind, error.fact, seen=error.seen, cure=PORT_OF_APP
+                        ) from error
                     raise
                 yield Running(launch, place, cold, order.argv, workers=tuple(launch.workers()))
             return

@@ -19,7 +19,7 @@ from whichworker.load.generator import Generator
 from whichworker.model import Failure, Load, Pace, Probes, Request, Session, Tally
 from whichworker.model.histogram import Histogram
 from whichworker.probes import snapshot
-from whichworker.process.launch import Launch
+from whichworker.process.launch import LOG_LINES, Launch
 
 WARM_UP_SECONDS = 0.3  # of load before samples count: it fills the app's caches
 WRONG_KINDS = ("status", "header", "body", "framing")
@@ -147,7 +147,7 @@ def with_log(failure: Failure, launch: Launch) -> Failure:
     error = failure.kind == "status" and "got 5" in failure.sample
     if not error and failure.kind != "timeout":
         return failure
-    tail, lack = launch.log_tail(), shortages.in_text(launch.log_tail(causes.LOG_LINES))
+    tail, lack = launch.log_tail(), shortages.in_text(launch.log_tail(LOG_LINES))
     line = f"{lack.line}\n" if lack and lack.line not in tail else ""
     return msgspec.structs.replace(failure, sample=f"{failure.sample}\n{line}{tail}".rstrip())
 

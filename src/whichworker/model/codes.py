@@ -27,6 +27,12 @@ RUNSERVER_ONLY = Code("runserver-only", "warning", "The project has no wsgi.py",
 INTERFACE_LACKING = Code("interface-lacking", "info", "Some setups cannot serve the app",
     "WSGI and ASGI are two interfaces. A server of the other one cannot call the app.",
     "name a callable of each: wsgi.py and asgi.py side by side are found together")
+HTTP_LACKING = Code("http-lacking", "warning", "The ASGI app serves no HTTP",
+    "A router for websockets alone fails for every page, so no ASGI server can race.",
+    "give the router an app for http")
+PORT_OF_APP = Code("port-of-app", "warning", "The app listens on a port of its own",
+    "Each worker imports the app, and only one process can have the port: a second worker fails.",
+    "open that port in one process only, for example by a variable or in a command of its own")
 ROUTES_UNKNOWN = Code("routes-unknown", "warning", "The routes of the app cannot be listed",
     "Without that list whichworker cannot choose the requests by itself.",
     "name the requests: --url /path")

@@ -106,7 +106,12 @@ class Question(Struct, frozen=True, kw_only=True):
         return {arm.name: arm for arm in self.arms}[name]
 
 
-def readiness(app: App) -> Workload:
-    """One request, which shows that the app is up, whatever it responds."""
+def readiness(app: App, response_seconds: float = 0.0) -> Workload:
+    """One request, which shows that the app is up, whatever it responds.
+
+    The response may take `response_seconds` (0: unknown).
+    """
     first = Request(path=app.ready_path, headers=app.headers, answer=Answer(status=None))
-    return Workload(name="ready", title="any response", requests=(first,))
+    return Workload(
+        name="ready", title="any response", requests=(first,), response_seconds=response_seconds
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from whichworker.process.launch import Launch, Order
@@ -24,11 +24,12 @@ def run(
     log: Path,
     seconds: float,
     cores: Sequence[int] = (),
+    late: Callable[[Sequence[int]], None] = lambda _: None,
 ) -> int | None:
     """Run a command below a warden, its output in `log`; its exit status, or None out of time.
 
-    It runs on these cores, or on all that this process may use.
-
+    It runs on these cores, or on all that this process may use. `late` gets the command's processes
+    when it is out of time, before they are killed.
     Processes that it started are killed with it. Raises ServerFailed if the warden cannot start.
     """
     order = Order(
@@ -42,6 +43,7 @@ def run(
     with Launch(order) as launch:
         while not launch.ended():
             if time.monotonic() >= ends:
+                late(launch.pids())
                 return None
             time.sleep(LOOK_SECONDS)
         return KILLED if launch.status is None else launch.status

@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from whichworker.errors import ServerFailed
-from whichworker.process import warden
+from whichworker.process import tracebacks, warden
 from whichworker.process.limits import Group
 from whichworker.units import show_bytes
 
@@ -29,6 +29,7 @@ SCRIPT = Path(warden.__file__)
 LAUNCH_VARIABLE = "WHICHWORKER_LAUNCH"
 KILL_SECONDS = 5.0  # for the warden to end a tree: it takes milliseconds, more when memory is short
 ADOPT_SECONDS = 0.5  # for killed processes to go: the kernel reaps them within milliseconds
+LOG_LINES, SHOWN_LINES = 200, 12  # of the log's end: searched for a cause, and shown
 LOG_BYTES = 8 * 2**20  # 8 MiB: far more than anyone reads, little beside a disk
 
 Containment = Literal["namespace", "walk"]
@@ -165,11 +166,15 @@ class Launch:
             limit = show_bytes(self.order.memory_bytes or used)
             amount = f"{show_bytes(used)} of memory, over the limit of {limit}"
             kind, fact, cure = "memory", f"its processes used {amount}, and were killed", ""
+        seen = self.log_tail()
+        if kind == "start" and (cause := tracebacks.fact_of(self.log_tail(LOG_LINES))):
+            fact = f"{fact}: {cause}"
+            seen = tracebacks.shown(self.log_tail(LOG_LINES), SHOWN_LINES)
         return ServerFailed(
-            kind, fact, seen=self.log_tail(), hint=f"the whole log: {self.order.log}", cure=cure
+            kind, fact, seen=seen, hint=f"the whole log: {self.order.log}", cure=cure
         )
 
-    def log_tail(self, lines: int = 12) -> str:
+    def log_tail(self, lines: int = SHOWN_LINES) -> str:
         """The last lines of the server's log, from its last 16 KiB."""
         try:
             with Path(self.order.log).open("rb") as file:

@@ -35,11 +35,13 @@ from whichworker.model import (
     codes,
 )
 from whichworker.model.question import readiness
-from whichworker.process import scratch
+from whichworker.model.requests import PATIENT_TIMES
+from whichworker.process import scratch, tracebacks
+from whichworker.process.launch import LOG_LINES, SHOWN_LINES
 from whichworker.process.sockets import outward
 from whichworker.question import writes
 from whichworker.question.login import ASK_SECONDS, REDIRECTS, dressed, header, log_in, play
-from whichworker.question.refusals import ANOTHER_PATH, Refusal, refusal_of
+from whichworker.question.refusals import ANOTHER_PATH, Refusal, refusal_of, with_log
 from whichworker.question.stages import Discovered, Learnt
 from whichworker.question.writes import Databases
 from whichworker.servers import names
@@ -135,10 +137,15 @@ def _refuse_unsafe(workload: Workload, permits: Permits) -> None:
             raise UsageError(f"{request.title} may write: nothing was started", hint=hint)
 
 
+def interface_of(app: App) -> Interface:
+    """The interface by which the reference run serves an app."""
+    return "wsgi" if app.wsgi else "asgi"
+
+
 def _bench(found: Discovered, outbound: Path, folder: Path, note: Callable[[str], None]) -> Bench:
     """One arm whose wrapper records outbound connections; any response makes it ready."""
     app, asked = found.question.app, found.asked
-    interface: Interface = "wsgi" if app.wsgi else "asgi"
+    interface = interface_of(app)
     label = next(iter(found.subject.apps))
     told = {
         "WHICHWORKER_WRAPS": app.target(interface) or "",
@@ -154,7 +161,9 @@ def _bench(found: Discovered, outbound: Path, folder: Path, note: Callable[[str]
         paths=(*app.paths, str(WRAPPER.parent)),
     )
     alone = Question(
-        subject=Subject(apps={label: wrapped}, workload=readiness(app)),
+        subject=Subject(
+            apps={label: wrapped}, workload=readiness(app, ASK_SECONDS / PATIENT_TIMES)
+        ),
         arms=(names.contender(names.parse(SERVERS[interface]), label, cores=1),),
         budget=asked.budget,
     )
@@ -238,14 +247,16 @@ def _ask_all(question: Question, run: Running, visit: Visit, check: Callable[[],
                 request, response, question.app.host, logged_in=bool(visit.cookies)
             )
             if refusal is not None:
-                visit.refused[request] = refusal
+                log = run.launch.log_tail(LOG_LINES) if refusal.logged else ""
+                visit.refused[request] = with_log(refusal, log, interface_of(question.app))
                 break
             visit.longest_seconds = max(visit.longest_seconds, time.monotonic() - began)
             visit.answers.setdefault(request, []).append(response)
         if request in visit.refused and question.workload.learn == "named":
             check()  # a refused connection is the better reason
             refused = visit.refused[request]
-            seen = run.launch.log_tail() if refused.logged else ""
+            log = run.launch.log_tail(LOG_LINES) if refused.logged else ""
+            seen = tracebacks.shown(log, SHOWN_LINES)
             raise UsageError(f"{request.title}: {refused.why}", seen=seen, hint=refused.hint)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 from msgspec import Struct
 
 from whichworker.load.http1 import Response, judge_answer
-from whichworker.model import Request
+from whichworker.model import Interface, Request
+from whichworker.process import tracebacks
 from whichworker.question.login import REDIRECTS, header
 from whichworker.workloads import forms
 
@@ -17,6 +19,35 @@ NO_LIMIT = (
     "turn the rate limit off while you measure, by a setting or a variable: under load every server"
     " would only show the limit"
 )
+NO_WRAPPER = "name the app itself, not a wrapper that hides its arguments"
+ASGI_2 = (
+    "uvicorn takes it for an app of ASGI 2: give the outermost callable an"
+    " `async def __call__(self, scope, receive, send)`"
+)
+MISCALLED: tuple[tuple[Interface, re.Pattern[str], str], ...] = (
+    (
+        "wsgi",
+        re.compile(
+            r"missing \d+ required positional arguments?: .*'send'|"
+            r"'coroutine' object is not iterable|coroutine '[^']*' was never awaited"
+        ),
+        f"it was called as WSGI and is ASGI: {NO_WRAPPER}",
+    ),
+    (
+        "asgi",
+        re.compile(
+            r"takes 2 positional arguments but 3 were given|"
+            r"__call__\(\) takes 3 positional arguments but 4 were given"
+        ),
+        f"it was called as ASGI and is WSGI: {NO_WRAPPER}",
+    ),
+    (
+        "asgi",
+        re.compile(r"missing 2 required positional arguments: 'receive' and 'send'"),
+        ASGI_2,
+    ),
+)
+"""By interface, the words of Python for an app that gets other arguments than it wants."""
 SHOWN_BYTES = 160  # of an error page: its first sentence
 HOST_STATUSES = (400, 403, 404, 421)
 NAMES_THE_HOST = re.compile(r"\bhosts?\b|ALLOWED_HOSTS|DisallowedHost", re.IGNORECASE)
@@ -49,6 +80,17 @@ def refusal_of(
     if complaint is not None:
         return Refusal(f"the app itself does not respond as expected: {complaint[1]}")
     return _of_error(response, host) if status >= 400 else None
+
+
+def with_log(refusal: Refusal, log: str, interface: Interface) -> Refusal:
+    """The refusal of an error of the app, with the exception in the log of its server.
+
+    A callable of the other interface fails for its arguments, whatever is requested.
+    """
+    exception = tracebacks.fact_of(log)
+    why = f"{refusal.why} ({exception})" if exception else refusal.why
+    hints = (hint for name, words, hint in MISCALLED if name == interface and words.search(log))
+    return msgspec.structs.replace(refusal, why=why, hint=next(hints, refusal.hint))
 
 
 def _of_error(response: Response, host: str) -> Refusal:

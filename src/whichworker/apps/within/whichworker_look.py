@@ -5,12 +5,12 @@
 
 import gc
 import importlib
-import inspect
 import json
 import os
 import sys
 from typing import Any
 
+callables = importlib.import_module("whichworker_callables")
 FRAMEWORKS = (
     "django",
     "fastapi",
@@ -30,47 +30,6 @@ def load(target: Any) -> Any:
     for part in path.split("."):
         found = getattr(found, part)
     return found
-
-
-def is_asgi(found: Any) -> Any:
-    call = (
-        found
-        if inspect.isfunction(found) or inspect.isclass(found)
-        else getattr(type(found), "__call__", found)
-    )
-    if inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(call):
-        return True
-    try:
-        names = list(inspect.signature(found).parameters)
-    except (TypeError, ValueError):
-        return False
-    return names[:3] == ["scope", "receive", "send"]
-
-
-def is_factory(found: Any) -> Any:
-    """Whether it must be called to get the app: a plain function without required arguments."""
-    if not inspect.isfunction(found) or inspect.iscoroutinefunction(found):
-        return False
-    needed = [
-        one
-        for one in inspect.signature(found).parameters.values()
-        if one.default is one.empty and one.kind != 4
-    ]
-    return not needed
-
-
-def needs_of(found: Any) -> Any:
-    """The required arguments of a function that is no WSGI or ASGI callable."""
-    if not inspect.isfunction(found) or is_asgi(found):
-        return []
-    needed = [
-        one.name
-        for one in inspect.signature(found).parameters.values()
-        if one.default is one.empty and one.kind in (0, 1, 3)
-    ]
-    makes = found.__name__.startswith(("create", "make", "build", "get"))
-    plain = len(needed) == 2 and ("start" in needed[1] or not makes)
-    return [] if plain else needed
 
 
 def framework_of(found: Any) -> Any:
@@ -318,17 +277,8 @@ def every(targets: Any) -> Any:
     for target in targets:
         found = load(target)
         yield target, found
-        if is_factory(found):
+        if callables.is_factory(found):
             yield f"{target}()", found()
-
-
-def facts_of(found: Any) -> Any:
-    return {
-        "asgi": is_asgi(found),
-        "callable": callable(found),
-        "factory": is_factory(found),
-        "needs": needs_of(found),
-    }
 
 
 def main(out: Any, targets: Any) -> Any:
@@ -345,7 +295,7 @@ def main(out: Any, targets: Any) -> Any:
         named = [getattr(conf, name, None) for name in ("WSGI_APPLICATION", "ASGI_APPLICATION")]
         targets = [":".join(text.rpartition(".")[::2]) for text in named if text]
     for target, found in every(targets):
-        told["targets"][target] = facts_of(found)
+        told["targets"][target] = callables.facts_of(found)
         if told["targets"][target]["factory"]:
             continue
         framework = framework_of(found)

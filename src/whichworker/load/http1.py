@@ -6,12 +6,14 @@ import hashlib
 import re
 import socket
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from whichworker.errors import UsageError
+from whichworker.load.codings import CodingError, codings, decoded
 from whichworker.load.framing import FramingError, Response, ResponseParser, TruncatedError
 from whichworker.load.tls import tls_context
 from whichworker.model import Address, Answer, Request, Tls
@@ -170,15 +172,39 @@ def judge_answer(answer: Answer, response: Response) -> Verdict | None:
                 "header",
                 f"expected header {name}: {value!r}, got {', '.join(map(repr, seen)) or 'none'}",
             )
-    wrong = _judge_body(answer, response.body)
+    wrong = _judge_form(_judge_whole, answer, response) or _judge_form(
+        _judge_parts, answer, response
+    )
     return ("body", wrong) if wrong else None
 
 
-def _judge_body(answer: Answer, body: bytes) -> str:
+def _judge_form(judge: Callable[[Answer, bytes], str], answer: Answer, response: Response) -> str:
+    """Judge the body as it came or, if it is wrong and encoded, decoded: either may be expected."""
+    wrong = judge(answer, response.body)
+    if not wrong or not codings(response):
+        return wrong
+    try:
+        return judge(answer, decoded(response))
+    except CodingError as error:
+        return (
+            f"the body has Content-Encoding: {', '.join(codings(response))}, and {error}; compare"
+            " its bytes by sha256=, or send no Accept-Encoding"
+        )
+
+
+def _judge_whole(answer: Answer, body: bytes) -> str:
     if answer.body is not None and body != answer.body:
         return _describe_body(answer.body, body)
     if answer.length is not None and len(body) != answer.length:
         return f"expected a body of {answer.length} bytes, got {_summary(body)}"
+    if answer.sha256:
+        digest = hashlib.sha256(body).hexdigest()
+        if digest != answer.sha256.lower():
+            return f"expected a body with SHA-256 {answer.sha256}, got {digest} of {_summary(body)}"
+    return ""
+
+
+def _judge_parts(answer: Answer, body: bytes) -> str:
     for part in answer.contains:
         if part not in body:
             return f"expected a body that contains {_start(part)}, got {_summary(body)}"
@@ -186,10 +212,6 @@ def _judge_body(answer: Answer, body: bytes) -> str:
         wrong = _judge_json(path, expected, body)
         if wrong:
             return wrong
-    if answer.sha256:
-        digest = hashlib.sha256(body).hexdigest()
-        if digest != answer.sha256.lower():
-            return f"expected a body with SHA-256 {answer.sha256}, got {digest} of {_summary(body)}"
     return ""
 
 

@@ -7,7 +7,7 @@ import pytest
 from whichworker.load.framing import ResponseParser
 from whichworker.load.http1 import Response
 from whichworker.model import Answer, Request
-from whichworker.question.refusals import Refusal, refusal_of
+from whichworker.question.refusals import Refusal, refusal_of, refusal_of_many
 
 OPEN = Request(answer=Answer(status=None))
 
@@ -59,3 +59,24 @@ def test_what_was_expected_is_no_refusal() -> None:
     again = why(response(302, "", "Location: /login"), logged_in=True)
     assert again is not None
     assert "again after it" in again.why
+
+
+@pytest.mark.parametrize(
+    ("answer", "fact"),
+    [
+        (response(429, "slow down", "Retry-After: 9"), "after 80 requests in a row the app limits"),
+        (response(403, "are you human?"), "takes them for a robot's (status 403): are you human?"),
+        (response(401), "wants a new login (status 401)"),
+        (response(303, "", "Location: /signin"), "wants a new login (status 303)"),
+    ],
+)
+def test_a_refusal_of_many(answer: Response, fact: str) -> None:
+    found = refusal_of_many(answer, "localhost", 80)
+    assert found is not None
+    assert fact in found.why
+    assert found.hint
+
+
+def test_an_error_after_many_requests_is_left_to_the_race() -> None:
+    for answer in (response(500), response(404), response(302, "", "Location: /home")):
+        assert refusal_of_many(answer, "localhost", 80) is None

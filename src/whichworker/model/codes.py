@@ -6,6 +6,7 @@ so a mistyped code fails the type check. A severity is the gravest of its code; 
 
 from __future__ import annotations
 
+from whichworker.model import arm_codes
 from whichworker.model.findings import Code
 
 # fmt: off
@@ -37,6 +38,9 @@ REQUESTS_LEFT_OUT = Code("requests-left-out", "info", "Some requests are left ou
 REDIRECT_RACED = Code("redirect-raced", "warning", "A request leads to a redirect",
     "A redirect costs the app little, so its speed says nothing about the page behind it.",
     "name the page itself: --url /path")
+SERVERS_DIFFER = Code("servers-differ", "warning", "Servers give the app different requests",
+    "The response of the app itself and of most servers counts; a server that differs is named.",
+    "compare what both servers pass to the app, and deploy the one that it needs")
 ANSWER_UNCHECKED = Code("answer-unchecked", "warning", "Some responses are checked by status only",
     "A wrong page with the correct status would count as correct, and might be faster.",
     "state what is correct, for example --expect contains=TEXT")
@@ -177,7 +181,24 @@ DATABASE_LOCKED = Code("database-locked", "error", "The SQLite database was lock
 ERROR_UNDER_LOAD = Code("error-under-load", "error", "The app fails under load",
     "It is correct for one request at a time, and returns errors for several.",
     "look for the cause in the log of the app")
-UNDER_LOAD = (WRONG_UNDER_LOAD, CONNECTIONS_REFUSED, DATABASE_LOCKED, ERROR_UNDER_LOAD)
+RATE_LIMITED = Code("rate-limited", "error", "The app limits the rate",
+    "It returns status 429 under load, so a race would only show the limit, whatever the server.",
+    "turn the rate limit off while you measure, by a setting or a variable")
+BOT_CHECK = Code("bot-check", "error", "The app takes the load for a robot",
+    "It returns status 403 under load, though it served the same requests one by one.",
+    "turn the check for robots off while you measure, or allow 127.0.0.1")
+LOGIN_EXPIRED = Code("login-expired", "error", "The login does not last",
+    "The app wants a new login under load, though it served the same requests one by one.",
+    "let a session last longer than the race, and allow many requests with one session")
+PAGE_CHANGES = Code("page-changes", "error", "The app's response changed by itself",
+    "A newly started server without load does not give the response that was learnt, either.",
+    "name the part that stays the same: --expect contains=TEXT")
+PROXY_UNTRUSTED = Code("proxy-untrusted", "error", "The server does not pass on a proxy's header",
+    "The app responds otherwise without the header, such as with a redirect to HTTPS.",
+    "let the server trust the proxy, or deploy another one behind it")
+OF_THE_APP = (RATE_LIMITED, BOT_CHECK, LOGIN_EXPIRED, PAGE_CHANGES)
+UNDER_LOAD = (WRONG_UNDER_LOAD, CONNECTIONS_REFUSED, DATABASE_LOCKED, ERROR_UNDER_LOAD,
+    *OF_THE_APP)
 
 # Capacity.
 SLO_DERIVED = Code("slo-derived", "info", "The objective was chosen for you",
@@ -334,67 +355,7 @@ LOGS_ITS_QUEUE = Code("logs-its-queue", "info",
     "silence the logger waitress.queue")
 # fmt: on
 
-LOST = "A server setup that fails has no place in the ranking."
-ARM = {
-    kind: Code(f"arm-{kind}", "info" if kind == "refused" else "error", title, LOST, cure)
-    for kind, title, cure in (
-        ("install", "The environment could not be built", "read the message of the installer"),
-        ("refused", "The server cannot serve this app", "choose a server of the app's interface"),
-        ("start", "The server did not start", "read the end of its log"),
-        ("died", "The server died under load", "read the end of its log"),
-        ("connect", "The server refused a connection", "read its log"),
-        ("tls", "The encrypted connection failed", "check the certificate and the port"),
-        ("reset", "A connection broke within a response", "read the log of the server"),
-        ("timeout", "A response missed the deadline", "use fewer --connections"),
-        ("framing", "A response is not valid HTTP/1.1", "report it to the authors of the server"),
-        ("status", "A response has a wrong status", "name a path that returns 200: --url /path"),
-        ("header", "A response has a wrong header", "compare it with the expected response"),
-        ("body", "A response has a wrong body", "compare it with the expected response"),
-        ("exhausted", "This machine ran out of ports or files", "use fewer --connections"),
-        ("check", "A check of a response failed", "compare it with the response in the evidence"),
-        ("capture", "A value for a later request is missing", "correct the capture of the session"),
-        ("overflow", "The listen queue was full", "use fewer --connections"),
-        ("generator", "The load generator was the bottleneck", "use more cores for the generator"),
-        ("conformance", "The server failed a preflight check", "run whichworker preflight"),
-        ("memory", "The server used more memory than the budget", "use fewer workers"),
-        ("impossible", "A response came impossibly soon", "check the route that is requested"),
-        ("upstream", "The local upstream was the bottleneck", "use more cores for the services"),
-    )
-}
-"""A server setup without a number, by the kind of its failure (`model.FAILURE_KINDS`)."""
-
-CONFORMANCE = {
-    case: Code(
-        f"conformance-{case}",
-        "error",
-        f"The server fails a check: {checked}",
-        "A fast server is no use to an app that needs what the server gets wrong.",
-        "choose another server, or avoid what it gets wrong",
-    )
-    for case, checked in (
-        ("answers", "the responses of the workload"),
-        ("json", "JSON from a sync view"),
-        ("json-async", "JSON from an async view"),
-        ("orm", "a query by the ORM, sync"),
-        ("orm-async", "a query by the ORM, async"),
-        ("post", "a POST of 200 kB with its length"),
-        ("post-async", "a POST of 200 kB to an async view"),
-        ("chunked", "a POST of 200 kB in chunks"),
-        ("stream", "a response in five chunks"),
-        ("stream-async", "a response in five chunks from an async view"),
-        ("slow", "several clients of a slow sync view"),
-        ("slow-async", "several clients of a slow async view"),
-        ("headers", "path, query, host and a header"),
-        ("404", "a path that does not exist"),
-        ("500", "a view that raises"),
-        ("head", "HEAD, then GET"),
-        ("keep-alive", "a second request on the same connection"),
-        ("stop", "the stop signal with a request in flight"),
-        ("reload", "the reload signal under load"),
-    )
-}
-"""A failed case of the preflight (`workloads.conformance`); an error if it stops the setup."""
-
+ARM, CONFORMANCE = arm_codes.ARM, arm_codes.CONFORMANCE
 ROWS = [value for value in vars().values() if isinstance(value, Code)]
 TABLE = {row.name: row for row in (*ROWS, *ARM.values(), *CONFORMANCE.values())}
 """Every code with its row."""

@@ -31,6 +31,11 @@ def run(
         cores=tuple(sorted(os.sched_getaffinity(0))),
         log=str(log),
     )
+    return finish(order, seconds)
+
+
+def finish(order: Order, seconds: float) -> int | None:
+    """Carry out an order to its end; returns and raises as `run`."""
     ends = time.monotonic() + seconds
     with Launch(order) as launch:
         while not launch.ended():

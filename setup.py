@@ -14,8 +14,10 @@ SOURCES = sorted(str(path) for path in Path("src/native").glob("*.c"))
 HEADERS = sorted(str(path) for path in Path("src/native").glob("*.h"))
 WARNINGS = ["-Wall", "-Wextra", "-Wshadow", "-Wconversion"]
 WITHOUT = {
-    "whichworker.load._native": "the slower load engine in Python will be used",
-    "whichworker.apps.within._clock": "pages that show the time are found only while it passes",
+    "whichworker.load._native": "the native load engine was not built; "
+    "the slower one in Python will be used",
+    "whichworker.apps.within._clock": "the clock of reference runs was not built; "
+    "they will not see pages at another time",
 }
 # For `make sanitize`; empty otherwise.
 EXTRA = os.environ.get("WHICHWORKER_CFLAGS", "").split()
@@ -29,20 +31,20 @@ class BuildMaybe(build_ext):
         try:
             super().build_extension(ext)
         except Exception:
-            sys.stderr.write(f"whichworker: {ext.name} was not built; {WITHOUT[ext.name]}\n")
+            sys.stderr.write(f"whichworker: {WITHOUT[ext.name]}\n")
             # One that an earlier build left would not be of these sources.
             Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
             raise
 
 
 class TagByContent(bdist_wheel):
-    """A wheel without the engine fits every machine; its name shows that the engine is missing."""
+    """A wheel without anything in C fits every machine, and its name says so."""
 
     def run(self) -> None:
         """Build the extension first, then decide on the name."""
         self.run_command("build_ext")
         build = self.get_finalized_command("build_ext")
-        if not all(Path(path).exists() for path in build.get_outputs()):
+        if not any(Path(path).exists() for path in build.get_outputs()):
             self.distribution.ext_modules = []
             self.distribution.has_ext_modules = lambda: False
             self.root_is_pure = True

@@ -21,6 +21,7 @@ def test_the_app_ends_the_race_before_the_next_arm_starts(
     fault: str, code: str, tmp_path: Path, generator: Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAULT_MARK", str(tmp_path / "aged"))
+    monkeypatch.setenv("FAULT", fault)
     bench = faulty_bench([("waitress", fault), ("gunicorn-gthread", "")], tmp_path)
     found = calibrations_of(bench, generator)
     assert list(found) == ["waitress"]
@@ -30,6 +31,22 @@ def test_the_app_ends_the_race_before_the_next_arm_starts(
     assert refusal is not None
     assert refusal.code == code
     assert bool(record.changed) == (fault == "ages")
+
+
+def test_a_page_that_changed_before_the_first_arm_is_no_servers_fault(
+    tmp_path: Path, generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tmp_path / "aged"
+    monkeypatch.setenv("FAULT_MARK", str(mark))
+    monkeypatch.setenv("FAULT", "ages")
+    mark.touch()
+    bench = faulty_bench([("waitress", "ages"), ("gunicorn-gthread", "ages")], tmp_path)
+    (record,) = calibrations_of(bench, generator).values()
+    assert isinstance(record, Failed)
+    refusal = refusal_of_app(bench.question, [record])
+    assert refusal is not None
+    assert refusal.code == "page-changes"
+    assert "got '3}'" in refusal.text
 
 
 @pytest.mark.parametrize("fault", ["late-body", "body"])

@@ -191,7 +191,7 @@ LOGIN_EXPIRED = Code("login-expired", "error", "The login does not last",
     "The app wants a new login under load, though it served the same requests one by one.",
     "let a session last longer than the race, and allow many requests with one session")
 PAGE_CHANGES = Code("page-changes", "error", "The app's response changed by itself",
-    "A newly started server without load does not give the response that was learnt, either.",
+    "The app without any server or load does not give the response that was learnt, either.",
     "name the part that stays the same: --expect contains=TEXT")
 PROXY_UNTRUSTED = Code("proxy-untrusted", "error", "The server does not pass on a proxy's header",
     "The app responds otherwise without the header, such as with a redirect to HTTPS.",

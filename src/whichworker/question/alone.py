@@ -18,7 +18,7 @@ from msgspec import Struct
 from whichworker.apps.examine import WITHIN
 from whichworker.bench.running import Bench, order_for
 from whichworker.load.http1 import Response
-from whichworker.model import Command, Request
+from whichworker.model import Arm, Command, Request
 from whichworker.process import contained
 
 SECONDS = 60.0
@@ -36,26 +36,29 @@ class _Answer(Struct, frozen=True):
 
 
 def ask_alone(
-    bench: Bench, requests: Sequence[Request], *, ahead: bool
+    bench: Bench, arm: Arm, requests: Sequence[Request], *, ahead: bool = False
 ) -> Mapping[Request, list[Response]]:
     """The responses to each request of the app alone, twice in one process.
 
-    It runs like the arm of `bench`; `ahead` moves its wall clock by AHEAD_SECONDS. Empty if the app
-    cannot be called without a server, or `ahead` is impossible as the clock was not built.
+    It runs like this arm, by its interface, without the variables of its server. `ahead` moves its
+    wall clock by AHEAD_SECONDS. Empty if the app cannot be called without a server, or if `ahead`
+    is impossible as the clock was not built.
     """
-    arm = bench.question.arms[0]
     clock = Path(str(files(WITHIN) / CLOCK))
     if not requests or (ahead and not clock.exists()):
         return {}
     script = str(files(WITHIN) / "whichworker_alone.py")
     variables = {"LD_PRELOAD": str(clock), "WHICHWORKER_CLOCK_AHEAD": str(AHEAD_SECONDS)}
-    order = order_for(bench, arm, Command(argv=("python", script)))
+    bare = msgspec.structs.replace(arm, environment={})
+    order = order_for(bench, bare, Command(argv=("python", script)))
     folder = Path(order.temporary)
     asks, answers = folder / "asks.json", folder / "answers.json"
     asked = [one for one in requests for _ in range(TIMES)]
     told = {"interface": arm.interface, "host": bench.question.app.host}
     asks.write_bytes(msgspec.json.encode({**told, "requests": [*map(_written, asked)]}))
+    target = bench.question.apps[arm.python].target(arm.interface) or ""
     environment = {
+        "WHICHWORKER_WRAPS": target,
         **order.environment,
         **(variables if ahead else {}),
         "WHICHWORKER_ASKS": str(asks),

@@ -130,7 +130,7 @@ def _visit(
     for ahead in (False, *([True] if not permits.writes else [])):
         note(f"reference run: {ALONE}{', at another time' if ahead else ''}")
         with watch.launch():
-            sent = ask_alone(benches[0], list(safe), ahead=ahead)
+            sent = ask_alone(benches[0], benches[0].question.arms[0], list(safe), ahead=ahead)
         answers = {safe[request]: seen for request, seen in sent.items()}
         if ahead:
             visit.later = answers

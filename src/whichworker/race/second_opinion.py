@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import msgspec
 
 from whichworker.bench.running import running
@@ -9,11 +11,14 @@ from whichworker.bench.slices import Court
 from whichworker.bench.window import WRONG_KINDS
 from whichworker.errors import ServerFailed
 from whichworker.judge.diagnosis import refusal_of_app
-from whichworker.model import Arm
+from whichworker.load.http1 import Response, judge_answer
+from whichworker.model import Arm, Request
+from whichworker.question.alone import ask_alone
 from whichworker.race.ready import ask_each
 from whichworker.race.watch import Watch
 from whichworker.store.journal import Journal
 from whichworker.store.records import Failed, Prepared
+from whichworker.workloads.sources.mixture import SAFE
 
 
 def out(court: Court, journal: Journal, watch: Watch, record: Failed, arm: Arm) -> None:
@@ -38,12 +43,16 @@ def refused(court: Court, journal: Journal) -> bool:
 
 
 def _changed(court: Court, journal: Journal, record: Failed, arm: Arm) -> str:
-    """The wrong response of a new launch without load, or an empty string if it is correct.
+    """The wrong response of the app itself, or an empty string if it is still correct.
 
-    A fault of the arm alone needs a witness that was correct before: another arm.
+    If it cannot be called without a server, a new launch without load is the witness; for a fault
+    of the arm alone, one that was correct before: another arm.
     """
     if not any(failure.kind in WRONG_KINDS for failure in record.failures):
         return ""
+    requests = [one for one in court.bench.question.workload.requests if one.method in SAFE]
+    if answers := ask_alone(court.bench, arm, requests):
+        return next(_wrong(answers), "")
     correct = {one.arm for one in journal.of(Prepared)} - {record.arm}
     others = [one for one in court.bench.question.arms if one.name in correct]
     witness = (others[0] if others else None) if record.alone else arm
@@ -55,3 +64,10 @@ def _changed(court: Court, journal: Journal, record: Failed, arm: Arm) -> str:
     except ServerFailed as error:
         return error.fact if error.kind in WRONG_KINDS else ""
     return ""
+
+
+def _wrong(answers: Mapping[Request, list[Response]]) -> Iterator[str]:
+    for request, responses in answers.items():
+        for response in responses:
+            if complaint := judge_answer(request.answer, response):
+                yield f"{request.title}: {complaint[1]}"

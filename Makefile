@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-NATIVE := $(wildcard src/native/*.c src/native/*.h)
+NATIVE := $(wildcard src/native/*.c src/native/*.h src/preload/*.c)
 SECONDS ?= 60
-PROSE   := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs src/whichworker src/native help
+PROSE   := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs src/whichworker src/native src/preload help
 
 # Byte code that is kept makes the thousandth start of a Python quicker than the first.
 unexport PYTHONDONTWRITEBYTECODE

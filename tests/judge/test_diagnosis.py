@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from tests.conftest import changed, faulty_question
 
-from whichworker.judge.diagnosis import diagnose
-from whichworker.model import Failure, Pool, Question
+from whichworker.judge.diagnosis import diagnose, distrust, refusal_of_app
+from whichworker.model import Failure, Pool, Question, Request
 from whichworker.store.records import Failed, Overloaded
 
 QUESTION = faulty_question([("gunicorn-gthread[threads=8]", "")])
@@ -109,3 +111,60 @@ def test_the_log_of_a_late_response_says_more_than_the_size() -> None:
     late = Failure(kind="timeout", count=9, sample=f"no complete response\n{line}")
     (finding,) = diagnose(QUESTION, Failed(arm=NAME, failures=(late,)))
     assert (finding.code, finding.evidence) == ("pool-exhausted", line)
+
+
+def record(sample: str, kind: str = "status", **fields: Any) -> Failed:
+    return Failed(arm=NAME, failures=(Failure(kind=kind, count=1, sample=sample),), **fields)
+
+
+@pytest.mark.parametrize(
+    ("failed", "code", "fact"),
+    [
+        (record("expected status 200, got 429 (Retry-After: 7); x"), "rate-limited", "After: 7"),
+        (record("expected status 200, got 429; x"), "rate-limited", "status 429 under load"),
+        (record("expected status 200, got 429; x", alone=True), "rate-limited", "429"),
+        (record("expected status 200, got 403; x"), "bot-check", "a robot: it returns status 403"),
+        (record("expected status 200, got 401; x"), "login-expired", "a new login"),
+        (record("expected status 200, got 302 (Location: /login/); x"), "login-expired", "302"),
+        (record("x", "body", changed="expected '12 minutes'"), "page-changes", "12 minutes"),
+    ],
+)
+def test_what_no_server_is_to_blame_for(failed: Failed, code: str, fact: str) -> None:
+    found = refusal_of_app(QUESTION, [record("late", "timeout"), failed])
+    assert found is not None
+    assert (found.code, found.arm) == (code, None)
+    assert fact in found.text
+    assert found.hint
+    builtin = msgspec.structs.replace(QUESTION.app, name="builtin:django")
+    assert refusal_of_app(changed(QUESTION, apps={"3": builtin}), [failed]) is None
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        record("expected status 200, got 403; x", alone=True),
+        record("expected status 200, got 401; x", alone=True),
+        record("expected status 200, got 302 (Location: /home); x"),
+        record("expected status 200, got 500; body starts 'got 429'"),
+        record("x", "body"),
+    ],
+)
+def test_what_the_arm_may_be_to_blame_for(failed: Failed) -> None:
+    assert refusal_of_app(QUESTION, [failed]) is None
+
+
+@pytest.mark.parametrize("of_the_app", [True, False])
+def test_a_server_that_does_not_pass_a_proxys_header_on(of_the_app: bool) -> None:
+    header = ("X-Forwarded-Proto", "https")
+    app = msgspec.structs.replace(QUESTION.app, headers=(header,) if of_the_app else ())
+    requests = (Request(headers=() if of_the_app else (header,)),)
+    workload = msgspec.structs.replace(QUESTION.workload, requests=requests)
+    behind = changed(QUESTION, apps={"3": app}, workload=workload)
+    failed = record("expected status 200, got 301 (Location: https://a/); x", alone=True)
+    found = distrust(behind, failed)
+    assert found is not None
+    assert (found.code, found.arm) == ("proxy-untrusted", NAME)
+    assert "x-forwarded-proto" in found.text
+    assert "--forwarded-allow-ips" in found.hint
+    assert distrust(QUESTION, failed) is None
+    assert distrust(behind, record("expected status 200, got 404; x", alone=True)) is None

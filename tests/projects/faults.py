@@ -41,6 +41,11 @@ def application(environ, start_response):
         body = b'{"answer": 41}'
     elif FAULT == "late-status" and seen > 50:
         status = "503 Service Unavailable"
+    elif FAULT == "late-limit" and seen > 50:
+        status = "429 Too Many Requests"
+    elif FAULT == "ages" and (seen > 50 or Path(MARK).exists()):
+        Path(MARK).touch()  # from now on for every process
+        body = b'{"answer": 43}'
     elif FAULT == "hang" or (FAULT == "late-hang" and seen > 50):
         time.sleep(3600)
     elif FAULT == "dies" and seen > 50:

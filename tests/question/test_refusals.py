@@ -7,7 +7,7 @@ import pytest
 from whichworker.load.framing import ResponseParser
 from whichworker.load.http1 import Response
 from whichworker.model import Answer, Interface, Request
-from whichworker.question.refusals import Refusal, refusal_of, with_log
+from whichworker.question.refusals import Refusal, refusal_of, refusal_of_many, with_log
 
 OPEN = Request(answer=Answer(status=None))
 
@@ -86,3 +86,24 @@ def test_an_error_has_its_exception_and_a_wrong_call_its_hint(
     found = with_log(Refusal("the app itself returns 500: oops"), raised(exception), interface)
     assert found.why == f"the app itself returns 500: oops ({exception})"
     assert hint in found.hint
+
+
+@pytest.mark.parametrize(
+    ("answer", "fact"),
+    [
+        (response(429, "slow down", "Retry-After: 9"), "after 80 requests in a row the app limits"),
+        (response(403, "are you human?"), "takes them for a robot's (status 403): are you human?"),
+        (response(401), "wants a new login (status 401)"),
+        (response(303, "", "Location: /signin"), "wants a new login (status 303)"),
+    ],
+)
+def test_a_refusal_of_many(answer: Response, fact: str) -> None:
+    found = refusal_of_many(answer, "localhost", 80)
+    assert found is not None
+    assert fact in found.why
+    assert found.hint
+
+
+def test_an_error_after_many_requests_is_left_to_the_race() -> None:
+    for answer in (response(500), response(404), response(302, "", "Location: /home")):
+        assert refusal_of_many(answer, "localhost", 80) is None

@@ -15,6 +15,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from whichworker.model import Address, App, Command, Settings
@@ -426,3 +427,31 @@ def test_an_app_that_is_preloaded_is_so_wherever_it_is_started(name: str) -> Non
             "preload_app = True" in config.text,
         )
         assert told == (preload == "yes",) * 3
+
+
+@pytest.mark.parametrize(
+    ("headers", "names"),
+    [
+        ((("X-Forwarded-Proto", "https"),), "x-forwarded-proto"),
+        (
+            (("x-forwarded-host", "a"), ("X-Forwarded-For", "::1")),
+            "x-forwarded-host x-forwarded-for",
+        ),
+        ((("Forwarded", "proto=https"),), "forwarded"),
+        ((("Forwarded", "proto=https"), ("X-Forwarded-Port", "443")), "x-forwarded-port"),
+        ((("X-Scheme", "https"),), ""),
+    ],
+)
+def test_waitress_trusts_the_proxy_whose_headers_the_app_reads(
+    headers: tuple[tuple[str, str], ...], names: str
+) -> None:
+    server = table.load("waitress")
+    app = msgspec.structs.replace(SHOP, headers=headers)
+    for address, proxy in ((ADDRESS, "127.0.0.1"), (Address("", 0, "/run/shop"), "localhost")):
+        command = server.command(app, address, server.settings(1))
+        told = ("--trusted-proxy", proxy, "--trusted-proxy-headers", names) if names else ()
+        for argv in (command.argv, command.deploy):
+            assert argv[-1 - len(told) : -1] == told or not told
+            assert ("--trusted-proxy" in argv) == bool(names)
+    text = server.config_file(app, ADDRESS, server.settings(1)).text
+    assert ("--trusted-proxy 127.0.0.1" in text) == bool(names)

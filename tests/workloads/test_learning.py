@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from whichworker.workloads.learning import Seen, learn, stable_parts
+from itertools import permutations
+
+import pytest
+
+from whichworker.workloads.learning import Seen, change, learn, stable_parts
 
 PAGE = (
     b"<html><head><title>A page that is long enough</title></head><body><p>%d</p>"
@@ -64,3 +68,33 @@ def test_what_shows_the_time_of_day_is_not_compared() -> None:
     assert timeless.answer.body is None
     assert any(b"best of all shops" in part for part in timeless.answer.contains)
     assert not any(b"05:59" in part for part in timeless.answer.contains)
+
+
+ITEMS = ("a red bicycle with bell", "a blue kettle", "a green lamp for the desk")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "<html><title>all that there is</title><ul>{}</ul></html>",
+        '{{"name": "the whole catalogue", "items": [{}], "version": "no. 7"}}',
+        "the first line of this page\n{}\nand its last line",
+    ],
+)
+@pytest.mark.parametrize("between", ["</li><li>", '", "', "\n", ";"])
+def test_an_order_that_changes_is_not_compared(form: str, between: str) -> None:
+    every = [form.format(between.join(items)).encode() for items in permutations(ITEMS)]
+    found = learn([Seen(200, "", every[0]), Seen(200, "", every[1])])  # they begin alike
+    assert found is not None
+    assert found.answer.contains
+    assert all(part in body for part in found.answer.contains for body in every)
+
+
+def test_a_change_is_shown_with_what_stands_around_it() -> None:
+    before, after = (b"x" * 99 + b"offered %d minutes ago" % count for count in (12, 13))
+    assert change(before, before) == ""
+    shown = change(before, after)
+    assert "offered 12 minutes ago' became " in shown
+    assert shown.endswith("offered 13 minutes ago'")
+    assert len(shown) < 130
+    assert change(b"a", b"ab") == "'a' became 'ab'"

@@ -266,8 +266,13 @@ def check_sockets(launch: Launch, address: Address) -> None:
 
 def order_of(bench: Bench, arm: Arm, address: Address) -> Order:
     """The order for the warden: the arm's command, environment, log and temporary folder."""
+    app = bench.question.apps[arm.python]
+    return order_for(bench, arm, table.load(arm.server).command(app, address, arm.settings))
+
+
+def order_for(bench: Bench, arm: Arm, command: Command) -> Order:
+    """The same for any command that is carried out like this arm's."""
     app, environment = bench.question.apps[arm.python], bench.environments[arm.name]
-    command = table.load(arm.server).command(app, address, arm.settings)
     name = f"{re.sub(r'[^a-zA-Z0-9@.-]+', '_', arm.name)}-{time.monotonic_ns()}"
     folder = bench.folder / "launches"
     folder.mkdir(parents=True, exist_ok=True)

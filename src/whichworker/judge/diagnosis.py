@@ -1,18 +1,85 @@
-"""Why an arm failed under load though it was correct alone: it shares or lacks something."""
+"""Why an arm failed under load though it was correct alone: it shares or lacks something.
+
+Or the app itself refuses the load, or its page changed: that ends a race, as no server is to blame.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from whichworker.design import shortages
-from whichworker.model import Arm, Failure, Finding, Pool, Question, codes
-from whichworker.servers import table
+from whichworker.model import Arm, Code, Failure, Finding, Pool, Question, codes
+from whichworker.servers import proxies, table
 from whichworker.store.records import Failed, Overloaded
 
 WRONG = ("header", "body", "framing")
 """Another request's response, or a broken one: no shortage causes that."""
-SERVER_ERROR = re.compile(r"got 5\d\d")
+GOT = re.compile(r"expected status \d+, got (\d+(?: \([^)]*\))?)")
+"""The first one in a sample, before the body: what the app writes is no status."""
+SERVER_ERROR = re.compile(r"5\d\d")
+RATE_LIMIT = re.compile(r"429")
+APP_REFUSES = (
+    (RATE_LIMIT, codes.RATE_LIMITED, "limits the rate: it returns"),
+    (re.compile(r"403"), codes.BOT_CHECK, "takes the load for a robot: it returns"),
+    (
+        re.compile(r"401|30\d \(Location: [^)]*(login|signin)"),
+        codes.LOGIN_EXPIRED,
+        "wants a new login: it returns",
+    ),
+)
+"""The status of a refusal, its code, and what the app does."""
+TO_HTTPS = re.compile(r"30\d \(Location: https:")
+
+
+def refusal_of_app(question: Question, records: Iterable[Failed]) -> Finding | None:
+    """The finding that no server is to blame for: the app refuses the load, or its page changed.
+
+    A limit of the rate may be left over from the load of another arm, so it counts alone, too.
+    """
+    for record in records if not question.app.is_builtin else ():
+        if record.changed:
+            text = f"The app's response changed by itself: {record.changed}"
+            return codes.PAGE_CHANGES.finding(text, evidence=record.failures[0].sample)
+        for failure in record.failures:
+            if failure.kind == "status" and (row := _refused(record, failure)):
+                code, does = row
+                fact, _, rest = failure.sample.partition("\n")
+                text = f"The app {does} status {_got(failure)} under load"
+                return code.finding(text, evidence=f"{record.arm}: {fact}\n{rest}".rstrip())
+    return None
+
+
+def distrust(question: Question, record: Failed) -> Finding | None:
+    """The finding that an arm does not pass on a proxy's header that all requests carry."""
+    names = proxies.trusted(
+        (
+            *question.app.headers,
+            *(pair for one in question.workload.requests for pair in one.headers),
+        )
+    )
+    family = next((arm.family for arm in question.arms if arm.name == record.arm), "")
+    failure = record.failures[0]
+    if not record.alone or not names or not TO_HTTPS.match(_got(failure)):
+        return None
+    text = f"{record.arm} does not pass on {', '.join(names)}, so the app redirects to HTTPS"
+    hint = proxies.flag(family)
+    return codes.PROXY_UNTRUSTED.finding(
+        text, arm=record.arm, evidence=failure.sample.partition("\n")[0], hint=hint
+    )
+
+
+def _got(failure: Failure) -> str:
+    """The status of a wrong response, with the header that says more, or an empty string."""
+    found = GOT.search(failure.sample)
+    return found[1] if found else ""
+
+
+def _refused(record: Failed, failure: Failure) -> tuple[Code, str] | None:
+    for pattern, code, does in APP_REFUSES:
+        if pattern.match(_got(failure)) and (not record.alone or pattern is RATE_LIMIT):
+            return code, does
+    return None
 
 
 THREADED = ("fastapi", "starlette")
@@ -25,7 +92,7 @@ def diagnose(question: Question, record: Failed | Overloaded) -> Iterator[Findin
     for failure in record.failures:
         if failure.kind in WRONG:
             yield _shared(question, record.arm, failure)
-        elif failure.kind == "status" and SERVER_ERROR.search(failure.sample):
+        elif failure.kind == "status" and SERVER_ERROR.match(_got(failure)):
             yield _short(question, record.arm, failure)
         elif failure.kind == "timeout":
             yield from _late(question, record.arm, failure)

@@ -10,7 +10,7 @@ from whichworker.design.elimination import FIRST_DECISION
 from whichworker.design.heats import MOST_IDLE_SHARE
 from whichworker.design.rounds import TWIN
 from whichworker.design.validity import MOST_FOREIGN, THROTTLED
-from whichworker.judge.diagnosis import diagnose
+from whichworker.judge.diagnosis import diagnose, distrust, refusal_of_app
 from whichworker.judge.slices import Sliced
 from whichworker.model import Failure, Finding, Question, codes
 from whichworker.result import Twin, Validity
@@ -34,7 +34,10 @@ def run_findings(
     """Of the run as a whole, of arms that failed, and of launches."""
     header = journal.header()
     yield from (record.finding for record in journal.of(Noted))
-    for record in journal.of(Failed):
+    refusal = refusal_of_app(header.question, journal.of(Failed))
+    if refusal is not None:
+        yield refusal
+    for record in journal.of(Failed) if refusal is None else ():
         if record.arm == TWIN and twin is not None:
             yield codes.TWIN_FAILED.finding(
                 f"The control copy of {twin.arm} failed, so nothing checked the machine after that",
@@ -44,6 +47,8 @@ def run_findings(
             continue
         for failure in record.failures:
             yield _failure(record, failure)
+        if distrusted := distrust(header.question, record):
+            yield distrusted
         if not record.alone and not header.question.app.is_builtin:
             yield from diagnose(header.question, record)
     yield from _overloads(header.question, journal)

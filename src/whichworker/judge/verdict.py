@@ -13,6 +13,7 @@ from whichworker.design.validity import session_refusal
 from whichworker.judge import belonging
 from whichworker.judge.advice.recommend import recommend
 from whichworker.judge.arm_results import arm_results
+from whichworker.judge.diagnosis import refusal_of_app
 from whichworker.judge.discovered import discovered
 from whichworker.judge.headline import rounds_to_decide, verdict_of
 from whichworker.judge.passport import Passports
@@ -20,10 +21,18 @@ from whichworker.judge.replay import replay
 from whichworker.judge.run_findings import run_findings
 from whichworker.judge.second_stage import SecondStage
 from whichworker.judge.slices import Sliced
-from whichworker.model import Question
+from whichworker.model import Finding, Question
 from whichworker.result import ArmResult, AskedQuestion, Claim, Result, Searched, Twin, Validity
 from whichworker.store.journal import Journal
-from whichworker.store.records import FirstStep, Header, Prepared, RunSession, Settled, Slice
+from whichworker.store.records import (
+    Failed,
+    FirstStep,
+    Header,
+    Prepared,
+    RunSession,
+    Settled,
+    Slice,
+)
 
 SHARE_OF_MEMORY = 0.8
 """Of the machine's memory, for a server whose budget has no limit of its own."""
@@ -39,13 +48,14 @@ def judge(journal: Journal, time_seconds: float | None = None) -> Result:
     belonging.check(journal)
     question = header.question
     settled = next(journal.of(Settled), None)
-    race = replay(question, settled, journal) if settled else None
+    refusal = refusal_of_app(question, journal.of(Failed))
+    race = replay(question, settled, journal) if settled and refusal is None else None
     sliced = Sliced(journal, race.twin_of if race else "")
     claims, ties, undetermined = spoken(race.pairs() if race else [])
     passports, second = Passports(journal, sliced), SecondStage(question, journal)
     arms = [second.add_to(passports.add_to(arm)) for arm in arm_results(journal, race, sliced)]
     twin = _twin(race, sliced)
-    validity = _validity(journal, race, twin, sliced)
+    validity = _validity(journal, race, twin, sliced, refusal)
     verdict = verdict_of(race, sliced, validity)
     sessions = list(journal.of(RunSession))
     result = Result(
@@ -151,12 +161,21 @@ def _twin(race: Race | None, sliced: Sliced) -> Twin | None:
     )
 
 
-def _validity(journal: Journal, race: Race | None, twin: Twin | None, sliced: Sliced) -> Validity:
+def _validity(
+    journal: Journal,
+    race: Race | None,
+    twin: Twin | None,
+    sliced: Sliced,
+    refusal: Finding | None,
+) -> Validity:
     """Reasons not to believe the numbers.
 
     Too little time is no such reason, unless nothing at all is known.
     """
     reasons = []
+    if refusal is not None:
+        text = f"{refusal.text[0].lower()}{refusal.text[1:]}; {refusal.hint}"
+        return Validity(state="invalid", reasons=(text,))
     if twin is not None and twin.evidence >= twin.limit and twin.ratio is not None:
         reasons.append(
             f"two identical copies of {twin.arm} differ by {abs(twin.ratio - 1):.1%}: the machine"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import re
 import socket
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from whichworker.errors import UsageError
+from whichworker.load.codings import CodingError, codings, decoded, shown
 from whichworker.load.framing import FramingError, Response, ResponseParser, TruncatedError
 from whichworker.load.tls import tls_context
 from whichworker.model import Address, Answer, Request, Tls
@@ -31,6 +34,7 @@ __all__ = [
 
 READ_BYTES = 64 * 1024  # of one recv: as much as loopback delivers at once
 SAMPLE_CHARACTERS = 60  # shown of a wrong response: they fit on a line
+LEAST_SAME = 12  # bytes: a shorter beginning of a text is found anywhere
 
 Verdict = tuple[str, str]
 """A word of `model.FAILURE_KINDS` and the observed value."""
@@ -158,11 +162,9 @@ def judge_request(
 def judge_answer(answer: Answer, response: Response) -> Verdict | None:
     """Compare a response with the expected one; None if it is correct."""
     if answer.status is not None and response.status != answer.status:
-        start = _start(response.body)
-        return (
-            "status",
-            f"expected status {answer.status}, got {response.status}; body starts {start}",
-        )
+        start = _start(shown(response))
+        got = f"{response.status}{_told(response)}"
+        return "status", f"expected status {answer.status}, got {got}; body starts {start}"
     for name, value in answer.headers:
         seen = [text for key, text in response.headers if key == name.lower()]
         if value not in seen:
@@ -170,26 +172,55 @@ def judge_answer(answer: Answer, response: Response) -> Verdict | None:
                 "header",
                 f"expected header {name}: {value!r}, got {', '.join(map(repr, seen)) or 'none'}",
             )
-    wrong = _judge_body(answer, response.body)
+    wrong = _judge_form(_judge_whole, answer, response) or _judge_form(
+        _judge_parts, answer, response
+    )
     return ("body", wrong) if wrong else None
 
 
-def _judge_body(answer: Answer, body: bytes) -> str:
+def _told(response: Response) -> str:
+    """The header that says more than the status: where to go, or when to come again."""
+    for name in ("Location", "Retry-After"):
+        for key, value in response.headers:
+            if key == name.lower() and (response.status >= 400 or name == "Location"):
+                return f" ({name}: {_shorten(value)})"
+    return ""
+
+
+def _judge_form(judge: Callable[[Answer, bytes], str], answer: Answer, response: Response) -> str:
+    """Judge the body as it came or, if it is wrong and encoded, decoded: either may be expected."""
+    wrong = judge(answer, response.body)
+    if not wrong or not codings(response):
+        return wrong
+    try:
+        return judge(answer, decoded(response))
+    except CodingError as error:
+        return (
+            f"the body has Content-Encoding: {', '.join(codings(response))}, and {error}; compare"
+            " its bytes by sha256=, or send no Accept-Encoding"
+        )
+
+
+def _judge_whole(answer: Answer, body: bytes) -> str:
     if answer.body is not None and body != answer.body:
         return _describe_body(answer.body, body)
     if answer.length is not None and len(body) != answer.length:
         return f"expected a body of {answer.length} bytes, got {_summary(body)}"
-    for part in answer.contains:
-        if part not in body:
-            return f"expected a body that contains {_start(part)}, got {_summary(body)}"
-    for path, expected in answer.json:
-        wrong = _judge_json(path, expected, body)
-        if wrong:
-            return wrong
     if answer.sha256:
         digest = hashlib.sha256(body).hexdigest()
         if digest != answer.sha256.lower():
             return f"expected a body with SHA-256 {answer.sha256}, got {digest} of {_summary(body)}"
+    return ""
+
+
+def _judge_parts(answer: Answer, body: bytes) -> str:
+    for part in answer.contains:
+        if part not in body:
+            return _describe_missing(part, body)
+    for path, expected in answer.json:
+        wrong = _judge_json(path, expected, body)
+        if wrong:
+            return wrong
     return ""
 
 
@@ -253,6 +284,18 @@ def _describe_body(expected: bytes, body: bytes) -> str:
         f"expected a body of {len(expected)} bytes, got {len(body)}; from byte {same} on "
         f"expected {_start(expected[same:])}, got {_start(body[same:])}"
     )
+
+
+def _describe_missing(part: bytes, body: bytes) -> str:
+    """The place where the body stops to be the part, with what stands before it."""
+    same = bisect.bisect_left(
+        range(1, len(part) + 1), True, key=lambda size: part[:size] not in body
+    )
+    if same < LEAST_SAME:
+        return f"expected a body that contains {_start(part)}, got {_summary(body)}"
+    before = max(0, same - SAMPLE_CHARACTERS // 2)
+    at = body.index(part[:same]) + before
+    return f"expected a body that contains {_start(part[before:])}, got {_start(body[at:])}"
 
 
 def _show_json(value: Any) -> str:

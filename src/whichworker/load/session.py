@@ -15,6 +15,7 @@ from urllib.parse import quote, quote_plus
 import msgspec
 
 from whichworker.errors import UsageError
+from whichworker.load.codings import shown
 from whichworker.load.framing import BLANK_LINE, Response
 from whichworker.load.http1 import can_be_value, encode_request, find_json
 from whichworker.model import Capture, Request, Session, Step
@@ -346,8 +347,8 @@ def find_capture(capture: Capture, response: Response, jar: Jar) -> str:
             f"no header {capture.key!r}",
         )
     if capture.source == "json":
-        return _write_json(find_json(response.body, capture.key), capture.key)
-    match = re.search(capture.key, response.body.decode("utf-8", "replace"))
+        return _write_json(find_json(shown(response), capture.key), capture.key)
+    match = re.search(capture.key, shown(response).decode("utf-8", "replace"))
     return _found(match[1] if match else None, f"nothing that matches {capture.key}")
 
 

@@ -45,6 +45,9 @@ REQUESTS_LEFT_OUT = Code("requests-left-out", "info", "Some requests are left ou
 REDIRECT_RACED = Code("redirect-raced", "warning", "A request leads to a redirect",
     "A redirect costs the app little, so its speed says nothing about the page behind it.",
     "name the page itself: --url /path")
+SERVERS_DIFFER = Code("servers-differ", "warning", "Servers give the app different requests",
+    "The response of the app itself and of most servers counts; a server that differs is named.",
+    "compare what both servers pass to the app, and deploy the one that it needs")
 ANSWER_UNCHECKED = Code("answer-unchecked", "warning", "Some responses are checked by status only",
     "A wrong page with the correct status would count as correct, and might be faster.",
     "state what is correct, for example --expect contains=TEXT")
@@ -195,8 +198,24 @@ DATABASE_LOCKED = Code("database-locked", "error", "The SQLite database was lock
 ERROR_UNDER_LOAD = Code("error-under-load", "error", "The app fails under load",
     "It is correct for one request at a time, and returns errors for several.",
     "look for the cause in the log of the app")
+RATE_LIMITED = Code("rate-limited", "error", "The app limits the rate",
+    "It returns status 429 under load, so a race would only show the limit, whatever the server.",
+    "turn the rate limit off while you measure, by a setting or a variable")
+BOT_CHECK = Code("bot-check", "error", "The app takes the load for a robot",
+    "It returns status 403 under load, though it served the same requests one by one.",
+    "turn the check for robots off while you measure, or allow 127.0.0.1")
+LOGIN_EXPIRED = Code("login-expired", "error", "The login does not last",
+    "The app wants a new login under load, though it served the same requests one by one.",
+    "let a session last longer than the race, and allow many requests with one session")
+PAGE_CHANGES = Code("page-changes", "error", "The app's response changed by itself",
+    "The app without any server or load does not give the response that was learnt, either.",
+    "name the part that stays the same: --expect contains=TEXT")
+PROXY_UNTRUSTED = Code("proxy-untrusted", "error", "The server does not pass on a proxy's header",
+    "The app responds otherwise without the header, such as with a redirect to HTTPS.",
+    "let the server trust the proxy, or deploy another one behind it")
+OF_THE_APP = (RATE_LIMITED, BOT_CHECK, LOGIN_EXPIRED, PAGE_CHANGES)
 UNDER_LOAD = (WRONG_UNDER_LOAD, CONNECTIONS_REFUSED, POOL_EXHAUSTED, DATABASE_LOCKED,
-    ERROR_UNDER_LOAD)
+    ERROR_UNDER_LOAD, *OF_THE_APP)
 
 # Capacity.
 SLO_DERIVED = Code("slo-derived", "info", "The objective was chosen for you",

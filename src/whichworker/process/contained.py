@@ -39,6 +39,13 @@ def run(
         cores=tuple(sorted(cores or os.sched_getaffinity(0))),
         log=str(log),
     )
+    return finish(order, seconds, late)
+
+
+def finish(
+    order: Order, seconds: float, late: Callable[[Sequence[int]], None] = lambda _: None
+) -> int | None:
+    """Carry out an order to its end; returns and raises as `run`."""
     ends = time.monotonic() + seconds
     with Launch(order) as launch:
         while not launch.ended():

@@ -270,6 +270,7 @@ class Finder:
                 app, self.examiner, host=asked.host, allow_remote_database=remote
             )
             self.look = look if not self.apps else self.look
+            app = app if app.is_builtin else own_app.behind(app, asked.options)
             self.apps[label] = msgspec.structs.replace(
                 app, origin={**app.origin, "wanted": python or ""}
             )

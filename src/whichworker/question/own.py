@@ -14,6 +14,7 @@ from whichworker.errors import UsageError
 from whichworker.load.http1 import can_be_value
 from whichworker.model import Answer, App, Finding, Permits, Request, Session, Workload, codes
 from whichworker.question.login import Proof, keep_secret
+from whichworker.servers import proxies
 from whichworker.workloads import forms
 from whichworker.workloads.definition import Definition, read_definition
 from whichworker.workloads.expect import parse_expect
@@ -77,6 +78,12 @@ def host_of(options: RaceOptions) -> str:
             f"several hosts: {', '.join(sorted(found))}", hint="give one of them: --host NAME"
         )
     return next(iter(found), "")
+
+
+def behind(app: App, options: RaceOptions) -> App:
+    """The app with the proxy's headers of --header, which its servers then trust as they would."""
+    told = [pair for pair in map(_header, options.header) if pair[0].lower() in proxies.HEADERS]
+    return msgspec.structs.replace(app, headers=_with(told, app.headers)) if told else app
 
 
 def workload_of(

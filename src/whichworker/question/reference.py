@@ -1,74 +1,77 @@
 """The reference run: the app alone, unloaded, before a race. Its responses are the correct ones.
 
-It uses two launches, to find what changes between responses or between processes. It records
-writes and connections beyond this machine, and refuses them unless the options allow them.
+It asks two servers and the app itself, below a warden, to find what changes between responses,
+processes and times, and what is only one server's habit. It records writes and connections beyond
+this machine, and refuses them unless the options allow them.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct, field
 
-from whichworker import redaction
 from whichworker.apps import within
 from whichworker.bench import overlays
-from whichworker.bench.running import Bench, Running, running
+from whichworker.bench.running import Bench, Running
 from whichworker.errors import ServerFailed, UsageError
-from whichworker.load.http1 import FramingError, Response, fetch
-from whichworker.model import (
-    Answer,
-    App,
-    Finding,
-    Interface,
-    Permits,
-    Question,
-    Request,
-    Subject,
-    Workload,
-    codes,
-)
+from whichworker.load.http1 import FramingError, fetch
+from whichworker.model import App, Interface, Permits, Question, Subject, Workload, codes
 from whichworker.model.question import readiness
 from whichworker.model.requests import PATIENT_TIMES
-from whichworker.process import scratch, tracebacks
-from whichworker.process.launch import LOG_LINES, SHOWN_LINES
-from whichworker.process.sockets import outward
+from whichworker.process import scratch
+from whichworker.process.launch import LOG_LINES
 from whichworker.question import writes
-from whichworker.question.login import ASK_SECONDS, REDIRECTS, dressed, header, log_in, play
-from whichworker.question.refusals import ANOTHER_PATH, Refusal, refusal_of, with_log
+from whichworker.question.alone import ask_alone
+from whichworker.question.burst import refusal_of_burst
+from whichworker.question.correct import Answers, Visit, interface_of, settle
+from whichworker.question.login import ASK_SECONDS, dressed, log_in, play
+from whichworker.question.outbound import refuse_outbound, watched
+from whichworker.question.refusals import Refusal
 from whichworker.question.stages import Discovered, Learnt
+from whichworker.question.voices import ALONE
 from whichworker.question.writes import Databases
 from whichworker.servers import names
-from whichworker.workloads import learning
 from whichworker.workloads.sources import mixture
 
-SERVERS = {"wsgi": "waitress", "asgi": "uvicorn"}
-"""By interface, a server that installs everywhere and runs one process, easy to observe."""
+SERVERS: dict[str, tuple[str, ...]] = {
+    "wsgi": ("waitress", "gunicorn-gthread"),
+    "asgi": ("uvicorn", "hypercorn"),
+}
+"""By interface, two servers of different origin that install everywhere and run one process."""
 WRAPPER = Path(str(within.__file__)).parent / "whichworker_reference.py"
 DATABASES = "databases"
-LAUNCHES, TIMES = 2, 2
-"""Two of each: the fewest that show a change between processes, and between responses."""
-LOOK_SECONDS = 0.004
-"""Between two looks at the sockets: few connections to another machine live shorter."""
+TIMES = 2
+"""Of each request in each process: the fewest that show a change between responses."""
 
 
-class Visit(Struct):
-    """The state of the reference run: responses by request, and the cookies of its login.
+class Watched(Struct, frozen=True):
+    """What must not happen in a reference run: the notes of its launches, and the databases."""
 
-    `longest_seconds` is the longest response.
-    """
+    outbound: Path
+    permits: Permits
+    databases: Databases
+    unwatched: list[str] = field(default_factory=list)
 
-    answers: dict[Request, list[Response]] = field(default_factory=dict)
-    longest_seconds: float = 0.0
-    cookies: dict[str, str] = field(default_factory=dict)
-    refused: dict[Request, Refusal] = field(default_factory=dict)
-    began: float = field(default_factory=time.time)
+    @contextmanager
+    def launch(self) -> Iterator[None]:
+        """A launch; raises UsageError after it for writes or connections without permission."""
+        before = self.databases.look() if not self.permits.writes else None
+        yield
+        self.check()
+        if before is not None:
+            after = self.databases.look()
+            opened = self.outbound.with_name(DATABASES)
+            _refuse_writes(writes.changed(before, after) or writes.changed_of(opened))
+            self.unwatched[:] = self.databases.unwatched(after)
+
+    def check(self) -> None:
+        """Raise UsageError for connections without permission."""
+        refuse_outbound(self.outbound, self.permits)
 
 
 def learn(found: Discovered, folder: Path, note: Callable[[str], None]) -> Learnt:
@@ -82,38 +85,85 @@ def learn(found: Discovered, folder: Path, note: Callable[[str], None]) -> Learn
         return Learnt(subject)
     if not permits.writes:
         _refuse_unsafe(subject.workload, permits)
-    app, unwatched = found.question.app, list[str]()
-    visit, databases = Visit(), Databases(app, found.databases)
+    question = found.question
     with scratch.folder() as place:
-        outbound, opened = place / "outbound", place / DATABASES
-        bench = _bench(found, outbound, folder, note)
-        for number in range(LAUNCHES):
-            note(f"reference run {number + 1} of {LAUNCHES}")
-            before = databases.look() if not permits.writes else None
-            with _watched(bench, outbound) as run:
-                if not number:
-                    visit.cookies = _proven(
-                        app, permits, run, lambda: _refuse_outbound(outbound, permits)
-                    )
-                _ask_all(found.question, run, visit, lambda: _refuse_outbound(outbound, permits))
-            _refuse_outbound(outbound, permits)
-            if before is not None:
-                after = databases.look()
-                _refuse_writes(writes.changed(before, after) or writes.changed_of(opened))
-                unwatched = databases.unwatched(after)
-    learnt = _settled(found.question, visit)
-    if not unwatched:
+        outbound = place / "outbound"
+        watch = Watched(outbound, permits, Databases(question.app, found.databases))
+        benches = _benches(found, outbound, folder, note)
+        visit = _visit(question, benches, watch, note)
+
+        def again(name: str) -> Answers:
+            bench = next(one for one in benches if _name(one) == name)
+            with watch.launch(), watched(bench, outbound) as run:
+                return _ask_all(question, run, Visit(cookies=visit.cookies))
+
+        learnt = settle(question, visit, again)
+    if not watch.unwatched:
         return learnt
     told = codes.WRITES_UNWATCHED.finding(
-        f"A GET that writes to {', '.join(unwatched)} is not noticed"
+        f"A GET that writes to {', '.join(watch.unwatched)} is not noticed"
     )
     return Learnt(learnt.subject, (*learnt.findings, told))
+
+
+def _visit(
+    question: Question, benches: Sequence[Bench], watch: Watched, note: Callable[[str], None]
+) -> Visit:
+    """All responses: of each server, and of the app itself now and at another time."""
+    visit, permits = Visit(), watch.permits
+    for number, bench in enumerate(benches):
+        note(f"reference run {number + 1} of {len(benches)}: {_name(bench)}")
+        try:
+            with watch.launch(), watched(bench, watch.outbound) as run:
+                if not number:
+                    visit.cookies = _proven(question.app, permits, run, watch.check)
+                visit.add(_name(bench), _ask_all(question, run, visit))
+                watch.check()
+                if number:  # the launch before has shown that a few requests do not write
+                    _refuse_burst(question, run, visit)
+        except UsageError as error:
+            if not number or not isinstance(error.__cause__, ServerFailed):
+                raise
+            note(f"the reference run does without {_name(bench)}: {error.fact}")
+    safe = {
+        dressed(one, question.app, visit.cookies): one
+        for one in question.workload.requests
+        if one.method in mixture.SAFE
+    }
+    for ahead in (False, *([True] if not permits.writes else [])):
+        note(f"reference run: {ALONE}{', at another time' if ahead else ''}")
+        with watch.launch():
+            sent = ask_alone(benches[0], benches[0].question.arms[0], list(safe), ahead=ahead)
+        answers = {safe[request]: seen for request, seen in sent.items()}
+        if ahead:
+            visit.later = answers
+        else:
+            visit.add(ALONE, answers)
+    return visit
+
+
+def _name(bench: Bench) -> str:
+    return bench.question.arms[0].name
 
 
 def _refuse_writes(changed: str) -> None:
     if changed:
         hint = "request pages that only read, or --allow-writes, best with a database copy"
         raise UsageError(f"these requests {changed}", hint=hint)
+
+
+def _refuse_burst(question: Question, run: Running, visit: Visit) -> None:
+    """Raise UsageError if the app refuses some hundred requests in a row: a race sends more."""
+    answers = next(reversed(visit.answers.values()))
+    served = {
+        dressed(request, question.app, visit.cookies): responses[-1].status
+        for request, responses in answers.items()
+        if responses[-1].status < 400
+    }
+    refused = refusal_of_burst(run, served.items(), question.app.host)
+    if refused is not None:
+        request, refusal = refused
+        raise UsageError(f"{request.title}: {refusal.why}", hint=refusal.hint)
 
 
 def _proven(app: App, permits: Permits, run: Running, check: Callable[[], None]) -> dict[str, str]:
@@ -137,15 +187,28 @@ def _refuse_unsafe(workload: Workload, permits: Permits) -> None:
             raise UsageError(f"{request.title} may write: nothing was started", hint=hint)
 
 
-def interface_of(app: App) -> Interface:
-    """The interface by which the reference run serves an app."""
-    return "wsgi" if app.wsgi else "asgi"
+def _benches(
+    found: Discovered, outbound: Path, folder: Path, note: Callable[[str], None]
+) -> list[Bench]:
+    """A bench for each server of the reference run that can be installed; the first one must be."""
+    interface = interface_of(found.question.app)
+    benches = []
+    for server in SERVERS[interface]:
+        alone = _alone(found, outbound, server, interface)
+        environments, without = overlays.build(alone, found.asked.cache, note)
+        if not without:
+            benches.append(Bench(alone, environments, folder, found.asked.cache))
+            continue
+        fact, _, seen = without[0].failures[0].sample.partition("\n")
+        if not benches:
+            raise UsageError(f"the reference run cannot start: {fact}", seen=seen)
+        note(f"the reference run does without {server}: {fact}")
+    return benches if len(benches) > 1 else benches * 2
 
 
-def _bench(found: Discovered, outbound: Path, folder: Path, note: Callable[[str], None]) -> Bench:
+def _alone(found: Discovered, outbound: Path, server: str, interface: Interface) -> Question:
     """One arm whose wrapper records outbound connections; any response makes it ready."""
     app, asked = found.question.app, found.asked
-    interface = interface_of(app)
     label = next(iter(found.subject.apps))
     told = {
         "WHICHWORKER_WRAPS": app.target(interface) or "",
@@ -160,80 +223,19 @@ def _bench(found: Discovered, outbound: Path, folder: Path, note: Callable[[str]
         environment={**app.environment, **told, **allowed},
         paths=(*app.paths, str(WRAPPER.parent)),
     )
-    alone = Question(
+    return Question(
         subject=Subject(
             apps={label: wrapped}, workload=readiness(app, ASK_SECONDS / PATIENT_TIMES)
         ),
-        arms=(names.contender(names.parse(SERVERS[interface]), label, cores=1),),
+        arms=(names.contender(names.parse(server), label, cores=1),),
         budget=asked.budget,
     )
-    environments, without = overlays.build(alone, asked.cache, note)
-    if without:
-        fact, _, seen = without[0].failures[0].sample.partition("\n")
-        raise UsageError(f"the reference run cannot start: {fact}", seen=seen)
-    return Bench(alone, environments, folder, asked.cache)
 
 
-@contextmanager
-def _watched(bench: Bench, outbound: Path) -> Iterator[Running]:
-    """A launch whose sockets a thread polls, as connections from C code bypass audit hooks."""
-    ended = threading.Event()
-    try:
-        with running(bench, bench.question.arms[0]) as run:
-            thread = threading.Thread(
-                target=_look, args=(run, outbound, ended), name="outward", daemon=True
-            )
-            thread.start()
-            try:
-                yield run
-            finally:
-                ended.set()
-                thread.join()
-    except ServerFailed as error:
-        _say_outbound(outbound, error)
-        raise UsageError(
-            f"the app does not start: {error.fact}", seen=error.seen, hint=error.hint
-        ) from error
-
-
-def _look(run: Running, outbound: Path, ended: threading.Event) -> None:
-    while not ended.wait(LOOK_SECONDS):
-        for place in outward(run.launch.pids()):
-            with outbound.open("a", encoding="utf-8") as file:
-                file.write(f"{place}\n")
-
-
-def _say_outbound(outbound: Path, error: ServerFailed) -> None:
-    places = _places(outbound)
-    if places and "--allow-outbound" in error.seen:
-        raise UsageError(
-            f"the app connects to {places[0]}, beyond this machine, when it starts",
-            hint="--allow-outbound",
-        ) from error
-
-
-def _places(outbound: Path) -> list[str]:
-    return (
-        list(dict.fromkeys(outbound.read_text(encoding="utf-8").split()))
-        if outbound.exists()
-        else []
-    )
-
-
-def _refuse_outbound(outbound: Path, permits: Permits) -> None:
-    places = _places(outbound)
-    if places and not permits.outbound:
-        few = ", ".join(places[:3])
-        raise UsageError(
-            f"these requests make the app connect to {few}, beyond this machine",
-            hint="a race would flood it: point the app at a local service, or --allow-outbound",
-        )
-
-
-def _ask_all(question: Question, run: Running, visit: Visit, check: Callable[[], None]) -> None:
+def _ask_all(question: Question, run: Running, visit: Visit) -> Answers:
+    """The responses of one server to all requests; the visit keeps why one has none."""
+    answers: Answers = {}
     for request in question.workload.requests:
-        if request in visit.refused:
-            continue
         sent = dressed(request, question.app, visit.cookies)
         for _ in range(TIMES):
             began = time.monotonic()
@@ -241,129 +243,12 @@ def _ask_all(question: Question, run: Running, visit: Visit, check: Callable[[],
                 response = fetch(run.address, sent, question.app.host, ASK_SECONDS)
             except (OSError, FramingError) as error:
                 why = f"no response: {type(error).__name__}: {error}"
-                visit.refused[request] = Refusal(why, logged=True)
-                break
-            refusal = refusal_of(
-                request, response, question.app.host, logged_in=bool(visit.cookies)
-            )
-            if refusal is not None:
-                log = run.launch.log_tail(LOG_LINES) if refusal.logged else ""
-                visit.refused[request] = with_log(refusal, log, interface_of(question.app))
+                visit.broken[request] = Refusal(why, logged=True)
+                visit.logs[request] = run.launch.log_tail(LOG_LINES)
+                answers.pop(request, None)
                 break
             visit.longest_seconds = max(visit.longest_seconds, time.monotonic() - began)
-            visit.answers.setdefault(request, []).append(response)
-        if request in visit.refused and question.workload.learn == "named":
-            check()  # a refused connection is the better reason
-            refused = visit.refused[request]
-            log = run.launch.log_tail(LOG_LINES) if refused.logged else ""
-            seen = tracebacks.shown(log, SHOWN_LINES)
-            raise UsageError(f"{request.title}: {refused.why}", seen=seen, hint=refused.hint)
-
-
-def _settled(question: Question, visit: Visit) -> Learnt:
-    """The subject with the responses that were learnt."""
-    findings: list[Finding] = []
-    learnt: list[Request] = []
-    minutes = learning.minutes_between(visit.began, time.time())
-    for request in question.workload.requests:
-        responses = visit.answers.get(request, [])
-        if request in visit.refused or not responses:
-            continue
-        found = learning.learn(
-            [learning.Seen(one.status, header(one, "content-type"), one.body) for one in responses],
-            minutes,
-        )
-        if found is None:
-            if question.workload.learn == "named":
-                statuses = ", ".join(str(one.status) for one in responses)
-                raise UsageError(
-                    f"{request.title} has a status or type that varies: {statuses}",
-                    hint="name a path with a stable response",
-                )
-            continue
-        findings += [*_redirected(request, responses[0]), *_about(request, found)]
-        sent = dressed(request, question.app, visit.cookies)
-        learnt.append(
-            msgspec.structs.replace(sent, answer=_unsaid(_merged(request.answer, found.answer)))
-        )
-    if not learnt:
-        recorded = question.workload.learn == "recorded"
-        kind = "recorded requests" if recorded else "app's own routes"
-        tried = "\n".join(f"{request.path}: {one.why}" for request, one in visit.refused.items())
-        hints = {one.hint for one in visit.refused.values()} - {ANOTHER_PATH}
-        raise UsageError(
-            f"none of the {kind} can be raced",
-            seen=tried,
-            hint=hints.pop() if len(hints) == 1 else "name one that can: --url /path",
-        )
-    if visit.refused:  # a named one would have ended the run
-        many = len(visit.refused)
-        text = (
-            "One request is left out because the app does not respond to it correctly"
-            if many == 1
-            else f"{many} requests are left out because the app does not respond to them correctly"
-        )
-        told = "\n".join(f"{request.path}: {one.why}" for request, one in visit.refused.items())
-        findings.append(codes.REQUESTS_LEFT_OUT.finding(text, evidence=told))
-    if question.workload.learn == "routes":
-        paths = " ".join(request.path for request in learnt)
-        findings.insert(0, codes.ROUTES_FOUND.finding(f"The race requests {paths}"))
-    before = question.subject
-    subject = Subject(
-        apps=before.apps,
-        workload=msgspec.structs.replace(
-            before.workload,
-            requests=tuple(learnt),
-            learn="",
-            response_seconds=round(visit.longest_seconds, 3),
-        ),
-        database=before.database,
-        cache=before.cache,
-        services=before.services,
-    )
-    return Learnt(subject, tuple(findings))
-
-
-def _merged(wanted: Answer, learnt: Answer) -> Answer:
-    """The learnt response, with the user's own expectations in their place."""
-    if wanted == Answer() or wanted == Answer(status=None):
-        return learnt
-    told = {
-        name: getattr(wanted, name)
-        for name in wanted.__struct_fields__
-        if getattr(wanted, name) not in (None, getattr(Answer(), name))
-    }
-    return msgspec.structs.replace(learnt, **told)
-
-
-def _unsaid(answer: Answer) -> Answer:
-    """The response without secrets: its body as a digest, and no part that contains one."""
-    parts = tuple(part for part in answer.contains if redaction.clean_bytes(part) == part)
-    if answer.body is not None and redaction.clean_bytes(answer.body) != answer.body:
-        answer = answer.digested
-    return msgspec.structs.replace(answer, contains=parts)
-
-
-def _redirected(request: Request, response: Response) -> Iterator[Finding]:
-    """A finding for a redirect, as few users mean to measure one."""
-    if response.status not in REDIRECTS or request.answer.status is not None:
-        return
-    place = header(response, "location")
-    yield codes.REDIRECT_RACED.finding(
-        f"{request.title} redirects to {place} (status {response.status}), so the race measures the"
-        " redirect and not the page",
-        hint=f"name the page: --url {urlsplit(place).path or place}",
-    )
-
-
-def _about(request: Request, found: learning.LearntAnswers) -> Iterator[Finding]:
-    if not found.compared:
-        yield codes.ANSWER_UNCHECKED.finding(
-            f"{request.title} changes completely from response to response, so only its status and"
-            " type are checked"
-        )
-    elif found.compared < 1.0:
-        yield codes.ANSWER_MASKED.finding(
-            f"{request.title} changes from response to response; {min(0.99, found.compared):.0%} of"
-            " it is stable and is checked"
-        )
+            if response.status >= 500:
+                visit.logs[request] = run.launch.log_tail(LOG_LINES)
+            answers.setdefault(request, []).append(response)
+    return answers

@@ -7,8 +7,9 @@ import re
 import msgspec
 from msgspec import Struct
 
+from whichworker.load.codings import shown
 from whichworker.load.http1 import Response, judge_answer
-from whichworker.model import Interface, Request
+from whichworker.model import Interface, Request, codes
 from whichworker.process import tracebacks
 from whichworker.question.login import REDIRECTS, header
 from whichworker.workloads import forms
@@ -70,7 +71,7 @@ def refusal_of(
         why = f"the app itself does not respond as expected: {complaint and complaint[1]}"
         return Refusal(why) if complaint else None
     place, status = header(response, "location"), response.status
-    if status in REDIRECTS and ("login" in place or "signin" in place):
+    if status in REDIRECTS and _leads_to_login(response):
         again = (
             "redirects to the login again after it: one process may keep the sessions to itself"
             if logged_in
@@ -93,9 +94,33 @@ def with_log(refusal: Refusal, log: str, interface: Interface) -> Refusal:
     return msgspec.structs.replace(refusal, why=why, hint=next(hints, refusal.hint))
 
 
+def refusal_of_many(response: Response, host: str, count: int) -> Refusal | None:
+    """Why the app refuses the last of `count` requests in a row, though it served the first."""
+    after = f"after {count} requests in a row"
+    start = _start(response)
+    if response.status == 429:
+        found = _of_error(response, host)
+        return msgspec.structs.replace(found, why=f"{after} {found.why}")
+    if response.status == 403:
+        why = f"{after} the app takes them for a robot's (status 403): {start}"
+        return Refusal(why, codes.BOT_CHECK.cure)
+    if response.status == 401 or (response.status in REDIRECTS and _leads_to_login(response)):
+        why = f"{after} the app wants a new login (status {response.status}): {start}"
+        return Refusal(why, codes.LOGIN_EXPIRED.cure)
+    return None
+
+
+def _leads_to_login(response: Response) -> bool:
+    place = header(response, "location")
+    return "login" in place or "signin" in place
+
+
+def _start(response: Response) -> str:
+    return " ".join(shown(response)[:SHOWN_BYTES].decode(errors="replace").split())
+
+
 def _of_error(response: Response, host: str) -> Refusal:
-    status = response.status
-    start = " ".join(response.body[:SHOWN_BYTES].decode(errors="replace").split())
+    status, start = response.status, _start(response)
     if status == 421 or (status in HOST_STATUSES and NAMES_THE_HOST.search(start)):
         return Refusal(
             f"the app refuses the host {host!r} (status {status}): {start}",

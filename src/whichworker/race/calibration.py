@@ -17,6 +17,7 @@ from whichworker.errors import ServerFailed
 from whichworker.judge.replay import PORTRAIT
 from whichworker.model import Arm, Question
 from whichworker.race.ready import ready
+from whichworker.race.second_opinion import out, refused
 from whichworker.race.watch import Watch
 from whichworker.servers import table
 from whichworker.services import postgres
@@ -55,11 +56,11 @@ def calibrate(
     for arm in court.bench.question.arms:
         if arm.name in seen:
             continue
-        if left() <= 0:
+        if left() <= 0 or refused(court, journal):
             return None
         _prepare(lineup, court, journal, watch, arm)
     every = {record.arm: record for record in journal.of(Prepared)}
-    if not every or left() <= 0:
+    if not every or left() <= 0 or refused(court, journal):
         return None
     settled = settle(court, journal, every, left())
     journal.append(settled)
@@ -91,10 +92,8 @@ def _prepare(lineup: Lineup, court: Court, journal: Journal, watch: Watch, arm: 
             journal.append(Overloaded(arm=arm.name, connections=connections, failures=failures))
             _prepare(lineup, court, journal, watch, arm)
             return
-        journal.append(
-            Failed(arm=arm.name, failures=failures, alone=isinstance(error, ServerFailed))
-        )
-        watch.failed(arm.name, failures)
+        lost = Failed(arm=arm.name, failures=failures, alone=isinstance(error, ServerFailed))
+        out(court, journal, watch, lost, arm)
         return
     journal.append(Window(block=PORTRAIT, arm=arm.name, reading=portrait))
     journal.append(record)

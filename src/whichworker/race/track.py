@@ -17,6 +17,7 @@ from whichworker.errors import ServerFailed
 from whichworker.judge.replay import heard, replay
 from whichworker.model import Arm, Finding, SliceOrder, codes
 from whichworker.race.ready import warm
+from whichworker.race.second_opinion import out, refused
 from whichworker.race.watch import Progress, Watch
 from whichworker.store.journal import Journal
 from whichworker.store.records import (
@@ -109,7 +110,7 @@ class Track:
     def next_round(self, heat: Sequence[str]) -> Round | None:
         """The next round of the arms alive; None if all is decided, or if time is short."""
         round_ = self.race.next_round()
-        if round_ is None or self.hopeless:
+        if round_ is None or self.hopeless or refused(self.court, self.journal):
             return None
         order = tuple(name for name in round_.order if name in heat or name == TWIN)
         if len(set(order) - {TWIN}) < 2 <= len(self.race.arms):
@@ -241,7 +242,7 @@ class Track:
         None if it stays refused, or its arm broke.
         """
         repeats = 0
-        while name in self.lineup.alive:
+        while name in self.lineup.alive and not refused(self.court, self.journal):
             try:
                 with self.lineup.paused(
                     *(one for one in self.lineup.alive if one != name and self._restless(one))
@@ -313,11 +314,10 @@ class Track:
             self.journal.append(Noted(finding=second_chance(self.arm(name).name, error)))
             self._enter([name])
             return
-        self.journal.append(
-            Failed(arm=name, failures=error.failures, block=round_ or self.race.rounds + 1)
-        )
+        block = round_ or self.race.rounds + 1
+        record = Failed(arm=name, failures=error.failures, block=block)
+        out(self.court, self.journal, self.watch, record, self.arm(name))
         self.race.fail(name)
-        self.watch.failed(name, error.failures)
 
     def _progress(self, round_: Round, place: int) -> Progress:
         leader = self.race.leader()

@@ -292,7 +292,10 @@ def _print_advice(console: Console, result: Result) -> None:
 
 
 def _print_out(console: Console, result: Result) -> None:
-    """Setups without a number, and why."""
+    """Setups without a number, and why, unless the app itself is the reason for all of them."""
+    of_the_app = {code.name for code in codes.OF_THE_APP}
+    if any(finding.code in of_the_app for finding in result.findings):
+        return
     for arm in result.arms:
         if arm.is_measured:
             continue

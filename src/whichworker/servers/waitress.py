@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from whichworker.model import Address, App, Command, Finding, Knob, Settings, codes
 from whichworker.servers.protocol import STOP_WITH_INT, THREADS, THREADS_EACH, Adapter, whole
+from whichworker.servers.proxies import trusted
 
 RUN = (
     "import logging, sys; logging.getLogger('waitress.queue').setLevel('ERROR'); "
@@ -46,6 +47,7 @@ class Waitress(Adapter):
             str(address),
             "--threads",
             str(settings["threads"]),
+            *_trust(app, address),
             self.target(app),
         )
         return Command(argv=("python", "-c", RUN, *options), deploy=("waitress-serve", *options))
@@ -53,3 +55,15 @@ class Waitress(Adapter):
     def in_flight_limit(self, settings: Settings) -> int:
         """Its threads."""
         return whole(settings, "threads")
+
+
+def _trust(app: App, address: Address) -> tuple[str, ...]:
+    """The options without which waitress (since 3) removes the headers of the proxy.
+
+    A client of a Unix socket has the address `localhost`.
+    """
+    names = trusted(app.headers)
+    if not names:
+        return ()
+    proxy = "localhost" if address.path else "127.0.0.1"
+    return ("--trusted-proxy", proxy, "--trusted-proxy-headers", " ".join(names))

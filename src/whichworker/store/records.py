@@ -86,12 +86,16 @@ class Overloaded(Struct, frozen=True, kw_only=True, tag="overloaded", tag_field=
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag="failed", tag_field="record"):
-    """An arm that is out, and why; `alone` if it failed before there was any load."""
+    """An arm that is out, and why; `alone` if it failed before there was any load.
+
+    `changed` is not empty if the app's page changed by itself, and says how.
+    """
 
     arm: str
     failures: tuple[Failure, ...]
     refused: bool = False
     alone: bool = False
+    changed: str = ""
     block: int | None = None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 from msgspec import Struct
@@ -11,9 +12,13 @@ from msgspec import Struct
 from whichworker.model import Answer
 
 PIECE = re.compile(rb"[^>\n,;&]*[>\n,;&]?")
+ITEM = re.compile(rb"[^<>\n,;&{}\[\]()]+|[<>\n,;&{}\[\]()]")
+"""A value of a list, a text of a page, or one delimiter."""
+WORD = re.compile(rb"[^0-9A-Za-z\x80-\xff]+")
 LEAST_PART, MOST_PARTS = 16, 8  # bytes; parts that are compared: shorter ones fit anywhere
 LEAST_COMPARED = 0.1  # of the body: with less a wrong page could pass
 MOST_COMPARED_BYTES = 2_000_000  # beyond, a comparison takes seconds
+SHOWN_BEFORE, SHOWN_AFTER = 24, 36  # bytes around a change: both sides fit on a line
 MOST_PAIRS = 4_000_000  # of pieces, for the same reason
 
 
@@ -26,10 +31,14 @@ class Seen(Struct, frozen=True):
 
 
 class LearntAnswers(Struct, frozen=True):
-    """The correct response, and the compared share of its body: 1 if it never changed."""
+    """The correct response, and the compared share of its body: 1 if it never changed.
+
+    `change` shows where two responses differed first.
+    """
 
     answer: Answer
     compared: float
+    change: str = ""
 
 
 def learn(answers: Sequence[Seen], minutes: Collection[int] = ()) -> LearntAnswers | None:
@@ -46,9 +55,25 @@ def learn(answers: Sequence[Seen], minutes: Collection[int] = ()) -> LearntAnswe
         return LearntAnswers(Answer(status=first.status, headers=headers, body=first.body), 1.0)
     parts = stable_parts([one.body for one in answers], clock)
     share = sum(map(len, parts)) / max(1, len(first.body))
+    other = next((one.body for one in answers if one.body != first.body), first.body)
+    seen = change(first.body, other)
     if share < LEAST_COMPARED:
-        return LearntAnswers(Answer(status=first.status, headers=headers), 0.0)
-    return LearntAnswers(Answer(status=first.status, headers=headers, contains=tuple(parts)), share)
+        return LearntAnswers(Answer(status=first.status, headers=headers), 0.0, seen)
+    told = Answer(status=first.status, headers=headers, contains=tuple(parts))
+    return LearntAnswers(told, share, seen)
+
+
+def change(before: bytes, after: bytes) -> str:
+    """The first place where two bodies differ, with a few words around it; empty if none."""
+    if before == after:
+        return ""
+    least = min(len(before), len(after))
+    at = next((at for at in range(least) if before[at] != after[at]), least)
+    begin = max(0, at - SHOWN_BEFORE)
+    first, second = (
+        repr(body[begin : at + SHOWN_AFTER].decode("utf-8", "replace")) for body in (before, after)
+    )
+    return f"{first} became {second}"
 
 
 def minutes_between(began: float, ended: float) -> set[int]:
@@ -72,6 +97,9 @@ def stable_parts(bodies: Sequence[bytes], clock: re.Pattern[bytes] | None = None
     if len(first) > MOST_COMPARED_BYTES:
         return []
     parts = [first]
+    if any(_reordered(first, other) for other in bodies[1:]):
+        # Neighbours may be neighbours by chance, and the first item has no space before it.
+        parts = [item.strip(b" \t\r\"'") for item in ITEM.findall(first)]
     for other in bodies[1:]:
         parts = [shared for part in parts for shared in _shared(part, other)]
     if clock is not None:
@@ -80,6 +108,18 @@ def stable_parts(bodies: Sequence[bytes], clock: re.Pattern[bytes] | None = None
         :MOST_PARTS
     ]
     return [part for part in longest if all(part in body for body in bodies)]
+
+
+def _reordered(first: bytes, other: bytes) -> bool:
+    """Whether values that both bodies have once stand in another order: a set has no order."""
+    places = []
+    for body in (first, other):
+        words = [WORD.sub(b"", item) for item in ITEM.findall(body)]
+        once = Counter(words)
+        places.append({word: at for at, word in enumerate(words) if word and once[word] == 1})
+    ours, theirs = places
+    order = [theirs[word] for word in ours if word in theirs]
+    return order != sorted(order)
 
 
 def _timeless(part: bytes, clock: re.Pattern[bytes]) -> list[bytes]:

@@ -15,7 +15,15 @@ import pytest
 pytestmark = pytest.mark.xdist_group("native build")
 
 ROOT = Path(__file__).parents[3]
-PARTS = ("src/native", "src/whichworker", "setup.py", "pyproject.toml", "README.md", "LICENSE")
+PARTS = (
+    "src/native",
+    "src/preload",
+    "src/whichworker",
+    "setup.py",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +68,10 @@ def test_without_a_compiler_the_wheel_is_pure(sources: Path, tmp_path: Path) -> 
 def test_with_a_compiler_one_wheel_fits_every_version(sources: Path, tmp_path: Path) -> None:
     name, files, said = build(sources, tmp_path, "gcc")
     assert "-cp311-abi3-linux_" in name
-    assert [file for file in files if file.endswith(".so")] == ["whichworker/load/_native.abi3.so"]
+    assert sorted(file for file in files if file.endswith(".so")) == [
+        "whichworker/apps/within/_clock.abi3.so",
+        "whichworker/load/_native.abi3.so",
+    ]
     assert not re.findall(r"\.[ch]:\d+:\d+: warning: .*", said)
 
 

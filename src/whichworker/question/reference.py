@@ -22,6 +22,7 @@ from whichworker.apps import within
 from whichworker.bench import overlays
 from whichworker.bench.running import Bench, Running, running
 from whichworker.errors import ServerFailed, UsageError
+from whichworker.load.framing import Headers
 from whichworker.load.http1 import FramingError, Response, fetch
 from whichworker.model import (
     Answer,
@@ -38,9 +39,10 @@ from whichworker.model import (
 from whichworker.model.question import readiness
 from whichworker.process.sockets import outward
 from whichworker.question import writes
-from whichworker.question.login import ASK_SECONDS, REDIRECTS, dressed, header, log_in, play
+from whichworker.question.login import ASK_SECONDS, dressed, log_in, play
 from whichworker.question.refusals import ANOTHER_PATH, Refusal, refusal_of
 from whichworker.question.stages import Discovered, Learnt
+from whichworker.question.tokens import REDIRECTS, header
 from whichworker.question.writes import Databases
 from whichworker.servers import names
 from whichworker.workloads import learning
@@ -57,10 +59,10 @@ LOOK_SECONDS = 0.004
 
 
 class Visit(Struct):
-    """The state of the reference run: responses by request, and the cookies of its login."""
+    """The state of the reference run: responses by request, and the proof of its login."""
 
     answers: dict[Request, list[Response]] = field(default_factory=dict)
-    cookies: dict[str, str] = field(default_factory=dict)
+    proof: Headers = ()
     refused: dict[Request, Refusal] = field(default_factory=dict)
     began: float = field(default_factory=time.time)
 
@@ -86,7 +88,7 @@ def learn(found: Discovered, folder: Path, note: Callable[[str], None]) -> Learn
             before = databases.look() if not permits.writes else None
             with _watched(bench, outbound) as run:
                 if not number:
-                    visit.cookies = _proven(
+                    visit.proof = _proven(
                         app, permits, run, lambda: _refuse_outbound(outbound, permits)
                     )
                 _ask_all(found.question, run, visit, lambda: _refuse_outbound(outbound, permits))
@@ -110,12 +112,12 @@ def _refuse_writes(changed: str) -> None:
         raise UsageError(f"these requests {changed}", hint=hint)
 
 
-def _proven(app: App, permits: Permits, run: Running, check: Callable[[], None]) -> dict[str, str]:
-    """The cookies of a login; if it fails, a refused connection is the better reason."""
+def _proven(app: App, permits: Permits, run: Running, check: Callable[[], None]) -> Headers:
+    """The headers that prove a login; if it fails, a refused connection is the better reason."""
     try:
         if permits.session:
             return play(run, app, permits.session)
-        return log_in(run, app, permits.login) if permits.login else {}
+        return log_in(run, app, permits.login) if permits.login else ()
     except UsageError:
         check()
         raise
@@ -221,7 +223,7 @@ def _ask_all(question: Question, run: Running, visit: Visit, check: Callable[[],
     for request in question.workload.requests:
         if request in visit.refused:
             continue
-        sent = dressed(request, question.app, visit.cookies)
+        sent = dressed(request, question.app, visit.proof)
         for _ in range(TIMES):
             try:
                 response = fetch(run.address, sent, question.app.host, ASK_SECONDS)
@@ -229,9 +231,7 @@ def _ask_all(question: Question, run: Running, visit: Visit, check: Callable[[],
                 why = f"no response: {type(error).__name__}: {error}"
                 visit.refused[request] = Refusal(why, logged=True)
                 break
-            refusal = refusal_of(
-                request, response, question.app.host, logged_in=bool(visit.cookies)
-            )
+            refusal = refusal_of(request, response, question.app.host, logged_in=bool(visit.proof))
             if refusal is not None:
                 visit.refused[request] = refusal
                 break
@@ -265,7 +265,7 @@ def _settled(question: Question, visit: Visit) -> Learnt:
                 )
             continue
         findings += [*_redirected(request, responses[0]), *_about(request, found)]
-        sent = dressed(request, question.app, visit.cookies)
+        sent = dressed(request, question.app, visit.proof)
         learnt.append(
             msgspec.structs.replace(sent, answer=_unsaid(_merged(request.answer, found.answer)))
         )

@@ -57,7 +57,7 @@ def json_by(decoder: msgspec.json.Decoder[Kind], content: bytes | str) -> Kind:
     """The same by a decoder that is kept, for many contents of one type."""
     try:
         return decoder.decode(content)
-    except (ValueError, RecursionError) as error:  # msgspec checks UTF-8 only where it is needed
+    except (ValueError, RecursionError) as error:  # bytes that are not UTF-8 are none of its own
         raise Unreadable(_reason(error)) from error
 
 

@@ -131,7 +131,7 @@ def fuzz(target: Target, argv: list[str], corpus: Path, seconds: int, **variable
     flags = [
         f"-max_total_time={seconds}",
         f"-max_len={target.most_bytes}",
-        "-timeout=10",
+        "-timeout=60",  # seconds; a busy machine is no find
         f"-rss_limit_mb={MOST_MEGABYTES}",
         "-print_final_stats=1",
         f"-artifact_prefix={BUILD}/{target.name}-",

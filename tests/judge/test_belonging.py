@@ -12,14 +12,19 @@ from tests.judge.stories import END, Story
 from tests.silent import Silent
 
 from whichworker.deployment import recipe
+from whichworker.design.rounds import TWIN
 from whichworker.errors import JournalFailed
 from whichworker.race import investigation
 from whichworker.store.journal import Journal
-from whichworker.store.records import Header, Record, Settled, Slice
+from whichworker.store.records import Header, Prepared, Record, Settled, Slice
 
 
 def other_slice(record: Record) -> Record:
     return replace(record, arm="daphne") if isinstance(record, Slice) else record
+
+
+def nameless(record: Record) -> Record:
+    return replace(record, arm="") if isinstance(record, Prepared) else record
 
 
 def other_contender(record: Record) -> Record:
@@ -49,6 +54,7 @@ def one_twice(record: Record) -> Record:
     ("change", "reason"),
     [
         (other_slice, "no server setup is called 'daphne'"),
+        (nameless, "no server setup is called ''"),
         (other_contender, "no server setup is called 'daphne'"),
         (other_heat, "no server setup is called 'daphne'"),
         (no_app, "a server setup has no app"),
@@ -67,6 +73,17 @@ def test_a_name_that_the_question_does_not_have(
     assert caught.value.hint == "start a new run"
     with pytest.raises(JournalFailed, match=reason):
         investigation.resume(tmp_path, tmp_path, Silent(), None, project=tmp_path)
+
+
+def test_a_record_of_the_twin_where_only_a_setup_can_be(tmp_path: Path) -> None:
+    """Its name is known, and only the records of rounds may have it."""
+    story = Story(tmp_path).rounds(4).add(END)
+    ready = next(record for record in story.records if isinstance(record, Prepared))
+    with Journal(story.path) as journal:
+        for record in (*story.records, replace(ready, arm=TWIN)):
+            journal.append(record)
+    with pytest.raises(JournalFailed, match=r"KeyError: '\(twin\)'"):
+        recipe.read(tmp_path)
 
 
 def test_a_record_that_no_judge_understands(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def check(journal: Journal) -> None:
     elif not question.apps or not {arm.python for arm in question.arms} <= question.apps.keys():
         reason = "a server setup has no app"
     for name in _names(journal):
-        if name and name not in (*arms, TWIN):
+        if name not in (*arms, TWIN):
             reason = f"no server setup is called {name[:SHOWN]!r}"
     if reason:
         raise JournalFailed(
@@ -36,7 +36,8 @@ def _names(journal: Journal) -> Iterator[str]:
     """The setups that the records name."""
     for record in journal.records:
         if isinstance(record, Settled):
-            yield from (*record.contenders, record.twin_of, *record.parts)
+            yield from (*record.contenders, *record.parts)
+            yield from filter(None, (record.twin_of,))  # no twin without contenders
             yield from (name for heat in record.heats for name in heat)
         elif isinstance(name := getattr(record, "arm", None), str):
             yield name

@@ -97,8 +97,11 @@ class Question(Struct, frozen=True, kw_only=True):
         )
 
     def arm(self, name: str) -> Arm:
-        """The arm of this name."""
-        return next(arm for arm in self.arms if arm.name == name)
+        """The arm of this name; raises KeyError if there is none.
+
+        No StopIteration: within a generator it would become a RuntimeError.
+        """
+        return {arm.name: arm for arm in self.arms}[name]
 
 
 def readiness(app: App) -> Workload:

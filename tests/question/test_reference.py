@@ -92,8 +92,9 @@ def test_without_any_route_that_answers(tmp_path: Path) -> None:
 def test_recorded_requests_are_no_routes(tmp_path: Path) -> None:
     found = learnt(question_of("missing", "/", "/gone", learning="recorded"), tmp_path)
     assert [finding.code for finding in found.findings] == ["requests-left-out"]
-    with pytest.raises(UsageError, match="none of the recorded requests can be raced"):
+    with pytest.raises(UsageError, match="none of the recorded requests can be raced") as caught:
         learnt(question_of("missing", "/gone", learning="recorded"), tmp_path)
+    assert "a proxy may add a prefix" in caught.value.hint
 
 
 def test_an_app_that_connects_elsewhere_is_stopped_and_refused(tmp_path: Path) -> None:

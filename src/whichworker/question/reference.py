@@ -52,6 +52,7 @@ SERVERS = {"wsgi": "waitress", "asgi": "uvicorn"}
 """By interface, a server that installs everywhere and runs one process, easy to observe."""
 WRAPPER = Path(str(within.__file__)).parent / "whichworker_reference.py"
 DATABASES = "databases"
+PROXIED = "name paths as the app has them, as a proxy may add a prefix or remove one: --url /path"
 LAUNCHES, TIMES = 2, 2
 """Two of each: the fewest that show a change between processes, and between responses."""
 LOOK_SECONDS = 0.004
@@ -272,12 +273,13 @@ def _settled(question: Question, visit: Visit) -> Learnt:
     if not learnt:
         recorded = question.workload.learn == "recorded"
         kind = "recorded requests" if recorded else "app's own routes"
+        usual = PROXIED if recorded else "name one that can: --url /path"
         tried = "\n".join(f"{request.path}: {one.why}" for request, one in visit.refused.items())
         hints = {one.hint for one in visit.refused.values()} - {ANOTHER_PATH}
         raise UsageError(
             f"none of the {kind} can be raced",
             seen=tried,
-            hint=hints.pop() if len(hints) == 1 else "name one that can: --url /path",
+            hint=hints.pop() if len(hints) == 1 else usual,
         )
     if visit.refused:  # a named one would have ended the run
         many = len(visit.refused)

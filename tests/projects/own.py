@@ -1,8 +1,9 @@
 """An app of one's own with something wrong in it:
-WRONG=global|limit|leak|volatile|outbound|writes|visits|reads|missing|private|moved,
+WRONG=global|limit|leak|volatile|outbound|writes|visits|reads|missing|private|moved|token,
 or nothing."""
 
 import itertools
+import json
 import os
 import socket
 import sqlite3
@@ -58,6 +59,8 @@ def application(environ, start_response):
                 database.execute("SELECT 1").fetchone()
     elif WRONG == "private":
         return private(environ, start_response)
+    elif WRONG == "token":
+        return tokened(environ, start_response)
     elif WRONG == "moved" and path == "/a":
         start_response(
             "302 Found", [("Location", "http://localhost/b?c=d"), ("Content-Length", "0")]
@@ -90,4 +93,26 @@ def private(environ, start_response):
     elif environ.get("HTTP_COOKIE") != "who=ann-s-own-s3cret":
         status, body = "403 Forbidden", b"log in first"
     start_response(status, [*headers, ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def tokened(environ, start_response):
+    """An API: /token wants a form, /json wants JSON; all else wants the token of either."""
+    path, status = environ["PATH_INFO"], "200 OK"
+    sent = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    told = {"user": {"name": "ann", "jwt": "j.w.t-s3cret"}, "access_token": "bearer-s3cret"}
+    if path == "/token":
+        ok = sent == b"grant_type=password&username=ann&password=l0ng+word"
+    elif path == "/json":
+        ok = json.loads(sent) == {"username": "ann", "password": "l0ng word"}
+    else:
+        given = environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_JWT")
+        ok = given in [("Bearer bearer-s3cret", None), (None, "j.w.t-s3cret")]
+        told = {"path": path}
+    if not ok:
+        status, told = "401 Unauthorized", {"detail": "no such user"}
+    body = json.dumps(told).encode()
+    challenge = [] if ok else [("WWW-Authenticate", "Bearer")]
+    length = ("Content-Length", str(len(body)))
+    start_response(status, [("Content-Type", "application/json"), length, *challenge])
     return [body]

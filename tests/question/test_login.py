@@ -24,9 +24,10 @@ def test_what_was_taken_out_is_put_in_again(taken_out: str) -> None:
         path="/me", headers=(("Cookie", f"session={taken_out}"), ("Accept", "text/html"))
     )
     by_header = Request(path="/api", headers=(("Authorization", taken_out),))
-    assert renewed((plain, logged_in, by_header), {}, ()) == (plain,)
+    assert renewed((plain, logged_in, by_header), ()) == (plain,)
     found = renewed(
-        (plain, logged_in, by_header), {"session": "new"}, (("authorization", "Bearer new"),)
+        (plain, logged_in, by_header),
+        (("authorization", "Bearer new"), ("Cookie", "session=new")),
     )
     assert [dict(request.headers) for request in found] == [
         {"Accept": "text/html"},

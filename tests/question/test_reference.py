@@ -92,8 +92,9 @@ def test_without_any_route_that_answers(tmp_path: Path) -> None:
 def test_recorded_requests_are_no_routes(tmp_path: Path) -> None:
     found = learnt(question_of("missing", "/", "/gone", learning="recorded"), tmp_path)
     assert [finding.code for finding in found.findings] == ["requests-left-out"]
-    with pytest.raises(UsageError, match="none of the recorded requests can be raced"):
+    with pytest.raises(UsageError, match="none of the recorded requests can be raced") as caught:
         learnt(question_of("missing", "/gone", learning="recorded"), tmp_path)
+    assert "a proxy may add a prefix" in caught.value.hint
 
 
 def test_an_app_that_connects_elsewhere_is_stopped_and_refused(tmp_path: Path) -> None:
@@ -203,3 +204,54 @@ def test_a_session_that_sends_something_is_not_carried_out_without_leave(tmp_pat
             tmp_path,
             permits_of(RaceOptions(request_file=str(file)), tmp_path),
         )
+
+
+@pytest.mark.parametrize(
+    ("login", "header"),
+    [
+        ("POST /token username=ann password=$PW -> bearer", "Bearer bearer-s3cret"),
+        ("/json json username=ann password=$PW -> bearer access_token", "Bearer bearer-s3cret"),
+        ("POST /json json username=ann password=$PW -> X-Jwt: user.jwt", "j.w.t-s3cret"),
+    ],
+)
+def test_a_token_of_a_login_is_sent_with_each_request_and_is_a_secret(
+    login: str, header: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PW", "l0ng word")
+    permits = permits_of(RaceOptions(login=login, allow_writes=True), tmp_path)
+    found = learnt(question_of("token", "/orders"), tmp_path, permits)
+    (request,) = found.subject.workload.requests
+    assert (request.answer.status, request.answer.body) == (200, b'{"path": "/orders"}')
+    assert dict(request.headers).popitem()[1] == header
+    assert b"s3cret" not in redaction.encode(found.subject)
+
+
+JSON = "POST /json json username=ann password='l0ng word'"
+
+
+@pytest.mark.parametrize(
+    ("login", "fact"),
+    [
+        ("POST /token username=bob password=x -> bearer", "status 401, .*no such user"),
+        (
+            f"{JSON} -> bearer jwt",
+            "user.jwt, access_token",
+        ),
+        (
+            f"{JSON}",
+            "no cookie .* JSON with user, user.name",
+        ),
+    ],
+)
+def test_a_login_without_a_token_says_what_came_back(login: str, fact: str, tmp_path: Path) -> None:
+    permits = permits_of(RaceOptions(login=login, allow_writes=True), tmp_path)
+    with pytest.raises(UsageError, match=fact) as caught:
+        learnt(question_of("token", "/orders"), tmp_path, permits)
+    assert "->" in caught.value.hint
+    assert "s3cret" not in caught.value.fact
+
+
+def test_an_api_that_wants_a_token_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="wants a login") as caught:
+        learnt(question_of("token", "/orders"), tmp_path)
+    assert "-> bearer access_token" in caught.value.hint

@@ -69,6 +69,8 @@ LINE = f'{BEFORE} "{ASKED} HTTP/1.1" 200 5'
         {"method": "GET", "path": "/shop/", "query_string": "?page=3", "status": 200.0},
         {"path": "/shop/", "url": "/shop/?page=3", "method": "GET", "status": "200 OK"},
         {"cs-method": "GET", "cs-uri-stem": "/shop/", "cs-uri-query": "page=3", "sc-status": "200"},
+        {"method": "GET", "full_path": "/shop/?page=3", "http_version": "1.1", "status": 200},
+        {"verb": "GET", "uri_path": "/shop/", "uri_query": "page=3", "http_code": "200"},
         {"req": {"method": "GET", "url": "/shop/?page=3"}, "res": {"statusCode": 200}},
         {
             "httpRequest": {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from whichworker.errors import UsageError
@@ -52,6 +54,55 @@ def test_a_value_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
         path="/login/",
         fields={"username": "ann", "password": "from the environment", "note": "two words"},
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("POST /a u=x", {"method": "POST"}),
+        ("/a json u=x", {"method": "POST", "json": True}),
+        (
+            "PUT /a json u=x -> bearer data.jwt",
+            {"method": "PUT", "json": True, "token": "data.jwt"},
+        ),
+        ("/a json u=x -> Bearer", {"method": "POST", "json": True, "token": "access_token"}),
+        (
+            "/a json u=x -> Authorization: Token key",
+            {"method": "POST", "json": True, "scheme": "Token", "token": "key"},
+        ),
+        (
+            "/a json u=x -> X-Auth-Token: id",
+            {"method": "POST", "json": True, "header": "X-Auth-Token", "scheme": "", "token": "id"},
+        ),
+    ],
+)
+def test_a_login_by_a_request(text: str, expected: dict[str, Any]) -> None:
+    assert parse_login(text) == Login(path="/a", fields={"u": "x"}, **expected)
+
+
+def test_a_form_for_a_token_has_the_grant_type_of_oauth() -> None:
+    assert parse_login("/a u=x -> bearer").fields == {"grant_type": "password", "u": "x"}
+    assert parse_login("/a grant_type=y -> bearer").fields == {"grant_type": "y"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "POST /a -> bearer",
+        "POST /a json -> bearer",
+        "/a u=x ->",
+        "/a u=x -> token",
+        "/a u=x -> bearer a b",
+        "/a u=x -> X-A:",
+        "/a u=x -> X-A: a b c",
+        "POST a u=x",
+        "DELETE /a u=x",
+    ],
+)
+def test_what_is_no_login_by_a_request(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_login(text)
+    assert "--login" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,8 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
     login: Annotated[
         str,
         option(
-            "Log in first: '/login/ username=ann password=$PASSWORD'; requires --allow-writes",
+            "Log in first: '/login/ username=ann password=$PASSWORD', or 'POST /token [json]"
+            " username=ann password=$PASSWORD -> bearer access_token'; requires --allow-writes",
             "FORM",
         ),
     ] = ""

@@ -152,13 +152,13 @@ def _sendable(bench: Bench, arm: Arm, promise: Promise, proof: Proof) -> tuple[R
     app = bench.question.apps[arm.python]
     if proof.login is not None:
         with running(bench, arm) as run:
-            cookies = log_in(run, app, proof.login)
-            again = renewed(promise.requests, cookies, proof.headers)
+            proven = log_in(run, app, proof.login)
+            again = renewed(promise.requests, (*proof.headers, *proven))
             requests = tuple(
                 relearnt(run, app, one) if one not in promise.requests else one for one in again
             )
     else:
-        requests = renewed(promise.requests, {}, proof.headers)
+        requests = renewed(promise.requests, proof.headers)
     if not requests:
         hint = "--login FORM --allow-writes, or --header 'Name: value', as in the race"
         raise UsageError(

@@ -97,10 +97,20 @@ class Session(Struct, frozen=True, kw_only=True):
 
 
 class Login(Struct, frozen=True, kw_only=True):
-    """A form to fill in and send once: its path and the values of its fields. Never stored."""
+    """A login that is carried out once: a path and the values of its fields. Never stored.
+
+    Without a `method`, the form of the page at `path` is filled in. With one, the fields are sent
+    there, as a form or as `json`. `token` is the dotted path of a token in the JSON of the response
+    (empty: cookies are the proof); each request sends it in `header`, after `scheme`.
+    """
 
     path: str
     fields: dict[str, str]
+    method: str = ""
+    json: bool = False
+    token: str = ""
+    header: str = "Authorization"
+    scheme: str = "Bearer"
 
 
 class Permits(Struct, frozen=True, kw_only=True):

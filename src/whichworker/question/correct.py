@@ -13,23 +13,26 @@ from msgspec import Struct, field
 from whichworker import redaction
 from whichworker.errors import UsageError
 from whichworker.load.codings import shown
+from whichworker.load.framing import Headers
 from whichworker.load.http1 import Response
 from whichworker.model import Answer, App, Finding, Interface, Question, Request, codes
 from whichworker.process import tracebacks
 from whichworker.process.launch import SHOWN_LINES
 from whichworker.question import habits
-from whichworker.question.login import REDIRECTS, dressed, header
+from whichworker.question.login import dressed
 from whichworker.question.refusals import ANOTHER_PATH, Refusal, refusal_of, with_log
 from whichworker.question.stages import Learnt
+from whichworker.question.tokens import REDIRECTS, header
 from whichworker.question.voices import ALONE, Agreement, Voice, agree
 from whichworker.workloads import learning
 
+PROXIED = "name paths as the app has them, as a proxy may add a prefix or remove one: --url /path"
 Answers = dict[Request, list[Response]]
 """The responses to each request, as the workload has it: without the cookies of a login."""
 
 
 class Visit(Struct):
-    """The state of the reference run: responses by voice and request, and the login's cookies.
+    """The state of the reference run: responses by voice and request, and the login's proof.
 
     `later` has the responses of the app alone at another time, `broken` the requests without a
     response, `logs` the end of the log after an error of the app, and `longest_seconds` the longest
@@ -38,7 +41,7 @@ class Visit(Struct):
 
     answers: dict[str, Answers] = field(default_factory=dict)
     later: Answers = field(default_factory=dict)
-    cookies: dict[str, str] = field(default_factory=dict)
+    proof: Headers = ()
     broken: dict[Request, Refusal] = field(default_factory=dict)
     logs: dict[Request, str] = field(default_factory=dict)
     longest_seconds: float = 0.0
@@ -99,7 +102,7 @@ def settle(question: Question, visit: Visit, again: Callable[[str], Answers]) ->
                 raise _varies(request, agreement)
             continue
         first = _responses(visit, request, agreement)[0]
-        sent = dressed(request, question.app, visit.cookies)
+        sent = dressed(request, question.app, visit.proof)
         findings += [*_redirected(request, first), *_about(request, found)]
         findings += habits.differences(sent, agreement, found.answer)
         learnt.append(
@@ -130,7 +133,7 @@ def _refusal(
 ) -> Refusal | None:
     """Why the app refuses a request, by the first response that shows it."""
     responses = _responses(visit, request, agreement)
-    logged_in = bool(visit.cookies)
+    logged_in = bool(visit.proof)
     for response in responses:
         if found := refusal_of(request, response, question.app.host, logged_in=logged_in):
             log = visit.logs.get(request, "") if found.logged else ""
@@ -154,12 +157,13 @@ def _varies(request: Request, agreement: Agreement) -> UsageError:
 def _nothing(question: Question, refused: dict[Request, Refusal]) -> UsageError:
     recorded = question.workload.learn == "recorded"
     kind = "recorded requests" if recorded else "app's own routes"
+    usual = PROXIED if recorded else "name one that can: --url /path"
     tried = "\n".join(f"{request.path}: {one.why}" for request, one in refused.items())
     hints = {one.hint for one in refused.values()} - {ANOTHER_PATH}
     return UsageError(
         f"none of the {kind} can be raced",
         seen=tried,
-        hint=hints.pop() if len(hints) == 1 else "name one that can: --url /path",
+        hint=hints.pop() if len(hints) == 1 else usual,
     )
 
 

@@ -1,11 +1,11 @@
-"""How the reference run logs in, once, before its requests: with a form or with a session."""
+"""How the reference run logs in, once, before its requests: by a form, a request or a session."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Mapping, Sequence
-from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urljoin, urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -13,37 +13,50 @@ from msgspec import Struct
 from whichworker import redaction
 from whichworker.bench.running import Running
 from whichworker.errors import UsageError
+from whichworker.load.framing import Headers
 from whichworker.load.http1 import FramingError, Response, exchange, fetch, judge_answer
 from whichworker.load.session import Iteration, Jar
 from whichworker.model import Answer, App, Login, Request, Session
+from whichworker.question import tokens
+from whichworker.question.tokens import REDIRECTS, header
 from whichworker.workloads import forms, learning
 from whichworker.workloads.sources.readers import waits_for_a_value
 
 ASK_SECONDS = 30.0
 """Seconds for one response; a first request may compile templates and open a database."""
-REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 4
 """Redirects before a login form: scheme, language and login page take three."""
 SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token")
 
 
-def dressed(request: Request, app: App, cookies: Mapping[str, str]) -> Request:
-    """The request with the headers the app needs and the cookies of a login."""
-    cookie = (
-        (("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items())),)
-        if cookies
-        else ()
-    )
+def dressed(request: Request, app: App, proof: Headers) -> Request:
+    """The request with the headers the app needs and those that prove a login."""
     named = {name.lower() for name, _ in request.headers}
-    more = tuple(pair for pair in (*app.headers, *cookie) if pair[0].lower() not in named)
+    more = tuple(pair for pair in (*app.headers, *proof) if pair[0].lower() not in named)
     return msgspec.structs.replace(request, headers=(*request.headers, *more))
 
 
-def log_in(run: Running, app: App, login: Login) -> dict[str, str]:
-    """Fill in the form of a page and send it, as a browser does; return the cookies.
+def log_in(run: Running, app: App, login: Login) -> Headers:
+    """Carry out a login once; return the headers that prove it: cookies, or a token.
 
     Raises UsageError if the app refuses the login.
     """
+    return _by_request(run, app, login) if login.method else _by_form(run, app, login)
+
+
+def _by_request(run: Running, app: App, login: Login) -> Headers:
+    """Send the fields, as a script does, and take the token or the cookies of the response."""
+    jar = _jar()
+    body = json.dumps(login.fields) if login.json else urlencode(login.fields)
+    kind = "application/json" if login.json else "application/x-www-form-urlencoded"
+    headers = (("Content-Type", kind), ("Accept", "application/json"))
+    request = Request(method=login.method, path=login.path, headers=headers, body=body.encode())
+    response = _visit(run, app, request, jar)
+    return tokens.proof_in(response, login, request.title, _cookies(jar))
+
+
+def _by_form(run: Running, app: App, login: Login) -> Headers:
+    """Fill in the form of a page and send it, as a browser does; return the cookies."""
     jar = _jar()
     path = login.path
     page = _visit(run, app, Request(path=path), jar)
@@ -92,7 +105,7 @@ def log_in(run: Running, app: App, login: Login) -> dict[str, str]:
         app.host,
     ):  # the page after a login shows its messages once
         _visit(run, app, Request(path=_path_of(place)), jar)
-    return _secret(jar.pairs())
+    return _cookies(jar)
 
 
 def _path_of(place: SplitResult) -> str:
@@ -101,7 +114,7 @@ def _path_of(place: SplitResult) -> str:
 
 def _visit(run: Running, app: App, request: Request, jar: Jar) -> Response:
     try:
-        response = fetch(run.address, dressed(request, app, jar.pairs()), app.host, ASK_SECONDS)
+        response = fetch(run.address, dressed(request, app, _cookies(jar)), app.host, ASK_SECONDS)
     except (OSError, FramingError) as error:
         raise UsageError(
             f"{request.title} got no response: {error}", seen=run.launch.log_tail()
@@ -112,13 +125,13 @@ def _visit(run: Running, app: App, request: Request, jar: Jar) -> Response:
     return response
 
 
-def play(run: Running, app: App, session: Session) -> dict[str, str]:
-    """Carry out a session once, as one user does; return the cookies.
+def play(run: Running, app: App, session: Session) -> Headers:
+    """Carry out a session once, as one user does; return the header with its cookies.
 
     Raises UsageError if a response is not the one its step expects.
     """
     steps = tuple(
-        msgspec.structs.replace(step, request=dressed(step.request, app, {}))
+        msgspec.structs.replace(step, request=dressed(step.request, app, ()))
         for step in session.steps
     )
     user = Iteration(msgspec.structs.replace(session, steps=steps), app.host, secure=True)
@@ -140,7 +153,7 @@ def play(run: Running, app: App, session: Session) -> dict[str, str]:
             )
         for name, value in user.captured.items():
             redaction.remember(f"login {name}", value)
-    return _secret(user.cookies)
+    return _header_of(user.cookies)
 
 
 class Proof(Struct, frozen=True):
@@ -150,19 +163,12 @@ class Proof(Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def renewed(
-    requests: Sequence[Request], cookies: Mapping[str, str], headers: Sequence[tuple[str, str]]
-) -> tuple[Request, ...]:
-    """The requests of an earlier run, with these cookies and headers in place of removed secrets.
+def renewed(requests: Sequence[Request], headers: Sequence[tuple[str, str]]) -> tuple[Request, ...]:
+    """The requests of an earlier run, with these headers in place of removed secrets.
 
     A request is left out if a secret of it is still missing.
     """
     known = {name.lower(): (name, value) for name, value in headers}
-    if cookies:
-        known["cookie"] = (
-            "Cookie",
-            "; ".join(f"{name}={value}" for name, value in cookies.items()),
-        )
 
     def again(name: str, value: str) -> tuple[str, str]:
         return (
@@ -217,11 +223,6 @@ def _holes(request: Request) -> bool:
     return any(redaction.MARK.search(text) for text in texts)
 
 
-def header(response: Response, name: str) -> str:
-    """The value of a header, or an empty string."""
-    return next((value for key, value in response.headers if key == name), "")
-
-
 def _jar() -> Jar:
     """Cookies for every path, as one login serves all pages, and as over HTTPS."""
     return Jar(secure=True, clock=time.time)
@@ -257,7 +258,13 @@ def _remember(request: Request) -> None:
             redaction.remember("login", value)
 
 
-def _secret(cookies: dict[str, str]) -> dict[str, str]:
+def _cookies(jar: Jar) -> Headers:
+    return _header_of(jar.pairs())
+
+
+def _header_of(cookies: Mapping[str, str]) -> Headers:
+    """The header with these cookies, which are secrets from now on; nothing without any."""
     for name, value in cookies.items():
         redaction.remember(f"cookie {name}", value)
-    return cookies
+    text = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    return (("Cookie", text),) if text else ()

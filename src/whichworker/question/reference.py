@@ -19,6 +19,7 @@ from whichworker.apps import within
 from whichworker.bench import overlays
 from whichworker.bench.running import Bench, Running
 from whichworker.errors import ServerFailed, UsageError
+from whichworker.load.framing import Headers
 from whichworker.load.http1 import FramingError, fetch
 from whichworker.model import App, Interface, Permits, Question, Subject, Workload, codes
 from whichworker.model.question import readiness
@@ -95,7 +96,7 @@ def learn(found: Discovered, folder: Path, note: Callable[[str], None]) -> Learn
         def again(name: str) -> Answers:
             bench = next(one for one in benches if _name(one) == name)
             with watch.launch(), watched(bench, outbound) as run:
-                return _ask_all(question, run, Visit(cookies=visit.cookies))
+                return _ask_all(question, run, Visit(proof=visit.proof))
 
         learnt = settle(question, visit, again)
     if not watch.unwatched:
@@ -116,7 +117,7 @@ def _visit(
         try:
             with watch.launch(), watched(bench, watch.outbound) as run:
                 if not number:
-                    visit.cookies = _proven(question.app, permits, run, watch.check)
+                    visit.proof = _proven(question.app, permits, run, watch.check)
                 visit.add(_name(bench), _ask_all(question, run, visit))
                 watch.check()
                 if number:  # the launch before has shown that a few requests do not write
@@ -126,7 +127,7 @@ def _visit(
                 raise
             note(f"the reference run does without {_name(bench)}: {error.fact}")
     safe = {
-        dressed(one, question.app, visit.cookies): one
+        dressed(one, question.app, visit.proof): one
         for one in question.workload.requests
         if one.method in mixture.SAFE
     }
@@ -156,7 +157,7 @@ def _refuse_burst(question: Question, run: Running, visit: Visit) -> None:
     """Raise UsageError if the app refuses some hundred requests in a row: a race sends more."""
     answers = next(reversed(visit.answers.values()))
     served = {
-        dressed(request, question.app, visit.cookies): responses[-1].status
+        dressed(request, question.app, visit.proof): responses[-1].status
         for request, responses in answers.items()
         if responses[-1].status < 400
     }
@@ -166,12 +167,12 @@ def _refuse_burst(question: Question, run: Running, visit: Visit) -> None:
         raise UsageError(f"{request.title}: {refusal.why}", hint=refusal.hint)
 
 
-def _proven(app: App, permits: Permits, run: Running, check: Callable[[], None]) -> dict[str, str]:
-    """The cookies of a login; if it fails, a refused connection is the better reason."""
+def _proven(app: App, permits: Permits, run: Running, check: Callable[[], None]) -> Headers:
+    """The headers that prove a login; if it fails, a refused connection is the better reason."""
     try:
         if permits.session:
             return play(run, app, permits.session)
-        return log_in(run, app, permits.login) if permits.login else {}
+        return log_in(run, app, permits.login) if permits.login else ()
     except UsageError:
         check()
         raise
@@ -236,7 +237,7 @@ def _ask_all(question: Question, run: Running, visit: Visit) -> Answers:
     """The responses of one server to all requests; the visit keeps why one has none."""
     answers: Answers = {}
     for request in question.workload.requests:
-        sent = dressed(request, question.app, visit.cookies)
+        sent = dressed(request, question.app, visit.proof)
         for _ in range(TIMES):
             began = time.monotonic()
             try:

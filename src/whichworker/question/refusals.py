@@ -11,11 +11,12 @@ from whichworker.load.codings import shown
 from whichworker.load.http1 import Response, judge_answer
 from whichworker.model import Interface, Request, codes
 from whichworker.process import tracebacks
-from whichworker.question.login import REDIRECTS, header
+from whichworker.question.tokens import REDIRECTS, header
 from whichworker.workloads import forms
 
 ANOTHER_PATH = "name a path that works: --url /path"
 LOG_IN = f"log in first: {forms.FORM} --allow-writes, or --header 'Authorization: …'"
+LOG_IN_BY_TOKEN = f"log in first: {forms.TOKEN} --allow-writes"
 NO_LIMIT = (
     "turn the rate limit off while you measure, by a setting or a variable: under load every server"
     " would only show the limit"
@@ -131,7 +132,9 @@ def _of_error(response: Response, host: str) -> Refusal:
         after = f", again after {wait}{' s' if wait.isdigit() else ''}" if wait else ""
         return Refusal(f"the app limits the rate (status 429{after}): {start}", NO_LIMIT)
     if status == 401:
-        return Refusal(f"the app wants a login (status 401): {start}", LOG_IN)
+        bearer = header(response, "www-authenticate").lower().startswith("bearer")
+        hint = LOG_IN_BY_TOKEN if bearer else LOG_IN
+        return Refusal(f"the app wants a login (status 401): {start}", hint)
     if status == 403:
         return Refusal(
             f"the app forbids it, as without a login or for a robot (status 403): {start}", LOG_IN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from html.parser import HTMLParser
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -14,29 +15,81 @@ from whichworker.errors import UsageError
 from whichworker.model import Login
 
 FORM = "--login '/accounts/login/ username=ann password=$PASSWORD'"
+TOKEN = "--login 'POST /token username=ann password=$PASSWORD -> bearer access_token'"
+METHODS = ("POST", "PUT", "PATCH")
+ARROW, JSON, BEARER = "->", "json", "bearer"
+USUAL_TOKEN = "access_token"
+"""The name of a token in OAuth 2 (RFC 6749, section 5.1)."""
+HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):")
+GRANT = {"grant_type": "password"}
+"""The field by which OAuth 2 knows a login with a password (RFC 6749, section 4.3.2)."""
 
 
 def parse_login(text: str) -> Login:
-    """Read `PATH NAME=VALUE …`; `$NAME` as a value is a variable. Raises UsageError otherwise."""
+    """Read `PATH NAME=VALUE …`, the form of a page, or a request that returns a token or cookies.
+
+    Such a request is `POST PATH [json] NAME=VALUE … [-> bearer|HEADER: [SCHEME] [JSON.PATH]]`.
+    `$NAME` as a value is a variable. Raises UsageError for anything else.
+    """
     try:
-        path, *fields = shlex.split(text)
+        words = shlex.split(text)
     except ValueError as error:
         raise UsageError(f"--login: {error}", hint=FORM) from error
+    at = words.index(ARROW) if ARROW in words else len(words)
+    words, proof = words[:at], words[at:]
+    method = words.pop(0) if words and words[0] in METHODS else ""
+    path, fields = (words[0], words[1:]) if words else ("", [])
+    as_json = fields[:1] == [JSON]
+    fields = fields[1:] if as_json else fields
     if not path.startswith("/") or not fields or not all("=" in one for one in fields):
-        raise UsageError("--login is not a path and the fields of its form", hint=FORM)
-    found = {}
-    for name, _, value in (one.partition("=") for one in fields):
-        if value.startswith("$"):
-            variable = value.strip("${}")
-            if variable not in os.environ:
-                raise UsageError(
-                    f"--login: the variable for {name} is not set",
-                    hint="export it: a value that begins with $ names one",
-                )
-            value = os.environ[variable]
-        found[name] = value
-        redaction.remember(f"login {name}", value)
-    return Login(path=path, fields=found)
+        hint = TOKEN if method or proof or as_json else FORM
+        raise UsageError("--login is not a path and the fields of its form", hint=hint)
+    if (proof or as_json) and not method:
+        method = METHODS[0]
+    values = dict(_field(one) for one in fields)
+    if not proof:
+        return Login(path=path, fields=values, method=method, json=as_json)
+    header, scheme, token = _proof(proof[1:])
+    if not as_json:
+        values = {**GRANT, **values}
+    return Login(
+        path=path,
+        fields=values,
+        method=method,
+        json=as_json,
+        token=token,
+        header=header,
+        scheme=scheme,
+    )
+
+
+def _field(text: str) -> tuple[str, str]:
+    """The name of a field and its value, which is a secret from now on."""
+    name, _, value = text.partition("=")
+    if value.startswith("$"):
+        variable = value.strip("${}")
+        if variable not in os.environ:
+            raise UsageError(
+                f"--login: the variable for {name} is not set",
+                hint="export it: a value that begins with $ names one",
+            )
+        value = os.environ[variable]
+    redaction.remember(f"login {name}", value)
+    return name, value
+
+
+def _proof(words: list[str]) -> tuple[str, str, str]:
+    """The header, the scheme before the token, and the token's path in the JSON."""
+    first, *rest = words or [""]
+    if first.lower() == BEARER and len(rest) < 2:
+        return "Authorization", "Bearer", rest[0] if rest else USUAL_TOKEN
+    match = HEADER.fullmatch(first)
+    if match is None or not 1 <= len(rest) <= 2:
+        raise UsageError(
+            f"--login: not where a token is sent: {' '.join(words)!r}",
+            hint=f"{TOKEN}, or -> 'X-Auth-Token:' data.token",
+        )
+    return match[1], rest[0] if len(rest) == 2 else "", rest[-1]
 
 
 class Form(Struct, frozen=True):

@@ -22,7 +22,7 @@ Fields = dict[str, list[Any]]
 AROUND = (
     "accesslog|access|attributes|attrs|client|context|cs|data|details|downstream|edge|elb|event|"
     "extra|fields|http|info|jsonpayload|labels|log|message|meta|msg|nginx|apache|caddy|parsed|"
-    "payload|properties|props|processed|record|request|req|response|res|sc|server|tags|url"
+    "payload|properties|props|processed|record|request|req|response|res|sc|server|tags|uri|url"
 )
 """Words before a name, or names of objects around it. A file's path has others: log.file.path."""
 METHODS = ("method", "verb")
@@ -34,6 +34,7 @@ TARGETS = (
     "uri",
     "url",
     "full",
+    "fullpath",
     "path",
     "rawpath",
     "uristem",

@@ -166,5 +166,8 @@ def test_a_server_that_does_not_pass_a_proxys_header_on(of_the_app: bool) -> Non
     assert (found.code, found.arm) == ("proxy-untrusted", NAME)
     assert "x-forwarded-proto" in found.text
     assert "--forwarded-allow-ips" in found.hint
+    address = "expected a body that contains 'a https://shop/', got 'a http://shop/'"
+    assert distrust(behind, record(address, "body", alone=True)) is not None
+    assert distrust(behind, record("expected 'a', got 'b'", "body", alone=True)) is None
     assert distrust(QUESTION, failed) is None
     assert distrust(behind, record("expected status 200, got 404; x", alone=True)) is None

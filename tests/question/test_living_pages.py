@@ -119,7 +119,10 @@ def test_a_server_that_changes_the_path_does_not_decide(tmp_path: Path) -> None:
     assert found.subject.workload.requests[0].answer.status == 200
     (finding,) = found.findings
     assert finding.code == "servers-differ"
-    assert "waitress gives another response to GET //shop: status 404" in finding.text
+    assert (
+        "waitress gives another response to GET //shop: expected status 200, got 404"
+        in finding.text
+    )
     assert "changes the path" in finding.hint
 
 

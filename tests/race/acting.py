@@ -19,7 +19,8 @@ from whichworker.bench.lineup import Contender
 from whichworker.bench.window import ArmFailed
 from whichworker.design.rounds import TWIN
 from whichworker.errors import ServerFailed
-from whichworker.model import Arm, Failure, Finding, Question, SliceOrder, SliceTally
+from whichworker.model import Arm, Failure, Finding, Question, Request, SliceOrder, SliceTally
+from whichworker.race import second_opinion
 from whichworker.race import track as track_module
 from whichworker.race.track import Track
 from whichworker.store.journal import FILE, Journal
@@ -156,6 +157,7 @@ class Stage:
     ) -> None:
         self.clock = Clock()
         monkeypatch.setattr(track_module, "time", self.clock)
+        monkeypatch.setattr(second_opinion, "ask_alone", lambda *_: {Request(): []})
         self.began, self.seconds = self.clock.now, seconds
         self.question = faulty_question(
             [(name, "") for name in names], seconds=seconds, connections=None

@@ -21,6 +21,7 @@ from whichworker.bench.running import Bench, Running, running
 from whichworker.conformance.cases import Case, Outcome, judge_reload, judge_together
 from whichworker.conformance.wire import DEADLINE_SECONDS, Wire, classify, encode_chunked
 from whichworker.errors import ServerFailed
+from whichworker.load.codings import codings
 from whichworker.load.framing import FramingError, Response
 from whichworker.load.http1 import Verdict, encode_request, judge_answer
 from whichworker.model import Arm, Request
@@ -287,10 +288,10 @@ def ask_head(scene: Examinee, case: Case) -> Outcome:
 
 
 def _judge_length(request: Request, response: Response) -> Verdict | None:
-    """The length that HEAD announces, if any, must equal GET's."""
+    """The length that HEAD announces, if any, must equal GET's, unless the body is encoded."""
     said = [value for name, value in response.headers if name == "content-length"]
     length = request.answer.digested.length
-    if length is None or not said or int(said[0]) == length:
+    if length is None or not said or codings(response) or int(said[0]) == length:
         return None
     return (
         "header",

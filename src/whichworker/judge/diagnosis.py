@@ -29,6 +29,7 @@ APP_REFUSES = (
     ),
 )
 """The status of a refusal, its code, and what the app does."""
+HTTP_ADDRESS = re.compile(r"expected .*https://.*, got .*http://")
 TO_HTTPS = re.compile(r"30\d \(Location: https:")
 
 
@@ -60,9 +61,15 @@ def distrust(question: Question, record: Failed) -> Finding | None:
     )
     family = next((arm.family for arm in question.arms if arm.name == record.arm), "")
     failure = record.failures[0]
-    if not record.alone or not names or not TO_HTTPS.match(_got(failure)):
+    if not record.alone or not names:
         return None
-    text = f"{record.arm} does not pass on {', '.join(names)}, so the app redirects to HTTPS"
+    if TO_HTTPS.match(_got(failure)):
+        does = "redirects to HTTPS"
+    elif failure.kind == "body" and HTTP_ADDRESS.search(failure.sample):
+        does = "writes addresses with http:"
+    else:
+        return None
+    text = f"{record.arm} does not pass on {', '.join(names)} as a trusted one, so the app {does}"
     hint = proxies.flag(family)
     return codes.PROXY_UNTRUSTED.finding(
         text, arm=record.arm, evidence=failure.sample.partition("\n")[0], hint=hint

@@ -24,6 +24,7 @@ __all__ = [
     "Response",
     "ResponseParser",
     "TruncatedError",
+    "describe_missing",
     "encode_request",
     "family_of",
     "fetch",
@@ -216,7 +217,7 @@ def _judge_whole(answer: Answer, body: bytes) -> str:
 def _judge_parts(answer: Answer, body: bytes) -> str:
     for part in answer.contains:
         if part not in body:
-            return _describe_missing(part, body)
+            return describe_missing(part, body)
     for path, expected in answer.json:
         wrong = _judge_json(path, expected, body)
         if wrong:
@@ -286,8 +287,8 @@ def _describe_body(expected: bytes, body: bytes) -> str:
     )
 
 
-def _describe_missing(part: bytes, body: bytes) -> str:
-    """The place where the body stops to be the part, with what stands before it."""
+def describe_missing(part: bytes, body: bytes) -> str:
+    """The place where a body without this part begins to differ from it, and the words before."""
     same = bisect.bisect_left(
         range(1, len(part) + 1), True, key=lambda size: part[:size] not in body
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from whichworker.load.http1 import describe_missing
 from whichworker.model import Answer, Finding, Request, codes
 from whichworker.question.voices import ALONE, Agreement, Voice
 from whichworker.servers import names, proxies, table
@@ -16,21 +17,24 @@ UNUSUAL_PATH = re.compile(r"//|/\.{1,2}(/|$)|%2f|%5c|;|\\", re.IGNORECASE)
 def differences(request: Request, agreement: Agreement, right: Answer) -> Iterator[Finding]:
     """A finding for each voice that responds otherwise; `request` as it is sent, with headers."""
     for voice in agreement.differing:
-        got = _got(voice, agreement)
-        others = "most servers and the app alone give" if voice.name != ALONE else "servers give"
+        got = _got(voice, agreement, right)
+        others = "most servers and the app alone" if voice.name != ALONE else "the servers"
         yield codes.SERVERS_DIFFER.finding(
             f"{voice.name} gives another response to {request.title}: {got};"
-            f" {others} status {right.status}, which counts as correct",
+            f" the response of {others} counts as correct",
             hint=_cause(request, voice.name),
         )
 
 
-def _got(voice: Voice, agreement: Agreement) -> str:
+def _got(voice: Voice, agreement: Agreement, right: Answer) -> str:
     mine, theirs = voice.seen[0], agreement.seen[0]
     if mine.status != theirs.status:
-        return f"status {mine.status}"
+        return f"expected status {theirs.status}, got {mine.status}"
     if mine.content_type != theirs.content_type:
-        return f"type {mine.content_type!r} instead of {theirs.content_type!r}"
+        return f"expected type {theirs.content_type!r}, got {mine.content_type!r}"
+    for part in (*right.contains, theirs.body):  # what changes by itself is not the difference
+        if part not in mine.body:
+            return describe_missing(part, mine.body)
     return learning.change(theirs.body, mine.body)
 
 

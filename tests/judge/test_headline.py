@@ -7,13 +7,22 @@ import random
 from pathlib import Path
 
 import pytest
-from tests.judge.stories import END, OldStory, Story, rate_of
+from tests.judge.stories import END, OldStory, Story, rate_of, reading
 
 from whichworker.design.rounds import TWIN
 from whichworker.judge import headline
-from whichworker.judge.headline import LAUNCHES, rounds_to_decide, seconds_of_a_round, verdict_of
+from whichworker.judge.headline import (
+    ALL_FAILED,
+    LAUNCHES,
+    NONE_MEASURED,
+    rounds_to_decide,
+    seconds_of_a_round,
+    verdict_of,
+)
+from whichworker.judge.replay import PORTRAIT
 from whichworker.judge.slices import Sliced
 from whichworker.result import RaceVerdict, Validity
+from whichworker.store.records import Window
 
 VALID, INVALID = Validity(state="valid"), Validity(state="invalid", reasons=("two copies differ",))
 COPIES = ("waitress", "waitress", "waitress")
@@ -174,3 +183,19 @@ def test_who_left_without_a_claim_is_not_called_slower(
     behind: tuple[str, ...], passed: tuple[str, ...], words: str
 ) -> None:
     assert headline._leads("x", behind, passed, 0.03) == words
+
+
+def test_what_the_calibration_knows_is_said_if_there_was_no_time_for_more(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    for name, rate in (("waitress", 412.0), ("granian-wsgi", 1990.0)):
+        story.add(Window(block=PORTRAIT, arm=name, reading=reading(rate, name)))
+    found = verdict(story)
+    assert (found.state, found.leader) == ("undecided", None)
+    assert "waitress about 412/s" in found.headline
+    assert "granian-wsgi about 1,990/s" in found.headline
+
+
+@pytest.mark.parametrize("reason", [ALL_FAILED, NONE_MEASURED])
+def test_a_run_without_a_number_says_that_instead_of_doubt(reason: str, tmp_path: Path) -> None:
+    found = verdict(Story(tmp_path), Validity(state="invalid", reasons=(reason,)))
+    assert found.headline == f"No verdict: {reason}"

@@ -20,6 +20,7 @@ from tests.race.acting import (
 )
 
 from whichworker.bench.slices import MOST_TRIES
+from whichworker.design.elimination import FIRST_DECISION
 from whichworker.design.rounds import TWIN
 from whichworker.design.selection import Race
 from whichworker.errors import ServerFailed
@@ -293,6 +294,32 @@ def test_a_wrong_response_has_no_second_chance(track: Track, stage: Stage) -> No
     (failed,) = stage.journal.of(Failed)
     assert (failed.arm, failed.block, failed.failures) == ("gunicorn-sync", 1, WRONG.failures)
     assert generations(stage, "gunicorn-sync") == [1] and not list(stage.journal.of(Noted))
+
+
+def test_the_last_one_goes_on_alone_until_it_has_its_rounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The failure of one setup is no reason to know nothing about the other."""
+    made = Stage(tmp_path, monkeypatch, ARMS[:2])
+    with made.journal:
+        track = made.track(made.settled())
+        track.launch(ARMS[:2])
+        made.script = lambda name, generation, number: WRONG if name == "gunicorn-sync" else None
+        orders = []
+        while (order := run_round(track, ARMS[:2])) is not None:
+            orders.append(set(order))
+        assert orders == [{*ARMS[:2], TWIN}, *[{"waitress", TWIN}] * (FIRST_DECISION - 1)]
+        assert track.race.listed == ["waitress"]
+        assert not track.time_is_up
+
+
+def test_a_heat_whose_arms_have_all_failed_has_no_round(stage: Stage) -> None:
+    heats = (("waitress", "gunicorn-sync"), ("waitress", "gunicorn-gthread"))
+    made = stage.track(stage.settled(heats))
+    made.launch(heats[0])
+    made.race.fail("waitress")
+    made.race.fail("gunicorn-sync")
+    assert made.next_round(heats[0]) is None
 
 
 def test_a_second_launch_that_does_not_start_is_the_end(track: Track, stage: Stage) -> None:

@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Literal
 
+from whichworker import units
 from whichworker.design.elimination import FIRST_DECISION
 from whichworker.design.selection import Race
 from whichworker.judge.slices import Sliced
 from whichworker.result import RaceVerdict, Validity, seconds_to_add
 
+ALL_FAILED = "every server setup failed before it could be ranked"
+NONE_MEASURED = "no server setup could be measured"
+NOTHING = (ALL_FAILED, NONE_MEASURED)
+"""Reasons of a run without any number: there is nothing in it that could be wrong."""
 RECENT = 10
 """Rounds that the cost of another one is forecast from: only the last have the same arms."""
 LAUNCHES = 1.3
@@ -25,9 +30,9 @@ though one more minute was enough."""
 def verdict_of(race: Race | None, sliced: Sliced, validity: Validity) -> RaceVerdict:
     """The verdict, with its headline."""
     if validity.state == "invalid":
-        return RaceVerdict(
-            state="invalid", headline="No verdict: this run cannot be trusted", leader=None
-        )
+        nothing = next((reason for reason in validity.reasons if reason in NOTHING), "")
+        text = f"No verdict: {nothing or 'this run cannot be trusted'}"
+        return RaceVerdict(state="invalid", headline=text, leader=None)
     leader = race.leader() if race else None
     if race is None or leader is None or not race.listed:
         return _too_short(race, sliced)
@@ -89,7 +94,18 @@ def _too_short(race: Race | None, sliced: Sliced) -> RaceVerdict:
         else "give it more with --time"
     )
     text = f"Not decided: the time ended before any server setup had {FIRST_DECISION} rounds; {few}"
+    text += _calibrated(sliced)
     return RaceVerdict(state="undecided", headline=text, seconds_to_decide=seconds)
+
+
+def _calibrated(sliced: Sliced) -> str:
+    """The rates that are known all the same, from the calibration of each setup."""
+    rates = [
+        f"{name} about {units.show_rate(readings[-1].throughput_per_second)}/s"
+        for name, readings in sliced.portraits.items()
+        if readings and readings[-1].throughput_per_second
+    ]
+    return f". Each alone, before the race: {_listed(rates)}" if rates else ""
 
 
 def rounds_to_decide(race: Race) -> int | None:

@@ -15,7 +15,7 @@ from whichworker.judge.advice.recommend import recommend
 from whichworker.judge.arm_results import arm_results
 from whichworker.judge.diagnosis import refusal_of_app
 from whichworker.judge.discovered import discovered
-from whichworker.judge.headline import rounds_to_decide, verdict_of
+from whichworker.judge.headline import ALL_FAILED, NONE_MEASURED, rounds_to_decide, verdict_of
 from whichworker.judge.passport import Passports
 from whichworker.judge.replay import replay
 from whichworker.judge.run_findings import run_findings
@@ -186,9 +186,9 @@ def _validity(
     ):
         reasons.append(busy)
     elif race is not None and race.failed >= set(race.arms):
-        reasons.append("every server setup failed before it could be ranked")
+        reasons.append(ALL_FAILED)
     elif race is None and _finished(journal) and not any(True for _ in journal.of(Prepared)):
-        reasons.append("no server setup could be measured")
+        reasons.append(NONE_MEASURED)
     return Validity(state="invalid" if reasons else "valid", reasons=tuple(reasons))
 
 

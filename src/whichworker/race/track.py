@@ -113,8 +113,9 @@ class Track:
         if round_ is None or self.hopeless or refused(self.court, self.journal):
             return None
         order = tuple(name for name in round_.order if name in heat or name == TWIN)
-        if len(set(order) - {TWIN}) < 2 <= len(self.race.arms):
-            return None
+        here, working = set(order) - {TWIN}, set(self.race.arms) - self.race.failed
+        if not here or len(here) < 2 <= len(working):
+            return None  # its rivals run in another heat; the last one of all goes on alone
         if self.left() <= self._cost(order):
             self.time_is_up = True
             return None

@@ -55,6 +55,8 @@ class Folders(Struct, frozen=True):
 
         Raises UsageError if there are several, or one that cannot be understood.
         """
+        if next(modules.files_in(folder), None) is None:
+            return None
         projects = django_project.projects_in(folder)
         below = [one.folder for one in projects]
         if len(below) == 1 and below[0] == folder:

@@ -136,7 +136,7 @@ class _Listed(Struct):
 
 
 class _Packaged(Struct, rename="kebab"):
-    """What pyproject.toml says of packages."""
+    """The parts of pyproject.toml about packages."""
 
     build_system: dict[str, Any] | None = None
     project: _Listed = field(default_factory=_Listed)

@@ -6,10 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from whichworker.apps import (
-    builtin,
-    environment_files,
-)
+from whichworker.apps import builtin, environment_files, modules
 from whichworker.apps.checkup import refuse_variables
 from whichworker.apps.examine import Examiner
 from whichworker.apps.folders import NAME_IT, Folders
@@ -75,6 +72,8 @@ def own_app(
     """
     _check_folder(here / named if named and Path(named).is_dir() else here)
     if named and named.startswith(BUILTIN_PREFIX):
+        return None
+    if named is None and next(modules.files_in(here), None) is None:
         return None
     if not allow_remote_database:
         refuse_variables({**os.environ, **environment_files.read(environment_file)})

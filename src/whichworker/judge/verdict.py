@@ -22,7 +22,7 @@ from whichworker.judge.slices import Sliced
 from whichworker.model import Question
 from whichworker.result import ArmResult, AskedQuestion, Claim, Result, Searched, Twin, Validity
 from whichworker.store.journal import Journal
-from whichworker.store.records import FirstStep, Header, Prepared, RunSession, Settled, Slice
+from whichworker.store.records import Failed, FirstStep, Header, RunSession, Settled, Slice
 
 SHARE_OF_MEMORY = 0.8
 """Of the machine's memory, for a server whose budget has no limit of its own."""
@@ -164,9 +164,15 @@ def _validity(journal: Journal, race: Race | None, twin: Twin | None, sliced: Sl
         reasons.append(busy)
     elif race is not None and race.failed >= set(race.arms):
         reasons.append(ALL_FAILED)
-    elif race is None and _finished(journal) and not any(True for _ in journal.of(Prepared)):
+    elif race is None and _finished(journal) and _all_failed(journal):
         reasons.append(NONE_MEASURED)
     return Validity(state="invalid" if reasons else "valid", reasons=tuple(reasons))
+
+
+def _all_failed(journal: Journal) -> bool:
+    """Whether no setup is left, measured or not yet tried."""
+    failed = {record.arm for record in journal.of(Failed)}
+    return all(arm.name in failed for arm in journal.header().question.arms)
 
 
 def _finished(journal: Journal) -> bool:

@@ -338,3 +338,28 @@ def test_a_wrong_answer_is_a_failure_of_its_case(tmp_path: Path) -> None:
     assert [finding.code for finding in report.findings if finding.severity == "error"] == [
         "conformance-answers"
     ]
+
+
+STRICT = """
+def application(environ, start_response):
+    known = environ["HTTP_HOST"] == "shop.example"
+    start_response("200 OK" if known else "400 No", [("Content-Length", "2")])
+    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else b"ok"]
+"""
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(("host", "state"), [("shop.example", "passed"), ("localhost", "failed")])
+def test_each_check_names_the_site(host: str, state: str, tmp_path: Path) -> None:
+    (tmp_path / "strict.py").write_text(STRICT)
+    bench = faulty_bench([("gunicorn-gthread", "")], tmp_path)
+    label = next(iter(bench.question.apps))
+    app = msgspec.structs.replace(
+        bench.question.app, directory=str(tmp_path), wsgi="strict:application", host=host
+    )
+    request = Request(path="/", answer=Answer(status=200, body=b"ok"))
+    what = msgspec.structs.replace(bench.question.workload, requests=(request,))
+    question = changed(bench.question, apps={label: app}, workload=what)
+    (arm,) = preflight.inspect(question, tmp_path, bench.cache, lambda _: None)
+    assert arm.state == state
+    assert [outcome.state for outcome in arm.outcomes] == ["passed"] * len(arm.outcomes)

@@ -407,6 +407,18 @@ def test_no_arm_at_all_is_invalid(asked: Sequence[str], tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(("failed", "state"), [(1, "valid"), (3, "invalid")])
+def test_a_setup_that_was_not_tried_makes_no_run_invalid(
+    failed: int, state: str, tmp_path: Path
+) -> None:
+    story = Story(tmp_path, without=SERVERS, settle=False)
+    story.add(*(Failed(arm=name, failures=(DIED,)) for name in SERVERS[:failed]), END)
+    result = story.judged()
+    assert result.validity.state == state
+    assert result.verdict is not None
+    assert result.verdict.state == ("undecided" if state == "valid" else "invalid")
+
+
 def test_all_arms_failed_in_the_race_is_invalid(tmp_path: Path) -> None:
     story = Story(tmp_path).rounds(2)
     story.add(*(Failed(arm=name, failures=(DIED,), block=3) for name in SERVERS), END)

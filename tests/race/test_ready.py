@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from whichworker.design import slice_sizes
-from whichworker.race.ready import busy
+from whichworker.race.ready import MOST_TURN_SECONDS, affordable, busy
 from whichworker.store.records import Slice
 
 ALONE = Slice(
@@ -50,3 +50,11 @@ def test_a_server_that_uses_all_that_others_leave_is_saturated(
 
 def test_a_server_whose_cpu_time_is_unknown_may_or_may_not_be_saturated() -> None:
     assert busy(beside(None, 0.0), 1) is None
+
+
+@pytest.mark.parametrize(
+    ("per_second", "connections"), [(1000.0, 15_000), (4.0, 60), (1 / 7, 2), (0.01, 2)]
+)
+def test_a_slow_app_gets_connections_that_have_a_turn(per_second: float, connections: int) -> None:
+    assert affordable(per_second) == connections
+    assert connections == 2 or connections / per_second <= MOST_TURN_SECONDS

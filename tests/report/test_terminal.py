@@ -14,9 +14,20 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from whichworker.judge import headline as headlines
-from whichworker.model import App, Arm, Budget, Finding, Question, Request, Subject, Terms, Workload
+from whichworker.model import (
+    App,
+    Arm,
+    Budget,
+    Failure,
+    Finding,
+    Question,
+    Request,
+    Subject,
+    Terms,
+    Workload,
+)
 from whichworker.report import standings, terminal
-from whichworker.result import Ratio, Result, decode, encode, seconds_to_add
+from whichworker.result import RaceVerdict, Ratio, Result, Validity, decode, encode, seconds_to_add
 
 from . import samples
 
@@ -95,6 +106,23 @@ def test_an_invalid_run_shows_no_number_and_no_advice() -> None:
         for one in samples.CONTENDERS
         if one.name not in samples.invalid().validity.reasons[0]
     )
+
+
+def test_a_run_without_a_number_has_the_reason_and_the_cure_of_each_setup() -> None:
+    failure = Failure(kind="worker", count=1, sample="worker 3 died", hint="mend the worker")
+    whole = samples.race()
+    lost = replace(
+        whole,
+        arms=tuple(replace(arm, state="failed", failures=(failure,)) for arm in whole.arms),
+        validity=Validity(state="invalid", reasons=("no server setup could be measured",)),
+        verdict=RaceVerdict(
+            state="invalid", headline="No verdict: no server setup could be measured"
+        ),
+    )
+    text = printed(lost)
+    assert text.strip().startswith("No verdict: no server setup could be measured")
+    assert "do not use" not in text
+    assert text.count("hint: mend the worker") == len(lost.arms)
 
 
 def test_an_interrupted_run_says_so() -> None:

@@ -28,7 +28,6 @@ from whichworker.store.records import (
     Failed,
     FirstStep,
     Header,
-    Prepared,
     RunSession,
     Settled,
     Slice,
@@ -187,9 +186,15 @@ def _validity(
         reasons.append(busy)
     elif race is not None and race.failed >= set(race.arms):
         reasons.append(ALL_FAILED)
-    elif race is None and _finished(journal) and not any(True for _ in journal.of(Prepared)):
+    elif race is None and _finished(journal) and _all_failed(journal):
         reasons.append(NONE_MEASURED)
     return Validity(state="invalid" if reasons else "valid", reasons=tuple(reasons))
+
+
+def _all_failed(journal: Journal) -> bool:
+    """Whether no setup is left, measured or not yet tried."""
+    failed = {record.arm for record in journal.of(Failed)}
+    return all(arm.name in failed for arm in journal.header().question.arms)
 
 
 def _finished(journal: Journal) -> bool:

@@ -7,7 +7,6 @@ the same with a wall clock that is ahead, so that what changes with the time is 
 from __future__ import annotations
 
 import base64
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -19,7 +18,7 @@ from whichworker.apps.examine import WITHIN
 from whichworker.bench.running import Bench, order_for
 from whichworker.load.http1 import Response
 from whichworker.model import Arm, Command, Request
-from whichworker.process import contained
+from whichworker.process import contained, scratch
 
 SECONDS = 60.0
 """For one process that imports the app and calls it: as long as an import may take."""
@@ -51,27 +50,23 @@ def ask_alone(
     variables = {"LD_PRELOAD": str(clock), "WHICHWORKER_CLOCK_AHEAD": str(AHEAD_SECONDS)}
     bare = msgspec.structs.replace(arm, environment={})
     order = order_for(bench, bare, Command(argv=("python", script)))
-    folder = Path(order.temporary)
-    asks, answers = folder / "asks.json", folder / "answers.json"
     asked = [one for one in requests for _ in range(TIMES)]
     told = {"interface": arm.interface, "host": bench.question.app.host}
-    asks.write_bytes(msgspec.json.encode({**told, "requests": [*map(_written, asked)]}))
     target = bench.question.apps[arm.python].target(arm.interface) or ""
-    environment = {
-        "WHICHWORKER_WRAPS": target,
-        **order.environment,
-        **(variables if ahead else {}),
-        "WHICHWORKER_ASKS": str(asks),
-        "WHICHWORKER_ANSWERS": str(answers),
-    }
-    # Its folder is removed here: the warden would remove it before the responses are read.
-    order = msgspec.structs.replace(order, environment=environment, temporary="")
-    try:
+    with scratch.folder() as folder:
+        asks, answers = folder / "asks.json", folder / "answers.json"
+        asks.write_bytes(msgspec.json.encode({**told, "requests": [*map(_written, asked)]}))
+        environment = {
+            "WHICHWORKER_WRAPS": target,
+            **order.environment,
+            **(variables if ahead else {}),
+            "WHICHWORKER_ASKS": str(asks),
+            "WHICHWORKER_ANSWERS": str(answers),
+        }
+        order = msgspec.structs.replace(order, environment=environment)
         if contained.finish(order, SECONDS) != 0 or not answers.exists():
             return {}
         return dict(_read(requests, answers))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _written(request: Request) -> dict[str, object]:

@@ -36,9 +36,10 @@ IDLE_SECONDS = (0.1, 0.3, 1.0)
 """A server may tidy up after a request, so one that seems busy gets a longer look, twice: a heat of
 its own costs the others seconds."""
 LEAST_CROWD, MOST_CROWD, MOST_CROWD_SECONDS = 8, 64, 5.0
-"""Connections and time of `_crowd`: enough to exceed the usual slots, bounded for slow apps."""
-MOST_CROWD_TURN_SECONDS = 15.0
-"""For all connections of `_crowd` once, one after the other: slow apps get fewer connections."""
+"""Connections and time of `_crowd`: enough to exceed the usual slots, bounded for slow apps, whose
+connections have one turn at least."""
+MOST_TURN_SECONDS = 15.0
+"""For all connections once: a slow app gets fewer, so that its calibration ends."""
 MANY = 200_000
 """More responses than any calibration slice has, so that its time ends it."""
 
@@ -53,6 +54,7 @@ def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared,
     if not question.app.is_builtin:
         _crowd(court, contender, response_seconds)
     first = min(WARM_UP_CONNECTIONS, question.terms.connections or WARM_UP_CONNECTIONS)
+    first = min(first, affordable(1 / response_seconds))
     lineup.sit(contender, contender.at_most(first), response_seconds)
     warmed = warm(court, contender, response_seconds)
     about = (
@@ -160,7 +162,8 @@ def _climb(
     rung: int | None = fixed or slice_sizes.first_rung(per_second, most)
     if slow and not fixed:
         few = slots_of(contender) or slice_sizes.SLOW_CONNECTIONS
-        rung = contender.at_most(min(slice_sizes.SLOW_CONNECTIONS, few))
+        few = min(slice_sizes.SLOW_CONNECTIONS, few, affordable(per_second))
+        rung = contender.at_most(few)
     alone, _, top = _rung(lineup, court, contender, 1, 1 / response_seconds, response_seconds)
     ladder: dict[int, float] = {}
     while rung is not None:
@@ -243,7 +246,7 @@ def _portrait(court: Court, contender: Contender, turn: float) -> Reading:
     the last one is kept, as the memory of a server hardly depends on them.
     """
     court.generator.unseat(contender.seat)
-    seconds = max(PORTRAIT_SECONDS, PORTRAIT_TURNS * turn)
+    seconds = max(PORTRAIT_SECONDS, turn, min(PORTRAIT_TURNS * turn, MOST_TURN_SECONDS))
     load = load_of(
         court.bench,
         contender.run,
@@ -264,14 +267,19 @@ def _portrait(court: Court, contender: Contender, turn: float) -> Reading:
     )
 
 
+def affordable(per_second: float) -> int:
+    """The most connections that all have a response within `MOST_TURN_SECONDS`, two at least."""
+    return max(2, int(MOST_TURN_SECONDS * per_second))
+
+
 def _crowd(court: Court, contender: Contender, response_seconds: float) -> None:
     """Send more parallel requests than the arm has slots, to find faults in shared state early."""
     limit = slots_of(contender)
     connections = min(MOST_CROWD, max(LEAST_CROWD, 2 * limit if limit else MOST_CROWD // 2))
-    affordable = max(2, int(MOST_CROWD_TURN_SECONDS / response_seconds))
-    contender.connections = connections = contender.at_most(min(connections, affordable))
+    connections = contender.at_most(min(connections, affordable(1 / response_seconds)))
+    contender.connections = connections
     turn = connections * response_seconds
-    seconds = min(MOST_CROWD_SECONDS, max(1.0, 3 * turn))
+    seconds = max(turn, min(MOST_CROWD_SECONDS, max(1.0, 3 * turn)))
     patience = max(PATIENCE_SECONDS, 3 * seconds, 2 * turn)
     began = time.monotonic()
     load = load_of(court.bench, contender.run, connections, seconds, 0.1, deadline_seconds=patience)

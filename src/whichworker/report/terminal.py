@@ -129,7 +129,10 @@ def _times(question: Question) -> str:
 def print_result(console: Console, result: Result) -> None:
     """The verdict and the next step, then the table and the findings."""
     console.print()
-    if result.validity.state == "invalid":
+    lost = all(arm.state in ("failed", "refused") for arm in result.arms)
+    if result.verdict is not None and result.arms and lost:
+        console.print(Text(result.verdict.headline, STRENGTHS["invalid"]))
+    elif result.validity.state == "invalid":
         console.print(Text("INVALID: do not use this run", STRENGTHS["invalid"]))
         for reason in result.validity.reasons:
             console.print(Text(f"  {reason}"))
@@ -306,6 +309,8 @@ def _print_out(console: Console, result: Result) -> None:
         console.print(Text.assemble(("x ", "red"), (arm.name, "bold"), f" {word}: {first}"))
         for line in rest.splitlines()[-6:]:
             console.print(Text(f"    {line}", "dim"), overflow="ellipsis", no_wrap=True)
+        if arm.failures and arm.failures[0].hint:
+            console.print(Text(f"    hint: {arm.failures[0].hint}"))
 
 
 def _cores(cores: Iterable[int]) -> str:

@@ -123,6 +123,8 @@ class Launched:
     def failure(self, kind: str, fact: str) -> ServerFailed:
         return ServerFailed(kind, fact)
 
+    ending = ""
+
     def log_tail(self, lines: int = 12) -> str:
         return "the end of the log"
 

@@ -17,6 +17,7 @@ import pytest
 from tests.conftest import missing
 from tests.origin import serving
 
+from whichworker.process.sockets import free_port
 from whichworker.store import places
 
 pytestmark = pytest.mark.timeout(400)  # a test runs a dozen commands
@@ -24,9 +25,11 @@ pytestmark = pytest.mark.timeout(400)  # a test runs a dozen commands
 TOOL = (sys.executable, "-m", "whichworker")
 ARMS = ("--servers", "gunicorn-sync,waitress")
 RACE = ("race", "app:application", *ARMS, "--time", "5s", "--json", "r.json", "--html", "r.html")
+PLACE = f"127.0.0.1:{free_port()}"
+"""Of this process: other tests serve at the same time."""
 QUICK: dict[str, tuple[str, ...]] = {
     "race": ("race", "app:application", *ARMS, "--dry-run"),
-    "serve": ("serve", "app:application", "--servers", "waitress", "--once"),
+    "serve": ("serve", "app:application", "--servers", "waitress", "--once", "--bind", PLACE),
     "preflight": ("preflight", "app:application", "--servers", "waitress", "--dry-run"),
     "init": ("init", "app:application", "--force"),
     "show": ("show", "config"),

@@ -79,7 +79,7 @@ def test_a_killed_process_is_a_failure(start: Start) -> None:
     with Generator() as running:
         running.start(CORES)
         pid = pid_of(running)
-        with pytest.raises(GeneratorFailed, match=r"ended \(exit status -9\)"):
+        with pytest.raises(GeneratorFailed, match="the load generator was killed"):
             running.run(
                 load_of(start(hello), window=600),
                 lambda opens, closes: os.kill(pid, signal.SIGKILL),
@@ -96,7 +96,7 @@ def test_a_process_that_ended_between_runs(start: Start) -> None:
         running.start(CORES)
         os.kill(pid_of(running), signal.SIGKILL)
         os.waitid(os.P_PID, pid_of(running), os.WEXITED | os.WNOWAIT)
-        with pytest.raises(GeneratorFailed, match="ended between two runs"):
+        with pytest.raises(GeneratorFailed, match="the load generator was killed"):
             running.run(load_of(start(hello)), lambda opens, closes: None)
 
 

@@ -83,7 +83,7 @@ def test_what_is_installed_is_what_a_build_has_completed(cache: Path) -> None:
 
 
 def test_arms_of_the_same_requirements_share_an_environment(cache: Path) -> None:
-    overlay(cache, "granian-1", ("granian", "uvloop"), version="2.8.7")
+    overlay(cache, "granian-1", ("granian>=2", "uvloop"), version="2.8.7")
     installed = {entry.name for entry in catalogue.catalogue() if entry.installed == "2.8.7"}
     assert installed == {"granian-asgi-uvloop", "granian-asginl-uvloop"}
 

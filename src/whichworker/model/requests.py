@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 PATIENT_TIMES = 3
@@ -145,6 +146,20 @@ class Workload(Struct, frozen=True, kw_only=True):
     twin: str = ""
     learn: Literal["", "named", "recorded", "routes"] = ""
     response_seconds: float = 0.0
+
+    @property
+    def digested(self) -> Workload:
+        """The same without the app's pages: a correct body is its digest and length."""
+        replace = msgspec.structs.replace
+        requests = tuple(
+            replace(
+                one,
+                answer=one.answer.digested,
+                checks=tuple(replace(check, answer=check.answer.digested) for check in one.checks),
+            )
+            for one in self.requests
+        )
+        return replace(self, requests=requests)
 
     def patience(self, least: float) -> float:
         """Seconds to wait for one response: `least`, or several times the learnt one."""

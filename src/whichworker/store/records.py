@@ -297,7 +297,7 @@ class StudyHeader(RunFacts, frozen=True, kw_only=True, tag="study", tag_field="r
     """The first line of a study."""
 
     study: str
-    options: dict[str, str | int | float | bool]
+    options: dict[str, Any]
 
 
 class StandWindow(Struct, frozen=True, kw_only=True, tag="stand", tag_field="record"):
@@ -381,17 +381,9 @@ def flat(question: Question) -> dict[str, Any]:
 
 def _digested(question: Question) -> Question:
     """The question without the app's pages: a correct body is kept as digest and length."""
-    replace, subject = msgspec.structs.replace, question.subject
-    requests = tuple(
-        replace(
-            one,
-            answer=one.answer.digested,
-            checks=tuple(replace(check, answer=check.answer.digested) for check in one.checks),
-        )
-        for one in subject.workload.requests
-    )
-    workload = replace(subject.workload, requests=requests)
-    return replace(question, subject=replace(subject, workload=workload))
+    subject = question.subject
+    told = msgspec.structs.replace(subject, workload=subject.workload.digested)
+    return msgspec.structs.replace(question, subject=told)
 
 
 def _flat(fields: dict[str, Any]) -> dict[str, Any]:

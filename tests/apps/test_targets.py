@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from whichworker.apps import builtin
 from whichworker.apps.examine import Examiner
 from whichworker.apps.shims import parse_call
 from whichworker.apps.targets import from_target
+from whichworker.environments.interpreters import own_base
 from whichworker.errors import UsageError
 from whichworker.store import places
 
@@ -76,3 +78,20 @@ def test_a_factory_says_what_it_needs(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="shop:create_app needs name") as caught:
         from_target("shop:create_app", None, tmp_path, Examiner(places.cache_folder()))
     assert "shop:create_app('…')" in caught.value.hint
+
+
+@pytest.mark.servers
+def test_django_in_a_single_file_has_no_module_of_settings(tmp_path: Path) -> None:
+    (tmp_path / "page.py").write_text(
+        "from django.conf import settings\n"
+        "settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=['*'], SECRET_KEY='x' * 50)\n"
+        "from django.core.wsgi import get_wsgi_application\n"
+        "urlpatterns = []\n"
+        "application = get_wsgi_application()\n"
+    )
+    cache = places.cache_folder()
+    python = builtin.app("django", own_base(), cache).python
+    app = from_target("page:application", python, tmp_path, Examiner(cache))
+    seen = Examiner(cache).look(["page:application"], app)
+    assert seen.django is not None
+    assert (app.wsgi, seen.django.module) == ("page:application", "")

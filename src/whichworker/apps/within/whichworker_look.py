@@ -85,7 +85,7 @@ def django() -> Any:
     static = {"url": plain(get("STATIC_URL")), "root": plain(get("STATIC_ROOT"))}
     header = get("SECURE_PROXY_SSL_HEADER")
     return {
-        "module": plain(getattr(conf, "SETTINGS_MODULE", "")),
+        "module": plain(getattr(conf, "SETTINGS_MODULE", "")) or "",
         "debug": bool(get("DEBUG")),
         "wsgi": plain(get("WSGI_APPLICATION")),
         "asgi": plain(get("ASGI_APPLICATION")),

@@ -48,7 +48,9 @@ def test_other_texts_lack_nothing(text: str) -> None:
     [
         ([("timeout", "no complete response within 5 s")], True),
         ([("status", f"got 500\n{LINES[0][0]}")], True),
-        ([("timeout", "late"), ("status", f"got 500\n{LINES[4][0]}")], True),
+        ([("timeout", "late"), ("status", f"got 500\n{LINES[0][0]}")], True),
+        ([("timeout", "late"), ("status", f"got 500\n{LINES[4][0]}")], False),
+        ([("status", "got 500\nsqlite3.OperationalError: database is locked")], False),
         ([("status", "got 500\nZeroDivisionError")], False),
         ([("timeout", "late"), ("body", "another page")], False),
         ([("worker", "worker 3 died of SIGSEGV")], False),

@@ -49,11 +49,17 @@ class Shortage(Struct, frozen=True):
 
 
 def of_load(failures: Sequence[Failure]) -> bool:
-    """Whether fewer requests at once may help: all failures are late responses, or shortages."""
-    return all(
-        failure.kind == "timeout" or (failure.kind == "status" and in_text(failure.sample))
-        for failure in failures
-    )
+    """Whether fewer requests at once would only wait less: all failures are late, or pools' ends.
+
+    An error that comes at once, as the database is locked or refuses a connection, is none of
+    these: the setup would return it in production, too.
+    """
+    return all(failure.kind == "timeout" or _waited_for_a_pool(failure) for failure in failures)
+
+
+def _waited_for_a_pool(failure: Failure) -> bool:
+    found = in_text(failure.sample) if failure.kind == "status" else None
+    return found is not None and found.lack == "pool"
 
 
 def in_text(text: str) -> Shortage | None:

@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from whichworker.design.rounds import TWIN
 from whichworker.errors import JournalFailed
 from whichworker.store.journal import Journal
-from whichworker.store.records import Settled
+from whichworker.store.records import Settled, Window
 
+A_NANOSECOND = 1e-9
+"""The resolution of the clock, in seconds: rates of shorter windows may be infinite."""
 SHOWN = 80
 """Characters of a wrong name that a message shows."""
 
 
 def check(journal: Journal) -> None:
-    """Raise JournalFailed if a record names what the question does not have."""
+    """Raise JournalFailed for a name that the question does not have, or an impossible window."""
     question = journal.header().question
     arms = {arm.name for arm in question.arms}
     reason = ""
@@ -22,6 +24,8 @@ def check(journal: Journal) -> None:
         reason = "two server setups have one name"
     elif not question.apps or not {arm.python for arm in question.arms} <= question.apps.keys():
         reason = "a server setup has no app"
+    if not all(one.reading.tally.seconds >= A_NANOSECOND for one in journal.of(Window)):
+        reason = "a window is shorter than a clock can tell"
     for name in _names(journal):
         if name not in (*arms, TWIN):
             reason = f"no server setup is called {name[:SHOWN]!r}"

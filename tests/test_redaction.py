@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.readers import leaves, shape
 from whichworker import redaction
 
 SECRET = 'p<4"ss&w0rd/ü'
@@ -95,25 +96,6 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=8,
 )
-
-
-def shape(value: Any) -> Any:
-    """A value with every text replaced by one and the same."""
-    if isinstance(value, dict):
-        return {key: shape(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [shape(one) for one in value]
-    return "text" if isinstance(value, str) else value
-
-
-def leaves(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        for one in value:
-            yield from leaves(one)
-    elif isinstance(value, str):
-        yield value
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -62,8 +62,7 @@ class Running(Struct, frozen=True):
 
     `keep_alive` is false for a server that closes each connection without a word: a request that
     follows on it would be lost. `workers` are the processes that its master had started when it was
-    ready. `findings` grow until the block of `running` has ended: some are
-    about the server's stop.
+    ready. `findings` grow until the block of `running` has ended: some are about the server's stop.
     """
 
     launch: Launch

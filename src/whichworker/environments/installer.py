@@ -143,6 +143,6 @@ def cure(stderr: str) -> str:
     if "unsatisfiable" in words:
         return (
             "whichworker never changes the app's environment: update it yourself, or race the"
-            " newest server beside it, such as gunicorn-sync@latest"
+            " newest server beside it: NAME@latest"
         )
     return ""

@@ -132,9 +132,12 @@ def _visit(
         if one.method in mixture.SAFE
     }
     for ahead in (False, *([True] if not permits.writes else [])):
-        note(f"reference run: {ALONE}{', at another time' if ahead else ''}")
+        how = f"{ALONE}{', at another time' if ahead else ''}"
+        note(f"reference run: {how}")
         with watch.launch():
             sent = ask_alone(benches[0], benches[0].question.arms[0], list(safe), ahead=ahead)
+        if safe and not sent:
+            note(f"the reference run does without {how}: the app could not be called that way")
         answers = {safe[request]: seen for request, seen in sent.items()}
         if ahead:
             visit.later = answers

@@ -32,11 +32,11 @@ test-all: test         ## everything continuous integration runs: make test, the
 
 setup: $(READY)        ## the virtual environment of this checkout, with .venv/bin/whichworker
 
-$(READY): pyproject.toml setup.py $(NATIVE)
+$(READY): pyproject.toml dev.lock setup.py $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "whichworker needs Python 3.11 or newer; hint: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9.26"
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev --constraint dev.lock
 	@touch $@
 
 lint: setup
@@ -66,11 +66,11 @@ verdicts: setup        ## the race beside 22 s for each arm, replayed from what 
 	$(BIN)/python -m benchmarks.verdicts
 
 .PHONY: locks audit
-locks: setup           ## resolve the lock files of servers and built-in apps again, as of this hour
+locks: setup           ## resolve the lock files of servers, built-in apps and this checkout again, as of this hour
 	$(BIN)/python -m tests.environments.refresh
 
 audit: setup           ## known vulnerabilities of the locked packages; needs the vulnerability service
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --group audit
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --group audit --constraint dev.lock
 	$(BIN)/python -m tests.environments.audit
 
 docs: setup            ## regenerate docs/reference from the code

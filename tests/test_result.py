@@ -191,3 +191,14 @@ def test_a_result_is_not_changed_by_its_report() -> None:
     found = samples.race()
     before = result.encode(found)
     assert result.encode(replace(found)) == before
+
+
+def test_descriptions_of_the_schema_have_no_indentation_whatever_library_wrote_them() -> None:
+    inner = {"type": "object", "description": "One.\n\n    Two,\n      indented.\n    "}
+    schema = {"$defs": {"A": inner, "B": {"description": {"description": "a property's name"}}}}
+    assert result.described(schema) == {
+        "$defs": {
+            "A": {"type": "object", "description": "One.\n\nTwo,\n  indented."},
+            "B": {"description": {"description": "a property's name"}},
+        }
+    }

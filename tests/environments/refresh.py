@@ -23,6 +23,10 @@ OLDEST_PYTHON = "3.11"
 OLDER = {"requirements-2.2": "3.6", "requirements-3.2": "3.6", "requirements-5.2": "3.10"}
 """The oldest Python of a built-in app whose lock file covers older ones, by file."""
 SAMPLES = Path(samples.__path__[0])
+HASHES = "--generate-hashes"
+ROOT = Path(__file__).parents[2]
+DEVELOPMENT = ROOT / "dev.lock"
+"""What a checkout installs: a release of the day cannot fail a change that did not touch it."""
 
 
 def wanted() -> dict[str, tuple[str, ...]]:
@@ -46,13 +50,13 @@ def sources() -> Iterator[tuple[Path, str]]:
         yield path, OLDER.get(path.stem, OLDEST_PYTHON)
 
 
-def compiled(requirements: Path, oldest: str, as_of: str) -> str:
-    """The text of a lock file: pins with hashes and markers, below the moment."""
+def compiled(requirements: Path, oldest: str, as_of: str, *more: str) -> str:
+    """The text of a lock file: pins with markers, below the moment; `more` are options of uv."""
     with tempfile.TemporaryDirectory() as folder:
         pins = run_uv(
             Path(folder),
-            *("pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header"),
-            *("--no-annotate", "--python-version", oldest, "--exclude-newer", as_of),
+            *("pip", "compile", "--quiet", "--universal", "--no-header", "--no-annotate"),
+            *("--python-version", oldest, "--exclude-newer", as_of, *more),
             str(requirements),
         )
     return lock_files.headed(pins, as_of)
@@ -68,13 +72,24 @@ def refresh(as_of: str) -> None:
             source.write_text("\n".join(requirements) + "\n", encoding="utf-8")
             print(name, file=sys.stderr)
             place = lock_files.FOLDER / name
-            place.write_text(compiled(source, OLDEST_PYTHON, as_of), encoding="utf-8")
+            place.write_text(compiled(source, OLDEST_PYTHON, as_of, HASHES), encoding="utf-8")
             kept.add(place)
     for stale in set(lock_files.FOLDER.glob("*.lock")) - kept:
         stale.unlink()
     for source, oldest in sources():
         print(source.relative_to(SAMPLES), file=sys.stderr)
-        source.with_suffix(".lock").write_text(compiled(source, oldest, as_of), encoding="utf-8")
+        pins = compiled(source, oldest, as_of, HASHES)
+        source.with_suffix(".lock").write_text(pins, encoding="utf-8")
+    refresh_development(as_of)
+
+
+def refresh_development(as_of: str) -> None:
+    """Write the versions of what the tool itself and its tests need."""
+    print(DEVELOPMENT.name, file=sys.stderr)
+    groups = (f"{ROOT}/pyproject.toml:dev", f"{ROOT}/pyproject.toml:audit")
+    options = [part for group in groups for part in ("--group", group)]
+    pins = compiled(ROOT / "pyproject.toml", OLDEST_PYTHON, as_of, "--all-extras", *options)
+    DEVELOPMENT.write_text(pins, encoding="utf-8")
 
 
 if __name__ == "__main__":

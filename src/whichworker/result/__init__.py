@@ -8,6 +8,7 @@ never milliseconds or percent.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -136,4 +137,19 @@ def schema() -> dict[str, Any]:
         "$id": SCHEMA,
         "title": "whichworker result",
     }
-    return {**head, "oneOf": list(kinds), "$defs": components}
+    return {**head, "oneOf": list(kinds), "$defs": described(components)}
+
+
+def described(schema: Any) -> Any:
+    """A schema whose descriptions have no indentation.
+
+    They are docstrings: Python 3.13 and msgspec 0.23 remove it, older ones keep it.
+    """
+    if isinstance(schema, list):
+        return [described(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    parts = {name: described(part) for name, part in schema.items()}
+    if isinstance(text := parts.get("description"), str):
+        parts["description"] = inspect.cleandoc(text)
+    return parts

@@ -206,3 +206,23 @@ def test_every_server_has_variants_that_can_be_named(name: str) -> None:
             names.contender(names.parse(one.name), "3.12", cores=len(cores)).settings
             == one.settings
         )
+
+
+def test_today_s_setup_is_in_the_second_step_once_and_under_its_own_name() -> None:
+    today = msgspec.structs.replace(
+        names.contender(names.parse("gunicorn-sync[workers=3]"), "3.12", cores=1), today="Procfile"
+    )
+    step = first(changed(WHOLE, arms=(*WHOLE.arms, today)))
+    ranked = samples.race().arms[0]
+    seen_arms = tuple(
+        msgspec.structs.replace(ranked, name=arm.name, state="ranked", throughput_per_second=None)
+        for arm in step.arms
+    )
+    result = msgspec.structs.replace(samples.race(), arms=seen_arms)
+    waitress = [arm for arm in step.arms if arm.server == "waitress"]
+    assert search.with_today(step, result, waitress) == [*waitress, today]
+    variant = msgspec.structs.replace(today, today="", name="gunicorn-sync[workers=3]")
+    assert search.with_today(step, result, [*waitress, variant]) == [*waitress, today]
+    assert search.with_today(step, result, [today]) == [today]
+    lost = tuple(msgspec.structs.replace(arm, state="failed") for arm in seen_arms)
+    assert search.with_today(step, msgspec.structs.replace(result, arms=lost), waitress) == waitress

@@ -5,35 +5,18 @@ It is evidence, not proof: the first file that names an app of this folder is fo
 
 from __future__ import annotations
 
-import ast
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct, field
 
 from whichworker import foreign
-from whichworker.apps import environment_files, modules
+from whichworker.apps import commands, environment_files, gunicorn_file
 from whichworker.errors import UsageError
 
 TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(.*\))?")
 MODULE = re.compile(r"[A-Za-z_][\w.]*")
-PROGRAMS = (
-    "gunicorn",
-    "uvicorn",
-    "hypercorn",
-    "daphne",
-    "granian",
-    "uwsgi",
-    "waitress-serve",
-    "fastapi",
-)
-"""Servers whose command names an app as `module:attribute`."""
-FOLDERS = ("--chdir", "--app-dir", "-d", "--working-dir")
-COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
-DOCKERFILES = ("Dockerfile", "Containerfile", "docker/Dockerfile", "deploy/Dockerfile")
-MOST_BYTES = 100_000
 
 
 class _FastApi(Struct):
@@ -46,14 +29,6 @@ class _ToolTables(Struct):
 
 class _Tooled(Struct):
     tool: _ToolTables = field(default_factory=_ToolTables)
-
-
-class _Service(Struct):
-    command: str | list[str | int | float] = ""
-
-
-class _Compose(Struct):
-    services: dict[str, _Service] = {}
 
 
 class Deployed(Struct, frozen=True):
@@ -69,16 +44,10 @@ def deployed(folder: Path, environment: Mapping[str, str]) -> Iterator[Deployed]
     yield from _of_flask(folder, environment)
     if (entry := _of_fastapi(folder)) is not None:
         yield entry
-    for name in ("gunicorn.conf.py", "gunicorn_config.py"):
+    for name in gunicorn_file.NAMES:
         yield from _of_gunicorn(folder / name)
-    for line in _lines(folder / "Procfile"):
-        name, _, command = line.partition(":")
-        if name.strip() == "web":
-            yield from _of_command(command, "Procfile")
-    for name in DOCKERFILES:
-        yield from _of_dockerfile(folder / name, name)
-    for name in COMPOSE:
-        yield from _of_compose(folder / name)
+    for command in commands.commands_in(folder):
+        yield from of_command(command)
 
 
 def _of_flask(folder: Path, environment: Mapping[str, str]) -> Iterator[Deployed]:
@@ -111,78 +80,22 @@ def _of_fastapi(folder: Path) -> Deployed | None:
 
 
 def _of_gunicorn(path: Path) -> Iterator[Deployed]:
-    tree = modules.parsed(path) if path.is_file() else None
-    said: dict[str, str] = {}
-    for node in tree.body if tree is not None else ():
-        if (
-            isinstance(node, ast.Assign)
-            and isinstance(node.targets[0], ast.Name)
-            and isinstance(node.value, ast.Constant)
-            and isinstance(node.value.value, str)
-        ):
-            said[node.targets[0].id] = node.value.value
-    if target := said.get("wsgi_app", ""):
-        yield Deployed(_whole(target), path.name, said.get("chdir", ""))
+    said = gunicorn_file.settings_in(path, {})
+    target, folder = said.get("wsgi_app"), said.get("chdir")
+    if isinstance(target, str) and re.fullmatch(f"{MODULE.pattern}(:.*)?", target):
+        yield Deployed(_whole(target), path.name, folder if isinstance(folder, str) else "")
 
 
-def _of_dockerfile(path: Path, origin: str) -> Iterator[Deployed]:
-    text = "\n".join(_lines(path)).replace("\\\n", " ")
-    for line in reversed(text.splitlines()):
-        word, _, rest = line.strip().partition(" ")
-        if word.upper() in ("CMD", "ENTRYPOINT"):
-            yield from _of_command(_shell_of(rest.strip()), origin)
-
-
-def _shell_of(text: str) -> str:
-    """The exec form of a command as a line."""
-    try:
-        plain = foreign.json_in(text, list[str])
-    except foreign.Unreadable:
-        return text
-    return (
-        plain[-1]
-        if plain[:2] in (["sh", "-c"], ["bash", "-c"], ["/bin/sh", "-c"])
-        else shlex.join(plain)
-    )
-
-
-def _of_compose(path: Path) -> Iterator[Deployed]:
-    try:
-        documents = foreign.yaml_in("\n".join(_lines(path)))
-        files = [foreign.fitted(found, _Compose) for found in documents]
-    except foreign.Unreadable:
-        return
-    for service in (one for file in files for one in file.services.values()):
-        command = service.command
-        line = command if isinstance(command, str) else shlex.join(map(str, command))
-        yield from _of_command(line, path.name)
-
-
-def _of_command(line: str, origin: str) -> Iterator[Deployed]:
-    """The app of a server's command line; an interpreter or `cd` may stand before it."""
-    try:
-        words = shlex.split(line.replace("&&", " && ").replace(";", " ; "))
-    except ValueError:
-        return
-    at = next((at for at, word in enumerate(words) if Path(word).name in PROGRAMS), None)
-    if at is None:
-        return
-    folder = next((words[i + 1] for i in range(at - 1) if words[i] == "cd"), "")
-    rest = words[at + 1 :]
-    for i, word in enumerate(rest[:-1]):
-        folder = rest[i + 1] if word in FOLDERS else folder
-    for word in rest:
-        if TARGET.fullmatch(word):
-            yield Deployed(word, origin, folder)
+def of_command(command: commands.ServerCommand) -> Iterator[Deployed]:
+    """The app that a server's command names."""
+    for word in command.words:
+        if TARGET.fullmatch(word) and not word.startswith("unix:"):
+            yield Deployed(word, command.origin, command.folder)
             return
-    if Path(words[at]).name == "gunicorn":
-        plain = [
-            word
-            for before, word in zip(["", *rest], rest, strict=False)
-            if _is_module(before, word)
-        ]
-        if plain:
-            yield Deployed(_whole(plain[-1]), origin, folder)
+    if command.program == "gunicorn":
+        pairs = zip(("", *command.words), command.words, strict=False)
+        if plain := [word for before, word in pairs if _is_module(before, word)]:
+            yield Deployed(_whole(plain[-1]), command.origin, command.folder)
 
 
 def _is_module(before: str, word: str) -> bool:
@@ -193,10 +106,3 @@ def _is_module(before: str, word: str) -> bool:
 
 def _whole(target: str) -> str:
     return target if ":" in target else f"{target}:application"
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")[:MOST_BYTES].splitlines()
-    except OSError:
-        return []

@@ -24,10 +24,10 @@ Servers = Annotated[
     str,
     option(
         "Server setups, separated by commas, such as gthread or uvicorn[workers=2]; all-wsgi or"
-        " all-asgi: all servers of that kind",
+        " all-asgi: all servers of that kind; today: what the project's files start",
         "A,B",
         group="Server setups",
-        default="the twelve usual ones",
+        default="the twelve usual ones and today",
     ),
 ]
 Latest = Annotated[

@@ -94,6 +94,7 @@ def _arm(
         against_leader=ratio if state != "failed" else None,
         idle_share=prepared.idle_share if prepared else None,
         command=prepared.command if prepared else (),
+        today=arm.today or None,
         probes=probed(shown),
     )
 

@@ -116,7 +116,8 @@ class ConfigFile(Struct, frozen=True, kw_only=True):
 class Arm(Struct, frozen=True, kw_only=True):
     """A contender: server × settings × interpreter, under the name the user knows it by.
 
-    `apart`: it has a version of its own, whatever the app's environment has.
+    `apart`: it has a version of its own, whatever the app's environment has. `today` is the file
+    of the project that starts this setup, or empty.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Arm(Struct, frozen=True, kw_only=True):
     settings: Settings = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     apart: bool = False
+    today: str = ""
 
 
 class Resolution(Struct, frozen=True, kw_only=True):

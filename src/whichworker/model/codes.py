@@ -24,6 +24,9 @@ APP_BUILTIN = Code("app-builtin", "info", "No app was found in this folder",
 RUNSERVER_ONLY = Code("runserver-only", "warning", "The project has no wsgi.py",
     "Only runserver serves it as it is, so a temporary module creates its application.",
     "write wsgi.py as startproject does; `advise --emit` writes that module, too")
+DEPLOYED_TODAY = Code("deployed-today", "info", "The project's own files start a server",
+    "Another setup is worth a change only if it is better than the one that serves today.",
+    "name other setups with --servers to leave it out of the race")
 INTERFACE_LACKING = Code("interface-lacking", "info", "Some setups cannot serve the app",
     "WSGI and ASGI are two interfaces. A server of the other one cannot call the app.",
     "name a callable of each: wsgi.py and asgi.py side by side are found together")

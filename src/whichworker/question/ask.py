@@ -21,6 +21,7 @@ from whichworker.errors import UsageError
 from whichworker.model import App, Arm, Budget, Finding, Subject, Terms, Workload, codes
 from whichworker.probes import quota
 from whichworker.question import own as own_app
+from whichworker.question import today
 from whichworker.question.stages import Asked, Discovered
 from whichworker.servers import names, table
 from whichworker.store import places
@@ -51,7 +52,10 @@ def ask(
     redaction.remember_environment(os.environ)
     budget = budget or budget_of(seconds_of(options), options.cpus, options.memory)
     terms = _terms_of(options)
-    servers = tuple(names.parse(text) for text in names.chosen(options.servers))
+    named = names.split(options.servers)
+    others = ",".join(text for text in named if text != today.WORD)
+    chosen = names.chosen(others) if others or not named else []
+    servers = tuple(names.parse(text) for text in chosen)
     if options.connections is not None and not 1 <= options.connections <= MOST_CONNECTIONS:
         raise UsageError(
             f"--connections must be between 1 and {MOST_CONNECTIONS}, not {options.connections}"
@@ -66,6 +70,7 @@ def ask(
         budget=budget,
         permits=own_app.permits_of(options, own_app.base_of(here, app)),
         host=own_app.host_of(options),
+        today=not named or today.WORD in named,
     )
 
 
@@ -77,7 +82,9 @@ def discover(asked: Asked) -> Discovered:
     wide = options.database == "postgres" or options.cache == "redis"
     places.make_cache(asked.cache)
     finder = Finder(asked, extras=bool(known and known.extras) or wide)
-    arms = []
+    arms: list[Arm] = []
+    if not asked.servers:
+        finder.find(next(iter(options.python), None))
     for python in options.python or (None,):
         for server in asked.servers:
             label = finder.find(server.python or python)
@@ -94,14 +101,32 @@ def discover(asked: Asked) -> Discovered:
         services=services.describe(needs),
     )
     arms, unable = _able(asked, subject, arms)
-    findings = (*dict.fromkeys(finder.findings), *unable, *said, *about(what, asked.budget))
+    arms, deployed = _with_today(asked, finder, arms)
+    findings = (*dict.fromkeys(finder.findings), *unable, *deployed, *said)
     return Discovered(
         asked=asked,
         subject=subject,
         arms=names.number_copies(arms),
         databases=finder.look.databases if finder.look else (),
-        findings=findings,
+        findings=(*findings, *about(what, asked.budget)),
     )
+
+
+def _with_today(
+    asked: Asked, finder: Finder, arms: list[Arm]
+) -> tuple[list[Arm], tuple[Finding, ...]]:
+    """The arms with the setup that the project's files start; raises UsageError without any arm."""
+    app, label = finder.app, next(iter(finder.apps))
+    found = today.Today()
+    if asked.today and not app.is_builtin:
+        places = (Path(app.directory), own_app.base_of(asked.here, asked.app))
+        shown = label if len(asked.options.python) > 1 else ""
+        found = today.today_of(app, places, shown, label, cores=len(asked.budget.server_cores))
+    if found.arm is not None:
+        return today.merged(arms, found.arm), found.findings
+    if today.WORD in names.split(asked.options.servers):
+        raise today.missing()
+    return arms, found.findings
 
 
 def _able(asked: Asked, subject: Subject, arms: list[Arm]) -> tuple[list[Arm], list[Finding]]:

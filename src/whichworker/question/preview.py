@@ -13,7 +13,8 @@ from whichworker.config.options import RaceOptions
 from whichworker.judge.discovered import facts_of
 from whichworker.model import App, Finding, Request
 from whichworker.model.arms import BUILTIN_PREFIX
-from whichworker.question import own
+from whichworker.question import own, today
+from whichworker.question.ask import budget_of
 from whichworker.result import Found
 from whichworker.store import places
 from whichworker.workloads.sources import mixture, routes
@@ -96,7 +97,12 @@ def facts(named: str | None, options: RaceOptions, here: Path, cache: Path) -> P
     if look.routes:
         origin = f"{look.framework or 'the app'}, imported"
         found["routes"] = Found(value=f"{len(look.routes)} without parameters", origin=origin)
-    return PreviewedApp(facts=found, findings=examined.findings)
+    places = (Path(examined.app.directory), own.base_of(here, named))
+    cores = len(budget_of(1.0).server_cores)
+    now = today.today_of(examined.app, places, "", "", cores=cores)
+    if now.arm is not None:
+        found[today.WORD] = Found(value=now.arm.name, origin=now.arm.today)
+    return PreviewedApp(facts=found, findings=(*examined.findings, *now.findings))
 
 
 def _facts_of_sample(name: str) -> dict[str, Found]:

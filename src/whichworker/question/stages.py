@@ -23,7 +23,8 @@ from whichworker.store.records import Failed
 class Asked(Struct, frozen=True, kw_only=True):
     """The options, checked; `app` is the app's reference (None: look in the folder `here`).
 
-    `host` is the Host that the user named, or empty.
+    `host` is the Host that the user named, or empty. `today`: the setup that the project's files
+    start is raced, too.
     """
 
     app: str | None
@@ -35,6 +36,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     budget: Budget
     permits: Permits
     host: str = ""
+    today: bool = False
 
 
 class Discovered(Struct, frozen=True, kw_only=True):

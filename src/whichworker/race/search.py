@@ -98,7 +98,7 @@ def second(planned: Planned, step: Result) -> Planned | None:
     if first.search is None:
         return None
     left = first.search - step.run.seconds
-    arms = _survivors(first, step)[: max(2, int(left / SECONDS_EACH))]
+    arms = with_today(first, step, _survivors(first, step)[: max(2, int(left / SECONDS_EACH))])
     if not arms or step.validity.state == "invalid" or left <= 0:
         return None
     question = first.another(left, names.number_copies(arms), first_step=step.run.id)
@@ -151,6 +151,19 @@ def _survivors(question: Question, step: Result) -> list[Arm]:
     for arm in best[:SURVIVORS]:
         found += with_variants(question, question.arm(arm.name), arm)
     return found[:MOST_ARMS]
+
+
+def with_today(question: Question, step: Result, arms: list[Arm]) -> list[Arm]:
+    """The arms and today's setup, if it could be raced: the advice is compared with it."""
+    able = {arm.name for arm in step.arms if arm.is_measured}
+    today = next((arm for arm in question.arms if arm.today and arm.name in able), None)
+    if today is None or not arms or any(arm.today for arm in arms):
+        return arms
+    alike = [(arm.server, arm.python, arm.settings) for arm in arms]
+    if (today.server, today.python, today.settings) not in alike:
+        return [*arms, today]
+    at = alike.index((today.server, today.python, today.settings))
+    return [*arms[:at], today, *arms[at + 1 :]]
 
 
 def with_variants(question: Question, arm: Arm, seen: ArmResult) -> list[Arm]:

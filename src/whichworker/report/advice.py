@@ -55,6 +55,8 @@ def print_advice(console: Console, result: Result) -> None:
         console.print(Text(f"run {result.run.id} has no advice: {why}", "yellow"))
         return
     console.print(Text.assemble("deploy     ", (advice.arm, "bold green"), f": {advice.because}"))
+    if advice.today:
+        console.print(Text(f"today      {advice.today}"))
     if advice.runner_up:
         console.print(f"runner-up  {advice.runner_up}")
     print_rest(console, advice)

@@ -109,8 +109,9 @@ def _print_setups(console: Console, question: Question, versions: dict[str, str]
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2))
     for arm in question.arms:
         settings = " ".join(f"{name}={value}" for name, value in arm.settings.items())
+        mark = f"{settings}  today: {arm.today}" if arm.today else settings
         table.add_row(
-            Text(arm.name), Text(versions.get(arm.name, ""), "dim"), Text(settings, "dim")
+            Text(arm.name), Text(versions.get(arm.name, ""), "dim"), Text(mark.strip(), "dim")
         )
     console.print(Padding(table, (0, 0, 0, 11), expand=False))
 
@@ -193,6 +194,8 @@ def _print_verdict(console: Console, result: Result) -> None:
         because = "" if said and advice.arm == verdict.leader else f": {advice.because}"
         console.print(Text.assemble("deploy     ", (advice.arm, "bold green"), because))
         console.print(Text(f"           {shlex.join(advice.command)}", "dim"), soft_wrap=True)
+        if advice.today:
+            console.print(Text(f"today      {advice.today}"))
     elif result.question.rate_per_second is not None and result.question.slo:
         rate = units.show_rate(result.question.rate_per_second)
         failing = f"no server setup was shown to meet {result.question.slo} at {rate}/s"
@@ -255,7 +258,7 @@ def _width(widths: Mapping[str, int], titles: Sequence[str], padding: int) -> in
 def _row(one: Standing) -> list[str]:
     arm, speed = one.arm, one.arm.throughput_per_second
     return [
-        arm.name,
+        f"{arm.name} (today)" if arm.today else arm.name,
         units.show_rate(speed.value) if speed else ABSENT,
         ratio(one.ratio),
         one.word,

@@ -60,6 +60,9 @@ class AdvisedArm(Struct, frozen=True, kw_only=True):
     flips_when: tuple[str, ...] = ()
     cost: Cost | None = None
     audits: tuple[Audit, ...] = ()
+    today: Annotated[
+        str, Meta(description="today's setup beside it, in a sentence; empty without one")
+    ] = ""
 
 
 class Searched(Struct, frozen=True, kw_only=True):

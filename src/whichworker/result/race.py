@@ -135,6 +135,10 @@ class ArmResult(Struct, frozen=True, kw_only=True):
     at_rate: AtRate | None = None
     attribution: Attribution | None = None
     gates: tuple[Gate, ...] = ()
+    today: Annotated[
+        str | None,
+        Meta(description="the file of the project that starts this setup; null for any other"),
+    ] = None
     warm_up_seconds: Annotated[
         float | None, Meta(description="until the rate was steady after a start, by MSER-5")
     ] = None

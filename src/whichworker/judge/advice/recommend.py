@@ -8,6 +8,7 @@ import msgspec
 
 from whichworker import units
 from whichworker.judge.advice.audits import audits
+from whichworker.judge.advice.change import beside_today
 from whichworker.judge.advice.flips import cost_of, flips_when
 from whichworker.model import codes
 from whichworker.result import AdvisedArm, ArmResult, Result
@@ -29,6 +30,7 @@ def recommend(result: Result, memory_limit_bytes: int | None = None) -> Result:
         flips_when=tuple(flips_when(advised, best, arms)),
         cost=cost_of(best, arms, memory_limit_bytes),
         audits=tuple(audits(advised, best)) if advised.app else (),
+        today=beside_today(advised, best.name),
     )
     return msgspec.structs.replace(advised, advice=whole)
 

@@ -103,6 +103,26 @@ def test_a_project_below_the_root(place: str, tmp_path: Path) -> None:
     assert place in finding.text
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"Procfile": "web: cd shop && gunicorn x.wsgi\n"},
+        {"compose.yaml": "services: {web: {command: gunicorn --chdir shop x.wsgi:application}}"},
+        {"Dockerfile": "WORKDIR /srv/shop\nCMD gunicorn y.asgi -k uvicorn.workers.UvicornWorker"},
+    ],
+)
+def test_of_two_projects_the_deployed_one_with_its_settings(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    project = {"manage.py": SET.format("x.local"), "x/wsgi.py": SET.format("x.live") + WSGI}
+    shop = {f"shop/{name}": text for name, text in project.items()} | {"shop/y/asgi.py": WSGI}
+    blog = {f"blog/{name}": text for name, text in project.items() if "wsgi" not in name}
+    app, said = found(written(tmp_path, {**shop, **blog, **files}))
+    assert (app.directory, app.wsgi) == (str(tmp_path / "shop"), "x.wsgi:application")
+    assert next(iter(files)) in said[0].text
+    assert any("manage.py names x.local" in one.text for one in said)
+
+
 def test_two_projects_are_one_too_many(tmp_path: Path) -> None:
     files = {f"{one}/manage.py": SET.format("x.settings") for one in ("shop", "blog")}
     with pytest.raises(UsageError, match=r"several apps .*: blog, shop") as caught:

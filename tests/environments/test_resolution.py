@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.conftest import PROJECTS
+from tests.conftest import PROJECTS, faulty_question
 
 from whichworker.bench import overlays
 from whichworker.environments import lock_files, resolution, venvs
@@ -237,3 +237,18 @@ def test_an_index_without_upload_times_is_named_in_one_line(
     assert found["undated"].version == "1.0"
     assert found["undated"].resolution == Resolution(locked=False, as_of=None)
     assert codes.UPLOAD_TIMES_MISSING.title in notes
+
+
+@pytest.mark.parametrize(("error", "refused"), ((Unresolvable, True), (EnvironmentFailed, False)))
+def test_a_setup_that_the_app_rules_out_cannot_run_and_has_not_failed(
+    error: type[EnvironmentFailed], refused: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def overlay(*_: object, **__: object) -> None:
+        raise error("it cannot be installed: the app has gunicorn 19.9.0")
+
+    monkeypatch.setattr(venvs, "overlay", overlay)
+    question = faulty_question([("gunicorn-sync", "")], seconds=1.0)
+    found, (lost,) = overlays.build(question, tmp_path, lambda _: None)
+    assert not found
+    assert lost.refused is refused
+    assert "19.9.0" in lost.failures[0].sample

@@ -66,12 +66,14 @@ class Folders(Struct, frozen=True):
             for one in candidates.candidates(folder)
             if not any(Path(one.root).is_relative_to(place) for place in below)
         ]
-        if (named := self._deployed(folder, found)) is not None:
-            return self._of_candidate(*named, folder)
+        if (named := self._deployed(folder, found, below)) is not None:
+            target, origin = named
+            own = [one for one in projects if one.folder == Path(target.root)]
+            if own:
+                return self._below(own[0], folder, f", {origin}")
+            return self._of_candidate(target, origin, folder)
         if len(projects) == 1 and not found:
-            app, said = self.of_project(projects[0])
-            text = f"The app is the Django project in {below[0].relative_to(folder)}"
-            return app, [codes.APP_FOUND.finding(text), *said]
+            return self._below(projects[0], folder)
         if projects:
             _refuse_several(
                 folder, [*(str(place) for place in below), *(one.root for one in found)]
@@ -89,13 +91,21 @@ class Folders(Struct, frozen=True):
         place = Path(chosen.root).name or folder.name
         return self._of_candidate(chosen, f"found in {place}", folder)
 
+    def _below(
+        self, project: django_project.Project, folder: Path, origin: str = ""
+    ) -> tuple[App, list[Finding]]:
+        """A Django project in a folder below, with a finding that names it."""
+        app, said = self.of_project(project)
+        text = f"The app is the Django project in {project.folder.relative_to(folder)}{origin}"
+        return app, [codes.APP_FOUND.finding(text), *said]
+
     def _deployed(
-        self, folder: Path, found: list[candidates.Candidate]
+        self, folder: Path, found: list[candidates.Candidate], projects: list[Path]
     ) -> tuple[candidates.Candidate, str] | None:
         """The candidate that the project's own files deploy, and the file that names it."""
         for one in deployed.deployed(folder, self.told):
             module, _, attribute = one.target.partition(":")
-            places = [folder / one.folder, *(Path(other.root) for other in found)]
+            places = [folder / one.folder, *projects, *(Path(other.root) for other in found)]
             root = next((place for place in places if _file_of(place, module)), None)
             if root is None:
                 continue

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from whichworker.environments import resolution
 from whichworker.environments import venvs as environments
+from whichworker.environments.installer import Unresolvable
 from whichworker.environments.interpreters import Interpreter, inspect
 from whichworker.errors import EnvironmentFailed
 from whichworker.model import Arm, Environment, Failure, Question, Resolution, codes
@@ -54,7 +55,11 @@ def build(
                 filter(None, (error.fact, error.seen, error.hint and f"hint: {error.hint}"))
             )
             without.append(
-                Failed(arm=arm.name, failures=(Failure(kind="install", count=1, sample=sample),))
+                Failed(
+                    arm=arm.name,
+                    failures=(Failure(kind="install", count=1, sample=sample),),
+                    refused=isinstance(error, Unresolvable),  # the app's own versions rule it out
+                )
             )
     if any(one.resolution is not None and one.resolution.as_of is None for one in found.values()):
         note(codes.UPLOAD_TIMES_MISSING.title)

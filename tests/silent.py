@@ -5,7 +5,8 @@ from __future__ import annotations
 from whichworker.design.capacity.hunt import Hunt
 from whichworker.model import Failure
 from whichworker.race.watch import Progress
-from whichworker.store.records import Prepared, Settled, Shot, Slice, Sought
+from whichworker.store.open_loop import Shot, Sought
+from whichworker.store.records import Prepared, Settled, Slice
 
 
 class Silent:

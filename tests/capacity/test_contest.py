@@ -21,7 +21,8 @@ from whichworker.model import Probes, Question, Slo
 from whichworker.model.histogram import Histogram
 from whichworker.result import ArmResult
 from whichworker.store.journal import FILE, Journal
-from whichworker.store.records import Prepared, Shot, Sought, Unsought
+from whichworker.store.open_loop import Shot, Sought, Unsought
+from whichworker.store.records import Prepared
 
 ARM = "waitress"
 PROBES = Probes(
@@ -214,7 +215,7 @@ def test_a_machine_that_stalls_certifies_nothing_shorter(
 
 def test_a_rate_that_no_arm_can_do_is_told(question: Question, tmp_path: Path) -> None:
 
-    asked = changed(question, rate=1e6)
+    asked = changed(question, slo=SLO, rate=1e6)
     (finding,) = SecondStage(asked, written(tmp_path)).findings()
     assert finding.code == "capacity-not-sought"
     assert "1,000,000/s" in finding.text

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tests.conftest import changed
 from tests.judge.stories import Story
 
+from whichworker.design.capacity.slo import parse
 from whichworker.judge.finalists import finalists
 from whichworker.model import Question
 
@@ -24,7 +25,10 @@ def noisy(name: str, number: int) -> float:
 def asked(story: Story, seconds: float, rate: float | None = None) -> Question:
     """The same question with a capacity, and so much time."""
     return changed(
-        story.asked, capacity=True, rate=rate, budget=replace(story.asked.budget, seconds=seconds)
+        story.asked,
+        slo=parse("p99<200ms"),
+        rate=rate,
+        budget=replace(story.asked.budget, seconds=seconds),
     )
 
 

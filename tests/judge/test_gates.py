@@ -14,7 +14,8 @@ from whichworker.judge.gates import gates_of
 from whichworker.model import Answer, Failure, Probes, Reading, Request, Tally, Workload
 from whichworker.model.histogram import Histogram
 from whichworker.result import Gate
-from whichworker.store.records import Prepared, Shot
+from whichworker.store.open_loop import Shot
+from whichworker.store.records import Prepared
 
 TIMES = Histogram()
 TIMES.record_all([20_000_000] * 1000)

@@ -31,6 +31,7 @@ from whichworker.result import (
     SaturationLatency,
     Twin,
     Validity,
+    WaitPoint,
 )
 
 BLOCKS = 8
@@ -254,6 +255,37 @@ def clear() -> Result:
     )
 
 
+def waited() -> Result:
+    """The clear race with the response times of two arms; the second cannot do the last rate."""
+    whole = clear()
+    lead = CONTENDERS[0].rate
+
+    def points(shares: Sequence[float], lost: int) -> tuple[WaitPoint, ...]:
+        return tuple(
+            WaitPoint(
+                share=share,
+                rate_per_second=share * lead,
+                requests=4000,
+                lost=lost if share == shares[-1] else 0,
+                p50=0.0004 / (1 - share),
+                p90=0.001 / (1 - share),
+                p99=None if share > 0.8 else 0.002 / (1 - share),
+                intervals={"p50": (0.00035 / (1 - share), 0.00045 / (1 - share))},
+            )
+            for share in shares
+        )
+
+    first, second, *others = whole.arms
+    return replace(
+        whole,
+        arms=(
+            replace(first, waits=points((0.25, 0.5, 0.75, 0.9), 0)),
+            replace(second, waits=points((0.25, 0.5, 0.75), 7), today="Procfile"),
+            *others,
+        ),
+    )
+
+
 def tied() -> Result:
     """A race whose three fastest are tied; all others are claimed slower."""
     whole, names = race(), [one.name for one in CONTENDERS]
@@ -313,7 +345,6 @@ def sought() -> Result:
     asked = replace(
         whole.question,
         slo="p99<50ms",
-        slo_derived="default objective: 10 × the 2 ms of a single user, rounded up, at least 50 ms",
         rate_per_second=2350.0,
     )
     causes = (

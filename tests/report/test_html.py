@@ -31,6 +31,7 @@ SAMPLES = (
     samples.sparse,
     samples.hostile,
     samples.sought,
+    samples.waited,
 )
 VOID = {"meta", "link", "br"}
 every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.__name__)
@@ -446,3 +447,11 @@ def test_the_report_is_the_golden_one() -> None:
         GOLDEN.parent.mkdir(exist_ok=True)
         GOLDEN.write_text(text, encoding="utf-8")
     assert text == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_response_times_have_a_row_for_each_rate_and_an_interval_where_there_is_one() -> None:
+    text = render(samples.waited())
+    (section,) = re.findall(r'<section id="waits".*?</section>', text, re.DOTALL)
+    assert section.count('<th scope="row">') == 4 + 3
+    assert 'href="#waits"' in text
+    assert '<section id="waits"' not in render(samples.clear())

@@ -44,6 +44,7 @@ SAMPLES = (
     samples.sparse,
     samples.hostile,
     samples.sought,
+    samples.waited,
 )
 every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.__name__)
 

@@ -14,7 +14,6 @@ from whichworker.bench.window import WARM_UP_SECONDS, ArmFailed, failed
 from whichworker.capacity.shots import deadline_of, shoot
 from whichworker.capacity.watch import CapacityWatch
 from whichworker.design.capacity import hunt
-from whichworker.design.capacity.slo import derive
 from whichworker.design.validity import MOST_TRIES
 from whichworker.errors import ServerFailed
 from whichworker.judge.hunts import blind, hunts_of, patience, seen_of
@@ -22,7 +21,8 @@ from whichworker.load.generator import Generator
 from whichworker.model import Question
 from whichworker.probes import stalls
 from whichworker.store.journal import Journal
-from whichworker.store.records import Prepared, Shot, Sought, Unsought
+from whichworker.store.open_loop import Shot, Sought, Unsought
+from whichworker.store.records import Prepared
 
 STALL_SECONDS = 1.0
 """For the stalls of the generator's core: about a thousand naps, enough for their p99."""
@@ -43,7 +43,8 @@ def seek(
     unloaded = sorted(
         1 / record.ladder[1] for record in ready if record.arm in throughput and 1 in record.ladder
     ) or [UNKNOWN_SECONDS]
-    slo = question.terms.slo or derive(unloaded[len(unloaded) // 2])
+    slo = question.terms.slo
+    assert slo is not None, "no capacity is sought without an objective"
     in_flight = IN_FLIGHT_TIMES * max(throughput.values()) * max(slo.longest_seconds, unloaded[-1])
     room = open_files.most_connections() or MOST_CONNECTIONS
     seen = stalls.look(question.budget.generator_cores[0], STALL_SECONDS)

@@ -11,7 +11,7 @@ from whichworker.errors import ServerFailed
 from whichworker.load.generator import Generator
 from whichworker.model import Clause, Load, Pace, Probes, Slo, Stage, Tally
 from whichworker.model.histogram import Histogram
-from whichworker.store.records import Shot
+from whichworker.store.open_loop import Shot
 
 LAG_AT = (0.99, 0.95, 0.9, 0.5)
 """Percentiles of the send lag to try, from the strictest on."""
@@ -51,8 +51,8 @@ def shoot(
         pace=arrivals_of(shot, warm_up),
         flood=None,  # failures are counted and must not end the shot
     )
-    tally, probes = _sent(bench, generator, run, load)
-    lag = _lag(tally)
+    tally, probes = sent(bench, generator, run, load)
+    lag = lag_of(tally)
     response = Histogram.from_hdr(tally.response or tally.service)
     lost = lost_of(tally, response)
     return Shot(
@@ -82,7 +82,7 @@ def shoot(
     )
 
 
-def _sent(bench: Bench, generator: Generator, run: Running, load: Load) -> tuple[Tally, Probes]:
+def sent(bench: Bench, generator: Generator, run: Running, load: Load) -> tuple[Tally, Probes]:
     """Send a load; raises ArmFailed for wrong responses, or if the server ended."""
     try:
         tally, probes = probe_a_load(bench, generator, run, load)
@@ -128,7 +128,7 @@ def _slices(tally: Tally, clause: Clause | None) -> list[tuple[int, int]]:
     return [(one.count, one.count_above(round(clause.seconds * 1e9))) for one in found]
 
 
-def _lag(tally: Tally) -> float | None:
+def lag_of(tally: Tally) -> float | None:
     """The generator's lag at the highest percentile up to p99 that its sample supports."""
     if tally.send_lag is None:
         return None

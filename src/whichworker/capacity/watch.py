@@ -6,7 +6,7 @@ from typing import Protocol
 
 from whichworker.design.capacity.hunt import Hunt
 from whichworker.model import Failure
-from whichworker.store.records import Shot, Sought
+from whichworker.store.open_loop import Shot, Sought
 
 
 class CapacityWatch(Protocol):

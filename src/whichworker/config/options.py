@@ -207,10 +207,7 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
     ] = None
     capacity: Annotated[
         bool,
-        option(
-            "Also find the rate that the best setups sustain, with an objective derived from the"
-            " app"
-        ),
+        option("Also find the highest rate that meets the objective: the same as --slo alone"),
     ] = False
     connections: Annotated[
         int | None,

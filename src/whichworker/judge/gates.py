@@ -12,7 +12,8 @@ from whichworker.model import Failure, Reading, Tally, Workload
 from whichworker.model.histogram import Histogram
 from whichworker.result import Gate
 from whichworker.result.second_stage import GENERATOR, LITTLE, OVERFLOWS, UPSTREAM, WRONG
-from whichworker.store.records import Prepared, Shot, Sought
+from whichworker.store.open_loop import Shot, Sought
+from whichworker.store.records import Prepared
 
 THROWN_OUT = {
     **dict.fromkeys(("status", "header", "body", "framing", "check"), WRONG),

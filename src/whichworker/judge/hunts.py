@@ -9,7 +9,7 @@ from whichworker.design.capacity.hunt import Hunt
 from whichworker.design.capacity.posterior import RateProbe
 from whichworker.model import Failure, Question, Slo
 from whichworker.store.journal import Journal
-from whichworker.store.records import Shot, Sought, Unsought
+from whichworker.store.open_loop import Shot, Sought, Unsought
 
 STALLS_OF_OBJECTIVE = 3.0
 """An objective is at least this many times as long as the machine's stalls.

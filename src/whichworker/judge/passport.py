@@ -19,7 +19,8 @@ from whichworker.model import Arm, Finding, codes
 from whichworker.result import ArmResult, Attribution, Hot, Profile, Scaling
 from whichworker.servers import table
 from whichworker.store.journal import Journal
-from whichworker.store.records import Prepared, Profiled, Shot, Sought, Window
+from whichworker.store.open_loop import Shot, Sought
+from whichworker.store.records import Prepared, Profiled, Window
 
 DRIFT_ERRORS = 5.0
 LEAST_DRIFT = 0.10

@@ -17,7 +17,7 @@ from whichworker.model import Finding, Question, Slo, codes
 from whichworker.model.histogram import Histogram
 from whichworker.result import ArmResult, AtRate, Capacity, CurvePoint
 from whichworker.store.journal import Journal
-from whichworker.store.records import Shot, Sought, Unsought
+from whichworker.store.open_loop import Shot, Sought, Unsought
 
 CURVE_PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 LEAST_SIZES, LEAST_GROWTH, GROWTH_SHARE, RISING = 4, 16_000_000, 0.2, 0.75
@@ -60,8 +60,6 @@ class SecondStage:
             yield from self._unasked()
             return
         slo, stall = self.sought.slo, self.sought.stall_seconds
-        if slo.derived:
-            yield codes.SLO_DERIVED.finding(f"The objective is {slo.text} ({slo.derived})")
         if stall is not None and blind(slo, stall):
             least = units.show_seconds(STALLS_OF_OBJECTIVE * stall)
             yield codes.SLO_BELOW_STALLS.finding(

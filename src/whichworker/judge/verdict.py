@@ -18,6 +18,7 @@ from whichworker.judge.discovered import discovered
 from whichworker.judge.headline import ALL_FAILED, NONE_MEASURED, rounds_to_decide, verdict_of
 from whichworker.judge.passport import Passports
 from whichworker.judge.replay import replay
+from whichworker.judge.response_times import ResponseTimes
 from whichworker.judge.run_findings import run_findings
 from whichworker.judge.second_stage import SecondStage
 from whichworker.judge.slices import Sliced
@@ -52,7 +53,11 @@ def judge(journal: Journal, time_seconds: float | None = None) -> Result:
     sliced = Sliced(journal, race.twin_of if race else "")
     claims, ties, undetermined = spoken(race.pairs() if race else [])
     passports, second = Passports(journal, sliced), SecondStage(question, journal)
-    arms = [second.add_to(passports.add_to(arm)) for arm in arm_results(journal, race, sliced)]
+    waits = ResponseTimes(journal)
+    arms = [
+        waits.add_to(second.add_to(passports.add_to(arm)))
+        for arm in arm_results(journal, race, sliced)
+    ]
     twin = _twin(race, sliced)
     validity = _validity(journal, race, twin, sliced, refusal)
     verdict = verdict_of(race, sliced, validity)
@@ -67,6 +72,7 @@ def judge(journal: Journal, time_seconds: float | None = None) -> Result:
             *run_findings(journal, twin, validity, sliced),
             *passports.findings(),
             *second.findings(),
+            *waits.findings(),
         ),
         arms=tuple(sorted(arms, key=_order)),
         leader=race.leader() if race else None,
@@ -109,7 +115,6 @@ def _asked(
         else question.terms.slo.text
         if question.terms.slo
         else None,
-        slo_derived=second.sought.slo.derived if second.sought else "",
         rate_per_second=question.terms.rate,
         resolution=question.terms.resolution if question.terms.resolution.as_of else None,
     )

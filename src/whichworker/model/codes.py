@@ -221,15 +221,15 @@ UNDER_LOAD = (WRONG_UNDER_LOAD, CONNECTIONS_REFUSED, POOL_EXHAUSTED, DATABASE_LO
     ERROR_UNDER_LOAD, *OF_THE_APP)
 
 # Capacity.
-SLO_DERIVED = Code("slo-derived", "info", "The objective was chosen for you",
-    "You named no latency objective, so one was derived from the unloaded response time.",
-    "name your own, for example --slo 'p99<200ms'")
 SLO_BELOW_STALLS = Code("slo-below-stalls", "warning", "The objective is shorter than the noise",
     "The machine alone delays some responses by more, whatever the server.",
     "use a longer objective, or a machine with less noise")
 CAPACITY_NOT_SOUGHT = Code("capacity-not-sought", "warning", "No capacity was measured",
     "Without it the result has no rate to plan with.",
     "use more --time, or a lower --rate")
+RESPONSE_TIMES_BROKEN = Code("response-times-broken", "error", "A server broke at a moderate rate",
+    "It responded under full load, and failed with random arrivals. Users would see that.",
+    "read the end of its log")
 CAPACITY_BROKEN = Code("capacity-broken", "error", "A server broke while its capacity was measured",
     "It did well in the race, then failed at a steady rate. It may fail in production, too.",
     "find the cause before you deploy this server")

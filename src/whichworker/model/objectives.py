@@ -17,10 +17,9 @@ class Clause(Struct, frozen=True, kw_only=True):
 
 
 class Slo(Struct, frozen=True, kw_only=True):
-    """A service level objective: every clause must hold; `derived` is its source, if derived."""
+    """A service level objective: every clause must hold."""
 
     clauses: tuple[Clause, ...]
-    derived: str = ""
 
     @property
     def text(self) -> str:

@@ -15,8 +15,8 @@ from whichworker.model.requests import Answer, Request, Workload
 class Terms(Struct, frozen=True, kw_only=True):
     """The user's terms: certainty of a verdict, load, capacity, and what the app may do.
 
-    `slo` is the objective of the capacity (None: derived if `capacity`), `rate` the user's own
-    requests per second. `allowed` is what the user lets the app do, in the words of the options.
+    `slo` is the objective of the capacity (None: none is sought), `rate` the user's own requests
+    per second. `allowed` is what the user lets the app do, in the words of the options.
     `resolution` chooses the versions of servers and of a built-in app.
     """
 
@@ -34,8 +34,8 @@ class Terms(Struct, frozen=True, kw_only=True):
 
     @property
     def ask_for_capacity(self) -> bool:
-        """Whether the user wants a capacity, by any option."""
-        return self.capacity or self.slo is not None or self.rate is not None
+        """Whether the user wants a capacity, which needs an objective."""
+        return self.slo is not None
 
 
 class Subject(Struct, frozen=True, kw_only=True):

@@ -149,6 +149,10 @@ def _able(asked: Asked, subject: Subject, arms: list[Arm]) -> tuple[list[Arm], l
 
 
 def _terms_of(options: RaceOptions) -> Terms:
+    if not options.slo and (options.capacity or options.rate is not None):
+        option = "--capacity" if options.capacity else "--rate"
+        hint = "add one, such as --slo 'p99<200ms'; without, a race shows response times at 4 rates"
+        raise UsageError(f"{option} needs an objective", hint=hint)
     return Terms(
         connections=options.connections,
         delta=options.delta,

@@ -13,10 +13,12 @@ from whichworker.apps import checkup
 from whichworker.bench import open_files, overlays, profile, services
 from whichworker.bench.running import Bench
 from whichworker.capacity import contest as capacity
+from whichworker.capacity import waits
 from whichworker.conformance import preflight
 from whichworker.design import ladder
+from whichworker.design.selection import Race
 from whichworker.errors import UsageError
-from whichworker.judge import belonging, hunts, verdict
+from whichworker.judge import belonging, hunts, response_times, verdict
 from whichworker.judge.finalists import finalists
 from whichworker.load.generator import Generator
 from whichworker.model import Finding, Question
@@ -179,11 +181,26 @@ def investigate(
                     capacity.contest(
                         bench, generator, journal, watch, best, connections, lambda: left() - after
                     )
+                if raced is not None and not hunts.sought_after(question):
+                    _waits(bench, generator, journal, watch, raced)
                 if profiled:
                     _profile(bench, generator, journal, watch, best)
         ended = "finished"
     finally:
         journal.append(RunSession(seconds=clock() - began, ended=ended))
+
+
+def _waits(bench: Bench, generator: Generator, journal: Journal, watch: Watch, raced: Race) -> None:
+    """Response times after the ranking; not in a search's first step, nor on a shared core."""
+    question = bench.question
+    seconds = waits.seconds_for(question.search or question.budget.seconds)
+    if not seconds or question.search is not None or question.budget.shared:
+        return
+    chosen = response_times.waiting_arms(question, raced, journal)
+    parts = next(journal.of(Settled)).parts
+    connections = {name: parts[name].connections for name in chosen if name in parts}
+    if set(connections) == set(chosen):
+        waits.measure(bench, generator, journal, watch, chosen, connections, seconds)
 
 
 def _profile(

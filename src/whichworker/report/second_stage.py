@@ -23,11 +23,8 @@ def print_capacities(console: Console, result: Result) -> None:
     if not shown:
         return
     console.print()
-    derived = f"  ({result.question.slo_derived})" if result.question.slo_derived else ""
     console.print(
-        Text.assemble(
-            ("capacity ", "bold"), f"the highest rate with {result.question.slo}", (derived, "dim")
-        )
+        Text.assemble(("capacity ", "bold"), f"the highest rate with {result.question.slo}")
     )
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("setup", no_wrap=True)

@@ -167,7 +167,7 @@ def ceiling_caption(result: Result) -> str:
     fewer = forced and any(arm.connections and arm.connections < forced for arm in result.arms)
     load = f"{'at most ' if fewer else ''}{forced} connections each" if forced else own
     sought = any(arm.capacity_per_second for arm in result.arms)
-    where = "below" if sought else "(--capacity)"
+    where = "below" if sought else "(--slo)"
     return (
         f"Requests/s is the maximum under full load, {load}. Plan with the validated rate {where}."
     )

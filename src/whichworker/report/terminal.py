@@ -17,6 +17,7 @@ from whichworker.report import standings
 from whichworker.report.advice import print_rest
 from whichworker.report.second_stage import print_capacities
 from whichworker.report.standings import Standing
+from whichworker.report.waiting import print_waits
 from whichworker.result import ArmResult, Ratio, Result
 
 ABSENT = "–"
@@ -141,6 +142,7 @@ def print_result(console: Console, result: Result) -> None:
         _print_verdict(console, result)
         _print_board(console, result)
         print_capacities(console, result)
+        print_waits(console, result)
         _print_advice(console, result)
     shown = {arm.name for arm in result.arms}
     concerning = [

@@ -42,6 +42,7 @@ from whichworker.result.second_stage import (
     Hot,
     Profile,
     Scaling,
+    WaitPoint,
 )
 from whichworker.result.study import AskedStudy, Card, Cell, StudyResult, StudyRow
 
@@ -88,6 +89,7 @@ __all__ = [
     "StudyRow",
     "Twin",
     "Validity",
+    "WaitPoint",
     "cleaned",
     "decode",
     "encode",

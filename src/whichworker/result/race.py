@@ -19,6 +19,7 @@ from whichworker.result.second_stage import (
     Gate,
     Profile,
     Scaling,
+    WaitPoint,
 )
 
 ArmState = Literal["ranked", "dropped", "failed", "refused", "invalid"]
@@ -132,6 +133,10 @@ class ArmResult(Struct, frozen=True, kw_only=True):
     probes: ArmProbes | None = None
     capacity_per_second: Capacity | None = None
     latency_curve: tuple[CurvePoint, ...] = ()
+    waits: Annotated[
+        tuple[WaitPoint, ...],
+        Meta(description="response times at shares of the leader's throughput"),
+    ] = ()
     at_rate: AtRate | None = None
     attribution: Attribution | None = None
     gates: tuple[Gate, ...] = ()
@@ -231,9 +236,6 @@ class AskedQuestion(Struct, frozen=True, kw_only=True):
         str | None,
         Meta(description="the objective of the capacities; null where no second stage was run"),
     ] = None
-    slo_derived: Annotated[
-        str, Meta(description="the source of the objective, if the user gave none")
-    ] = ""
     rate_per_second: Annotated[float | None, Meta(description="the user's own rate")] = None
     resolution: Annotated[
         Resolution | None,

@@ -57,6 +57,25 @@ class CurvePoint(Struct, frozen=True, kw_only=True):
     ] = field(default_factory=dict)
 
 
+class WaitPoint(Struct, frozen=True, kw_only=True):
+    """Response times from the intended moment, in seconds, at a share of the leader's throughput.
+
+    Null: the sample supports none. `lost` of the `requests` had no correct response in 5 s.
+    """
+
+    share: Annotated[float, Meta(description="of the leader's throughput")]
+    rate_per_second: float
+    requests: int
+    lost: int
+    p50: float | None
+    p90: float | None
+    p99: float | None
+    intervals: Annotated[
+        dict[str, tuple[float, float]],
+        Meta(description="95 %, by percentile; absent where the sample supports none"),
+    ] = field(default_factory=dict)
+
+
 class AtRate(Struct, frozen=True, kw_only=True):
     """The user's own rate: whether it meets the objective (null: unknown), and capacity / rate."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
@@ -15,14 +15,13 @@ from whichworker.model import (
     Failure,
     Finding,
     Machine,
-    Probes,
     Question,
     Reading,
-    Slo,
     Subject,
     Terms,
 )
 from whichworker.result import Run, Searched
+from whichworker.store.open_loop import Paced, Shot, Sought, Unpaced, Unsought
 
 
 class RunFacts(Struct, frozen=True, kw_only=True):
@@ -225,55 +224,6 @@ class RunSession(Struct, frozen=True, kw_only=True, tag="session", tag_field="re
     ended: str
 
 
-class Sought(Struct, frozen=True, kw_only=True, tag="sought", tag_field="record"):
-    """The second stage begins: finalists, objective, connections and stalls of the machine.
-
-    `stall_seconds` is the 99th percentile of how late a sleeper on the generator's core woke up,
-    `patience` the seconds for each finalist (None in older journals).
-    """
-
-    slo: Slo
-    finalists: tuple[str, ...]
-    throughput: dict[str, float]
-    connections: int
-    stall_seconds: float | None
-    patience: float | None = None
-
-
-class Shot(Struct, frozen=True, kw_only=True, tag="shot", tag_field="record"):
-    """One load of a finalist at a rate: arrivals due in its window, and misses of each clause.
-
-    `response` is their histogram (HdrHistogram V2, ns). `slices` are, for each equal part of the
-    window, its arrivals and those that missed the first clause. `good` came in time; `sent_share`
-    of those due was sent at all. `lag_seconds` is the generator's own 99th percentile.
-    """
-
-    arm: str
-    launch: int
-    phase: Literal["search", "confirm", "holds", "curve", "recovery"]
-    rate: float
-    settle_seconds: float
-    window_seconds: float
-    count: int
-    missed: tuple[int, ...]
-    good: int
-    failures: tuple[Failure, ...]
-    response: str
-    slices: tuple[tuple[int, int], ...] = ()
-    lag_seconds: float | None = None
-    sent_share: float = 1.0
-    probes: Probes | None = None
-    refused: str = ""
-
-
-class Unsought(Struct, frozen=True, kw_only=True, tag="unsought", tag_field="record"):
-    """A finalist that broke in this phase of the second stage; it gets no more requests."""
-
-    arm: str
-    failures: tuple[Failure, ...]
-    phase: str = ""
-
-
 class FirstStep(Struct, frozen=True, kw_only=True, tag="first_step", tag_field="record"):
     """The result of the first step of a search, at the begin of the second."""
 
@@ -344,6 +294,8 @@ OfRaces = (
     | BlockEnd
     | Sought
     | Shot
+    | Paced
+    | Unpaced
     | Unsought
     | Profiled
 )

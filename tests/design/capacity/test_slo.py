@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from whichworker.design.capacity.slo import derive, parse
+from whichworker.design.capacity.slo import parse
 from whichworker.errors import UsageError
 
 
@@ -45,19 +45,3 @@ def test_what_is_none_is_refused_with_a_hint(text: str) -> None:
     with pytest.raises(UsageError) as refused:
         parse(text)
     assert refused.value.hint or "number" in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("unloaded", "expected"),
-    [
-        (0.0001, "p99<50ms"),
-        (0.006, "p99<100ms"),
-        (0.011, "p99<200ms"),
-        (0.3, "p99<5s"),
-        (9.0, "p99<60s"),
-    ],
-)
-def test_one_is_derived_from_what_one_user_waits(unloaded: float, expected: str) -> None:
-    found = derive(unloaded)
-    assert found.text == expected
-    assert "10 × the" in found.derived

@@ -15,7 +15,8 @@ from whichworker.design.capacity.hunt import Hunt
 from whichworker.model import Failure, Finding, Reading
 from whichworker.race.watch import Progress
 from whichworker.report.terminal import print_findings
-from whichworker.store.records import Prepared, Settled, Shot, Slice, Sought
+from whichworker.store.open_loop import Shot, Sought
+from whichworker.store.records import Prepared, Settled, Slice
 from whichworker.studies.watch import StudyProgress
 
 WIDTH = 24  # columns of the bar
@@ -144,8 +145,7 @@ class Printer(Lines):
     def sought(self, record: Sought) -> None:
         """The goal of the second stage."""
         names = ", ".join(record.finalists)
-        derived = f"  {record.slo.derived}" if record.slo.derived else ""
-        self._line(Text.assemble("capacity   ", f"{record.slo.text} for {names}", (derived, "dim")))
+        self._line(Text(f"capacity   {record.slo.text} for {names}"))
 
     def shot(self, arm: str, record: Shot, hunt: Hunt, left_seconds: float) -> None:
         """The capacity as far as it is known."""

@@ -1,8 +1,7 @@
-"""Service level objectives as people write them, and one for those who wrote none."""
+"""Service level objectives as people write them."""
 
 from __future__ import annotations
 
-import math
 import re
 
 from whichworker import units
@@ -10,12 +9,6 @@ from whichworker.errors import UsageError
 from whichworker.model import Clause, Slo
 
 HINT = 'write clauses such as "p99<300ms,errors<0.1%"'
-LEAST_SECONDS, TIMES_UNLOADED = 0.05, 10.0
-"""The derived objective: ten times the unloaded response time, and at least 50 ms.
-
-Users do not notice less than that.
-"""
-DEFAULT_PERCENT = 99.0
 LONGEST_SECONDS = 60.0
 """A longer objective than a minute would take hours to test."""
 LEAST_SHARE = 1e-4
@@ -61,25 +54,3 @@ def _checked(share: float, text: str) -> float:
             hint="use p1 to p99.99, and errors of at least 0.01%",
         )
     return share
-
-
-def derive(unloaded_seconds: float) -> Slo:
-    """p99 below ten times the unloaded response time, rounded up to 1, 2 or 5, at least 50 ms.
-
-    A failed request misses it, too. A clause of its own for one error in a thousand would take ten
-    times as many requests to validate.
-    """
-    wanted = max(LEAST_SECONDS, TIMES_UNLOADED * unloaded_seconds)
-    power = 10.0 ** math.floor(math.log10(wanted))
-    seconds = min(
-        LONGEST_SECONDS,
-        next(step * power for step in (1, 2, 5, 10) if step * power >= wanted * (1 - 1e-9)),
-    )
-    alone = units.show_seconds(unloaded_seconds)
-    said = f"default objective: 10 × the {alone} of a single user, rounded up, at least 50 ms"
-    latency = Clause(
-        text=f"p99<{units.show_seconds(seconds)}".replace(" ", ""),
-        share=1 - DEFAULT_PERCENT / 100,
-        seconds=seconds,
-    )
-    return Slo(clauses=(latency,), derived=said)

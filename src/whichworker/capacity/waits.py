@@ -1,0 +1,168 @@
+"""How long users wait: response times of the best setups at shares of the leader's throughput.
+
+All setups are alive, one at a time has load, and the windows are in random order. Arrivals are
+random (Poisson), and a response time begins when its request was due.
+"""
+
+from __future__ import annotations
+
+import collections
+import random
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+
+from msgspec import Struct
+
+from whichworker import units
+from whichworker.bench.running import Bench, Running, running
+from whichworker.bench.window import WARM_UP_SECONDS, ArmFailed, failed, load_of
+from whichworker.capacity.shots import BACKLOG, lag_of, lost_of, sent
+from whichworker.capacity.watch import CapacityWatch
+from whichworker.design import paces
+from whichworker.design.validity import MOST_TRIES, shot_refusal
+from whichworker.errors import ServerFailed
+from whichworker.load.generator import Generator
+from whichworker.model import Pace, Stage
+from whichworker.model.histogram import Histogram
+from whichworker.store.journal import Journal
+from whichworker.store.open_loop import Paced, Unpaced
+
+MOST_SECONDS, SHARE_OF_TIME, LEAST_TIME = 40.0, 1 / 3, 40.0
+"""At most 40 s, and a third of the race's time; none after a race of less than 40 s."""
+START_SECONDS = 1.5
+"""To start a setup and fill its caches, as far as the plan is concerned."""
+DEADLINE_SECONDS = 5.0
+"""A response that takes longer is lost."""
+
+
+def seconds_for(race_seconds: float) -> float:
+    """How long the response times may take after a race of this time; 0: there are none."""
+    return min(MOST_SECONDS, SHARE_OF_TIME * race_seconds) if race_seconds >= LEAST_TIME else 0.0
+
+
+def measure(
+    bench: Bench,
+    generator: Generator,
+    journal: Journal,
+    watch: CapacityWatch,
+    throughput: Mapping[str, float],
+    connections: Mapping[str, int],
+    seconds: float,
+) -> None:
+    """Journal windows at each rate of these arms, the leader first; one that fails is left out."""
+    done = {record.arm for record in journal.of(Paced)}
+    if not throughput or set(throughput) <= done:
+        return
+    began = time.monotonic()
+    leader = next(iter(throughput))
+    rates = " and ".join(", ".join(f"{share:.0%}" for share in paces.SHARES).rsplit(", ", 1))
+    watch.note(f"response times at {rates} of {units.show_rate(throughput[leader])}/s")
+    waits = Waits(bench, generator, journal, watch, connections)
+    loading = seconds - START_SECONDS * len(throughput)
+    plan = paces.cells(throughput, leader, loading / paces.PASSES)
+    order = random.Random(f"{bench.question.terms.seed}/paces")
+    waiting = collections.deque(
+        (cell, number) for number in range(paces.PASSES) for cell in order.sample(plan, len(plan))
+    )
+    with ExitStack() as every:
+        for _ in range(MOST_TRIES * len(waiting)):
+            if not waiting:
+                break
+            cell, number = waiting.popleft()
+            left = seconds - (time.monotonic() - began)
+            if cell.arm not in waits.lost and left > cell.seconds:
+                again = waits.refused(cell, every, number)
+                waiting.extend([(cell, number)] if again else [])
+
+
+class Place(Struct):
+    """A running server, and whether it had any load."""
+
+    run: Running
+    warm: bool = False
+
+
+class Waits:
+    """The servers that are alive, and the arms that are lost."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        generator: Generator,
+        journal: Journal,
+        watch: CapacityWatch,
+        connections: Mapping[str, int],
+    ) -> None:
+        self.bench, self.generator, self.journal, self.watch = bench, generator, journal, watch
+        self.connections = connections
+        self.places: dict[str, Place] = {}
+        self.lost: set[str] = set()
+
+    def refused(self, cell: paces.PacedWindow, every: ExitStack, seed: int) -> bool:
+        """Measure one window; whether the machine was too busy. An arm that fails is lost."""
+        try:
+            record = self._window(cell, every, seed)
+            self.journal.append(record)
+            if record.refused:
+                self.watch.repeated(cell.arm, record.refused)
+            return bool(record.refused)
+        except ServerFailed as error:
+            self._lose(cell.arm, failed(error))
+        except ArmFailed as error:
+            self._lose(cell.arm, error)
+        return False
+
+    def _lose(self, arm: str, error: ArmFailed) -> None:
+        self.lost.add(arm)
+        self.journal.append(Unpaced(arm=arm, failures=error.failures))
+
+    def _window(self, cell: paces.PacedWindow, every: ExitStack, seed: int) -> Paced:
+        question = self.bench.question
+        if cell.arm not in self.places:
+            run = every.enter_context(running(self.bench, question.arm(cell.arm)))
+            self.places[cell.arm] = Place(run)
+        place = self.places[cell.arm]
+        settle = cell.settle_seconds + (0.0 if place.warm else WARM_UP_SECONDS)
+        place.warm = True
+        load = load_of(
+            self.bench,
+            place.run,
+            self.connections[cell.arm],
+            cell.window_seconds,
+            settle,
+            stagger_seconds=0.0,
+            deadline_seconds=DEADLINE_SECONDS,
+            seed=question.terms.seed * 1009 + seed,
+            pace=Pace(
+                stages=(Stage(settle + cell.window_seconds, cell.rate, cell.rate),),
+                arrivals="poisson",
+                backlog=BACKLOG,
+            ),
+            flood=None,
+        )
+        tally, probes = sent(self.bench, self.generator, place.run, load)
+        response = Histogram.from_hdr(tally.response or tally.service)
+        lag = lag_of(tally)
+        return Paced(
+            arm=cell.arm,
+            share=cell.share,
+            rate=cell.rate,
+            settle_seconds=settle,
+            window_seconds=cell.window_seconds,
+            count=response.count,
+            lost=lost_of(tally, response),
+            failures=tally.failures,
+            response=tally.response or tally.service,
+            slices=tuple(tally.slices),
+            lag_seconds=lag,
+            probes=probes,
+            refused=shot_refusal(
+                probes,
+                tally,
+                lag,
+                0.0,
+                shared=question.budget.shared,
+                spins=load.spins,
+            ),
+        )

@@ -1,0 +1,100 @@
+"""The table of response times: windows of each rate merged, with the intervals they support."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from whichworker.design import paces
+from whichworker.design.selection import Race
+from whichworker.judge.slices import Sliced
+from whichworker.model import Finding, Question, codes
+from whichworker.model.histogram import Histogram
+from whichworker.result import ArmResult, WaitPoint
+from whichworker.store.journal import Journal
+from whichworker.store.open_loop import Paced, Unpaced
+
+PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+MOST_ARMS = 3
+"""The leader and its rivals; today's setup comes besides."""
+
+
+def waiting_arms(question: Question, race: Race, journal: Journal) -> dict[str, float]:
+    """Throughput per second of the arms of the table, the leader first; empty without a leader.
+
+    They are the leader, those that are not claimed to be slower, or else the next one, and the
+    setup that serves today.
+    """
+    sliced, leader = Sliced(journal), race.leader()
+    throughput = {
+        name: rate for name in race.listed if (rate := sliced.throughput(name)) is not None
+    }
+    if leader is None or leader not in throughput:
+        return {}
+    behind = {pair.second for pair in race.pairs() if pair.verdict == "better"}
+    behind |= {pair.first for pair in race.pairs() if pair.verdict == "worse"}
+    others = sorted((one for one in throughput if one != leader), key=lambda one: -throughput[one])
+    near = [one for one in others if one not in behind] or others[:1]
+    today = [arm.name for arm in question.arms if arm.today and arm.name in throughput]
+    chosen = dict.fromkeys((leader, *near[: MOST_ARMS - 1], *today))
+    return {name: throughput[name] for name in chosen}
+
+
+class ResponseTimes:
+    """The windows of a journal at shares of the leader's throughput, arm by arm."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.windows = [record for record in journal.of(Paced) if not record.refused]
+        self.lost = list(journal.of(Unpaced))
+
+    def add_to(self, arm: ArmResult) -> ArmResult:
+        """The arm's result with its response times, if it has any."""
+        own = [window for window in self.windows if window.arm == arm.name]
+        speed = arm.throughput_per_second.value if arm.throughput_per_second else 0.0
+        points = tuple(
+            _point([window for window in own if window.share == share], speed)
+            for share in sorted({window.share for window in own})
+        )
+        return msgspec.structs.replace(arm, waits=points) if points else arm
+
+    def findings(self) -> Iterator[Finding]:
+        """The arms that broke at a rate, with their first failure."""
+        for record in self.lost:
+            first = record.failures[0].sample.splitlines()[0] if record.failures else ""
+            text = f"{record.arm} broke while its response times were measured: {first}"
+            yield codes.RESPONSE_TIMES_BROKEN.finding(text, arm=record.arm)
+
+
+def _point(windows: Sequence[Paced], speed: float) -> WaitPoint:
+    merged = Histogram()
+    slices = [Histogram.from_hdr(text) for window in windows for text in window.slices]
+    for window in windows:
+        merged.merge(Histogram.from_hdr(window.response))
+    rate, lost = windows[0].rate, sum(window.lost for window in windows)
+    load = rate / speed if speed else 1.0
+    times = {name: merged.supported_percentile(q) for name, q in PERCENTILES.items()}
+    return WaitPoint(
+        share=windows[0].share,
+        rate_per_second=rate,
+        requests=merged.count + lost,
+        lost=lost,
+        **times,
+        intervals={
+            name: found
+            for name, q in PERCENTILES.items()
+            if times[name] is not None and (found := _interval(merged, slices, q, load))
+        },
+    )
+
+
+def _interval(
+    merged: Histogram, slices: Sequence[Histogram], q: float, load: float
+) -> tuple[float, float] | None:
+    value = merged.percentile(q)
+    if value is None:
+        return None
+    beyond = [one.count_above(value) for one in slices]
+    shares = paces.interval_shares(merged.count, q, beyond, [one.count for one in slices], load)
+    low, high = (merged.percentile(min(1.0, share)) for share in shares) if shares else (None, None)
+    return (low / 1e9, high / 1e9) if low is not None and high is not None else None

@@ -1,0 +1,67 @@
+"""The table of response times for a terminal: how long users wait at moderate rates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from whichworker import units
+from whichworker.report import standings
+from whichworker.result import ArmResult, Result, WaitPoint
+
+ABSENT = "–"
+CAPTION = (
+    "Random arrivals; a response time begins when its request was due. p50 / p99; "
+    f"{ABSENT}: too few requests, or more than the setup can do."
+)
+
+
+def shown(result: Result) -> list[ArmResult]:
+    """The arms that have response times, the fastest first."""
+    return [one.arm for one in standings.standings(result) if one.arm.waits]
+
+
+def rates(arms: Sequence[ArmResult]) -> dict[float, float]:
+    """The rate per second of each share of the leader's throughput, over all arms."""
+    found = {point.share: point.rate_per_second for arm in arms for point in arm.waits}
+    return dict(sorted(found.items()))
+
+
+def point_of(arm: ArmResult, share: float) -> WaitPoint | None:
+    """The response times of an arm at a share of the leader's throughput."""
+    return next((point for point in arm.waits if point.share == share), None)
+
+
+def print_waits(console: Console, result: Result) -> None:
+    """A row for each arm and a column for each rate; nothing if nothing was measured."""
+    arms = shown(result)
+    if not arms:
+        return
+    console.print()
+    console.print(Text.assemble(("response times ", "bold"), "at shares of the leader's rate"))
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("setup", no_wrap=False, overflow="fold")
+    for share, rate in rates(arms).items():
+        table.add_column(f"{share:.0%}: {units.show_rate(rate)}/s", justify="right", no_wrap=True)
+    for arm in arms:
+        table.add_row(
+            Text(arm.name), *(Text(_times(point_of(arm, share))) for share in rates(arms))
+        )
+    console.print(table)
+    console.print(Text(CAPTION, "dim"))
+    for arm in arms:
+        for point in arm.waits:
+            if point.lost:
+                lost = f"{point.lost:,} of {point.requests:,} requests had no correct response"
+                at = f"{units.show_rate(point.rate_per_second)}/s"
+                console.print(Text(f"! {arm.name}: {lost} at {at}", "yellow"))
+
+
+def _times(point: WaitPoint | None) -> str:
+    if point is None or point.p50 is None:
+        return ABSENT
+    late = units.show_seconds(point.p99) if point.p99 is not None else ABSENT
+    return f"{units.show_seconds(point.p50)} / {late}"

@@ -1,0 +1,139 @@
+"""Response times at moderate rates, of real servers, and what a journal of them says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.conftest import changed, faulty_bench
+from tests.report import samples
+from tests.silent import Silent
+
+from whichworker.capacity import waits
+from whichworker.design import paces
+from whichworker.design.validity import MOST_TRIES
+from whichworker.judge.response_times import ResponseTimes
+from whichworker.load.generator import Generator
+from whichworker.model import Failure
+from whichworker.model.histogram import Histogram
+from whichworker.result import ArmResult
+from whichworker.store.journal import FILE, Journal
+from whichworker.store.open_loop import Paced, Unpaced
+
+ARM = samples.clear().arms[0]
+
+
+def window(
+    share: float = 0.5, milliseconds: float = 2.0, *, count: int = 1000, **more: object
+) -> Paced:
+    times, part = Histogram(), Histogram()
+    spread = [round(milliseconds * 1e6 * (1 + at / count)) for at in range(count)]
+    times.record_all(spread)
+    part.record_all(spread[::10])
+    return Paced(
+        arm=ARM.name,
+        share=share,
+        rate=share * 1000,
+        settle_seconds=0.3,
+        window_seconds=count / (share * 1000),
+        count=count,
+        lost=0,
+        failures=(),
+        response=times.to_hdr(),
+        slices=(part.to_hdr(),) * 10,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def seen_in(folder: Path, *records: Paced | Unpaced) -> tuple[ArmResult, list[str]]:
+    journal = Journal(folder / FILE)
+    journal.records = list(records)
+    found = ResponseTimes(journal)
+    return found.add_to(ARM), [finding.code for finding in found.findings()]
+
+
+def test_the_windows_of_a_rate_are_one_sample(tmp_path: Path) -> None:
+    arm, told = seen_in(tmp_path, window(0.25), window(0.5, 2), window(0.5, 4), window(0.5, 4))
+    low, high = arm.waits
+    assert not told
+    assert (low.share, low.requests, high.share, high.requests) == (0.25, 1000, 0.5, 3000)
+    assert low.p50 == pytest.approx(0.003, rel=0.01)
+    assert high.p50 == pytest.approx(0.005, rel=0.02)
+    shortest, longest = high.intervals["p50"]
+    assert shortest <= (high.p50 or 0.0) <= longest
+
+
+def test_a_refused_window_counts_for_nothing_and_a_lost_request_is_told(tmp_path: Path) -> None:
+    lost = msgspec.structs.replace(window(0.75), lost=3)
+    arm, _ = seen_in(tmp_path, window(0.5, refused="the machine was busy"), lost)
+    (point,) = arm.waits
+    assert (point.share, point.lost, point.requests) == (0.75, 3, 1003)
+
+
+def test_too_few_requests_have_no_p99(tmp_path: Path) -> None:
+    arm, _ = seen_in(tmp_path, window(0.5, count=40))
+    (point,) = arm.waits
+    assert point.p50 is not None
+    assert point.p99 is None
+    assert "p99" not in point.intervals
+
+
+def test_an_arm_that_broke_is_told_and_keeps_what_it_has(tmp_path: Path) -> None:
+    broken = Unpaced(arm=ARM.name, failures=(Failure(kind="died", count=1, sample="it ended\nx"),))
+    arm, told = seen_in(tmp_path, window(0.25), broken)
+    assert [point.share for point in arm.waits] == [0.25]
+    assert told == ["response-times-broken"]
+
+
+def test_a_short_race_has_none() -> None:
+    assert waits.seconds_for(30) == 0
+    assert 0 < waits.seconds_for(45) <= 15
+    assert waits.seconds_for(120) == waits.seconds_for(3600) == 40
+
+
+@pytest.mark.servers
+def test_two_servers_are_measured_at_each_rate_and_once(
+    tmp_path: Path, generator: Generator
+) -> None:
+    names = ("waitress", "gunicorn-gthread")
+    bench = faulty_bench([(name, "") for name in names], tmp_path)
+    bench = msgspec.structs.replace(bench, question=changed(bench.question, seed=7))
+    with Journal(tmp_path / FILE) as journal:
+        for _ in range(2):
+            waits.measure(
+                bench,
+                generator,
+                journal,
+                Silent(),
+                dict.fromkeys(names, 200.0),
+                dict.fromkeys(names, 4),
+                seconds=24.0,
+            )
+        records = list(journal.of(Paced))
+        assert not list(journal.of(Unpaced))
+    for name in names:
+        own = [record for record in records if record.arm == name]
+        assert {record.share for record in own} == set(paces.SHARES)
+        assert all(record.count + record.lost > 0 for record in own)
+    attempts = MOST_TRIES * paces.PASSES * len(paces.SHARES) * len(names)
+    assert len(records) <= attempts
+
+
+@pytest.mark.servers
+def test_a_server_that_responds_wrongly_is_left_out(tmp_path: Path, generator: Generator) -> None:
+    bench = faulty_bench([("waitress", "late-body"), ("gunicorn-gthread", "")], tmp_path)
+    names = [arm.name for arm in bench.question.arms]
+    with Journal(tmp_path / FILE) as journal:
+        waits.measure(
+            bench,
+            generator,
+            journal,
+            Silent(),
+            dict.fromkeys(names, 200.0),
+            dict.fromkeys(names, 2),
+            seconds=16.0,
+        )
+        (lost,) = journal.of(Unpaced)
+        assert lost.arm == names[0]
+        assert {record.arm for record in journal.of(Paced)} == {names[1]}

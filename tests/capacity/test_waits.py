@@ -6,12 +6,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.conftest import changed, faulty_bench
+from tests.conftest import changed, faulty_bench, faulty_question
 from tests.report import samples
 from tests.silent import Silent
 
 from whichworker.capacity import waits
 from whichworker.design import paces
+from whichworker.design.capacity.slo import parse
 from whichworker.design.validity import MOST_TRIES
 from whichworker.judge.response_times import ResponseTimes
 from whichworker.load.generator import Generator
@@ -86,10 +87,18 @@ def test_an_arm_that_broke_is_told_and_keeps_what_it_has(tmp_path: Path) -> None
     assert told == ["response-times-broken"]
 
 
-def test_a_short_race_has_none() -> None:
-    assert waits.seconds_for(30) == 0
-    assert 0 < waits.seconds_for(45) <= 15
-    assert waits.seconds_for(120) == waits.seconds_for(3600) == 40
+def test_a_short_race_has_none_nor_has_one_that_seeks_a_capacity() -> None:
+    def seconds(race: float, **more: object) -> float:
+        question = changed(faulty_question([("waitress", "")], seconds=race), **more)
+        own = msgspec.structs.replace(question.budget, shared=False)
+        return changed(question, budget=own).waits_seconds
+
+    assert seconds(30) == seconds(120, slo=parse("p99<1s")) == 0
+    assert 0 < seconds(45) <= 15
+    assert seconds(120) == seconds(3600) == 40
+    whole = faulty_question([("waitress", "")], seconds=120)
+    shared = changed(whole, budget=msgspec.structs.replace(whole.budget, shared=True))
+    assert shared.waits_seconds == 0
 
 
 @pytest.mark.servers

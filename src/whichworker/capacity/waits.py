@@ -28,17 +28,10 @@ from whichworker.model.histogram import Histogram
 from whichworker.store.journal import Journal
 from whichworker.store.open_loop import Paced, Unpaced
 
-MOST_SECONDS, SHARE_OF_TIME, LEAST_TIME = 40.0, 1 / 3, 40.0
-"""At most 40 s, and a third of the race's time; none after a race of less than 40 s."""
 START_SECONDS = 1.5
 """To start a setup and fill its caches, as far as the plan is concerned."""
 DEADLINE_SECONDS = 5.0
 """A response that takes longer is lost."""
-
-
-def seconds_for(race_seconds: float) -> float:
-    """How long the response times may take after a race of this time; 0: there are none."""
-    return min(MOST_SECONDS, SHARE_OF_TIME * race_seconds) if race_seconds >= LEAST_TIME else 0.0
 
 
 def measure(

@@ -11,6 +11,10 @@ from whichworker.model.arms import App, Arm, Budget, Resolution
 from whichworker.model.objectives import Slo
 from whichworker.model.requests import Answer, Request, Workload
 
+MOST_WAITS, WAITS_SHARE, LEAST_RACE = 40.0, 1 / 3, 40.0
+"""Response times take at most 40 s, and a third of the race's time; a race of less than 40 s has
+none."""
+
 
 class Terms(Struct, frozen=True, kw_only=True):
     """The user's terms: certainty of a verdict, load, capacity, and what the app may do.
@@ -65,6 +69,17 @@ class Question(Struct, frozen=True, kw_only=True):
     budget: Budget
     search: float | None = None
     first_step: str = ""
+
+    @property
+    def waits_seconds(self) -> float:
+        """How long the response times after the ranking may take; 0: there are none.
+
+        A capacity has its own. On a shared core, no exact rate can be sent.
+        """
+        whole = self.search or self.budget.seconds
+        if self.terms.ask_for_capacity or self.budget.shared or whole < LEAST_RACE:
+            return 0.0
+        return min(MOST_WAITS, WAITS_SHARE * whole)
 
     @property
     def apps(self) -> dict[str, App]:

@@ -181,7 +181,7 @@ def investigate(
                     capacity.contest(
                         bench, generator, journal, watch, best, connections, lambda: left() - after
                     )
-                if raced is not None and not hunts.sought_after(question):
+                if raced is not None:
                     _waits(bench, generator, journal, watch, raced)
                 if profiled:
                     _profile(bench, generator, journal, watch, best)
@@ -191,10 +191,10 @@ def investigate(
 
 
 def _waits(bench: Bench, generator: Generator, journal: Journal, watch: Watch, raced: Race) -> None:
-    """Response times after the ranking; not in a search's first step, nor on a shared core."""
+    """Response times after the ranking; in a search, after the second step's."""
     question = bench.question
-    seconds = waits.seconds_for(question.search or question.budget.seconds)
-    if not seconds or question.search is not None or question.budget.shared:
+    seconds = question.waits_seconds
+    if not seconds or question.search is not None:
         return
     chosen = response_times.waiting_arms(question, raced, journal)
     parts = next(journal.of(Settled)).parts

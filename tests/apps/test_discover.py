@@ -150,6 +150,33 @@ def test_the_settings_that_a_manage_py_names(text: bytes, settings: str, tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("files", "module", "other"),
+    [
+        (("settings/dev.py", "settings/prod.py"), "shop.settings.dev", "shop.settings.prod"),
+        (
+            ("settings/__init__.py", "settings/production.py"),
+            "shop.settings",
+            "shop.settings.production",
+        ),
+        (("settings.py", "settings_prod.py"), "shop.settings", "shop.settings_prod"),
+        (("settings.py", "production_settings.py"), "shop.settings", "shop.production_settings"),
+        (("settings.py", "live.py"), "shop.settings", ""),  # an app of live streams
+        (("settings/dev.py", "settings/test.py"), "shop.settings.dev", ""),
+        (("settings/base.py", "settings/prod.py"), "shop.settings.prod", ""),
+        ((), "installed.settings", ""),
+    ],
+)
+def test_the_settings_of_a_deployment_beside_others(
+    files: tuple[str, ...], module: str, other: str, tmp_path: Path
+) -> None:
+    for name in files:
+        path = tmp_path / "shop" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert django_project.deployed_settings(tmp_path, module) == other
+
+
+@pytest.mark.parametrize(
     "text",
     ["tool = 3", "[tool]\nfastapi = []", "[tool.fastapi]\nentrypoint = 3", "a = " + "[" * 5000],
 )

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from whichworker import redaction
-from whichworker.apps import environment_files
+from whichworker.apps import django_project, environment_files
 from whichworker.apps.examine import Database, Django, Examiner, Look
 from whichworker.errors import UsageError
 from whichworker.model import App, Finding, codes
@@ -193,7 +193,7 @@ def _findings(app: App, seen: Look) -> Iterator[Finding]:
     if seen.unlisted:
         yield codes.ROUTES_UNKNOWN.finding(f"The app does not list its routes: {seen.unlisted}")
     if seen.debug:
-        yield codes.DEBUG_ON.finding()
+        yield codes.DEBUG_ON.finding(hint=_deploying(app))
     if seen.ports:
         ports = ", ".join(map(str, seen.ports))
         yield codes.PORT_OF_APP.finding(f"The app listens on port {ports} when it is imported")
@@ -204,6 +204,13 @@ def _findings(app: App, seen: Look) -> Iterator[Finding]:
         for database in seen.databases
     ):
         yield codes.SQLITE.finding()
+
+
+def _deploying(app: App) -> str:
+    """What to do about settings for development, with the module that seems to be the other one."""
+    other = app.settings and django_project.deployed_settings(Path(app.directory), app.settings)
+    named = f": {django_project.VARIABLE}={other} whichworker race" if other else ""
+    return codes.DEBUG_ON.cure + named
 
 
 def _file(app: App, database: Database) -> Path:
@@ -221,7 +228,8 @@ def _of_django(app: App, django: Django) -> Iterator[Finding]:
     tools = [one for one in (*django.installed, *django.middleware) if one.startswith(TOOLBARS)]
     if tools:
         yield codes.DEBUG_TOOLBAR.finding(
-            f"{tools[0]} inspects every request, and its cost is measured with the server"
+            f"{tools[0]} inspects every request, and its cost is measured with the server",
+            hint=_deploying(app),
         )
     if not django.caches or any(
         cache.backend.endswith(("LocMemCache", "DummyCache"))

@@ -90,6 +90,15 @@ def test_settings_for_development_name_those_of_the_deployment_beside_them(tmp_p
     assert all(finding.hint.endswith(command) for finding in found)
 
 
+def test_settings_for_development_name_the_variable_that_they_read(tmp_path: Path) -> None:
+    (tmp_path / "settings.py").write_text('DEBUG = env.bool("SHOP_DEBUG")')
+    app = msgspec.structs.replace(APP, directory=str(tmp_path), settings="settings")
+    (finding,) = _findings(app, Look(framework="django", debug=True, django=DJANGO))
+    assert finding.hint.endswith("the variable SHOP_DEBUG turns DEBUG off")
+    (finding,) = _findings(APP, Look(framework="django", debug=True, django=DJANGO))
+    assert finding.hint == "race with the settings that you deploy"
+
+
 @pytest.mark.parametrize(
     ("hosts", "debug", "host"),
     [

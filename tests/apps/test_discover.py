@@ -150,6 +150,31 @@ def test_the_settings_that_a_manage_py_names(text: bytes, settings: str, tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("text", "variable"),
+    [
+        ('DEBUG = envbool("DEBUG", "True")', "DEBUG"),
+        ('DEBUG = os.environ.get("SHOP_DEBUG", "1") == "1"', "SHOP_DEBUG"),
+        ('DEBUG: bool = bool(int(os.environ["DJANGO_DEBUG_ON"]))', "DJANGO_DEBUG_ON"),
+        ('if LOCAL:\n    DEBUG = config("DEBUG", cast=bool)', "DEBUG"),
+        ("DEBUG = True", ""),
+        ('DEBUG = "runserver" in sys.argv', ""),
+        ('THUMBNAIL_DEBUG = env("THUMBNAIL_DEBUG")', ""),
+        ("DEBUG = (", ""),
+    ],
+)
+def test_the_variable_that_turns_debug_on_or_off(text: str, variable: str, tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "settings.py").write_text(text)
+    assert django_project.debug_variable(tmp_path, "shop.settings") == variable
+    (tmp_path / "shop" / "settings.py").rename(tmp_path / "shop" / "__init__.py")
+    assert django_project.debug_variable(tmp_path, "shop") == variable
+
+
+def test_no_settings_have_no_variable(tmp_path: Path) -> None:
+    assert django_project.debug_variable(tmp_path, "shop.settings") == ""
+
+
+@pytest.mark.parametrize(
     ("files", "module", "other"),
     [
         (("settings/dev.py", "settings/prod.py"), "shop.settings.dev", "shop.settings.prod"),

@@ -207,10 +207,15 @@ def _findings(app: App, seen: Look) -> Iterator[Finding]:
 
 
 def _deploying(app: App) -> str:
-    """What to do about settings for development, with the module that seems to be the other one."""
-    other = app.settings and django_project.deployed_settings(Path(app.directory), app.settings)
-    named = f": {django_project.VARIABLE}={other} whichworker race" if other else ""
-    return codes.DEBUG_ON.cure + named
+    """What to do about settings for development, by their module or variable if there is one."""
+    if not app.settings:
+        return codes.DEBUG_ON.cure
+    folder = Path(app.directory)
+    if other := django_project.deployed_settings(folder, app.settings):
+        return f"{codes.DEBUG_ON.cure}: {django_project.VARIABLE}={other} whichworker race"
+    if variable := django_project.debug_variable(folder, app.settings):
+        return f"{codes.DEBUG_ON.cure}: the variable {variable} turns DEBUG off"
+    return codes.DEBUG_ON.cure
 
 
 def _file(app: App, database: Database) -> Path:

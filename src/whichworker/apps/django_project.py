@@ -21,6 +21,7 @@ MODULE = re.compile(r"[^\W\d]\w{0,60}(\.[^\W\d]\w{0,60})*")
 FOR_TESTS = {"test", "tests", "testing", "ci", "test_settings", "settings_test"}
 FOR_DEPLOYMENT = {"prod", "prd", "production", "live", "deploy", "deployment"}
 PACKAGES_OF_SETTINGS = {"settings", "config", "conf", "configs", "configurations"}
+OF_DEBUG = re.compile(r"([A-Z]+_)*DEBUG(_[A-Z]+)*")
 MAKER = "get_{kind}_application"
 DEPTH = 4
 """Folders deep: `backend/`, `services/web/` and `src/` are where projects are in a repository."""
@@ -124,6 +125,31 @@ def deployed_settings(folder: Path, module: str) -> str:
         if words & FOR_DEPLOYMENT and (split or "settings" in words) and found != module:
             return found
     return ""
+
+
+def debug_variable(folder: Path, module: str) -> str:
+    """The variable of the environment from which a module of settings reads DEBUG, or ""."""
+    inside = folder.joinpath(*module.split("."))
+    tree = modules.parsed(inside / "__init__.py" if inside.is_dir() else inside.with_suffix(".py"))
+    values = (value for node in ast.walk(tree) if (value := _debug_of(node))) if tree else ()
+    words = (
+        one.value
+        for value in values
+        for one in ast.walk(value)
+        if isinstance(one, ast.Constant) and isinstance(one.value, str)
+    )
+    return next((word for word in words if OF_DEBUG.fullmatch(word)), "")
+
+
+def _debug_of(node: ast.AST) -> ast.expr | None:
+    """The value of an assignment to DEBUG."""
+    if isinstance(node, ast.Assign):
+        target: ast.expr = node.targets[0]
+    elif isinstance(node, ast.AnnAssign):
+        target = node.target
+    else:
+        return None
+    return node.value if isinstance(target, ast.Name) and target.id == "DEBUG" else None
 
 
 def _set_by(node: ast.AST) -> str:

@@ -63,12 +63,12 @@ def test_a_slow_app_gets_connections_that_have_a_turn(per_second: float, connect
 @pytest.mark.parametrize(
     ("connections", "per_second", "response_seconds", "least"),
     [
-        (32, 20.0, 0.07, 3.2),  # an interleaving server has all of its responses after 1.6 s
+        (32, 20.0, 0.07, 6.4),  # an interleaving server has all of its responses after 1.6 s
         (8, 1000.0, 0.001, 0.5),
-        (4, 0.5, 2.0, 20.0),  # ten responses
+        (4, 0.5, 2.0, 32.0),
     ],
 )
-def test_a_rung_waits_for_two_turns(
+def test_a_rung_waits_for_four_turns(
     connections: int, per_second: float, response_seconds: float, least: float
 ) -> None:
     turn = connections / per_second

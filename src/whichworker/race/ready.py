@@ -28,6 +28,9 @@ MOST_TAKEN = 0.8
 """Of the cores, by others: the rest of a slice is too little to say how fast a server is alone."""
 MOST_WARM_SECONDS = 5.0
 """For one turn of the warm-up: a slower app begins with fewer connections."""
+PATIENT_TURNS = 4
+"""Turns that a slice may take, for one: beside other programs each takes two or three times as
+long, and an interleaving server has no response before its end."""
 PROFILES = 2
 """Slices for the profile of a slice's beginning; one for slow setups, whose slices are long."""
 PORTRAIT_SECONDS, PORTRAIT_TURNS, PORTRAIT_SETTLE_SECONDS = 0.25, 5, 0.05
@@ -137,7 +140,7 @@ def warm(
         seat=contender.seat,
         uncounted=0,
         counted=counted,
-        most_seconds=max(WARM_UP_SECONDS, 2 * turn),
+        most_seconds=max(WARM_UP_SECONDS, PATIENT_TURNS * turn),
     )
     return court.slice_of(contender, order)[0]
 
@@ -175,7 +178,8 @@ def _climb(
         rung = contender.at_most(min(few, affordable(per_second)))
     ladder: dict[int, float] = {}
     while rung is not None:
-        expected = rung / response_seconds if slow else max([per_second, *ladder.values()])
+        at_once = min(rung, 1 / used) if used else rung  # the cores compute no more than this
+        expected = at_once / response_seconds if slow else max([per_second, *ladder.values()])
         ladder[rung], busy, top = _rung(lineup, court, contender, rung, expected, response_seconds)
         rung = None if slow else slice_sizes.next_rung(ladder, busy, most)
     return {1: alone, **ladder}, top
@@ -224,11 +228,11 @@ def _rung_order(contender: Contender, per_second: float, response_seconds: float
 
 
 def patience(part: SliceSize, response_seconds: float, turn: float) -> float:
-    """Seconds for a rung: four times the plan, at least 0.5, at most ten responses or two turns.
+    """Seconds for a rung: four times the plan, at least 0.5, at most ten responses or four turns.
 
     A server that interleaves its requests has no response before a turn is over.
     """
-    most = max(MOST_RUNG_SECONDS, 10 * response_seconds, 2 * turn)
+    most = max(MOST_RUNG_SECONDS, 10 * response_seconds, PATIENT_TURNS * turn)
     return max(0.5, min(4 * part.seconds, most))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -74,6 +75,28 @@ def test_routes_that_cannot_be_listed_are_told() -> None:
 def test_debug_and_sqlite_are_told_of_any_framework() -> None:
     seen = Look(framework="flask", debug=True, databases=(database("", "sqlite"),))
     assert [finding.code for finding in _findings(APP, seen)] == ["debug-on", "sqlite"]
+
+
+def test_settings_for_development_name_those_of_the_deployment_beside_them(tmp_path: Path) -> None:
+    for name in ("dev", "prod"):
+        path = tmp_path / "site" / "settings" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    app = msgspec.structs.replace(APP, directory=str(tmp_path), settings="site.settings.dev")
+    django = msgspec.structs.replace(DJANGO, installed=("debug_toolbar",))
+    found = list(_findings(app, Look(framework="django", debug=True, django=django)))
+    assert [finding.code for finding in found] == ["debug-on", "debug-toolbar"]
+    command = "DJANGO_SETTINGS_MODULE=site.settings.prod whichworker race"
+    assert all(finding.hint.endswith(command) for finding in found)
+
+
+def test_settings_for_development_name_the_variable_that_they_read(tmp_path: Path) -> None:
+    (tmp_path / "settings.py").write_text('DEBUG = env.bool("SHOP_DEBUG")')
+    app = msgspec.structs.replace(APP, directory=str(tmp_path), settings="settings")
+    (finding,) = _findings(app, Look(framework="django", debug=True, django=DJANGO))
+    assert finding.hint.endswith("the variable SHOP_DEBUG turns DEBUG off")
+    (finding,) = _findings(APP, Look(framework="django", debug=True, django=DJANGO))
+    assert finding.hint == "race with the settings that you deploy"
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,58 @@ def test_the_settings_that_a_manage_py_names(text: bytes, settings: str, tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("text", "variable"),
+    [
+        ('DEBUG = envbool("DEBUG", "True")', "DEBUG"),
+        ('DEBUG = os.environ.get("SHOP_DEBUG", "1") == "1"', "SHOP_DEBUG"),
+        ('DEBUG: bool = bool(int(os.environ["DJANGO_DEBUG_ON"]))', "DJANGO_DEBUG_ON"),
+        ('if LOCAL:\n    DEBUG = config("DEBUG", cast=bool)', "DEBUG"),
+        ("DEBUG = True", ""),
+        ('DEBUG = "runserver" in sys.argv', ""),
+        ('THUMBNAIL_DEBUG = env("THUMBNAIL_DEBUG")', ""),
+        ("DEBUG = (", ""),
+    ],
+)
+def test_the_variable_that_turns_debug_on_or_off(text: str, variable: str, tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "settings.py").write_text(text)
+    assert django_project.debug_variable(tmp_path, "shop.settings") == variable
+    (tmp_path / "shop" / "settings.py").rename(tmp_path / "shop" / "__init__.py")
+    assert django_project.debug_variable(tmp_path, "shop") == variable
+
+
+def test_no_settings_have_no_variable(tmp_path: Path) -> None:
+    assert django_project.debug_variable(tmp_path, "shop.settings") == ""
+
+
+@pytest.mark.parametrize(
+    ("files", "module", "other"),
+    [
+        (("settings/dev.py", "settings/prod.py"), "shop.settings.dev", "shop.settings.prod"),
+        (
+            ("settings/__init__.py", "settings/production.py"),
+            "shop.settings",
+            "shop.settings.production",
+        ),
+        (("settings.py", "settings_prod.py"), "shop.settings", "shop.settings_prod"),
+        (("settings.py", "production_settings.py"), "shop.settings", "shop.production_settings"),
+        (("settings.py", "live.py"), "shop.settings", ""),  # an app of live streams
+        (("settings/dev.py", "settings/test.py"), "shop.settings.dev", ""),
+        (("settings/base.py", "settings/prod.py"), "shop.settings.prod", ""),
+        ((), "installed.settings", ""),
+    ],
+)
+def test_the_settings_of_a_deployment_beside_others(
+    files: tuple[str, ...], module: str, other: str, tmp_path: Path
+) -> None:
+    for name in files:
+        path = tmp_path / "shop" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert django_project.deployed_settings(tmp_path, module) == other
+
+
+@pytest.mark.parametrize(
     "text",
     ["tool = 3", "[tool]\nfastapi = []", "[tool.fastapi]\nentrypoint = 3", "a = " + "[" * 5000],
 )

@@ -15,6 +15,10 @@ from typing import Any
 
 import pytest
 from tests.conftest import PROJECTS, processes_with
+from tests.report import samples
+
+from whichworker.cli.race import _why_no_files
+from whichworker.result import Result
 
 pytestmark = pytest.mark.servers
 TOOL = [sys.executable, "-m", "whichworker"]
@@ -306,3 +310,15 @@ def test_a_missing_compiler_is_said_in_one_line(tmp_path: Path) -> None:
     assert done.returncode == 3, done.stderr
     assert "uwsgi failed: Exception: you need a C compiler to build uWSGI" in done.stdout
     assert "apt-get install gcc" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("result", "why"),
+    [
+        (samples.race(), "there is no winner yet"),
+        (samples.invalid(), "the run is invalid"),
+        (samples.interrupted(), "the race is not finished"),
+    ],
+)
+def test_why_no_files_were_written(result: Result, why: str) -> None:
+    assert _why_no_files(result) == why

@@ -240,6 +240,12 @@ def test_a_project_file_of_another_form_lists_no_packages(text: str, tmp_path: P
     assert "nothing here lists the packages" in files["Dockerfile"]
 
 
+def test_a_folder_without_a_promise_names_the_command_that_writes_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=PROMISE_FILE) as caught:
+        promise_in(tmp_path / "my files")
+    assert caught.value.hint.endswith(f"--emit systemd --out '{tmp_path / 'my files'}'")
+
+
 @pytest.mark.parametrize(
     "content", [b"{", b'{"run": "\xc2"}', b"[" * 100_000, b'{"run": 3}', NO_CONNECTION]
 )

@@ -33,6 +33,13 @@ NO_HEADERS = """
       fatal error: Python.h: No such file or directory
       compilation terminated.
 """
+NOT_LINKED = """
+  × Failed to build `uwsgi==2.0.31`
+      In file included from /usr/include/python3.12/Python.h:38,
+      /usr/include/python3.12/pyconfig.h:1611:9: warning: "_POSIX_C_SOURCE" redefined
+      /usr/bin/ld: cannot find core/dot_h.o: No such file or directory
+      error: ld returned 1 exit status
+"""
 NO_COMMAND = """
 error: Failed to build `bjoern==3.2.2`
   cause: The build backend returned an error
@@ -112,6 +119,12 @@ error: Failed to fetch: http://index.invalid/simple/waitress/
     [
         (NO_COMPILER, "Exception: you need a C compiler to build uWSGI", "apt-get install gcc"),
         (NO_HEADERS, "fatal error: Python.h: No such file or directory", "python3-dev"),
+        (
+            NO_HEADERS.replace("Python.h: No such file or directory", "'Python.h' file not found"),
+            "fatal error: 'Python.h' file not found",
+            "python3-dev",
+        ),
+        (NOT_LINKED, "error: ld returned 1 exit status", ""),
         (NO_COMMAND, "error: [Errno 2] No such file or directory: 'cc'", "apt-get install gcc"),
         (COMMAND_FAILED, "error: /usr/bin/ld ended with exit status 1.", ""),
         (

@@ -52,6 +52,35 @@ def test_a_cause_and_a_cure(answer: Response, fact: str, hint: str) -> None:
     assert found.logged == (answer.status >= 500)
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("", "returns 404"),
+        ("  \n", "returns 404"),
+        ("gone", "returns 404: gone"),
+        (
+            "<html><head>" + "<meta>" * 40 + "<title>\n Page not\nfound &amp; gone </title>",
+            "returns 404: Page not found & gone",
+        ),
+        ("<title> </title><h1>Nothing</h1>", "returns 404: <title> </title><h1>Nothing</h1>"),
+    ],
+)
+def test_an_error_page_is_shown_by_its_title_or_its_first_words(body: str, told: str) -> None:
+    found = why(response(404, body))
+    assert found is not None
+    assert found.why.endswith(told)
+
+
+def test_the_page_of_django_for_a_host_is_known_by_its_title() -> None:
+    head = f"<html><head>{'<meta>' * 40}<title>DisallowedHost at /</title>"
+    found = why(response(400, head))
+    assert found is not None
+    assert "refuses the host" in found.why
+    about = why(response(404, head.replace("DisallowedHost at /", "The best hosts")))
+    assert about is not None
+    assert about.hint.startswith("name a path")
+
+
 def test_what_was_expected_is_no_refusal() -> None:
     assert why(response(200, "ok")) is None
     assert why(response(302, "", "Location: /home")) is None

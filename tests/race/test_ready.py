@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from whichworker.design import slice_sizes
-from whichworker.race.ready import MOST_TURN_SECONDS, affordable, busy
+from whichworker.race.ready import MOST_TURN_SECONDS, affordable, busy, patience
 from whichworker.store.records import Slice
 
 ALONE = Slice(
@@ -58,3 +58,29 @@ def test_a_server_whose_cpu_time_is_unknown_may_or_may_not_be_saturated() -> Non
 def test_a_slow_app_gets_connections_that_have_a_turn(per_second: float, connections: int) -> None:
     assert affordable(per_second) == connections
     assert connections == 2 or connections / per_second <= MOST_TURN_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("connections", "per_second", "response_seconds", "least"),
+    [
+        (32, 20.0, 0.07, 6.4),  # an interleaving server has all of its responses after 1.6 s
+        (8, 1000.0, 0.001, 0.5),
+        (4, 0.5, 2.0, 32.0),
+    ],
+)
+def test_a_rung_waits_for_four_turns(
+    connections: int, per_second: float, response_seconds: float, least: float
+) -> None:
+    turn = connections / per_second
+    part = slice_sizes.size(connections, per_second)
+    assert patience(part, response_seconds, turn) == pytest.approx(least)
+
+
+@pytest.mark.parametrize(
+    ("used", "connections"),
+    [(0.95, 8), (0.5, 8), (0.25, 16), (0.05, 32), (0.0, 32), (None, 32)],
+)
+def test_slow_responses_that_are_computed_need_few_connections(
+    used: float | None, connections: int
+) -> None:
+    assert slice_sizes.slow_rung(used) == connections

@@ -137,6 +137,20 @@ def test_an_invalid_second_step_leaves_the_first(monkeypatch: pytest.MonkeyPatch
     assert "the result is the race of the servers" in said[-1]
 
 
+def test_a_second_step_without_a_ranking_leaves_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, result, said = carried_out(monkeypatch, SECOND, samples.race(), seen(windows=2))
+    assert plan.run == "run" and result == samples.race()
+    assert said[-1].startswith("the race of the settings ended without a ranking")
+
+
+def test_a_second_step_in_which_all_fail_is_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = msgspec.structs.replace(
+        samples.race(), arms=tuple(samples.bare(arm.name, "failed") for arm in samples.race().arms)
+    )
+    plan, result, _ = carried_out(monkeypatch, SECOND, samples.race(), lost)
+    assert (plan, result) == (SECOND, lost)
+
+
 def test_a_race_without_a_second_step_is_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     plan, result, said = carried_out(monkeypatch, None, samples.race())
     assert plan.run == "run" and result == samples.race() and not said

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from whichworker.workloads.learning import Seen, change, learn, stable_parts
+from whichworker.workloads.learning import Seen, change, learn, stable_parts, without_toolbar
 
 PAGE = (
     b"<html><head><title>A page that is long enough</title></head><body><p>%d</p>"
@@ -29,6 +29,44 @@ def test_what_changes_is_masked() -> None:
     assert 0.5 < found.compared < 1.0
     assert all(part in PAGE % 99 for part in found.answer.contains)
     assert any(b"footer" in part for part in found.answer.contains)
+
+
+TOOLED = (
+    b"<html><body><p>A page that is long enough</p>%s<div><h3>Templates (%d rendered)</h3>"
+    b"<pre>&lt;/body&gt;</pre></div></div></body></html>"
+)
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        b'<div id="djDebugRoot" data-theme="auto">',
+        b'<div id="djDebug" class="djdt-hidden">',
+        b'<div id="flDebug" style="display:none;">',
+        b'<div id="pDebug">',
+    ],
+)
+def test_a_debugging_toolbar_is_not_compared_even_if_it_never_changed(tool: bytes) -> None:
+    seen = [Seen(200, "text/html", without_toolbar(TOOLED % (tool, 9)))] * 4
+    found = learn(seen)
+    assert found is not None
+    assert found.answer.body is None
+    assert found.change == "it has a debugging toolbar"
+    under_load = TOOLED % (tool, 21)
+    assert found.answer.contains
+    assert all(part in under_load for part in found.answer.contains)
+    assert not all(part in under_load.replace(b"page", b"fault") for part in found.answer.contains)
+
+
+def test_a_page_without_a_toolbar_is_compared_as_it_is() -> None:
+    for body in (
+        b"",
+        PAGE % 1,
+        b'<div id="djDebugging">',
+        b'<p class="djDebug">',
+        b"\x89PNG\0\xff",
+    ):
+        assert without_toolbar(body) == body
 
 
 def test_what_changes_altogether_is_compared_by_its_status() -> None:

@@ -249,6 +249,12 @@ def test_routes_that_change_something_are_left_out() -> None:
     assert [one.path for one in found] == ["/", "/about/", "/api/list", "/blog/archive/"]
 
 
+def test_pages_that_show_an_error_are_left_out_and_other_numbers_are_not() -> None:
+    errors = ["/404/", "/500", "403/", "/error/410/"]
+    pages = ["/2024/", "/404s/", "/rooms/404/", "/4040/", "/200/"]
+    assert {one.path for one in routes.requests_of([*errors, *pages])} == {"/", *pages}
+
+
 def test_the_root_is_always_asked() -> None:
     assert [one.path for one in routes.requests_of([])] == ["/"]
     assert [one.path for one in routes.requests_of(["/a/"])] == ["/", "/a/"]
@@ -257,7 +263,7 @@ def test_the_root_is_always_asked() -> None:
 def test_routes_that_are_not_requested_are_named() -> None:
     few = ["/a", "/logout/", "/admin/", "b c"]
     assert routes.left_out(few) == (
-        "left out: 3 that change something, or serve machines (/admin/, /b c, /logout/)"
+        "left out: 3 that change something, show errors or serve machines (/admin/, /b c, /logout/)"
     )
     assert routes.left_out(["/a"]) == ""
     many = [f"/{number:02}" for number in range(20)]

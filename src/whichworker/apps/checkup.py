@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from whichworker import redaction
-from whichworker.apps import environment_files
+from whichworker.apps import django_project, environment_files
 from whichworker.apps.examine import Database, Django, Examiner, Look
 from whichworker.errors import UsageError
 from whichworker.model import App, Finding, codes
@@ -193,7 +193,7 @@ def _findings(app: App, seen: Look) -> Iterator[Finding]:
     if seen.unlisted:
         yield codes.ROUTES_UNKNOWN.finding(f"The app does not list its routes: {seen.unlisted}")
     if seen.debug:
-        yield codes.DEBUG_ON.finding()
+        yield codes.DEBUG_ON.finding(hint=_deploying(app))
     if seen.ports:
         ports = ", ".join(map(str, seen.ports))
         yield codes.PORT_OF_APP.finding(f"The app listens on port {ports} when it is imported")
@@ -204,6 +204,18 @@ def _findings(app: App, seen: Look) -> Iterator[Finding]:
         for database in seen.databases
     ):
         yield codes.SQLITE.finding()
+
+
+def _deploying(app: App) -> str:
+    """What to do about settings for development, by their module or variable if there is one."""
+    if not app.settings:
+        return codes.DEBUG_ON.cure
+    folder = Path(app.directory)
+    if other := django_project.deployed_settings(folder, app.settings):
+        return f"{codes.DEBUG_ON.cure}: {django_project.VARIABLE}={other} whichworker race"
+    if variable := django_project.debug_variable(folder, app.settings):
+        return f"{codes.DEBUG_ON.cure}: the variable {variable} turns DEBUG off"
+    return codes.DEBUG_ON.cure
 
 
 def _file(app: App, database: Database) -> Path:
@@ -221,7 +233,8 @@ def _of_django(app: App, django: Django) -> Iterator[Finding]:
     tools = [one for one in (*django.installed, *django.middleware) if one.startswith(TOOLBARS)]
     if tools:
         yield codes.DEBUG_TOOLBAR.finding(
-            f"{tools[0]} inspects every request, and its cost is measured with the server"
+            f"{tools[0]} inspects every request, and its cost is measured with the server",
+            hint=_deploying(app),
         )
     if not django.caches or any(
         cache.backend.endswith(("LocMemCache", "DummyCache"))

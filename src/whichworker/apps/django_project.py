@@ -19,6 +19,9 @@ LITERAL = re.compile(rf"""{VARIABLE}["']\]?\s*[,=]\s*["']([^"'\n]+)["']""")
 MODULE = re.compile(r"[^\W\d]\w{0,60}(\.[^\W\d]\w{0,60})*")
 """The name of a module, whose parts can be names of files."""
 FOR_TESTS = {"test", "tests", "testing", "ci", "test_settings", "settings_test"}
+FOR_DEPLOYMENT = {"prod", "prd", "production", "live", "deploy", "deployment"}
+PACKAGES_OF_SETTINGS = {"settings", "config", "conf", "configs", "configurations"}
+OF_DEBUG = re.compile(r"([A-Z]+_)*DEBUG(_[A-Z]+)*")
 MAKER = "get_{kind}_application"
 DEPTH = 4
 """Folders deep: `backend/`, `services/web/` and `src/` are where projects are in a repository."""
@@ -103,6 +106,50 @@ def named_in(path: Path) -> NamedSettings:
     found = [module for module in found if MODULE.fullmatch(module)]
     real = [module for module in found if not FOR_TESTS & set(module.split("."))]
     return NamedSettings((real or found or [""])[0], named=True)
+
+
+def deployed_settings(folder: Path, module: str) -> str:
+    """The settings beside a module of settings that are named for a deployment, or "".
+
+    Split settings are modules of one package, or have `settings` in their names:
+    `shop.settings.dev` and `shop.settings.prod`, or `shop.settings` and `shop.settings_prod`.
+    """
+    inside = folder.joinpath(*module.split("."))
+    package, place = (
+        (module, inside) if inside.is_dir() else (module.rpartition(".")[0], inside.parent)
+    )
+    split = package.rpartition(".")[2] in PACKAGES_OF_SETTINGS
+    for path in sorted(place.glob("*.py")):
+        words = set(path.stem.lower().split("_"))
+        found = f"{package}.{path.stem}".lstrip(".")
+        if words & FOR_DEPLOYMENT and (split or "settings" in words) and found != module:
+            return found
+    return ""
+
+
+def debug_variable(folder: Path, module: str) -> str:
+    """The variable of the environment from which a module of settings reads DEBUG, or ""."""
+    inside = folder.joinpath(*module.split("."))
+    tree = modules.parsed(inside / "__init__.py" if inside.is_dir() else inside.with_suffix(".py"))
+    values = (value for node in ast.walk(tree) if (value := _debug_of(node))) if tree else ()
+    words = (
+        one.value
+        for value in values
+        for one in ast.walk(value)
+        if isinstance(one, ast.Constant) and isinstance(one.value, str)
+    )
+    return next((word for word in words if OF_DEBUG.fullmatch(word)), "")
+
+
+def _debug_of(node: ast.AST) -> ast.expr | None:
+    """The value of an assignment to DEBUG."""
+    if isinstance(node, ast.Assign):
+        target: ast.expr = node.targets[0]
+    elif isinstance(node, ast.AnnAssign):
+        target = node.target
+    else:
+        return None
+    return node.value if isinstance(target, ast.Name) and target.id == "DEBUG" else None
 
 
 def _set_by(node: ast.AST) -> str:

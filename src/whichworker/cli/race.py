@@ -123,8 +123,14 @@ def _emit(
     results: Console,
 ) -> None:
     if not result.run.finished or result.advice is None:
-        notes.print("! No files written: there is no winner yet", style="yellow")
+        notes.print(f"! No files written: {_why_no_files(result)}", style="yellow")
         return
     folder = app if app and Path(app).is_dir() else None
     told = deploy.read(planned.folder)
     emitting.emit(told, output.emit, output.out, folder, notes, results, force=output.force)
+
+
+def _why_no_files(result: Result) -> str:
+    if not result.run.finished:
+        return "the race is not finished"
+    return "there is no winner yet" if result.validity.state == "valid" else "the run is invalid"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 from whichworker import foreign
 from whichworker.deployment import read_back
@@ -18,9 +19,9 @@ def promise_in(folder: Path) -> Promise:
     """The promise beside the files; raises UsageError if there is none."""
     path = folder / PROMISE_FILE
     if not path.exists():
+        command = f"whichworker advise --emit systemd --out {quote(str(folder))}"
         raise UsageError(
-            f"there is no {PROMISE_FILE} in {folder}",
-            hint="whichworker advise --emit systemd --out FOLDER writes one",
+            f"there is no {PROMISE_FILE} in {folder}", hint=f"write the files first: {command}"
         )
     try:
         return foreign.json_in(foreign.text_of(path), Promise)

@@ -49,7 +49,9 @@ ALIKE = 2.0
 The choice must not make equal arms differ.
 """
 SLOW_RESPONSE_SECONDS, SLOW_CONNECTIONS = 0.1, 32
-"""Responses that take longer alone are waited for, not computed: one connection for each slot."""
+"""Responses that take longer alone are mostly waited for: one connection for each slot."""
+SATURATING = 4.0
+"""Multiple of the connections that use all of the cores: some more, as requests are uneven."""
 
 
 class SliceSize(Struct, frozen=True):
@@ -112,6 +114,16 @@ def first_rung(per_second: float, most: int | None = None) -> int:
     while rung > LEAST_CONNECTIONS and rung / per_second > MOST_TURN_SECONDS:
         rung //= 2
     return min(rung, most or rung)
+
+
+def slow_rung(busy: float | None) -> int:
+    """Connections for slow responses; `busy` is the share of the cores that one connection uses.
+
+    Computed responses need few: with more, none of an interleaving server is complete in time.
+    """
+    if not busy:
+        return SLOW_CONNECTIONS
+    return min(SLOW_CONNECTIONS, max(LEAST_CONNECTIONS, math.ceil(SATURATING / busy)))
 
 
 def next_rung(

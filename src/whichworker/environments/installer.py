@@ -99,6 +99,7 @@ NO_COMPILER = re.compile(
     r"|unable to execute|you need a C compiler",
     re.IGNORECASE,
 )
+NO_HEADERS = re.compile(r"Python\.h['\"]?:? (file not found|No such file)", re.IGNORECASE)
 FAILED_COMMAND = re.compile(r"error: Command '\['([^']+)'.*returned non-zero exit status (\d+)")
 MOST_CHARACTERS = 300
 """Of a reason: a few lines of a terminal."""
@@ -129,7 +130,7 @@ def cure(stderr: str) -> str:
     """The user's remedy for the commonest causes."""
     if NO_COMPILER.search(stderr):
         return "install a C compiler (Debian: apt-get install gcc python3-dev)"
-    if "Python.h" in stderr:
+    if NO_HEADERS.search(stderr):
         return "install the Python headers (Debian: apt-get install python3-dev)"
     if UNREACHABLE.search(stderr):
         return "the first build of an environment needs the package index; later ones do not"

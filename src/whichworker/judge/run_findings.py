@@ -86,7 +86,8 @@ def _overloads(question: Question, journal: Journal) -> Iterator[Finding]:
     for name, record in last.items():
         if most := known.get(name):
             fact, _, rest = record.failures[0].sample.partition("\n")
-            text = f"{name} has at most {most} connections, as it failed with"
+            few = f"{most} connection{'s' if most > 1 else ''}"
+            text = f"{name} has at most {few}, as it failed with"
             text += f" {record.connections}: {fact}"
             yield codes.FEWER_CONNECTIONS.finding(text, arm=name, evidence=rest)
             for finding in diagnose(question, record):

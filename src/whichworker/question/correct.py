@@ -69,7 +69,8 @@ class Visit(Struct):
 def _seen(responses: Sequence[Response]) -> tuple[learning.Seen, ...]:
     """The decoded bodies: compressed ones may differ for the same page."""
     return tuple(
-        learning.Seen(one.status, header(one, "content-type"), shown(one)) for one in responses
+        learning.Seen(one.status, header(one, "content-type"), learning.without_toolbar(shown(one)))
+        for one in responses
     )
 
 

@@ -171,8 +171,9 @@ def _given(options: RaceOptions, seen: Look | None, here: Path) -> GivenRequests
     for name in named:
         file = getattr(options, name)
         return READERS[name](_found(here, file), file, options.allow_writes)
-    source = f"routes of the {(seen and seen.framework) or 'app'}"
-    return GivenRequests(routes.requests_of(seen.routes if seen else ()), source, "routes")
+    return GivenRequests(
+        routes.requests_of(seen.routes if seen else ()), "routes of the app", "routes"
+    )
 
 
 def _found(base: Path, name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import msgspec
@@ -52,6 +53,7 @@ MISCALLED: tuple[tuple[Interface, re.Pattern[str], str], ...] = (
 """By interface, the words of Python for an app that gets other arguments than it wants."""
 SHOWN_BYTES = 160  # of an error page: its first sentence
 HOST_STATUSES = (400, 403, 404, 421)
+TITLE = re.compile(rb"<title[^>]*>(.{1,300}?)</title>", re.IGNORECASE | re.DOTALL)
 NAMES_THE_HOST = re.compile(r"\bhosts?\b|ALLOWED_HOSTS|DisallowedHost", re.IGNORECASE)
 
 
@@ -103,10 +105,10 @@ def refusal_of_many(response: Response, host: str, count: int) -> Refusal | None
         found = _of_error(response, host)
         return msgspec.structs.replace(found, why=f"{after} {found.why}")
     if response.status == 403:
-        why = f"{after} the app takes them for a robot's (status 403): {start}"
+        why = f"{after} the app takes them for a robot's (status 403){start}"
         return Refusal(why, codes.BOT_CHECK.cure)
     if response.status == 401 or (response.status in REDIRECTS and _leads_to_login(response)):
-        why = f"{after} the app wants a new login (status {response.status}): {start}"
+        why = f"{after} the app wants a new login (status {response.status}){start}"
         return Refusal(why, codes.LOGIN_EXPIRED.cure)
     return None
 
@@ -117,26 +119,44 @@ def _leads_to_login(response: Response) -> bool:
 
 
 def _start(response: Response) -> str:
-    return " ".join(shown(response)[:SHOWN_BYTES].decode(errors="replace").split())
+    """A colon and the title of an error page, else its first words; nothing if it is empty."""
+    title = TITLE.search(shown(response))
+    words = _words(html.unescape(_text(title[1]))) if title else ""
+    words = words or _words(_text(shown(response)[:SHOWN_BYTES]))
+    return f": {words}" if words else ""
+
+
+def _names_the_host(response: Response) -> bool:
+    """Whether an error page says so in its first words, or has Django's title for it."""
+    first = _text(shown(response)[:SHOWN_BYTES])
+    return bool(NAMES_THE_HOST.search(first)) or "DisallowedHost" in _start(response)
+
+
+def _text(body: bytes) -> str:
+    return body.decode(errors="replace")
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _of_error(response: Response, host: str) -> Refusal:
     status, start = response.status, _start(response)
-    if status == 421 or (status in HOST_STATUSES and NAMES_THE_HOST.search(start)):
+    if status == 421 or (status in HOST_STATUSES and _names_the_host(response)):
         return Refusal(
-            f"the app refuses the host {host!r} (status {status}): {start}",
+            f"the app refuses the host {host!r} (status {status}){start}",
             "send a name that it accepts: --host NAME",
         )
     if status == 429:
         wait = header(response, "retry-after")
         after = f", again after {wait}{' s' if wait.isdigit() else ''}" if wait else ""
-        return Refusal(f"the app limits the rate (status 429{after}): {start}", NO_LIMIT)
+        return Refusal(f"the app limits the rate (status 429{after}){start}", NO_LIMIT)
     if status == 401:
         bearer = header(response, "www-authenticate").lower().startswith("bearer")
         hint = LOG_IN_BY_TOKEN if bearer else LOG_IN
-        return Refusal(f"the app wants a login (status 401): {start}", hint)
+        return Refusal(f"the app wants a login (status 401){start}", hint)
     if status == 403:
         return Refusal(
-            f"the app forbids it, as without a login or for a robot (status 403): {start}", LOG_IN
+            f"the app forbids it, as without a login or for a robot (status 403){start}", LOG_IN
         )
-    return Refusal(f"the app itself returns {status}: {start}", logged=status >= 500)
+    return Refusal(f"the app itself returns {status}{start}", logged=status >= 500)

@@ -26,12 +26,17 @@ WARM_UP_SECONDS, WARM_UP_CONNECTIONS = 0.1, 8
 """Load before anything is measured on a launch: 50 requests or more, and the same for all."""
 MOST_TAKEN = 0.8
 """Of the cores, by others: the rest of a slice is too little to say how fast a server is alone."""
+MOST_WARM_SECONDS = 5.0
+"""For one turn of the warm-up: a slower app begins with fewer connections."""
+PATIENT_TURNS = 4
+"""Turns that a slice may take, for one: beside other programs each takes two or three times as
+long, and an interleaving server has no response before its end."""
 PROFILES = 2
 """Slices for the profile of a slice's beginning; one for slow setups, whose slices are long."""
 PORTRAIT_SECONDS, PORTRAIT_TURNS, PORTRAIT_SETTLE_SECONDS = 0.25, 5, 0.05
 """A window for what slices are too short to show: latency, memory, threads, switches."""
 MOST_RUNG_SECONDS = 2.0
-"""For one rung of the ladder, unless ten responses take longer (`_patience`)."""
+"""For one rung of the ladder, unless ten responses take longer (`patience`)."""
 IDLE_SECONDS = (0.1, 0.3, 1.0)
 """A server may tidy up after a request, so one that seems busy gets a longer look, twice: a heat of
 its own costs the others seconds."""
@@ -54,7 +59,7 @@ def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared,
     if not question.app.is_builtin:
         _crowd(court, contender, response_seconds)
     first = min(WARM_UP_CONNECTIONS, question.terms.connections or WARM_UP_CONNECTIONS)
-    first = min(first, affordable(1 / response_seconds))
+    first = min(first, affordable(1 / response_seconds, MOST_WARM_SECONDS))
     lineup.sit(contender, contender.at_most(first), response_seconds)
     warmed = warm(court, contender, response_seconds)
     about = (
@@ -124,8 +129,20 @@ def warm(
     contender: Contender,
     response_seconds: float,
 ) -> Slice:
-    """Load a fresh launch for a moment: caches fill, code is specialised, threads start."""
-    return _for(court, contender, max(WARM_UP_SECONDS, 2 * response_seconds))
+    """Load a fresh launch for a moment: caches fill, code is specialised, threads start.
+
+    A slow app gets one request on each connection: if they are computed at the same time, none is
+    complete before all are.
+    """
+    turn = contender.connections * response_seconds
+    counted = MANY if turn <= WARM_UP_SECONDS else contender.connections
+    order = SliceOrder(
+        seat=contender.seat,
+        uncounted=0,
+        counted=counted,
+        most_seconds=max(WARM_UP_SECONDS, PATIENT_TURNS * turn),
+    )
+    return court.slice_of(contender, order)[0]
 
 
 def idle_share(contender: Contender) -> float | None:
@@ -145,12 +162,6 @@ def _idle_share(contender: Contender, seconds: float) -> float | None:
     return None if spent is None else spent / (time.monotonic() - began)
 
 
-def _for(court: Court, contender: Contender, seconds: float) -> Slice:
-    """A slice that ends by its time and counts every response."""
-    order = SliceOrder(seat=contender.seat, uncounted=0, counted=MANY, most_seconds=seconds)
-    return court.slice_of(contender, order)[0]
-
-
 def _climb(
     lineup: Lineup, court: Court, contender: Contender, response_seconds: float, per_second: float
 ) -> tuple[dict[int, float], SliceTally]:
@@ -160,14 +171,15 @@ def _climb(
     most = fixed or contender.most_connections
     slow = response_seconds > slice_sizes.SLOW_RESPONSE_SECONDS
     rung: int | None = fixed or slice_sizes.first_rung(per_second, most)
+    alone, used, top = _rung(lineup, court, contender, 1, 1 / response_seconds, response_seconds)
     if slow and not fixed:
-        few = slots_of(contender) or slice_sizes.SLOW_CONNECTIONS
-        few = min(slice_sizes.SLOW_CONNECTIONS, few, affordable(per_second))
-        rung = contender.at_most(few)
-    alone, _, top = _rung(lineup, court, contender, 1, 1 / response_seconds, response_seconds)
+        slots = slots_of(contender) or slice_sizes.SLOW_CONNECTIONS
+        few = min(slots, slice_sizes.slow_rung(used))
+        rung = contender.at_most(min(few, affordable(per_second)))
     ladder: dict[int, float] = {}
     while rung is not None:
-        expected = rung / response_seconds if slow else max([per_second, *ladder.values()])
+        at_once = min(rung, 1 / used) if used else rung  # the cores compute no more than this
+        expected = at_once / response_seconds if slow else max([per_second, *ladder.values()])
         ladder[rung], busy, top = _rung(lineup, court, contender, rung, expected, response_seconds)
         rung = None if slow else slice_sizes.next_rung(ladder, busy, most)
     return {1: alone, **ladder}, top
@@ -210,14 +222,18 @@ def _rung_order(contender: Contender, per_second: float, response_seconds: float
         seat=contender.seat,
         uncounted=part.uncounted,
         counted=part.counted,
-        most_seconds=_patience(part, response_seconds),
+        most_seconds=patience(part, response_seconds, contender.connections / per_second),
         profile=True,
     )
 
 
-def _patience(part: SliceSize, response_seconds: float) -> float:
-    """Seconds for a rung: four times the plan, at least 0.5, at most ten responses."""
-    return max(0.5, min(4 * part.seconds, max(MOST_RUNG_SECONDS, 10 * response_seconds)))
+def patience(part: SliceSize, response_seconds: float, turn: float) -> float:
+    """Seconds for a rung: four times the plan, at least 0.5, at most ten responses or four turns.
+
+    A server that interleaves its requests has no response before a turn is over.
+    """
+    most = max(MOST_RUNG_SECONDS, 10 * response_seconds, PATIENT_TURNS * turn)
+    return max(0.5, min(4 * part.seconds, most))
 
 
 def slots_of(contender: Contender) -> int | None:
@@ -267,9 +283,9 @@ def _portrait(court: Court, contender: Contender, turn: float) -> Reading:
     )
 
 
-def affordable(per_second: float) -> int:
-    """The most connections that all have a response within `MOST_TURN_SECONDS`, two at least."""
-    return max(2, int(MOST_TURN_SECONDS * per_second))
+def affordable(per_second: float, turn_seconds: float = MOST_TURN_SECONDS) -> int:
+    """The most connections that all have a response within `turn_seconds`, two at least."""
+    return max(2, int(turn_seconds * per_second))
 
 
 def _crowd(court: Court, contender: Contender, response_seconds: float) -> None:

@@ -52,10 +52,25 @@ def carry_out(planned: Planned, watch: Steps, command: str) -> tuple[Planned, Re
     watch.decided(f"settings   {count} setups of the best servers, in the remaining time")
     watch.planned(following)
     best = investigation.carry_out(following, watch, command)
-    if best.run.finished and best.validity.state == "invalid" and result.validity.state == "valid":
-        watch.decided("the race of the settings is invalid: the result is the race of the servers")
+    if result.validity.state == "valid" and (why := _lacks(best)):
+        watch.decided(f"the race of the settings {why}: the result is the race of the servers")
         return planned, result
     return following, best
+
+
+def _lacks(step: Result) -> str:
+    """Why a finished step decides less than the one before it, or an empty string."""
+    if not step.run.finished:
+        return ""
+    if step.validity.state == "invalid":
+        return "is invalid"
+    return "ended without a ranking" if _too_short(step) else ""
+
+
+def _too_short(step: Result) -> bool:
+    """Whether nothing is ranked because there were too few rounds."""
+    ranked = any(arm.rank_low for arm in step.arms)
+    return not ranked and any(arm.state == "invalid" for arm in step.arms)
 
 
 def planned_question(found: Discovered, subject: Subject) -> Question:
@@ -74,11 +89,7 @@ def planned_question(found: Discovered, subject: Subject) -> Question:
 def longer(planned: Planned, step: Result) -> Planned | None:
     """The first step with all of the time, if its share was too short for a ranking; else None."""
     first = planned.question
-    if (
-        first.search is None
-        or any(arm.rank_low for arm in step.arms)
-        or not any(arm.state == "invalid" for arm in step.arms)
-    ):
+    if first.search is None or not _too_short(step):
         return None
     return Planned(
         first.another(first.search),

@@ -80,10 +80,9 @@ def print_plan(console: Console, question: Question, versions: dict[str, str]) -
         ("stores", ", ".join(app.databases)),
     ):
         if value:
+            origin = app.origin.get(title, "")
             console.print(
-                Text.assemble(
-                    (f"{title:<11}", "dim"), value, (f"  {app.origin.get(title, '')}", "dim")
-                )
+                Text.assemble((f"{title:<11}", "dim"), value, (origin and f"  {origin}", "dim"))
             )
     cores = f"servers on core {_cores(budget.server_cores)},"
     cores += f" generator on core {_cores(budget.generator_cores)}"

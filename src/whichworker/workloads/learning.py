@@ -15,6 +15,12 @@ PIECE = re.compile(rb"[^>\n,;&]*[>\n,;&]?")
 ITEM = re.compile(rb"[^<>\n,;&{}\[\]()]+|[<>\n,;&{}\[\]()]")
 """A value of a list, a text of a page, or one delimiter."""
 WORD = re.compile(rb"[^0-9A-Za-z\x80-\xff]+")
+TOOLBAR = re.compile(
+    rb"""<div id=["']?(?:dj|fl|fast|p)Debug(?:Root)?\b(?:.*(?=</body>)|.*)""", re.DOTALL
+)
+"""The debugging toolbars of Django, Flask, FastAPI and Pyramid, at the end of a page."""
+CUT = b"<!-- a debugging toolbar -->"
+"""In the place of a toolbar, as the evidence of a change shows it."""
 LEAST_PART, MOST_PARTS = 16, 8  # bytes; parts that are compared: shorter ones fit anywhere
 LEAST_COMPARED = 0.1  # of the body: with less a wrong page could pass
 MOST_COMPARED_BYTES = 2_000_000  # beyond, a comparison takes seconds
@@ -28,6 +34,15 @@ class Seen(Struct, frozen=True):
     status: int
     content_type: str
     body: bytes
+
+
+def without_toolbar(body: bytes) -> bytes:
+    """The body with a mark in the place of a debugging toolbar, which no comparison includes.
+
+    A toolbar shows times, and its counts include the requests of other threads: they tell nothing
+    about the app.
+    """
+    return TOOLBAR.sub(CUT, body)
 
 
 class LearntAnswers(Struct, frozen=True):
@@ -51,12 +66,13 @@ def learn(answers: Sequence[Seen], minutes: Collection[int] = ()) -> LearntAnswe
         return None
     headers = (("Content-Type", first.content_type),) if first.content_type else ()
     clock = clock_of(minutes)
-    if all(one.body == first.body for one in answers) and not (clock and clock.search(first.body)):
+    same = all(one.body == first.body for one in answers) and CUT not in first.body
+    if same and not (clock and clock.search(first.body)):
         return LearntAnswers(Answer(status=first.status, headers=headers, body=first.body), 1.0)
     parts = stable_parts([one.body for one in answers], clock)
     share = sum(map(len, parts)) / max(1, len(first.body))
     other = next((one.body for one in answers if one.body != first.body), first.body)
-    seen = change(first.body, other)
+    seen = change(first.body, other) or (CUT in first.body and "it has a debugging toolbar") or ""
     if share < LEAST_COMPARED:
         return LearntAnswers(Answer(status=first.status, headers=headers), 0.0, seen)
     told = Answer(status=first.status, headers=headers, contains=tuple(parts))
@@ -96,10 +112,10 @@ def stable_parts(bodies: Sequence[bytes], clock: re.Pattern[bytes] | None = None
     first = bodies[0]
     if len(first) > MOST_COMPARED_BYTES:
         return []
-    parts = [first]
+    parts = first.split(CUT)
     if any(_reordered(first, other) for other in bodies[1:]):
         # Neighbours may be neighbours by chance, and the first item has no space before it.
-        parts = [item.strip(b" \t\r\"'") for item in ITEM.findall(first)]
+        parts = [item.strip(b" \t\r\"'") for part in parts for item in ITEM.findall(part)]
     for other in bodies[1:]:
         parts = [shared for part in parts for shared in _shared(part, other)]
     if clock is not None:

@@ -12,10 +12,11 @@ SHOWN = 6  # paths of those that are left out
 LEFT_OUT = re.compile(
     r"(^|[/_-])(admin|django-admin|__debug__|static|media|logout|log-out|signout|sign-out|delete|"
     r"remove|unsubscribe|password|reset|docs|redoc|openapi\.json|schema|jsi18n|metrics|health|"
-    r"healthz|ping|favicon\.ico|robots\.txt|i18n|silk)([/_.-]|$)",
+    r"healthz|ping|favicon\.ico|robots\.txt|i18n|silk)([/_.-]|$)|^/(error/)?[45]\d\d/?$",
     re.IGNORECASE,
 )
-"""Routes that change something by GET, belong to the framework, or serve only machines."""
+"""Routes that change something by GET, belong to the framework, serve only machines, or show an
+error page: templates of projects have /404/ and /500/ in development."""
 
 
 def requests_of(routes: Iterable[str]) -> tuple[Request, ...]:
@@ -28,7 +29,7 @@ def left_out(routes: Iterable[str]) -> str:
     paths = set(_paths(routes))
     usable = _usable(routes)
     reasons = (
-        ("change something, or serve machines", sorted(paths - set(usable))),
+        ("change something, show errors or serve machines", sorted(paths - set(usable))),
         ("are beyond the first twelve", usable[MOST:]),
     )
     told = [

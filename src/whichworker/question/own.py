@@ -171,7 +171,7 @@ def _given(options: RaceOptions, seen: Look | None, here: Path) -> GivenRequests
     for name in named:
         file = getattr(options, name)
         return READERS[name](_found(here, file), file, options.allow_writes)
-    source = f"routes of the {(seen and seen.framework) or 'app'}"
+    source = "routes of the app"
     return GivenRequests(routes.requests_of(seen.routes if seen else ()), source, "routes")
 
 

@@ -112,6 +112,7 @@ def _asked(
         slo_derived=second.sought.slo.derived if second.sought else "",
         rate_per_second=question.terms.rate,
         resolution=question.terms.resolution if question.terms.resolution.as_of else None,
+        resumable=not question.workload.is_secret,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from whichworker.apps.checkup import examine
@@ -67,3 +68,22 @@ def test_other_variables_are_another_import(tmp_path: Path) -> None:
         )
         examine(other, examiner)
     assert len(log.read_text().split()) == 3
+
+
+@pytest.mark.parametrize("place", ["shell", "file"])
+def test_an_import_is_compiled_once_and_outside_the_project(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, cache, file = tmp_path / "project", tmp_path / "cache", tmp_path / "env"
+    project.mkdir()
+    (project / "shop.py").write_text("import stock\n" + CALLABLE)
+    (project / "stock.py").write_text("")
+    file.write_text("PYTHONDONTWRITEBYTECODE=1\n" if place == "file" else "")
+    if place == "shell":
+        monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    app = msgspec.structs.replace(
+        found("shop:application", project, Examiner(tmp_path / "other")), environment_file=str(file)
+    )
+    Examiner(cache).look(["shop:application"], app)
+    assert list(cache.rglob("stock.*.pyc"))
+    assert not list(project.rglob("*.pyc"))

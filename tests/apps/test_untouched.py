@@ -88,8 +88,9 @@ def test_a_race_leaves_project_and_environment_as_they_were(
     generator: Generator,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "VIRTUAL_ENV"):
+    for name in ("PYTHONPYCACHEPREFIX", "VIRTUAL_ENV"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # as many images do
     cache, before = tmp_path / "cache", fingerprint(project)
     options = RaceOptions(servers="waitress,gunicorn-sync", time=10)
     found = discover(ask("app:application", options, project, cache))

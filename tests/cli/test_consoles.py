@@ -53,6 +53,25 @@ def test_a_text_of_an_app_is_shown_and_our_own_colours_stay() -> None:
     assert not acts(re.sub(r"\x1b\[[0-9;]*m", "", written))
 
 
+@pytest.mark.parametrize("width", range(20, 44, 3))
+def test_no_part_of_a_secret_is_left_where_a_line_is_cut_or_wrapped(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redaction, "_secrets", {})
+    redaction.remember("API_TOKEN", "horse staple battery")
+    line = Text('the API_TOKEN is "horse staple battery", for tests', "dim")
+    stream = io.StringIO()
+    console = Plain(file=stream, force_terminal=True, color_system="standard", width=width)
+    table = Table("setup", width=width)
+    table.add_row(line)
+    console.print(line)
+    console.print(line, overflow="ellipsis", no_wrap=True)
+    console.print(table)
+    written = stream.getvalue()
+    assert "the API_TOKEN" in written and "\x1b[2m" in written
+    assert not re.search(r"hor|sta|bat|ple|ery", written)
+
+
 def test_a_fault_of_the_tool_is_a_line_and_its_traceback_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,7 +117,7 @@ def test_secrets_are_nowhere(folder: Path) -> None:
         str(folder.parent / "a.html"),
     )
     result = raced(folder, *options, seconds=8, **planted)
-    assert result["question"]["workload"]
+    assert result["question"]["workload"] and not result["question"]["resumable"]
     found = [
         path
         for path in folder.parent.rglob("*")

@@ -110,7 +110,8 @@ def test_a_database_that_cannot_be_read_is_told_as_unwatched(
     asked: Discovered, tmp_path: Path
 ) -> None:
     lost = served(asked, str(tmp_path / "nowhere"))
-    databases = Databases(lost.question.app, lost.databases)
+    databases = Databases(lost.question.app, lost.databases, tmp_path)
     state = databases.look()
     assert state.rows is None
     assert databases.unwatched(state) == ["default: postgresql"]
+    assert list(tmp_path.rglob("psycopg*/**/*.pyc")), "byte code of the driver goes to the cache"

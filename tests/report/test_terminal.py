@@ -26,7 +26,7 @@ from whichworker.model import (
     Terms,
     Workload,
 )
-from whichworker.report import standings, terminal
+from whichworker.report import html, standings, terminal
 from whichworker.result import RaceVerdict, Ratio, Result, Validity, decode, encode, seconds_to_add
 
 from . import samples
@@ -210,6 +210,10 @@ def test_no_command_is_named_that_would_not_help() -> None:
     text = printed(replace(whole, verdict=replace(whole.verdict, seconds_to_decide=None)))
     assert "--resume" not in text
     assert "to decide  take the cheaper, or start a new run with a larger --delta" in text
+    for decided_by_time in (None, 40.0):
+        late = replace(whole.verdict, leader=None, seconds_to_decide=decided_by_time)
+        shown = printed(replace(whole, verdict=late))
+        assert ("--resume" in shown) is ("to decide" in shown) is (decided_by_time is not None)
     for sample in (
         samples.clear,
         samples.tied,
@@ -218,6 +222,19 @@ def test_no_command_is_named_that_would_not_help() -> None:
         samples.unanswered,
     ):
         assert "to decide" not in printed(sample()), sample.__name__
+
+
+def test_a_run_with_a_secret_is_repeated_with_all_of_its_time() -> None:
+    whole = samples.race()
+    assert whole.verdict is not None and whole.verdict.seconds_to_decide is not None
+    secret = replace(whole, question=replace(whole.question, resumable=False))
+    seconds = whole.question.time_seconds + seconds_to_add(whole.verdict.seconds_to_decide)
+    for text in (printed(secret), html.render(secret)):
+        assert f"start a new run with --time {seconds:.0f}s" in text
+        assert "--resume" not in text
+    assert "continues it" in html.render(samples.interrupted())
+    stopped = replace(samples.interrupted(), question=secret.question)
+    assert "continues it" not in html.render(stopped)
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,28 @@ def test_what_shows_the_time_of_day_is_not_compared() -> None:
     assert not any(b"05:59" in part for part in timeless.answer.contains)
 
 
+@pytest.mark.parametrize(
+    ("text", "is_time"),
+    [
+        ("12:58", True),
+        ("at 5:58 pm", True),
+        ("2026-11-29T12:58:03.25Z", True),
+        ("uptime:23:58", True),
+        ("12:04:58", False),
+        ("2026-11-29T12:04:58.160+00:00", False),
+        ("24:58", False),
+        ("112:58", False),
+        ("12:580", False),
+    ],
+)
+def test_only_hours_and_minutes_are_a_time_of_day(text: str, is_time: bool) -> None:
+    body = f"<p>The best of all shops, since 1999</p><p>{text}</p>".encode()
+    found = learn([Seen(200, "text/html", body)] * 2, minutes=(58, 59))
+    assert found is not None
+    assert (found.answer.body is None) is is_time
+    assert not found.change
+
+
 ITEMS = ("a red bicycle with bell", "a blue kettle", "a green lamp for the desk")
 
 

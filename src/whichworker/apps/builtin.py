@@ -13,6 +13,7 @@ from msgspec import Struct, field
 
 from whichworker.environments import locks, venvs
 from whichworker.environments.resolution import LOCKED
+from whichworker.environments.variables import byte_code
 from whichworker.errors import EnvironmentFailed, UsageError
 from whichworker.model import App, Resolution
 from whichworker.model.arms import BUILTIN_PREFIX
@@ -174,7 +175,7 @@ def set_up(built: App, variables: Mapping[str, str], cache: Path) -> None:
         **os.environ,
         **built.environment,
         **variables,
-        "PYTHONPYCACHEPREFIX": str(cache / "pycache"),
+        **byte_code(cache),
     }
     with scratch.folder() as folder:
         for number, step in enumerate(built.setup):

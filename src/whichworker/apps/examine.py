@@ -13,6 +13,7 @@ from msgspec import Struct, field
 
 from whichworker import foreign, redaction
 from whichworker.apps import environment_files
+from whichworker.environments.variables import byte_code
 from whichworker.errors import UsageError
 from whichworker.model import App, Pool
 from whichworker.process import contained, scratch, tracebacks
@@ -178,7 +179,7 @@ class Examiner(Struct, frozen=True):
         )
         own = {
             "PYTHONPATH": path,
-            "PYTHONPYCACHEPREFIX": str(self.cache / "pycache"),
+            **byte_code(self.cache),
             "WHICHWORKER_OUTBOUND": str(places),
         }
         allowed = {"WHICHWORKER_OUTBOUND_ALLOWED": "1"} if self.outbound else {}

@@ -17,6 +17,7 @@ from whichworker import redaction
 from whichworker.apps import environment_files
 from whichworker.bench import causes
 from whichworker.bench.services import NONE, Backing
+from whichworker.environments.variables import byte_code
 from whichworker.errors import ServerFailed
 from whichworker.load.http1 import FramingError, fetch, judge_answer
 from whichworker.model import (
@@ -44,7 +45,6 @@ SHOWN_ADDRESS = Address("127.0.0.1", 8000)  # of shown commands: the usual port 
 NOT_INHERITED = (
     "VIRTUAL_ENV",
     "PYTHONHOME",
-    "PYTHONDONTWRITEBYTECODE",
     "PYTHONWARNINGS",
     "PYTHONDEVMODE",
 )
@@ -310,7 +310,7 @@ def _environment(
         **command.environment,
         "PATH": os.pathsep.join([environment.bin, inherited.get("PATH", os.defpath)]),
         "PYTHONPATH": os.pathsep.join(path),
-        "PYTHONPYCACHEPREFIX": str(bench.cache / "pycache"),
+        **byte_code(bench.cache),
         "VIRTUAL_ENV": str(Path(environment.bin).parent),
         "TMPDIR": str(temporary),
     }

@@ -23,7 +23,7 @@ from whichworker.question.ask import ask, discover
 from whichworker.question.own import base_of
 from whichworker.question.stages import Planned
 from whichworker.race import investigation, search
-from whichworker.report import files, terminal
+from whichworker.report import files, standings, terminal
 from whichworker.result import Result
 from whichworker.store import places
 
@@ -60,13 +60,20 @@ def race(app: str | None, given: Mapping[str, Any], output: OutputOptions) -> in
     written = files.write(result, json=output.json, html=output.html)
     consoles.report(notes, lambda: terminal.print_result(results, result), written)
     if not result.run.finished:
-        command = ["whichworker", "race", *([app] if app else []), "--resume", planned.run]
-        consoles.report(notes, lambda: notes.print(f"continue with: {shlex.join(command)}"))
+        consoles.report(notes, lambda: notes.print(_continuation(app, result)))
     if output.emit:
         _emit(app, planned, result, output, notes, results)
     decided = result.decided or not output.require_verdict
     valid = result.validity.state == "valid"
     return exits.of_run(finished=result.run.finished, valid=valid and decided)
+
+
+def _continuation(app: str | None, result: Result) -> str:
+    """The command that continues an interrupted run, or why there is none."""
+    if not result.question.resumable:
+        return f"to repeat it, start a new run: {standings.NO_SECRETS}"
+    command = ["whichworker", "race", *([app] if app else []), "--resume", result.run.id]
+    return f"continue with: {shlex.join(command)}"
 
 
 def _plan(

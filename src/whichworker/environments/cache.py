@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from whichworker import foreign
 from whichworker.environments import locks
-from whichworker.environments.installer import BYTE_CODE
+from whichworker.environments.variables import BYTE_CODE
 from whichworker.environments.venvs import DESCRIPTION, REQUIREMENTS
 from whichworker.model import Environment
 from whichworker.model.distributions import distribution

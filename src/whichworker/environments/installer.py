@@ -12,12 +12,11 @@ from pathlib import Path
 import uv
 
 from whichworker.environments import locks
-from whichworker.environments.variables import for_builds
+from whichworker.environments.variables import byte_code, for_builds
 from whichworker.errors import EnvironmentFailed
 
 BUILD_SECONDS = 900
 """For one run of uv: a server may be compiled from source on a slow machine."""
-BYTE_CODE = "pycache"
 
 
 class Unresolvable(EnvironmentFailed):
@@ -39,7 +38,7 @@ def run_uv(cache: Path, *arguments: str) -> str:
     """
     environment = {
         **for_builds(os.environ),
-        "PYTHONPYCACHEPREFIX": str(cache / BYTE_CODE),
+        **byte_code(cache),
         "NO_COLOR": "1",
         "UV_NO_WRAP": "1",
     }

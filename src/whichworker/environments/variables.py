@@ -1,13 +1,18 @@
-"""The variables of the shell that a build may see: none that can hold a secret of the user's own.
+"""Variables for processes in environments: what a build may see, and where byte code goes.
 
-A source package runs its build script, and a shell often has tokens and passwords for other things.
-Credentials of the package index pass: without them nothing can be installed from a private one.
+A build sees none that can hold a secret of the user's own: a source package runs its build script,
+and a shell often has tokens and passwords for other things. Credentials of the package index pass:
+without them nothing can be installed from a private one.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
+
+BYTE_CODE = "pycache"
+"""The folder of a cache with the byte code of all that the tool has imported."""
 
 SYSTEM = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "LC_[A-Z]+", "TZ", "TMPDIR")
 FOLDERS = ("XDG_(CACHE|CONFIG|DATA)_HOME", "PYENV_ROOT", "CARGO_HOME", "RUSTUP_HOME")
@@ -43,3 +48,12 @@ ALLOWED = re.compile("|".join((*SYSTEM, *FOLDERS, *NETWORK, *PIP, *UV, *COMPILER
 def for_builds(environment: Mapping[str, str]) -> dict[str, str]:
     """The part of an environment that builds may see: paths, index, proxies, compiler."""
     return {name: value for name, value in environment.items() if ALLOWED.fullmatch(name)}
+
+
+def byte_code(cache: Path) -> dict[str, str]:
+    """Variables for a process of the app: its byte code is kept in the cache, not in the project.
+
+    Images and shells often set PYTHONDONTWRITEBYTECODE. Then each start would compile all modules,
+    which takes several times as long as their import. Python reads an empty value as unset.
+    """
+    return {"PYTHONPYCACHEPREFIX": str(cache / BYTE_CODE), "PYTHONDONTWRITEBYTECODE": ""}

@@ -16,9 +16,10 @@ import msgspec
 from packaging.utils import canonicalize_name
 
 from whichworker.environments import lock_files, locks, scripts
-from whichworker.environments.installer import BYTE_CODE, run_uv
+from whichworker.environments.installer import run_uv
 from whichworker.environments.interpreters import Interpreter, inspect
 from whichworker.environments.resolution import LOCKED, Pins, install, pinned
+from whichworker.environments.variables import BYTE_CODE
 from whichworker.model import Environment, Resolution
 from whichworker.model.distributions import distribution
 

@@ -58,8 +58,9 @@ def verdict_of(race: Race | None, sliced: Sliced, validity: Validity) -> RaceVer
     state: Literal["clear", "tied", "undecided"] = "undecided"
     seconds: float | None = None
     if short := [name for name in race.alive if name not in race.listed]:
+        seconds = FIRST_DECISION * seconds_of_a_round(sliced) or None
         text = f"Not decided: the time ended before {_listed(short)} had {FIRST_DECISION} rounds;"
-        text += " give it more with --time"
+        text += f" {_more(seconds)}"
         undecided += [name for name in short if name != leader]
     elif undecided:
         rounds = rounds_to_decide(race)
@@ -88,14 +89,13 @@ def _too_short(race: Race | None, sliced: Sliced) -> RaceVerdict:
     """The time ended before the rounds that a rank takes."""
     rounds = FIRST_DECISION - (race.rounds if race else 0)
     seconds = rounds * seconds_of_a_round(sliced) or None
-    few = (
-        f"{seconds_to_add(seconds)} s more would be enough"
-        if seconds
-        else "give it more with --time"
-    )
-    text = f"Not decided: the time ended before any server setup had {FIRST_DECISION} rounds; {few}"
-    text += _calibrated(sliced)
+    text = f"Not decided: the time ended before any server setup had {FIRST_DECISION} rounds;"
+    text += f" {_more(seconds)}{_calibrated(sliced)}"
     return RaceVerdict(state="undecided", headline=text, seconds_to_decide=seconds)
+
+
+def _more(seconds: float | None) -> str:
+    return f"{seconds_to_add(seconds)} s more would be enough" if seconds else "use more --time"
 
 
 def _calibrated(sliced: Sliced) -> str:

@@ -117,6 +117,7 @@ def _asked(
         else None,
         rate_per_second=question.terms.rate,
         resolution=question.terms.resolution if question.terms.resolution.as_of else None,
+        resumable=not question.workload.is_secret,
     )
 
 

@@ -29,7 +29,7 @@ DEPLOYED_TODAY = Code("deployed-today", "info", "The project's own files start a
     "name other setups with --servers to leave it out of the race")
 INTERFACE_LACKING = Code("interface-lacking", "info", "Some setups cannot serve the app",
     "WSGI and ASGI are two interfaces. A server of the other one cannot call the app.",
-    "name a callable of each: wsgi.py and asgi.py side by side are found together")
+    "nothing, if the framework has one interface only; Django has wsgi.py and asgi.py for both")
 HTTP_LACKING = Code("http-lacking", "warning", "The ASGI app serves no HTTP",
     "A router for websockets alone fails for every page, so no ASGI server can race.",
     "give the router an app for http")

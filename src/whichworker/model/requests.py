@@ -8,6 +8,8 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from whichworker import redaction
+
 PATIENT_TIMES = 3
 """Of a learnt response time, before a response counts as late: other servers and workers, which
 share the core, may be slower than the one that it was learnt with."""
@@ -160,6 +162,15 @@ class Workload(Struct, frozen=True, kw_only=True):
             for one in self.requests
         )
         return replace(self, requests=requests)
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether a header of a request has a secret, as after a login: no run keeps it."""
+        return any(
+            redaction.MARK.search(redaction.clean(value))
+            for request in self.requests
+            for _, value in request.headers
+        )
 
     def patience(self, least: float) -> float:
         """Seconds to wait for one response: `least`, or several times the learnt one."""

@@ -236,8 +236,9 @@ def _about(request: Request, found: learning.LearntAnswers) -> Iterator[Finding]
             evidence=found.change,
         )
     elif found.compared < 1.0:
+        why = "changes from response to response" if found.change else "may show the time of day"
+        stable = f"{min(0.99, found.compared):.0%} of it is stable and is checked"
         yield codes.ANSWER_MASKED.finding(
-            f"{request.title} changes from response to response; {min(0.99, found.compared):.0%} of"
-            " it is stable and is checked",
+            f"{request.title} {why}; {stable}",
             evidence=found.change,
         )

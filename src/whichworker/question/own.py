@@ -171,9 +171,8 @@ def _given(options: RaceOptions, seen: Look | None, here: Path) -> GivenRequests
     for name in named:
         file = getattr(options, name)
         return READERS[name](_found(here, file), file, options.allow_writes)
-    return GivenRequests(
-        routes.requests_of(seen.routes if seen else ()), "routes of the app", "routes"
-    )
+    source = "routes of the app"
+    return GivenRequests(routes.requests_of(seen.routes if seen else ()), source, "routes")
 
 
 def _found(base: Path, name: str) -> Path:

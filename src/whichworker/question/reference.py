@@ -89,7 +89,9 @@ def learn(found: Discovered, folder: Path, note: Callable[[str], None]) -> Learn
     question = found.question
     with scratch.folder() as place:
         outbound = place / "outbound"
-        watch = Watched(outbound, permits, Databases(question.app, found.databases))
+        watch = Watched(
+            outbound, permits, Databases(question.app, found.databases, found.asked.cache)
+        )
         benches = _benches(found, outbound, folder, note)
         visit = _visit(question, benches, watch, note)
 

@@ -19,6 +19,7 @@ from msgspec import Struct
 from whichworker.apps import environment_files
 from whichworker.apps.checkup import is_local
 from whichworker.apps.examine import WITHIN, Database
+from whichworker.environments.variables import byte_code
 from whichworker.model import App
 from whichworker.process import contained, scratch
 
@@ -35,10 +36,11 @@ class State(Struct, frozen=True):
 
 
 class Databases(Struct, frozen=True):
-    """The databases of an app that can be watched."""
+    """The databases of an app that can be watched; the byte code of its driver goes to `cache`."""
 
     app: App
-    known: tuple[Database, ...] = ()
+    known: tuple[Database, ...]
+    cache: Path
 
     def look(self) -> State:
         """The state before or after a launch; no server runs."""
@@ -65,6 +67,7 @@ class Databases(Struct, frozen=True):
             **os.environ,
             **environment_files.read(self.app.environment_file),
             **self.app.environment,
+            **byte_code(self.cache),
         }
         with scratch.folder() as folder:
             out = folder / "rows.json"

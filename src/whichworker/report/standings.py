@@ -39,6 +39,7 @@ MEANINGS: dict[Relation, str] = {
 }
 CLAIMED = "always-valid"
 """The interval of a claim. Only results from before slices show it: they have no other."""
+NO_SECRETS = "this one cannot continue, as a run keeps no login and no secret header"
 NAMED = 3
 """Names in a sentence, before the others are counted."""
 
@@ -231,7 +232,23 @@ def resume_command(result: Result) -> str:
     verdict = verdict_of(result)
     if verdict.state != "undecided" or not result.run.finished or not verdict.seconds_to_decide:
         return ""
+    if not result.question.resumable:
+        return ""
     return continue_command(result, "--time", f"{seconds_to_add(verdict.seconds_to_decide)}s")
+
+
+def decision_advice(result: Result) -> str:
+    """The way to a verdict if no command continues the run; empty if it is decided or unfinished.
+
+    Empty also for a run without a leader: its headline says what is missing.
+    """
+    verdict, over = result.verdict, result.run.finished
+    if verdict is None or verdict.state != "undecided" or not over or resume_command(result):
+        return ""
+    if verdict.seconds_to_decide:
+        whole = result.question.time_seconds + seconds_to_add(verdict.seconds_to_decide)
+        return f"start a new run with --time {whole:.0f}s: {NO_SECRETS}"
+    return "take the cheaper, or start a new run with a larger --delta" if verdict.leader else ""
 
 
 def continue_command(result: Result, *more: str) -> str:

@@ -241,6 +241,9 @@ class AskedQuestion(Struct, frozen=True, kw_only=True):
         Resolution | None,
         Meta(description="how versions were to be chosen; null in older runs"),
     ] = None
+    resumable: Annotated[
+        bool, Meta(description="false if a request has a secret, as after a login: no run keeps it")
+    ] = True
 
 
 class Twin(Struct, frozen=True, kw_only=True):

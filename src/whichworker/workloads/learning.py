@@ -99,9 +99,13 @@ def minutes_between(began: float, ended: float) -> set[int]:
 
 
 def clock_of(minutes: Collection[int]) -> re.Pattern[bytes] | None:
-    """A pattern for the time of day at these minutes, in any zone of whole hours, if any."""
+    """A pattern for the time of day at these minutes, in any zone of whole hours, if any.
+
+    The minutes and seconds of a longer time are none: 04:58 of 12:04:58.
+    """
     told = "|".join(f"{minute:02d}" for minute in sorted(set(minutes)))
-    return re.compile(rf"(?<!\d)\d{{1,2}}:(?:{told})(?!\d)".encode()) if told else None
+    hour = r"(?<!\d)(?<!\d:)(?:[01]?\d|2[0-3])"
+    return re.compile(rf"{hour}:(?:{told})(?!\d)".encode()) if told else None
 
 
 def stable_parts(bodies: Sequence[bytes], clock: re.Pattern[bytes] | None = None) -> list[bytes]:

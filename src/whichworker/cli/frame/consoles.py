@@ -57,7 +57,12 @@ class Plain(Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterator[Segment]:
-        """The segments, which have no colours yet, so that any escape in them is foreign."""
+        """The segments, which have no colours yet, so that any escape in them is foreign.
+
+        Secrets are taken out before lines are wrapped or cut: half of one cannot be recognized.
+        """
+        if isinstance(renderable, Text):
+            renderable = _without_secrets(renderable)
         for segment in super().render(renderable, options):
             text, style, control = segment
             yield segment if control else Segment(units.visible(text), style)
@@ -85,6 +90,12 @@ def report(notes: Console, print_result: Callable[[], None], written: Iterable[P
         print_result()
         for path in written:
             notes.print(Text(f"wrote {path}", "dim"))
+
+
+def _without_secrets(text: Text) -> Text:
+    """The text itself, or a clean one in its style; styles of its parts are lost then."""
+    plain = redaction.clean(text.plain)
+    return text if plain == text.plain else text.blank_copy(plain)
 
 
 def _console(stream: TextIO | None) -> Plain:

@@ -182,3 +182,28 @@ def test_a_web_project_that_is_not_understood_is_never_the_built_in_app(
 def test_a_folder_without_a_web_project_has_no_app(tmp_path: Path) -> None:
     written(tmp_path, {"sums.py": "import math\nprint(math.pi)\n", "notes.txt": "flask"})
     assert Folders(None, Examiner(places.cache_folder()), "").find(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    "manage",
+    [
+        '"""Commands, as Django projects have them."""\nfrom shop.cli import run\nrun()\n',
+        "from flask_script import Manager\nManager().run()  # like django-admin\n",
+        "print 'commands of Python 2'\n",
+    ],
+)
+def test_a_manage_py_that_imports_nothing_of_django_is_no_project(
+    manage: str, tmp_path: Path
+) -> None:
+    files = {"src/py/shop/web.py": FLASKY + "app = Flask()\n", "src/py/shop/__init__.py": ""}
+    app, (finding,) = found(written(tmp_path, {"manage.py": manage, **files}))
+    assert (app.wsgi, app.directory) == ("shop.web:app", str(tmp_path / "src/py"))
+    assert finding.text == "The app is shop.web:app, found in src/py"
+
+
+@pytest.mark.parametrize(
+    "manage", ["from django.core.management import call_command\n", "import django; print 1\n"]
+)
+def test_a_manage_py_of_django_without_settings_is_refused(manage: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="names no settings module"):
+        found(written(tmp_path, {"manage.py": manage}))

@@ -26,7 +26,7 @@ from whichworker.model import (
     Terms,
     Workload,
 )
-from whichworker.report import standings, terminal
+from whichworker.report import html, standings, terminal
 from whichworker.result import RaceVerdict, Ratio, Result, Validity, decode, encode, seconds_to_add
 
 from . import samples
@@ -217,6 +217,23 @@ def test_no_command_is_named_that_would_not_help() -> None:
         samples.unanswered,
     ):
         assert "to decide" not in printed(sample()), sample.__name__
+
+
+def test_a_race_without_rounds_continues_for_as_long_again() -> None:
+    whole = samples.race()
+    assert whole.verdict is not None
+    few = replace(whole.verdict, leader=None, seconds_to_decide=None)
+    again = seconds_to_add(whole.question.time_seconds)
+    assert f"{RESUME} {again}s\n" in printed(replace(whole, verdict=few))
+
+
+def test_a_race_with_a_login_is_started_again_as_it_cannot_be_continued() -> None:
+    whole = samples.race()
+    secret = replace(whole, question=replace(whole.question, secret_requests=True))
+    text = printed(secret)
+    whole_seconds = round(whole.question.time_seconds) + 60
+    assert f"to decide  race again with --time {whole_seconds}s; its requests need a" in text
+    assert "--resume" not in text and "--resume" not in html.render(secret)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from whichworker.question.ask import ask, discover
 from whichworker.question.own import base_of
 from whichworker.question.stages import Planned
 from whichworker.race import investigation, search
-from whichworker.report import files, terminal
+from whichworker.report import files, standings, terminal
 from whichworker.result import Result
 from whichworker.store import places
 
@@ -61,7 +61,10 @@ def race(app: str | None, given: Mapping[str, Any], output: OutputOptions) -> in
     consoles.report(notes, lambda: terminal.print_result(results, result), written)
     if not result.run.finished:
         command = ["whichworker", "race", *([app] if app else []), "--resume", planned.run]
-        consoles.report(notes, lambda: notes.print(f"continue with: {shlex.join(command)}"))
+        told = f"continue with: {shlex.join(command)}"
+        if result.question.secret_requests:
+            told = f"start a new run: {standings.CANNOT_CONTINUE}"
+        consoles.report(notes, lambda: notes.print(told))
     if output.emit:
         _emit(app, planned, result, output, notes, results)
     decided = result.decided or not output.require_verdict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from whichworker import foreign
@@ -20,7 +21,7 @@ def promise_in(folder: Path) -> Promise:
     if not path.exists():
         raise UsageError(
             f"there is no {PROMISE_FILE} in {folder}",
-            hint="whichworker advise --emit systemd --out FOLDER writes one",
+            hint=f"whichworker advise --emit systemd --out {shlex.quote(str(folder))} writes one",
         )
     try:
         return foreign.json_in(foreign.text_of(path), Promise)

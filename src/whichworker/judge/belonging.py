@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from whichworker import redaction
 from whichworker.design.rounds import TWIN
 from whichworker.errors import JournalFailed
+from whichworker.model import Workload
 from whichworker.store.journal import Journal
 from whichworker.store.records import Settled, Window
 
@@ -45,3 +47,12 @@ def _names(journal: Journal) -> Iterator[str]:
             yield from (name for heat in record.heats for name in heat)
         elif isinstance(name := getattr(record, "arm", None), str):
             yield name
+
+
+def needs_secrets(workload: Workload) -> bool:
+    """Whether requests carry secrets, for example the cookies of a login: no journal keeps them."""
+    return any(
+        redaction.MARK.search(redaction.clean(value)) is not None
+        for request in workload.requests
+        for _, value in request.headers
+    )

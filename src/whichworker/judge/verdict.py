@@ -97,6 +97,7 @@ def _asked(
         claims=question.terms.claims,
         seed=question.terms.seed,
         time_seconds=time_seconds or question.budget.seconds,
+        secret_requests=belonging.needs_secrets(question.workload),
         connections=question.terms.connections
         or (settled.connections if settled and settled.window_seconds else None),
         server_cores=question.budget.server_cores,

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import whichworker
-from whichworker import redaction
 from whichworker.apps import checkup
 from whichworker.bench import open_files, overlays, profile, services
 from whichworker.bench.running import Bench
@@ -90,11 +89,7 @@ def resume(
     first = header.question
     time_seconds = first.budget.seconds if seconds is None else spent + seconds
     question = first.another(time_seconds, search=first.search, first_step=first.first_step)
-    if any(
-        "[" in value and redaction.MARK.search(value)
-        for request in question.workload.requests
-        for _, value in request.headers
-    ):
+    if belonging.needs_secrets(question.workload):
         raise UsageError(
             f"run {header.run} cannot be resumed: its requests need a secret, and a run keeps none",
             hint="start a new run",

@@ -11,6 +11,7 @@ from typing import Literal
 
 from whichworker.result import ArmResult, Claim, RaceVerdict, Ratio, Result, seconds_to_add
 
+CANNOT_CONTINUE = "its requests need a secret, and a run keeps none, so it cannot be continued"
 Relation = Literal[
     "leader", "tie", "faster", "slower", "undetermined", "not-better", "dropped", "open"
 ]
@@ -228,10 +229,33 @@ def tied_arms(result: Result) -> list[ArmResult]:
 
 def resume_command(result: Result) -> str:
     """The command that lets a finished run decide more; empty if none would help."""
-    verdict = verdict_of(result)
-    if verdict.state != "undecided" or not result.run.finished or not verdict.seconds_to_decide:
+    seconds = _seconds_to_decide(result)
+    if not seconds or result.question.secret_requests:
         return ""
-    return continue_command(result, "--time", f"{seconds_to_add(verdict.seconds_to_decide)}s")
+    return continue_command(result, "--time", f"{seconds_to_add(seconds)}s")
+
+
+def advice_to_decide(result: Result) -> str:
+    """How to decide a finished run that no command continues; empty if it is decided."""
+    verdict = result.verdict
+    if verdict is None or verdict.state != "undecided" or not result.run.finished:
+        return ""
+    seconds = _seconds_to_decide(result)
+    if not seconds:
+        return "take the cheaper, or start a new run with a larger --delta"
+    if result.question.secret_requests:
+        whole = round(result.question.time_seconds) + seconds_to_add(seconds)
+        return f"race again with --time {whole}s; {CANNOT_CONTINUE}"
+    return ""
+
+
+def _seconds_to_decide(result: Result) -> float | None:
+    """The seconds that would decide a finished run: as many again if no round was measured."""
+    verdict = verdict_of(result)
+    if verdict.state != "undecided" or not result.run.finished:
+        return None
+    again = result.question.time_seconds if verdict.leader is None else None
+    return verdict.seconds_to_decide or again
 
 
 def continue_command(result: Result, *more: str) -> str:

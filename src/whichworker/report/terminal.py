@@ -199,8 +199,8 @@ def _print_verdict(console: Console, result: Result) -> None:
         console.print(Text(f"deploy     nothing yet: {failing}", "yellow"))
     if command := standings.resume_command(result):
         console.print(Text.assemble("to decide  ", (command, "bold")), soft_wrap=True)
-    elif result.verdict and verdict.state == "undecided" and not verdict.seconds_to_decide:
-        console.print(Text("to decide  take the cheaper, or start a new run with a larger --delta"))
+    elif words := standings.advice_to_decide(result):
+        console.print(Text(f"to decide  {words}"))
     console.print()
 
 

@@ -209,6 +209,10 @@ class AskedQuestion(Struct, frozen=True, kw_only=True):
     claims: str
     seed: int
     time_seconds: float
+    secret_requests: Annotated[
+        bool,
+        Meta(description="requests carry a secret, as of a login: such a run cannot be resumed"),
+    ] = False
     connections: int | None
     server_cores: tuple[int, ...]
     generator_cores: tuple[int, ...]

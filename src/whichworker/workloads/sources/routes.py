@@ -28,7 +28,7 @@ def left_out(routes: Iterable[str]) -> str:
     paths = set(_paths(routes))
     usable = _usable(routes)
     reasons = (
-        ("change something, or serve machines", sorted(paths - set(usable))),
+        ("may change something, or are for admins or machines", sorted(paths - set(usable))),
         ("are beyond the first twelve", usable[MOST:]),
     )
     told = [

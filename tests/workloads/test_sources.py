@@ -240,6 +240,7 @@ def test_routes_that_change_something_are_left_out() -> None:
             "/",
             "/admin/",
             "/accounts/logout/",
+            "/auth/callback",
             "/items/delete",
             "/static/x",
             "/blog/archive/",

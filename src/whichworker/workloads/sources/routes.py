@@ -11,7 +11,7 @@ MOST = 12  # routes: each gets enough requests in a slice
 SHOWN = 6  # paths of those that are left out
 LEFT_OUT = re.compile(
     r"(^|[/_-])(admin|django-admin|__debug__|static|media|logout|log-out|signout|sign-out|delete|"
-    r"remove|unsubscribe|password|reset|docs|redoc|openapi\.json|schema|jsi18n|metrics|health|"
+    r"remove|unsubscribe|password|reset|callback|docs|redoc|openapi\.json|schema|jsi18n|metrics|health|"
     r"healthz|ping|favicon\.ico|robots\.txt|i18n|silk)([/_.-]|$)",
     re.IGNORECASE,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import venv
 from pathlib import Path
 
 import pytest
@@ -207,3 +208,21 @@ def test_a_manage_py_that_imports_nothing_of_django_is_no_project(
 def test_a_manage_py_of_django_without_settings_is_refused(manage: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="names no settings module"):
         found(written(tmp_path, {"manage.py": manage}))
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_an_app_that_is_installed_starts_in_the_folder_of_its_project(
+    installed: bool, tmp_path: Path
+) -> None:
+    """Its settings may be in a .env file there; without an install only `src` can be imported."""
+    web = "from pathlib import Path\ndef create_app():\n    assert Path('{}').is_file()\n"
+    web += "    return lambda environ, start_response: []\n"
+    files = {".env": "A=1\n", "src/shop/web.py": web.format(".env" if installed else "shop/web.py")}
+    written(tmp_path, {"src/shop/__init__.py": "", **files})
+    venv.create(tmp_path / ".venv")
+    (site,) = (tmp_path / ".venv/lib").glob("python*/site-packages")
+    if installed:
+        (site / "shop.pth").write_text(f"{tmp_path / 'src'}\n")
+    app, _ = found(tmp_path)
+    assert app.name == "shop.web:create_app()"
+    assert app.directory == str(tmp_path if installed else tmp_path / "src")

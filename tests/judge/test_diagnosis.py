@@ -112,8 +112,12 @@ def test_fewer_requests_than_the_pool_has_connections_cannot_use_it_up(
 ) -> None:
     question = asked("uvicorn", "fastapi", 15)
     late = Failure(kind="timeout", count=9, sample="no complete response within the slice")
-    record = Overloaded(arm=question.arms[0].name, connections=connections, failures=(late,))
-    assert bool(list(diagnose(question, record))) == used_up
+    arm = question.arms[0].name
+    for record in (
+        Overloaded(arm=arm, connections=connections, failures=(late,)),
+        Failed(arm=arm, failures=(late,)),
+    ):
+        assert bool(list(diagnose(question, record, connections))) == used_up
 
 
 def test_the_log_of_a_late_response_says_more_than_the_size() -> None:

@@ -94,15 +94,19 @@ STARLETTE_THREADS = 40
 """Of each process, for sync routes: the default of anyio's limiter."""
 
 
-def diagnose(question: Question, record: Failed | Overloaded) -> Iterator[Finding]:
-    """Findings about the cause. The arm was correct alone in the calibration, so load broke it."""
+def diagnose(
+    question: Question, record: Failed | Overloaded, sent: int | None = None
+) -> Iterator[Finding]:
+    """Findings about the cause. The arm was correct alone in the calibration, so load broke it.
+
+    `sent`: the most requests at once that the load sent, if it is known.
+    """
     for failure in record.failures:
         if failure.kind in WRONG:
             yield _shared(question, record.arm, failure)
         elif failure.kind == "status" and SERVER_ERROR.match(_got(failure)):
             yield _short(question, record.arm, failure)
         elif failure.kind == "timeout":
-            sent = record.connections if isinstance(record, Overloaded) else None
             yield from _late(question, record.arm, failure, sent)
 
 

@@ -193,7 +193,8 @@ def _learnt(
         )
         told = "\n".join(f"{request.path}: {one.why}" for request, one in refused.items())
         cures = Counter(one.hint for one in refused.values() if one.hint != ANOTHER_PATH)
-        hint = cures.most_common(1)[0][0] if cures else None
+        # who has logged in needs no such advice for the pages of others
+        hint = cures.most_common(1)[0][0] if cures and not visit.proof else None
         findings = [*findings, codes.REQUESTS_LEFT_OUT.finding(text, evidence=told, hint=hint)]
     if question.workload.learn == "routes":
         paths = " ".join(request.path for request in learnt)

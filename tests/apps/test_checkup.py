@@ -8,10 +8,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from whichworker.apps.checkup import _findings, host_of, is_local, refuse_remote, refuse_variables
-from whichworker.apps.examine import Cache, Database, Django, Look, StaticFiles
+from whichworker.apps.checkup import (
+    _findings,
+    databases_in,
+    described,
+    examine,
+    host_of,
+    is_local,
+    refuse_remote,
+    refuse_variables,
+)
+from whichworker.apps.examine import Cache, Database, Django, Examiner, Look, StaticFiles
+from whichworker.environments.interpreters import own_base
 from whichworker.errors import UsageError
+from whichworker.judge.discovered import facts_of
 from whichworker.model import App
+from whichworker.store import places
 
 DJANGO = Django(
     module="site.settings",
@@ -160,3 +172,37 @@ def test_a_variable_that_leads_to_another_machine_is_refused(url: str, place: st
         return
     with pytest.raises(UsageError, match=f"DATABASE_URL names {place}"):
         refuse_variables({"DATABASE_URL": url})
+
+
+@pytest.mark.parametrize(
+    ("url", "known"),
+    [
+        (
+            "postgresql+asyncpg://ann:p%40ss@127.0.0.1:5433/shop",
+            ("127.0.0.1", "5433", "shop", "ann", "p@ss"),
+        ),
+        ("postgres:///shop?host=/run/postgresql", ("/run/postgresql", "", "shop", "", "")),
+        ("mysql://db.example.com/shop", ("db.example.com", "", "shop", "", "")),
+        ("postgresql://localhost:port/shop", None),
+        ("redis://localhost/0", None),
+        ("https://example.com/", None),
+    ],
+)
+def test_the_database_that_a_variable_names(url: str, known: tuple[str, ...] | None) -> None:
+    found = databases_in({"SHOP_URL": url})
+    assert [(one.host, one.port, one.name, one.user, one.password) for one in found] == (
+        [known] if known else []
+    )
+    assert all(one.alias == "SHOP_URL" and "p@ss" not in described(one) for one in found)
+
+
+def test_an_app_whose_driver_keeps_no_list_has_the_database_of_its_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop.py").write_text("def app(environ, start_response): ...\n")
+    monkeypatch.setenv("SHOP_URL", "postgresql://ann:s3cret-w0rd@localhost/shop")
+    app = App(name="shop", directory=str(tmp_path), python=own_base(), wsgi="shop:app")
+    found, look, _ = examine(app, Examiner(places.cache_folder()))
+    assert found.databases == ("SHOP_URL: postgresql",)
+    assert look is not None and [one.name for one in look.databases] == ["shop"]
+    assert facts_of(found)["databases"].origin == "variables"

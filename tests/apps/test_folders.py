@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import venv
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,46 @@ def test_a_web_project_that_is_not_understood_is_never_the_built_in_app(
 def test_a_folder_without_a_web_project_has_no_app(tmp_path: Path) -> None:
     written(tmp_path, {"sums.py": "import math\nprint(math.pi)\n", "notes.txt": "flask"})
     assert Folders(None, Examiner(places.cache_folder()), "").find(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    "manage",
+    [
+        '"""Commands, as Django projects have them."""\nfrom shop.cli import run\nrun()\n',
+        "from flask_script import Manager\nManager().run()  # like django-admin\n",
+        "print 'commands of Python 2'\n",
+    ],
+)
+def test_a_manage_py_that_imports_nothing_of_django_is_no_project(
+    manage: str, tmp_path: Path
+) -> None:
+    files = {"src/py/shop/web.py": FLASKY + "app = Flask()\n", "src/py/shop/__init__.py": ""}
+    app, (finding,) = found(written(tmp_path, {"manage.py": manage, **files}))
+    assert (app.wsgi, app.directory) == ("shop.web:app", str(tmp_path / "src/py"))
+    assert finding.text == "The app is shop.web:app, found in src/py"
+
+
+@pytest.mark.parametrize(
+    "manage", ["from django.core.management import call_command\n", "import django; print 1\n"]
+)
+def test_a_manage_py_of_django_without_settings_is_refused(manage: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="names no settings module"):
+        found(written(tmp_path, {"manage.py": manage}))
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_an_app_that_is_installed_starts_in_the_folder_of_its_project(
+    installed: bool, tmp_path: Path
+) -> None:
+    """Its settings may be in a .env file there; without an install only `src` can be imported."""
+    web = "from pathlib import Path\ndef create_app():\n    assert Path('{}').is_file()\n"
+    web += "    return lambda environ, start_response: []\n"
+    files = {".env": "A=1\n", "src/shop/web.py": web.format(".env" if installed else "shop/web.py")}
+    written(tmp_path, {"src/shop/__init__.py": "", **files})
+    venv.create(tmp_path / ".venv")
+    (site,) = (tmp_path / ".venv/lib").glob("python*/site-packages")
+    if installed:
+        (site / "shop.pth").write_text(f"{tmp_path / 'src'}\n")
+    app, _ = found(tmp_path)
+    assert app.name == "shop.web:create_app()"
+    assert app.directory == str(tmp_path if installed else tmp_path / "src")

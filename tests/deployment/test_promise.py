@@ -10,7 +10,7 @@ from tests.deployment.test_read_back import PROMISE
 from tests.judge.stories import END, Story
 
 from whichworker.deployment import recipe
-from whichworker.deployment.promise import promised
+from whichworker.deployment.promise import promise_in, promised
 from whichworker.errors import UsageError
 
 
@@ -22,3 +22,9 @@ def test_a_promise_belongs_to_a_run_that_raced_its_arm(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="run run-1 did not race a, ") as caught:
         promised(PROMISE, run)
     assert "--run" in caught.value.hint
+
+
+def test_a_folder_without_files_names_the_command_that_writes_them(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no whichworker-promise") as caught:
+        promise_in(tmp_path / "my files")
+    assert f"--out '{tmp_path}/my files' writes" in caught.value.hint

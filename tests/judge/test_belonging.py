@@ -11,9 +11,12 @@ from tests.conftest import changed
 from tests.judge.stories import END, Story
 from tests.silent import Silent
 
+from whichworker import redaction
 from whichworker.deployment import recipe
 from whichworker.design.rounds import TWIN
 from whichworker.errors import JournalFailed
+from whichworker.judge.verdict import judge
+from whichworker.model import Request
 from whichworker.race import investigation
 from whichworker.store.journal import Journal
 from whichworker.store.records import Header, Prepared, Record, Settled, Slice
@@ -100,3 +103,21 @@ def test_a_record_that_no_judge_understands(tmp_path: Path) -> None:
     with pytest.raises(JournalFailed, match="InvalidRequirement") as caught:
         recipe.read(tmp_path)
     assert len(caught.value.fact.splitlines()) == 1
+
+
+@pytest.mark.parametrize("secret", [True, False])
+def test_a_login_is_known_from_the_run_and_from_its_journal(secret: bool, tmp_path: Path) -> None:
+    value = f"v4lue-0f-ann-{secret}"
+    if secret:
+        redaction.remember("cookie sid", value)
+    story = Story(tmp_path).rounds(4).add(END)
+    first = story.records[0]
+    assert isinstance(first, Header)
+    request = Request(headers=(("Cookie", f"sid={value}"),))
+    workload = replace(first.question.workload, requests=(request,))
+    asked = changed(first.question, workload=workload)
+    with Journal(story.path) as journal:
+        for record in (replace(first, question=asked), *story.records[1:]):
+            journal.append(record)
+        assert judge(journal).question.resumable is not secret
+    assert judge(Journal.read(story.path)).question.resumable is not secret

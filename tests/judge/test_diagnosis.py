@@ -106,6 +106,20 @@ def test_a_pool_that_is_smaller_than_the_threads_explains_late_responses(
         assert mend in finding.hint
 
 
+@pytest.mark.parametrize(("connections", "used_up"), [(4, False), (15, False), (16, True)])
+def test_fewer_requests_than_the_pool_has_connections_cannot_use_it_up(
+    connections: int, used_up: bool
+) -> None:
+    question = asked("uvicorn", "fastapi", 15)
+    late = Failure(kind="timeout", count=9, sample="no complete response within the slice")
+    arm = question.arms[0].name
+    for record in (
+        Overloaded(arm=arm, connections=connections, failures=(late,)),
+        Failed(arm=arm, failures=(late,)),
+    ):
+        assert bool(list(diagnose(question, record, connections))) == used_up
+
+
 def test_the_log_of_a_late_response_says_more_than_the_size() -> None:
     line = "psycopg_pool.PoolTimeout: couldn't get a connection after 30.00 sec"
     late = Failure(kind="timeout", count=9, sample=f"no complete response\n{line}")

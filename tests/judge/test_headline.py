@@ -112,6 +112,15 @@ def test_too_few_rounds_are_undecided_and_the_rest_is_told_in_seconds(
     assert found.seconds_to_decide == pytest.approx(missing * LAUNCHES * 4 * 0.055)
 
 
+def test_a_few_rounds_have_the_seconds_of_those_that_a_forecast_needs(tmp_path: Path) -> None:
+    story = Story(tmp_path, COPIES).rounds(5, noisy)
+    found, sliced = verdict(story), Sliced(story.journal(), story.settled.twin_of)
+    assert found.seconds_to_decide == pytest.approx(
+        (headline.LEAST_ROUNDS - 5) * seconds_of_a_round(sliced)
+    )
+    assert "5 rounds are too few; give it more with --time" in found.headline
+
+
 def test_without_a_round_nobody_knows_how_long_one_takes(tmp_path: Path) -> None:
     found = verdict(Story(tmp_path))
     assert (found.state, found.seconds_to_decide) == ("undecided", None)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from tests.conftest import changed
 from tests.judge.stories import DIED, END, Story
 
 from whichworker.design.rounds import TWIN
 from whichworker.judge.run_findings import run_findings
 from whichworker.judge.slices import Sliced
-from whichworker.model import Failure, Finding, Resolution
+from whichworker.model import Failure, Finding, Pool, Resolution
 from whichworker.result import Twin, Validity
 from whichworker.store.records import (
     Failed,
@@ -200,3 +201,30 @@ def test_an_arm_with_fewer_connections_says_why(most: int | None, tmp_path: Path
     )
     if most:
         assert "at most 16 connections, as it failed with 32" in seen[0].text
+
+
+@pytest.mark.parametrize(
+    ("connections", "capacity", "used_up"), [(2, False, False), (8, False, True), (2, True, True)]
+)
+def test_a_pool_is_blamed_only_for_as_many_requests_as_were_sent(
+    connections: int, capacity: bool, used_up: bool, tmp_path: Path
+) -> None:
+    """A pool of 3, four threads; windows for a capacity send more than the slices."""
+    pools = (Pool(library="SQLAlchemy", connections=3, seconds=30.0),)
+    story = Story(tmp_path)
+    first = story.records[0]
+    assert isinstance(first, Header)
+    (label,) = first.question.apps
+    question = changed(
+        first.question,
+        apps={label: replace(first.question.app, pools=pools)},
+        capacity=capacity,
+    )
+    story.records = [
+        replace(record, connections=connections) if isinstance(record, Prepared) else record
+        for record in (replace(first, question=question), *story.records[1:])
+    ]
+    late = Failure(kind="timeout", count=1, sample="not one response was complete")
+    story.add(Failed(arm="gunicorn-gthread", failures=(late,)))
+    codes = [finding.code for finding in found(story.rounds())]
+    assert ("pool-exhausted" in codes) == used_up

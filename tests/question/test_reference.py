@@ -163,6 +163,30 @@ def test_a_redirect_is_raced_and_said(tmp_path: Path) -> None:
     assert [request.answer.status for request in found.subject.workload.requests] == [302, 200]
 
 
+def test_of_the_apps_own_routes_no_redirect_is_raced(tmp_path: Path) -> None:
+    question = question_of("moved", learning="routes")
+    told = msgspec.structs.replace(question.workload, title="GET /a, GET /b, its routes")
+    found = learnt(changed(question, workload=told), tmp_path)
+    workload = found.subject.workload
+    assert [request.path for request in workload.requests] == ["/b"]
+    assert (workload.name, workload.title) == ("/b", "GET /b, its routes")
+    (said,) = [finding for finding in found.findings if finding.code == "requests-left-out"]
+    assert said.evidence == "/a: it redirects to http://localhost/b?c=d"
+
+
+def test_redirects_are_raced_if_no_route_returns_a_page(tmp_path: Path) -> None:
+    found = learnt(question_of("moved", "/a", learning="routes"), tmp_path)
+    assert [request.answer.status for request in found.subject.workload.requests] == [302]
+    assert [one.code for one in found.findings] == ["routes-found", "redirect-raced"]
+
+
+def test_routes_behind_a_login_name_it_as_the_cure(tmp_path: Path) -> None:
+    found = learnt(question_of("private", "/login", "/", "/a", learning="routes"), tmp_path)
+    (said,) = [finding for finding in found.findings if finding.code == "requests-left-out"]
+    assert said.text == "2 requests are left out because of their responses"
+    assert "--login" in said.hint
+
+
 LOGIN = """
 [[session]]
 [[session.step]]

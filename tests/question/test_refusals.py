@@ -37,9 +37,35 @@ def why(answer: Response, request: Request = OPEN, *, logged_in: bool = False) -
             "rate limit off",
         ),
         (response(429), "limits the rate (status 429)", "rate limit off"),
-        (response(401, "who?"), "wants a login", "--login"),
+        (response(401, "who?"), "wants a login", "--login '/accounts/login/"),
+        (
+            response(401, "{}", "Content-Type: application/problem+json"),
+            "wants a login",
+            "--login 'POST /token",
+        ),
+        (
+            response(
+                401, "{}", "Content-Type: application/json", "WWW-Authenticate: Basic realm=x"
+            ),
+            "wants a login",
+            "--login '/accounts/login/",
+        ),
         (response(403, "no"), "forbids it", "--login"),
-        (response(302, "", "Location: /accounts/login/?next=/"), "redirects to a login", "--login"),
+        (
+            response(302, "", "Location: /auth/signin?next=/login"),
+            "redirects to a login",
+            "--login '/auth/signin username=",
+        ),
+        (
+            response(302, "", "Location: http://localhost/in/login/"),
+            "redirects to a login",
+            "--login '/in/login/ username=",
+        ),
+        (
+            response(302, "", "Location: https://sso.example/login"),
+            "redirects to a login",
+            "--login '/accounts/login/ username=",
+        ),
         (response(404, "gone"), "returns 404: gone", "--url"),
         (response(500, "oops"), "returns 500", "--url"),
     ],

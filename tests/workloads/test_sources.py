@@ -240,6 +240,7 @@ def test_routes_that_change_something_are_left_out() -> None:
             "/",
             "/admin/",
             "/accounts/logout/",
+            "/auth/callback",
             "/items/delete",
             "/static/x",
             "/blog/archive/",
@@ -263,7 +264,8 @@ def test_the_root_is_always_asked() -> None:
 def test_routes_that_are_not_requested_are_named() -> None:
     few = ["/a", "/logout/", "/admin/", "b c"]
     assert routes.left_out(few) == (
-        "left out: 3 that change something, show errors or serve machines (/admin/, /b c, /logout/)"
+        "left out: 3 that may change something, show errors, or are for admins or machines"
+        " (/admin/, /b c, /logout/)"
     )
     assert routes.left_out(["/a"]) == ""
     many = [f"/{number:02}" for number in range(20)]

@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 
@@ -32,6 +32,7 @@ SCHEMES = (
     "cockroachdb",
     "clickhouse",
 )
+SQL_SCHEMES = ("postgres", "postgresql", "mysql", "mariadb", "mssql", "oracle", "cockroachdb")
 TOOLBARS = ("debug_toolbar", "silk", "django_extensions.debug", "nplusone.ext.django")
 
 
@@ -48,8 +49,12 @@ def examine(
     redaction.spare(filter(None, (app.name, app.wsgi, app.asgi, app.directory, app.python)))
     seen = examiner.look([target for target in (app.wsgi, app.asgi) if target], app)
     told = environment_files.read(app.environment_file)
+    variables = {**os.environ, **told, **app.environment}
     if not allow_remote_database:
-        refuse_remote(seen, {**os.environ, **told, **app.environment})
+        refuse_remote(seen, variables)
+    named = databases_in(variables) if seen.django is None and not seen.databases else ()
+    if named:  # a driver keeps no list of its databases, as Django and SQLAlchemy do
+        seen = msgspec.structs.replace(seen, databases=named)
     app, lacking = _with_http(app, seen)
     host, by = (host, "--host") if host else host_of(seen.django)
     header = seen.django.proxy_ssl_header if seen.django and seen.django.ssl_redirect else None
@@ -77,6 +82,7 @@ def examine(
             **app.origin,
             "host": by,
             **({"headers": "SECURE_PROXY_SSL_HEADER"} if header else {}),
+            **({"databases": "variables"} if named else {}),
         },
     )
     said = [*lacking, *_findings(found, seen), *_configured(found), *_optioned(found)]
@@ -147,6 +153,34 @@ def refuse_variables(environment: Mapping[str, str]) -> None:
             and not is_local(host := _host(value))
         ):
             _refuse(f"{name} names {host}")
+
+
+def databases_in(environment: Mapping[str, str]) -> tuple[Database, ...]:
+    """The SQL databases that variables name by a URL, each with the variable as its alias."""
+    return tuple(
+        found
+        for name, value in environment.items()
+        if (found := _database(name, value)) is not None
+    )
+
+
+def _database(name: str, value: str) -> Database | None:
+    scheme, separator, _ = value.partition("://")
+    if not separator or scheme.partition("+")[0].lower() not in SQL_SCHEMES:
+        return None
+    try:
+        parts = urlsplit(value)
+        return Database(
+            alias=name,
+            engine=scheme,
+            host=_host(value),
+            port=str(parts.port or ""),
+            name=unquote(parts.path.removeprefix("/")),
+            user=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+        )
+    except ValueError:  # no URL that a driver could use
+        return None
 
 
 def _refuse(fact: str) -> None:

@@ -74,21 +74,25 @@ def projects_in(folder: Path) -> list[Project]:
 
 
 def project_of(folder: Path) -> Project | None:
-    """The project of a manage.py; None if there is none, or if it has nothing of Django.
+    """The project of a manage.py; None if there is none, or if it imports nothing of Django.
 
-    Flask-Script and Flask's own groups of commands also use the name manage.py.
+    Flask-Script and other groups of commands also use the name manage.py.
     """
     manage = folder / "manage.py"
-    try:
-        text = manage.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+    if not manage.is_file():
         return None
     settings = named_in(manage)
-    if not settings.named and "django" not in text.lower():
+    if not settings.named and not _imports_django(manage):
         return None
     package = settings.module.rpartition(".settings")[0] or settings.module.rpartition(".")[0]
     found = {kind: _callable(folder, package, kind) for kind in ("wsgi", "asgi")}
     return Project(folder=folder, manage=settings, **found)
+
+
+def _imports_django(path: Path) -> bool:
+    """Whether a file imports Django; a file that cannot be parsed must only name it."""
+    tree = modules.parsed(path)
+    return "django" in (_read(path).lower() if tree is None else modules.imported(tree))
 
 
 def named_in(path: Path) -> NamedSettings:

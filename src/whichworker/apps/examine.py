@@ -240,7 +240,7 @@ def _not_importable(what: str, stderr: str, app: App) -> UsageError:
     elif manage := app.origin.get("manage"):
         hint = f"{hint}; DJANGO_SETTINGS_MODULE={manage} races the settings of manage.py"
     elif not app.environment_file and (found := environment_files.beside(Path(app.directory))):
-        hint = f"{hint}; {found.name} was not read: add --env-file {found.name}"
+        hint = f"{found.name} was not read: add --env-file {found.name}; or {hint}"
     return UsageError(
         f"the app {what} cannot be imported: {tracebacks.fact_of(stderr) or lines[-1]}",
         seen=tracebacks.shown(stderr, SHOWN_LINES),

@@ -88,7 +88,8 @@ class Folders(Struct, frozen=True):
                 f"{len(found)} apps are in {folder}: {names}",
                 hint=f"name one: whichworker race {found[0].target}",
             )
-        place = Path(chosen.root).name or folder.name
+        root = Path(chosen.root)
+        place = folder.name if root == folder else root.relative_to(folder)
         return self._of_candidate(chosen, f"found in {place}", folder)
 
     def _below(

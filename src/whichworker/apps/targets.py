@@ -8,7 +8,7 @@ import msgspec
 
 from whichworker.apps import shims
 from whichworker.apps.examine import Examiner
-from whichworker.environments import own_python
+from whichworker.environments import interpreters, own_python
 from whichworker.errors import UsageError
 from whichworker.model import App
 
@@ -25,14 +25,16 @@ def from_target(
     """An app named as `module:attribute`, ASGI or WSGI; a small module calls a factory.
 
     A factory may have arguments, as gunicorn and Flask take them: literals. The app is imported
-    from `here`; `project` is the folder of its interpreter, if that differs. Raises UsageError for
-    a factory that needs arguments it did not get.
+    from `here`; `project` is the folder of its interpreter, if that differs. Servers start there
+    if the interpreter has `here` installed: the app may read files of its project. Raises
+    UsageError for a factory that needs arguments it did not get.
     """
     interpreter, found_by = own_python.find(project or here, python)
+    installed = project is not None and here != project and _is_installed(here, interpreter)
     call = shims.parse_call(target)
     app = App(
         name=target,
-        directory=str(here),
+        directory=str(project if installed else here),
         python=interpreter,
         environment_file=environment_file,
         origin={"app": origin, "python": found_by},
@@ -56,6 +58,12 @@ def from_target(
         app = _shimmed(app, call, examiner)
     found = examiner.look([shims.TARGET], app).targets[shims.TARGET]
     return _with_targets(app, [shims.TARGET], asgi=found.asgi)
+
+
+def _is_installed(sources: Path, interpreter: str) -> bool:
+    """Whether an interpreter imports from this folder, as after an editable install."""
+    paths = interpreters.inspect(interpreter).paths
+    return any(Path(path).resolve() == sources.resolve() for path in paths)
 
 
 def _shimmed(app: App, call: shims.Call, examiner: Examiner) -> App:

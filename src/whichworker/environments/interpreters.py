@@ -36,18 +36,23 @@ for name, version in installed():
 print(json.dumps({"version": platform.python_version(),
     "base": getattr(sys, "_base_executable", sys.executable),
     "site": sysconfig.get_paths()["purelib"],
+    "paths": [path for path in sys.path if path],
     "packages": packages}))
 """
 
 
 class Interpreter(Struct, frozen=True, kw_only=True):
-    """An interpreter and its installed packages, lower-case names with versions."""
+    """An interpreter and its installed packages, lower-case names with versions.
+
+    `paths` are the folders that it imports from, among them the sources of editable installs.
+    """
 
     path: str
     version: str
     base: str
     site: str
     packages: dict[str, str]
+    paths: tuple[str, ...] = ()
 
     @property
     def short_version(self) -> str:

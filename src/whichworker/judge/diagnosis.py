@@ -94,15 +94,20 @@ STARLETTE_THREADS = 40
 """Of each process, for sync routes: the default of anyio's limiter."""
 
 
-def diagnose(question: Question, record: Failed | Overloaded) -> Iterator[Finding]:
-    """Findings about the cause. The arm was correct alone in the calibration, so load broke it."""
+def diagnose(
+    question: Question, record: Failed | Overloaded, sent: int | None = None
+) -> Iterator[Finding]:
+    """Findings about the cause. The arm was correct alone in the calibration, so load broke it.
+
+    `sent`: the most requests at once that the load sent, if it is known.
+    """
     for failure in record.failures:
         if failure.kind in WRONG:
             yield _shared(question, record.arm, failure)
         elif failure.kind == "status" and SERVER_ERROR.match(_got(failure)):
             yield _short(question, record.arm, failure)
         elif failure.kind == "timeout":
-            yield from _late(question, record.arm, failure)
+            yield from _late(question, record.arm, failure, sent)
 
 
 def _shared(question: Question, name: str, failure: Failure) -> Finding:
@@ -122,17 +127,19 @@ def _short(question: Question, name: str, failure: Failure) -> Finding:
     return codes.ERROR_UNDER_LOAD.finding(text, arm=name, evidence=rest)
 
 
-def _late(question: Question, name: str, failure: Failure) -> Iterator[Finding]:
+def _late(question: Question, name: str, failure: Failure, sent: int | None) -> Iterator[Finding]:
     """The shortage in the log, or a known pool that is smaller than the number of threads.
 
-    Its requests may wait longer than the load does, and say so only then.
+    Its requests may wait longer than the load does, and say so only then. Fewer requests than its
+    connections, if `sent` says so, cannot have used it up.
     """
     fact, _, rest = failure.sample.partition("\n")
     if (shortage := shortages.in_text(rest)) is not None:
         yield _lacking(question, name, shortage)
         return
     threads = _each(question, name)
-    small = [pool for pool in question.app.pools if threads and pool.connections < threads]
+    most = min(threads, sent or threads) if threads else 0
+    small = [pool for pool in question.app.pools if pool.connections < most]
     if small:
         yield _exhausted(question, name, small[0].connections, fact, small[0])
 

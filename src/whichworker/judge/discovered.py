@@ -47,4 +47,5 @@ def _facts(app: App) -> Iterator[tuple[str, Found]]:
         )
     for title, values in (("databases", app.databases), ("caches", app.caches)):
         if values:
-            yield title, Found(value=", ".join(values), origin="settings")
+            origin = app.origin.get(title, "settings")
+            yield title, Found(value=", ".join(values), origin=origin)

@@ -62,8 +62,10 @@ def verdict_of(race: Race | None, sliced: Sliced, validity: Validity) -> RaceVer
         text = f"Not decided: the time ended before {_listed(short)} had {FIRST_DECISION} rounds;"
         text += f" {_more(seconds)}"
         undecided += [name for name in short if name != leader]
+        seconds = FIRST_DECISION * seconds_of_a_round(sliced) or None
     elif undecided:
-        rounds = rounds_to_decide(race)
+        few = LEAST_ROUNDS - race.rounds
+        rounds = few if few > 0 else rounds_to_decide(race)
         seconds = rounds * seconds_of_a_round(sliced) if rounds is not None else None
         text = _undecided(leader, undecided, seconds, race.rounds)
     elif tied:

@@ -50,7 +50,7 @@ def run_findings(
         if distrusted := distrust(header.question, record):
             yield distrusted
         if not record.alone and not header.question.app.is_builtin:
-            yield from diagnose(header.question, record)
+            yield from diagnose(header.question, record, _sent(journal, record.arm))
     yield from _overloads(header.question, journal)
     yield from _launch_findings(journal, sliced, twin.arm if twin is not None else "")
     if twin is not None and twin.blocks < FIRST_DECISION and validity.state == "valid":
@@ -64,6 +64,15 @@ def run_findings(
     if refused or repeats:
         yield codes.WINDOWS_REFUSED.finding(_disturbed(refused, repeats))
     yield from _settled_findings(journal)
+
+
+def _sent(journal: Journal, arm: str) -> int | None:
+    """The requests at once of an arm's slices; None if windows for a capacity sent others, too."""
+    terms = journal.header().question.terms
+    if terms.capacity or terms.slo is not None or terms.rate is not None:
+        return None
+    known = [record.connections for record in journal.of(Prepared) if record.arm == arm]
+    return terms.connections or (known[-1] if known else None)
 
 
 def _undated(header: Header) -> Iterator[Finding]:
@@ -90,7 +99,7 @@ def _overloads(question: Question, journal: Journal) -> Iterator[Finding]:
             text = f"{name} has at most {few}, as it failed with"
             text += f" {record.connections}: {fact}"
             yield codes.FEWER_CONNECTIONS.finding(text, arm=name, evidence=rest)
-            for finding in diagnose(question, record):
+            for finding in diagnose(question, record, record.connections):
                 yield msgspec.structs.replace(finding, severity="warning")
 
 

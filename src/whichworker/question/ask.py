@@ -145,7 +145,9 @@ def _able(asked: Asked, subject: Subject, arms: list[Arm]) -> tuple[list[Arm], l
     kinds = sorted({arm.interface.upper() for arm in lost})
     text = f"{len(lost)} setups are left out: they need {' or '.join(kinds)}, which the app lacks"
     told = ", ".join(arm.name for arm in lost)
-    return able, [codes.INTERFACE_LACKING.finding(text, evidence=told)]
+    both = next(iter(subject.apps.values())).framework in ("", "django")
+    hint = None if both else ""  # other frameworks have one interface: nothing is to be done
+    return able, [codes.INTERFACE_LACKING.finding(text, evidence=told, hint=hint)]
 
 
 def _terms_of(options: RaceOptions) -> Terms:

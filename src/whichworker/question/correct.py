@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from whichworker.load.http1 import Response
 from whichworker.model import Answer, App, Finding, Interface, Question, Request, codes
 from whichworker.process import tracebacks
 from whichworker.process.launch import SHOWN_LINES
-from whichworker.question import habits
+from whichworker.question import habits, own
 from whichworker.question.login import dressed
 from whichworker.question.refusals import ANOTHER_PATH, Refusal, refusal_of, with_log
 from whichworker.question.stages import Learnt
@@ -81,6 +82,7 @@ def settle(question: Question, visit: Visit, again: Callable[[str], Answers]) ->
     """
     findings: list[Finding] = []
     learnt: list[Request] = []
+    moved: dict[Request, str] = {}
     refused: dict[Request, Refusal] = {}
     minutes = learning.minutes_between(visit.began, time.time())
     for request in question.workload.requests:
@@ -99,16 +101,24 @@ def settle(question: Question, visit: Visit, again: Callable[[str], Answers]) ->
             continue
         found = learning.learn(agreement.seen, minutes)
         if found is None:
+            varies = _varies(request, agreement)
             if question.workload.learn == "named":
-                raise _varies(request, agreement)
+                raise varies
+            refused[request] = Refusal(varies.fact)
             continue
-        first = _responses(visit, request, agreement)[0]
         sent = dressed(request, question.app, visit.proof)
-        findings += [*_redirected(request, first), *_about(request, found)]
-        findings += habits.differences(sent, agreement, found.answer)
+        findings += [*_about(request, found), *habits.differences(sent, agreement, found.answer)]
         learnt.append(
             msgspec.structs.replace(sent, answer=_unsaid(_merged(request.answer, found.answer)))
         )
+        first = _responses(visit, request, agreement)[0]
+        if first.status in REDIRECTS and request.answer.status is None:
+            moved[learnt[-1]] = header(first, "location")
+    if question.workload.learn == "routes" and len(moved) < len(learnt):
+        refused |= {one: Refusal(f"it redirects to {place}") for one, place in moved.items()}
+        learnt = [one for one in learnt if one not in moved]
+    else:
+        findings += [_redirected(one, place) for one, place in moved.items()]
     if not learnt:
         raise _nothing(question, refused)
     return _learnt(question, visit, learnt, refused, findings)
@@ -178,17 +188,23 @@ def _learnt(
     if refused:  # a named one would have ended the run
         many = len(refused)
         text = (
-            "One request is left out because the app does not respond to it correctly"
+            "One request is left out because of its response"
             if many == 1
-            else f"{many} requests are left out because the app does not respond to them correctly"
+            else f"{many} requests are left out because of their responses"
         )
         told = "\n".join(f"{request.path}: {one.why}" for request, one in refused.items())
-        findings = [*findings, codes.REQUESTS_LEFT_OUT.finding(text, evidence=told)]
+        cures = Counter(one.hint for one in refused.values() if one.hint != ANOTHER_PATH)
+        # who has logged in needs no such advice for the pages of others
+        hint = cures.most_common(1)[0][0] if cures and not visit.proof else None
+        findings = [*findings, codes.REQUESTS_LEFT_OUT.finding(text, evidence=told, hint=hint)]
     if question.workload.learn == "routes":
         paths = " ".join(request.path for request in learnt)
         findings = [codes.ROUTES_FOUND.finding(f"The race requests {paths}"), *findings]
+    asked = question.workload
     workload = msgspec.structs.replace(
-        question.workload,
+        asked,
+        name=own.name_of(learnt) if refused else asked.name,
+        title=asked.title.replace(own.few_of(asked.requests), own.few_of(learnt), 1),
         requests=tuple(learnt),
         learn="",
         response_seconds=round(visit.longest_seconds, 3),
@@ -216,14 +232,11 @@ def _unsaid(answer: Answer) -> Answer:
     return msgspec.structs.replace(answer, contains=parts)
 
 
-def _redirected(request: Request, response: Response) -> Iterator[Finding]:
-    """A finding for a redirect, as few users mean to measure one."""
-    if response.status not in REDIRECTS or request.answer.status is not None:
-        return
-    place = header(response, "location")
-    yield codes.REDIRECT_RACED.finding(
-        f"{request.title} redirects to {place} (status {response.status}), so the race measures the"
-        " redirect and not the page",
+def _redirected(request: Request, place: str) -> Finding:
+    """The finding for a redirect, as few users mean to measure one."""
+    return codes.REDIRECT_RACED.finding(
+        f"{request.title} redirects to {place} (status {request.answer.status}), so the race"
+        " measures the redirect and not the page",
         hint=f"name the page: --url {urlsplit(place).path or place}",
     )
 

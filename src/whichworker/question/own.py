@@ -96,16 +96,26 @@ def workload_of(
     asked = requests_of(options, seen, here)
     ambiguous = ambiguous_in(asked)
     requests = tuple(one for one in asked.requests if one not in ambiguous)
-    name = requests[0].path if len(requests) == 1 else f"{len(requests)} requests"
-    few = ", ".join(one.title for one in requests[:3])
-    title = f"{few}{', …' if len(requests) > 3 else ''}, {asked.source}"
+    title = f"{few_of(requests)}, {asked.source}"
     reasons = [f"{one.title}, which servers read differently" for one in ambiguous]
     findings = [
         codes.REQUESTS_LEFT_OUT.finding(f"{asked.source}: {reason}")
         for reason in (asked.left_out, *reasons)
         if reason
     ]
+    name = name_of(requests)
     return Workload(name=name, title=title, requests=requests, learn=asked.kind), findings
+
+
+def name_of(requests: Sequence[Request]) -> str:
+    """A workload's name: the path of its only request, or how many there are."""
+    return requests[0].path if len(requests) == 1 else f"{len(requests)} requests"
+
+
+def few_of(requests: Sequence[Request]) -> str:
+    """The first three requests, with which a workload's title begins."""
+    few = ", ".join(one.title for one in requests[:3])
+    return f"{few}{', …' if len(requests) > 3 else ''}"
 
 
 def ambiguous_in(given: GivenRequests) -> tuple[Request, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -17,7 +18,7 @@ from whichworker.workloads import forms
 
 ANOTHER_PATH = "name a path that works: --url /path"
 LOG_IN = f"log in first: {forms.FORM} --allow-writes, or --header 'Authorization: …'"
-LOG_IN_BY_TOKEN = f"log in first: {forms.TOKEN} --allow-writes"
+LOG_IN_BY_TOKEN = f"log in first: {forms.TOKEN} --allow-writes, or --header 'Authorization: …'"
 NO_LIMIT = (
     "turn the rate limit off while you measure, by a setting or a variable: under load every server"
     " would only show the limit"
@@ -80,7 +81,7 @@ def refusal_of(
             if logged_in
             else "redirects to a login"
         )
-        return Refusal(f"it {again}: {status} to {place}", LOG_IN)
+        return Refusal(f"it {again}: {status} to {place}", _log_in_at(place, host))
     if complaint is not None:
         return Refusal(f"the app itself does not respond as expected: {complaint[1]}")
     return _of_error(response, host) if status >= 400 else None
@@ -111,6 +112,13 @@ def refusal_of_many(response: Response, host: str, count: int) -> Refusal | None
         why = f"{after} the app wants a new login (status {response.status}){start}"
         return Refusal(why, codes.LOGIN_EXPIRED.cure)
     return None
+
+
+def _log_in_at(place: str, host: str) -> str:
+    """The cure with the app's own login page; one on another host has no form here."""
+    page = urlsplit(place)
+    own = page.path.startswith("/") and page.hostname in (None, host)
+    return LOG_IN.replace(forms.LOGIN_PAGE, page.path) if own else LOG_IN
 
 
 def _leads_to_login(response: Response) -> bool:
@@ -152,8 +160,9 @@ def _of_error(response: Response, host: str) -> Refusal:
         after = f", again after {wait}{' s' if wait.isdigit() else ''}" if wait else ""
         return Refusal(f"the app limits the rate (status 429{after}){start}", NO_LIMIT)
     if status == 401:
-        bearer = header(response, "www-authenticate").lower().startswith("bearer")
-        hint = LOG_IN_BY_TOKEN if bearer else LOG_IN
+        asked = header(response, "www-authenticate").lower().partition(" ")[0]
+        is_api = "json" in header(response, "content-type") and asked != "basic"
+        hint = LOG_IN_BY_TOKEN if asked == "bearer" or is_api else LOG_IN
         return Refusal(f"the app wants a login (status 401){start}", hint)
     if status == 403:
         return Refusal(

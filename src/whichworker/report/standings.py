@@ -230,11 +230,12 @@ def tied_arms(result: Result) -> list[ArmResult]:
 def resume_command(result: Result) -> str:
     """The command that lets a finished run decide more; empty if none would help."""
     verdict = verdict_of(result)
-    if verdict.state != "undecided" or not result.run.finished or not verdict.seconds_to_decide:
+    again = result.question.time_seconds if verdict.leader is None else None
+    seconds = verdict.seconds_to_decide or again
+    over = verdict.state == "undecided" and result.run.finished
+    if not over or not seconds or not result.question.resumable:
         return ""
-    if not result.question.resumable:
-        return ""
-    return continue_command(result, "--time", f"{seconds_to_add(verdict.seconds_to_decide)}s")
+    return continue_command(result, "--time", f"{seconds_to_add(seconds)}s")
 
 
 def decision_advice(result: Result) -> str:

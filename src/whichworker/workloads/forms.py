@@ -14,7 +14,8 @@ from whichworker import redaction
 from whichworker.errors import UsageError
 from whichworker.model import Login
 
-FORM = "--login '/accounts/login/ username=ann password=$PASSWORD'"
+LOGIN_PAGE = "/accounts/login/"
+FORM = f"--login '{LOGIN_PAGE} username=ann password=$PASSWORD'"
 TOKEN = "--login 'POST /token username=ann password=$PASSWORD -> bearer access_token'"
 METHODS = ("POST", "PUT", "PATCH")
 ARROW, JSON, BEARER = "->", "json", "bearer"

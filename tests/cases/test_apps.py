@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.cases.command import WSGI, planned, run, written
+from tests.cases.django_project import interpreter, project
 from tests.deployment.test_read_back import deployment
 
-from whichworker.apps import builtin
 from whichworker.apps.examine import Examiner
 from whichworker.apps.folders import Folders
 from whichworker.deployment.kinds import emit
@@ -23,58 +23,20 @@ FLASK = """class Flask:
     def __call__(self, environ, start_response): ...
 """
 """As much of Flask's shape as discovery looks at."""
-MANAGE = """import os
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{}")
-from django.core.management import execute_from_command_line
-"""
-CALLABLE = """import os
-from django.core.wsgi import get_wsgi_application
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{}")
-application = get_wsgi_application()
-"""
-SETTINGS = """SECRET_KEY = "x" * 50
-ROOT_URLCONF = "config.urls"
-WSGI_APPLICATION = "config.wsgi.application"
-ALLOWED_HOSTS = ["shop.test"]
-"""
-URLS = """from django.http import HttpResponse
-from django.urls import path
-urlpatterns = [path("", lambda request: HttpResponse("the shop"))]
-"""
-PRODUCTION, LOCAL = "config.settings.production", "config.settings.local"
-
-
-@pytest.fixture
-def django() -> str:
-    """An interpreter with Django."""
-    return builtin.app("django", own_base(), places.cache_folder()).python
-
-
-def split_settings(folder: Path) -> Path:
-    """A project whose manage.py is for the developer, and wsgi.py for the server."""
-    return written(
-        folder,
-        {
-            "manage.py": MANAGE.format(LOCAL),
-            "config/__init__.py": "",
-            "config/urls.py": URLS,
-            "config/wsgi.py": CALLABLE.format(PRODUCTION),
-            "config/settings/__init__.py": "",
-            "config/settings/local.py": SETTINGS + "DEBUG = True\n",
-            "config/settings/production.py": SETTINGS,
-        },
-    )
+PRODUCTION, LOCAL = "config.production", "config.local"
+SPLIT = project(PRODUCTION, of_manage=LOCAL, production="", local="DEBUG = True\n")
+"""manage.py is for the developer, and wsgi.py for the server."""
 
 
 @pytest.mark.servers
-def test_case_13_settings_of_wsgi(django: str, tmp_path: Path) -> None:
-    plan = planned(split_settings(tmp_path / "shop"), ".", "--python", django)
+def test_case_13_settings_of_wsgi(tmp_path: Path) -> None:
+    folder, python = written(tmp_path / "shop", SPLIT), interpreter()
+    plan = planned(folder, ".", "--python", python)
     told = " ".join(plan.split())
     assert f"manage.py names {LOCAL}, wsgi.py {PRODUCTION}: the race uses {PRODUCTION}" in told
     assert f"DJANGO_SETTINGS_MODULE={LOCAL} for the other" in told
     assert "DEBUG is on" not in told
-    shown = run(tmp_path / "shop", "show", "app", ".", "--python", django)
-    assert "shop.test" in shown.stdout
+    assert "shop.test" in run(folder, "show", "app", ".", "--python", python).stdout
 
 
 @pytest.mark.parametrize("kind", ["systemd", "docker", "procfile", "supervisor", "kubernetes"])
@@ -82,27 +44,21 @@ def test_case_13_no_file_forces_the_settings_of_manage_py(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
-    answer = Folders(None, Examiner(places.cache_folder()), "").find(split_settings(tmp_path))
+    answer = Folders(None, Examiner(places.cache_folder()), "").find(written(tmp_path, SPLIT))
     assert answer is not None
     what = msgspec.structs.replace(deployment("gunicorn-sync"), environment=answer[0].environment)
     assert not [file.name for file in emit((kind,), what) if "DJANGO_SETTINGS_MODULE" in file.text]
 
 
 @pytest.mark.servers
-def test_case_15_monorepo_django(django: str, tmp_path: Path) -> None:
-    files = {
-        "manage.py": MANAGE.format("config.settings"),
-        "config/__init__.py": "",
-        "config/urls.py": URLS,
-        "config/wsgi.py": CALLABLE.format("config.settings"),
-        "config/settings.py": SETTINGS,
-    }
-    folder = written(tmp_path / "shop", {f"backend/{name}": text for name, text in files.items()})
-    written(folder, {"frontend/package.json": "{}"})
+def test_case_15_monorepo_django(tmp_path: Path) -> None:
+    files = {f"backend/{name}": text for name, text in project("config.site", site="").items()}
+    folder = written(tmp_path / "shop", {**files, "frontend/package.json": "{}"})
+    python = interpreter()
     for named in ((), ("backend",)):
-        plan = planned(folder, *named, "--python", django)
+        plan = planned(folder, *named, "--python", python)
         assert "app        backend" in plan and "backend/manage.py" in plan
-    made = run(folder, "init", "--python", django)
+    made = run(folder, "init", "--python", python)
     assert made.returncode == 0, made.stderr
     assert (folder / "whichworker.toml").exists()
     assert "The app is the Django project in backend" in made.stderr

@@ -100,16 +100,18 @@ def _plain_loader() -> type[yaml.SafeLoader]:
     """A loader whose plain words are null, true and false, and whose numbers are decimal."""
     import yaml
 
-    class Plain(yaml.SafeLoader):
+    class WrittenYaml(yaml.SafeLoader):
         """Its table is its own: the library changes the one that it finds."""
 
-    Plain.yaml_implicit_resolvers = {
+    WrittenYaml.yaml_implicit_resolvers = {
         first: [(tag, form) for tag, form in forms if not tag.endswith(NARROWED)]
         for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
     for kind, form, first in PLAIN_WORDS:
-        Plain.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(form), list(first))
-    return Plain
+        WrittenYaml.add_implicit_resolver(
+            f"tag:yaml.org,2002:{kind}", re.compile(form), list(first)
+        )
+    return WrittenYaml
 
 
 def plainly(complaint: str) -> str:

@@ -24,10 +24,10 @@ BROKEN: list[tuple[Callable[[Any, Any], object], Any, str]] = [
     (foreign.json_in, b'{"name": 3}', "expected text, got a whole number at name"),
     (foreign.json_in, b'{"sizes": []}', "there is no name"),
     (foreign.json_in, b'{"name": "a", "sizes": ["b"]}', "a whole number, got text at sizes"),
-    (foreign.toml_in, "name = ", "not TOML: invalid value"),
+    (foreign.toml_in, "name = ", "not toml: invalid value"),
     (foreign.toml_in, f"name = {'[' * 5000}", "nested too deeply"),
-    (foreign.toml_in, f"name = {'9' * 5000}", "not TOML"),
-    (foreign.toml_in, "name = 1979-02-31", "not TOML"),
+    (foreign.toml_in, f"name = {'9' * 5000}", "not toml"),
+    (foreign.toml_in, "name = 1979-02-31", "not toml"),
     (foreign.toml_in, "name = []", "expected text, got a list at name"),
     (foreign.fitted, None, "expected a table, got nothing"),
 ]
@@ -38,7 +38,7 @@ YAML = [
     "!!float ''",
     "!!bool x",
     "!!timestamp x",
-    "2001-99-99",
+    "!!timestamp 2001-99-99",
     "!!python/none x",
     "? [a]\n: b",
     "[" * 5000,
@@ -52,7 +52,7 @@ def test_the_reason_is_one_line_in_plain_words(
 ) -> None:
     with pytest.raises(foreign.Unreadable) as caught:
         read(content, Row)
-    assert reason in str(caught.value)
+    assert reason in str(caught.value).lower()
     assert len(str(caught.value).splitlines()) == 1
     assert "`" not in str(caught.value)
 
@@ -88,3 +88,14 @@ def test_a_file_without_text(name: str, content: bytes | None, reason: str, tmp_
         (tmp_path / name).write_bytes(content)
     with pytest.raises(foreign.Unreadable, match=reason):
         foreign.text_of(tmp_path / name)
+
+
+def test_yaml_is_read_as_its_writer_sees_it() -> None:
+    """As YAML 1.2, and not as 1.1, to which most of these are numbers, truths or days."""
+    words = ["no", "on", "y", "10:30", "010", "1_000", "0x1F", "2026-11-02", "1e3", "v1", ""]
+    text = "".join(f"- {word}\n" for word in words)
+    assert foreign.yaml_in(text) == [[*words[:-1], None]]
+    plain = "[true, False, ~, null, 7, -7, 0, 1.5, .5, -1.5e3, '7', \"no\"]"
+    assert foreign.yaml_in(plain) == [
+        [True, False, None, None, 7, -7, 0, 1.5, 0.5, -1500.0, "7", "no"]
+    ]

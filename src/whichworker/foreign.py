@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+
+if TYPE_CHECKING:
+    import yaml
 
 Kind = TypeVar("Kind")
 
@@ -28,6 +32,13 @@ WORDS = {
     "array": "a list",
 }
 """msgspec's names of types."""
+NARROWED = (":bool", ":int", ":float", ":timestamp")
+PLAIN_WORDS = (
+    ("bool", "(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    ("int", r"[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
+    ("float", r"[-+]?(?:0|[1-9][0-9]*)?\.[0-9]+(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
+)
+"""Kinds of plain values, their forms and first characters; yaml.org/spec/1.2.2, 10.3."""
 LONGEST_REASON = 300
 """Characters: a parser may quote a whole file."""
 
@@ -71,13 +82,36 @@ def toml_in(text: str, kind: type[Kind]) -> Kind:
 
 
 def yaml_in(content: bytes | str) -> list[Any]:
-    """The documents of YAML, as plain values; raises Unreadable."""
+    """The documents of YAML 1.2, as plain values; raises Unreadable.
+
+    In YAML 1.1, which the library reads by itself, `10:30` is 630, `no` is false, `010` is 8 and a
+    day is a date. Here they are text, as their writer sees them.
+    """
     import yaml
 
     try:
-        return list(yaml.safe_load_all(content))
+        return list(yaml.load_all(content, _plain_loader()))
     except (yaml.YAMLError, *PARSER_ERRORS) as error:
         raise Unreadable(_reason(error)) from error
+
+
+@cache
+def _plain_loader() -> type[yaml.SafeLoader]:
+    """A loader whose plain words are null, true and false, and whose numbers are decimal."""
+    import yaml
+
+    class WrittenYaml(yaml.SafeLoader):
+        """Its table is its own: the library changes the one that it finds."""
+
+    WrittenYaml.yaml_implicit_resolvers = {
+        first: [(tag, form) for tag, form in forms if not tag.endswith(NARROWED)]
+        for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    for kind, form, first in PLAIN_WORDS:
+        WrittenYaml.add_implicit_resolver(
+            f"tag:yaml.org,2002:{kind}", re.compile(form), list(first)
+        )
+    return WrittenYaml
 
 
 def plainly(complaint: str) -> str:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from whichworker.apps.checkup import (
+    _configured,
     _findings,
     databases_in,
     described,
@@ -82,6 +83,28 @@ def test_each_setting_has_its_finding_and_no_other(changes: dict[str, Any], code
 def test_routes_that_cannot_be_listed_are_told() -> None:
     (found,) = _findings(APP, Look(framework="flask", unlisted="ImproperlyConfigured('urls')"))
     assert (found.code, "urls" in found.text) == ("routes-unknown", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "hooks"),
+    [
+        ("workers = 3\n", ""),
+        ("def post_fork(server, worker): ...\n", "post_fork"),
+        ("def cores():\n    return 2\nworkers = cores()\nwhen_ready = print\n", "when_ready"),
+        ("from shop.metrics import child_exit, dead as worker_exit\n", "child_exit, worker_exit"),
+        ("def post_fork(:\n", ""),
+    ],
+)
+def test_hooks_of_gunicorn_are_not_lost_without_a_word(
+    text: str, hooks: str, tmp_path: Path
+) -> None:
+    app = msgspec.structs.replace(APP, directory=str(tmp_path))
+    assert not list(_configured(app))
+    (tmp_path / "gunicorn.conf.py").write_text(text)
+    (found,) = _configured(app)
+    assert found.code == "gunicorn-conf"
+    assert found.text.partition("has its hooks: ")[2] == hooks
+    assert ("copy the hooks" in found.hint) == bool(hooks)
 
 
 def test_debug_and_sqlite_are_told_of_any_framework() -> None:

@@ -24,6 +24,9 @@ TABLE = [
     ('A="1" # a comment', "1", {"docker", "systemd"}),
     ("export A=1", "1", {"docker", "systemd"}),
     ("A=C:\\\\here", "C:\\\\here", {"systemd"}),
+    ("A=C:\\", "C:\\", {"systemd"}),
+    ("A=p$ss$2b$12", "p$ss$2b$12", set()),
+    ("A='${B-one}'", "${B-one}", {"docker"}),
     ("A=x#y", "x#y", set()),
     ("# before\n\nA=1", "1", set()),
     ("B=1\nA=${B}2", "12", {"docker", "systemd"}),
@@ -48,6 +51,17 @@ def test_a_line_that_sets_nothing_is_refused(text: str, line: int, tmp_path: Pat
     path.write_text(text)
     with pytest.raises(UsageError, match=f"line {line} is not NAME=value"):
         environment_files.read(str(path))
+
+
+@pytest.mark.parametrize("text", ["${B-one}", "${B:+one}", '"${B?}"', "a/${B%/}/c", "${B:?one}"])
+def test_an_expansion_that_readers_understand_differently_is_refused(
+    text: str, tmp_path: Path
+) -> None:
+    path = tmp_path / ".env"
+    path.write_text(f"B=1\n\nA={text}\n")
+    with pytest.raises(UsageError, match=r"line 3: \$\{B.*…\} is not expanded") as caught:
+        environment_files.read(str(path))
+    assert "one" not in caught.value.fact.partition("line 3")[2], "a default may be a secret"
 
 
 def test_a_file_that_is_not_there_is_an_error_and_none_is_none(tmp_path: Path) -> None:

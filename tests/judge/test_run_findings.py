@@ -11,6 +11,7 @@ from tests.conftest import changed
 from tests.judge.stories import DIED, END, Story
 
 from whichworker.design.rounds import TWIN
+from whichworker.design.validity import THROTTLED
 from whichworker.judge.run_findings import run_findings
 from whichworker.judge.slices import Sliced
 from whichworker.model import Failure, Finding, Pool, Resolution
@@ -122,6 +123,19 @@ def test_the_cores_that_others_used_are_told(tmp_path: Path) -> None:
     (finding,) = found(story)
     cores = "of the servers' cores (limit 25 %)"
     assert finding.text == f"4 slices: other processes used 26-44 % {cores}"
+
+
+def test_a_quota_that_was_used_up_is_no_other_process(tmp_path: Path) -> None:
+    story = Story(tmp_path).rounds(1, refusals=1)
+    story.records = [
+        replace(record, refused=THROTTLED)
+        if isinstance(record, Slice) and record.refused
+        else record
+        for record in story.records
+    ]
+    (finding,) = found(story)
+    assert finding.text == f"4 slices: {THROTTLED}"
+    assert "docker run --cpus" in finding.hint and "other processes" not in finding.hint
 
 
 def test_what_a_launch_showed_is_told_wherever_it_was_noticed(tmp_path: Path) -> None:

@@ -340,6 +340,13 @@ def test_a_wrong_answer_is_said_before_the_load(origin: Origin) -> None:
     assert "GET /teapot" in finding.text and "got 418" in finding.evidence
 
 
+@pytest.mark.parametrize(("method", "asked"), [("GET", 1), ("POST", 0)])
+def test_what_may_write_is_sent_by_the_load_alone(method: str, asked: int, origin: Origin) -> None:
+    reached = laboratory.reach(planned(f"{origin.url}/", method=method))
+    assert list(laboratory.look(reached)) == []
+    assert origin.handler.asked == asked
+
+
 def carried_out(text: str, **options: Any) -> tuple[LoadResult, Watcher]:
     watcher = Watcher()
     return laboratory.carry_out(planned(text, **options), watcher, "whichworker load"), watcher

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from whichworker.errors import UsageError
 from whichworker.load.framing import ResponseParser
 from whichworker.load.http1 import Response, judge_answer
 from whichworker.model import Answer, App, Question, Request, Subject, Workload
+from whichworker.question import alone
 from whichworker.question.ask import budget_of
 from whichworker.question.reference import learn
 from whichworker.question.stages import Learnt
@@ -22,7 +24,13 @@ HEAD = "<html><head><title>The newest articles of the shop</title></head><body>"
 TAIL = "<p>Ask for a lower price</p></body></html>"
 
 
-def learnt(lives: str, folder: Path, path: str = "/", **app: Any) -> Learnt:
+def learnt(
+    lives: str,
+    folder: Path,
+    path: str = "/",
+    note: Callable[[str], None] = lambda _: None,
+    **app: Any,
+) -> Learnt:
     python = own_base()
     own = App(
         name="living",
@@ -40,7 +48,7 @@ def learnt(lives: str, folder: Path, path: str = "/", **app: Any) -> Learnt:
         arms=(),
         budget=budget_of(20.0),
     )
-    return learn(discovered(question), folder, lambda _: None)
+    return learn(discovered(question), folder, note)
 
 
 def page(line: str, kind: str = "text/html") -> Response:
@@ -130,3 +138,13 @@ def test_an_asgi_app_is_asked_with_its_lifespan(tmp_path: Path) -> None:
     found = learnt("", tmp_path, "/a%20b?c=d", wsgi=None, asgi="living:asgi")
     body = found.subject.workload.requests[0].answer.body
     assert body == page("<p>nothing new</p>").body + b"<i>http /a b</i>"
+
+
+def test_a_clock_that_was_not_built_is_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alone, "CLOCK", "nothing of this name")
+    notes: list[str] = []
+    assert learnt("", tmp_path, note=notes.append).subject.workload.requests
+    (gap,) = (note for note in notes if "does without" in note)
+    assert gap.endswith("the app alone, at another time: its clock was not built")

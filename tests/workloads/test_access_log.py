@@ -19,6 +19,8 @@ ASKED = "GET /shop/?page=3"
 PLAIN = "GET /shop/"
 UWSGI = "=> generated 25 bytes in 4 msecs"
 BALANCER = "https 2026-11-02T10:00:01Z app/lb/5 203.0.113.9:5 10.0.0.1:80 0 0.1 0 200 200 34 366"
+PROXY = "Nov  2 10:00:01 a haproxy[9]: 203.0.113.9:5 [x.655] http-in app/web 10/0/30/69/109"
+SANIC = "GET http://shop.test/shop/?page=3"
 BEFORE = "203.0.113.9 - - [02/Nov/2026:10:00:01 +0000]"
 
 
@@ -46,6 +48,12 @@ def asked(line: str) -> str:
         f"[pid: 1|app: -1] ::1 () {{2 vars}} [x] {ASKED} {UWSGI} via sendfile() (HTTP/1.1 302) 1",
         f'[02/Nov/2026 10:00:01] "{ASKED} HTTP/1.1" 200 12',
         f'{BALANCER} "{ASKED.replace("/", "https://shop.test:443/", 1)} HTTP/1.1" "curl/8" - -',
+        f'{PROXY} 200 2750 - - ---- 1/1/1/1/0 0/0 {{shop.test}} {{}} "{ASKED} HTTP/1.1"',
+        f'{PROXY} 200 +99 - - LR-- 0/0/0/0/0 0/0 "{ASKED} HTTP/2.0"',
+        f"[2026-11-02 10:00:01 +0000] - (sanic.access)[INFO][203.0.113.9:5]: {SANIC}  200 25",
+        'x heroku[router]: at=info method=GET path="/shop/?page=3" fwd="b" status=200 bytes=5',
+        "time=2026-11-02T10:00:01Z level=info method=GET path=/shop/ query=page=3 status=200",
+        f'ts=1 request="{ASKED} HTTP/1.1" code=200 msg="a \\"b\\" status=500"',
         f'web-1  | 203.0.113.9 - - [x] "{ASKED} HTTP/1.1" 200 5',
         f'2026-11-02T10:00:01.1Z stdout F {BEFORE} "{ASKED} HTTP/1.1" 200 5',
     ],
@@ -113,6 +121,13 @@ def test_a_line_of_json(told: dict[str, Any]) -> None:
         (f'{BEFORE} "GET /a HTTP/1.1" - "ref" "GET /b 200"', "lines without a request"),
         (f'{BEFORE} "-" 408 0 "-" "-"', "lines without a request"),
         (f'{BEFORE} "CONNECT a.test:443 HTTP/1.1" 200 0', "lines without a request"),
+        (f'{PROXY} 404 212 - - ---- 1/1/1/1/0 0/0 "GET /a HTTP/1.1"', "status 404"),
+        (
+            f'{PROXY.replace("109", "-1")} 400 0 - - CR-- 1/1/0/0/0 0/0 "<BADREQ>"',
+            "lines without a request",
+        ),
+        ("at=error code=H12 method=GET path=/a status=503", "status 503"),
+        ("level=info path=/a status=200 method=", "lines without a request"),
         ("Watching for file changes with StatReloader", "lines without a request"),
     ],
 )

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from email.utils import formatdate
 from itertools import permutations
 
 import pytest
 
-from whichworker.workloads.learning import Seen, change, learn, stable_parts, without_toolbar
+from whichworker.workloads.learning import (
+    Seen,
+    change,
+    learn,
+    minutes_between,
+    stable_parts,
+    without_toolbar,
+)
 
 PAGE = (
     b"<html><head><title>A page that is long enough</title></head><body><p>%d</p>"
@@ -128,6 +138,42 @@ def test_only_hours_and_minutes_are_a_time_of_day(text: str, is_time: bool) -> N
     assert found is not None
     assert (found.answer.body is None) is is_time
     assert not found.change
+
+
+NEWS = (
+    "<html><head><title>The newest articles of the shop</title></head><body>{}"
+    "<p>Ask for a lower price, or for another one</p></body></html>"
+)
+BEGAN = 1_793_613_570.0
+"""Seconds since the epoch: half a minute before a full hour."""
+CLOCKS: dict[str, Callable[[float], str]] = {
+    "minutes": lambda now: f"<p>vor {int(now - BEGAN + 300) // 60} Minuten</p>",
+    "words": lambda now: f"<p>{'just now' if now < BEGAN + 40 else 'a minute ago'}</p>",
+    "hour": lambda now: f"<p>{time.strftime('%I:%M %p', time.gmtime(now))}</p>",
+    "day": lambda now: f"<p>{time.strftime('%A, %d %B', time.gmtime(now))}</p>",
+    "header": lambda now: f"<p>{formatdate(now)}</p>",
+    "epoch": lambda now: f"<script>window.now={int(now)};</script>",
+    "version": lambda now: f"<script src='/a.js?v={int(now * 1000)}'></script>",
+}
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+@pytest.mark.parametrize("later", [11.0, 31.0, 59.0, 61.0, 600.0])
+def test_a_page_is_correct_at_another_time(clock: str, later: float) -> None:
+    """Learnt within 5 s, and from the app alone a day, an hour and a minute ahead."""
+    times = (0.0, 0.3, 1.1, 3.2, 4.0 + 90_061.0)
+    pages = [NEWS.format(CLOCKS[clock](BEGAN + one)).encode() for one in (*times, later)]
+    found = learn(
+        [Seen(200, "text/html", body) for body in pages[:-1]], minutes_between(BEGAN, BEGAN + 5)
+    )
+    assert found is not None
+    assert found.answer.body is None
+    assert found.compared > 0.7
+    assert all(part in pages[-1] for part in found.answer.contains)
+    assert any(
+        part not in NEWS.format("").encode().replace(b"lower", b"higher")
+        for part in found.answer.contains
+    )
 
 
 ITEMS = ("a red bicycle with bell", "a blue kettle", "a green lamp for the desk")

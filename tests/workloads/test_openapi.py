@@ -143,6 +143,36 @@ def test_a_list_in_a_query(how: dict[str, Any], query: str) -> None:
     assert asked({"paths": {"/a": {"get": {"parameters": [given]}}}}) == [f"/a?{query}"]
 
 
+@pytest.mark.parametrize(
+    ("how", "one", "many"),
+    [
+        ({}, "/a/7", "/a/1,2"),
+        ({"style": "simple", "explode": True}, "/a/7", "/a/1,2"),
+        ({"style": "label"}, "/a/.7", "/a/.1,2"),
+        ({"style": "label", "explode": True}, "/a/.7", "/a/.1.2"),
+        ({"style": "matrix"}, "/a/;id=7", "/a/;id=1,2"),
+        ({"style": "matrix", "explode": True}, "/a/;id=7", "/a/;id=1;id=2"),
+    ],
+)
+def test_a_path_has_the_style_of_its_parameter(how: dict[str, Any], one: str, many: str) -> None:
+    for example, path in ((7, one), ([1, 2], many)):
+        given = {"name": "id", "in": "path", "required": True, "example": example, **how}
+        assert asked({"paths": {"/a/{id}": {"get": {"parameters": [given]}}}}) == [path]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"swagger": "2.0", "basePath": "/api/{version}"},
+        {"servers": [{"url": "/api/{version"}]},
+        {"servers": [{"url": "/{a}", "variables": {"a": {"default": "{b}"}}}]},
+    ],
+)
+def test_a_place_without_a_value_is_never_sent(where: dict[str, Any]) -> None:
+    (reason,) = asked({"paths": {"/a": {"get": {}}}, **where})
+    assert reason.startswith("left out: paths of a server whose variables")
+
+
 def test_references_in_paths_and_parameters_are_followed() -> None:
     schema = {
         "paths": {
@@ -196,11 +226,12 @@ def test_swagger_2_has_places_of_its_own(tmp_path: Path) -> None:
     assert given.left_out == "left out: 1 of paths whose parameters have no example"
 
 
-def test_a_date_of_yaml_is_its_text(tmp_path: Path) -> None:
+@pytest.mark.parametrize("word", ["2026-11-02", "10:30", "010", "yes", "2026-11-02T10:30:00Z"])
+def test_a_plain_word_of_yaml_is_its_text(word: str, tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     lines = ["paths:", "  /a/{d}:", "    get:", "      parameters:"]
-    path.write_text("\n".join([*lines, "      - {name: d, in: path, example: 2026-11-02}"]))
-    assert list(openapi.read(path)) == [Request(path="/a/2026-11-02")]
+    path.write_text("\n".join([*lines, f"      - {{name: d, in: path, enum: [{word}]}}"]))
+    assert list(openapi.read(path)) == [Request(path=f"/a/{word.replace(':', '%3A')}")]
 
 
 @pytest.mark.parametrize(

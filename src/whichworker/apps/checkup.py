@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import msgspec
 
 from whichworker import redaction
-from whichworker.apps import django_project, environment_files
+from whichworker.apps import django_project, environment_files, modules
 from whichworker.apps.examine import Database, Django, Examiner, Look
 from whichworker.errors import UsageError
 from whichworker.model import App, Finding, codes
@@ -33,6 +33,25 @@ SCHEMES = (
     "clickhouse",
 )
 SQL_SCHEMES = ("postgres", "postgresql", "mysql", "mariadb", "mssql", "oracle", "cockroachdb")
+HOOKS = (
+    "on_starting",
+    "on_reload",
+    "when_ready",
+    "pre_fork",
+    "post_fork",
+    "post_worker_init",
+    "worker_int",
+    "worker_abort",
+    "pre_exec",
+    "pre_request",
+    "post_request",
+    "child_exit",
+    "worker_exit",
+    "nworkers_changed",
+    "on_exit",
+    "ssl_context",
+)
+"""Functions that gunicorn calls if its configuration defines them (gunicorn.org, settings)."""
 TOOLBARS = ("debug_toolbar", "silk", "django_extensions.debug", "nplusone.ext.django")
 
 
@@ -290,5 +309,16 @@ def _of_django(app: App, django: Django) -> Iterator[Finding]:
 
 
 def _configured(app: App) -> Iterator[Finding]:
-    if (Path(app.directory) / "gunicorn.conf.py").is_file():
+    """Whether there is a configuration of gunicorn, which is neither raced nor written again."""
+    path = Path(app.directory) / "gunicorn.conf.py"
+    if not path.is_file():
+        return
+    tree = modules.parsed(path)
+    hooks = [name for name in modules.bound(tree) if name in HOOKS] if tree else []
+    if not hooks:
         yield codes.GUNICORN_CONF.finding()
+        return
+    yield codes.GUNICORN_CONF.finding(
+        f"Neither the race nor an emitted file has its hooks: {', '.join(hooks)}",
+        hint=f"copy the hooks into the emitted file, and {codes.GUNICORN_CONF.cure}",
+    )

@@ -18,8 +18,8 @@ from whichworker.errors import UsageError
 USUAL = (".env", ".env.local", "env")
 SYSTEMD = re.compile(r"'([^']*)'|\"((?:\\.|[^\"\\])*)\"|((?!['\"]).*)", re.DOTALL)
 """A value in single quotes, in double quotes, or without; systemd.exec(5), EnvironmentFile=."""
-
-
+OTHER_EXPANSION = re.compile(r"\$\{\w+(?!:-|[}\w])[^\w}]{1,2}")
+"""The beginning of an expansion of shells and of Docker Compose that python-dotenv misreads."""
 SERVER_OPTIONS = (
     "GUNICORN_CMD_ARGS",
     "WEB_CONCURRENCY",
@@ -82,8 +82,8 @@ def _read(path: str) -> dict[str, tuple[str, str]]:
     lines: dict[str, str] = {}
     for binding in parse_stream(StringIO(text)):
         written = binding.original.string
+        number = binding.original.line + len(written) - len(written.lstrip("\n"))
         if binding.error:
-            number = binding.original.line + len(written) - len(written.lstrip("\n"))
             raise UsageError(
                 f"{path}, line {number} is not NAME=value",
                 hint="one variable on each line; # begins a comment",
@@ -91,6 +91,11 @@ def _read(path: str) -> dict[str, tuple[str, str]]:
         if binding.key and binding.value is not None:
             lines[binding.key] = written.lstrip().rstrip("\r\n")
             plain = lines[binding.key].partition("=")[2].lstrip().startswith("'")
+            if not plain and (odd := OTHER_EXPANSION.search(binding.value)):
+                raise UsageError(
+                    f"{path}, line {number}: {odd[0]}…}} is not expanded",
+                    hint="write ${NAME} or ${NAME:-default}; single quotes keep the text as it is",
+                )
             known = {**os.environ, **values}
             values[binding.key] = (
                 binding.value
@@ -122,6 +127,8 @@ def _systemd(line: str, name: str) -> str | None:
     single, double, plain = match.groups()
     if single is not None:
         return single
+    if plain and re.search(r"(?<!\\)(?:\\\\)*\\$", plain):
+        return None  # it goes on in the next line
     return re.sub(r'\\(["\\`$])' if plain is None else r"\\(.)", r"\1", double or plain or "")
 
 

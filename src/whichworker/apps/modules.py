@@ -61,6 +61,18 @@ def parsed(path: Path) -> ast.Module | None:
         return None  # the last two: expressions that are nested too deeply
 
 
+def bound(tree: ast.Module) -> Iterator[str]:
+    """The names that the top level of a file defines, assigns or imports from elsewhere."""
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(name=name):
+                yield name
+            case ast.Assign(targets=targets):
+                yield from (one.id for one in targets if isinstance(one, ast.Name))
+            case ast.ImportFrom(names=names):
+                yield from (one.asname or one.name for one in names)
+
+
 def module_of(path: Path, folder: Path, tree: ast.Module | None = None) -> tuple[Path, str]:
     """The folder that the imports of a file begin at, and the file's module.
 

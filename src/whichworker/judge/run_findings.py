@@ -62,7 +62,8 @@ def run_findings(
     repeats = sum(record.reading.repeats for record in journal.of(Window))
     refused = [record for record in journal.of(Slice) if record.refused]
     if refused or repeats:
-        yield codes.WINDOWS_REFUSED.finding(_disturbed(refused, repeats))
+        hint = codes.CPU_QUOTA.cure if _throttled(refused) else None
+        yield codes.WINDOWS_REFUSED.finding(_disturbed(refused, repeats), hint=hint)
     yield from _settled_findings(journal)
 
 
@@ -108,7 +109,7 @@ def _disturbed(refused: Sequence[Slice], repeats: int) -> str:
     shares = [one.foreign_share for one in refused if (one.foreign_share or 0.0) > MOST_FOREIGN]
     known = [share for share in shares if share is not None]
     count = f"{len(refused) + repeats} slices"
-    if any(one.refused == THROTTLED for one in refused):
+    if _throttled(refused):
         return f"{count}: {THROTTLED}"
     if len(known) < len(refused) + repeats:
         return f"{count}: other processes used the cores"
@@ -118,6 +119,10 @@ def _disturbed(refused: Sequence[Slice], repeats: int) -> str:
         f"{count}: other processes used {seen} % of the servers' cores"
         f" (limit {100 * MOST_FOREIGN:.0f} %)"
     )
+
+
+def _throttled(refused: Sequence[Slice]) -> bool:
+    return any(one.refused == THROTTLED for one in refused)
 
 
 def _launch_findings(journal: Journal, sliced: Sliced, twin_of: str) -> Iterator[Finding]:

@@ -251,7 +251,7 @@ MEMORY_GROWS = Code("memory-grows", "warning", "The memory of a server grows",
 
 # A load.
 REFERENCE_WRONG = Code("reference-wrong", "warning", "A response is wrong before the load",
-    "Each request is sent once before the load. The load will repeat this failure.",
+    "Each request that only reads is sent once first. The load will repeat this failure.",
     "correct the request or what you expect of it")
 CLOSED_LOOP = Code("closed-loop", "info", "This load is a closed loop",
     "It shows the highest rate. Its times are from full load, not what users see.",

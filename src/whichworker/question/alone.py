@@ -34,6 +34,12 @@ class _Answer(Struct, frozen=True):
     body: str
 
 
+def clock() -> Path | None:
+    """The library that moves a wall clock; None if it was not built, without a C compiler."""
+    path = Path(str(files(WITHIN) / CLOCK))
+    return path if path.exists() else None
+
+
 def ask_alone(
     bench: Bench, arm: Arm, requests: Sequence[Request], *, ahead: bool = False
 ) -> Mapping[Request, list[Response]]:
@@ -43,11 +49,11 @@ def ask_alone(
     wall clock by AHEAD_SECONDS. Empty if the app cannot be called without a server, or if `ahead`
     is impossible as the clock was not built.
     """
-    clock = Path(str(files(WITHIN) / CLOCK))
-    if not requests or (ahead and not clock.exists()):
+    library = clock()
+    if not requests or (ahead and library is None):
         return {}
     script = str(files(WITHIN) / "whichworker_alone.py")
-    variables = {"LD_PRELOAD": str(clock), "WHICHWORKER_CLOCK_AHEAD": str(AHEAD_SECONDS)}
+    variables = {"LD_PRELOAD": str(library), "WHICHWORKER_CLOCK_AHEAD": str(AHEAD_SECONDS)}
     bare = msgspec.structs.replace(arm, environment={})
     order = order_for(bench, bare, Command(argv=("python", script)))
     asked = [one for one in requests for _ in range(TIMES)]

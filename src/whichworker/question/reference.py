@@ -27,7 +27,7 @@ from whichworker.model.requests import PATIENT_TIMES
 from whichworker.process import scratch
 from whichworker.process.launch import LOG_LINES
 from whichworker.question import writes
-from whichworker.question.alone import ask_alone
+from whichworker.question.alone import ask_alone, clock
 from whichworker.question.burst import refusal_of_burst
 from whichworker.question.correct import Answers, Visit, interface_of, settle
 from whichworker.question.login import ASK_SECONDS, dressed, log_in, play
@@ -139,7 +139,9 @@ def _visit(
         with watch.launch():
             sent = ask_alone(benches[0], benches[0].question.arms[0], list(safe), ahead=ahead)
         if safe and not sent:
-            note(f"the reference run does without {how}: the app could not be called that way")
+            missing = ahead and clock() is None
+            why = "its clock was not built" if missing else "the app could not be called that way"
+            note(f"the reference run does without {how}: {why}")
         answers = {safe[request]: seen for request, seen in sent.items()}
         if ahead:
             visit.later = answers

@@ -1,7 +1,8 @@
 """Requests from an access log: a web server's, a Python server's own, or JSON lines.
 
 Text is common, combined or with the virtual host, the formats of gunicorn, uvicorn, hypercorn,
-daphne, granian, uWSGI, waitress, Django and Werkzeug, and of a load balancer of AWS.
+daphne, granian, uWSGI, waitress, Sanic, Django and Werkzeug, of HAProxy and of a load balancer of
+AWS, or pairs such as `method=GET path=/`, as Heroku's router writes them.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ FORMS = tuple(
         rf"\] {TARGET} => generated .{{1,80}}\({VERSION} {STATUS}\)",
         # a load balancer of AWS: two statuses and two sizes come first
         rf' {STATUS} (?:\d{{3}}|-) \d+ \d+ "{TARGET} {VERSION}" ',
+        # HAProxy: five times and the status come first
+        rf' -?\d+(?:/[-+]?\d+){{4}} {STATUS} [^"]{{1,2000}} "{TARGET} {VERSION}"',
+        # Sanic, whose targets are encoded
+        rf"\]: (?P<method>[A-Z]{{3,16}}) (?P<target>\S{{1,8192}})  {STATUS} \d",
     )
 )
 COLOUR = re.compile(r"(?:\x1b|#033|\\x1b|\\033)\[[0-9;]*m")
@@ -112,7 +117,9 @@ def parse_line(line: str, depth: int = 0) -> Recorded:
     if fields is not None:
         return _of_fields(fields, depth)
     match = next(filter(None, (form.search(line) for form in FORMS)), None)
-    return _request(match["method"], match["target"], match["status"]) if match else NO_REQUEST
+    if match is not None:
+        return _request(match["method"], match["target"], match["status"])
+    return _of_fields(log_fields.fields_of_pairs(line), depth)
 
 
 def _plain(line: str) -> str:

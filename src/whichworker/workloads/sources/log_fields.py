@@ -1,4 +1,4 @@
-"""The fields of a JSON line of an access log, whatever their writer calls them.
+"""The fields of a line of an access log, of JSON or pairs, whatever their writer calls them.
 
 Names are compared without case and signs, and a nested name follows that of its object:
 `RequestMethod`, `request_method` and `{"http": {"request": {"method": …}}}` are all a method.
@@ -7,7 +7,7 @@ Names are compared without case and signs, and a nested name follows that of its
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -69,6 +69,7 @@ STATUS = re.compile(r"([1-5][0-9]{2})(?:\.0+)?(?: .*)?", re.DOTALL)
 REQUEST_LINE = re.compile(r"([A-Z]{3,16}) (\S{1,8192}|\S.{0,8191}?(?= HTTP/))(?: HTTP/[\d.]{1,4})?")
 BYTE = re.compile(r"(?<!\\)((?:\\\\)*)\\x([0-9A-Fa-f]{2})")
 """As nginx writes it between JSON's quotes if its format lacks `escape=json`."""
+PAIR = re.compile(r'(?:^|(?<=\s))([A-Za-z][\w.@-]{0,79})=("(?:[^"\\]|\\.)*"|[^\s"]*)(?=\s|$)')
 MOST_FIELDS, MOST_DEPTH, LONGEST_NAME = 300, 5, 80
 """Of one line, with its objects; levels of them; characters of a nested name."""
 NO_STATUS = "000"
@@ -87,8 +88,21 @@ def fields_of(line: str) -> Fields | None:
         told = foreign.json_by(DECODER, text.encode("utf-8", "surrogateescape"))
     except foreign.Unreadable:
         return None
+    return _by_meaning(islice(_flat(told, "", 0), MOST_FIELDS))
+
+
+def fields_of_pairs(line: str) -> Fields:
+    """The fields of a line such as `method=GET path="/a b" status=200` (brandur.org/logfmt)."""
+    pairs = islice(PAIR.finditer(line), MOST_FIELDS)
+    return _by_meaning(
+        (SIGNS.sub("", name.lower()), value[1:-1] if value.startswith('"') else value)
+        for name, value in (pair.groups() for pair in pairs)
+    )
+
+
+def _by_meaning(pairs: Iterable[tuple[str, Any]]) -> Fields:
     fields: Fields = {}
-    for name, value in islice(_flat(told, "", 0), MOST_FIELDS):
+    for name, value in pairs:
         for word in _meanings(name):
             fields.setdefault(word, []).append(value)
     return fields

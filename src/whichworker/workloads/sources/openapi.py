@@ -143,8 +143,11 @@ def _host_of(url: str) -> str | None:
 
 
 def _joined(url: str | None) -> str | None:
-    """The path of a URL that may be relative, without a slash at the end."""
-    if url is None:
+    """The path of a URL that may be relative, without a slash at the end.
+
+    None if there is none, or if a place in it has no value.
+    """
+    if url is None or "{" in url:
         return None
     try:
         return urlsplit(urljoin(SOMEWHERE, url)).path.rstrip("/")

@@ -60,7 +60,7 @@ class Parameters(Struct, frozen=True):
             if place == "path" and "" in values:
                 return None
             if place == "path":
-                path = path.replace("{" + name + "}", ",".join(quote(v, safe="") for v in values))
+                path = path.replace("{" + name + "}", _in_path(one, name, values))
             elif needed and place == "query":
                 query += _written(one, name, values)
         if "{" in path:
@@ -86,7 +86,7 @@ class Parameters(Struct, frozen=True):
         """The texts of a parameter: one, those of a list, or none if no value is known."""
         for value in self._known(parameter, []):
             many = value if isinstance(value, list) else [value]
-            if many and all(isinstance(one, str | int | float) or _is_date(one) for one in many):
+            if many and all(isinstance(one, str | int | float) for one in many):
                 return [text_of(one) for one in many]
         return []
 
@@ -117,6 +117,18 @@ class Parameters(Struct, frozen=True):
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _in_path(parameter: Table, name: str, values: list[str]) -> str:
+    """The text in a place of the path: `7`, `.7` as a label, or `;id=7` as a matrix parameter."""
+    texts = [quote(value, safe="") for value in values]
+    apart = parameter.get("explode") is True
+    match parameter.get("style"):
+        case "label":
+            return "." + ("." if apart else ",").join(texts)
+        case "matrix":
+            return f";{name}=" + (f";{name}=" if apart else ",").join(texts)
+    return ",".join(texts)
 
 
 def _written(parameter: Table, name: str, values: list[str]) -> list[tuple[str, str]]:
@@ -168,15 +180,8 @@ def table_of(value: Any, schema: Mapping[str, Any]) -> Table:
     return found if isinstance(found, dict) else {}
 
 
-def _is_date(value: Any) -> bool:
-    """Whether YAML has read a text as a date or a time."""
-    return hasattr(value, "isoformat")
-
-
 def text_of(value: Any) -> str:
     """A plain value as it is written in a URL; empty for a list, an object and null."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str | int | float):
-        return str(value)
-    return value.isoformat() if _is_date(value) else ""
+    return str(value) if isinstance(value, str | int | float) else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from whichworker.apps.checkup import _findings, host_of, is_local, refuse_remote
 from whichworker.apps.examine import Cache, Database, Django, Look, StaticFiles
 from whichworker.errors import UsageError
 from whichworker.model import App
+from whichworker.model.codes import DEBUG_ON
 
 DJANGO = Django(
     module="site.settings",
@@ -74,6 +76,28 @@ def test_routes_that_cannot_be_listed_are_told() -> None:
 def test_debug_and_sqlite_are_told_of_any_framework() -> None:
     seen = Look(framework="flask", debug=True, databases=(database("", "sqlite"),))
     assert [finding.code for finding in _findings(APP, seen)] == ["debug-on", "sqlite"]
+
+
+@pytest.mark.parametrize(
+    ("used", "other", "named"),
+    [
+        ("c.django.base", "c/django/production.py", "c.django.production"),
+        ("c.settings", "c/settings/prod.py", "c.settings.prod"),
+        ("settings", "production.py", ""),
+        ("c.settings.local", "d/settings/production.py", ""),
+        ("c.production", "c/production.py", ""),
+    ],
+)
+def test_debug_names_the_settings_of_a_deployment(
+    used: str, other: str, named: str, tmp_path: Path
+) -> None:
+    (tmp_path / other).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / other).touch()
+    app = msgspec.structs.replace(APP, directory=str(tmp_path))
+    django = msgspec.structs.replace(DJANGO, module=used, debug=True)
+    (finding, *_) = _findings(app, Look(framework="django", debug=True, django=django))
+    expected = f"DJANGO_SETTINGS_MODULE={named} races these" if named else DEBUG_ON.finding().hint
+    assert finding.hint == expected
 
 
 @pytest.mark.parametrize(

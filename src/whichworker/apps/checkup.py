@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from whichworker import redaction
-from whichworker.apps import environment_files
+from whichworker.apps import django_project, environment_files
 from whichworker.apps.examine import Database, Django, Examiner, Look
 from whichworker.errors import UsageError
 from whichworker.model import App, Finding, codes
@@ -193,7 +193,7 @@ def _findings(app: App, seen: Look) -> Iterator[Finding]:
     if seen.unlisted:
         yield codes.ROUTES_UNKNOWN.finding(f"The app does not list its routes: {seen.unlisted}")
     if seen.debug:
-        yield codes.DEBUG_ON.finding()
+        yield _debugging(app, seen.django)
     if seen.ports:
         ports = ", ".join(map(str, seen.ports))
         yield codes.PORT_OF_APP.finding(f"The app listens on port {ports} when it is imported")
@@ -204,6 +204,14 @@ def _findings(app: App, seen: Look) -> Iterator[Finding]:
         for database in seen.databases
     ):
         yield codes.SQLITE.finding()
+
+
+def _debugging(app: App, django: Django | None) -> Finding:
+    """The finding about DEBUG, with the settings of a deployment if the project has such."""
+    module = django.module if django else ""
+    if deployed := django_project.deployed_beside(Path(app.directory), module):
+        return codes.DEBUG_ON.finding(hint=f"{django_project.VARIABLE}={deployed} races these")
+    return codes.DEBUG_ON.finding()
 
 
 def _file(app: App, database: Database) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from whichworker import foreign
-from whichworker.apps import environment_files, modules
+from whichworker.apps import environment_files, modules, start_scripts
 from whichworker.errors import UsageError
 
 TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(.*\))?")
@@ -79,6 +79,9 @@ def deployed(folder: Path, environment: Mapping[str, str]) -> Iterator[Deployed]
         yield from _of_dockerfile(folder / name, name)
     for name in COMPOSE:
         yield from _of_compose(folder / name)
+    sources = (folder / name for name in ("Procfile", *DOCKERFILES, *COMPOSE))
+    for line, script in start_scripts.lines_of(folder, sources):
+        yield from _of_command(line, script)
 
 
 def _of_flask(folder: Path, environment: Mapping[str, str]) -> Iterator[Deployed]:

@@ -10,6 +10,7 @@ import ast
 import re
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from whichworker.apps import modules
@@ -19,6 +20,7 @@ LITERAL = re.compile(rf"""{VARIABLE}["']\]?\s*[,=]\s*["']([^"'\n]+)["']""")
 MODULE = re.compile(r"[^\W\d]\w{0,60}(\.[^\W\d]\w{0,60})*")
 """The name of a module, whose parts can be names of files."""
 FOR_TESTS = {"test", "tests", "testing", "ci", "test_settings", "settings_test"}
+FOR_DEPLOYMENT = ("production", "prod", "live")
 MAKER = "get_{kind}_application"
 DEPTH = 4
 """Folders deep: `backend/`, `services/web/` and `src/` are where projects are in a repository."""
@@ -29,6 +31,11 @@ class NamedSettings(Struct, frozen=True):
 
     module: str = ""
     named: bool = False
+
+    @property
+    def for_tests(self) -> bool:
+        """Whether the module is one for tests, by a part of its name."""
+        return not FOR_TESTS.isdisjoint(self.module.split("."))
 
 
 class Project(Struct, frozen=True, kw_only=True):
@@ -85,7 +92,20 @@ def project_of(folder: Path) -> Project | None:
         return None
     package = settings.module.rpartition(".settings")[0] or settings.module.rpartition(".")[0]
     found = {kind: _callable(folder, package, kind) for kind in ("wsgi", "asgi")}
-    return Project(folder=folder, manage=settings, **found)
+    project = Project(folder=folder, manage=settings, **found)
+    own = [module for module in found.values() if module and module.rpartition(".")[0] == package]
+    strange = {
+        kind: None
+        for kind, module in found.items()
+        if own and module not in own and not _is_of(project.settings_of(module), settings)
+    }
+    return msgspec.structs.replace(project, **strange)
+
+
+def _is_of(one: NamedSettings, other: NamedSettings) -> bool:
+    """Whether settings may be those of the same project: by the outermost package, if known."""
+    tops = {settings.module.partition(".")[0] for settings in (one, other)}
+    return "" in tops or len(tops) == 1
 
 
 def named_in(path: Path) -> NamedSettings:
@@ -101,8 +121,19 @@ def named_in(path: Path) -> NamedSettings:
         LITERAL.findall(text) if tree is None else list(filter(None, map(_set_by, ast.walk(tree))))
     )
     found = [module for module in found if MODULE.fullmatch(module)]
-    real = [module for module in found if not FOR_TESTS & set(module.split("."))]
-    return NamedSettings((real or found or [""])[0], named=True)
+    named = [NamedSettings(module, named=True) for module in found or [""]]
+    return next((one for one in named if not one.for_tests), named[0])
+
+
+def deployed_beside(folder: Path, module: str) -> str:
+    """The settings of a deployment, beside or within other settings of the folder; else empty."""
+    package = module.rpartition(".")[0]
+    for parent in (module, package) if package else (module,):
+        place = folder / parent.replace(".", "/")
+        for name in FOR_DEPLOYMENT:
+            if parent and (place / f"{name}.py").is_file() and f"{parent}.{name}" != module:
+                return f"{parent}.{name}"
+    return ""
 
 
 def _set_by(node: ast.AST) -> str:

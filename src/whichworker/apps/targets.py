@@ -25,10 +25,10 @@ def from_target(
     """An app named as `module:attribute`, ASGI or WSGI; a small module calls a factory.
 
     A factory may have arguments, as gunicorn and Flask take them: literals. The app is imported
-    from `here`; `project` is the folder of its interpreter, if that differs. Raises UsageError for
+    from `here`; `project` is a folder that may have its interpreter, too. Raises UsageError for
     a factory that needs arguments it did not get.
     """
-    interpreter, found_by = own_python.find(project or here, python)
+    interpreter, found_by = own_python.find(here, python, project)
     call = shims.parse_call(target)
     app = App(
         name=target,

@@ -171,7 +171,8 @@ def _given(options: RaceOptions, seen: Look | None, here: Path) -> GivenRequests
     for name in named:
         file = getattr(options, name)
         return READERS[name](_found(here, file), file, options.allow_writes)
-    source = f"routes of the {(seen and seen.framework) or 'app'}"
+    kind = f"{seen.framework} app" if seen and seen.framework else "app"
+    source = f"routes of the {kind}"
     return GivenRequests(routes.requests_of(seen.routes if seen else ()), source, "routes")
 
 

@@ -120,7 +120,7 @@ def test_a_project_that_accepts_no_host_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["", "localhost", "127.0.0.1", "127.1.2.3", "::1", "/run/postgresql"]
+    "host", ["", "localhost", "127.0.0.1", "127.1.2.3", "::1", "0.0.0.0", "::", "/run/postgresql"]
 )
 def test_what_is_this_machine(host: str) -> None:
     assert is_local(host)

@@ -92,6 +92,25 @@ def test_a_file_that_the_app_itself_reads(folder: Path) -> None:
     assert hint(folder, raised) == "the app reads /shop/.env itself: write this file first"
 
 
+def test_without_a_repository_no_file_above_the_current_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "shop/backend").mkdir(parents=True)
+    (tmp_path / "other.env").write_text("TOKEN=1\n")
+    assert "other.env" not in hint(tmp_path / "shop", UNSET[0])
+    (tmp_path / "shop/.env").write_text("TOKEN=1\n")
+    assert hint(tmp_path / "shop", UNSET[0]).startswith(".env was not read")
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        "redis.ConnectionError: Error 111 connecting to localhost:6379. Connection refused.",
+        "OSError: [Errno 111] Connect call failed ('127.0.0.1', 5432)",
+    ],
+)
+def test_a_service_that_does_not_run(raised: str, folder: Path) -> None:
+    assert hint(folder, raised).endswith("start this service first")
+
+
 def test_settings_that_were_not_named(folder: Path) -> None:
     raised = "RuntimeError: DJANGO_SETTINGS_MODULE is not set"
     named = {"settings": "wsgi.py", "served": "c.live", "manage": "c.dev"}

@@ -63,21 +63,29 @@ def misread(path: str) -> dict[str, tuple[str, ...]]:
     }
 
 
-def beside(folder: Path) -> Path | None:
+def beside(folder: Path, here: Path) -> Path | None:
     """A file in the folder, or above it in the repository, with environment variables by its name.
 
-    The usual names come before others, such as `development.env`.
+    Without a repository, no folder above `here` is searched. The usual names come before others,
+    such as `development.env`.
     """
-    return _nearest(folder, lambda name: name in USUAL or name.endswith(".env"), examples=False)
+    return _nearest(
+        folder, here, lambda name: name in USUAL or name.endswith(".env"), examples=False
+    )
 
 
-def example(folder: Path) -> Path | None:
+def example(folder: Path, here: Path) -> Path | None:
     """A file in the folder, or above it, that shows which variables to set: `.env.example`."""
-    return _nearest(folder, lambda name: "env" in _parts(name), examples=True)
+    return _nearest(folder, here, lambda name: "env" in _parts(name), examples=True)
 
 
-def _nearest(folder: Path, fits: Callable[[str], bool], *, examples: bool) -> Path | None:
-    for place in own_python.upwards(folder):
+def _nearest(
+    folder: Path, here: Path, fits: Callable[[str], bool], *, examples: bool
+) -> Path | None:
+    above = list(own_python.upwards(folder))
+    if not (above[-1] / ".git").exists():
+        above = [place for place in above if place == folder or place.is_relative_to(here)]
+    for place in above:
         names = sorted(
             one.name
             for one in place.iterdir()

@@ -24,6 +24,7 @@ UNSET = re.compile(
 """Messages about a variable that is not set, of the standard library and of the packages that
 read settings: pydantic, environs, django-environ, decouple, Starlette, Flask."""
 NO_FILE = re.compile(r"(?:FileNotFoundError|Config file)\b.*?'([^']*\.env[^'/]*)'")
+REFUSED = re.compile(r"connection refused|\bErr(no|or) 111\b", re.IGNORECASE)
 INSTALLS = {
     "uv.lock": "uv sync",
     "poetry.lock": "poetry install",
@@ -77,12 +78,14 @@ def _hint(
             return f"set {django_project.VARIABLE}={settings}, which {file} names"
     if (absent := NO_FILE.search(message)) is not None:
         return f"the app reads {os.path.normpath(absent[1])} itself: write this file first"
+    if REFUSED.search(message):
+        return "the app connects to a service while it is imported: start this service first"
     if UNSET.search(message):
         return _variables(app, here)
     how = f"{app.python} imports it in {app.directory}; --python names another interpreter"
     if (settings := app.origin.get("manage", "")) and not chosen:
         return f"{how}; {django_project.VARIABLE}={settings} races the settings of manage.py"
-    if not app.environment_file and environment_files.beside(Path(app.directory)):
+    if not app.environment_file and environment_files.beside(Path(app.directory), here):
         return f"{how}; {_variables(app, here)}"
     return how
 
@@ -92,11 +95,11 @@ def _variables(app: App, here: Path) -> str:
     folder = Path(app.directory)
     if app.environment_file:
         return f"add what is missing to {app.environment_file}, or to the variables of your shell"
-    if found := environment_files.beside(folder):
+    if found := environment_files.beside(folder, here):
         name = os.path.relpath(found, here)
         return f"{name} was not read: add --env-file {name}"
     how = "set the variables that the app needs, in your shell or by --env-file FILE"
-    if example := environment_files.example(folder):
+    if example := environment_files.example(folder, here):
         return f"{how}; {os.path.relpath(example, here)} is the project's example of such a file"
     return how
 

@@ -69,8 +69,26 @@ def test_the_app_of_a_folder(
 
 
 @pytest.mark.parametrize(
+    ("names", "target"),
+    [
+        (("wsgi", "export", "serve"), "wsgi:app"),
+        (("asgi", "export", "serve"), "asgi:app"),
+        (("asgi", "wsgi", "serve"), "wsgi:app"),
+    ],
+)
+def test_of_several_modules_that_make_the_app_a_server_imports_one(
+    names: tuple[str, ...], target: str, tmp_path: Path
+) -> None:
+    files = {f"{name}.py": "from shop import create_app\napp = create_app()\n" for name in names}
+    found = clearest(candidates(written(tmp_path, files)))
+    assert found is not None
+    assert found.target == target
+
+
+@pytest.mark.parametrize(
     "files",
     [
+        {"a/requirements.txt": "", "a/wsgi.py": FASTAPI, "b/main.py": FASTAPI, "b/setup.py": ""},
         {"one.py": FASTAPI, "two.py": FASTAPI},
         {},
         {"main.py": "app = something()\n"},

@@ -24,6 +24,7 @@ from whichworker.environments.interpreters import own_base
 from whichworker.errors import UsageError
 from whichworker.judge.discovered import facts_of
 from whichworker.model import App
+from whichworker.model.codes import DEBUG_ON
 from whichworker.store import places
 
 DJANGO = Django(
@@ -135,6 +136,29 @@ def test_settings_for_development_name_the_variable_that_they_read(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
+    ("used", "other", "named"),
+    [
+        ("c.django.base", "c/django/production.py", "c.django.production"),
+        ("c.settings", "c/settings/prod.py", "c.settings.prod"),
+        ("settings", "production.py", ""),
+        ("c.settings.local", "d/settings/production.py", ""),
+        ("c.production", "c/production.py", ""),
+    ],
+)
+def test_debug_names_the_settings_of_a_deployment(
+    used: str, other: str, named: str, tmp_path: Path
+) -> None:
+    (tmp_path / other).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / other).touch()
+    app = msgspec.structs.replace(APP, directory=str(tmp_path))
+    app = msgspec.structs.replace(app, settings=used)
+    django = msgspec.structs.replace(DJANGO, module=used, debug=True)
+    (finding, *_) = _findings(app, Look(framework="django", debug=True, django=django))
+    command = f": DJANGO_SETTINGS_MODULE={named} whichworker race" if named else ""
+    assert finding.hint == f"{DEBUG_ON.cure}{command}"
+
+
+@pytest.mark.parametrize(
     ("hosts", "debug", "host"),
     [
         (("shop.test",), False, "shop.test"),
@@ -154,7 +178,7 @@ def test_a_project_that_accepts_no_host_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["", "localhost", "127.0.0.1", "127.1.2.3", "::1", "/run/postgresql"]
+    "host", ["", "localhost", "127.0.0.1", "127.1.2.3", "::1", "0.0.0.0", "::", "/run/postgresql"]
 )
 def test_what_is_this_machine(host: str) -> None:
     assert is_local(host)

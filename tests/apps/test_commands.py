@@ -132,3 +132,36 @@ def test_a_folder_and_variables_before_the_command_belong_to_it(tmp_path: Path) 
     found = found_in(tmp_path, {"Procfile": "web: cd api && WEB_CONCURRENCY=4 gunicorn a:b"})
     assert found is not None
     assert (found.folder, found.variables) == ("api", {"WEB_CONCURRENCY": "4"})
+
+
+SCRIPT = "#!/usr/bin/env bash\nset -e\nexec gunicorn \\\n  shop:app\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "script"),
+    (
+        ("Dockerfile", 'ENTRYPOINT ["/srv/app/bin/start"]\n', "bin/start"),
+        ("Dockerfile", "COPY . .\nCMD ./start.sh --port 80\n", "start.sh"),
+        ("Procfile", "web: sh scripts/web.sh\n", "scripts/web.sh"),
+        ("compose.yaml", "services:\n  web:\n    command: bash /code/start.sh\n", "start.sh"),
+    ),
+)
+def test_a_script_that_is_run_is_followed(
+    source: str, text: str, script: str, tmp_path: Path
+) -> None:
+    found = found_in(tmp_path, {source: text, script: SCRIPT})
+    assert found is not None
+    assert (found.words, found.origin) == (("shop:app",), f"{source}, {script}")
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    (
+        ("RUN ./start.sh\n", SCRIPT),
+        ("worker: ./start.sh\n", SCRIPT),
+        ("CMD ./start.sh\n", SCRIPT.replace("bash", "python")),
+        ("CMD ../start.sh.bak\n", SCRIPT),
+    ),
+)
+def test_other_files_are_not_followed(text: str, script: str, tmp_path: Path) -> None:
+    assert found_in(tmp_path, {"Dockerfile": text, "start.sh": script}) is None

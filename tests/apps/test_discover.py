@@ -120,6 +120,15 @@ def test_an_app_that_looks_beyond_this_machine_when_imported_is_stopped(
     assert app.wsgi == "far:app"
 
 
+def test_an_import_that_wants_the_credentials_of_a_cloud(project: Path) -> None:
+    (project / "far.py").write_text(
+        "import socket\nsocket.socket().connect(('169.254.169.254', 80))\n"
+    )
+    with pytest.raises(UsageError, match=r"connects to 169\.254\.169\.254:80") as caught:
+        discover.discover("far:app", None, project, Examiner(places.cache_folder()))
+    assert "AWS_ACCESS_KEY_ID" in caught.value.hint
+
+
 def test_the_entry_point_of_fastapi_is_followed_where_reading_the_code_finds_none(
     tmp_path: Path,
 ) -> None:

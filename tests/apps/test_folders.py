@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import venv
 from pathlib import Path
 
@@ -141,6 +143,7 @@ def test_two_projects_are_one_too_many(tmp_path: Path) -> None:
         {"Dockerfile": f'FROM x\nCMD gunicorn -b :80 \\\n  "{MADE}"\n'},
         {"compose.yaml": f'services:\n  web:\n    command: gunicorn "{MADE}"\n'},
         {"docker-compose.yml": f'services:\n  web:\n    command: [gunicorn, "{MADE}"]\n'},
+        {"run.sh": f'#!/bin/sh\nexec gunicorn "{MADE}"\n', "Dockerfile": 'CMD ["/app/run.sh"]\n'},
     ],
 )
 def test_what_is_deployed_today_says_which_app_it_is(files: dict[str, str], tmp_path: Path) -> None:
@@ -166,6 +169,16 @@ def test_what_is_deployed_today_says_which_app_it_is(files: dict[str, str], tmp_
             "api",
         ),
         ({"one.py": "A", "two.py": "A", ".flaskenv": "FLASK_APP=two.py\n"}, "two:app", ""),
+        (
+            {
+                "src/__init__.py": "",
+                "src/shop/__init__.py": "",
+                "src/shop/main.py": "A",
+                "Dockerfile": "COPY src/shop /code/shop\nCMD gunicorn shop.main:app\n",
+            },
+            "shop.main:app",
+            "src",
+        ),
     ],
 )
 def test_of_two_apps_the_deployed_one(
@@ -176,6 +189,63 @@ def test_of_two_apps_the_deployed_one(
     }
     app, _ = found(written(tmp_path, made))
     assert (app.wsgi, app.directory) == (target, str(tmp_path / folder))
+
+
+def test_only_callables_of_the_same_project_are_paired(tmp_path: Path) -> None:
+    asgi = "from django.core.asgi import get_asgi_application\n" + WSGI
+    files = {
+        "manage.py": SET.format("shop.settings"),
+        "shop/wsgi.py": SET.format("shop.settings") + WSGI,
+        "worker/asgi.py": SET.format("worker.settings") + asgi,
+    }
+    app, _ = found(written(tmp_path, files))
+    assert (app.wsgi, app.asgi) == ("shop.wsgi:application", None)
+    written(tmp_path, {"worker/asgi.py": SET.format("shop.settings.live") + asgi})
+    app, _ = found(tmp_path)
+    assert app.asgi == "worker.asgi:application"
+
+
+def test_settings_for_tests_are_no_others_to_race(tmp_path: Path) -> None:
+    files = {"manage.py": SET.format("c.settings.test"), "c/wsgi.py": SET.format("c.live") + WSGI}
+    app, findings = found(written(tmp_path, files))
+    assert findings == []
+    assert "manage" not in app.origin
+
+
+@pytest.mark.parametrize("place", ["backend", "services/web/app"])
+def test_the_environment_of_an_app_below_the_root(place: str, tmp_path: Path) -> None:
+    written(tmp_path, {f"{place}/main.py": FLASKY + "app = Flask()\n"})
+    where = tmp_path / place / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", where], check=True)
+    app, _ = found(tmp_path)
+    assert app.python == str(tmp_path / place / "venv/bin/python")
+
+
+def test_an_app_of_pastedeploy(tmp_path: Path) -> None:
+    """A factory for PasteDeploy is called by its configuration file, as `gunicorn --paste` does."""
+    files = {
+        "shop.py": SHOP.replace("(name)", "(global_config, **settings)").replace(
+            'name == "production"', "settings"
+        ),
+        "conf/production.ini": "[app:main]\nuse = call:shop:create_app\n",
+        "paste/deploy.py": "import os\n"
+        + FLASKY
+        + "def loadapp(uri, relative_to):\n"
+        + "    assert os.path.exists(os.path.join(relative_to, uri.partition(':')[2]))\n"
+        + "    return Flask()\n",
+    }
+    app, (finding,) = found(written(tmp_path, files))
+    assert app.name == "paste.deploy:loadapp('config:conf/production.ini', relative_to='.')"
+    assert "named by conf/production.ini, for PasteDeploy" in finding.text
+
+
+def test_several_apps_below_the_root_are_named_where_they_can_be_raced(tmp_path: Path) -> None:
+    made = FLASKY + "app = Flask()\n"
+    for place in ("a service", "b"):
+        written(tmp_path, {f"{place}/one.py": made, f"{place}/requirements.txt": ""})
+    with pytest.raises(UsageError, match="2 apps are in") as caught:
+        found(tmp_path)
+    assert caught.value.hint == "name one: cd 'a service' && whichworker race one:app"
 
 
 def test_a_factory_without_its_arguments(tmp_path: Path) -> None:

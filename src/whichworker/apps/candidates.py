@@ -65,6 +65,11 @@ class Candidate(Struct, frozen=True, kw_only=True):
     factory: bool = False
     needs: tuple[str, ...] = ()
 
+    @property
+    def module(self) -> str:
+        """The module of the target."""
+        return self.target.partition(":")[0]
+
 
 def candidates(folder: Path) -> list[Candidate]:
     """Every candidate in a folder: the apps, or the factories if there are none.
@@ -240,12 +245,23 @@ def required(arguments: ast.arguments) -> tuple[str, ...]:
 
 
 def clearest(found: list[Candidate]) -> Candidate | None:
-    """The only candidate, or the only one with a usual name in the shallowest module; else None."""
+    """The only candidate, or the one of the shallowest module that is clearly the app; else None.
+
+    It is the only one there, the only one with a usual name, or that of wsgi.py, else of asgi.py:
+    other modules of the same project are then its scripts.
+    """
     if len(found) == 1:
         return found[0]
     depth = min((one.target.count(".") for one in found), default=0)
     near = [one for one in found if one.target.count(".") == depth]
     usual = [one for one in near if one.target.partition(":")[2] in USUAL]
-    if len(near) == 1:
-        return near[0]
-    return usual[0] if len(usual) == 1 else None
+    for rest in (near, usual):
+        if len(rest) == 1:
+            return rest[0]
+    if len({one.root for one in near}) != 1:
+        return None
+    by_file = (
+        [one for one in near if one.module.rpartition(".")[2] == kind] for kind in ("wsgi", "asgi")
+    )
+    named = next(filter(None, by_file), [])
+    return named[0] if len(named) == 1 else None

@@ -212,9 +212,10 @@ def is_local(host: str) -> bool:
     if host.lower() in LOCAL_NAMES or host.startswith(("/", "@")) or host == socket.gethostname():
         return True
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         return False
+    return address.is_loopback or address.is_unspecified  # Linux connects 0.0.0.0 to loopback
 
 
 def _host(url: str) -> str:

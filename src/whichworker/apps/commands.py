@@ -34,6 +34,7 @@ FOR_OTHERS = re.compile(r"(^|[/._-])(local|dev|develop|development|test|tests|ci
 """Names of Dockerfiles that no deployment uses; they are read last."""
 MOST_BYTES, DEPTH, MOST_FOLDERS = 100_000, 4, 500
 VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?\})")
+SHELL = re.compile(r"#!.*\b(sh|bash|dash|ash|zsh)\b")
 NOT_FOUND = "$"
 """Begins a word whose variable has no value in the project's files."""
 
@@ -192,6 +193,8 @@ def _of_line(
             continue
         named = f"{origin}, {script.relative_to(folder).as_posix()}"
         text = "\n".join(lines_of(script)).replace("\\\n", " ")
+        if text.startswith("#!") and not SHELL.match(text):
+            return
         variables = {**_assigned(text), **variables}
         for inner in text.splitlines():
             if (found := command_of(inner, named, variables)) is not None:

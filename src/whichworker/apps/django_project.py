@@ -10,6 +10,7 @@ import ast
 import re
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from whichworker.apps import modules
@@ -21,6 +22,8 @@ MODULE = re.compile(r"[^\W\d]\w{0,60}(\.[^\W\d]\w{0,60})*")
 FOR_TESTS = {"test", "tests", "testing", "ci", "test_settings", "settings_test"}
 FOR_DEPLOYMENT = {"prod", "prd", "production", "live", "deploy", "deployment"}
 PACKAGES_OF_SETTINGS = {"settings", "config", "conf", "configs", "configurations"}
+OF_SPLITS = {"base", "common", "default", "defaults", "dev", "development", "local"}
+"""Modules of settings that have others beside them."""
 OF_DEBUG = re.compile(r"([A-Z]+_)*DEBUG(_[A-Z]+)*")
 MAKER = "get_{kind}_application"
 DEPTH = 4
@@ -32,6 +35,11 @@ class NamedSettings(Struct, frozen=True):
 
     module: str = ""
     named: bool = False
+
+    @property
+    def for_tests(self) -> bool:
+        """Whether the module is one for tests, by a part of its name."""
+        return not FOR_TESTS.isdisjoint(self.module.split("."))
 
 
 class Project(Struct, frozen=True, kw_only=True):
@@ -86,7 +94,20 @@ def project_of(folder: Path) -> Project | None:
         return None
     package = settings.module.rpartition(".settings")[0] or settings.module.rpartition(".")[0]
     found = {kind: _callable(folder, package, kind) for kind in ("wsgi", "asgi")}
-    return Project(folder=folder, manage=settings, **found)
+    project = Project(folder=folder, manage=settings, **found)
+    own = [module for module in found.values() if module and module.rpartition(".")[0] == package]
+    strange = {
+        kind: None
+        for kind, module in found.items()
+        if own and module not in own and not _is_of(project.settings_of(module), settings)
+    }
+    return msgspec.structs.replace(project, **strange)
+
+
+def _is_of(one: NamedSettings, other: NamedSettings) -> bool:
+    """Whether settings may be those of the same project: by the outermost package, if known."""
+    tops = {settings.module.partition(".")[0] for settings in (one, other)}
+    return "" in tops or len(tops) == 1
 
 
 def _imports_django(path: Path) -> bool:
@@ -108,8 +129,8 @@ def named_in(path: Path) -> NamedSettings:
         LITERAL.findall(text) if tree is None else list(filter(None, map(_set_by, ast.walk(tree))))
     )
     found = [module for module in found if MODULE.fullmatch(module)]
-    real = [module for module in found if not FOR_TESTS & set(module.split("."))]
-    return NamedSettings((real or found or [""])[0], named=True)
+    named = [NamedSettings(module, named=True) for module in found or [""]]
+    return next((one for one in named if not one.for_tests), named[0])
 
 
 def deployed_settings(folder: Path, module: str) -> str:
@@ -122,7 +143,8 @@ def deployed_settings(folder: Path, module: str) -> str:
     package, place = (
         (module, inside) if inside.is_dir() else (module.rpartition(".")[0], inside.parent)
     )
-    split = package.rpartition(".")[2] in PACKAGES_OF_SETTINGS
+    own, outer = module.rpartition(".")[2], package.rpartition(".")[2]
+    split = outer in PACKAGES_OF_SETTINGS or (own in OF_SPLITS and bool(package))
     for path in sorted(place.glob("*.py")):
         words = set(path.stem.lower().split("_"))
         found = f"{package}.{path.stem}".lstrip(".")

@@ -13,9 +13,12 @@ from io import StringIO
 from pathlib import Path
 
 from whichworker import foreign, redaction
+from whichworker.environments import own_python
 from whichworker.errors import UsageError
 
 USUAL = (".env", ".env.local", "env")
+EXAMPLES = {"example", "sample", "template", "dist", "defaults"}
+"""Parts of the names of files that show which variables to set."""
 SYSTEMD = re.compile(r"'([^']*)'|\"((?:\\.|[^\"\\])*)\"|((?!['\"]).*)", re.DOTALL)
 """A value in single quotes, in double quotes, or without; systemd.exec(5), EnvironmentFile=."""
 OTHER_EXPANSION = re.compile(r"\$\{\w+(?!:-|[}\w])[^\w}]{1,2}")
@@ -60,9 +63,43 @@ def misread(path: str) -> dict[str, tuple[str, ...]]:
     }
 
 
-def beside(folder: Path) -> Path | None:
-    """A file in the folder whose name suggests environment variables."""
-    return next((folder / name for name in USUAL if (folder / name).is_file()), None)
+def beside(folder: Path, here: Path) -> Path | None:
+    """A file in the folder, or above it in the repository, with environment variables by its name.
+
+    Without a repository, no folder above `here` is searched. The usual names come before others,
+    such as `development.env`.
+    """
+    return _nearest(
+        folder, here, lambda name: name in USUAL or name.endswith(".env"), examples=False
+    )
+
+
+def example(folder: Path, here: Path) -> Path | None:
+    """A file in the folder, or above it, that shows which variables to set: `.env.example`."""
+    return _nearest(folder, here, lambda name: "env" in _parts(name), examples=True)
+
+
+def _nearest(
+    folder: Path, here: Path, fits: Callable[[str], bool], *, examples: bool
+) -> Path | None:
+    above = list(own_python.upwards(folder))
+    if not (above[-1] / ".git").exists():
+        above = [place for place in above if place == folder or place.is_relative_to(here)]
+    for place in above:
+        names = sorted(
+            one.name
+            for one in place.iterdir()
+            if fits(one.name)
+            and EXAMPLES.isdisjoint(_parts(one.name)) != examples
+            and one.is_file()
+        )
+        if names:
+            return place / min(names, key=lambda name: (name not in USUAL, len(name)))
+    return None
+
+
+def _parts(name: str) -> list[str]:
+    return name.strip(".").split(".")
 
 
 def _read(path: str) -> dict[str, tuple[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -12,20 +11,25 @@ import msgspec
 from msgspec import Struct, field
 
 from whichworker import foreign, redaction
-from whichworker.apps import environment_files
+from whichworker.apps import environment_files, unimportable
 from whichworker.environments.variables import byte_code
 from whichworker.errors import UsageError
 from whichworker.model import App, Pool
-from whichworker.process import contained, scratch, tracebacks
+from whichworker.process import contained, scratch
 from whichworker.process.sockets import owned
 
 IMPORT_SECONDS = 60
 """For one import: apps with models of machine learning take long, and a hang must end."""
+ELSEWHERE = "a race would repeat this: point it at a local service, or --allow-outbound"
+IN_A_CLOUD = (
+    "a library looks there for the credentials of a machine in a cloud: give the app some by"
+    " variables, such as AWS_ACCESS_KEY_ID, or --allow-outbound"
+)
+METADATA = ("169.254.169.254:", "169.254.170.2:", "metadata.google.internal:")
+"""Where libraries of clouds look for credentials if no variable has them."""
 WITHIN = "whichworker.apps.within"
 OWN = str(files(WITHIN))
 OUTBOUND, LOOK = "whichworker_outbound.py", "whichworker_look.py"
-SHOWN_LINES = 8
-MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 
 
 class AppTarget(Struct, frozen=True):
@@ -151,9 +155,10 @@ class Examiner(Struct, frozen=True):
             )
             self._refuse_outbound(what, places)
             if status is None:
-                raise _endless(what, ports)
+                raise unimportable.endless(what, ports, IMPORT_SECONDS)
             if status or not out.exists():
-                raise _not_importable(what, log.read_text(encoding="utf-8", errors="replace"), app)
+                text = log.read_text(encoding="utf-8", errors="replace")
+                raise unimportable.not_importable(what, text, app, environment, Path.cwd())
             try:
                 found = foreign.json_in(out.read_bytes(), Look)
             except foreign.Unreadable as error:
@@ -167,7 +172,7 @@ class Examiner(Struct, frozen=True):
     def _refuse_outbound(self, what: str, places: Path) -> None:
         if places.exists() and not self.outbound:
             place = places.read_text(encoding="utf-8").split()[0]
-            hint = "a race would repeat this: point it at a local service, or --allow-outbound"
+            hint = IN_A_CLOUD if place.startswith(METADATA) else ELSEWHERE
             raise UsageError(
                 f"importing {what} connects to {place}, beyond this machine", hint=hint
             )
@@ -209,40 +214,3 @@ def remember(found: Look) -> None:
         redaction.remember("DATABASE_PASSWORD", database.password)
     for one in found.django.caches if found.django else ():
         redaction.remember_environment({f"CACHE_{one.alias}": one.location})
-
-
-def _endless(what: str, ports: Sequence[int]) -> UsageError:
-    if ports:
-        return UsageError(
-            f"importing {what} starts a server of its own on port {ports[0]}, and does not end",
-            hint='put that call below: if __name__ == "__main__":',
-        )
-    return UsageError(
-        f"importing {what} took longer than {IMPORT_SECONDS} s",
-        hint="move slow work out of its modules, into functions",
-    )
-
-
-def _not_importable(what: str, stderr: str, app: App) -> UsageError:
-    lines = stderr.strip().splitlines() or ["no message"]
-    missing = next((match for line in reversed(lines) if (match := MISSING.search(line))), None)
-    hint = f"{app.python} imports it in {app.directory}; --python names another interpreter"
-    if missing and missing[1].partition(".")[0] != what.partition(":")[0].partition(".")[0]:
-        files_of = [
-            name
-            for name in ("requirements.txt", "pyproject.toml", "Pipfile")
-            if (Path(app.directory) / name).is_file()
-        ]
-        of = f" -r {files_of[0]}" if files_of[:1] == ["requirements.txt"] else ""
-        how = f" (pip install{of})" if of else ""
-        hint = f"install {missing[1]} and the app's other dependencies for {app.python}{how},"
-        hint += " or use --python"
-    elif manage := app.origin.get("manage"):
-        hint = f"{hint}; DJANGO_SETTINGS_MODULE={manage} races the settings of manage.py"
-    elif not app.environment_file and (found := environment_files.beside(Path(app.directory))):
-        hint = f"{found.name} was not read: add --env-file {found.name}; or {hint}"
-    return UsageError(
-        f"the app {what} cannot be imported: {tracebacks.fact_of(stderr) or lines[-1]}",
-        seen=tracebacks.shown(stderr, SHOWN_LINES),
-        hint=hint,
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from whichworker.apps import (
     django_project,
     environment_files,
     modules,
+    paste,
     shims,
 )
 from whichworker.apps.examine import Examiner
@@ -83,11 +85,7 @@ class Folders(Struct, frozen=True):
             return None
         chosen = candidates.clearest(found)
         if chosen is None:
-            names = ", ".join(one.target + ("()" if one.factory else "") for one in found[:6])
-            raise UsageError(
-                f"{len(found)} apps are in {folder}: {names}",
-                hint=f"name one: whichworker race {found[0].target}",
-            )
+            raise _several_candidates(folder, found)
         root = Path(chosen.root)
         place = folder.name if root == folder else root.relative_to(folder)
         return self._of_candidate(chosen, f"found in {place}", folder)
@@ -103,13 +101,15 @@ class Folders(Struct, frozen=True):
     def _deployed(
         self, folder: Path, found: list[candidates.Candidate], projects: list[Path]
     ) -> tuple[candidates.Candidate, str] | None:
-        """The candidate that the project's own files deploy, and the file that names it."""
+        """The candidate that the project's own files deploy, and its origin: the file."""
         for one in deployed.deployed(folder, self.told):
             module, _, attribute = one.target.partition(":")
-            places = [folder / one.folder, *projects, *(Path(other.root) for other in found)]
+            roots = (Path(other.root) for other in found)
+            places = [folder / one.folder, *projects, *roots, *_roots_below(found, module)]
             root = next((place for place in places if _file_of(place, module)), None)
             if root is None:
                 continue
+            named_by = f"named by {one.origin}"
             if attribute:
                 text, bare = one.target, attribute.partition("(")[0]
                 known = [
@@ -122,17 +122,20 @@ class Folders(Struct, frozen=True):
                     if known
                     else candidates.Candidate(target=text, root=str(root), framework="")
                 )
-                return msgspec.structs.replace(kind, target=text, needs=()), one.origin
+                return msgspec.structs.replace(kind, target=text, needs=()), named_by
             file = _file_of(root, module)
             own = candidates.candidates_of(file, root) if file else []
             if (clear := candidates.clearest(own)) is not None:
                 target = f"{module}:{clear.target.partition(':')[2]}"
-                return msgspec.structs.replace(clear, target=target, root=str(root)), one.origin
+                return msgspec.structs.replace(clear, target=target, root=str(root)), named_by
         return None
 
     def _of_candidate(
         self, chosen: candidates.Candidate, origin: str, folder: Path
     ) -> tuple[App, list[Finding]]:
+        if paste.is_factory(chosen.needs) and (files := paste.files_in(Path(chosen.root))):
+            chosen = msgspec.structs.replace(chosen, target=paste.target_of(files[0]), needs=())
+            origin = f"named by {files[0]}, for PasteDeploy"
         if chosen.needs:
             raise UsageError(
                 f"{chosen.target} is a factory that needs {', '.join(chosen.needs)}",
@@ -157,6 +160,7 @@ class Folders(Struct, frozen=True):
         DJANGO_SETTINGS_MODULE in the environment names others, as it does for a server.
         """
         told, manage = self.told.get(django_project.VARIABLE, ""), project.manage.module
+        other = "" if project.manage.for_tests else manage
         served = project.served
         settings = told or ("" if served.named else manage)
         interpreter, origin = own_python.find(project.folder, self.python)
@@ -173,7 +177,8 @@ class Folders(Struct, frozen=True):
                 "app": at,
                 "python": origin,
                 "settings": django_project.VARIABLE if told else (project.named_by or at),
-                **({"manage": manage} if manage and manage != served.module else {}),
+                **({"served": served.module} if served.module else {}),
+                **({"manage": other} if other and other != served.module else {}),
             },
         )
         if project.wsgi or project.asgi:
@@ -201,7 +206,7 @@ def _differences(project: django_project.Project, told: str) -> Iterator[Finding
             f" the race uses {told}",
             hint=f"unset {django_project.VARIABLE} for {served.module}",
         )
-    elif taken and manage and manage != taken:
+    elif taken and manage and manage != taken and not project.manage.for_tests:
         yield codes.SETTINGS_DIFFER.finding(
             f"manage.py names {manage}, {project.named_by} {taken}: the race uses {taken}, as a"
             " server does",
@@ -217,6 +222,16 @@ def _refuse_several(folder: Path, places: list[str]) -> None:
     )
 
 
+def _several_candidates(folder: Path, found: list[candidates.Candidate]) -> UsageError:
+    names = ", ".join(one.target + ("()" if one.factory else "") for one in found[:6])
+    place = os.path.relpath(found[0].root, folder)
+    inside = "" if place == "." else f"cd {shlex.quote(place)} && "
+    return UsageError(
+        f"{len(found)} apps are in {folder}: {names}",
+        hint=f"name one: {inside}whichworker race {found[0].target}",
+    )
+
+
 def _refuse_strange(folder: Path) -> None:
     """Raise UsageError for a project of the web whose app was not found; others are no project."""
     for path in modules.files_in(folder):
@@ -228,6 +243,13 @@ def _refuse_strange(folder: Path) -> None:
                 f" {known[0]}",
                 hint=NAME_IT,
             )
+
+
+def _roots_below(found: list[candidates.Candidate], module: str) -> Iterator[Path]:
+    """The folders in packages from which a module of this name can be imported, as in an image."""
+    for one in found:
+        if one.module.endswith(f".{module}"):
+            yield Path(one.root, *one.module.removesuffix(f".{module}").split("."))
 
 
 def _file_of(root: Path, module: str) -> Path | None:

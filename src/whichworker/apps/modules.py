@@ -25,7 +25,16 @@ SKIPPED = {
 }
 DEPTH, MOST_FILES, MOST_BYTES = 5, 2000, 1_000_000
 """Folders deep, files, and bytes of one file: apps are near the top, and a scan must be quick."""
-MARKS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "manage.py", "Pipfile")
+MARKS = (
+    "pyproject.toml",
+    "setup.py",
+    "setup.cfg",
+    "requirements.txt",
+    "manage.py",
+    "Pipfile",
+    ".venv/pyvenv.cfg",
+    "venv/pyvenv.cfg",
+)
 """Files in the folder that the imports of a project begin at, mostly."""
 
 

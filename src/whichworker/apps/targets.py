@@ -25,11 +25,11 @@ def from_target(
     """An app named as `module:attribute`, ASGI or WSGI; a small module calls a factory.
 
     A factory may have arguments, as gunicorn and Flask take them: literals. The app is imported
-    from `here`; `project` is the folder of its interpreter, if that differs. Servers start there
-    if the interpreter has `here` installed: the app may read files of its project. Raises
-    UsageError for a factory that needs arguments it did not get.
+    from `here`; `project` is a folder that may have its interpreter, too. Servers start there if
+    the interpreter has `here` installed: the app may read files of its project. Raises UsageError
+    for a factory that needs arguments it did not get.
     """
-    interpreter, found_by = own_python.find(project or here, python)
+    interpreter, found_by = own_python.find(here, python, project)
     installed = project is not None and here != project and _is_installed(here, interpreter)
     call = shims.parse_call(target)
     app = App(

@@ -17,31 +17,35 @@ ASK_SECONDS = 30
 """For a project manager, which may be slow to start."""
 LONGEST_PATH = 1024
 """Characters: the kernel takes 4096 bytes."""
+NONE_FOUND = "whichworker's own interpreter: no .venv here and no VIRTUAL_ENV"
+"""The origin of an interpreter that is not the app's."""
 LEVELS = 2
 """Folders above the app's to search if there is no repository."""
 
 
-def find(folder: Path, python: str | None) -> tuple[str, str]:
-    """A project's interpreter and how it was found, else the one that whichworker runs on."""
+def find(folder: Path, python: str | None, project: Path | None = None) -> tuple[str, str]:
+    """The interpreter of an app and how it was found, else the one that whichworker runs on.
+
+    `folder` is where the imports of the app begin. Its environment is there or above it, else in
+    or above `project`, the folder that was searched for the app.
+    """
     if python:
         return interpreters.find(python, uv_path()), "--python"
-    for place, origin in _places(folder):
+    for place, origin in _places(folder, project or folder):
         found = place if place.is_file() else place / "bin/python"
         if found.exists():
             return str(found), origin
-    return (
-        interpreters.own_base(),
-        "whichworker's own interpreter: no .venv here and no VIRTUAL_ENV",
-    )
+    return interpreters.own_base(), NONE_FOUND
 
 
-def _places(folder: Path) -> Iterator[tuple[Path, str]]:
+def _places(folder: Path, project: Path) -> Iterator[tuple[Path, str]]:
     """Possible environments, the surest first; runs a project manager only for its own projects."""
     if active := os.environ.get("VIRTUAL_ENV"):
         yield Path(active), "VIRTUAL_ENV"
-    for place in _upwards(folder):
-        if project := os.environ.get("UV_PROJECT_ENVIRONMENT"):
-            yield place / project, "UV_PROJECT_ENVIRONMENT"
+    below = [place for place in (folder, *folder.parents) if place.is_relative_to(project)]
+    for place in dict.fromkeys([*below, *upwards(folder), *upwards(project)]):
+        if shared := os.environ.get("UV_PROJECT_ENVIRONMENT"):
+            yield place / shared, "UV_PROJECT_ENVIRONMENT"
         for name in FOLDERS:
             if (place / name).is_dir():
                 yield place / name, str(place / name)
@@ -65,7 +69,7 @@ def _named(file: Path) -> str:
     return path if len(lines) <= 2 and len(path) < LONGEST_PATH and "\0" not in path else ""
 
 
-def _upwards(folder: Path) -> Iterator[Path]:
+def upwards(folder: Path) -> Iterator[Path]:
     """The folder and those above it up to the repository's root, or up to LEVELS above."""
     above = [folder, *folder.parents]
     top = next((at for at, place in enumerate(above) if (place / ".git").exists()), LEVELS)

@@ -250,6 +250,15 @@ def test_a_token_of_a_login_is_sent_with_each_request_and_is_a_secret(
     assert b"s3cret" not in redaction.encode(found.subject)
 
 
+def test_who_has_logged_in_is_not_told_to_log_in(tmp_path: Path) -> None:
+    login = "POST /token username=ann password='l0ng word' -> bearer"
+    permits = permits_of(RaceOptions(login=login, allow_writes=True), tmp_path)
+    found = learnt(question_of("token", "/orders", "/token", learning="routes"), tmp_path, permits)
+    (said,) = [finding for finding in found.findings if finding.code == "requests-left-out"]
+    assert "/token: the app wants a login" in said.evidence
+    assert "--login" not in said.hint and "--url" in said.hint
+
+
 JSON = "POST /json json username=ann password='l0ng word'"
 
 

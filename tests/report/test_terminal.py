@@ -567,11 +567,3 @@ def test_the_plan(connections: int | None, words: str) -> None:
         "threads=8",
     ):
         assert part in text
-
-
-def test_a_race_without_rounds_continues_for_as_long_again() -> None:
-    whole = samples.race()
-    assert whole.verdict is not None
-    few = replace(whole.verdict, leader=None, seconds_to_decide=None)
-    again = seconds_to_add(whole.question.time_seconds)
-    assert f"{RESUME} {again}s\n" in printed(replace(whole, verdict=few))

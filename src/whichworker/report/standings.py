@@ -230,8 +230,7 @@ def tied_arms(result: Result) -> list[ArmResult]:
 def resume_command(result: Result) -> str:
     """The command that lets a finished run decide more; empty if none would help."""
     verdict = verdict_of(result)
-    again = result.question.time_seconds if verdict.leader is None else None
-    seconds = verdict.seconds_to_decide or again
+    seconds = verdict.seconds_to_decide
     over = verdict.state == "undecided" and result.run.finished
     if not over or not seconds or not result.question.resumable:
         return ""

@@ -69,6 +69,8 @@ def test_variables_that_hold_secrets_are_known_by_name_or_form(
     [
         ("PATH", "/usr/bin:/bin"),
         ("SSH_AUTH_SOCK", "/tmp/agent.1"),
+        ("AUTHORITY", "shop.test:8000"),
+        ("AUTHOR_NAME", "Ann Example"),
         ("KEYBOARD", "us"),
         ("USE_AUTH", "true"),
         ("DATABASE_URL", "sqlite:///db"),

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 LEAST = 6
 """Shorter values occur by chance, and taking them out would make a report unreadable."""
 NAMED = re.compile(
-    r"KEY|SECRET|TOKEN|PASS|PWD|CREDENTIAL|PRIVATE|AUTH|DSN|SALT|SIGNATURE", re.IGNORECASE
+    r"KEY|SECRET|TOKEN|PASS|PWD|CREDENTIAL|PRIVATE|AUTH(?!OR)|DSN|SALT|SIGNATURE", re.IGNORECASE
 )
 SENT = ("cookie ", "header ", "login ")
 MARK = re.compile(r"\[(cookie|header|login) [^\]]*\]")
@@ -33,6 +33,7 @@ NO_SECRETS = (
     "redis",
     "guest",
     "insecure",
+    "localhost",
     "changeme",
     "development",
 )

@@ -121,3 +121,18 @@ def test_show_app_has_it_with_its_file(shop: Path) -> None:
     (shop / "Dockerfile").write_text('CMD ["gunicorn", "-w", "7", "wsgi:application"]\n')
     found = preview.facts(None, RaceOptions(), shop, shop.parent / "cache").facts["today"]
     assert (found.value, found.origin) == ("gunicorn-sync[workers=7]", "Dockerfile")
+
+
+@pytest.mark.parametrize(("path", "is_today"), (("api.py", True), ("old/api.py", False)))
+def test_the_file_that_fastapi_runs_is_the_app(path: str, is_today: bool, tmp_path: Path) -> None:
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    text = "async def app(scope, receive, send):\n    raise AssertionError\n"
+    for name in ("api.py", "old.py"):
+        (shop / name).write_text(text)
+    (shop / "Dockerfile").write_text(f'CMD ["fastapi", "run", "--workers", "3", "{path}"]\n')
+    options = RaceOptions(url=("/",))
+    found = today(discover(ask("api:app", options, shop, tmp_path / "cache")))
+    assert (found is not None) is is_today
+    if found is not None:
+        assert found.settings["workers"] == 3

@@ -87,7 +87,15 @@ def _of_gunicorn(path: Path) -> Iterator[Deployed]:
 
 
 def of_command(command: commands.ServerCommand) -> Iterator[Deployed]:
-    """The app that a server's command names."""
+    """The app that a server's command names; `fastapi run` names a file."""
+    if command.program == "fastapi":
+        files = [word for word in command.words[1:] if word.endswith(".py")]
+        parts = (
+            Path(files[0]).with_suffix("").parts if command.words[:1] == ("run",) and files else ()
+        )
+        if parts and MODULE.fullmatch(module := ".".join(part for part in parts if part != ".")):
+            yield Deployed(module, command.origin, command.folder)
+        return
     for word in command.words:
         if TARGET.fullmatch(word) and not word.startswith("unix:"):
             yield Deployed(word, command.origin, command.folder)

@@ -75,8 +75,8 @@ def _starts(command: ServerCommand, app: App, place: Path) -> bool:
 
     The same module has a longer name where imports begin at a folder above.
     """
-    if command.program == "fastapi":
-        return command.words[:1] == ("run",)
+    if command.program == "fastapi" and command.words[:1] != ("run",):
+        return False
     named = next(deployed.of_command(command), None)
     if named is None:
         return True

@@ -120,12 +120,13 @@ def _times(question: Question) -> str:
     terms = question.terms
     whole = units.show_clock(question.search or question.budget.seconds)
     servers = units.show_clock(question.budget.seconds)
-    steps = f", {servers} of it for the servers, the rest for the settings of the best"
-    later = f"; then up to {units.show_clock(question.waits_seconds)} for response times"
+    if question.search:
+        whole += f", {servers} of it for the servers, the rest for the settings of the best"
+    if question.waits_seconds:
+        whole += f"; then up to {units.show_clock(question.waits_seconds)} for response times"
     return (
-        f"at most {whole}{steps if question.search else ''}{later if question.waits_seconds else ''}"
-        f"; gaps under {terms.delta:.0%} count"
-        f" as ties; the chance that any verdict is wrong is at most {terms.alpha:.0%}"
+        f"at most {whole}; gaps under {terms.delta:.0%} count as ties;"
+        f" the chance that any verdict is wrong is at most {terms.alpha:.0%}"
     )
 
 

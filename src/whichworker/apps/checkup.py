@@ -33,6 +33,16 @@ SCHEMES = (
     "clickhouse",
 )
 SQL_SCHEMES = ("postgres", "postgresql", "mysql", "mariadb", "mssql", "oracle", "cockroachdb")
+KINDS = {
+    "postgres": "postgresql",
+    "postgis": "postgresql",
+    "psycopg": "postgresql",
+    "asyncpg": "postgresql",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+}
+"""The kind of a database, by a word in the name of its engine."""
+PORTS = {"postgresql": 5432, "mysql": 3306, "redis": 6379, "memcached": 11211}
 HOOKS = (
     "on_starting",
     "on_reload",
@@ -97,6 +107,7 @@ def examine(
         caches=tuple(f"{one.alias}: {one.backend.rpartition('.')[2]}" for one in seen.django.caches)
         if seen.django
         else (),
+        services=tuple(dict.fromkeys(_services(seen))),
         origin={
             **app.origin,
             "host": by,
@@ -200,6 +211,24 @@ def _database(name: str, value: str) -> Database | None:
         )
     except ValueError:  # no URL that a driver could use
         return None
+
+
+def _services(seen: Look) -> Iterator[tuple[str, int]]:
+    """The kind and the TCP port of each database and cache on this machine."""
+    for database in seen.databases:
+        engine = database.engine.lower()
+        kind = next((known for word, known in KINDS.items() if word in engine), "")
+        if kind and is_local(database.host):
+            yield kind, int(database.port) if database.port.isdigit() else PORTS[kind]
+    for cache in seen.django.caches if seen.django else ():
+        kind = next((kind for kind in ("redis", "memcached") if kind in cache.backend.lower()), "")
+        parts = urlsplit(cache.location if "://" in cache.location else f"//{cache.location}")
+        try:
+            port = parts.port or PORTS.get(kind, 0)
+        except ValueError:
+            continue
+        if kind and is_local(parts.hostname or ""):
+            yield kind, port
 
 
 def _refuse(fact: str) -> None:

@@ -24,7 +24,7 @@ from whichworker.probes.lineage import lineage_cpu_seconds
 from whichworker.process import scratch, warden
 from whichworker.process.launch import Launch, Order
 from whichworker.process.sockets import free_port
-from whichworker.services import postgres, redis, step_down
+from whichworker.services import beside, postgres, redis, step_down
 from whichworker.services.given import Given, given
 from whichworker.services.listening import listener_of
 from whichworker.services.owner import PREFIX, owner, room_for
@@ -74,14 +74,18 @@ class Backing(Struct, frozen=True, kw_only=True):
                     hint=f"log: {launch.order.log}",
                 )
 
+    def cpu_seconds(self) -> float:
+        """CPU seconds of all services so far; 0 without any."""
+        pids = {pid for launch in self.launches.values() for pid in launch.pids()}
+        pids |= {pid for root in self.others for pid in (root, *warden.descendants(root))}
+        return lineage_cpu_seconds(pids)
+
     def look(self) -> ServicesReading | None:
         """Read clocks and counters, at an end of a window; None without services."""
         self.check()
         if not self.launches and not self.others:
             return None
-        pids = {pid for launch in self.launches.values() for pid in launch.pids()}
-        pids |= {pid for root in self.others for pid in (root, *warden.descendants(root))}
-        at_ns, spent = time.monotonic_ns(), lineage_cpu_seconds(pids)
+        at_ns, spent = time.monotonic_ns(), self.cpu_seconds()
         return ServicesReading(
             at_ns=at_ns,
             cpu_seconds=spent,
@@ -200,10 +204,11 @@ def backing(
             for app in apps:
                 builtin.set_up(app, variables, cache)
         seen = {name: listener_of(other.socket, other.port) for name, other in others.items()}
+        own_ones = beside.processes_of(pair for app in apps for pair in app.services)
         yield Backing(
             variables=variables,
             launches=launches,
-            others=tuple(pid for pid in seen.values() if pid is not None),
+            others=(*(pid for pid in seen.values() if pid is not None), *own_ones),
             above=above,
             findings=tuple(
                 _unseen(name, others[name]) for name, pid in seen.items() if pid is None

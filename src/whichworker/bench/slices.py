@@ -46,11 +46,13 @@ class Court:
             cpu.core_idle_seconds(self.server_cores),
         )
         began, throttled = time.monotonic(), quota.here().throttled()
+        served = self.bench.services.cpu_seconds()
         tally = self.generator.slice(order)
         seconds = time.monotonic() - began
         spent = cpu.spent(server, contender.cpu_seconds())
         after = cpu.core_idle_seconds(self.server_cores)
-        used = None if spent is None else spent + self._own() - own
+        served = self.bench.services.cpu_seconds() - served
+        used = None if spent is None else spent + served + self._own() - own
         contender.loaded_seconds += seconds
         self._check(contender, tally, seconds)
         foreign = self._foreign(

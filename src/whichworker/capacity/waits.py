@@ -53,10 +53,11 @@ def measure(
     watch.note(f"response times at {rates} of {units.show_rate(throughput[leader])}/s")
     waits = Waits(bench, generator, journal, watch, connections)
     loading = seconds - START_SECONDS * len(throughput)
-    plan = paces.cells(throughput, leader, loading / paces.PASSES)
+    passes = paces.passes(throughput, leader, loading)
+    plan = paces.cells(throughput, leader, loading / passes)
     order = random.Random(f"{bench.question.terms.seed}/paces")
     waiting = collections.deque(
-        (cell, number) for number in range(paces.PASSES) for cell in order.sample(plan, len(plan))
+        (cell, number) for number in range(passes) for cell in order.sample(plan, len(plan))
     )
     with ExitStack() as every:
         for _ in range(MOST_TRIES * len(waiting)):

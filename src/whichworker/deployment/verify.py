@@ -33,7 +33,7 @@ from whichworker.model.deployments import Promise
 from whichworker.model.question import readiness
 from whichworker.probes.thermometer import Thermometer
 from whichworker.process.launch import Order
-from whichworker.question.login import Proof, log_in, relearnt, renewed
+from whichworker.question.login import Proof, log_in, relearnt, renewed, visited
 from whichworker.race.ready import ask_each, ready, warm
 from whichworker.store.records import Prepared
 
@@ -154,9 +154,12 @@ def _sendable(bench: Bench, arm: Arm, promise: Promise, proof: Proof) -> tuple[R
         with running(bench, arm) as run:
             proven = log_in(run, app, proof.login)
             again = renewed(promise.requests, (*proof.headers, *proven))
-            requests = tuple(
-                relearnt(run, app, one) if one not in promise.requests else one for one in again
-            )
+            own = [one for one in again if one not in promise.requests]
+            visits = visited(run, app, own)
+        with running(bench, arm) as run:  # a page may differ from process to process
+            visits += visited(run, app, own)
+        learnt = relearnt(own, visits)
+        requests = tuple(learnt.get(one, one) for one in again)
     else:
         requests = renewed(promise.requests, proof.headers)
     if not requests:

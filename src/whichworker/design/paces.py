@@ -16,8 +16,9 @@ SHARES = (0.25, 0.5, 0.75, 0.9)
 """Of the leader's throughput: from a quiet hour to a rush."""
 MOST_LOAD = 0.97
 """A setup is not asked for more than this share of its own throughput: its queue has no end."""
-PASSES = 2
-"""Windows of each rate, half of them after all others: no single moment decides."""
+PASSES, LEAST_REQUESTS = 2, 50.0
+"""Windows of each rate, half of them after all others: no single moment decides. There is one pass
+if the windows of two would have fewer requests."""
 MEMORIES = 40.0
 """A queue forgets how it began within 40/(1 - load)² requests."""
 SETTLES, WINDOWS = (0.3, 2.0), (0.3, 4.0)
@@ -62,6 +63,13 @@ def cells(throughput: Mapping[str, float], leader: str, seconds: float) -> list[
         )
         for (arm, share, rate), settle in zip(asked, settles, strict=True)
     ]
+
+
+def passes(throughput: Mapping[str, float], leader: str, seconds: float) -> int:
+    """How many passes over all arms and rates fit into the time."""
+    plan = cells(throughput, leader, seconds / PASSES)
+    enough = all(one.rate * one.window_seconds >= LEAST_REQUESTS for one in plan)
+    return PASSES if enough and sum(one.seconds for one in plan) <= seconds / PASSES * 1.01 else 1
 
 
 def settle_seconds(rate: float, load: float) -> float:

@@ -16,8 +16,9 @@ from whichworker.store.journal import Journal
 from whichworker.store.open_loop import Paced, Unpaced
 
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
-MOST_ARMS = 3
-"""The leader and its rivals; today's setup comes besides."""
+MOST_ARMS, SLOW = 3, 500.0
+"""The leader and its rivals, and one rival less if the leader has less than 500 requests/s, since
+percentiles come with requests; today's setup comes besides."""
 
 
 def waiting_arms(question: Question, race: Race, journal: Journal) -> dict[str, float]:
@@ -37,7 +38,8 @@ def waiting_arms(question: Question, race: Race, journal: Journal) -> dict[str, 
     others = sorted((one for one in throughput if one != leader), key=lambda one: -throughput[one])
     near = [one for one in others if one not in behind] or others[:1]
     today = [arm.name for arm in question.arms if arm.today and arm.name in throughput]
-    chosen = dict.fromkeys((leader, *near[: MOST_ARMS - 1], *today))
+    rivals = MOST_ARMS - (2 if throughput[leader] < SLOW else 1)
+    chosen = dict.fromkeys((leader, *near[:rivals], *today))
     return {name: throughput[name] for name in chosen}
 
 

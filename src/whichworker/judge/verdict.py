@@ -102,7 +102,7 @@ def _asked(
         alpha=question.terms.alpha,
         claims=question.terms.claims,
         seed=question.terms.seed,
-        time_seconds=time_seconds or question.budget.seconds,
+        time_seconds=question.search or time_seconds or question.budget.seconds,
         connections=question.terms.connections
         or (settled.connections if settled and settled.window_seconds else None),
         server_cores=question.budget.server_cores,

@@ -34,7 +34,8 @@ class App(Struct, frozen=True, kw_only=True):
     the text of a module that servers need to find the app. `framework` is the name of its package.
     `databases` and `caches` are those in its settings, in words; `database_files` are the files of
     SQLite, `pools` those of one process. Every request has `headers`, such as a proxy's header for
-    HTTPS. `settings` is Django's module of settings, as it was loaded.
+    HTTPS. `settings` is Django's module of settings, as it was loaded. `services` are the kind and
+    the TCP port of its databases and caches on this machine.
     """
 
     name: str
@@ -59,6 +60,7 @@ class App(Struct, frozen=True, kw_only=True):
     static_url: str = ""
     static_root: str = ""
     settings: str = ""
+    services: tuple[tuple[str, int], ...] = ()
 
     @property
     def is_builtin(self) -> bool:

@@ -74,12 +74,13 @@ class Question(Struct, frozen=True, kw_only=True):
     def waits_seconds(self) -> float:
         """How long the response times after the ranking may take; 0: there are none.
 
-        A capacity has its own. On a shared core, no exact rate can be sent.
+        A capacity has its own. On a shared core, no exact rate can be sent. A search of two steps
+        takes at least 90 s, so its second one has all of them.
         """
         whole = self.search or self.budget.seconds
         if self.terms.ask_for_capacity or self.budget.shared or whole < LEAST_RACE:
             return 0.0
-        return min(MOST_WAITS, WAITS_SHARE * whole)
+        return MOST_WAITS if self.first_step else min(MOST_WAITS, WAITS_SHARE * whole)
 
     @property
     def apps(self) -> dict[str, App]:

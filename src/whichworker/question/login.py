@@ -22,6 +22,8 @@ from whichworker.question.tokens import REDIRECTS, header
 from whichworker.workloads import forms, learning
 from whichworker.workloads.sources.readers import waits_for_a_value
 
+SECOND = 1.1
+"""A little more than the precision of the times in signed tokens."""
 ASK_SECONDS = 30.0
 """Seconds for one response; a first request may compile templates and open a database."""
 MOST_REDIRECTS = 4
@@ -184,33 +186,49 @@ def renewed(requests: Sequence[Request], headers: Sequence[tuple[str, str]]) -> 
     return tuple(one for one in sent if not _holes(one))
 
 
-def relearnt(run: Running, app: App, request: Request) -> Request:
-    """The request with the response that it gets with the present login.
+Visit = tuple[float, list[Response]]
+"""The moment of a visit, seconds since the epoch, and the response to each request."""
 
-    Raises UsageError if the status differs from the raced one.
+
+def visited(run: Running, app: App, requests: Sequence[Request]) -> list[Visit]:
+    """Two visits of the requests with more than a second between: tokens have its number.
+
+    Raises UsageError if a request gets no response, or another status than the raced one.
     """
-    seen: list[Response] = []
-    began = time.time()
-    for _ in range(2):
-        try:
-            seen.append(fetch(run.address, request, app.host, ASK_SECONDS))
-        except (OSError, FramingError) as error:
-            raise UsageError(
-                f"{request.title} got no response: {error}", seen=run.launch.log_tail()
-            ) from error
-    for response in seen:
-        if request.answer.status is not None and response.status != request.answer.status:
-            raise UsageError(
-                f"{request.title} returns status {response.status} with this login; the race had"
-                f" {request.answer.status}"
-            )
-    found = learning.learn(
-        [learning.Seen(one.status, header(one, "content-type"), one.body) for one in seen],
-        learning.minutes_between(began, time.time()),
-    )
-    return msgspec.structs.replace(
-        request, answer=found.answer if found is not None else Answer(status=request.answer.status)
-    )
+    visits: list[Visit] = []
+    for pause in (0.0, SECOND):
+        time.sleep(pause)
+        visits.append((time.time(), [_fetched(run, app, one) for one in requests]))
+    return visits
+
+
+def _fetched(run: Running, app: App, request: Request) -> Response:
+    try:
+        found = fetch(run.address, request, app.host, ASK_SECONDS)
+    except (OSError, FramingError) as error:
+        fact = f"{request.title} got no response: {error}"
+        raise UsageError(fact, seen=run.launch.log_tail()) from error
+    if request.answer.status is not None and found.status != request.answer.status:
+        raise UsageError(
+            f"{request.title} returns status {found.status} with this login; the race had"
+            f" {request.answer.status}"
+        )
+    return found
+
+
+def relearnt(requests: Sequence[Request], visits: Sequence[Visit]) -> dict[Request, Request]:
+    """Each request with the response that it gets with the present login."""
+    minutes = learning.minutes_between(visits[0][0], visits[-1][0] + SECOND)
+    known = {}
+    for at, request in enumerate(requests):
+        seen = [responses[at] for _, responses in visits]
+        found = learning.learn(
+            [learning.Seen(one.status, header(one, "content-type"), one.body) for one in seen],
+            minutes,
+        )
+        answer = found.answer if found is not None else Answer(status=request.answer.status)
+        known[request] = msgspec.structs.replace(request, answer=answer)
+    return known
 
 
 def _holes(request: Request) -> bool:

@@ -109,8 +109,13 @@ def _prepare(lineup: Lineup, court: Court, journal: Journal, watch: Watch, arm: 
 def settle(
     court: Court, journal: Journal, every: Mapping[str, Prepared], race_seconds: float
 ) -> Settled:
-    """The contenders, their slices and heats, and the twin of the fastest, which likely stays."""
+    """The contenders, their slices and heats, and the twin of the fastest, which likely stays.
+
+    The first step of a search has the time of both for its heats: if setups are too slow for a
+    ranking in its own time, it gets the rest, too.
+    """
     question = court.bench.question
+    later = (question.search or question.budget.seconds) - question.budget.seconds
     rates = {name: record.ladder[max(record.ladder)] for name, record in every.items()}
     parts = parts_of(question, every, rates)
     memory = {record.arm: record.reading.probes.memory_bytes for record in journal.of(Window)}
@@ -125,7 +130,7 @@ def settle(
         memory_bytes=memory,
         seconds={name: part.seconds for name, part in parts.items()},
         free_bytes=psutil.virtual_memory().available + sum(filter(None, memory.values())),
-        race_seconds=race_seconds,
+        race_seconds=race_seconds + later,
         slots={name: _slots(question.arm(name), part.connections) for name, part in parts.items()},
         most_slots=_database_connections(question),
     )

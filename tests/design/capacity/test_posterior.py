@@ -201,7 +201,7 @@ def test_a_single_rate_passes_or_is_refuted_by_its_misses() -> None:
     for missed, passes in ((0, True), (600, False)):
         search = Search(SLO, 1000, seed=1)
         test = Confirmation(search, 1000, first=500.0, steps=False)
-        for _ in range(8):
+        for _ in range(30):
             test.observe(probe(500, 2000, missed, seconds=4.0))
         assert (test.rate, test.refuted) == (500, not passes)
         assert (test.certified == 500) is passes

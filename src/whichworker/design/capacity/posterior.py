@@ -34,8 +34,11 @@ POWERS, POWER_WEIGHTS = np.array([0.25, 0.6, 1.1]), np.array([0.2, 0.3, 0.5])
 """g, and its prior."""
 VARIANCES, VARIANCE_WEIGHTS = np.array([0.6, 1.2, 2.4, 5.0]), np.array([0.1, 0.3, 0.35, 0.25])
 """Squared variations of arrivals and services, added: 1 if only arrivals vary, 2 for M/M/1."""
-STALLS, STALL_WEIGHTS = np.array([0.0, 1.0]), np.array([0.75, 0.25])
-"""Seconds of the misses that come together whatever the load, and their prior."""
+STALLS, STALL_WEIGHTS = np.array([0.0, 5.0]), np.array([0.7, 0.3])
+"""Seconds of misses that come together whatever the load, and their prior.
+
+Longer than a real stall: with shorter ones the model has too few windows without a miss.
+"""
 QUEUE_WEIGHT, QUEUE_SD = 0.6, 0.7
 """The prior share of servers whose queue decides their slack, and its standard deviation (log).
 
@@ -45,7 +48,7 @@ UNTIMED_SLACK = 0.02
 """The usual slack of a clause without a time: servers fail when they are full."""
 MOST_USUAL = 0.9
 """An objective that is short beside the service: there, the slack of a queue is no longer known."""
-CLUSTERS = 1.2
+CLUSTERS = 1.4
 """Misses that come together, as a multiple of variance/slack²: 0.6 to 2 in simulated queues."""
 LEAST_SLACK = 0.01
 """Closer to full load the memory of a queue counts as no longer: no probe lasts that long."""
@@ -167,8 +170,9 @@ class Posterior:
     def _correlation(self, probe: RateProbe) -> Array:
         """Between two requests of a probe, from the size of the clusters at its rate."""
         slack = np.maximum(np.abs(1 - probe.rate / self.fulls), LEAST_SLACK)
-        more = CLUSTERS * self.variances / slack**2 + probe.rate * self.stalls
-        correlation = np.clip(more / max(1, probe.count - 1), 1e-9, MOST_CORRELATION)
+        clusters = CLUSTERS * self.variances / slack**2
+        stalls = self.stalls / probe.window_seconds
+        correlation = np.minimum(clusters / (clusters + probe.count) + stalls, MOST_CORRELATION)
         return np.asarray(correlation, dtype=np.float64)
 
 

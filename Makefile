@@ -58,12 +58,15 @@ KILLS ?= 200
 storm: setup           ## KILLS random kills of every long command and its processes; writes tests/RESULTS-storm.md (200 take about half an hour)
 	$(BIN)/python -m tests.kills $(KILLS) $$$$
 
-.PHONY: record verdicts
+.PHONY: record verdicts capacities
 record: setup          ## record slices of identical arms for the replays, quiet and beside a neighbour; writes benchmarks/recorded.json
 	$(BIN)/python -m benchmarks.record
 
 verdicts: setup        ## the race beside 22 s for each arm, replayed from what was recorded; writes benchmarks/RESULTS-verdicts.md
 	$(BIN)/python -m benchmarks.verdicts
+
+capacities: setup      ## hunts for the exact capacities of simulated servers; writes benchmarks/RESULTS-capacities.md (about half an hour)
+	$(BIN)/python -m benchmarks.capacities
 
 .PHONY: locks audit
 locks: setup           ## resolve the lock files of servers, built-in apps and this checkout again, as of this hour

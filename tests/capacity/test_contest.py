@@ -160,9 +160,9 @@ def test_a_journal_of_another_version_certifies_nothing_that_was_not_asked(
     question: Question, tmp_path: Path
 ) -> None:
     early = [shot("confirm", 900.0, 20_000, (0, 0)) for _ in range(5)]
-    found = SecondStage(question, written(tmp_path, sought(), *early, *hunted(14), *early)).add_to(
-        arm_of()
-    )
+    searched = [record for record in hunted() if record.phase == "search"]
+    journal = written(tmp_path, sought(), *early, *searched, *early)
+    found = SecondStage(question, journal).add_to(arm_of())
     assert found.capacity_per_second is not None
     assert found.capacity_per_second.certified is None
 

@@ -102,7 +102,13 @@ def shot_of(record: Shot) -> hunt.ShotPlan:
 
 def seen_of(record: Shot) -> RateProbe:
     """The part of a shot that the design uses."""
-    return RateProbe(rate=record.rate, count=record.count, missed=record.missed)
+    return RateProbe(
+        rate=record.rate,
+        count=record.count,
+        missed=record.missed,
+        settle_seconds=record.settle_seconds,
+        window_seconds=record.window_seconds,
+    )
 
 
 def first_failure(failures: tuple[Failure, ...]) -> str:

@@ -87,10 +87,11 @@ class SecondStage:
             yield codes.CAPACITY_SHORT.finding(text, arm=name)
         elif hunt.certified is None:
             why = "the time ended during the search"
-            if begun := hunt.confirmation:
-                clauses = (begun.needed(clause) for clause in range(len(hunt.slo.clauses)))
-                needed = max(begun.least, *clauses)
-                why = f"about {needed:,.0f} requests in a row must meet the objective"
+            if tested := hunt.confirmation:
+                rate = f"{units.show_rate(tested.rate)}/s"
+                seconds = units.show_seconds(tested.seconds)
+                why = f"{rate} was tested for {seconds}, and misses the objective with a"
+                why += f" probability of {tested.chance:.0%}"
             text = f"No rate of {name} could be validated: {why}"
             yield codes.CAPACITY_UNCERTIFIED.finding(text, arm=name)
         asked = self.of(name)

@@ -19,7 +19,8 @@ class Capacity(Struct, frozen=True, kw_only=True):
     certified: Annotated[
         float | None,
         Meta(
-            description="passed the always-valid test on separate launches; null if no rate passed"
+            description="fresh windows on new launches kept this rate or a higher one, and the"
+            " chance that it is too high is at most 4 %; null if no rate passed"
         ),
     ]
     slo: str

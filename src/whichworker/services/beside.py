@@ -24,7 +24,7 @@ SOCKETS = ("/var/run/postgresql/.s.PGSQL.{}", "/tmp/.s.PGSQL.{}")
 def processes_of(services: Iterable[tuple[str, int]]) -> tuple[int, ...]:
     """The first process of each service, given by its kind and TCP port, if it is found here.
 
-    Another user's port has no owner that can be seen: the only process of that name is then it.
+    The owner of another user's port is hidden: then it is the only process of that name, if any.
     """
     found = (_process(kind, port) for kind, port in services)
     return tuple(dict.fromkeys(pid for pid in found if pid is not None))

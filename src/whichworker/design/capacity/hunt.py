@@ -11,30 +11,22 @@ from typing import Literal
 
 from msgspec import Struct
 
-from whichworker.design.capacity.confirmation import STEP, Confirmation, least_requests
-from whichworker.design.capacity.posterior import (
-    CapacityEstimate,
-    RateProbe,
-    Search,
-    planned_seconds,
-)
+from whichworker.design.capacity.confirmation import Confirmation
+from whichworker.design.capacity.posterior import CapacityEstimate, RateProbe, Search
 from whichworker.model import Slo, Stage
 
 Phase = Literal["search", "confirm", "holds", "curve", "recovery"]
 
-PROBE_SETTLES, PROBE_WINDOWS = (0.4, 2.0), (0.85, 2.0)
-"""Shortest and longest settling time and window of a probe, in seconds.
-
-They are as long as the shortest time of the objective, since sooner no request can miss it.
-"""
+PROBE_SETTLES, PROBE_WINDOWS = (0.4, 1.5), (1.2, 3.0)
+"""Shortest and longest settling time and window of a probe, in seconds."""
+PROBE_REQUESTS, TEST_REQUESTS = 100.0, 400.0
+"""Requests of a probe, and of a window that tests a rate; their windows are longer for them."""
+TEST_SETTLES, TEST_WINDOWS = (0.6, 2.0), (4.0, 6.0)
+"""The same of a window that tests a rate."""
+MEMORIES, MOST_LOAD = 40.0, 0.98
+"""A queue forgets its length within 40/(1 - load)² requests, with at most this load."""
 SETTLE_SECONDS = 0.4
 """Load before a window of the curve."""
-SETTLES, WINDOWS = (1.0, 3.0, 1000.0), (2.5, 5.0, 2000.0)
-"""Shortest and longest settling time and window of a confirmation in seconds, and in requests.
-
-A queue reaches its full length after some multiple of 1/(rate · (1 - √load)²); the window that
-validates a rate must come after that.
-"""
 CURVE = (0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 2.0)
 """Rates of the latency curve, as shares of the capacity: on both sides of its bend."""
 CURVE_SECONDS = 1.5
@@ -42,29 +34,23 @@ OVERLOAD, OVERLOAD_SECONDS = 2.0, 1.0
 """Times the capacity, and for how long: a short peak."""
 QUIET, QUIET_SECONDS = 0.25, 3.0
 """Share of the capacity after the peak, and how long the recovery is watched."""
-LEAST_PROBES, ENOUGH_PROBES = 8, 14
-"""Probes before a capacity is reported, and before the search may end.
-
-Until then it is unknown how misses cluster.
-"""
-PATIENT_SETTLES, PATIENT_WINDOWS, LONGEST = 3.0, 5.0, 15.0
-"""Settling time and window in times of the objective, and the most seconds of either."""
+LEAST_PROBES = 6
+"""Probes before a capacity is reported."""
+LONGEST_PROBE, LONGEST_TEST = 2.0, 15.0
+"""Settling times and windows are as long as the objective's time, but for no more seconds."""
 MOST_OF_THROUGHPUT = 0.95
 """No rate above this share of the throughput under full load is validated.
 
 Queues there take longer to settle than any window lasts.
 """
-CONFIRM_TIMES = 3.0
-"""The confirmation may take this many times as long as the search."""
+SEARCH_SECONDS, SEARCH_REQUESTS = 17.0, 3500.0
+"""The search ends after this time, or after as many requests at full load take, if longer."""
+CONFIRM_SECONDS, CONFIRM_REQUESTS = 40.0, 6500.0
+"""The same of the confirmation."""
 HOLDS_SECONDS = 120.0
 """Longest test of the user's own rate."""
-SEARCH_SHARE = 0.4
-"""Share of the time for the search."""
-TIME_SHARE, MOST_STEPS = 0.8, 6
-"""A first rate must pass within this share of the time left for its confirmation.
-
-Otherwise lower rates are tried first, at most six steps lower.
-"""
+SEARCH_SHARE, CONFIRM_SHARE = 0.4, 0.5
+"""Shares of the time for the search and the confirmation; the latency curve has the rest."""
 
 
 class ShotPlan(Struct, frozen=True, kw_only=True):
@@ -124,27 +110,14 @@ class Hunt:
     def next_shot(self) -> ShotPlan | None:
         """The next probe; None if everything is known or has taken too long."""
         if self._searching():
-            patient = self.slo.longest_seconds
-            settle, window = (
-                min(most, max(least, patient)) for least, most in (PROBE_SETTLES, PROBE_WINDOWS)
-            )
-            return ShotPlan(
-                phase="search",
-                rate=self.search.next_rate(),
-                settle_seconds=settle,
-                window_seconds=window,
-            )
+            return self._shot("search", self.search.next_rate())
         if self.search.hopeless:
             return None
-        found = self.search.found()
-        if self.confirmation is None:
-            self.confirmation = Confirmation(
-                self.slo, self._first_rate(found), self.search.phis, throughput=self.throughput
-            )
-        if self._confirms(found):
-            return self._confirming("confirm", self.confirmation.rate)
+        if self._confirms():
+            return self._shot("confirm", self.confirming.rate)
         if self.rate is not None and self._holding(self.rate):
-            return self._confirming("holds", self.rate)
+            return self._shot("holds", self.rate)
+        found = self.search.found()
         if self._curve:
             rate = self._curve[0] * found.value
             return ShotPlan(
@@ -169,8 +142,7 @@ class Hunt:
         if shot.phase == "search":
             self.search.observe(seen)
         elif shot.phase == "confirm":
-            assert self.confirmation is not None
-            self.confirmation.observe(seen)
+            self.confirming.observe(seen)
         elif shot.phase == "holds":
             assert self.holding is not None
             self.holding.observe(seen)
@@ -213,49 +185,43 @@ class Hunt:
         return True if self.holding is not None and self.holding.certified is not None else None
 
     def _searching(self) -> bool:
-        if len(self.search.seen) < ENOUGH_PROBES:
-            return True
-        found = self.search.found()
-        return not found.narrow and self.spent["search"] < min(
-            planned_seconds(found.value), SEARCH_SHARE * self.patience
-        )
-
-    def _first_rate(self, found: CapacityEstimate) -> float:
-        """The first rate to test: likely to pass, in the time left, and not too near full load."""
-        rate = min(self.search.safe_rate(), MOST_OF_THROUGHPUT * self.throughput)
-        there_is = min(
-            CONFIRM_TIMES * planned_seconds(found.value), self.patience - self.spent["search"]
-        )
-        for _ in range(MOST_STEPS):
-            shot = self._confirming("confirm", rate)
-            takes = (
-                least_requests(rate, self.throughput) / rate * shot.seconds / shot.window_seconds
-            )
-            if takes <= TIME_SHARE * there_is:
-                break
-            rate *= STEP
-        return rate
-
-    def _confirms(self, found: CapacityEstimate) -> bool:
-        if self.confirmation is None or self.confirmation.certified is not None:
+        if self.confirmation is not None or self.holding is not None:
             return False
-        return self.spent["confirm"] < CONFIRM_TIMES * planned_seconds(found.value)
+        if len(self.search.seen) < LEAST_PROBES:
+            return True
+        planned = max(SEARCH_SECONDS, SEARCH_REQUESTS / self.throughput)
+        limit = min(planned, SEARCH_SHARE * self.patience)
+        return not self.search.found().narrow and self.spent["search"] < limit
+
+    @property
+    def confirming(self) -> Confirmation:
+        """The confirmation, which begins at its first use."""
+        if self.confirmation is None:
+            self.confirmation = Confirmation(self.search, MOST_OF_THROUGHPUT * self.throughput)
+        return self.confirmation
+
+    def _confirms(self) -> bool:
+        planned = max(CONFIRM_SECONDS, CONFIRM_REQUESTS / self.throughput)
+        limit = min(planned, CONFIRM_SHARE * self.patience)
+        return not self.confirming.done and self.spent["confirm"] < limit
 
     def _holding(self, rate: float) -> bool:
         if self.holding is None:
-            self.holding = Confirmation(
-                self.slo, rate, self.search.phis, steps=False, throughput=self.throughput
-            )
+            self.holding = Confirmation(self.search, self.throughput, first=rate, steps=False)
         return self.holds is None and self.spent["holds"] < HOLDS_SECONDS
 
-    def _confirming(self, phase: Phase, rate: float) -> ShotPlan:
-        patient = self.slo.longest_seconds
+    def _shot(self, phase: Phase, rate: float) -> ShotPlan:
+        """A load that settles for as long as the queue remembers, and for the objective's time."""
+        searching = phase == "search"
+        patient = min(LONGEST_PROBE if searching else LONGEST_TEST, self.slo.longest_seconds)
+        settles, windows = (
+            (PROBE_SETTLES, PROBE_WINDOWS) if searching else (TEST_SETTLES, TEST_WINDOWS)
+        )
+        remembered = MEMORIES / (1 - min(MOST_LOAD, rate / self.throughput)) ** 2 / rate
+        requests = PROBE_REQUESTS if searching else TEST_REQUESTS
         settle, window = (
-            min(LONGEST, max(times * patient, min(most, max(least, requests / rate))))
-            for times, (least, most, requests) in (
-                (PATIENT_SETTLES, SETTLES),
-                (PATIENT_WINDOWS, WINDOWS),
-            )
+            max(patient, min(most, max(least, seconds)))
+            for (least, most), seconds in ((settles, remembered), (windows, requests / rate))
         )
         return ShotPlan(phase=phase, rate=rate, settle_seconds=settle, window_seconds=window)
 

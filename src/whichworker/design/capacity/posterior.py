@@ -1,61 +1,86 @@
 """The highest arrival rate that meets an objective: a posterior on a grid, and the next rate.
 
 An objective's clause is missed by a share p of the requests; it is met while p is at most its
-`share`. Around the capacity λ* that share grows steeply and then levels out: p(q) = 1 - (1 -
-share)^((q/λ*)^B) at the rate q. λ* and B are on a grid. An observation (k of n) weighs k·ln p +
-(n-k)·ln(1-p), divided by the design effect φ, because misses come in clusters: one queue delays
-many.
+`share`. Near full load a queue decides p, and every queue is then about the same: a random walk
+that is reflected at zero (Kingman 1962; Harrison 1985). Its steady tail is exponential in the
+slack 1 - load, so p at a rate q is share^(u^g), where u is the slack at q over the slack at the
+capacity, and g = 1 for a pure queue, less if slow requests or stalls are missed at any load. A
+probe begins at an idle server, and what a random walk does until then is known, too: `reached`.
 
-After probabilistic bisection (Waeber, Frazier & Henderson 2013). A power law that is cut off at
-0.95 is the same near the capacity, and too high above it, where misses level out more slowly.
+Misses come in clusters, which are as long as a queue's memory of variance/slack² requests, or as
+long as a stall. The observation of a probe is therefore beta-binomial. Full load, slack, g, the
+variance and the stalls are unknown: all of them are on the grid, and integrated out.
 """
 
 from __future__ import annotations
 
+import math
 import random
+from functools import cache
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from whichworker.model import Slo
+from whichworker.model import Clause, Slo
 
-GRID = 600
-"""Points of the grid: neighbours are 0.7 % apart, far less than any interval."""
-STEEPNESS = np.array([2.0, 4.0, 7.0, 12.0, 20.0, 35.0, 60.0, 100.0])
-BELOW, ABOVE, EDGE = 0.02, 1.6, 1.05
-"""The ends of the grid as shares of the throughput under full load, and a factor.
+Array = NDArray[np.float64]
 
-No arm keeps up with more than 1, but probes above it show how steeply misses grow. The result is
-cut off at 1, because an endless queue looks good for as long as the objective's time. A result
-within 5 % of the lower end is unknown.
+LOADS = 1 / (1 + np.exp(-np.linspace(-4.6, 6.0, 120)))
+"""Capacities as shares of full load, from 1 % to 99.8 %, closer to each other near both ends."""
+FULL_LOAD_SD, FULL_LOADS = 0.025, np.linspace(-2.0, 2.0, 5)
+"""Full load was measured: the standard deviation of its logarithm, and the points in it."""
+POWERS, POWER_WEIGHTS = np.array([0.25, 0.6, 1.1]), np.array([0.2, 0.3, 0.5])
+"""g, and its prior."""
+VARIANCES, VARIANCE_WEIGHTS = np.array([0.6, 1.2, 2.4, 5.0]), np.array([0.1, 0.3, 0.35, 0.25])
+"""Squared variations of arrivals and services, added: 1 if only arrivals vary, 2 for M/M/1."""
+STALLS, STALL_WEIGHTS = np.array([0.0, 5.0]), np.array([0.7, 0.3])
+"""Seconds of misses that come together whatever the load, and their prior.
+
+Longer than a real stall: with shorter ones the model has too few windows without a miss.
 """
-FIRST = 0.7
-"""The first probe, as a share of the throughput under full load."""
-LEAST_P, MOST_P = 1e-6, 0.99
-"""Limits of p, so that no logarithm is infinite."""
+QUEUE_WEIGHT, QUEUE_SD = 0.6, 0.7
+"""The prior share of servers whose queue decides their slack, and its standard deviation (log).
+
+The others may have any capacity.
+"""
+UNTIMED_SLACK = 0.02
+"""The usual slack of a clause without a time: servers fail when they are full."""
+MOST_USUAL = 0.9
+"""An objective that is short beside the service: there, the slack of a queue is no longer known."""
+CLUSTERS = 1.4
+"""Misses that come together, as a multiple of variance/slack²: 0.6 to 2 in simulated queues."""
+LEAST_SLACK = 0.01
+"""Closer to full load the memory of a queue counts as no longer: no probe lasts that long."""
+LAUNCH_SD = 0.01
+"""Standard deviation of the mean of a few launches, on the log scale."""
+NEGLIGIBLE = 18.0
+"""Points of the grid this far below the best, in nats, are dropped for speed."""
+LEAST_P, MOST_P, MOST_CORRELATION = 1e-7, 0.995, 0.98
+"""Limits, so that no logarithm is infinite."""
 QUANTILES = (0.3, 0.7)
 """Of the posterior, at random: probes on both sides of the capacity."""
+MOST_LOAD = 1.0
+"""No probe is above full load: what happens there does not depend on the objective."""
 NARROW = 0.05
 """The relative width at which an interval is narrow."""
 TAIL = 0.05
 """The probability below and above the interval."""
-PHI, PHI_WEIGHT, MOST_PHI = 12.0, 6.0, 300.0
-"""Before any probe, φ counts as if six probes had shown 12; it is never above 300."""
-BELOW_SHARES = 2.0
-"""Probes that miss at most twice the allowed share count as not above the capacity."""
-SAFE_SHARE, SAFE_QUANTILE = 0.12, 0.2
-"""The share of the allowed misses at a safe rate, and the chance that they are more."""
-
-Array = NDArray[np.float64]
+HOPELESS = 0.03
+"""If the capacity is below this share of full load, the objective is not met at any rate."""
 
 
 class RateProbe(Struct, frozen=True, kw_only=True):
-    """One probe: `count` arrivals at `rate` per second, and the misses of each clause."""
+    """One probe: `count` arrivals at `rate` per second, and the misses of each clause.
+
+    The server was idle `settle_seconds` before the window of `window_seconds` began.
+    """
 
     rate: float
     count: int
     missed: tuple[int, ...]
+    settle_seconds: float
+    window_seconds: float
 
 
 class CapacityEstimate(Struct, frozen=True, kw_only=True):
@@ -71,88 +96,133 @@ class CapacityEstimate(Struct, frozen=True, kw_only=True):
         return self.high - self.low < NARROW * self.value
 
 
-def missed_share(share: float, ratio: Array | float) -> Array:
-    """p at `ratio` times the capacity, for each steepness (last axis)."""
-    return np.asarray(
-        np.clip(
-            -np.expm1(np.log1p(-share) * np.minimum(ratio, 10.0) ** STEEPNESS), LEAST_P, MOST_P
-        ),
-        dtype=np.float64,
-    )
-
-
 class Posterior:
-    """The posterior of the capacity under one clause."""
+    """The posterior of the capacity under one clause.
 
-    def __init__(self, share: float, low: float, high: float) -> None:
-        self.share = share
-        self.rates: Array = np.geomspace(low, high, GRID)
-        self.seen: list[tuple[float, int, int]] = []
-        self.phi = PHI
-        self._log: Array = np.zeros((GRID, STEEPNESS.size))
-        self._mass: Array | None = None
+    `full` is the rate under full load. Points of the grid are rows of equal length.
+    """
 
-    def observe(self, rate: float, missed: int, count: int) -> None:
+    def __init__(self, clause: Clause, full: float) -> None:
+        self.clause = clause
+        loads, fulls, self.powers, self.variances, self.stalls = _points()
+        self.fulls = full * np.exp(FULL_LOAD_SD * fulls)
+        self.slacks = 1 - loads
+        self._log = _log_prior(clause, full, self)
+        self._sorted: tuple[Array, Array] | None = None
+
+    @property
+    def capacities(self) -> Array:
+        """The capacity of each point, per second."""
+        return np.asarray(self.fulls * (1 - self.slacks))
+
+    def observe(self, probe: RateProbe, missed: int) -> None:
         """Take in one probe."""
-        if count:
-            p = missed_share(self.share, rate / self.rates[:, np.newaxis])
-            self._log += missed * np.log(p) + (count - missed) * np.log1p(-p)
-            self.seen.append((rate, missed, count))
-            self._mass = None
+        if not probe.count:
+            return
+        p, correlation = self._missed_share(probe), self._correlation(probe)
+        self._log += _log_beta_binomial(missed, probe.count, p, correlation)
+        self._log -= self._log.max()
+        kept = self._log > -NEGLIGIBLE
+        for name in ("fulls", "slacks", "powers", "variances", "stalls", "_log"):
+            setattr(self, name, getattr(self, name)[kept])
+        self._sorted = None
 
     def quantile(self, q: float) -> float:
-        """Of the capacity, on the log scale between two points of the grid."""
-        total = np.cumsum(self.mass())
-        return float(np.exp(np.interp(q, total / total[-1], np.log(self.rates))))
+        """Of the capacity, per second."""
+        rates, below = self._distribution()
+        return float(np.exp(np.interp(q, below, rates)))
 
-    def safe_rate(self) -> float:
-        """The rate that misses an eighth of what is allowed, with a probability of 80 %.
+    def below(self, rate: float) -> float:
+        """The probability that the capacity is below a rate."""
+        rates, below = self._distribution()
+        return float(np.interp(math.log(rate), rates, below))
 
-        Nearer to the capacity no test ends in time.
+    def _distribution(self) -> tuple[Array, Array]:
+        """Logarithms of rates, and the probability of a capacity below each.
+
+        Each point is spread by the differences of launches.
         """
-        joint = self._joint(self.phi)
-        values = self.rates[:, np.newaxis] * SAFE_SHARE ** (1 / STEEPNESS)
-        order = np.argsort(values, axis=None)
-        total = np.cumsum(joint.ravel()[order])
-        return float(values.ravel()[order][np.searchsorted(total, SAFE_QUANTILE * total[-1])])
+        if self._sorted is None:
+            from scipy import special  # not worth its import before a capacity is searched
 
-    def mass(self) -> Array:
-        """The probability of each rate of the grid.
+            logs = np.log(self.capacities)
+            weights = np.exp(self._log) / np.exp(self._log).sum()
+            edges = np.arange(logs.min() - 0.06, logs.max() + 0.06, 0.002)
+            mass = np.histogram(logs, edges, weights=weights)[0]
+            reach = np.arange(-20, 21) * 0.002
+            kernel = np.diff(special.ndtr(np.append(reach - 0.001, reach[-1] + 0.001) / LAUNCH_SD))
+            spread = np.convolve(mass, kernel / kernel.sum(), mode="same")
+            self._sorted = edges, np.append(0.0, np.cumsum(spread) / spread.sum())
+        return self._sorted
 
-        φ is estimated at the mode of the posterior, which it then widens: twice is enough.
-        """
-        if self._mass is None:
-            for _ in range(2):
-                joint = self._joint(self.phi)
-                self.phi = self._design_effect(joint)
-            joint = self._joint(self.phi)
-            self._mass = joint.sum(axis=1)
-        return self._mass
+    def _missed_share(self, probe: RateProbe) -> Array:
+        slack = 1 - probe.rate / self.fulls
+        worst = math.log(self.clause.share)
+        steady = np.exp(worst * (np.maximum(slack, 0) / self.slacks) ** self.powers)
+        level = -worst * np.sqrt(self.variances) / (2 * self.slacks)
+        drift = np.abs(slack) / np.sqrt(self.variances)
+        parts = [
+            reached(level, drift, self.fulls * (probe.settle_seconds + at * probe.window_seconds))
+            for at in (0.25, 0.75)
+        ]
+        return np.asarray(np.clip(steady * sum(parts) / 2, LEAST_P, MOST_P), dtype=np.float64)
 
-    def _joint(self, phi: float) -> Array:
-        joint = np.exp((self._log - self._log.max()) / phi)
-        return np.asarray(joint / joint.sum(), dtype=np.float64)
+    def _correlation(self, probe: RateProbe) -> Array:
+        """Between two requests of a probe, from the size of the clusters at its rate."""
+        slack = np.maximum(np.abs(1 - probe.rate / self.fulls), LEAST_SLACK)
+        clusters = CLUSTERS * self.variances / slack**2
+        stalls = self.stalls / probe.window_seconds
+        correlation = np.minimum(clusters / (clusters + probe.count) + stalls, MOST_CORRELATION)
+        return np.asarray(correlation, dtype=np.float64)
 
-    def phi_below(self) -> float:
-        """φ of the probes that were not above the capacity: overloads cluster misses more."""
-        return self._design_effect(self._joint(self.phi), BELOW_SHARES * self.share)
 
-    def _design_effect(self, joint: Array, most_p: float = 1.0) -> float:
-        """Pearson's X² of the probes around the mode, over their number, drawn towards PHI.
+def reached(level: Array, drift: Array, after: Array) -> Array:
+    """The share of its steady tail that a reflected random walk from zero has after a time.
 
-        p is at least a fifth of the allowed share.
-        """
-        at, steep = np.unravel_index(int(joint.argmax()), joint.shape)
-        squares, used = 0.0, 0
-        for rate, missed, count in self.seen:
-            fitted = float(missed_share(self.share, rate / self.rates[at])[steep])
-            if fitted > most_p:
-                continue
-            used += 1
-            p = float(np.clip(fitted, self.share / 5, MOST_P))
-            squares += (missed - count * p) ** 2 / (count * p * (1 - p))
-        found = (PHI_WEIGHT * PHI + squares) / (PHI_WEIGHT + max(0, used - 2))
-        return min(MOST_PHI, max(1.0, found))
+    The walk has variance 1 and this drift, towards zero or away from it: then the steady tail is 1.
+    """
+    from scipy import special
+
+    root = np.sqrt(after)
+    far = np.exp(2 * drift * level + special.log_ndtr(-(level + drift * after) / root))
+    near = special.ndtr((drift * after - level) / root)
+    return np.asarray(np.minimum(1.0, far + near), dtype=np.float64)
+
+
+def _log_beta_binomial(missed: int, count: int, p: Array, correlation: Array) -> Array:
+    from scipy import special
+
+    total = 1 / correlation - 1
+    a, b = p * total, (1 - p) * total
+    seen = special.betaln(a + missed, b + count - missed) - special.betaln(a, b)
+    return np.asarray(seen, dtype=np.float64)
+
+
+@cache
+def _points() -> tuple[Array, ...]:
+    axes = np.meshgrid(LOADS, FULL_LOADS, POWERS, VARIANCES, STALLS, indexing="ij")
+    return tuple(np.asarray(axis.ravel(), dtype=np.float64) for axis in axes)
+
+
+def _log_prior(clause: Clause, full: float, at: Posterior) -> Array:
+    """Of each point: the slack follows from variance and time (Kingman), or may be any."""
+    shape = (LOADS.size, FULL_LOADS.size, POWERS.size, VARIANCES.size, STALLS.size)
+    weights = np.exp(-0.5 * _points()[1] ** 2)
+    for axis, part in ((2, POWER_WEIGHTS), (3, VARIANCE_WEIGHTS), (4, STALL_WEIGHTS)):
+        weights = (
+            weights
+            * np.broadcast_to(
+                part.reshape([-1 if place == axis else 1 for place in range(5)]), shape
+            ).ravel()
+        )
+    usual = np.full(at.slacks.size, UNTIMED_SLACK)
+    if clause.seconds is not None:
+        usual = -math.log(clause.share) / 2 * at.variances / (clause.seconds * full)
+    odds, expected = (np.log(1 / part - 1) for part in (at.slacks, np.minimum(usual, MOST_USUAL)))
+    step = float(np.log(1 / (1 - LOADS[1]) - 1) - np.log(1 / (1 - LOADS[0]) - 1))
+    queue = np.exp(-0.5 * ((odds - expected) / QUEUE_SD) ** 2) * abs(step)
+    queue /= QUEUE_SD * math.sqrt(2 * math.pi)
+    return np.asarray(np.log(weights * (QUEUE_WEIGHT * queue + (1 - QUEUE_WEIGHT) / LOADS.size)))
 
 
 class Search:
@@ -160,61 +230,43 @@ class Search:
 
     def __init__(self, slo: Slo, throughput: float, seed: int) -> None:
         self.slo, self.throughput = slo, throughput
-        self.posteriors = tuple(
-            Posterior(clause.share, BELOW * throughput, ABOVE * throughput)
-            for clause in slo.clauses
-        )
+        self.posteriors = tuple(Posterior(clause, throughput) for clause in slo.clauses)
         self.seen: list[RateProbe] = []
-        self._random = random.Random(seed)
+        self.seed = seed
 
     def next_rate(self) -> float:
-        """The most informative rate: at the beginning FIRST, then a 30 % or 70 % quantile."""
-        if not self.seen:
-            return FIRST * self.throughput
-        return self._binding().quantile(self._random.choice(QUANTILES))
+        """The most informative rate: a 30 % or 70 % quantile, not above full load."""
+        choice = random.Random(f"{self.seed}/probes/{len(self.seen)}").choice(QUANTILES)
+        rate = self._binding().quantile(choice)
+        return min(MOST_LOAD * self.throughput, rate)
 
     def observe(self, seen: RateProbe) -> None:
-        """Take in one probe."""
+        """Take in one probe, of the search or at a rate that is being tested."""
         self.seen.append(seen)
         for posterior, missed in zip(self.posteriors, seen.missed, strict=True):
-            posterior.observe(seen.rate, missed, seen.count)
+            posterior.observe(seen, missed)
 
     def found(self) -> CapacityEstimate:
-        """The capacity so far, and never more than the throughput under full load."""
-        binding, most = self._binding(), self.throughput
-        value, low, high = (min(most, binding.quantile(q)) for q in (0.5, TAIL, 1 - TAIL))
+        """The capacity so far."""
+        value, low, high = (self._binding().quantile(q) for q in (0.5, TAIL, 1 - TAIL))
         return CapacityEstimate(value=value, low=low, high=high)
 
     @property
     def hopeless(self) -> bool:
-        """Whether the objective is missed at the lowest rate of the grid."""
-        return self._binding().quantile(TAIL) <= EDGE * BELOW * self.throughput
+        """Whether the objective is missed at the lowest rates."""
+        return self._binding().quantile(0.5) <= HOPELESS * self.throughput
 
-    def safe_rate(self) -> float:
-        """A rate that is likely to be confirmed, by the clause that allows the least."""
-        self.found()
-        return min(posterior.safe_rate() for posterior in self.posteriors)
+    def below(self, rate: float) -> float:
+        """The probability that the capacity is below a rate, by the worst clause."""
+        return max(posterior.below(rate) for posterior in self.posteriors)
+
+    def quantile(self, q: float) -> float:
+        """Of the capacity, by the worst clause; per second."""
+        return min(posterior.quantile(q) for posterior in self.posteriors)
 
     def binding(self) -> str:
         """The clause that decides, as it was written."""
-        return self.slo.clauses[self.posteriors.index(self._binding())].text
-
-    @property
-    def phis(self) -> tuple[float, ...]:
-        """The design effect of each clause; failures that never occurred count as unclustered."""
-        unseen = [
-            clause.seconds is None and not any(seen.missed[at] for seen in self.seen)
-            for at, clause in enumerate(self.slo.clauses)
-        ]
-        return tuple(
-            1.0 if never else posterior.phi_below()
-            for never, posterior in zip(unseen, self.posteriors, strict=True)
-        )
+        return self._binding().clause.text
 
     def _binding(self) -> Posterior:
         return min(self.posteriors, key=lambda posterior: posterior.quantile(0.5))
-
-
-def planned_seconds(capacity: float, least: float = 20.0, answers: float = 10_000.0) -> float:
-    """How long the search may take: information comes with requests, so the slow take longer."""
-    return max(least, answers / capacity)

@@ -11,6 +11,7 @@ import pytest
 from whichworker.apps.checkup import (
     _configured,
     _findings,
+    _services,
     databases_in,
     described,
     examine,
@@ -253,3 +254,44 @@ def test_an_app_whose_driver_keeps_no_list_has_the_database_of_its_variable(
     assert found.databases == ("SHOP_URL: postgresql",)
     assert look is not None and [one.name for one in look.databases] == ["shop"]
     assert facts_of(found)["databases"].origin == "variables"
+
+
+@pytest.mark.parametrize(
+    ("engine", "host", "port", "service"),
+    [
+        ("django.db.backends.postgresql", "", "", (("postgresql", 5432),)),
+        ("postgresql+asyncpg", "localhost", "5440", (("postgresql", 5440),)),
+        ("django.contrib.gis.db.backends.postgis", "127.0.0.1", "", (("postgresql", 5432),)),
+        ("mysql+pymysql", "::1", "3307", (("mysql", 3307),)),
+        ("postgresql", "db.shop.test", "", ()),
+        ("django.db.backends.sqlite3", "", "", ()),
+    ],
+)
+def test_the_app_s_own_services_on_this_machine(
+    engine: str, host: str, port: str, service: tuple[tuple[str, int], ...]
+) -> None:
+    database = Database(alias="default", engine=engine, host=host, port=port, name="shop")
+    assert tuple(_services(Look(databases=(database,)))) == service
+
+
+@pytest.mark.parametrize(
+    ("backend", "location", "service"),
+    [
+        (
+            "django.core.cache.backends.redis.RedisCache",
+            "redis://localhost:6380/1",
+            ("redis", 6380),
+        ),
+        ("django_redis.cache.RedisCache", "redis://127.0.0.1", ("redis", 6379)),
+        ("PyMemcacheCache", "127.0.0.1:11212", ("memcached", 11212)),
+        ("django_redis.cache.RedisCache", "redis://cache.shop.test:6379", None),
+        ("django.core.cache.backends.locmem.LocMemCache", "shop", None),
+        ("django_redis.cache.RedisCache", "redis://localhost:port", None),
+    ],
+)
+def test_caches_are_services_too(
+    backend: str, location: str, service: tuple[str, int] | None
+) -> None:
+    cache = Cache(alias="default", backend=backend, location=location)
+    django = msgspec.structs.replace(DJANGO, caches=(cache,))
+    assert tuple(_services(Look(django=django))) == ((service,) if service else ())

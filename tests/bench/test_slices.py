@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from tests.conftest import faulty_bench, faulty_question
 
-from whichworker.bench import slices
+from whichworker.bench import services, slices
 from whichworker.bench.lineup import Contender, Lineup
 from whichworker.bench.running import Bench
 from whichworker.bench.slices import MOST_FOREIGN, TICK_SECONDS, Court, refusal
@@ -206,6 +206,21 @@ def test_foreign_cpu_is_what_nobody_here_used_of_the_servers_core(
     assert record.foreign_share == (None if foreign is None else pytest.approx(foreign))
     assert bool(record.refused) is ((foreign or 0.0) > MOST_FOREIGN)
     assert record.server_cpu_seconds == (None if server is None else pytest.approx(server))
+
+
+@pytest.mark.parametrize(("served", "foreign"), [(0.1, 0.3), (0.4, 0.0), (0.9, 0.0)])
+def test_the_app_s_own_database_is_no_stranger(
+    served: float, foreign: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spent = iter((5.0, 5.0 + served))
+    monkeypatch.setattr(services.Backing, "others_cpu_seconds", lambda _: next(spent))
+    with court(Clocks(1.0, 0.5, 0.3, 0.02, {0: 0.08, 1: 0.0}), tally(), monkeypatch) as (
+        found,
+        contender,
+    ):
+        record, _ = found.slice_of(contender, ORDER)
+    assert record.foreign_share == pytest.approx(foreign)
+    assert record.server_cpu_seconds == pytest.approx(0.5)
 
 
 def test_where_all_share_a_core_all_of_them_are_subtracted_from_it(

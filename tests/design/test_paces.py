@@ -75,3 +75,11 @@ def test_a_short_run_at_a_high_load_has_no_interval() -> None:
         assert paces.interval_shares(times.size, 0.99, beyond, totals, 0.9) is None
     assert paces.interval_shares(4000, 0.5, [125] * 16, [250] * 16, 1.0) is None
     assert paces.interval_shares(4000, 0.5, [1000, 1000], [2000, 2000], 0.2) is None
+
+
+@pytest.mark.parametrize(("fast", "passes"), ((4000.0, 2), (60.0, 1)))
+def test_a_slow_setup_has_one_pass_with_longer_windows(fast: float, passes: int) -> None:
+    throughput = {"a": fast, "b": 0.9 * fast}
+    assert paces.passes(throughput, "a", 36.0) == passes
+    plan = paces.cells(throughput, "a", 36.0 / passes)
+    assert min(one.window_seconds for one in plan) >= 1.5

@@ -173,6 +173,15 @@ def test_a_round_takes_a_quarter_of_the_time_at_most(
     assert ("quarter of the time" in settled.reason) is (heats > 0)
 
 
+def test_the_first_step_of_a_search_has_the_time_of_both_for_its_heats(
+    question: Question, journal: Journal
+) -> None:
+    slow = {name: prepared(name, 16.0) for name in ARMS}
+    whole = changed(question, search=question.budget.seconds + 60.0)
+    assert of(question, journal, slow, 5.0).heats
+    assert not of(whole, journal, slow, 5.0).heats
+
+
 @pytest.mark.parametrize(
     ("database", "databases", "connections", "heats"),
     [

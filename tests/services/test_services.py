@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from whichworker.errors import UsageError
-from whichworker.services import binaries, postgres, redis, upstream
+from whichworker.services import beside, binaries, postgres, redis, upstream
 from whichworker.services.given import given
 from whichworker.services.owner import LONGEST_NAME, MOST_SOCKET_BYTES, owner, room_for
 from whichworker.services.upstream import Stats, strain
@@ -233,3 +233,12 @@ def test_the_upstream_has_a_url_of_its_own(tmp_path: Path) -> None:
     assert upstream.Upstream(4711).variables(tmp_path) == {
         "WHICHWORKER_UPSTREAM": "http://127.0.0.1:4711"
     }
+
+
+def test_the_process_of_an_app_s_own_service_is_found_by_its_port() -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        port = listening.getsockname()[1]
+        assert beside.processes_of([("redis", port), ("redis", port)]) == (os.getpid(),)
+    assert beside.processes_of([("unknown", port)]) == ()

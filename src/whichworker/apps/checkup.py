@@ -221,7 +221,8 @@ def _services(seen: Look) -> Iterator[tuple[str, int]]:
         if kind and is_local(database.host):
             yield kind, int(database.port) if database.port.isdigit() else PORTS[kind]
     for cache in seen.django.caches if seen.django else ():
-        kind = next((kind for kind in ("redis", "memcached") if kind in cache.backend.lower()), "")
+        backend = cache.backend.lower()
+        kind = "redis" if "redis" in backend else "memcached" if "memcache" in backend else ""
         parts = urlsplit(cache.location if "://" in cache.location else f"//{cache.location}")
         try:
             port = parts.port or PORTS.get(kind, 0)

@@ -74,18 +74,20 @@ class Backing(Struct, frozen=True, kw_only=True):
                     hint=f"log: {launch.order.log}",
                 )
 
-    def cpu_seconds(self) -> float:
-        """CPU seconds of all services so far; 0 without any."""
-        pids = {pid for launch in self.launches.values() for pid in launch.pids()}
-        pids |= {pid for root in self.others for pid in (root, *warden.descendants(root))}
-        return lineage_cpu_seconds(pids)
+    def others_cpu_seconds(self) -> float:
+        """CPU seconds of the services that may run on any core; those started here may not."""
+        return lineage_cpu_seconds(self._others())
+
+    def _others(self) -> set[int]:
+        return {pid for root in self.others for pid in (root, *warden.descendants(root))}
 
     def look(self) -> ServicesReading | None:
         """Read clocks and counters, at an end of a window; None without services."""
         self.check()
         if not self.launches and not self.others:
             return None
-        at_ns, spent = time.monotonic_ns(), self.cpu_seconds()
+        pids = {pid for launch in self.launches.values() for pid in launch.pids()}
+        at_ns, spent = time.monotonic_ns(), lineage_cpu_seconds(pids | self._others())
         return ServicesReading(
             at_ns=at_ns,
             cpu_seconds=spent,

@@ -46,12 +46,12 @@ class Court:
             cpu.core_idle_seconds(self.server_cores),
         )
         began, throttled = time.monotonic(), quota.here().throttled()
-        served = self.bench.services.cpu_seconds()
+        served = self.bench.services.others_cpu_seconds()
         tally = self.generator.slice(order)
         seconds = time.monotonic() - began
         spent = cpu.spent(server, contender.cpu_seconds())
         after = cpu.core_idle_seconds(self.server_cores)
-        served = self.bench.services.cpu_seconds() - served
+        served = self.bench.services.others_cpu_seconds() - served
         used = None if spent is None else spent + served + self._own() - own
         contender.loaded_seconds += seconds
         self._check(contender, tally, seconds)

@@ -27,4 +27,4 @@ def test_a_promise_belongs_to_a_run_that_raced_its_arm(tmp_path: Path) -> None:
 def test_a_folder_without_files_names_the_command_that_writes_them(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no whichworker-promise") as caught:
         promise_in(tmp_path / "my files")
-    assert f"--out '{tmp_path}/my files' writes" in caught.value.hint
+    assert f"--out '{tmp_path}/my files'" in caught.value.hint

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from whichworker.errors import UsageError
-from whichworker.services import beside, binaries, postgres, redis, upstream
+from whichworker.services import binaries, nearby, postgres, redis, upstream
 from whichworker.services.given import given
 from whichworker.services.owner import LONGEST_NAME, MOST_SOCKET_BYTES, owner, room_for
 from whichworker.services.upstream import Stats, strain
@@ -240,5 +240,5 @@ def test_the_process_of_an_app_s_own_service_is_found_by_its_port() -> None:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         port = listening.getsockname()[1]
-        assert beside.processes_of([("redis", port), ("redis", port)]) == (os.getpid(),)
-    assert beside.processes_of([("unknown", port)]) == ()
+        assert nearby.processes_of([("redis", port), ("redis", port)]) == (os.getpid(),)
+    assert nearby.processes_of([("unknown", port)]) == ()

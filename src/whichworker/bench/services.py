@@ -24,7 +24,7 @@ from whichworker.probes.lineage import lineage_cpu_seconds
 from whichworker.process import scratch, warden
 from whichworker.process.launch import Launch, Order
 from whichworker.process.sockets import free_port
-from whichworker.services import beside, postgres, redis, step_down
+from whichworker.services import nearby, postgres, redis, step_down
 from whichworker.services.given import Given, given
 from whichworker.services.listening import listener_of
 from whichworker.services.owner import PREFIX, owner, room_for
@@ -206,7 +206,7 @@ def backing(
             for app in apps:
                 builtin.set_up(app, variables, cache)
         seen = {name: listener_of(other.socket, other.port) for name, other in others.items()}
-        own_ones = beside.processes_of(pair for app in apps for pair in app.services)
+        own_ones = nearby.processes_of(pair for app in apps for pair in app.services)
         yield Backing(
             variables=variables,
             launches=launches,

@@ -219,7 +219,7 @@ def test_what_breaks_under_load_alone_is_told_and_not_advised(
     ]
     states = {arm["name"]: arm["state"] for arm in result["arms"]}
     assert states["gunicorn-gthread[threads=12]"] == "failed"
-    if result["validity"]["state"] == "valid":
+    if result["leader"] is not None:  # a busy machine may leave too few rounds for one
         assert result["advice"]["arm"] == "gunicorn-sync"
         assert {one["name"]: one["state"] for one in result["advice"]["audits"]}[audit] == "failed"
 

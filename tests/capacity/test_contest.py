@@ -250,6 +250,20 @@ def test_a_real_server_is_sought(tmp_path: Path, generator: Generator) -> None:
     assert not (tmp_path / "launches").exists() or not list((tmp_path / "launches").glob("*.tmp"))
 
 
+@pytest.mark.parametrize(
+    ("arm", "connections"),
+    [("uwsgi[threads=6]", 6), ("uwsgi[workers=2,threads=2]", 4), ("waitress", 64)],
+)
+def test_no_connection_is_opened_that_the_server_would_let_starve(
+    arm: str, connections: int
+) -> None:
+    from tests.conftest import faulty_question
+
+    question = faulty_question([(arm, "")])
+    (name,) = (one.name for one in question.arms)
+    assert contest.connections_of(question, name, 64) == connections
+
+
 def grown(sizes: list[int]) -> list[Shot]:
     import msgspec
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from msgspec import Struct
 
 from whichworker.bench import open_files
+from whichworker.bench.lineup import most_connections
 from whichworker.bench.running import Bench, Running, running
 from whichworker.bench.window import WARM_UP_SECONDS, ArmFailed, failed
 from whichworker.capacity.shots import deadline_of, shoot
@@ -56,6 +57,15 @@ def seek(
         stall_seconds=seen.p99 if seen else None,
         patience=patience(question, len(throughput)),
     )
+
+
+def connections_of(question: Question, name: str, wanted: int) -> int:
+    """The connections of an arm: as many as wanted, but none that its server would let starve.
+
+    Requests that are due meanwhile wait for one of them, as they do in a proxy's pool.
+    """
+    arm = question.arm(name)
+    return min(wanted, most_connections(arm.server, arm.settings) or wanted)
 
 
 class Contest:
@@ -151,7 +161,8 @@ class Contest:
         warm_up = 0.0 if place.shots else self.warm_ups.get(name, WARM_UP_SECONDS)
         place.shots += 1
         place.phase = shot.phase
-        plan = (self.sought.connections, self.bench.question.terms.seed * 1009 + self.round)
+        connections = connections_of(self.bench.question, name, self.sought.connections)
+        plan = (connections, self.bench.question.terms.seed * 1009 + self.round)
         return shoot(
             self.bench,
             self.generator,

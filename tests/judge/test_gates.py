@@ -104,6 +104,17 @@ def test_each_gate_sees_its_fault_and_no_other_does(gate: str) -> None:
     assert [name for name, passed in found.items() if not passed] == [gate]
 
 
+def test_a_server_that_serves_one_connection_for_long_is_no_contradiction() -> None:
+    """Four connections of 16 get 1,000 responses of 4 ms; the others wait for the whole second."""
+    unfair = Histogram()
+    unfair.record_all([4_000_000] * 1000 + [900_000_000] * 5)
+    tally = {"service": unfair.to_hdr(), "mean_in_flight": 16.0, "most_in_flight": 16}
+    assert gates(tally)["Little's law"]
+    steady = Histogram()
+    steady.record_all([4_000_000] * 1005)
+    assert not gates({**tally, "service": steady.to_hdr()})["Little's law"]
+
+
 def test_what_could_not_be_read_is_not_passed() -> None:
     assert not gates(probes={"foreign_share": None})["foreign CPU"]
 

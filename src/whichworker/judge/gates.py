@@ -129,11 +129,12 @@ def _open(sought: Sought, shots: Sequence[Shot]) -> Iterator[Gate]:
 def little(tally: Tally) -> float:
     """How far the requests in flight are from rate × mean time in flight, beyond the edges.
 
-    The edges of a window may cut through requests; their part is subtracted.
+    The edges of a window may cut through requests, also through the longest: a server of greenlets
+    can serve one connection for as long as it has requests. Their part is subtracted.
     """
     histogram = Histogram.from_hdr(tally.service)
     expected = tally.requests / tally.seconds * (histogram.mean or 0.0) / 1e9
-    edge = tally.most_in_flight * (histogram.percentile(0.99) or 0) / 1e9 / tally.seconds
+    edge = tally.most_in_flight * (histogram.max or 0) / 1e9 / tally.seconds
     return max(0.0, abs(tally.mean_in_flight - expected) - edge) / expected if expected else 0.0
 
 

@@ -77,9 +77,13 @@ def is_alive(pid: int) -> bool:
     return state != b"Z"
 
 
-def shared_segments() -> list[str]:
-    """System V shared memory of this namespace; PostgreSQL leaves some behind when it is killed."""
-    return Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+def shared_segments() -> set[tuple[str, ...]]:
+    """Key and number of System V shared memory here; a killed PostgreSQL leaves some behind.
+
+    Other columns change with every process of a PostgreSQL that runs on this machine anyway.
+    """
+    lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    return {tuple(line.split()[:2]) for line in lines}
 
 
 def folder_of(variables: dict[str, str]) -> Path:

@@ -87,6 +87,8 @@ def test_a_server_that_cannot_be_raced_is_said(shop: Path, line: str, why: str) 
     found = found_in(shop, Procfile=f"web: {line}")
     assert today(found) is None
     assert why in said(found)
+    (finding,) = (one for one in found.findings if one.code == codes.DEPLOYED_TODAY.name)
+    assert "whichworker servers" in finding.hint
 
 
 def test_another_app_s_server_is_not_today_s(shop: Path) -> None:

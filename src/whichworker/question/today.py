@@ -123,7 +123,8 @@ def _told(command: ServerCommand, arm: Arm, said: Spoken) -> Finding:
 
 def _untold(command: ServerCommand, why: str) -> Today:
     text = f"{command.origin} starts {command.program}, which is not in the race as today's setup"
-    return Today(None, (codes.DEPLOYED_TODAY.finding(f"{text}: {why}"),))
+    hint = "`whichworker servers` lists the setups that can be raced"
+    return Today(None, (codes.DEPLOYED_TODAY.finding(f"{text}: {why}", hint=hint),))
 
 
 def _own_file(command: ServerCommand, place: Path) -> dict[str, str]:

@@ -72,6 +72,22 @@ def test_a_refused_window_counts_for_nothing_and_a_lost_request_is_told(tmp_path
     assert (point.share, point.lost, point.requests) == (0.75, 3, 1003)
 
 
+def test_only_the_last_table_of_a_resumed_run_counts(tmp_path: Path) -> None:
+    again = msgspec.structs.replace(window(0.5, 8), rate=700.0)
+    arm, _ = seen_in(tmp_path, window(0.25), window(0.5), again)
+    assert [(one.share, one.rate_per_second, one.requests) for one in arm.waits] == [
+        (0.5, 700.0, 1000)
+    ]
+
+
+def test_a_table_whose_windows_were_all_refused_is_told(tmp_path: Path) -> None:
+    busy = window(0.5, refused="others used 40% of the cores")
+    arm, told = seen_in(tmp_path, busy, busy)
+    assert not arm.waits
+    assert told == ["response-times-lacking"]
+    assert seen_in(tmp_path, busy, window(0.25))[1] == []
+
+
 def test_too_few_requests_have_no_p99(tmp_path: Path) -> None:
     arm, _ = seen_in(tmp_path, window(0.5, count=40))
     (point,) = arm.waits

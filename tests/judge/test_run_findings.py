@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tests.conftest import changed
 from tests.judge.stories import DIED, END, Story
 
+from whichworker.design.capacity.slo import parse
 from whichworker.design.rounds import TWIN
 from whichworker.design.validity import THROTTLED
 from whichworker.judge.run_findings import run_findings
@@ -232,7 +233,7 @@ def test_a_pool_is_blamed_only_for_as_many_requests_as_were_sent(
     question = changed(
         first.question,
         apps={label: replace(first.question.app, pools=pools)},
-        capacity=capacity,
+        slo=parse("p99<1s") if capacity else None,
     )
     story.records = [
         replace(record, connections=connections) if isinstance(record, Prepared) else record

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from whichworker import redaction
 from whichworker.config.options import RaceOptions
 from whichworker.errors import UsageError
 from whichworker.model import Arm, codes
@@ -105,6 +106,18 @@ def test_a_longer_name_of_the_same_module_is_this_app(shop: Path) -> None:
     arm = today(discover(ask(None, options, shop.parent, shop.parent / "cache")))
     assert arm is not None
     assert (arm.name, arm.today) == ("gunicorn-sync[workers=2]", "compose.yaml")
+
+
+def test_a_secret_of_a_deployment_file_is_not_quoted(shop: Path) -> None:
+    (shop / "Dockerfile").write_text(
+        "ENV API_TOKEN=s3cr3t-of-the-shop\n"
+        "CMD gunicorn -w 7 --env API_KEY=an0ther-of-the-shop --name $API_TOKEN wsgi\n"
+    )
+    found = found_in(shop)
+    (finding,) = (one for one in found.findings if one.code == codes.DEPLOYED_TODAY.name)
+    assert "gunicorn -w 7" in finding.evidence
+    shown = redaction.clean(finding.evidence)
+    assert "s3cr3t-of-the-shop" not in shown and "an0ther-of-the-shop" not in shown
 
 
 def test_chosen_servers_are_raced_alone_unless_today_is_one_of_them(shop: Path) -> None:

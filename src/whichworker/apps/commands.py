@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from msgspec import Struct, field
 
 from whichworker import foreign
-from whichworker.apps.modules import SKIPPED
+from whichworker.apps.modules import SKIPPED, near_the_top
 
 PROGRAMS = (
     "gunicorn",
@@ -32,7 +32,7 @@ COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.
 DOCKERFILES = re.compile(r"(Dockerfile|Containerfile)([.-].*)?|.*\.Dockerfile", re.IGNORECASE)
 FOR_OTHERS = re.compile(r"(^|[/._-])(local|dev|develop|development|test|tests|ci)($|[/._-])", re.I)
 """Names of Dockerfiles that no deployment uses; they are read last."""
-MOST_BYTES, DEPTH, MOST_FOLDERS = 100_000, 4, 500
+MOST_BYTES, DEPTH = 100_000, 4
 VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?\})")
 SHELL = re.compile(r"#!.*\b(sh|bash|dash|ash|zsh)\b")
 NOT_FOUND = "$"
@@ -75,22 +75,15 @@ def commands_in(folder: Path) -> Iterator[ServerCommand]:
 
 def dockerfiles(folder: Path) -> list[Path]:
     """The Dockerfiles near the top; those for developers and tests come last."""
-    found, level, seen = [], [folder], 0
-    for _ in range(DEPTH):
-        below: list[Path] = []
-        for place in level:
-            try:
-                entries = sorted(place.iterdir())
-            except OSError:
-                continue
-            for entry in entries:
-                if entry.is_dir() and not entry.is_symlink() and seen < MOST_FOLDERS:
-                    seen += 1
-                    hidden = entry.name.startswith(".") or entry.name in SKIPPED - {"build"}
-                    below += [] if hidden else [entry]
-                elif DOCKERFILES.fullmatch(entry.name) and entry.is_file():
-                    found.append(entry)
-        level = below
+
+    def is_skipped(place: Path) -> bool:
+        return place.name.startswith(".") or place.name in SKIPPED - {"build"}
+
+    found = [
+        path
+        for path in near_the_top(folder, DEPTH, is_skipped)
+        if DOCKERFILES.fullmatch(path.name) and path.is_file()
+    ]
     return sorted(found, key=lambda path: bool(FOR_OTHERS.search(str(path.relative_to(folder)))))
 
 

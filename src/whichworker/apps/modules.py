@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 SKIPPED = {
@@ -23,8 +24,9 @@ SKIPPED = {
     "venv",
     "env",
 }
-DEPTH, MOST_FILES, MOST_BYTES = 5, 2000, 1_000_000
-"""Folders deep, files, and bytes of one file: apps are near the top, and a scan must be quick."""
+DEPTH, MOST_FOLDERS, MOST_FILES, MOST_BYTES = 5, 2000, 2000, 1_000_000
+"""Folders deep, folders of one depth, files, and bytes of one file: apps are near the top, and a
+scan must be quick."""
 MARKS = (
     "pyproject.toml",
     "setup.py",
@@ -40,20 +42,25 @@ MARKS = (
 
 def files_in(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
     """Python files near the top, those of shallow folders first; tests and environments are not."""
-    level, seen = [folder], 0
+    code = (path for path in near_the_top(folder, depth, _is_skipped) if _is_code(path))
+    return itertools.islice(code, MOST_FILES)
+
+
+def near_the_top(folder: Path, depth: int, is_skipped: Callable[[Path], bool]) -> Iterator[Path]:
+    """All files of a folder, those of shallow folders first; links to folders are not followed."""
+    level = [folder]
     for _ in range(depth):
         below: list[Path] = []
-        for place in level:
+        for place in level[:MOST_FOLDERS]:
             try:
                 entries = sorted(place.iterdir())
             except OSError:
                 continue
             for entry in entries:
-                if entry.is_dir() and not entry.is_symlink():
-                    below += [] if _is_skipped(entry) else [entry]
-                elif _is_code(entry) and seen < MOST_FILES:
-                    seen += 1
+                if not entry.is_dir():
                     yield entry
+                elif not entry.is_symlink() and not is_skipped(entry):
+                    below.append(entry)
         level = below
 
 

@@ -44,13 +44,13 @@ def measure(
     seconds: float,
 ) -> None:
     """Journal windows at each rate of these arms, the leader first; one that fails is left out."""
-    done = {record.arm for record in journal.of(Paced)}
+    done = {record.arm for record in journal.of(Paced) if not record.refused}
     if not throughput or set(throughput) <= done:
         return
     began = time.monotonic()
     leader = next(iter(throughput))
     rates = " and ".join(", ".join(f"{share:.0%}" for share in paces.SHARES).rsplit(", ", 1))
-    watch.note(f"response times at {rates} of {units.show_rate(throughput[leader])}/s")
+    watch.pacing(f"{rates} of {units.show_rate(throughput[leader])}/s, up to {seconds:.0f} s")
     waits = Waits(bench, generator, journal, watch, connections)
     loading = seconds - START_SECONDS * len(throughput)
     passes = paces.passes(throughput, leader, loading)

@@ -21,6 +21,9 @@ class CapacityWatch(Protocol):
     def repeated(self, arm: str, reason: str) -> None:
         """A window was refused and is measured again."""
 
+    def pacing(self, rates: str) -> None:
+        """The response times at these rates are measured next."""
+
     def sought(self, record: Sought) -> None:
         """The second stage begins."""
 

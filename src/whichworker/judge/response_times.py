@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -44,10 +45,16 @@ def waiting_arms(question: Question, race: Race, journal: Journal) -> dict[str, 
 
 
 class ResponseTimes:
-    """The windows of a journal at shares of the leader's throughput, arm by arm."""
+    """The windows of a journal at shares of the leader's throughput, arm by arm.
+
+    A resumed run may have another leader, or another throughput: only its last table counts.
+    """
 
     def __init__(self, journal: Journal) -> None:
-        self.windows = [record for record in journal.of(Paced) if not record.refused]
+        every = list(journal.of(Paced))
+        last = every[-1].rate / every[-1].share if every else 0.0
+        self.tried = [one for one in every if math.isclose(one.rate / one.share, last)]
+        self.windows = [one for one in self.tried if not one.refused]
         self.lost = list(journal.of(Unpaced))
 
     def add_to(self, arm: ArmResult) -> ArmResult:
@@ -61,7 +68,10 @@ class ResponseTimes:
         return msgspec.structs.replace(arm, waits=points) if points else arm
 
     def findings(self) -> Iterator[Finding]:
-        """The arms that broke at a rate, with their first failure."""
+        """The arms that broke at a rate, and a table without any window that counts."""
+        if self.tried and not self.windows:
+            text = f"{len(self.tried)} windows were refused: {self.tried[-1].refused}"
+            yield codes.RESPONSE_TIMES_LACKING.finding(text)
         for record in self.lost:
             first = record.failures[0].sample.splitlines()[0] if record.failures else ""
             text = f"{record.arm} broke while its response times were measured: {first}"

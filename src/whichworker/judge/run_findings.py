@@ -70,7 +70,7 @@ def run_findings(
 def _sent(journal: Journal, arm: str) -> int | None:
     """The requests at once of an arm's slices; None if windows for a capacity sent others, too."""
     terms = journal.header().question.terms
-    if terms.capacity or terms.slo is not None or terms.rate is not None:
+    if terms.ask_for_capacity:
         return None
     known = [record.connections for record in journal.of(Prepared) if record.arm == arm]
     return terms.connections or (known[-1] if known else None)

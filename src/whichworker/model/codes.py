@@ -227,6 +227,9 @@ SLO_BELOW_STALLS = Code("slo-below-stalls", "warning", "The objective is shorter
 CAPACITY_NOT_SOUGHT = Code("capacity-not-sought", "warning", "No capacity was measured",
     "Without it the result has no rate to plan with.",
     "use more --time, or a lower --rate")
+RESPONSE_TIMES_LACKING = Code("response-times-lacking", "warning", "There are no response times",
+    "Other programs used the cores in each window, so the times would have been theirs.",
+    "stop the other programs, and resume the run")
 RESPONSE_TIMES_BROKEN = Code("response-times-broken", "error", "A server broke at a moderate rate",
     "It responded under full load, and failed with random arrivals. Users would see that.",
     "read the end of its log")

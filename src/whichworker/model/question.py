@@ -31,7 +31,6 @@ class Terms(Struct, frozen=True, kw_only=True):
     seed: int = 1
     slo: Slo | None = None
     rate: float | None = None
-    capacity: bool = False
     profile: bool = False
     allowed: tuple[str, ...] = ()
     resolution: Resolution = Resolution()

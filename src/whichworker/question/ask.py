@@ -163,7 +163,6 @@ def _terms_of(options: RaceOptions) -> Terms:
         seed=options.seed if options.seed is not None else secrets.randbelow(2**31),
         slo=objectives.parse(options.slo) if options.slo else None,
         rate=options.rate,
-        capacity=options.capacity,
         profile=options.profile,
         allowed=tuple(word for word in ALLOWED if getattr(options, f"allow_{word}")),
         resolution=resolution.wished(latest=options.latest, exclude_newer=options.exclude_newer),

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from whichworker import redaction
 from whichworker.apps import commands, deployed, gunicorn_file
 from whichworker.apps.commands import ServerCommand
 from whichworker.environments.interpreters import inspect
@@ -90,6 +91,8 @@ def _starts(command: ServerCommand, app: App, place: Path) -> bool:
 def _raced(
     command: ServerCommand, place: Path, app: App, python: str, label: str, cores: int
 ) -> Today:
+    told = dict(word.split("=", 1) for word in command.words if "=" in word)
+    redaction.remember_environment({**command.variables, **told})  # the findings quote the command
     said = spoken(
         command.program,
         command.words,

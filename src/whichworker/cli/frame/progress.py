@@ -142,6 +142,10 @@ class Printer(Lines):
         """A refused window of the second stage."""
         self._line(Text(f"again      {arm}: {reason}", "yellow"))
 
+    def pacing(self, rates: str) -> None:
+        """The rates of the response times."""
+        self._line(Text(f"times      at {rates}"))
+
     def sought(self, record: Sought) -> None:
         """The goal of the second stage."""
         names = ", ".join(record.finalists)

@@ -54,7 +54,7 @@ def cost_of(work: Callable[[], object], windows: int) -> float:
 
 def measure(launch: Launch, windows: int) -> dict[str, float]:
     """CPU seconds of each part of the probes of one window."""
-    cores, own = sorted(os.sched_getaffinity(0)), os.getpid()
+    cores, own = sorted(os.sched_getaffinity(0)), ()
     pids = launch.pids()
     before = snapshot.open_window(pids, own, cores)
     return {
@@ -78,11 +78,11 @@ def measure(launch: Launch, windows: int) -> dict[str, float]:
     }
 
 
-def window(launch: Launch, generator: int, cores: list[int], *, whole: bool) -> None:
+def window(launch: Launch, tool: tuple[int, ...], cores: list[int], *, whole: bool) -> None:
     """All that is done for one window."""
-    before = snapshot.open_window(launch.pids(), generator, cores, whole=whole)
+    before = snapshot.open_window(launch.pids(), tool, cores, whole=whole)
     snapshot.compare(
-        before, snapshot.close_window(launch.pids(), generator, cores, before, whole=whole), cores
+        before, snapshot.close_window(launch.pids(), tool, cores, before, whole=whole), cores
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -91,6 +92,22 @@ def shot(
     )
 
 
+def beside(turn_seconds: float) -> Probes:
+    """Readings of a quiet machine with this reading of the thermometer."""
+    return Probes(
+        seconds=1.0,
+        server_cpu_seconds=0.5,
+        memory_bytes=None,
+        processes=1,
+        threads=1,
+        foreign_share=0.0,
+        steal_share=0.0,
+        listen_overflows=0,
+        retransmits=0,
+        turn_seconds=turn_seconds,
+    )
+
+
 @pytest.fixture
 def question() -> Question:
     from tests.conftest import faulty_question
@@ -104,20 +121,30 @@ def written(folder: Path, *records: object) -> Journal:
     return journal
 
 
-def hunted(most: int = 200, patience: float = math.inf, steep: float = 20) -> list[Shot]:
-    """The shots of a hunt whose capacity is 700/s."""
-    hunt, found = Hunt(SLO, 1000.0, seed=1, patience=patience), []
+def hunted(
+    most: int = 200,
+    patience: float = math.inf,
+    steep: float = 20,
+    *,
+    began: Sought | None = None,
+    spoiled: str = "",
+    **more: Any,
+) -> list[Shot]:
+    """The shots of a hunt whose capacity is 700/s; each third one may be spoiled for a reason."""
+    hunt = Hunt(SLO, 1000.0, seed=1, patience=patience)
+    found: list[Shot] = []
     for _ in range(most):
         asked = hunt.next_shot()
         if asked is None:
             break
         count = round(asked.rate * asked.window_seconds)
         late = min(count, round(count * 0.01 * (asked.rate / 700) ** steep))
-        times = {"settle": asked.settle_seconds, "window": asked.window_seconds}
-        record = shot(
-            asked.phase, asked.rate, count, (late, 0), **times, slices=((count, late),) * 10
-        )
-        hunt.take(asked, hunts.seen_of(record))
+        times: dict[str, Any] = {"settle": asked.settle_seconds, "window": asked.window_seconds}
+        slices = ((count, late),) * 10
+        record = shot(asked.phase, asked.rate, count, (late, 0), **times, slices=slices, **more)
+        if spoiled and len(found) % 3 == 2 and asked.phase in hunts.BOUNDED:
+            record = msgspec.structs.replace(record, refused=spoiled, missed=(count, count))
+        hunt.take(asked, hunts.seen_of(record, began or sought()))
         found.append(record)
     return found
 
@@ -167,19 +194,45 @@ def test_a_journal_of_another_version_certifies_nothing_that_was_not_asked(
     assert found.capacity_per_second.certified is None
 
 
-def test_a_refused_shot_counts_for_nothing(question: Question, tmp_path: Path) -> None:
-    records = hunted()
-    doubtful = [
-        msgspec.structs.replace(
-            one, missed=(one.count, one.count), refused="others used 60% of the cores"
-        )
-        for one in records[:5]
+def test_misses_beside_other_programs_are_no_evidence(question: Question, tmp_path: Path) -> None:
+    """Every third window is spoiled: the capacity is not taken for a lower one."""
+    records = hunted(spoiled="others used 60% of the cores")
+    assert sum(bool(one.refused) for one in records) >= 5
+    found = SecondStage(question, written(tmp_path, sought(), *records)).add_to(arm_of())
+    assert found.capacity_per_second is not None
+    assert found.capacity_per_second.value == pytest.approx(700, rel=0.08)
+    assert found.capacity_per_second.high > 690
+
+
+def test_a_validated_rate_says_what_it_stands_on(question: Question, tmp_path: Path) -> None:
+    began = msgspec.structs.replace(sought(), turns={ARM: 1e-4}, busy={ARM: 1.0})
+    records = hunted(began=began, probes=beside(1.1e-4))
+    found = SecondStage(question, written(tmp_path, began, *records)).add_to(arm_of())
+    capacity = found.capacity_per_second
+    assert capacity is not None
+    assert capacity.passed is not None
+    assert capacity.certified is not None
+    tests = [
+        one
+        for one in records
+        if one.phase == "confirm" and one.rate == capacity.passed.rate_per_second
     ]
-    plain = SecondStage(question, written(tmp_path, sought(), *records)).add_to(arm_of())
-    mixed = SecondStage(
-        question, written(tmp_path, sought(), *itertools.chain(doubtful, records))
-    ).add_to(arm_of())
-    assert plain == mixed
+    assert capacity.passed.requests == sum(one.count for one in tests)
+    assert capacity.passed.late == sum(one.missed[0] for one in tests)
+    assert capacity.passed.seconds >= 16
+    assert capacity.passed.response_seconds == pytest.approx(0.005, rel=0.01)
+    assert capacity.core_speed is not None
+    assert capacity.core_speed.median == pytest.approx(1.1**-1.2)
+    assert capacity.value > 735, "700/s on slower cores"
+
+
+def test_many_disturbed_windows_are_told(question: Question, tmp_path: Path) -> None:
+    records = [
+        msgspec.structs.replace(one, refused="others used 60% of the cores" if at % 2 else "")
+        for at, one in enumerate(hunted())
+    ]
+    stage = SecondStage(question, written(tmp_path, sought(), *records))
+    assert "capacity-doubtful" in [finding.code for finding in stage.findings()]
 
 
 def test_a_short_hunt_says_what_is_missing(question: Question, tmp_path: Path) -> None:

@@ -25,9 +25,43 @@ THROUGHPUT_SD, LAUNCH_SD = 0.02, 0.015
 """Errors of the throughput under full load, and of each launch: standard deviations of logs."""
 SHOTS_PER_LAUNCH, GAP_SECONDS = 12, 0.5
 """As in a race: a new launch after that many shots, and the pause after each."""
+BURSTS, MOST_FOREIGN = (0.005, 0.5), 0.1
+PIECE_SECONDS, LEAST_BURST, BURST_SHARE = 0.1, 0.03, 0.25
+"""Seconds of a neighbour's bursts, and when windows are disturbed by them."""
 STALL_EVERY, STALL_SECONDS = 60.0, 1.0
 LONG_TIMES, LONG_SHARE = 10.0, 0.1
 """One request in ten takes ten times as long as the others."""
+
+
+class Neighbour:
+    """Bursts of another program, as those of benchmarks/neighbour.py: it gets half of the core."""
+
+    def __init__(self, share: float, seconds: float, rng: np.random.Generator) -> None:
+        bursts = np.exp(
+            rng.uniform(
+                math.log(BURSTS[0]), math.log(BURSTS[1]), round(4 * seconds / BURSTS[1]) + 20
+            )
+        )
+        pauses = bursts * (1 - share) / share * rng.exponential(size=bursts.size)
+        ends = np.cumsum(np.stack((pauses, bursts), axis=1).ravel())
+        self.at = np.append(0.0, ends)
+        speeds = np.tile([1.0, 0.5], bursts.size)
+        self.worked = np.append(0.0, np.cumsum(np.diff(self.at) * speeds))
+
+    def awake(self, at: Array) -> Array:
+        """Seconds of work that the server has done by then, without the bursts."""
+        return np.asarray(np.interp(at, self.at, self.worked))
+
+    def clock(self, awake: Array) -> Array:
+        """The moment by which it has done so much: the inverse of `awake`."""
+        return np.asarray(np.interp(awake, self.worked, self.at))
+
+    def disturbs(self, seconds: float, objective_seconds: float) -> bool:
+        """Whether so long a load is disturbed, by the rules of a race."""
+        at = np.arange(0, seconds, PIECE_SECONDS)
+        taken = PIECE_SECONDS - np.diff(self.awake(at))
+        burst = max(LEAST_BURST, BURST_SHARE * objective_seconds)
+        return bool(taken.max() > burst or taken.mean() > MOST_FOREIGN * PIECE_SECONDS)
 
 
 class Served(NamedTuple):
@@ -37,6 +71,7 @@ class Served(NamedTuple):
     throughput: float
     service: Service
     stalls: bool = False
+    neighbour: Neighbour | None = None
 
     @property
     def service_seconds(self) -> float:
@@ -51,6 +86,9 @@ class Served(NamedTuple):
         count = rng.poisson(rate * seconds)
         due = np.sort(rng.uniform(0, seconds, count))
         work = self._work(count, rng)
+        if beside := self.neighbour:
+            done = beside.clock(_done(beside.awake(due), work, self.slots))
+            return np.stack((due, done - due))
         if not self.stalls:
             return np.stack((due, _done(due, work, self.slots) - due))
         done = _beside_stalls(_done(_awake(due + phase), work, self.slots))
@@ -147,7 +185,8 @@ KINDS = {
 class Virtual:
     """Launches of a case in turn, and the clock."""
 
-    def __init__(self, of: Case, seed: int) -> None:
+    def __init__(self, of: Case, seed: int, neighbour: float = 0.0) -> None:
+        self.neighbour = neighbour
         self.case, self.rng = of, np.random.default_rng(seed)
         self.clock = float(self.rng.uniform(0, STALL_EVERY))
         self.shots, self.phase = SHOTS_PER_LAUNCH, ""
@@ -161,6 +200,8 @@ class Virtual:
             server = self.case.server
             self.launched, self.shots = server._replace(throughput=server.throughput * speed), 0
         self.shots, self.phase = self.shots + 1, shot.phase
+        beside = Neighbour(self.neighbour, 4 * shot.seconds, self.rng) if self.neighbour else None
+        self.launched = self.launched._replace(neighbour=beside)
         due, took = self.launched.times(shot.rate, shot.seconds, self.rng, self.clock % STALL_EVERY)
         self.clock += shot.seconds + GAP_SECONDS
         counted = took[due >= shot.settle_seconds]
@@ -171,12 +212,13 @@ class Virtual:
             missed=(late,),
             settle_seconds=shot.settle_seconds,
             window_seconds=shot.window_seconds,
+            bounded=beside is not None and beside.disturbs(shot.seconds, self.case.seconds),
         )
 
 
-def hunted(of: Case, seed: int) -> Hunt:
-    """A hunt to its end."""
-    virtual = Virtual(of, seed)
+def hunted(of: Case, seed: int, neighbour: float = 0.0) -> Hunt:
+    """A hunt to its end, beside a neighbour that wants this share of the core."""
+    virtual = Virtual(of, seed, neighbour)
     flood = of.server.throughput * math.exp(THROUGHPUT_SD * virtual.rng.normal())
     hunt = Hunt(of.slo, flood, seed=seed, curve=False, patience=150.0)
     while (shot := hunt.next_shot()) is not None:

@@ -230,10 +230,10 @@ def is_apart(pid: int) -> bool:
 
 def test_two_ends_of_a_window_make_probes(burner: subprocess.Popen[str]) -> None:
     cores = sorted(os.sched_getaffinity(0))
-    before = snapshot.open_window([burner.pid], os.getpid(), cores)
+    before = snapshot.open_window([burner.pid], [os.getpid()], cores)
     assert burner.stdout is not None
     burner.stdout.readline()
-    after = snapshot.close_window([burner.pid], os.getpid(), cores)
+    after = snapshot.close_window([burner.pid], [os.getpid()], cores)
     probes = snapshot.compare(before, after, cores)
     assert probes.server_cpu_seconds is not None
     assert 0.1 < probes.server_cpu_seconds <= probes.seconds + 0.02
@@ -257,8 +257,8 @@ def test_two_ends_of_a_window_make_probes(burner: subprocess.Popen[str]) -> None
 
 def test_what_nobody_can_know_is_none() -> None:
     cores = sorted(os.sched_getaffinity(0))
-    before = snapshot.open_window([NOBODY], NOBODY, cores)
-    probes = snapshot.compare(before, snapshot.close_window([NOBODY], NOBODY, cores), cores)
+    before = snapshot.open_window([NOBODY], [NOBODY], cores)
+    probes = snapshot.compare(before, snapshot.close_window([NOBODY], [NOBODY], cores), cores)
     assert (
         probes.server_cpu_seconds,
         probes.server_user_seconds,

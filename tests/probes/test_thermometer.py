@@ -198,7 +198,14 @@ def test_it_ends_with_its_parent() -> None:
 
 
 def test_one_whose_parent_is_gone_before_it_looks_does_not_begin() -> None:
-    argv = [sys.executable, "-m", "whichworker.probes.thermometer", str(os.getppid()), str(CORE)]
+    argv = [
+        sys.executable,
+        "-m",
+        "whichworker.probes.thermometer",
+        str(os.getppid()),
+        str(CORE),
+        "0",
+    ]
     run = subprocess.run(
         argv, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
     )

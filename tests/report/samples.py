@@ -20,10 +20,12 @@ from whichworker.result import (
     Attribution,
     Capacity,
     Claim,
+    CoreSpeed,
     CurvePoint,
     Estimate,
     Gate,
     MeasuredStretch,
+    PassedTest,
     RaceVerdict,
     Ratio,
     Result,
@@ -146,6 +148,19 @@ CONTENDERS = (
 )
 ASGI = ("granian-asgi-uvloop", "uvicorn[workers=2]", "hypercorn-asyncio", "daphne")
 RESET = Failure(kind="reset", count=2, sample="connection reset after 0 of 1843 bytes")
+
+
+PASSED = PassedTest(
+    rate_per_second=2440.0,
+    seconds=24.0,
+    requests=58_560,
+    late=112,
+    limit_seconds=0.05,
+    percentile="p99",
+    response_seconds=0.031,
+    low=0.028,
+    high=0.036,
+)
 
 
 def race() -> Result:
@@ -370,6 +385,8 @@ def sought() -> Result:
             binding="p99<50ms",
             seconds=41.0,
             recovery_seconds=None if place == 1 else 0.4,
+            passed=None if place == 2 else PASSED,
+            core_speed=CoreSpeed(low=0.94 + 0.02 * place, median=0.98, high=1.03),
         )
         holds = AtRate(
             rate_per_second=2350.0, holds=(True, None, False)[place], headroom=found / 2350

@@ -30,6 +30,7 @@ from whichworker.model import (
     Workload,
     codes,
 )
+from whichworker.probes.thermometer import Thermometer
 from whichworker.process import limits
 from whichworker.process.launch import Launch, LaunchEnding, Order
 from whichworker.process.sockets import Listener, free_port, is_listening, listeners, owned
@@ -75,13 +76,17 @@ class Running(Struct, frozen=True):
 
 
 class Bench(Struct, frozen=True):
-    """The place for servers: the question, environments, folders and running services."""
+    """The place for servers: the question, environments, folders and running services.
+
+    Windows are measured beside a thermometer, if there is one.
+    """
 
     question: Question
     environments: Mapping[str, Environment]
     folder: Path
     cache: Path
     services: Backing = NONE
+    thermometer: Thermometer | None = None
 
 
 def ready_seconds(workload: Workload) -> float:

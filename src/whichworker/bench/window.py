@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from typing import Literal, TypedDict, Unpack
@@ -18,7 +19,8 @@ from whichworker.load import exhaustion
 from whichworker.load.generator import Generator
 from whichworker.model import Failure, Load, Pace, Probes, Request, Session, Tally
 from whichworker.model.histogram import Histogram
-from whichworker.probes import snapshot
+from whichworker.probes import cpu, snapshot
+from whichworker.probes.bursts import Bursts
 from whichworker.process.launch import LOG_LINES, Launch
 
 WARM_UP_SECONDS = 0.3  # of load before samples count: it fills the app's caches
@@ -82,29 +84,34 @@ def probe_a_load(
     """The same, whatever the failures of the load."""
     budget = bench.question.budget
     cores = sorted({*budget.server_cores, *budget.generator_cores})
+    warm = bench.thermometer
+    tool = (generator.pid or 0, *(warm.pids if warm else ()))
     opened: list[snapshot.Snapshot] = []
     closed: list[snapshot.Snapshot] = []
     looks: list[ServicesReading | None] = []
 
+    def own_cpu_seconds() -> float:
+        spent = sum(cpu.tree_cpu_seconds((os.getpid(), *tool)).values())
+        return spent + bench.services.others_cpu_seconds()
+
+    bursts = Bursts(budget.server_cores, run.launch.pids(), own_cpu_seconds) if warm else None
+    wait = bursts.until if bursts else sleep_until
+
     def on_window(opens_ns: int, closes_ns: int) -> None:
-        sleep_until(opens_ns - snapshot.LEAD_NS)
-        opened.append(
-            snapshot.open_window(
-                run.launch.pids(), generator.pid or 0, cores, opens_ns, whole=whole
-            )
-        )
+        wait(opens_ns - snapshot.LEAD_NS)
+        opened.append(snapshot.open_window(run.launch.pids(), tool, cores, opens_ns, whole=whole))
         looks.append(bench.services.look())
-        sleep_until(closes_ns)
-        closed.append(
-            snapshot.close_window(
-                run.launch.pids(), generator.pid or 0, cores, opened[0], whole=whole
-            )
-        )
+        wait(closes_ns)
+        closed.append(snapshot.close_window(run.launch.pids(), tool, cores, opened[0], whole=whole))
         looks.append(bench.services.look())
 
     tally = generator.run(load, on_window)
     check_limits(tally.failures)
     probes = snapshot.compare(opened[0], closed[0], cores)
+    if warm:
+        turn = warm.seconds(opened[0].clocks.at_ns, closed[0].clocks.at_ns)
+        longest = bursts.longest if bursts else None
+        probes = msgspec.structs.replace(probes, turn_seconds=turn, burst_seconds=longest)
     return tally, with_services(probes, looks[0], looks[-1], len(cores))
 
 

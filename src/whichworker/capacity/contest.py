@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 
+import msgspec
 from msgspec import Struct
 
 from whichworker.bench import open_files
@@ -17,10 +18,12 @@ from whichworker.capacity.watch import CapacityWatch
 from whichworker.design.capacity import hunt
 from whichworker.design.validity import MOST_TRIES
 from whichworker.errors import ServerFailed
-from whichworker.judge.hunts import blind, hunts_of, patience, seen_of
+from whichworker.judge.hunts import BOUNDED, blind, hunts_of, patience, seen_of
+from whichworker.judge.slices import Sliced
 from whichworker.load.generator import Generator
 from whichworker.model import Question
 from whichworker.probes import stalls
+from whichworker.probes.thermometer import REST_SECONDS, Thermometer
 from whichworker.store.journal import Journal
 from whichworker.store.open_loop import Shot, Sought, Unsought
 from whichworker.store.records import Prepared
@@ -38,12 +41,14 @@ IN_FLIGHT_TIMES, UNKNOWN_SECONDS = 2.0, 0.005
 
 
 def seek(
-    question: Question, ready: Sequence[Prepared], throughput: dict[str, float], connections: int
+    question: Question, journal: Journal, throughput: dict[str, float], connections: int
 ) -> Sought:
     """The objective and the connections, twice the requests in flight at its longest time."""
-    unloaded = sorted(
-        1 / record.ladder[1] for record in ready if record.arm in throughput and 1 in record.ladder
-    ) or [UNKNOWN_SECONDS]
+    ready = [record for record in journal.of(Prepared) if record.arm in throughput]
+    ranked = Sliced(journal)
+    unloaded = sorted(1 / record.ladder[1] for record in ready if 1 in record.ladder) or [
+        UNKNOWN_SECONDS
+    ]
     slo = question.terms.slo
     assert slo is not None, "no capacity is sought without an objective"
     in_flight = IN_FLIGHT_TIMES * max(throughput.values()) * max(slo.longest_seconds, unloaded[-1])
@@ -56,6 +61,8 @@ def seek(
         connections=min(room, MOST_CONNECTIONS, max(CONNECTIONS, connections, round(in_flight))),
         stall_seconds=seen.p99 if seen else None,
         patience=patience(question, len(throughput)),
+        turns={name: turn for name in throughput if (turn := ranked.turn_seconds(name))},
+        busy={name: ranked.busy(name) for name in throughput},
     )
 
 
@@ -127,10 +134,10 @@ class Contest:
                 self._lose(name, error, shot.phase)
                 return True
             self.journal.append(record)
-            if record.refused:
+            if record.refused and record.phase not in BOUNDED:
                 self.watch.repeated(name, record.refused)
                 continue
-            self.hunts[name].take(shot, seen_of(record))
+            self.hunts[name].take(shot, seen_of(record, self.sought))
             self.watch.shot(name, record, self.hunts[name], self.left())
             return True
         self.watch.note(f"{name}: {MOST_TRIES} windows in a row were refused; the others go first")
@@ -173,6 +180,7 @@ class Contest:
             self.sought.slo,
             plan,
             warm_up,
+            self.sought.turns.get(name),
         )
 
     def _launches(self, name: str) -> int:
@@ -219,11 +227,13 @@ def contest(
     """The second stage of a race for these finalists, new or resumed; journaled shot by shot."""
     sought = next(journal.of(Sought), None)
     if sought is None:
-        ready = [record for record in journal.of(Prepared) if record.arm in throughput]
-        sought = seek(bench.question, ready, throughput, connections)
+        sought = seek(bench.question, journal, throughput, connections)
         journal.append(sought)
     watch.sought(sought)
     if blind(sought.slo, sought.stall_seconds):
         return
     open_files.allow(sought.connections)
-    Contest(bench, generator, journal, watch, sought, left).run()
+    cores = bench.question.budget.server_cores
+    with Thermometer(cores, REST_SECONDS) as thermometer:
+        beside = msgspec.structs.replace(bench, thermometer=thermometer)
+        Contest(beside, generator, journal, watch, sought, left).run()

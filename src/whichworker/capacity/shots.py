@@ -6,8 +6,9 @@ from whichworker.bench import causes
 from whichworker.bench.running import Bench, Running
 from whichworker.bench.window import ArmFailed, failed, load_of, probe_a_load
 from whichworker.design.capacity import hunt
-from whichworker.design.validity import shot_refusal
+from whichworker.design.validity import shot_refusal, slow_core
 from whichworker.errors import ServerFailed
+from whichworker.judge.hunts import BOUNDED
 from whichworker.load.generator import Generator
 from whichworker.model import Clause, Load, Pace, Probes, Slo, Stage, Tally
 from whichworker.model.histogram import Histogram
@@ -33,26 +34,25 @@ def shoot(
     slo: Slo,
     plan: tuple[int, int],
     warm_up: float = 0.0,
+    usual_turn: float | None = None,
 ) -> Shot:
     """Send one shot; `plan` is the number of connections and the seed of the arrivals.
 
-    It follows `warm_up` seconds at its rate. Raises ArmFailed for wrong responses, or none.
+    It follows `warm_up` seconds at its rate. `usual_turn` is the thermometer's usual reading beside
+    this server, in seconds. Raises ArmFailed for wrong responses, or none.
     """
-    connections, seed = plan
-    load = load_of(
-        bench,
-        run,
-        connections,
-        shot.window_seconds,
-        warm_up + shot.settle_seconds,
-        stagger_seconds=0.0,
-        deadline_seconds=deadline_of(slo),
-        seed=seed,
-        pace=arrivals_of(shot, warm_up),
-        flood=None,  # failures are counted and must not end the shot
-    )
+    load = _load(bench, run, shot, slo, plan, warm_up)
     tally, probes = sent(bench, generator, run, load)
     lag = lag_of(tally)
+    disturbed = shot_refusal(
+        probes,
+        tally,
+        lag,
+        slo.shortest_seconds,
+        shared=bench.question.budget.shared,
+        spins=load.spins,
+        strict=shot.phase in BOUNDED,
+    )
     response = Histogram.from_hdr(tally.response or tally.service)
     lost = lost_of(tally, response)
     return Shot(
@@ -71,14 +71,30 @@ def shoot(
         lag_seconds=lag,
         sent_share=tally.attempts / tally.scheduled if tally.scheduled else 1.0,
         probes=probes,
-        refused=shot_refusal(
-            probes,
-            tally,
-            lag,
-            slo.shortest_seconds,
-            shared=bench.question.budget.shared,
-            spins=load.spins,
-        ),
+        refused=disturbed or slow_core(probes.turn_seconds, usual_turn),
+    )
+
+
+def _load(
+    bench: Bench,
+    run: Running,
+    shot: hunt.ShotPlan,
+    slo: Slo,
+    plan: tuple[int, int],
+    warm_up: float,
+) -> Load:
+    connections, seed = plan
+    return load_of(
+        bench,
+        run,
+        connections,
+        shot.window_seconds,
+        warm_up + shot.settle_seconds,
+        stagger_seconds=0.0,
+        deadline_seconds=deadline_of(slo),
+        seed=seed,
+        pace=arrivals_of(shot, warm_up),
+        flood=None,  # failures are counted and must not end the shot
     )
 
 

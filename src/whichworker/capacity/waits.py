@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 
+import msgspec
 from msgspec import Struct
 
 from whichworker import units
@@ -20,11 +21,13 @@ from whichworker.bench.window import WARM_UP_SECONDS, ArmFailed, failed, load_of
 from whichworker.capacity.shots import BACKLOG, lag_of, lost_of, sent
 from whichworker.capacity.watch import CapacityWatch
 from whichworker.design import paces
-from whichworker.design.validity import MOST_TRIES, shot_refusal
+from whichworker.design.validity import MOST_TRIES, shot_refusal, slow_core
 from whichworker.errors import ServerFailed
+from whichworker.judge.slices import Sliced
 from whichworker.load.generator import Generator
 from whichworker.model import Pace, Stage
 from whichworker.model.histogram import Histogram
+from whichworker.probes.thermometer import REST_SECONDS, Thermometer
 from whichworker.store.journal import Journal
 from whichworker.store.open_loop import Paced, Unpaced
 
@@ -60,6 +63,7 @@ def measure(
         (cell, number) for number in range(passes) for cell in order.sample(plan, len(plan))
     )
     with ExitStack() as every:
+        waits.watch_cores(every)
         for _ in range(MOST_TRIES * len(waiting)):
             if not waiting:
                 break
@@ -90,8 +94,15 @@ class Waits:
     ) -> None:
         self.bench, self.generator, self.journal, self.watch = bench, generator, journal, watch
         self.connections = connections
+        self.ranked = Sliced(journal)
         self.places: dict[str, Place] = {}
         self.lost: set[str] = set()
+
+    def watch_cores(self, every: ExitStack) -> None:
+        """Measure beside a thermometer."""
+        cores = self.bench.question.budget.server_cores
+        thermometer = every.enter_context(Thermometer(cores, REST_SECONDS))
+        self.bench = msgspec.structs.replace(self.bench, thermometer=thermometer)
 
     def refused(self, cell: paces.PacedWindow, every: ExitStack, seed: int) -> bool:
         """Measure one window; whether the machine was too busy. An arm that fails is lost."""
@@ -158,5 +169,6 @@ class Waits:
                 0.0,
                 shared=question.budget.shared,
                 spins=load.spins,
-            ),
+            )
+            or slow_core(probes.turn_seconds, self.ranked.turn_seconds(cell.arm)),
         )

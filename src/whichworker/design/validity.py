@@ -9,12 +9,22 @@ from whichworker.model import Probes, Tally
 
 MOST_FOREIGN = 0.25
 """Share of the cores in use; above it a window is measured again (decision 17)."""
+MOST_FOREIGN_AT_A_RATE = 0.10
+"""At a rate it is less: under full load others slow a server down, near it they make a queue."""
+LEAST_BURST_SECONDS, BURST_SHARE = 0.03, 0.25
+"""What others may use of a core within 0.1 s: three ticks, or a share of the objective's time.
+
+Simulated hunts beside a neighbour with bursts of 5 to 500 ms covered a quiet machine's capacity in
+80 to 100 % with this rule, in none with a rule for a window's share alone (decision 23).
+"""
 MOST_GENERATOR = 0.80
 """Share of its core: above it, the generator's own queue is measured."""
 MOST_TRIES = 6
 """Tries of a window before it counts as refused."""
 MOST_LAG_SECONDS, MOST_LAG_SHARE = 0.001, 0.05
 """Send lag at p99, and as a share of the shortest time of the objective."""
+SLOWEST_CORE = 1.3
+"""A reading of the thermometer over the usual one: the speed of a virtual core changes by less."""
 THROTTLED = "the CPU quota of the control group was used up"
 CLOCK_ALLOWANCE = 0.02
 """Timers of a server may fire a little early, by its own clock."""
@@ -26,17 +36,20 @@ MOST_UPSTREAM_SHARE = 0.5
 """Share of a core: above it, the upstream's own queue is measured."""
 
 
-def refusal(probes: Probes, tally: Tally, *, shared: bool) -> str:
+def refusal(
+    probes: Probes, tally: Tally, *, shared: bool, most_foreign: float = MOST_FOREIGN
+) -> str:
     """Why this window must be measured again because the machine was busy, or an empty string.
 
-    Foreign CPU and steal over 25 % of the cores in use (if they could be read), a generator that
-    waited for its core over 25 % of the window (unless both share a core), an upstream whose timers
-    fired over 5 ms late (99th percentile), or a CPU quota that was used up. Nothing here depends on
+    Foreign CPU and steal over `most_foreign` of the cores in use (if they could be read), a
+    generator that waited for its core over 25 % of the window (unless both share a core), an
+    upstream whose timers fired over 5 ms late (99th percentile), or a CPU quota that was used up.
+    Nothing here depends on
     the throughput.
     """
     if probes.throttled:
         return THROTTLED
-    if probes.foreign_share is not None and probes.foreign_share > MOST_FOREIGN:
+    if probes.foreign_share is not None and probes.foreign_share > most_foreign:
         return f"others used {probes.foreign_share:.0%} of the cores"
     if not shared and tally.run_delay_seconds > MOST_FOREIGN * tally.seconds:
         waited = tally.run_delay_seconds / tally.seconds
@@ -105,15 +118,21 @@ def shot_refusal(
     *,
     shared: bool,
     spins: bool = False,
+    strict: bool = False,
 ) -> str:
-    """Why a window at a rate must be measured again, or an empty string.
+    """Why a window at a rate does not show a quiet machine, or an empty string.
 
     The causes of `refusal`, or a generator that was late: by over 1 ms or 5 % of the shortest time
     of the objective, whichever is longer (99th percentile). Or one that used over 80 % of its core,
-    unless it spins on purpose.
+    unless it spins on purpose. If `strict`, others may use 10 % of the cores, and at once no more
+    than 30 ms or a quarter of the shortest time.
     """
-    if reason := refusal(probes, tally, shared=shared):
+    most_foreign = MOST_FOREIGN_AT_A_RATE if strict else MOST_FOREIGN
+    if reason := refusal(probes, tally, shared=shared, most_foreign=most_foreign):
         return reason
+    burst = max(LEAST_BURST_SECONDS, BURST_SHARE * objective_seconds)
+    if strict and probes.burst_seconds is not None and probes.burst_seconds > burst:
+        return f"others used the servers' cores for {units.show_seconds(probes.burst_seconds)}"
     most = max(MOST_LAG_SECONDS, MOST_LAG_SHARE * objective_seconds)
     if lag_seconds is not None and lag_seconds > most:
         late, allowed = units.show_seconds(lag_seconds), units.show_seconds(most)
@@ -121,6 +140,13 @@ def shot_refusal(
     if not (shared or spins) and tally.cpu_seconds > MOST_GENERATOR * tally.seconds:
         return f"the generator used {tally.cpu_seconds / tally.seconds:.0%} of its core"
     return ""
+
+
+def slow_core(turn_seconds: float | None, usual_seconds: float | None) -> str:
+    """Why a window does not show the usual machine, by its thermometer, or an empty string."""
+    if not turn_seconds or not usual_seconds or turn_seconds <= SLOWEST_CORE * usual_seconds:
+        return ""
+    return f"the servers' cores were {turn_seconds / usual_seconds - 1:.0%} slower than usual"
 
 
 def session_refusal(refused: int, windows: int, why: Collection[str] = ()) -> str:

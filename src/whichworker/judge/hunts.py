@@ -7,7 +7,7 @@ import math
 from whichworker.design.capacity import hunt
 from whichworker.design.capacity.hunt import Hunt
 from whichworker.design.capacity.posterior import RateProbe
-from whichworker.model import Failure, Question, Slo
+from whichworker.model import Failure, Probes, Question, Slo
 from whichworker.store.journal import Journal
 from whichworker.store.open_loop import Shot, Sought, Unsought
 
@@ -18,6 +18,10 @@ Otherwise the machine would be what misses it.
 """
 FINALISTS, SECONDS_EACH = 3, 60.0
 """At most three, and a minute for each: search, confirmation and curve take about that long."""
+BOUNDED = ("search", "confirm", "holds")
+"""Phases in which a window beside other programs counts, as an upper limit of misses."""
+SLOPE = 1.2
+"""Of a server's speed in the speed of the thermometer, in logarithms: 1.2 to 1.5 were measured."""
 RACE_SHARE = 0.4
 """Share of the time for the ranking if a capacity is wanted: two minutes of the usual five."""
 
@@ -75,7 +79,7 @@ def hunts_of(question: Question, sought: Sought, journal: Journal) -> dict[str, 
         for at, name in enumerate(sought.finalists)
     }
     for record in journal.of(Shot):
-        if record.refused:
+        if record.refused and record.phase not in BOUNDED:
             continue
         wanted, shot = (
             hunts[record.arm].next_shot(),
@@ -87,7 +91,7 @@ def hunts_of(question: Question, sought: Sought, journal: Journal) -> dict[str, 
             and wanted.phase == shot.phase
             and not (tested and not math.isclose(wanted.rate, shot.rate, rel_tol=1e-6))
         ):
-            hunts[record.arm].take(shot, seen_of(record))
+            hunts[record.arm].take(shot, seen_of(record, sought))
     gone = {
         record.arm for record in journal.of(Unsought) if record.phase not in ("curve", "recovery")
     }
@@ -100,15 +104,30 @@ def shot_of(record: Shot) -> hunt.ShotPlan:
     return hunt.ShotPlan(phase=record.phase, rate=record.rate, **seconds)
 
 
-def seen_of(record: Shot) -> RateProbe:
+def seen_of(record: Shot, sought: Sought) -> RateProbe:
     """The part of a shot that the design uses."""
+    usual, busy = sought.turns.get(record.arm), sought.busy.get(record.arm, 1.0)
     return RateProbe(
+        speed=speed_of(record.probes, usual, busy) or 1.0,
+        bounded=bool(record.refused),
         rate=record.rate,
         count=record.count,
         missed=record.missed,
         settle_seconds=record.settle_seconds,
         window_seconds=record.window_seconds,
     )
+
+
+def speed_of(probes: Probes | None, usual_turn: float | None, busy: float) -> float | None:
+    """How fast the servers' cores made an arm, over the ranking; None without a thermometer.
+
+    An arm that waits more than it computes depends on its core the less: it was `busy` for a part
+    of the time under full load.
+    """
+    turn = probes.turn_seconds if probes else None
+    if not turn or not usual_turn:
+        return None
+    return float((usual_turn / turn) ** (SLOPE * busy))
 
 
 def first_failure(failures: tuple[Failure, ...]) -> str:

@@ -9,6 +9,8 @@ import msgspec
 
 from whichworker.design import paces
 from whichworker.design.selection import Race
+from whichworker.judge.hunts import speed_of
+from whichworker.judge.probed import middle_of
 from whichworker.judge.slices import Sliced
 from whichworker.model import Finding, Question, codes
 from whichworker.model.histogram import Histogram
@@ -56,13 +58,15 @@ class ResponseTimes:
         self.tried = [one for one in every if math.isclose(one.rate / one.share, last)]
         self.windows = [one for one in self.tried if not one.refused]
         self.lost = list(journal.of(Unpaced))
+        self.ranked = Sliced(journal)
 
     def add_to(self, arm: ArmResult) -> ArmResult:
         """The arm's result with its response times, if it has any."""
         own = [window for window in self.windows if window.arm == arm.name]
         speed = arm.throughput_per_second.value if arm.throughput_per_second else 0.0
+        usual, busy = self.ranked.turn_seconds(arm.name), self.ranked.busy(arm.name)
         points = tuple(
-            _point([window for window in own if window.share == share], speed)
+            _point([window for window in own if window.share == share], speed, usual, busy)
             for share in sorted({window.share for window in own})
         )
         return msgspec.structs.replace(arm, waits=points) if points else arm
@@ -78,19 +82,23 @@ class ResponseTimes:
             yield codes.RESPONSE_TIMES_BROKEN.finding(text, arm=record.arm)
 
 
-def _point(windows: Sequence[Paced], speed: float) -> WaitPoint:
+def _point(
+    windows: Sequence[Paced], speed: float, usual_turn: float | None, busy: float
+) -> WaitPoint:
     merged = Histogram()
     slices = [Histogram.from_hdr(text) for window in windows for text in window.slices]
     for window in windows:
         merged.merge(Histogram.from_hdr(window.response))
     rate, lost = windows[0].rate, sum(window.lost for window in windows)
     load = rate / speed if speed else 1.0
+    cores = [speed_of(window.probes, usual_turn, busy) for window in windows]
     times = {name: merged.supported_percentile(q) for name, q in PERCENTILES.items()}
     return WaitPoint(
         share=windows[0].share,
         rate_per_second=rate,
         requests=merged.count + lost,
         lost=lost,
+        core_speed=middle_of(cores),
         **times,
         intervals={
             name: found

@@ -10,8 +10,8 @@ import msgspec
 from whichworker import units
 from whichworker.design import quantiles
 from whichworker.design.capacity.hunt import LEAST_PROBES, QUIET_SECONDS, Hunt, recovery_seconds
-from whichworker.design.validity import session_refusal
 from whichworker.judge.hunts import STALLS_OF_OBJECTIVE, blind, first_failure, hunts_of
+from whichworker.judge.passed import core_speed, passed_test
 from whichworker.load.record import slice_seconds
 from whichworker.model import Finding, Question, Slo, codes
 from whichworker.model.histogram import Histogram
@@ -20,6 +20,8 @@ from whichworker.store.journal import Journal
 from whichworker.store.open_loop import Shot, Sought, Unsought
 
 CURVE_PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+MOST_DISTURBED = 0.25
+"""Share of an arm's windows; with more, its capacity may be higher than the interval says."""
 LEAST_SIZES, LEAST_GROWTH, GROWTH_SHARE, RISING = 4, 16_000_000, 0.2, 0.75
 """Memory grows if at least four readings do, by 16 MB and a fifth, and three of four steps rise.
 
@@ -49,7 +51,7 @@ class SecondStage:
         used = [shot for shot in self.of(arm.name) if not shot.refused]
         return msgspec.structs.replace(
             arm,
-            capacity_per_second=_capacity(self.sought.slo, hunt, used),
+            capacity_per_second=_capacity(self.sought, hunt, self.of(arm.name)),
             latency_curve=tuple(_curve(used)),
             at_rate=_at_rate(self.question.terms.rate, hunt),
         )
@@ -95,9 +97,13 @@ class SecondStage:
             text = f"No rate of {name} could be validated: {why}"
             yield codes.CAPACITY_UNCERTIFIED.finding(text, arm=name)
         asked = self.of(name)
-        refused = sum(bool(shot.refused) for shot in asked)
-        if reason := session_refusal(refused, len(asked)):
-            text = f"The capacity of {name} is doubtful: {reason}"
+        disturbed = [shot.refused for shot in asked if shot.refused]
+        if len(disturbed) > MOST_DISTURBED * len(asked):
+            why = max(disturbed, key=disturbed.count)
+            text = (
+                f"{len(disturbed)} of {len(asked)} windows of {name} were disturbed ({why}): they"
+            )
+            text += " can show which rates hold, but not the highest one"
             yield codes.CAPACITY_DOUBTFUL.finding(text, arm=name)
         yield from _growing(name, asked)
 
@@ -140,10 +146,11 @@ def _growing(name: str, shots: Sequence[Shot]) -> Iterator[Finding]:
             return
 
 
-def _capacity(slo: Slo, hunt: Hunt, used: Sequence[Shot]) -> Capacity | None:
-    found = hunt.found
+def _capacity(sought: Sought, hunt: Hunt, shots: Sequence[Shot]) -> Capacity | None:
+    found, slo = hunt.found, sought.slo
     if found is None:
         return None
+    used = [shot for shot in shots if not shot.refused]
     recovery = next((shot for shot in used if shot.phase == "recovery"), None)
     return Capacity(
         value=found.value,
@@ -153,6 +160,8 @@ def _capacity(slo: Slo, hunt: Hunt, used: Sequence[Shot]) -> Capacity | None:
         slo=slo.text,
         binding=hunt.search.binding(),
         seconds=hunt.spent["search"] + hunt.spent["confirm"],
+        passed=passed_test(hunt, shots),
+        core_speed=core_speed(sought, shots),
         recovery_seconds=_recovered(slo, recovery) if recovery else None,
         recovery_watched_seconds=QUIET_SECONDS
         if recovery is not None and recovery.slices

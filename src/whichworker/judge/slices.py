@@ -73,8 +73,21 @@ class Sliced:
 
     def throughput(self, name: str) -> float | None:
         """The geometric mean; None without any."""
-        logs = [math.log(one.rate) for one in self.of(name)]
-        return math.exp(sum(logs) / len(logs)) if logs else None
+        rates = [one.rate for one in self.of(name)]
+        return _geometric(rates) if rates else None
+
+    def turn_seconds(self, name: str) -> float | None:
+        """The geometric mean of the thermometer's readings; None without any."""
+        known = [one.turn_seconds for one in self.of(name) if one.turn_seconds]
+        return _geometric(known) if known else None
+
+    def busy(self, name: str) -> float:
+        """The cores that an arm kept busy under full load, at most one; 1 if they are unknown.
+
+        With one or more it computes all the time; with less, it waits for something else.
+        """
+        spent, rate = self.cpu_seconds_per_request(name), self.throughput(name)
+        return min(1.0, spent * rate) if spent is not None and rate is not None else 1.0
 
     def cpu_seconds_per_request(self, name: str) -> float | None:
         """The median of the known values; None if there are none."""

@@ -245,8 +245,8 @@ CAPACITY_SHORT = Code("capacity-short", "warning", "The time was too short for a
 CAPACITY_UNCERTIFIED = Code("capacity-uncertified", "warning", "The capacity is not validated",
     "A validated rate has met the objective in a separate test. Plan carefully until you have one.",
     "use more --time, or an objective that allows more")
-CAPACITY_DOUBTFUL = Code("capacity-doubtful", "warning", "The capacity is doubtful",
-    "Too many of its samples were disturbed.",
+CAPACITY_DOUBTFUL = Code("capacity-doubtful", "warning", "The capacity may be higher",
+    "Many of its windows were disturbed by the machine.",
     "stop the other processes on this machine")
 MEMORY_GROWS = Code("memory-grows", "warning", "The memory of a server grows",
     "Memory that grows with the requests is a leak, or a cache that fills.",

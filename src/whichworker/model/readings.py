@@ -18,6 +18,8 @@ class Probes(Struct, frozen=True, kw_only=True):
     `run_delay_seconds` is how long all threads of the server together waited for a core. Readings
     of services are None if none run; the upstream's lag is the 99th percentile of its late timers.
     `throttled` periods of the control group ended early, with its CPU quota used up.
+    `turn_seconds` is a reading of the thermometer on the servers' cores meanwhile,
+    `burst_seconds` the most that others used of each of them within a tenth of a second.
     """
 
     seconds: float
@@ -41,6 +43,8 @@ class Probes(Struct, frozen=True, kw_only=True):
     upstream_cpu_share: float | None = None
     upstream_lag_seconds: float | None = None
     throttled: int = 0
+    turn_seconds: float | None = None
+    burst_seconds: float | None = None
 
 
 class Reading(Struct, frozen=True, kw_only=True):

@@ -57,7 +57,7 @@ class Snapshot(Struct, frozen=True):
 
 def open_window(
     pids: Sequence[int],
-    generator: int,
+    tool: Sequence[int],
     cores: Sequence[int],
     opens_ns: int = 0,
     *,
@@ -65,16 +65,18 @@ def open_window(
 ) -> Snapshot:
     """Read the counters now and the clocks when the window opens; call this LEAD_NS earlier.
 
+    `tool` are the generator and other processes of this tool.
+
     Unless `whole`, threads and memory of a large tree stay unread: they are most of the cost.
     """
     counters = read_counters(pids, whole=whole or len(pids) <= SMALL_TREE)
     time.sleep(max(0.0, (opens_ns - time.monotonic_ns()) / 1e9))
-    return Snapshot(read_clocks(pids, generator, cores), counters)
+    return Snapshot(read_clocks(pids, tool, cores), counters)
 
 
 def close_window(
     pids: Sequence[int],
-    generator: int,
+    tool: Sequence[int],
     cores: Sequence[int],
     before: Snapshot | None = None,
     *,
@@ -82,7 +84,7 @@ def close_window(
 ) -> Snapshot:
     """Read the clocks first, then the counters, then slow probes; `before` is the other end."""
     whole = whole or len(pids) <= SMALL_TREE
-    clocks = read_clocks(pids, generator, cores)
+    clocks = read_clocks(pids, tool, cores)
     counters = read_counters(pids, before.counters.threads if before else None, whole=whole)
     sizes = Sizes(
         memory.tree_memory(pids) if whole else None, memory.open_files(pids), threads.count(pids)
@@ -90,11 +92,12 @@ def close_window(
     return Snapshot(clocks, counters, sizes)
 
 
-def read_clocks(pids: Sequence[int], generator: int, cores: Sequence[int]) -> Clocks:
+def read_clocks(pids: Sequence[int], tool: Sequence[int], cores: Sequence[int]) -> Clocks:
     """A system call for each process, and one file."""
     at_ns = time.monotonic_ns()
-    tree, own = cpu.tree_cpu_seconds(pids), cpu.tree_cpu_seconds((os.getpid(), generator))
-    return Clocks(at_ns, tree, sum(own.values()), own.get(generator), cpu.core_times(cores))
+    tree, own = cpu.tree_cpu_seconds(pids), cpu.tree_cpu_seconds((os.getpid(), *tool))
+    generator = own.get(tool[0]) if tool else None
+    return Clocks(at_ns, tree, sum(own.values()), generator, cpu.core_times(cores))
 
 
 def read_counters(

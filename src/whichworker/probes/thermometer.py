@@ -4,13 +4,14 @@ The speed of a virtual core changes by 10-30 % within a second without any other
 what the servers do (json.dumps, dict, str): a loop in C explains next to nothing of their rates
 (docs/decisions/0017).
 
-Run as `python -m whichworker.probes.thermometer PARENT CORE`; it writes readings to stdout.
+Run as `python -m whichworker.probes.thermometer PARENT CORE REST`; it writes readings to stdout.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import json
 import math
 import os
@@ -25,8 +26,16 @@ from typing import Self
 
 PERIOD_SECONDS, TURN_SECONDS = 0.004, 0.0001
 """100 µs every 4 ms is 2.5 % of a core for every contender, and 7 readings in 30 ms."""
+BURST, REST_SECONDS = 8, 0.09
+"""A window lasts seconds: it has bursts of readings with rests between them, 0.7 % of a core.
+
+Within a burst they are as dense as in a slice, so that both can be compared; a burst's first one,
+after the rest, takes longer and is left out.
+"""
 SLOWEST = 0.2
 """The share of readings left out: a turn with an interrupt in it does not show the core's speed."""
+TURNS = 16
+"""Of the loop, to which readings are scaled: about 100 µs. Processes differ in how many they do."""
 LEAST_READINGS = 3  # the mean of fewer is too noisy
 KEPT = 8192
 """Readings that are kept: 32 s of them. A pipe holds 16 s; a reading that finds it full is lost."""
@@ -45,7 +54,7 @@ _DOCUMENT = {
 class Reader:
     """The readings of one process: when (CLOCK_MONOTONIC) and how long, in nanoseconds."""
 
-    def __init__(self, core: int) -> None:
+    def __init__(self, core: int, rest_seconds: float) -> None:
         argv = [
             sys.executable,
             "-P",
@@ -53,6 +62,7 @@ class Reader:
             "whichworker.probes.thermometer",
             str(os.getpid()),
             str(core),
+            str(rest_seconds),
         ]
         self.process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
@@ -91,16 +101,19 @@ class Reader:
 
 
 class Thermometer:
-    """One process for each core, from `__enter__` to `__exit__`; they end with this one, too."""
+    """One process for each core, from `__enter__` to `__exit__`; they end with this one, too.
 
-    def __init__(self, cores: Sequence[int]) -> None:
-        self.cores = tuple(cores)
+    It rests between bursts of readings if it has a `rest_seconds`.
+    """
+
+    def __init__(self, cores: Sequence[int], rest_seconds: float = 0.0) -> None:
+        self.cores, self.rest_seconds = tuple(cores), rest_seconds
         self._readers: list[Reader] = []
 
     def __enter__(self) -> Self:
         try:
             for core in self.cores:
-                self._readers.append(Reader(core))
+                self._readers.append(Reader(core, self.rest_seconds))
         except BaseException:
             self.stop()
             raise
@@ -120,9 +133,10 @@ class Thermometer:
             self._readers.pop().stop()
 
     def seconds(self, opened_ns: int, closed_ns: int) -> float | None:
-        """CPU seconds of one turn between two moments (CLOCK_MONOTONIC), the mean of the cores.
+        """CPU seconds of a reading between two moments (CLOCK_MONOTONIC), the mean of the cores.
 
-        None if one core has too few readings.
+        Each is scaled to TURNS times the loop, however often it really ran. None if one core has
+        too few readings.
         """
         found = [trimmed(reader.between(opened_ns, closed_ns)) for reader in self._readers]
         known = [value for value in found if value is not None]
@@ -156,30 +170,32 @@ def calibrated() -> int:
     return max(1, round(TURN_SECONDS * 1e9 / best))
 
 
-def run(out: int) -> None:
-    """Take a reading each period until killed; a slow reader loses some."""
+def run(out: int, rest_seconds: float) -> None:
+    """Take a reading each period until killed, with rests; a slow reader loses some."""
     times = calibrated()
     os.set_blocking(out, False)
     due = time.monotonic()
-    while True:
-        due = max(due + PERIOD_SECONDS, time.monotonic())
+    for number in itertools.count():
+        rested = rest_seconds > 0 and number % BURST == 0
+        due = max(due + PERIOD_SECONDS + rested * rest_seconds, time.monotonic())
         time.sleep(max(0.0, due - time.monotonic()))
         began = time.thread_time_ns()
         turn(times)
-        spent = time.thread_time_ns() - began
-        with contextlib.suppress(BlockingIOError):
-            os.write(out, _ENTRY.pack(time.monotonic_ns(), spent))
+        spent = (time.thread_time_ns() - began) * TURNS // times
+        if not rested:
+            with contextlib.suppress(BlockingIOError):
+                os.write(out, _ENTRY.pack(time.monotonic_ns(), spent))
 
 
-def main(parent: int, core: int) -> None:
+def main(parent: int, core: int, rest_seconds: float) -> None:
     """Measure on a core until the parent ends."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         raise SystemExit("the process that started this one is gone")
     os.sched_setaffinity(0, {core})
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
-        run(sys.stdout.fileno())
+        run(sys.stdout.fileno(), rest_seconds)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:3]))
+    main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))

@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment
 
 from whichworker.model import Finding
-from whichworker.report import charts, curves, pages, standings, waiting
+from whichworker.report import charts, curves, pages, second_stage, standings, waiting
 from whichworker.report.standings import Relation
 from whichworker.result import ArmResult, Result, encode
 from whichworker.units import show_bytes, show_clock, show_rate, show_seconds, show_share
@@ -75,7 +75,10 @@ def render(result: Result) -> str:
             ratios=charts.over_time(result),
             matrix=matrix(result),
             finalists=curves.finalists(result),
+            promises=list(second_stage.promises(result.arms)),
+            cores_in_capacity=second_stage.core_speeds(result.arms),
             waiting=waiting.shown(result),
+            cores_in_waiting=waiting.core_speeds(result.arms),
             latency=curves.latency(result),
             gated=[standing.arm for standing in ranked if standing.arm.gates],
             findings=findings(result),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -47,14 +49,57 @@ def print_capacities(console: Console, result: Result) -> None:
             )
     console.print(
         Text(
-            "capacity (90 %): a 90 % interval. p50 and p99: at the rate beside them."
+            "validated: does not cover what happens less often than once in its test."
+            " capacity (90 %): a 90 % interval. p50 and p99: at the rate beside them."
             " recovery: from the end of an overload until responses are on time again."
             + unvalidated,
             "dim",
         )
     )
+    for sentence in promises(shown):
+        console.print(Text(sentence))
+    if speed := core_speeds(shown):
+        console.print(Text(speed, "dim"))
     _print_at_rate(console, result, shown)
     _print_profiles(console, result)
+
+
+def promises(arms: Sequence[ArmResult]) -> Iterator[str]:
+    """The test of each validated rate, in a sentence."""
+    for arm in arms:
+        capacity = arm.capacity_per_second
+        if capacity is None or capacity.passed is None or capacity.certified is None:
+            continue
+        test = capacity.passed
+        between = ""
+        if test.low is not None and test.high is not None:
+            between = f" ({units.show_seconds(test.low)} to {units.show_seconds(test.high)})"
+        late = f"{test.late:,} of {test.requests:,} requests over"
+        yield (
+            f"{arm.name} is validated at {units.show_rate(capacity.certified)}/s: tested for"
+            f" {test.seconds:.0f} s at {units.show_rate(test.rate_per_second)}/s with"
+            f" {test.percentile} {units.show_seconds(test.response_seconds or 0.0)}{between},"
+            f" {late} {units.show_seconds(test.limit_seconds)}"
+        )
+
+
+def core_speeds(arms: Sequence[ArmResult]) -> str:
+    """How fast the cores were while capacities were measured, in a sentence, or nothing."""
+    known = [
+        speed
+        for arm in arms
+        if arm.capacity_per_second and (speed := arm.capacity_per_second.core_speed) is not None
+    ]
+    return meanwhile([speed for one in known for speed in (one.low, one.high)])
+
+
+def meanwhile(speeds: Sequence[float]) -> str:
+    """The range of the speeds of cores, over the ranking, in a sentence; nothing if unknown."""
+    if not speeds:
+        return ""
+    low, high = f"{min(speeds):.0%}", f"{max(speeds):.0%}"
+    between = low if low == high else f"{low} to {high}"
+    return f"Meanwhile the servers' cores had {between} of their speed in the ranking."
 
 
 def _print_profiles(console: Console, result: Result) -> None:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from whichworker import units
-from whichworker.report import standings
+from whichworker.report import second_stage, standings
 from whichworker.result import ArmResult, Result, WaitPoint
 
 ABSENT = "–"
@@ -35,6 +35,12 @@ def point_of(arm: ArmResult, share: float) -> WaitPoint | None:
     return next((point for point in arm.waits if point.share == share), None)
 
 
+def core_speeds(arms: Sequence[ArmResult]) -> str:
+    """How fast the cores were meanwhile, in a sentence, or nothing."""
+    points = [point for arm in arms for point in arm.waits]
+    return second_stage.meanwhile([one.core_speed for one in points if one.core_speed is not None])
+
+
 def print_waits(console: Console, result: Result) -> None:
     """A row for each arm and a column for each rate; nothing if nothing was measured."""
     arms = shown(result)
@@ -52,6 +58,8 @@ def print_waits(console: Console, result: Result) -> None:
         )
     console.print(table)
     console.print(Text(CAPTION, "dim"))
+    if speed := core_speeds(arms):
+        console.print(Text(speed, "dim"))
     for arm in arms:
         for point in arm.waits:
             if point.lost:

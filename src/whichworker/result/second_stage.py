@@ -7,6 +7,36 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 
+class PassedTest(Struct, frozen=True, kw_only=True):
+    """The windows at the highest rate that passed: what a validated rate stands on.
+
+    `late` of the `requests` took longer than `limit_seconds` or failed. The response time of the
+    objective's percentile has a 95 % interval, or null. The test does not cover what happens less
+    often than once in `seconds`.
+    """
+
+    rate_per_second: float
+    seconds: float
+    requests: int
+    late: int
+    limit_seconds: float
+    percentile: str
+    response_seconds: float | None
+    low: float | None
+    high: float | None
+
+
+class CoreSpeed(Struct, frozen=True, kw_only=True):
+    """How fast the servers' cores made a setup in its windows, over the ranking.
+
+    By the thermometer: 0.9 is a tenth slower. The slowest, the median and the fastest window.
+    """
+
+    low: float
+    median: float
+    high: float
+
+
 class Capacity(Struct, frozen=True, kw_only=True):
     """The highest rate of arrivals that meets the objective.
 
@@ -20,7 +50,7 @@ class Capacity(Struct, frozen=True, kw_only=True):
         float | None,
         Meta(
             description="fresh windows on new launches kept this rate or a higher one, and the"
-            " chance that it is too high is at most 4 %; null if no rate passed"
+            " chance that it is too high is at most 3 %; null if no rate passed"
         ),
     ]
     slo: str
@@ -28,6 +58,12 @@ class Capacity(Struct, frozen=True, kw_only=True):
     seconds: Annotated[float, Meta(description="of arrivals, search and confirmation together")] = (
         0.0
     )
+    passed: Annotated[
+        PassedTest | None, Meta(description="the test that it passed; null: none did")
+    ] = None
+    core_speed: Annotated[
+        CoreSpeed | None, Meta(description="of the servers' cores meanwhile; null: unknown")
+    ] = None
     recovery_seconds: Annotated[
         float | None,
         Meta(
@@ -75,6 +111,10 @@ class WaitPoint(Struct, frozen=True, kw_only=True):
         dict[str, tuple[float, float]],
         Meta(description="95 %, by percentile; absent where the sample supports none"),
     ] = field(default_factory=dict)
+    core_speed: Annotated[
+        float | None,
+        Meta(description="of the servers' cores meanwhile, over the ranking; null: unknown"),
+    ] = None
 
 
 class AtRate(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,8 @@ class Sought(Struct, frozen=True, kw_only=True, tag="sought", tag_field="record"
     """The second stage begins: finalists, objective, connections and stalls of the machine.
 
     `stall_seconds` is the 99th percentile of how late a sleeper on the generator's core woke up,
-    `patience` the seconds for each finalist (None in older journals).
+    `patience` the seconds for each finalist (None in older journals). `turns` are the finalists'
+    usual readings of the thermometer in the ranking, `busy` how much of its cores each used.
     """
 
     slo: Slo
@@ -22,6 +23,8 @@ class Sought(Struct, frozen=True, kw_only=True, tag="sought", tag_field="record"
     connections: int
     stall_seconds: float | None
     patience: float | None = None
+    turns: dict[str, float] = {}
+    busy: dict[str, float] = {}
 
 
 class Shot(Struct, frozen=True, kw_only=True, tag="shot", tag_field="record"):
@@ -29,7 +32,8 @@ class Shot(Struct, frozen=True, kw_only=True, tag="shot", tag_field="record"):
 
     `response` is their histogram (HdrHistogram V2, ns). `slices` are, for each equal part of the
     window, its arrivals and those that missed the first clause. `good` came in time; `sent_share`
-    of those due was sent at all. `lag_seconds` is the generator's own 99th percentile.
+    of those due was sent at all. `lag_seconds` is the generator's own 99th percentile. In a search
+    or a test, a `refused` shot has an upper limit of misses: on a quiet machine there are no more.
     """
 
     arm: str

@@ -9,10 +9,12 @@ window, not requests, are its unit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from whichworker.design.capacity.posterior import RateProbe, Search
 from whichworker.model import Slo
 
-ALPHA = 0.04
+ALPHA = 0.03
 """The chance that a rate is validated that misses the objective."""
 FIRST_CHANCE = 0.2
 """The chance that the capacity is below a rate which is worth a test."""
@@ -83,7 +85,7 @@ class Confirmation:
         if self.rate == self.kept and self.chance <= ALPHA:
             self._begin(self._candidate())
             self.done = self.rate < HIGHER * self.kept
-        elif self.chance > GIVE_UP:
+        elif self.chance > GIVE_UP or (seen.bounded and seen.misses(self.slo.clauses)):
             self._begin(min(self._candidate(), LOWER * self.rate))
             self.done = self.kept is not None and self.rate < self.kept
 
@@ -91,12 +93,19 @@ class Confirmation:
         self.rate, self.windows = rate, []
 
     def _candidate(self) -> float:
-        return min(self.most, self.search.quantile(FIRST_CHANCE))
+        return min(self.most, self.search.quantile(FIRST_CHANCE), self.search.reach)
 
     def _keeps(self) -> bool:
-        """Whether the windows at this rate, by themselves, meet the objective for long enough."""
-        count = sum(seen.count for seen in self.windows)
-        return self.seconds >= LEAST_SECONDS and all(
-            sum(seen.missed[at] for seen in self.windows) <= clause.share * count
+        """Whether the windows at this rate, by themselves, meet the objective for long enough.
+
+        Either all of them, or those without other programs.
+        """
+        alone = [seen for seen in self.windows if not seen.bounded]
+        return any(self._meets(windows) for windows in (self.windows, alone))
+
+    def _meets(self, windows: Sequence[RateProbe]) -> bool:
+        count = sum(seen.count for seen in windows)
+        return sum(seen.window_seconds for seen in windows) >= LEAST_SECONDS and all(
+            sum(seen.missed[at] for seen in windows) <= clause.share * count
             for at, clause in enumerate(self.slo.clauses)
         )

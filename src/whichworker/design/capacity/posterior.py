@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -58,12 +59,19 @@ NEGLIGIBLE = 18.0
 """Points of the grid this far below the best, in nats, are dropped for speed."""
 LEAST_P, MOST_P, MOST_CORRELATION = 1e-7, 0.995, 0.98
 """Limits, so that no logarithm is infinite."""
+EXACT, MORE = 16, 24
+"""Numbers of misses that are summed one by one, and points between them and larger numbers."""
 QUANTILES = (0.3, 0.7)
 """Of the posterior, at random: probes on both sides of the capacity."""
 MOST_LOAD = 1.0
 """No probe is above full load: what happens there does not depend on the objective."""
 NARROW = 0.05
 """The relative width at which an interval is narrow."""
+RETREAT, ADVANCE = 0.75, 1.1
+"""The next rate after one at which other programs caused misses, or after one that is held again.
+
+There a machine shows nothing: only at a rate that it holds beside them does a window tell.
+"""
 TAIL = 0.05
 """The probability below and above the interval."""
 HOPELESS = 0.03
@@ -73,7 +81,9 @@ HOPELESS = 0.03
 class RateProbe(Struct, frozen=True, kw_only=True):
     """One probe: `count` arrivals at `rate` per second, and the misses of each clause.
 
-    The server was idle `settle_seconds` before the window of `window_seconds` began.
+    The server was idle `settle_seconds` before the window of `window_seconds` began, and the core
+    `speed` times as fast as usual. The misses of a `bounded` one are at least those of a quiet
+    machine: other programs can only add some.
     """
 
     rate: float
@@ -81,6 +91,15 @@ class RateProbe(Struct, frozen=True, kw_only=True):
     missed: tuple[int, ...]
     settle_seconds: float
     window_seconds: float
+    speed: float = 1.0
+    bounded: bool = False
+
+    def misses(self, clauses: Sequence[Clause]) -> bool:
+        """Whether a clause was missed by more of its requests than it allows."""
+        return any(
+            missed > clause.share * self.count
+            for missed, clause in zip(self.missed, clauses, strict=True)
+        )
 
 
 class CapacityEstimate(Struct, frozen=True, kw_only=True):
@@ -120,7 +139,8 @@ class Posterior:
         if not probe.count:
             return
         p, correlation = self._missed_share(probe), self._correlation(probe)
-        self._log += _log_beta_binomial(missed, probe.count, p, correlation)
+        seen = _log_at_most if probe.bounded else _log_beta_binomial
+        self._log += seen(missed, probe.count, p, correlation)
         self._log -= self._log.max()
         kept = self._log > -NEGLIGIBLE
         for name in ("fulls", "slacks", "powers", "variances", "stalls", "_log"):
@@ -156,20 +176,25 @@ class Posterior:
         return self._sorted
 
     def _missed_share(self, probe: RateProbe) -> Array:
-        slack = 1 - probe.rate / self.fulls
+        served = probe.speed * self.fulls
+        slack = 1 - probe.rate / served
         worst = math.log(self.clause.share)
         steady = np.exp(worst * (np.maximum(slack, 0) / self.slacks) ** self.powers)
         level = -worst * np.sqrt(self.variances) / (2 * self.slacks)
         drift = np.abs(slack) / np.sqrt(self.variances)
         parts = [
-            reached(level, drift, self.fulls * (probe.settle_seconds + at * probe.window_seconds))
+            reached(
+                level,
+                drift,
+                probe.speed * self.fulls * (probe.settle_seconds + at * probe.window_seconds),
+            )
             for at in (0.25, 0.75)
         ]
         return np.asarray(np.clip(steady * sum(parts) / 2, LEAST_P, MOST_P), dtype=np.float64)
 
     def _correlation(self, probe: RateProbe) -> Array:
         """Between two requests of a probe, from the size of the clusters at its rate."""
-        slack = np.maximum(np.abs(1 - probe.rate / self.fulls), LEAST_SLACK)
+        slack = np.maximum(np.abs(1 - probe.rate / (probe.speed * self.fulls)), LEAST_SLACK)
         clusters = CLUSTERS * self.variances / slack**2
         stalls = self.stalls / probe.window_seconds
         correlation = np.minimum(clusters / (clusters + probe.count) + stalls, MOST_CORRELATION)
@@ -196,6 +221,30 @@ def _log_beta_binomial(missed: int, count: int, p: Array, correlation: Array) ->
     a, b = p * total, (1 - p) * total
     seen = special.betaln(a + missed, b + count - missed) - special.betaln(a, b)
     return np.asarray(seen, dtype=np.float64)
+
+
+def _log_at_most(missed: int, count: int, p: Array, correlation: Array) -> Array:
+    """The logarithm of the chance of `missed` misses or fewer.
+
+    A sum of the first EXACT numbers of misses, and by trapezoids over MORE points up to the others.
+    """
+    at = np.arange(missed + 1)
+    if missed > EXACT:
+        at = np.unique(np.append(at[:EXACT], np.geomspace(EXACT, missed, MORE).round())).astype(int)
+    gaps = np.diff(at)
+    weights = np.ones(at.size)
+    weights[1:] += (gaps - 1) / 2
+    weights[:-1] += (gaps - 1) / 2
+    terms = [
+        _log_beta_binomial(int(k), count, p, correlation) + _log_ways(count, int(k)) + math.log(w)
+        for k, w in zip(at, weights, strict=True)
+    ]
+    total = np.logaddexp.reduce(terms)
+    return np.asarray(np.minimum(0.0, total), dtype=np.float64)
+
+
+def _log_ways(count: int, missed: int) -> float:
+    return math.lgamma(count + 1) - math.lgamma(missed + 1) - math.lgamma(count - missed + 1)
 
 
 @cache
@@ -233,16 +282,21 @@ class Search:
         self.posteriors = tuple(Posterior(clause, throughput) for clause in slo.clauses)
         self.seen: list[RateProbe] = []
         self.seed = seed
+        self.reach = math.inf
 
     def next_rate(self) -> float:
         """The most informative rate: a 30 % or 70 % quantile, not above full load."""
         choice = random.Random(f"{self.seed}/probes/{len(self.seen)}").choice(QUANTILES)
         rate = self._binding().quantile(choice)
-        return min(MOST_LOAD * self.throughput, rate)
+        return min(MOST_LOAD * self.throughput, rate, self.reach)
 
     def observe(self, seen: RateProbe) -> None:
         """Take in one probe, of the search or at a rate that is being tested."""
         self.seen.append(seen)
+        if not seen.misses(self.slo.clauses):
+            self.reach = max(self.reach, ADVANCE * seen.rate)
+        elif seen.bounded:
+            self.reach = min(self.reach, RETREAT * seen.rate)
         for posterior, missed in zip(self.posteriors, seen.missed, strict=True):
             posterior.observe(seen, missed)
 

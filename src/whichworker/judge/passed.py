@@ -1,0 +1,65 @@
+"""What a validated rate stands on: the windows that tested it, and the speed of the cores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import median
+
+from whichworker.design import paces
+from whichworker.design.capacity.hunt import Hunt
+from whichworker.judge.hunts import speed_of
+from whichworker.model.histogram import Histogram
+from whichworker.result import CoreSpeed, PassedTest
+from whichworker.store.open_loop import Shot, Sought
+
+
+def passed_test(hunt: Hunt, shots: Sequence[Shot]) -> PassedTest | None:
+    """The windows at the highest rate that passed, as one sample; None if none passed.
+
+    It has the time of the objective's own percentile, from the intended start of a request.
+    """
+    kept = hunt.confirmation.kept if hunt.confirmation and hunt.certified else None
+    clause = hunt.slo.timed
+    if kept is None or clause is None or clause.seconds is None:
+        return None
+    tests = [
+        shot
+        for shot in shots
+        if shot.phase == "confirm" and math.isclose(shot.rate, kept, rel_tol=1e-6)
+    ]
+    used = [shot for shot in tests if not shot.refused] or tests
+    merged = Histogram()
+    for shot in used:
+        merged.merge(Histogram.from_hdr(shot.response))
+    q, place = 1 - clause.share, hunt.slo.clauses.index(clause)
+    counts, late = zip(*(part for shot in used for part in shot.slices), strict=True)
+    shares = paces.interval_shares(merged.count, q, late, counts, kept / hunt.throughput)
+    low, high = (merged.percentile(min(1.0, share)) for share in shares) if shares else (None, None)
+    value = merged.percentile(q)
+    return PassedTest(
+        rate_per_second=kept,
+        seconds=sum(shot.window_seconds for shot in used),
+        requests=sum(shot.count for shot in used),
+        late=sum(shot.missed[place] for shot in used),
+        limit_seconds=clause.seconds,
+        percentile=clause.text.partition("<")[0],
+        response_seconds=value / 1e9 if value is not None else None,
+        low=low / 1e9 if low is not None else None,
+        high=high / 1e9 if high is not None else None,
+    )
+
+
+def core_speed(sought: Sought, shots: Sequence[Shot]) -> CoreSpeed | None:
+    """How fast the cores made an arm in these windows, over the ranking; None if unknown."""
+    known = [
+        speed
+        for shot in shots
+        if (
+            speed := speed_of(
+                shot.probes, sought.turns.get(shot.arm), sought.busy.get(shot.arm, 1.0)
+            )
+        )
+        is not None
+    ]
+    return CoreSpeed(low=min(known), median=median(known), high=max(known)) if known else None

@@ -58,7 +58,7 @@ KILLS ?= 200
 storm: setup           ## KILLS random kills of every long command and its processes; writes tests/RESULTS-storm.md (200 take about half an hour)
 	$(BIN)/python -m tests.kills $(KILLS) $$$$
 
-.PHONY: record verdicts capacities
+.PHONY: record verdicts capacities known
 record: setup          ## record slices of identical arms for the replays, quiet and beside a neighbour; writes benchmarks/recorded.json
 	$(BIN)/python -m benchmarks.record
 
@@ -67,6 +67,11 @@ verdicts: setup        ## the race beside 22 s for each arm, replayed from what 
 
 capacities: setup      ## hunts for the exact capacities of simulated servers; writes benchmarks/RESULTS-capacities.md (about half an hour)
 	$(BIN)/python -m benchmarks.capacities
+
+known: setup           ## races of servers with known capacities; writes benchmarks/RESULTS-known.md (about an hour)
+	$(BIN)/python -m benchmarks.known
+	$(BIN)/python -m benchmarks.known --neighbour 0.3
+	$(BIN)/python -m benchmarks.known --table
 
 .PHONY: locks audit
 locks: setup           ## resolve the lock files of servers, built-in apps and this checkout again, as of this hour

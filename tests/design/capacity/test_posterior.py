@@ -131,7 +131,7 @@ def test_an_empty_probe_changes_nothing() -> None:
 TWO = Slo(
     clauses=(
         Clause(text="p99<1s", share=0.01, seconds=1.0),
-        Clause(text="errors<0.1%", share=0.001),
+        Clause(text="errors<0.1%", share=0.001, seconds=None),
     )
 )
 

@@ -108,6 +108,7 @@ def seen_of(record: Shot) -> RateProbe:
         missed=record.missed,
         settle_seconds=record.settle_seconds,
         window_seconds=record.window_seconds,
+        counts=record.counts,
     )
 
 

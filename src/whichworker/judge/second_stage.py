@@ -163,8 +163,11 @@ def _capacity(slo: Slo, hunt: Hunt, used: Sequence[Shot]) -> Capacity | None:
 def _recovered(slo: Slo, shot: Shot) -> float | None:
     """None if it took longer than the shot, or requests were lost: their slices are unknown."""
     counts, missed = [count for count, _ in shot.slices], [late for _, late in shot.slices]
-    timed, lost = slo.timed, shot.count - sum(counts)
-    if timed is None or not counts or lost > timed.share * shot.count:
+    timed = slo.timed
+    if timed is None or not counts:
+        return None
+    due = shot.counts[slo.clauses.index(timed)] if shot.counts else shot.count
+    if due - sum(counts) > timed.share * due:
         return None
     return recovery_seconds(missed, counts, slice_seconds(shot.window_seconds), timed.share)
 
@@ -192,9 +195,11 @@ def _curve(used: Sequence[Shot]) -> Iterator[CurvePoint]:
 def _interval(shot: Shot, histogram: Histogram, q: float) -> tuple[float, float] | None:
     """By order statistics on n/φ, with φ from the slices of the shot.
 
-    φ is taken at the objective's own time; None if the slices are too few.
+    φ is taken at the objective's own time; None if the slices are too few, or of one route.
     """
     totals = [count for count, _ in shot.slices]
+    if sum(totals) < histogram.count:
+        return None
     phi = quantiles.design_effect([late for _, late in shot.slices], totals) or 1.0
     filled = sum(count > 0 for count in totals)
     shares = (

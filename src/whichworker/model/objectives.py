@@ -36,10 +36,10 @@ class Slo(Struct, frozen=True, kw_only=True):
 
     @property
     def timed(self) -> Clause | None:
-        """The clause with the longest time, for all that is in time at all; None if no times."""
+        """The clause with the longest time; None if no times. One on a route only if all are."""
         return max(
             (clause for clause in self.clauses if clause.seconds is not None),
-            key=lambda one: one.seconds or 0.0,
+            key=lambda one: (not one.route, one.seconds or 0.0),
             default=None,
         )
 

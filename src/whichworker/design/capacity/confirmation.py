@@ -95,8 +95,8 @@ class Confirmation:
 
     def _keeps(self) -> bool:
         """Whether the windows at this rate, by themselves, meet the objective for long enough."""
-        count = sum(seen.count for seen in self.windows)
         return self.seconds >= LEAST_SECONDS and all(
-            sum(seen.missed[at] for seen in self.windows) <= clause.share * count
+            sum(seen.missed[at] for seen in self.windows)
+            <= clause.share * sum(seen.counted[at] for seen in self.windows)
             for at, clause in enumerate(self.slo.clauses)
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from whichworker.errors import UsageError
 from whichworker.model import Request, Slo
@@ -64,6 +64,20 @@ def route_of(route: str, requests: Sequence[Request]) -> tuple[str, tuple[str, .
     """The name and the titles of a route: a single request's title, or as the user named it."""
     titles = titles_on(route, requests)
     return (titles[0] if len(titles) == 1 else route), titles
+
+
+def labels_of(routes: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """For each title on any of these routes, the numbers of its routes: `0`, or `0,2`."""
+    found: dict[str, list[str]] = {}
+    for number, titles in enumerate(routes.values()):
+        for title in titles:
+            found.setdefault(title, []).append(str(number))
+    return {title: ",".join(numbers) for title, numbers in found.items()}
+
+
+def names_of(label: str, routes: Mapping[str, Sequence[str]]) -> list[str]:
+    """The names of the routes whose numbers are in a label."""
+    return [list(routes)[int(number)] for number in label.split(",")]
 
 
 def _is_on(route: str, request: Request) -> bool:

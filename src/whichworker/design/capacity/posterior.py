@@ -10,6 +10,11 @@ probe begins at an idle server, and what a random walk does until then is known,
 Misses come in clusters, which are as long as a queue's memory of variance/slack² requests, or as
 long as a stall. The observation of a probe is therefore beta-binomial. Full load, slack, g, the
 variance and the stalls are unknown: all of them are on the grid, and integrated out.
+
+A clause on a route counts that route's requests only, but they wait in the queue of all requests.
+So a rate is always the rate of all, and a cluster is made by all. A route with a share f of the
+requests has f of the arrivals and f of each cluster: any two of its requests are as correlated as
+any two others.
 """
 
 from __future__ import annotations
@@ -73,7 +78,8 @@ HOPELESS = 0.03
 class RateProbe(Struct, frozen=True, kw_only=True):
     """One probe: `count` arrivals at `rate` per second, and the misses of each clause.
 
-    The server was idle `settle_seconds` before the window of `window_seconds` began.
+    The server was idle `settle_seconds` before the window of `window_seconds` began. `counts` are
+    the arrivals that each clause bounds (empty: all).
     """
 
     rate: float
@@ -81,6 +87,12 @@ class RateProbe(Struct, frozen=True, kw_only=True):
     missed: tuple[int, ...]
     settle_seconds: float
     window_seconds: float
+    counts: tuple[int, ...] = ()
+
+    @property
+    def counted(self) -> tuple[int, ...]:
+        """The arrivals that each clause bounds."""
+        return self.counts or (self.count,) * len(self.missed)
 
 
 class CapacityEstimate(Struct, frozen=True, kw_only=True):
@@ -115,12 +127,13 @@ class Posterior:
         """The capacity of each point, per second."""
         return np.asarray(self.fulls * (1 - self.slacks))
 
-    def observe(self, probe: RateProbe, missed: int) -> None:
-        """Take in one probe."""
-        if not probe.count:
+    def observe(self, probe: RateProbe, missed: int, count: int | None = None) -> None:
+        """Take in one probe; the clause bounds `count` of its requests [default: all]."""
+        count = probe.count if count is None else count
+        if not count:
             return
         p, correlation = self._missed_share(probe), self._correlation(probe)
-        self._log += _log_beta_binomial(missed, probe.count, p, correlation)
+        self._log += _log_beta_binomial(missed, count, p, correlation)
         self._log -= self._log.max()
         kept = self._log > -NEGLIGIBLE
         for name in ("fulls", "slacks", "powers", "variances", "stalls", "_log"):
@@ -243,8 +256,10 @@ class Search:
     def observe(self, seen: RateProbe) -> None:
         """Take in one probe, of the search or at a rate that is being tested."""
         self.seen.append(seen)
-        for posterior, missed in zip(self.posteriors, seen.missed, strict=True):
-            posterior.observe(seen, missed)
+        for posterior, missed, count in zip(
+            self.posteriors, seen.missed, seen.counted, strict=True
+        ):
+            posterior.observe(seen, missed, count)
 
     def found(self) -> CapacityEstimate:
         """The capacity so far."""

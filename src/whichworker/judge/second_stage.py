@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ from whichworker.design import quantiles
 from whichworker.design.capacity.hunt import LEAST_PROBES, QUIET_SECONDS, Hunt, recovery_seconds
 from whichworker.design.validity import session_refusal
 from whichworker.judge.hunts import STALLS_OF_OBJECTIVE, blind, first_failure, hunts_of
+from whichworker.judge.route_times import route_times
 from whichworker.load.record import slice_seconds
 from whichworker.model import Finding, Question, Slo, codes
 from whichworker.model.histogram import Histogram
@@ -145,6 +147,7 @@ def _capacity(slo: Slo, hunt: Hunt, used: Sequence[Shot]) -> Capacity | None:
     if found is None:
         return None
     recovery = next((shot for shot in used if shot.phase == "recovery"), None)
+    tested, kept = _tested(hunt, used)
     return Capacity(
         value=found.value,
         low=found.low,
@@ -157,7 +160,18 @@ def _capacity(slo: Slo, hunt: Hunt, used: Sequence[Shot]) -> Capacity | None:
         recovery_watched_seconds=QUIET_SECONDS
         if recovery is not None and recovery.slices
         else None,
+        routes=route_times([one.routes for one in tested], sum(one.count for one in tested)),
+        routes_rate_per_second=kept if tested and tested[0].routes else None,
     )
+
+
+def _tested(hunt: Hunt, used: Sequence[Shot]) -> tuple[list[Shot], float | None]:
+    """The windows that passed the test of the validated rate, or of the user's; and their rate."""
+    for phase, test in (("confirm", hunt.confirmation), ("holds", hunt.holding)):
+        if test is not None and test.certified is not None and (kept := test.kept):
+            same = [one for one in used if one.phase == phase and math.isclose(one.rate, kept)]
+            return same, kept
+    return [], None
 
 
 def _recovered(slo: Slo, shot: Shot) -> float | None:

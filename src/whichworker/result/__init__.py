@@ -41,6 +41,7 @@ from whichworker.result.second_stage import (
     Gate,
     Hot,
     Profile,
+    RouteTimes,
     Scaling,
     WaitPoint,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "RaceVerdict",
     "Ratio",
     "Result",
+    "RouteTimes",
     "Run",
     "SaturationLatency",
     "Scaling",

@@ -99,7 +99,7 @@ SANITIZE := build/sanitize
 sanitize: setup        ## the native engine's tests under the address and undefined-behaviour sanitizers
 	rm -rf $(SANITIZE) && mkdir -p $(SANITIZE) && cp -r src/whichworker $(SANITIZE)/ && rm -f $(SANITIZE)/whichworker/load/*.so
 	WHICHWORKER_CFLAGS="-g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all" $(BIN)/python setup.py --quiet build_ext --build-lib $(SANITIZE) --build-temp $(SANITIZE)/objects
-	LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc PYTHONPATH=$(SANITIZE) WHICHWORKER_SANITIZED=$(SANITIZE) $(BIN)/python -m pytest -p no:cacheprovider tests/load/native/test_engine.py tests/load/native/test_callbacks.py tests/load/test_slices.py tests/load/test_bodies.py tests/load/test_exhaustion.py
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc PYTHONPATH=$(SANITIZE) WHICHWORKER_SANITIZED=$(SANITIZE) $(BIN)/python -m pytest -p no:cacheprovider tests/load/native/test_engine.py tests/load/native/test_callbacks.py tests/load/test_routes.py tests/load/test_slices.py tests/load/test_bodies.py tests/load/test_exhaustion.py
 
 fuzz: setup            ## both response parsers and every reader of foreign files, SECONDS each (TARGETS="har journal" chooses some); adds what was executed to tests/fuzz/RESULTS.md
 	$(BIN)/python -m tests.fuzz.run $(SECONDS) $(TARGETS)

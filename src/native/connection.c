@@ -103,8 +103,10 @@ static Outcome finish(Run *run, Connection *connection, bool correct, const Resp
     times->complete = run->now;
     if (correct) {
         request->total_correct++;
-        request->correct +=
-            counts_correct(&run->counts, &run->plan, times, response->status, delay);
+        if (counts_correct(&run->counts, &run->plan, times, response->status, delay)) {
+            request->correct++;
+            counts_route(&run->counts, &run->plan, request->route, times);
+        }
     } else {
         counts_wrong(&run->counts, &run->plan, times, response->status);
     }

@@ -1,6 +1,7 @@
 #include "counts.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 bool counts_init(Counts *counts, const Plan *plan) {
     if (plan->slices) { return true; }
@@ -18,6 +19,14 @@ void counts_free(Counts *counts) {
     for (unsigned at = 0; at < HISTOGRAMS; at++) {
         histogram_free(&counts->histograms[at]);
     }
+    for (int at = 0; at < counts->route_count; at++) {
+        for (unsigned slice = 0; slice < MOST_SLICES; slice++) {
+            histogram_free(&counts->routes[at].slices[slice]);
+        }
+    }
+    free(counts->routes);
+    counts->routes = NULL;
+    counts->route_count = 0;
     free(counts->buckets);
     free(counts->slice.moments);
     counts->buckets = counts->slice.moments = NULL;
@@ -29,16 +38,48 @@ void counts_flight(Counts *counts, const Plan *plan, int64_t start, int64_t unti
     if (start && end > begin) { counts->flight_ns += end - begin; }
 }
 
+/* Join each two slices to one. */
+static void fold(Histogram *slices) {
+    for (unsigned at = 0; at < MOST_SLICES; at += 2) {
+        histogram_move(&slices[at], &slices[at + 1]);
+        if (at > 0) { histogram_move(&slices[at / 2], &slices[at]); }
+    }
+}
+
 static Histogram *slice_at(Counts *counts, int64_t since_opening) {
     Histogram *whole = &counts->histograms[WHOLE];
     while (since_opening / counts->slice_width >= MOST_SLICES) {
-        for (unsigned at = 0; at < MOST_SLICES; at += 2) {
-            histogram_move(&whole[at], &whole[at + 1]);
-            if (at > 0) { histogram_move(&whole[at / 2], &whole[at]); }
+        fold(whole);
+        for (int at = 0; at < counts->route_count; at++) {
+            fold(counts->routes[at].slices);
         }
         counts->slice_width *= 2;
     }
     return &whole[since_opening / counts->slice_width];
+}
+
+bool counts_add_route(Counts *counts) {
+    size_t count = (size_t)counts->route_count;
+    Route *more = realloc(counts->routes, (count + 1) * sizeof *more);
+    if (more == NULL) { return false; }
+    counts->routes = more;
+    counts->route_count++;
+    memset(&more[count], 0, sizeof *more);
+    bool good = true;
+    for (unsigned at = 0; at < MOST_SLICES; at++) {
+        good = histogram_init(&more[count].slices[at]) && good;
+    }
+    return good;
+}
+
+void counts_due(Counts *counts, const Plan *plan, int route, int64_t due) {
+    if (route >= 0) { counts->routes[route].due += in_window(plan, due); }
+}
+
+void counts_route(Counts *counts, const Plan *plan, int route, const Times *times) {
+    if (route < 0) { return; }
+    int64_t place = (times->due - plan->opens) / counts->slice_width; /* wide enough by now */
+    histogram_record(&counts->routes[route].slices[place], times->complete - times->due);
 }
 
 static void record_times(Counts *counts, const Plan *plan, const Times *times, int64_t placed) {

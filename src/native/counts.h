@@ -30,8 +30,17 @@ typedef struct {
     int64_t began, stopped, ended; /* first request; last moment of sending; nothing in flight */
 } Slice;
 
+/* The requests of one label in an open loop: due in the window, and their response times in the
+ * slices of WHOLE. */
+typedef struct {
+    int64_t due;
+    Histogram slices[MOST_SLICES];
+} Route;
+
 typedef struct {
     Histogram histograms[HISTOGRAMS];
+    Route *routes;
+    int route_count;
     int64_t statuses[MOST_STATUS];
     int64_t slice_width; /* ns; one bucket at first, doubled whenever there are too many slices */
     int64_t *buckets;    /* correct responses in each BUCKET_NS of the window */
@@ -48,6 +57,11 @@ void counts_free(Counts *counts);
 /* Count a correct response; true if it belongs to the window. `delay` is -1 if not measured. */
 bool counts_correct(Counts *counts, const Plan *plan, const Times *times, int status,
                     int64_t delay);
+/* Routes: number -1 is none. */
+bool counts_add_route(Counts *counts); /* false: no memory */
+void counts_due(Counts *counts, const Plan *plan, int route, int64_t due);
+void counts_route(Counts *counts, const Plan *plan, int route, const Times *times); /* correct */
+
 void counts_wrong(Counts *counts, const Plan *plan, const Times *times, int status);
 
 /* Add the time a request was in flight within the window; `start` is 0 if it was not sent. */

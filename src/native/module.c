@@ -194,14 +194,28 @@ static bool take_contained(Request *request, PyObject *texts) {
     return true;
 }
 
+/* Whether there is such a route, or none: the next number is added. */
+static bool has_route(Counts *counts, int route) {
+    if (route < -1 || route > counts->route_count) {
+        PyErr_SetString(PyExc_ValueError, "routes are numbered from 0, without a gap; -1 is none");
+        return false;
+    }
+    if (route == counts->route_count && !counts_add_route(counts)) {
+        PyErr_NoMemory();
+        return false;
+    }
+    return true;
+}
+
 static PyObject *engine_add_request(PyObject *object, PyObject *args) {
     Reader *reader = &run_of(object)->reader;
     Request request = {0};
     PyObject *wire, *body, *texts;
     int head_request, by_head, by_body;
     unsigned long long kept;
-    if (!PyArg_ParseTuple(args, "SpiOO!ppK", &wire, &head_request, &request.status, &body,
-                          &PyTuple_Type, &texts, &by_head, &by_body, &kept)) {
+    if (!PyArg_ParseTuple(args, "SpiOO!ppKi", &wire, &head_request, &request.status, &body,
+                          &PyTuple_Type, &texts, &by_head, &by_body, &kept, &request.route) ||
+        !has_route(&run_of(object)->counts, request.route)) {
         return NULL;
     }
     request.kept = kept;
@@ -395,6 +409,21 @@ static PyObject *engine_histogram(PyObject *object, PyObject *args) {
                          (long long)histogram->most);
 }
 
+static PyObject *engine_route(PyObject *object, PyObject *args) {
+    const Counts *counts = &run_of(object)->counts;
+    int number;
+    unsigned slice;
+    if (!PyArg_ParseTuple(args, "iI", &number, &slice)) { return NULL; }
+    if (number < 0 || number >= counts->route_count || slice >= MOST_SLICES) {
+        PyErr_SetString(PyExc_IndexError, "no such route or slice");
+        return NULL;
+    }
+    const Histogram *histogram = &counts->routes[number].slices[slice];
+    return Py_BuildValue("L(y#LL)", (long long)counts->routes[number].due,
+                         (const char *)histogram->counts, (Py_ssize_t)(SLOTS * sizeof(int64_t)),
+                         (long long)histogram->least, (long long)histogram->most);
+}
+
 static PyObject *engine_totals(PyObject *object, PyObject *Py_UNUSED(ignored)) {
     const Run *run = run_of(object);
     const Counts *all = &run->counts;
@@ -446,6 +475,8 @@ static PyMethodDef engine_methods[] = {
     {"close", engine_close, METH_NOARGS, "End the window if it is open, and close every socket."},
     {"histogram", engine_histogram, METH_VARARGS,
      "The counts, the least and the greatest value (ns) of a histogram."},
+    {"route", engine_route, METH_VARARGS,
+     "How many requests of a route were due, and the histogram of one of its slices."},
     {"totals", engine_totals, METH_NOARGS, "All counts, by name."},
     {"tables", engine_tables, METH_NOARGS,
      "Correct responses to each request, counts of statuses, correct responses in each 50 ms."},

@@ -27,6 +27,7 @@ typedef struct {
     size_t kept; /* bytes that conditions on the body, or a failure's sample, can look at */
     Bytes *contains;
     size_t contained;
+    int route; /* that counts it apart; -1: none */
     bool by_head; /* conditions on headers: accept only a head that was judged correct */
     bool by_body; /* conditions that only the owner can check: accept only a body judged correct */
     Known heads, bodies;

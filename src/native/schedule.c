@@ -91,11 +91,19 @@ static uint32_t draw(Schedule *schedule) {
     return request;
 }
 
+/* The request of an arrival, whether it is sent or given up. */
+static uint32_t take_arrival(Schedule *schedule, int64_t due) {
+    Run *run = &schedule->run;
+    uint32_t request = draw(schedule);
+    counts_due(&run->counts, &run->plan, run->reader.requests[request].route, due);
+    return request;
+}
+
 static void settle(Schedule *schedule, Connection *connection, Outcome outcome);
 
 static void begin(Schedule *schedule, Connection *connection, int64_t due) {
     schedule->left--;
-    uint32_t request = draw(schedule);
+    uint32_t request = take_arrival(schedule, due);
     settle(schedule, connection, connection_begin(&schedule->run, connection, request, due));
 }
 
@@ -130,6 +138,7 @@ static void admit(Schedule *schedule) {
         if ((int64_t)(arrivals->queued - arrivals->head) >= plan->backlog &&
             find_free(schedule) == NULL) {
             counts->dropped++;
+            take_arrival(schedule, due);
             continue;
         }
         arrivals->ring[arrivals->queued++ & arrivals->mask] = due;
@@ -239,14 +248,19 @@ static void sweep(Schedule *schedule) {
 
 /* The end. */
 
+static uint32_t take_queued(Schedule *schedule) {
+    Arrivals *arrivals = &schedule->arrivals;
+    return take_arrival(schedule, arrivals->ring[arrivals->head++ & arrivals->mask]);
+}
+
 static void give_up_queue(Schedule *schedule) {
     Arrivals *arrivals = &schedule->arrivals;
     Run *run = &schedule->run;
     char text[TEXT_BYTES];
     snprintf(text, sizeof text, "no free connection within %g s after the window",
              (double)run->plan.deadline / 1e9);
-    for (; arrivals->head < arrivals->queued && !run->over; arrivals->head++) {
-        run_fail(run, 0, &(Failure){"timeout", text, "", 0});
+    while (arrivals->head < arrivals->queued && !run->over) {
+        run_fail(run, take_queued(schedule), &(Failure){"timeout", text, "", 0});
     }
 }
 
@@ -326,6 +340,9 @@ void schedule_end(Schedule *schedule) {
     schedule->sending = false;
     if (schedule->connections == NULL || run->epoll < 0) { return; }
     run->now = clock_ns(CLOCK_MONOTONIC);
+    while (schedule->arrivals.head < schedule->arrivals.queued) {
+        take_queued(schedule); /* the run ended early */
+    }
     run->plan.closes = sooner(run->plan.closes, run->now);
     for (uint32_t at = 0; at < run->plan.connections; at++) {
         Connection *connection = &schedule->connections[at];

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from whichworker.model import Probes, Question, Slo
 from whichworker.model.histogram import Histogram
 from whichworker.result import ArmResult
 from whichworker.store.journal import FILE, Journal
-from whichworker.store.open_loop import Shot, Sought, Unsought
+from whichworker.store.open_loop import RouteCount, Shot, Sought, Unsought
 from whichworker.store.records import Prepared
 
 ARM = "waitress"
@@ -126,12 +127,17 @@ def hunted(
     patience: float = math.inf,
     steep: float = 20,
     *,
+    slo: Slo = SLO,
     began: Sought | None = None,
+    change: Callable[[Shot], Shot] = lambda one: one,
     spoiled: str = "",
     **more: Any,
 ) -> list[Shot]:
-    """The shots of a hunt whose capacity is 700/s; each third one may be spoiled for a reason."""
-    hunt = Hunt(SLO, 1000.0, seed=1, patience=patience)
+    """The shots of a hunt whose capacity is 700/s; each third one may be spoiled for a reason.
+
+    `change` has the last word on each.
+    """
+    hunt = Hunt(slo, 1000.0, seed=1, patience=patience)
     found: list[Shot] = []
     for _ in range(most):
         asked = hunt.next_shot()
@@ -144,6 +150,7 @@ def hunted(
         record = shot(asked.phase, asked.rate, count, (late, 0), **times, slices=slices, **more)
         if spoiled and len(found) % 3 == 2 and asked.phase in hunts.BOUNDED:
             record = msgspec.structs.replace(record, refused=spoiled, missed=(count, count))
+        record = change(record)
         hunt.take(asked, hunts.seen_of(record, began or sought()))
         found.append(record)
     return found
@@ -273,6 +280,68 @@ def test_a_rate_that_no_arm_can_do_is_told(question: Question, tmp_path: Path) -
     assert finding.code == "capacity-not-sought"
     assert "1,000,000/s" in finding.text
     assert not list(SecondStage(question, written(tmp_path)).findings()), "nobody asked"
+
+
+ON_HEALTH = parse("p99<200ms on /health, errors<1%")
+
+
+def on_health(one: Shot) -> Shot:
+    """The same shot with a tenth of the requests, and of the misses, on the route."""
+    due, late = one.count // 10, one.missed[0] // 10
+    times = Histogram()
+    times.record_all([5_000_000] * (due - late) + [400_000_000] * late)
+    missed = {ON_HEALTH.clauses[0].text: late}
+    return msgspec.structs.replace(
+        one,
+        missed=(late, 0),
+        counts=(due, one.count),
+        slices=((due // 10, late // 10),) * 10,
+        routes={"GET /health": RouteCount(due=due, response=times.to_hdr(), missed=missed)},
+    )
+
+
+def test_a_clause_on_a_route_binds_and_each_route_has_its_line(
+    question: Question, tmp_path: Path
+) -> None:
+    records = hunted(patience=600.0, slo=ON_HEALTH, change=on_health)
+    seen = hunts.seen_of(records[0], sought(ON_HEALTH))
+    assert seen.counted == (records[0].count // 10, records[0].count)
+    with Journal(tmp_path / FILE) as journal:
+        journal.append(msgspec.structs.replace(sought(ON_HEALTH), patience=600.0))
+        for record in records:
+            journal.append(record)
+    with Journal(tmp_path / FILE) as journal:
+        found = SecondStage(question, journal).add_to(arm_of()).capacity_per_second
+    assert found is not None
+    assert found.value == pytest.approx(700, rel=0.1)
+    assert found.binding == "p99<200ms on /health"
+    assert found.slo == "p99<200ms on /health, errors<1%"
+    (route,) = found.routes
+    assert found.routes_rate_per_second is not None
+    assert (found.certified or 0.0) <= found.routes_rate_per_second
+    tested = [
+        one
+        for one in records
+        if one.phase == "confirm" and math.isclose(one.rate, found.routes_rate_per_second)
+    ]
+    assert route.requests == sum(one.counts[0] for one in tested) > 0
+    assert route.missed == {"p99<200ms on /health": sum(one.missed[0] for one in tested)}
+    assert route.p50 == pytest.approx(0.005, rel=0.01)
+
+
+def test_a_recovery_is_that_of_the_route(question: Question, tmp_path: Path) -> None:
+    records = hunted(slo=ON_HEALTH, change=on_health)
+    places = [at for at, one in enumerate(records) if one.phase == "recovery"]
+    for lost, known in ((0, True), (50, False)):
+        for at in places:
+            of_route = ((20, 0),) * 10
+            records[at] = msgspec.structs.replace(
+                records[at], slices=of_route, counts=(200 + lost, records[at].count)
+            )
+        stage = SecondStage(question, written(tmp_path, sought(ON_HEALTH), *records))
+        found = stage.add_to(arm_of()).capacity_per_second
+        assert found is not None
+        assert (found.recovery_seconds == 0.0) is known
 
 
 @pytest.mark.alone

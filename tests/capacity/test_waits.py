@@ -20,7 +20,7 @@ from whichworker.model import Failure
 from whichworker.model.histogram import Histogram
 from whichworker.result import ArmResult
 from whichworker.store.journal import FILE, Journal
-from whichworker.store.open_loop import Paced, Unpaced
+from whichworker.store.open_loop import Paced, RouteCount, Unpaced
 
 ARM = samples.clear().arms[0]
 
@@ -70,6 +70,21 @@ def test_a_refused_window_counts_for_nothing_and_a_lost_request_is_told(tmp_path
     arm, _ = seen_in(tmp_path, window(0.5, refused="the machine was busy"), lost)
     (point,) = arm.waits
     assert (point.share, point.lost, point.requests) == (0.75, 3, 1003)
+
+
+def test_each_route_has_a_line_of_its_own(tmp_path: Path) -> None:
+    fast, slow = window(milliseconds=1, count=900), window(milliseconds=300, count=100)
+    routes = {
+        name: RouteCount(due=one.count, response=one.response, slices=one.slices)
+        for name, one in (("GET /health", fast), ("GET /report", slow))
+    }
+    arm, _ = seen_in(tmp_path, window(routes=routes), window(routes=routes))
+    (point,) = arm.waits
+    health, report = point.routes
+    assert (health.name, health.requests, report.requests) == ("GET /health", 1800, 200)
+    assert (health.p50 or 1) < 0.01 < (report.p50 or 0)
+    assert health.intervals
+    assert seen_in(tmp_path, window())[0].waits[0].routes == ()
 
 
 def test_only_the_last_table_of_a_resumed_run_counts(tmp_path: Path) -> None:

@@ -69,6 +69,8 @@ def journal(state: Path) -> list[dict[str, Any]]:
             "p99<300ms,errors<0.1%",
         ),
         (["--slo", "p99<2h"], "more than a minute", "p99<300ms"),
+        (["--url", "/a", "--slo", "p99<1s on /b"], "an objective is on /b", "'GET /a'"),
+        (["--url", "/a", "--slo", "p99<1s on /b", "--dry-run"], "on /b", "'GET /a'"),
         (["--rate", "fast"], "not a rate", "50/s"),
         (["--json", "/no/such/folder/x.json"], "no folder /no/such/folder", "mkdir"),
         (["--resume", "yesterday"], "no run 'yesterday'", ""),

@@ -140,11 +140,15 @@ def _done_first_free(due: Array, work: Array, slots: int) -> Array:
 
 
 class Case(NamedTuple):
-    """A server, the objective in seconds for 99 % of its requests, and its exact capacity."""
+    """A server, the objective in seconds for 99 % of its requests, and its exact capacity.
+
+    The objective may be on a route that has only a share of the requests, at random.
+    """
 
     server: Served
     seconds: float
     exact: float
+    route_share: float = 1.0
 
     @property
     def slo(self) -> Slo:
@@ -205,11 +209,14 @@ class Virtual:
         due, took = self.launched.times(shot.rate, shot.seconds, self.rng, self.clock % STALL_EVERY)
         self.clock += shot.seconds + GAP_SECONDS
         counted = took[due >= shot.settle_seconds]
-        late = int((counted > self.case.seconds).sum())
+        bounded = counted
+        if self.case.route_share < 1:
+            bounded = counted[self.rng.uniform(size=counted.size) < self.case.route_share]
         return RateProbe(
             rate=shot.rate,
             count=counted.size,
-            missed=(late,),
+            counts=(bounded.size,),
+            missed=(int((bounded > self.case.seconds).sum()),),
             settle_seconds=shot.settle_seconds,
             window_seconds=shot.window_seconds,
             bounded=beside is not None and beside.disturbs(shot.seconds, self.case.seconds),

@@ -29,6 +29,7 @@ from whichworker.result import (
     RaceVerdict,
     Ratio,
     Result,
+    RouteTimes,
     Run,
     SaturationLatency,
     Twin,
@@ -299,6 +300,18 @@ def waited() -> Result:
             *others,
         ),
     )
+
+
+def waited_by_route() -> Result:
+    """The same with two routes at the leader's first rate."""
+    whole = waited()
+    first, *others = whole.arms
+    routes = tuple(
+        RouteTimes(name=name, requests=count, lost=0, p50=p50, p90=2 * p50, p99=None)
+        for name, count, p50 in (("GET /health", 3600, 0.0005), ("GET /report", 400, 0.3))
+    )
+    waits = (replace(first.waits[0], routes=routes), *first.waits[1:])
+    return replace(whole, arms=(replace(first, waits=waits), *others))
 
 
 def tied() -> Result:

@@ -454,4 +454,12 @@ def test_response_times_have_a_row_for_each_rate_and_an_interval_where_there_is_
     (section,) = re.findall(r'<section id="waits".*?</section>', text, re.DOTALL)
     assert section.count('<th scope="row">') == 4 + 3
     assert 'href="#waits"' in text
+    assert "<small>GET /" not in section
     assert '<section id="waits"' not in render(samples.clear())
+
+
+def test_response_times_have_a_row_for_each_route() -> None:
+    text = render(samples.waited_by_route())
+    (section,) = re.findall(r'<section id="waits".*?</section>', text, re.DOTALL)
+    assert section.count('<th scope="row">') == 4 + 3 + 2
+    assert section.count("<small>GET /health</small>") == 1

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from tests.report import samples
 from tests.report.test_terminal import console_of, shown
-from whichworker.report import curves, html
+from whichworker.report import curves, html, waiting
 from whichworker.report.second_stage import print_capacities
-from whichworker.result import Hot, Profile, Result
+from whichworker.result import Hot, Profile, Result, RouteTimes
 
 GOLDEN = Path(__file__).parent / "golden" / "capacity.txt"
 
@@ -54,6 +54,53 @@ def test_samples_are_shown_with_their_shares() -> None:
     assert "40%  render (views.py)" in found
 
 
+def with_routes() -> Result:
+    """The sample with two routes in the first finalist's test."""
+    result = samples.sought()
+    slo = "p99<50ms on /health, errors<1%"
+    health = RouteTimes(
+        name="GET /health",
+        requests=18_000,
+        lost=2,
+        p50=0.002,
+        p90=0.01,
+        p99=0.047,
+        missed={"p99<50ms on /health": 120},
+    )
+    report = RouteTimes(name="GET /<report>", requests=40, lost=0, p50=0.9, p90=None, p99=None)
+    found = result.arms[0].capacity_per_second
+    assert found is not None
+    capacity = replace(
+        found,
+        slo=slo,
+        binding="p99<50ms on /health",
+        routes=(health, report),
+        routes_rate_per_second=2400.0,
+    )
+    first = replace(result.arms[0], capacity_per_second=capacity)
+    return replace(
+        result, question=replace(result.question, slo=slo), arms=(first, *result.arms[1:])
+    )
+
+
+def test_each_route_has_a_line_at_the_validated_rate() -> None:
+    lines = printed(with_routes()).splitlines()
+    (at,) = [place for place, line in enumerate(lines) if "first missed" in line]
+    assert "granian-wsgi at 2,400/s, first missed: p99<50ms on /health" in lines[at]
+    assert lines[at + 1].split() == ["GET", "/health", "18,000", "2", "ms", "47", "ms", "120",
+                                     "p99<50ms"]  # fmt: skip
+    assert lines[at + 2].split() == ["GET", "/<report>", "40", "900", "ms", "–", "–"]
+    assert "routes at" not in printed(samples.sought())
+
+
+def test_the_page_has_each_route_at_the_validated_rate() -> None:
+    page = html.render(with_routes())
+    assert "Routes at the validated rate" in page
+    assert "GET /&lt;report&gt;" in page
+    assert "<td>120 <code>p99&lt;50ms on /health</code></td>" in page
+    assert "Routes at the validated rate" not in html.render(samples.sought())
+
+
 def test_the_page_has_the_curve_the_table_and_the_gates() -> None:
     page = html.render(samples.sought())
     assert 'id="capacity"' in page
@@ -62,3 +109,13 @@ def test_the_page_has_the_curve_the_table_and_the_gates() -> None:
     assert "worker slots" in page
     assert 'id="gates"' in page
     assert 'id="capacity"' not in html.render(samples.race())
+
+
+def test_each_route_has_a_line_below_its_setup() -> None:
+    console = console_of(120)
+    waiting.print_waits(console, samples.waited_by_route())
+    lines = shown(console).splitlines()
+    (at,) = [place for place, line in enumerate(lines) if line.startswith("granian-wsgi ")]
+    assert lines[at + 1].split()[:6] == ["GET", "/health", "500", "µs", "/", "–"]
+    assert lines[at + 2].split()[:6] == ["GET", "/report", "300", "ms", "/", "–"]
+    assert lines[at + 2].split()[6:] == ["–"] * 3, "the other rates have no line of the route"

@@ -40,6 +40,7 @@ class Manner(TypedDict, total=False):
     engine: Literal["auto", "epoll", "native"]
     drain: bool
     keep_alive: bool
+    routes: dict[str, str]
 
 
 class ArmFailed(WhichworkerError):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from whichworker.bench import causes
 from whichworker.bench.running import Bench, Running
 from whichworker.bench.window import ArmFailed, failed, load_of, probe_a_load
+from whichworker.capacity.by_route import Routes
 from whichworker.design.capacity import hunt
 from whichworker.design.validity import shot_refusal, slow_core
 from whichworker.errors import ServerFailed
@@ -41,7 +44,11 @@ def shoot(
     It follows `warm_up` seconds at its rate. `usual_turn` is the thermometer's usual reading beside
     this server, in seconds. Raises ArmFailed for wrong responses, or none.
     """
-    load = _load(bench, run, shot, slo, plan, warm_up)
+    routes = Routes(bench.question.workload.requests, slo)
+    load = msgspec.structs.replace(
+        _load(bench, run, shot, slo, plan, warm_up),
+        routes=routes.labels,
+    )
     tally, probes = sent(bench, generator, run, load)
     lag = lag_of(tally)
     disturbed = shot_refusal(
@@ -55,6 +62,8 @@ def shoot(
     )
     response = Histogram.from_hdr(tally.response or tally.service)
     lost = lost_of(tally, response)
+    counted = routes.counts(tally, slices=False)
+    of_clauses = routes.of_clauses(counted, response, lost)
     return Shot(
         arm=name,
         launch=launch,
@@ -63,11 +72,13 @@ def shoot(
         settle_seconds=shot.settle_seconds,
         window_seconds=shot.window_seconds,
         count=response.count + lost,
-        missed=tuple(missed_of(clause, response, lost) for clause in slo.clauses),
-        good=response.count - (missed_of(slo.timed, response, 0) if slo.timed is not None else 0),
+        missed=tuple(missed for _, missed in of_clauses),
+        counts=tuple(due for due, _ in of_clauses) if slo.has_routes else (),
+        routes=counted,
+        good=response.count - routes.late(tally, response),
         failures=tally.failures,
         response=tally.response or tally.service,
-        slices=tuple(_slices(tally, slo.timed)),
+        slices=tuple(_slices(tally, slo.timed, routes)),
         lag_seconds=lag,
         sent_share=tally.attempts / tally.scheduled if tally.scheduled else 1.0,
         probes=probes,
@@ -123,13 +134,6 @@ def deadline_of(slo: Slo) -> float:
     return min(MOST_DEADLINE_SECONDS, max(LEAST_DEADLINE_SECONDS, DEADLINES * slo.longest_seconds))
 
 
-def missed_of(clause: Clause, response: Histogram, lost: int) -> int:
-    """How many requests missed a clause: the failed ones, and those slower than it allows."""
-    return lost + (
-        response.count_above(round(clause.seconds * 1e9)) if clause.seconds is not None else 0
-    )
-
-
 def lost_of(tally: Tally, response: Histogram) -> int:
     """Scheduled requests without a correct response; without a schedule, the failures."""
     if tally.scheduled is not None:
@@ -137,10 +141,12 @@ def lost_of(tally: Tally, response: Histogram) -> int:
     return sum(failure.count for failure in tally.failures)
 
 
-def _slices(tally: Tally, clause: Clause | None) -> list[tuple[int, int]]:
+def _slices(tally: Tally, clause: Clause | None, routes: Routes) -> list[tuple[int, int]]:
     if clause is None or clause.seconds is None:
         return []
     found = [Histogram.from_hdr(text) for text in tally.slices]
+    if clause.route:
+        _, found = routes.slices_of(routes.bounded[clause.text], tally)
     return [(one.count, one.count_above(round(clause.seconds * 1e9))) for one in found]
 
 

@@ -18,6 +18,7 @@ from msgspec import Struct
 from whichworker import units
 from whichworker.bench.running import Bench, Running, running
 from whichworker.bench.window import WARM_UP_SECONDS, ArmFailed, failed, load_of
+from whichworker.capacity.by_route import Routes
 from whichworker.capacity.shots import BACKLOG, lag_of, lost_of, sent
 from whichworker.capacity.watch import CapacityWatch
 from whichworker.design import paces
@@ -95,6 +96,7 @@ class Waits:
         self.bench, self.generator, self.journal, self.watch = bench, generator, journal, watch
         self.connections = connections
         self.ranked = Sliced(journal)
+        self.routes = Routes(bench.question.workload.requests)
         self.places: dict[str, Place] = {}
         self.lost: set[str] = set()
 
@@ -145,6 +147,7 @@ class Waits:
                 backlog=BACKLOG,
             ),
             flood=None,
+            routes=self.routes.labels,
         )
         tally, probes = sent(self.bench, self.generator, place.run, load)
         response = Histogram.from_hdr(tally.response or tally.service)
@@ -160,6 +163,7 @@ class Waits:
             failures=tally.failures,
             response=tally.response or tally.service,
             slices=tuple(tally.slices),
+            routes=self.routes.counts(tally, slices=True),
             lag_seconds=lag,
             probes=probes,
             refused=shot_refusal(

@@ -191,7 +191,8 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
     slo: Annotated[
         str,
         option(
-            "Also find the highest rate that meets this objective, such as p99<300ms,errors<0.1%",
+            "Also find the highest rate that meets this objective, such as p99<300ms,errors<0.1%"
+            " (one route: p99<100ms on /health)",
             "SLO",
         ),
     ] = ""

@@ -115,6 +115,7 @@ def seen_of(record: Shot, sought: Sought) -> RateProbe:
         missed=record.missed,
         settle_seconds=record.settle_seconds,
         window_seconds=record.window_seconds,
+        counts=record.counts,
     )
 
 

@@ -14,21 +14,31 @@ from whichworker.result import CoreSpeed, PassedTest
 from whichworker.store.open_loop import Shot, Sought
 
 
-def passed_test(hunt: Hunt, shots: Sequence[Shot]) -> PassedTest | None:
+def tested(hunt: Hunt, shots: Sequence[Shot]) -> tuple[list[Shot], float | None]:
+    """The windows that passed the test of the validated rate, or of the user's; and their rate.
+
+    They are those without other programs, if there are any.
+    """
+    for phase, test in (("confirm", hunt.confirmation), ("holds", hunt.holding)):
+        if test is not None and test.certified is not None and (kept := test.kept):
+            same = [
+                one
+                for one in shots
+                if one.phase == phase and math.isclose(one.rate, kept, rel_tol=1e-6)
+            ]
+            return [one for one in same if not one.refused] or same, kept
+    return [], None
+
+
+def passed_test(hunt: Hunt, used: Sequence[Shot], kept: float | None) -> PassedTest | None:
     """The windows at the highest rate that passed, as one sample; None if none passed.
 
-    It has the time of the objective's own percentile, from the intended start of a request.
+    It has the time of the objective's own percentile, from the intended start of a request. A
+    clause on a route has its own line in the report.
     """
-    kept = hunt.confirmation.kept if hunt.confirmation and hunt.certified else None
     clause = hunt.slo.timed
-    if kept is None or clause is None or clause.seconds is None:
+    if not used or kept is None or clause is None or clause.seconds is None or clause.route:
         return None
-    tests = [
-        shot
-        for shot in shots
-        if shot.phase == "confirm" and math.isclose(shot.rate, kept, rel_tol=1e-6)
-    ]
-    used = [shot for shot in tests if not shot.refused] or tests
     merged = Histogram()
     for shot in used:
         merged.merge(Histogram.from_hdr(shot.response))

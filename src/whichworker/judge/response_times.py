@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from whichworker.design import paces
 from whichworker.design.selection import Race
 from whichworker.judge.hunts import speed_of
 from whichworker.judge.probed import middle_of
+from whichworker.judge.route_times import PERCENTILES, intervals, route_times
 from whichworker.judge.slices import Sliced
 from whichworker.model import Finding, Question, codes
 from whichworker.model.histogram import Histogram
@@ -18,7 +18,6 @@ from whichworker.result import ArmResult, WaitPoint
 from whichworker.store.journal import Journal
 from whichworker.store.open_loop import Paced, Unpaced
 
-PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 MOST_ARMS, SLOW = 3, 500.0
 """The leader and its rivals, and one rival less if the leader has less than 500 requests/s, since
 percentiles come with requests; today's setup comes besides."""
@@ -93,28 +92,14 @@ def _point(
     load = rate / speed if speed else 1.0
     cores = [speed_of(window.probes, usual_turn, busy) for window in windows]
     times = {name: merged.supported_percentile(q) for name, q in PERCENTILES.items()}
+    requests = merged.count + lost
     return WaitPoint(
         share=windows[0].share,
         rate_per_second=rate,
-        requests=merged.count + lost,
+        requests=requests,
         lost=lost,
         core_speed=middle_of(cores),
         **times,
-        intervals={
-            name: found
-            for name, q in PERCENTILES.items()
-            if times[name] is not None and (found := _interval(merged, slices, q, load))
-        },
+        intervals=intervals(merged, slices, load),
+        routes=route_times([window.routes for window in windows], requests, load),
     )
-
-
-def _interval(
-    merged: Histogram, slices: Sequence[Histogram], q: float, load: float
-) -> tuple[float, float] | None:
-    value = merged.percentile(q)
-    if value is None:
-        return None
-    beyond = [one.count_above(value) for one in slices]
-    shares = paces.interval_shares(merged.count, q, beyond, [one.count for one in slices], load)
-    low, high = (merged.percentile(min(1.0, share)) for share in shares) if shares else (None, None)
-    return (low / 1e9, high / 1e9) if low is not None and high is not None else None

@@ -11,7 +11,8 @@ from whichworker import units
 from whichworker.design import quantiles
 from whichworker.design.capacity.hunt import LEAST_PROBES, QUIET_SECONDS, Hunt, recovery_seconds
 from whichworker.judge.hunts import STALLS_OF_OBJECTIVE, blind, first_failure, hunts_of
-from whichworker.judge.passed import core_speed, passed_test
+from whichworker.judge.passed import core_speed, passed_test, tested
+from whichworker.judge.route_times import route_times
 from whichworker.load.record import slice_seconds
 from whichworker.model import Finding, Question, Slo, codes
 from whichworker.model.histogram import Histogram
@@ -152,6 +153,7 @@ def _capacity(sought: Sought, hunt: Hunt, shots: Sequence[Shot]) -> Capacity | N
         return None
     used = [shot for shot in shots if not shot.refused]
     recovery = next((shot for shot in used if shot.phase == "recovery"), None)
+    tests, kept = tested(hunt, shots)
     return Capacity(
         value=found.value,
         low=found.low,
@@ -160,20 +162,25 @@ def _capacity(sought: Sought, hunt: Hunt, shots: Sequence[Shot]) -> Capacity | N
         slo=slo.text,
         binding=hunt.search.binding(),
         seconds=hunt.spent["search"] + hunt.spent["confirm"],
-        passed=passed_test(hunt, shots),
+        passed=passed_test(hunt, tests, kept),
         core_speed=core_speed(sought, shots),
         recovery_seconds=_recovered(slo, recovery) if recovery else None,
         recovery_watched_seconds=QUIET_SECONDS
         if recovery is not None and recovery.slices
         else None,
+        routes=route_times([one.routes for one in tests], sum(one.count for one in tests)),
+        routes_rate_per_second=kept if tests and tests[0].routes else None,
     )
 
 
 def _recovered(slo: Slo, shot: Shot) -> float | None:
     """None if it took longer than the shot, or requests were lost: their slices are unknown."""
     counts, missed = [count for count, _ in shot.slices], [late for _, late in shot.slices]
-    timed, lost = slo.timed, shot.count - sum(counts)
-    if timed is None or not counts or lost > timed.share * shot.count:
+    timed = slo.timed
+    if timed is None or not counts:
+        return None
+    due = shot.counts[slo.clauses.index(timed)] if shot.counts else shot.count
+    if due - sum(counts) > timed.share * due:
         return None
     return recovery_seconds(missed, counts, slice_seconds(shot.window_seconds), timed.share)
 
@@ -201,9 +208,11 @@ def _curve(used: Sequence[Shot]) -> Iterator[CurvePoint]:
 def _interval(shot: Shot, histogram: Histogram, q: float) -> tuple[float, float] | None:
     """By order statistics on n/φ, with φ from the slices of the shot.
 
-    φ is taken at the objective's own time; None if the slices are too few.
+    φ is taken at the objective's own time; None if the slices are too few, or of one route.
     """
     totals = [count for count, _ in shot.slices]
+    if sum(totals) < histogram.count:
+        return None
     phi = quantiles.design_effect([late for _, late in shot.slices], totals) or 1.0
     filled = sum(count > 0 for count in totals)
     shares = (

@@ -127,6 +127,16 @@ def prepare_asks(load: Load) -> list[Ask]:
     return [Ask(request, encode_request(request, load.host)) for request in load.requests]
 
 
+def labels_of(load: Load) -> tuple[str, ...]:
+    """The labels under which the load's requests are counted apart, in the order of the requests.
+
+    A closed loop counts none apart.
+    """
+    requests = [step.request for session in load.sessions for step in session.steps]
+    labels = (load.routes.get(one.title) for one in (*load.requests, *requests))
+    return tuple(dict.fromkeys(label for label in labels if label)) if load.pace else ()
+
+
 def check_load(load: Load) -> None:
     """Raises UsageError for a load without requests, or with both requests and sessions."""
     asked: Sequence[Weighted] = load.sessions or load.requests

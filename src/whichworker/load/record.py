@@ -50,6 +50,7 @@ class Record:
         self._closes = closes
         self._paced = paced
         self._slices: list[Histogram] = []
+        self._routes: dict[str, list[Histogram]] = {}
         self._width = BUCKET_NS
         self.buckets: Counter[int] = Counter()
         self.service = Histogram()
@@ -78,8 +79,11 @@ class Record:
         self.in_flight_ns += int(service.sum())
         return int(service.size)
 
-    def add_rows(self, flat: array[int]) -> int:
-        """Count rows whose due time (closed loop: completion) is in the window; return how many."""
+    def add_rows(self, flat: array[int], label: str = "") -> int:
+        """Count rows whose due time (closed loop: completion) is in the window; return how many.
+
+        In open loop, those of a route are also counted apart, under its `label`.
+        """
         rows = np.asarray(flat, dtype=np.int64).reshape(-1, ROW)
         starts, ends = rows[:, START], rows[:, NOW]
         if self._paced:
@@ -94,7 +98,7 @@ class Record:
         if self._paced:
             self.send_lag.record_all(np.maximum(0, began - np.maximum(due, freed)))
             self.phase("blocked").record_all(np.maximum(0, freed - due))
-            self._record_slices(due, now - due)
+            self._record_slices(due, now - due, label)
             self.service.record_all(now - start)
         else:
             self._record_slices(now, now - start)
@@ -109,25 +113,25 @@ class Record:
         """The histogram of a phase by its name in `model.PHASES`."""
         return self.phases.setdefault(name, Histogram())
 
-    def _record_slices(self, placed: Times, values: Times) -> None:
+    def _record_slices(self, placed: Times, values: Times, label: str = "") -> None:
         """Values (ns) by where they belong in the window."""
         offsets = placed - self._opens
         buckets, counts = np.unique(offsets // BUCKET_NS, return_counts=True)
         self.buckets.update(dict(zip(buckets.tolist(), counts.tolist(), strict=True)))
         self._slice_at(int(offsets.max()))  # first, as it may make slices wider
         places = offsets // self._width
-        for place in np.unique(places):
-            self._slices[place].record_all(values[places == place])
+        for place in np.unique(places).tolist():
+            part = values[places == place]
+            self._slices[place].record_all(part)
+            if label:
+                _slice_of(self._routes.setdefault(label, []), place).record_all(part)
 
     def _slice_at(self, offset: int) -> Histogram:
         while offset // self._width >= 2 * FEWEST_SLICES:
             self._width *= 2
-            for even, odd in zip(self._slices[::2], self._slices[1::2], strict=False):
-                even.merge(odd)
-            self._slices = self._slices[::2]
-        place = offset // self._width
-        self._slices += [Histogram() for _ in range(place + 1 - len(self._slices))]
-        return self._slices[place]
+            self._slices = _folded(self._slices)
+            self._routes = {label: _folded(slices) for label, slices in self._routes.items()}
+        return _slice_of(self._slices, offset // self._width)
 
     def main(self) -> Histogram:
         """All slices as one."""
@@ -136,6 +140,20 @@ class Record:
             whole.merge(part)
         return whole
 
-    def slices(self) -> tuple[str, ...]:
-        """The histogram of each slice, as HdrHistogram V2."""
-        return tuple(part.to_hdr() for part in self._slices)
+    def slices(self, label: str = "") -> tuple[str, ...]:
+        """The histogram of each slice, of all requests or of a route's, as HdrHistogram V2."""
+        parts = self._routes.get(label, []) if label else self._slices
+        return tuple(part.to_hdr() for part in parts)
+
+
+def _slice_of(slices: list[Histogram], place: int) -> Histogram:
+    """The slice at a place; those before it are added if they are missing."""
+    slices += [Histogram() for _ in range(place + 1 - len(slices))]
+    return slices[place]
+
+
+def _folded(slices: list[Histogram]) -> list[Histogram]:
+    """Each two slices as one."""
+    for even, odd in zip(slices[::2], slices[1::2], strict=False):
+        even.merge(odd)
+    return slices[::2]

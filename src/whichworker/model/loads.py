@@ -88,7 +88,8 @@ class Load(Struct, frozen=True, kw_only=True):
     after `flood` failures it ends early (None: never). `receive_delay` measures how long responses
     waited in the kernel for the generator. `drain`: a closed loop waits for requests in flight at
     the end of its window; `keep_alive`: connections stay open after a response, if the server lets
-    them.
+    them. `routes` are the titles of requests that an open loop counts apart, each with the label
+    of its count.
     """
 
     address: Address
@@ -110,6 +111,7 @@ class Load(Struct, frozen=True, kw_only=True):
     receive_delay: bool = False
     drain: bool = True
     keep_alive: bool = True
+    routes: dict[str, str] = field(default_factory=dict)
 
     @property
     def spins(self) -> bool:
@@ -134,6 +136,16 @@ class CheckCount(Struct, frozen=True, kw_only=True):
     sample: str = ""
 
 
+class RouteTally(Struct, frozen=True, kw_only=True):
+    """The requests of one label: how many were `due` in the window, and their response times.
+
+    `slices` are as wide as in the `Tally`. A request that was due and is in no slice was lost.
+    """
+
+    due: int
+    slices: tuple[str, ...] = ()
+
+
 PHASES = ("blocked", "connecting", "tls", "sending", "waiting", "receiving")
 
 
@@ -151,7 +163,9 @@ class Tally(Struct, frozen=True, kw_only=True):
     responses in buckets of 50 ms (open loop: by the time they were due). `slices` are the
     histograms of equal stretches of the window (of `response`, in closed loop of `service`).
     `scheduled` was due in the window, `dropped` did not fit the backlog in the whole run,
-    `attempts` were sent in the window (open loop: of those due in it). `cpu_seconds` and
+    `attempts` were sent in the window (open loop: of those due in it). `routes` are the requests
+    that the load counts apart, by label (a step of a session is due when its turn comes).
+    `cpu_seconds` and
     `run_delay_seconds` are the generator's in the window. `drained_seconds` is the time from the
     window's end to the last response that belongs to it (open loop), `total_cpu_seconds` is from
     the run's begin to the end of counting, `memory_bytes` its peak resident set.
@@ -179,6 +193,7 @@ class Tally(Struct, frozen=True, kw_only=True):
     iteration: str | None = None
     checks: tuple[CheckCount, ...] = ()
     per_request: dict[str, int] = field(default_factory=dict)
+    routes: dict[str, RouteTally] = field(default_factory=dict)
     reconnects: int = 0
     bytes_received: int = 0
     bytes_sent: int = 0

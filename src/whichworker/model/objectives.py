@@ -5,15 +5,17 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class Clause(Struct, frozen=True, kw_only=True):
+class Clause(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The share of requests that may take longer than `seconds`, or (None) may fail.
 
-    Failed requests count as too slow.
+    Failed requests count as too slow. `route` is the route that it bounds, as the user named it
+    (empty: all requests together).
     """
 
     text: str
     share: float
-    seconds: float | None = None
+    seconds: float | None
+    route: str = ""
 
 
 class Slo(Struct, frozen=True, kw_only=True):
@@ -24,14 +26,20 @@ class Slo(Struct, frozen=True, kw_only=True):
     @property
     def text(self) -> str:
         """As a user would type it."""
-        return ",".join(clause.text for clause in self.clauses)
+        comma = ", " if self.has_routes else ","
+        return comma.join(clause.text for clause in self.clauses)
+
+    @property
+    def has_routes(self) -> bool:
+        """Whether a clause bounds a route."""
+        return any(clause.route for clause in self.clauses)
 
     @property
     def timed(self) -> Clause | None:
-        """The clause with the longest time, for all that is in time at all; None if no times."""
+        """The clause with the longest time; None if no times. One on a route only if all are."""
         return max(
             (clause for clause in self.clauses if clause.seconds is not None),
-            key=lambda one: one.seconds or 0.0,
+            key=lambda one: (not one.route, one.seconds or 0.0),
             default=None,
         )
 

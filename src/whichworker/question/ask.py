@@ -14,6 +14,7 @@ from whichworker.apps.checkup import examine
 from whichworker.apps.examine import Examiner, Look
 from whichworker.bench import services
 from whichworker.config.options import PreflightOptions, RaceOptions
+from whichworker.design.capacity import per_route
 from whichworker.design.capacity import slo as objectives
 from whichworker.environments import resolution
 from whichworker.environments.interpreters import inspect
@@ -92,6 +93,7 @@ def discover(asked: Asked) -> Discovered:
             wanted = msgspec.structs.replace(server, python=shown)
             arms.append(names.contender(wanted, label, cores=len(asked.budget.server_cores)))
     what, said = _workload(asked, finder, known)
+    per_route.check(asked.terms.slo, what.requests)
     needs = services.needed(what, options, own=not finder.app.is_builtin)
     subject = Subject(
         apps=finder.apps,

@@ -15,6 +15,7 @@ from whichworker.capacity import contest as capacity
 from whichworker.capacity import waits
 from whichworker.conformance import preflight
 from whichworker.design import ladder
+from whichworker.design.capacity import per_route
 from whichworker.design.selection import Race
 from whichworker.errors import UsageError
 from whichworker.judge import belonging, hunts, response_times, verdict
@@ -45,9 +46,14 @@ PROFILE_SECONDS = 15.0
 
 
 def learn(found: Discovered, watch: Watch) -> Learnt:
-    """The reference run, in a temporary folder, so that a failed start leaves nothing behind."""
+    """The reference run, in a temporary folder, so that a failed start leaves nothing behind.
+
+    Raises UsageError, too, if no request is left on a route of the objective.
+    """
     with scratch.folder() as folder:
-        return reference.learn(found, folder, watch.note)
+        learnt = reference.learn(found, folder, watch.note)
+    per_route.check(found.asked.terms.slo, learnt.subject.workload.requests)
+    return learnt
 
 
 def plan(

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from whichworker import units
 from whichworker.report.curves import finalists
-from whichworker.result import ArmResult, Capacity, CurvePoint, Result
+from whichworker.result import ArmResult, Capacity, CurvePoint, Result, RouteTimes
 
 ABSENT = "–"
 USUAL = 0.7
@@ -60,6 +60,7 @@ def print_capacities(console: Console, result: Result) -> None:
         console.print(Text(sentence))
     if speed := core_speeds(shown):
         console.print(Text(speed, "dim"))
+    _print_routes(console, shown)
     _print_at_rate(console, result, shown)
     _print_profiles(console, result)
 
@@ -100,6 +101,32 @@ def meanwhile(speeds: Sequence[float]) -> str:
     low, high = f"{min(speeds):.0%}", f"{max(speeds):.0%}"
     between = low if low == high else f"{low} to {high}"
     return f"Meanwhile the servers' cores had {between} of their speed in the ranking."
+
+
+def _print_routes(console: Console, shown: list[ArmResult]) -> None:
+    """Each route in the windows that tested the validated rate, and the clause missed first."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("routes at the validated rate", overflow="fold")
+    for name in ("requests", "p50", "p99", "missed"):
+        table.add_column(name, justify="right", no_wrap=name != "missed")
+    for arm in shown:
+        capacity = arm.capacity_per_second
+        if capacity is None or not capacity.routes:
+            continue
+        first = f", first missed: {capacity.binding}" if "," in capacity.slo else ""
+        rate = units.show_rate(capacity.routes_rate_per_second or 0.0)
+        table.add_row(Text.assemble((arm.name, "bold"), f" at {rate}/s{first}"))
+        for route in capacity.routes:
+            table.add_row(*map(Text, _route_row(route)))
+    if table.row_count:
+        console.print(table)
+
+
+def _route_row(route: RouteTimes) -> list[str]:
+    missed = "; ".join(
+        f"{count:,} {clause.partition(' on ')[0]}" for clause, count in route.missed.items()
+    )
+    return [f"  {route.name}", f"{route.requests:,}", *_two(route), missed or ABSENT]
 
 
 def _print_profiles(console: Console, result: Result) -> None:
@@ -162,11 +189,15 @@ def usual(arm: ArmResult) -> CurvePoint | None:
 def _waits(point: CurvePoint | None) -> list[str]:
     if point is None:
         return [ABSENT] * 3
-    times = [
+    return [*_two(point), f"{units.show_rate(point.rate_per_second)}/s"]
+
+
+def _two(times: CurvePoint | RouteTimes) -> list[str]:
+    """p50 and p99, as far as the sample supports them."""
+    return [
         units.show_seconds(value) if value is not None else ABSENT
-        for value in (point.p50, point.p99)
+        for value in (times.p50, times.p99)
     ]
-    return [*times, f"{units.show_rate(point.rate_per_second)}/s"]
 
 
 def _print_at_rate(console: Console, result: Result, shown: list[ArmResult]) -> None:

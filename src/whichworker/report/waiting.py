@@ -10,7 +10,7 @@ from rich.text import Text
 
 from whichworker import units
 from whichworker.report import second_stage, standings
-from whichworker.result import ArmResult, Result, WaitPoint
+from whichworker.result import ArmResult, Result, RouteTimes, WaitPoint
 
 ABSENT = "–"
 CAPTION = (
@@ -41,6 +41,16 @@ def core_speeds(arms: Sequence[ArmResult]) -> str:
     return second_stage.meanwhile([one.core_speed for one in points if one.core_speed is not None])
 
 
+def routes(arm: ArmResult) -> list[str]:
+    """The routes of an arm's response times; empty if the requests have one, or many."""
+    return list(dict.fromkeys(route.name for point in arm.waits for route in point.routes))
+
+
+def route_of(point: WaitPoint | None, name: str) -> RouteTimes | None:
+    """The response times of a route at a rate."""
+    return next((route for route in point.routes if route.name == name), None) if point else None
+
+
 def print_waits(console: Console, result: Result) -> None:
     """A row for each arm and a column for each rate; nothing if nothing was measured."""
     arms = shown(result)
@@ -53,9 +63,11 @@ def print_waits(console: Console, result: Result) -> None:
     for share, rate in rates(arms).items():
         table.add_column(f"{share:.0%}: {units.show_rate(rate)}/s", justify="right", no_wrap=True)
     for arm in arms:
-        table.add_row(
-            Text(arm.name), *(Text(_times(point_of(arm, share))) for share in rates(arms))
-        )
+        points = [point_of(arm, share) for share in rates(arms)]
+        table.add_row(Text(arm.name), *(Text(_times(point)) for point in points))
+        for name in routes(arm):
+            of_route = [_times(route_of(point, name)) for point in points]
+            table.add_row(Text(f"  {name}", "dim"), *(Text(times, "dim") for times in of_route))
     console.print(table)
     console.print(Text(CAPTION, "dim"))
     if speed := core_speeds(arms):
@@ -68,7 +80,7 @@ def print_waits(console: Console, result: Result) -> None:
                 console.print(Text(f"! {arm.name}: {lost} at {at}", "yellow"))
 
 
-def _times(point: WaitPoint | None) -> str:
+def _times(point: WaitPoint | RouteTimes | None) -> str:
     if point is None or point.p50 is None:
         return ABSENT
     late = units.show_seconds(point.p99) if point.p99 is not None else ABSENT

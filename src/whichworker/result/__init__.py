@@ -43,6 +43,7 @@ from whichworker.result.second_stage import (
     Hot,
     PassedTest,
     Profile,
+    RouteTimes,
     Scaling,
     WaitPoint,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "RaceVerdict",
     "Ratio",
     "Result",
+    "RouteTimes",
     "Run",
     "SaturationLatency",
     "Scaling",

@@ -37,6 +37,28 @@ class CoreSpeed(Struct, frozen=True, kw_only=True):
     high: float
 
 
+class RouteTimes(Struct, frozen=True, kw_only=True):
+    """Response times of one route from the intended time, in seconds.
+
+    Null: the sample supports none. `lost` of the `requests` had no correct response.
+    """
+
+    name: Annotated[str, Meta(description="of the request, or as the objective names the route")]
+    requests: int
+    lost: int
+    p50: float | None
+    p90: float | None
+    p99: float | None
+    missed: Annotated[
+        dict[str, int],
+        Meta(description="requests that missed a clause, for each clause on this route"),
+    ] = field(default_factory=dict)
+    intervals: Annotated[
+        dict[str, tuple[float, float]],
+        Meta(description="95 %, by percentile; absent where the sample supports none"),
+    ] = field(default_factory=dict)
+
+
 class Capacity(Struct, frozen=True, kw_only=True):
     """The highest rate of arrivals that meets the objective.
 
@@ -73,6 +95,16 @@ class Capacity(Struct, frozen=True, kw_only=True):
     ] = None
     recovery_watched_seconds: Annotated[
         float | None, Meta(description="how long was watched for that; null: not measured")
+    ] = None
+    routes: Annotated[
+        tuple[RouteTimes, ...],
+        Meta(
+            description="each route in the windows that passed the test; empty without a validated"
+            " rate, or if the requests have one route or many"
+        ),
+    ] = ()
+    routes_rate_per_second: Annotated[
+        float | None, Meta(description="the rate of all requests in those windows")
     ] = None
 
 
@@ -115,6 +147,9 @@ class WaitPoint(Struct, frozen=True, kw_only=True):
         float | None,
         Meta(description="of the servers' cores meanwhile, over the ranking; null: unknown"),
     ] = None
+    routes: Annotated[
+        tuple[RouteTimes, ...], Meta(description="each route; empty if there is one, or many")
+    ] = ()
 
 
 class AtRate(Struct, frozen=True, kw_only=True):

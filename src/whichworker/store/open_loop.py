@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from whichworker.model import Failure, Probes, Slo
 
@@ -27,13 +27,29 @@ class Sought(Struct, frozen=True, kw_only=True, tag="sought", tag_field="record"
     busy: dict[str, float] = {}
 
 
+class RouteCount(Struct, frozen=True, kw_only=True):
+    """The requests of a route: those `due` in a window, and their response times.
+
+    `response` is a histogram and `slices` the same for equal parts of the window (HdrHistogram V2,
+    ns). A request that was due and has no response time was lost. `missed` counts, for each clause
+    on the route, the requests that missed it.
+    """
+
+    due: int
+    response: str
+    slices: tuple[str, ...] = ()
+    missed: dict[str, int] = field(default_factory=dict)
+
+
 class Shot(Struct, frozen=True, kw_only=True, tag="shot", tag_field="record"):
     """One load of a finalist at a rate: arrivals due in its window, and misses of each clause.
 
     `response` is their histogram (HdrHistogram V2, ns). `slices` are, for each equal part of the
-    window, its arrivals and those that missed the first clause. `good` came in time; `sent_share`
-    of those due was sent at all. `lag_seconds` is the generator's own 99th percentile. In a search
-    or a test, a `refused` shot has an upper limit of misses: on a quiet machine there are no more.
+    window, its arrivals and those that missed `Slo.timed` (of its route, if it is on one). `good`
+    came in time; `sent_share` of those due was sent at all. `lag_seconds` is the generator's own
+    99th percentile. `counts` are the arrivals that each clause bounds (empty: all), and `routes`
+    what was counted apart. In a search or a test, a `refused` shot has an upper limit of misses: on
+    a quiet machine there are no more.
     """
 
     arm: str
@@ -52,6 +68,8 @@ class Shot(Struct, frozen=True, kw_only=True, tag="shot", tag_field="record"):
     sent_share: float = 1.0
     probes: Probes | None = None
     refused: str = ""
+    counts: tuple[int, ...] = ()
+    routes: dict[str, RouteCount] = field(default_factory=dict)
 
 
 class Unsought(Struct, frozen=True, kw_only=True, tag="unsought", tag_field="record"):
@@ -67,6 +85,7 @@ class Paced(Struct, frozen=True, kw_only=True, tag="paced", tag_field="record"):
 
     `response` has the `count` response times of the requests that were due in the window, and
     `slices` the same for equal parts of it (HdrHistogram V2, ns). `lost` had no correct response.
+    `routes` were counted apart.
     """
 
     arm: str
@@ -82,6 +101,7 @@ class Paced(Struct, frozen=True, kw_only=True, tag="paced", tag_field="record"):
     lag_seconds: float | None = None
     probes: Probes | None = None
     refused: str = ""
+    routes: dict[str, RouteCount] = field(default_factory=dict)
 
 
 class Unpaced(Struct, frozen=True, kw_only=True, tag="unpaced", tag_field="record"):

@@ -139,7 +139,7 @@ def test_an_empty_probe_changes_nothing() -> None:
 TWO = Slo(
     clauses=(
         Clause(text="p99<1s", share=0.01, seconds=1.0),
-        Clause(text="errors<0.1%", share=0.001),
+        Clause(text="errors<0.1%", share=0.001, seconds=None),
     )
 )
 
@@ -343,3 +343,62 @@ def test_a_faster_core_makes_no_faster_server() -> None:
     usual.observe(probe, 60)
     fast.observe(msgspec.structs.replace(probe, speed=1.2), 60)
     assert fast.quantile(0.5) < 0.95 * usual.quantile(0.5)
+
+
+@pytest.mark.parametrize(("name", "share"), [("M/M/1", 0.2), ("M/D/4", 0.05)])
+def test_a_route_with_few_of_the_requests_has_the_capacity_of_its_queue(
+    name: str, share: float
+) -> None:
+    case = served.case(name, 500.0)._replace(route_share=share)
+    hunts = [served.hunted(case, seed) for seed in range(HUNTS)]
+    found = [hunt.found for hunt in hunts]
+    covered = sum(one is not None and one.low <= case.exact <= one.high for one in found)
+    certified = [hunt.certified / case.exact if hunt.certified else 0.0 for hunt in hunts]
+    assert covered >= 0.75 * HUNTS
+    assert sum(one > 1 for one in certified) <= 0.1 * HUNTS
+    assert statistics.median(certified) > 0.6
+
+
+def on_routes(rate: float, count: int, counts: tuple[int, ...], *missed: int) -> RateProbe:
+    return msgspec.structs.replace(probe(rate, count, *missed), counts=counts)
+
+
+def test_the_clause_of_the_route_that_is_late_binds() -> None:
+    slo = Slo(
+        clauses=(
+            Clause(text="p99<100ms on /a", share=0.01, seconds=0.1, route="/a"),
+            Clause(text="p99<100ms", share=0.01, seconds=0.1),
+        )
+    )
+    search = Search(slo, 1000.0, seed=1)
+    for _ in range(8):
+        search.observe(on_routes(500, 1000, (50, 1000), 4, 4))
+    assert search.binding() == "p99<100ms on /a"
+    assert search.quantile(0.5) < 500 < search.posteriors[1].quantile(0.5)
+
+
+def test_a_tenth_of_a_cluster_is_as_much_evidence_on_a_tenth_of_the_requests() -> None:
+    medians = []
+    for part in (1, 10):
+        posterior = Posterior(SLO.clauses[0], 1000)
+        for at in range(8):
+            late = 400 * (at == 3)
+            posterior.observe(probe(600, 1200, late), late // part, 1200 // part)
+        medians.append(posterior.quantile(0.5))
+    assert medians[1] == pytest.approx(medians[0], rel=0.03)
+
+
+def test_a_probe_without_requests_on_the_route_says_nothing() -> None:
+    before, after = Posterior(SLO.clauses[0], 1000), Posterior(SLO.clauses[0], 1000)
+    after.observe(probe(600, 1200, 0), 0, 0)
+    assert after.quantile(0.5) == before.quantile(0.5)
+
+
+def test_a_rate_is_kept_if_each_route_is_in_time_by_its_own_count() -> None:
+    for missed, kept in ((2, True), (4, False)):
+        test = Confirmation(Search(SLO, 1000, seed=1), 1000, first=500.0, steps=False)
+        for _ in range(5):
+            test.observe(
+                msgspec.structs.replace(on_routes(500, 2000, (300,), missed), window_seconds=4.0)
+            )
+        assert (test.kept is not None) is kept

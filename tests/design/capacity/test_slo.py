@@ -25,9 +25,32 @@ def test_clauses(text: str, clauses: list[tuple[float, float | None]]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "routes"),
+    [
+        ("p99<200ms on /search, p99<100ms on /health,errors<0.1%", ["/search", "/health", ""]),
+        ("errors<1% on 'POST /a,b',p50<1s on POST /orders", ["POST /a,b", "POST /orders"]),
+        ('p99<1s on "the search, it\'s slow" , p99 < 1 s', ["the search, it's slow", ""]),
+        ("p99<1s on /o'neil", ["/o'neil"]),
+        ("p99<1s on search on a phone", ["search on a phone"]),
+        ("p99<1s on /a, p50<1s on /a, errors<1% on /a, p99<2s on /a*", ["/a", "/a", "/a", "/a*"]),
+    ],
+)
+def test_a_clause_may_be_on_a_route(text: str, routes: list[str]) -> None:
+    found = parse(text)
+    assert [clause.route for clause in found.clauses] == routes
+    assert parse(found.text) == found, "as it is shown it can be typed"
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
+        "p99<1s on",
+        "p99<1s on ''",
+        "p99<1s onto /a",
+        "on /a",
+        "p99<1s on /a,,errors<1%",
+        "p99<1s on /a,p99<2s on '/a'",
         "p99",
         "p99<",
         "p99>300ms",

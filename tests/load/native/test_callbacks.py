@@ -73,7 +73,7 @@ def engine_of(raised: Raised, port: int = 1, path: bytes = b"", **more: Any) -> 
         "fail": fail,
     }
     engine = _native.Engine(**words | more)
-    engine.add_request(WIRE, False, 200, None, (), False, False, 60)
+    engine.add_request(WIRE, False, 200, None, (), False, False, 60, -1)
     return engine
 
 

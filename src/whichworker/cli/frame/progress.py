@@ -168,7 +168,7 @@ class Printer(Lines):
         if self.live:
             self._draw(Text(f"{text}, {left} left"))
         else:
-            missed = f"{record.missed[0]} of {record.count} missed"
+            missed = f"{record.missed[0]} of {(*record.counts, record.count)[0]} missed"
             self.console.print(f"{text}, {missed}, {left} left")
 
     close = Lines.clear

@@ -104,8 +104,8 @@ class Confirmation:
         return any(self._meets(windows) for windows in (self.windows, alone))
 
     def _meets(self, windows: Sequence[RateProbe]) -> bool:
-        count = sum(seen.count for seen in windows)
         return sum(seen.window_seconds for seen in windows) >= LEAST_SECONDS and all(
-            sum(seen.missed[at] for seen in windows) <= clause.share * count
+            sum(seen.missed[at] for seen in windows)
+            <= clause.share * sum(seen.counted[at] for seen in windows)
             for at, clause in enumerate(self.slo.clauses)
         )

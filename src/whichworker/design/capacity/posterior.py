@@ -10,6 +10,11 @@ probe begins at an idle server, and what a random walk does until then is known,
 Misses come in clusters, which are as long as a queue's memory of variance/slack² requests, or as
 long as a stall. The observation of a probe is therefore beta-binomial. Full load, slack, g, the
 variance and the stalls are unknown: all of them are on the grid, and integrated out.
+
+A clause on a route counts that route's requests only, but they wait in the queue of all requests.
+So a rate is always the rate of all, and a cluster is made by all. A route with a share f of the
+requests has f of the arrivals and f of each cluster: any two of its requests are as correlated as
+any two others.
 """
 
 from __future__ import annotations
@@ -83,7 +88,8 @@ class RateProbe(Struct, frozen=True, kw_only=True):
 
     The server was idle `settle_seconds` before the window of `window_seconds` began, and the core
     `speed` times as fast as usual. The misses of a `bounded` one are at least those of a quiet
-    machine: other programs can only add some.
+    machine: other programs can only add some. `counts` are the arrivals that each clause bounds
+    (empty: all).
     """
 
     rate: float
@@ -93,13 +99,19 @@ class RateProbe(Struct, frozen=True, kw_only=True):
     window_seconds: float
     speed: float = 1.0
     bounded: bool = False
+    counts: tuple[int, ...] = ()
 
     def misses(self, clauses: Sequence[Clause]) -> bool:
         """Whether a clause was missed by more of its requests than it allows."""
         return any(
-            missed > clause.share * self.count
-            for missed, clause in zip(self.missed, clauses, strict=True)
+            missed > clause.share * count
+            for missed, count, clause in zip(self.missed, self.counted, clauses, strict=True)
         )
+
+    @property
+    def counted(self) -> tuple[int, ...]:
+        """The arrivals that each clause bounds."""
+        return self.counts or (self.count,) * len(self.missed)
 
 
 class CapacityEstimate(Struct, frozen=True, kw_only=True):
@@ -134,13 +146,14 @@ class Posterior:
         """The capacity of each point, per second."""
         return np.asarray(self.fulls * (1 - self.slacks))
 
-    def observe(self, probe: RateProbe, missed: int) -> None:
-        """Take in one probe."""
-        if not probe.count:
+    def observe(self, probe: RateProbe, missed: int, count: int | None = None) -> None:
+        """Take in one probe; the clause bounds `count` of its requests [default: all]."""
+        count = probe.count if count is None else count
+        if not count:
             return
         p, correlation = self._missed_share(probe), self._correlation(probe)
         seen = _log_at_most if probe.bounded else _log_beta_binomial
-        self._log += seen(missed, probe.count, p, correlation)
+        self._log += seen(missed, count, p, correlation)
         self._log -= self._log.max()
         kept = self._log > -NEGLIGIBLE
         for name in ("fulls", "slacks", "powers", "variances", "stalls", "_log"):
@@ -297,8 +310,10 @@ class Search:
             self.reach = max(self.reach, ADVANCE * seen.rate)
         elif seen.bounded:
             self.reach = min(self.reach, RETREAT * seen.rate)
-        for posterior, missed in zip(self.posteriors, seen.missed, strict=True):
-            posterior.observe(seen, missed)
+        for posterior, missed, count in zip(
+            self.posteriors, seen.missed, seen.counted, strict=True
+        ):
+            posterior.observe(seen, missed, count)
 
     def found(self) -> CapacityEstimate:
         """The capacity so far."""

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from whichworker.load.mix import Ask
+from whichworker.load.mix import Ask, labels_of
 from whichworker.load.record import BUCKET_NS, ROW, Record
-from whichworker.model import CheckCount, Failure, Load, Tally
+from whichworker.model import CheckCount, Failure, Load, RouteTally, Tally
 
 NEVER = 1 << 63  # ns, later than any reading of the clock
 FLUSH_ROWS = 40_000  # rows of 56 bytes, 2 MB: more would cost memory, fewer more pauses
@@ -85,6 +85,8 @@ class WindowCounts:
             array("q"),
             array("q"),
         )
+        self._labels = dict.fromkeys(labels_of(load), 0)
+        self._routes = load.routes if self._labels else {}
         self._asks = asks
         self._paced = load.pace is not None
         self._planned_seconds = load.window_seconds
@@ -121,6 +123,11 @@ class WindowCounts:
             self._forget()
             self.edge = NEVER
 
+    def note_due(self, ask: Ask, due: int) -> None:
+        """An open loop's request is due at this time (ns), whether it is sent or given up."""
+        if self._routes and ask.name in self._routes and self.opens <= due < self.closes:
+            self._labels[self._routes[ask.name]] += 1
+
     def add_broken(self, started: int, now: int, due: int = 0) -> None:
         """Count the time in flight of a request without a correct response."""
         if not started:
@@ -144,7 +151,8 @@ class WindowCounts:
             rows, ask.rows = ask.rows, array("q")
             ask.right += len(rows) // ROW
             if rows:
-                self._right[ask.name] += self.record.add_rows(rows)
+                label = self._routes.get(ask.name, "")
+                self._right[ask.name] += self.record.add_rows(rows, label)
 
     def right_so_far(self) -> int:
         """Correct responses of the whole run."""
@@ -239,6 +247,10 @@ class WindowCounts:
             iteration=record.iteration.to_hdr() if self.iterations is not None else None,
             checks=self._checks(),
             per_request=dict(self._right),
+            routes={
+                label: RouteTally(due=due, slices=record.slices(label))
+                for label, due in self._labels.items()
+            },
             reconnects=self._reopened if self._seconds else 0,
             bytes_received=received,
             bytes_sent=sent,

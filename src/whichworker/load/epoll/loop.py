@@ -372,6 +372,7 @@ class Loop(ABC):
         pause_ns = self._visits.pause_ns(connection)
         if self._visits.go_on(connection, right=right):
             connection.due = connection.freed = connection.began = now + pause_ns
+            self.window.note_due(connection.ask, connection.due)
             if not keep_alive:
                 self._drop(connection)
             if pause_ns or connection.sock is None:

@@ -128,6 +128,7 @@ class OpenLoop(Loop):
                 overdue.append(due)
             else:
                 window.dropped += 1
+                self._give_up(due)
         window.most_backlog = max(window.most_backlog, len(overdue))
 
     def _begin(self, due: int, now: int) -> None:
@@ -139,6 +140,7 @@ class OpenLoop(Loop):
     def _carry(self, connection: Connection, due: int, freed: int, now: int) -> None:
         if not self._assign(connection, due, freed, now):
             raise AssertionError("a pace gives no more arrivals than its limit")
+        self.window.note_due(connection.ask, due)
         if connection.sock is None:
             self._open(connection)
         else:
@@ -147,7 +149,7 @@ class OpenLoop(Loop):
     def _tend(self, now: int) -> None:
         if self._overdue and now > self.window.closes + self._deadline_ns:
             self.window.dropped += len(self._overdue)
-            self._overdue.clear()
+            self._give_up_queue()
         if self._overdue:
             self._dispatch(now)
         super()._tend(now)
@@ -155,6 +157,21 @@ class OpenLoop(Loop):
             # A limit was reached before the window's time was up.
             self.window.end(monotonic_ns(), ())
             self._alive = False
+
+    def close(self) -> None:
+        """Close every socket; arrivals that still wait were due, too."""
+        self._give_up_queue()
+        super().close()
+
+    def _give_up_queue(self) -> None:
+        while self._overdue:
+            self._give_up(self._overdue.popleft())
+
+    def _give_up(self, due: int) -> None:
+        """An arrival that is never sent."""
+        ask = self._visits.skip() if self._visits is not None else next(self._mix, None)
+        if ask is not None:
+            self.window.note_due(ask, due)
 
     def _resume(self, connection: Connection, now: int) -> None:
         if not connection.start:

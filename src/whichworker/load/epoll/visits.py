@@ -35,6 +35,11 @@ class Visits:
         self._prepare(connection)
         return True
 
+    def skip(self) -> Ask | None:
+        """The first step of an iteration that is never begun; None if none is left."""
+        session = next(self._drawn, None)
+        return self._steps[session.name, 0] if session is not None else None
+
     def pause_ns(self, connection: Connection) -> int:
         """How long the user thinks after the response to the last step."""
         assert connection.visit is not None

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 from whichworker.errors import UsageError
 from whichworker.load.allowance import RESPONSE_BYTES
-from whichworker.load.mix import Ask, deal, prepare_asks
-from whichworker.load.native.judge import Judge
+from whichworker.load.mix import Ask, deal, labels_of, prepare_asks
+from whichworker.load.native.judge import NO_ROUTE, Judge
 from whichworker.load.native.tally import Usage, build_tally
 from whichworker.load.pacer import arrivals
 from whichworker.load.quiet import quiet_collector
@@ -173,8 +173,10 @@ class _Share:
         self._taken = 0
         self._fed_until = 0 if load.pace else 1 << 62
         self.engine = make_engine(load, self.judge, times, number=number, threads=threads)
+        numbers = {label: number for number, label in enumerate(labels_of(load))}
         for ask in asks:
-            self.judge.teach(self.engine, ask)
+            route = numbers.get(load.routes.get(ask.name, ""), NO_ROUTE)
+            self.judge.teach(self.engine, ask, route)
 
     def feed(self) -> None:
         """Keep the engine ahead of its arrivals by more than a turn."""

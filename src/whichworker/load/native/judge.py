@@ -13,7 +13,7 @@ from whichworker.model import Failure, Request
 if TYPE_CHECKING:
     from whichworker.load._native import Engine
 
-ANY_STATUS = -1  # to the engine in C
+ANY_STATUS = NO_ROUTE = -1  # to the engine in C
 
 
 class Judge:
@@ -28,8 +28,11 @@ class Judge:
         self.check_samples: dict[str, str] = {}
 
     @staticmethod
-    def teach(engine: Engine, ask: Ask) -> None:
-        """Add a request to an engine, with all conditions of its response that C can compare."""
+    def teach(engine: Engine, ask: Ask, route: int = NO_ROUTE) -> None:
+        """Add a request to an engine, with all conditions of its response that C can compare.
+
+        `route` is the number of the route that counts it apart.
+        """
         request, answer = ask.request, ask.request.answer
         engine.add_request(
             ask.wire,
@@ -40,6 +43,7 @@ class Judge:
             _depends_on_head(request),
             _depends_on_body(request),
             ask.kept,
+            route,
         )
 
     def judge(self, number: int, block: bytes, body: bytes | None) -> bool:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from whichworker.load.epoll.counts import read_peak_memory
-from whichworker.load.mix import Ask
+from whichworker.load.mix import Ask, labels_of
 from whichworker.load.native.judge import Judge
 from whichworker.load.record import BUCKET_NS, FEWEST_SLICES
-from whichworker.model import PHASES, CheckCount, Failure, Load, Tally
+from whichworker.model import PHASES, CheckCount, Failure, Load, RouteTally, Tally
 from whichworker.model.histogram import Histogram
 
 if TYPE_CHECKING:
     from whichworker.load._native import Engine
 
 Part = tuple["Engine", Judge]
+Slices = Callable[[int], tuple[bytes, int, int]]
+"""The counts, the least and the greatest value (ns) of a thread's slice, by its place."""
 
 _TASKS = Path("/proc/self/task")
 
@@ -67,7 +71,8 @@ def build_tally(
         totals.update(one)
     open_ns = max(one["closes"] for one in every) - opens
     seconds = open_ns / 1e9 if open_ns > 0 else load.window_seconds
-    stretches = _merge_slices(parts, [one["slice_width"] for one in every])
+    widths = [one["slice_width"] for one in every]
+    stretches = _merge_slices([partial(part.histogram, "whole") for part, _ in parts], widths)
     whole = Histogram()
     for stretch in stretches:
         whole.merge(stretch)
@@ -99,6 +104,7 @@ def build_tally(
         mean_in_flight=totals["flight_ns"] / 1e9 / seconds,
         checks=_add_checks(asks, total_right, parts),
         per_request=dict(per_request),
+        routes={name: _add_route(at, parts, widths) for at, name in enumerate(labels_of(load))},
         reconnects=totals["reconnects"],
         bytes_received=totals["received"],
         bytes_sent=totals["sent"],
@@ -120,15 +126,26 @@ def _merge(parts: list[Part], name: str, at: int = 0) -> Histogram:
     return merged
 
 
-def _merge_slices(parts: list[Part], widths: list[int]) -> list[Histogram]:
+def _add_route(number: int, parts: list[Part], widths: list[int]) -> RouteTally:
+    def slices_of(engine: Engine) -> Slices:
+        return lambda at: engine.route(number, at)[1]
+
+    slices = _merge_slices([slices_of(engine) for engine, _ in parts], widths)
+    return RouteTally(
+        due=sum(engine.route(number, 0)[0] for engine, _ in parts),
+        slices=tuple(one.to_hdr() for one in slices),
+    )
+
+
+def _merge_slices(every: list[Slices], widths: list[int]) -> list[Histogram]:
     """The slices of all threads; those of a thread that ended early are narrower, and joined."""
     widest = max(widths)
     merged: list[Histogram] = []
-    for (engine, _), width in zip(parts, widths, strict=True):
+    for slices, width in zip(every, widths, strict=True):
         for at in range(2 * FEWEST_SLICES):
             place = at * width // widest
             merged += [Histogram() for _ in range(place + 1 - len(merged))]
-            merged[place].add_counts(*engine.histogram("whole", at))
+            merged[place].add_counts(*slices(at))
     while merged and not merged[-1].count:
         merged.pop()
     return merged

@@ -88,6 +88,13 @@ bool counts_correct(Counts *counts, const Plan *plan, const Times *times, int st
 
 void counts_wrong(Counts *counts, const Plan *plan, const Times *times, int status) {
     counts->failures++;
+    counts_lost(counts, plan, times->due, times->complete);
     counts_flight(counts, plan, times->start, times->complete);
     counts->statuses[status] += in_window(plan, placed_at(plan, times));
+}
+
+/* A request failed. One that was due in the window is missing there; one that was due before it
+ * counts if it stood in the way of others in the window. */
+void counts_lost(Counts *counts, const Plan *plan, int64_t due, int64_t now) {
+    counts->stranded += is_paced(plan) && due < plan->opens && now >= plan->opens;
 }

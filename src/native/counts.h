@@ -37,6 +37,7 @@ typedef struct {
     int64_t *buckets;    /* correct responses in each BUCKET_NS of the window */
     size_t bucket_count;
     int64_t requests, attempts, scheduled, dropped, most_backlog, most_in_flight, flight_ns;
+    int64_t stranded; /* due before the window, unanswered when it opened, and failed since */
     int64_t reconnects, received, sent, total_correct, failures;
     int64_t last; /* when the last response that belongs to the window came */
     Slice slice;
@@ -49,6 +50,7 @@ void counts_free(Counts *counts);
 bool counts_correct(Counts *counts, const Plan *plan, const Times *times, int status,
                     int64_t delay);
 void counts_wrong(Counts *counts, const Plan *plan, const Times *times, int status);
+void counts_lost(Counts *counts, const Plan *plan, int64_t due, int64_t now);
 
 /* Add the time a request was in flight within the window; `start` is 0 if it was not sent. */
 void counts_flight(Counts *counts, const Plan *plan, int64_t start, int64_t until);

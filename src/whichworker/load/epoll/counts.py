@@ -75,7 +75,7 @@ class WindowCounts:
         self.is_open = False
         self.received = self.sent = self.reconnects = 0
         self.scheduled: int | None = None
-        self.dropped = self.most_backlog = self.most_in_flight = 0
+        self.stranded = self.dropped = self.most_backlog = self.most_in_flight = 0
         self.iterations: int | None = 0 if load.sessions else None
         self.wrong: Counter[int] = Counter()
         self.failures = Failures(load.flood)
@@ -123,6 +123,7 @@ class WindowCounts:
 
     def add_broken(self, started: int, now: int, due: int = 0) -> None:
         """Count the time in flight of a request without a correct response."""
+        self.add_lost(now, due)
         if not started:
             return
         if self._paced:
@@ -131,6 +132,10 @@ class WindowCounts:
         elif self.is_open:
             self._carried_ns += now - started
             self._tried += 1
+
+    def add_lost(self, now: int, due: int) -> None:
+        """Count a request without a correct response that was due before the window it reached."""
+        self.stranded += self._paced and 0 < due < self.opens <= now
 
     def flush(self, least: int = FLUSH_ROWS) -> None:
         """Move an open loop's rows into histograms, if there are enough.
@@ -231,6 +236,7 @@ class WindowCounts:
             per_bucket=self._per_bucket(),
             attempts=record.requests + self._tried,
             scheduled=self.scheduled,
+            stranded=self.stranded,
             dropped=self.dropped,
             most_backlog=self.most_backlog,
             most_in_flight=self.most_in_flight,

@@ -92,6 +92,7 @@ def build_tally(
         per_bucket=tuple(int(count) for count in buckets[: max(0, -(-open_ns // BUCKET_NS))]),
         attempts=totals["attempts"],
         scheduled=totals["scheduled"] if paced else None,
+        stranded=totals["stranded"],
         dropped=totals["dropped"],
         # Threads peak at different times: the sums over several of them are upper bounds.
         most_backlog=totals["most_backlog"],

@@ -387,6 +387,7 @@ Outcome connection_expire(Run *run, Connection *connection) {
     int64_t began = times->start ? times->start : linked_since;
     bool late = began && run->now - began >= run->plan.deadline;
     if (!connection->busy || !(late || run->now >= run->plan.ends)) { return CONNECTION_WAITS; }
+    run->counts.starved += late && !connection->reused;
     char text[TEXT_BYTES];
     const char *missing = connection->linked ? "no complete response" : "no connection";
     int64_t waited = late ? run->plan.deadline : run->plan.ends - run->plan.closes;

@@ -76,7 +76,11 @@ bool counts_correct(Counts *counts, const Plan *plan, const Times *times, int st
         return false;
     }
     counts_flight(counts, plan, times->start, times->complete);
+    int64_t since = times->start > counts->last_any ? times->start : counts->last_any;
+    counts->last_any = times->complete;
     if (!in_window(plan, placed)) { return false; }
+    int64_t silence = (times->complete < plan->closes ? times->complete : plan->closes) - since;
+    counts->silence = silence > counts->silence ? silence : counts->silence;
     counts->requests++;
     counts->last = times->complete;
     counts->statuses[status]++;

@@ -38,6 +38,9 @@ typedef struct {
     size_t bucket_count;
     int64_t requests, attempts, scheduled, dropped, most_backlog, most_in_flight, flight_ns;
     int64_t stranded; /* due before the window, unanswered when it opened, and failed since */
+    int64_t starved;  /* deadlines that passed on connections which never had a response */
+    int64_t silence;  /* the longest time in the window in which requests waited for any response */
+    int64_t last_any; /* when the last correct response came, of the window or not */
     int64_t reconnects, received, sent, total_correct, failures;
     int64_t last; /* when the last response that belongs to the window came */
     Slice slice;

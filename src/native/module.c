@@ -400,7 +400,7 @@ static PyObject *engine_totals(PyObject *object, PyObject *Py_UNUSED(ignored)) {
     const Run *run = run_of(object);
     const Counts *all = &run->counts;
     return Py_BuildValue(
-        "{sL sL sL sL sL sL sL sL sL sL sL sL sL sL sL sL}", "requests", (long long)all->requests,
+        "{sL sL sL sL sL sL sL sL sL sL sL sL sL sL sL sL sL sL}", "requests", (long long)all->requests,
         "attempts", (long long)all->attempts, "scheduled", (long long)all->scheduled, "dropped",
         (long long)all->dropped, "most_backlog", (long long)all->most_backlog, "most_in_flight",
         (long long)all->most_in_flight, "flight_ns", (long long)all->flight_ns, "reconnects",
@@ -408,7 +408,8 @@ static PyObject *engine_totals(PyObject *object, PyObject *Py_UNUSED(ignored)) {
         (long long)all->sent, "total_correct", (long long)all->total_correct, "failures",
         (long long)all->failures, "closes", run->plan.closes, "slice_width",
         (long long)all->slice_width, "last", (long long)all->last, "stranded",
-        (long long)all->stranded);
+        (long long)all->stranded, "starved", (long long)all->starved, "silence",
+        (long long)all->silence);
 }
 
 static PyObject *engine_tables(PyObject *object, PyObject *Py_UNUSED(ignored)) {

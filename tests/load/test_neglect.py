@@ -126,3 +126,47 @@ def test_open_connections_take_turns(start: Start, engine: Engine) -> None:
     assert server.connections > 1
     shares = sorted(server.served.values())
     assert shares[0] > 0.5 * shares[-1]
+
+
+@ENGINES
+def test_connections_that_never_had_a_response_are_starved(start: Start, engine: Engine) -> None:
+    assert sent(start(Neglectful(neglected=2)), engine).starved == 2
+    assert sent(start(Neglectful()), engine).starved == 0
+
+
+@ENGINES
+def test_connections_that_had_one_are_not(start: Start, engine: Engine) -> None:
+    tally = sent(start(Neglectful(most=70)), engine, connections=1)
+    assert tally.starved < sum(failure.count for failure in tally.failures)
+
+
+STALL = 0.3
+"""Seconds, for all connections at once."""
+
+
+class Stalling:
+    """Answers at once, but nobody for STALL seconds after `at` requests."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+        self._lock = threading.Lock()
+
+    def __call__(self, sock: socket.socket) -> None:
+        while sock.recv(65536):
+            with self._lock:
+                self.left -= 1
+                time.sleep(STALL if self.left == 0 else 0.0)
+            sock.sendall(HELLO)
+
+
+@ENGINES
+def test_a_silence_is_as_long_as_the_stall(start: Start, engine: Engine) -> None:
+    tally = sent(start(Stalling(at=65)), engine, connections=64)
+    assert (lost(tally), tally.failures) == (0, ())
+    assert STALL <= tally.silence_seconds < 2 * STALL
+
+
+@ENGINES
+def test_a_slow_request_beside_others_is_no_silence(start: Start, engine: Engine) -> None:
+    tally = sent(start(Neglectful(work=STALL)), engine, connections=64)
+    assert tally.silence_seconds < STALL / 2

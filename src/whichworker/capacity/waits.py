@@ -17,7 +17,15 @@ from msgspec import Struct
 from whichworker import units
 from whichworker.bench.running import Bench, Running, running
 from whichworker.bench.window import WARM_UP_SECONDS, ArmFailed, failed, load_of
-from whichworker.capacity.shots import BACKLOG, lag_of, lost_of, sent
+from whichworker.capacity.shots import (
+    BACKLOG,
+    PATIENT_TIMES,
+    lag_of,
+    lost_of,
+    sent,
+    silent_failure,
+    starved_of,
+)
 from whichworker.capacity.watch import CapacityWatch
 from whichworker.design import paces
 from whichworker.design.validity import MOST_TRIES, shot_refusal
@@ -27,11 +35,12 @@ from whichworker.model import Pace, Stage
 from whichworker.model.histogram import Histogram
 from whichworker.store.journal import Journal
 from whichworker.store.open_loop import Paced, Unpaced
+from whichworker.store.records import Prepared
 
 START_SECONDS = 1.5
 """To start a setup and fill its caches, as far as the plan is concerned."""
 DEADLINE_SECONDS = 5.0
-"""A response that takes longer is lost."""
+"""A response that takes longer is lost, or than several times the longest one without load."""
 
 
 def measure(
@@ -51,10 +60,13 @@ def measure(
     leader = next(iter(throughput))
     rates = " and ".join(", ".join(f"{share:.0%}" for share in paces.SHARES).rsplit(", ", 1))
     watch.pacing(f"{rates} of {units.show_rate(throughput[leader])}/s, up to {seconds:.0f} s")
-    waits = Waits(bench, generator, journal, watch, connections)
+    longest = max(
+        (one.response_seconds for one in journal.of(Prepared) if one.arm in throughput), default=0.0
+    )
+    waits = Waits(bench, generator, journal, watch, connections, longest)
     loading = seconds - START_SECONDS * len(throughput)
-    passes = paces.passes(throughput, leader, loading)
-    plan = paces.cells(throughput, leader, loading / passes)
+    passes = paces.passes(throughput, leader, loading, longest)
+    plan = paces.cells(throughput, leader, loading / passes, longest)
     order = random.Random(f"{bench.question.terms.seed}/paces")
     waiting = collections.deque(
         (cell, number) for number in range(passes) for cell in order.sample(plan, len(plan))
@@ -87,9 +99,11 @@ class Waits:
         journal: Journal,
         watch: CapacityWatch,
         connections: Mapping[str, int],
+        longest_seconds: float,
     ) -> None:
         self.bench, self.generator, self.journal, self.watch = bench, generator, journal, watch
         self.connections = connections
+        self.deadline = max(DEADLINE_SECONDS, PATIENT_TIMES * longest_seconds)
         self.places: dict[str, Place] = {}
         self.lost: set[str] = set()
 
@@ -126,7 +140,8 @@ class Waits:
             cell.window_seconds,
             settle,
             stagger_seconds=0.0,
-            deadline_seconds=DEADLINE_SECONDS,
+            deadline_seconds=self.deadline,
+            overtime_seconds=self.deadline,
             seed=question.terms.seed * 1009 + seed,
             pace=Pace(
                 stages=(Stage(settle + cell.window_seconds, cell.rate, cell.rate),),
@@ -138,6 +153,8 @@ class Waits:
         tally, probes = sent(self.bench, self.generator, place.run, load)
         response = Histogram.from_hdr(tally.response or tally.service)
         lag = lag_of(tally)
+        if failure := silent_failure(tally, response, cell.rate):
+            raise ArmFailed((failure,))
         return Paced(
             arm=cell.arm,
             share=cell.share,
@@ -149,6 +166,8 @@ class Waits:
             failures=tally.failures,
             response=tally.response or tally.service,
             slices=tuple(tally.slices),
+            starved=starved_of(tally),
+            silence_seconds=tally.silence_seconds,
             lag_seconds=lag,
             probes=probes,
             refused=shot_refusal(

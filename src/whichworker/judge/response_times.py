@@ -9,6 +9,7 @@ import msgspec
 
 from whichworker.design import paces
 from whichworker.design.selection import Race
+from whichworker.judge import silences
 from whichworker.judge.slices import Sliced
 from whichworker.model import Finding, Question, codes
 from whichworker.model.histogram import Histogram
@@ -72,6 +73,9 @@ class ResponseTimes:
         if self.tried and not self.windows:
             text = f"{len(self.tried)} windows were refused: {self.tried[-1].refused}"
             yield codes.RESPONSE_TIMES_LACKING.finding(text)
+        for name in dict.fromkeys(window.arm for window in self.windows):
+            own = [window for window in self.windows if window.arm == name]
+            yield from silences.findings(name, own)
         for record in self.lost:
             first = record.failures[0].sample.splitlines()[0] if record.failures else ""
             text = f"{record.arm} broke while its response times were measured: {first}"
@@ -85,7 +89,7 @@ def _point(windows: Sequence[Paced], speed: float) -> WaitPoint:
         merged.merge(Histogram.from_hdr(window.response))
     rate, lost = windows[0].rate, sum(window.lost for window in windows)
     load = rate / speed if speed else 1.0
-    times = {name: merged.supported_percentile(q) for name, q in PERCENTILES.items()}
+    times = {name: merged.supported_percentile(q, lost) for name, q in PERCENTILES.items()}
     return WaitPoint(
         share=windows[0].share,
         rate_per_second=rate,
@@ -95,7 +99,8 @@ def _point(windows: Sequence[Paced], speed: float) -> WaitPoint:
         intervals={
             name: found
             for name, q in PERCENTILES.items()
-            if times[name] is not None and (found := _interval(merged, slices, q, load))
+            if times[name] is not None
+            and (found := _interval(merged, slices, q * (1 + lost / merged.count), load))
         },
     )
 

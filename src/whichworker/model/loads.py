@@ -154,6 +154,9 @@ class Tally(Struct, frozen=True, kw_only=True):
     histograms of equal stretches of the window (of `response`, in closed loop of `service`).
     `scheduled` was due in the window, `stranded` before it, without a response when it opened nor
     a correct one later (open loop); `dropped` did not fit the backlog in the whole run,
+    `starved` had no response by their deadline on connections that never had one;
+    `silence_seconds` is the longest time in the window in which requests waited and none of them
+    had its response (both open loop);
     `attempts` were sent in the window (open loop: of those due in it). `cpu_seconds` and
     `run_delay_seconds` are the generator's in the window. `drained_seconds` is the time from the
     window's end to the last response that belongs to it (open loop), `total_cpu_seconds` is from
@@ -175,6 +178,8 @@ class Tally(Struct, frozen=True, kw_only=True):
     attempts: int = 0
     scheduled: int | None = None
     stranded: int = 0
+    starved: int = 0
+    silence_seconds: float = 0.0
     dropped: int = 0
     most_backlog: int = 0
     most_in_flight: int = 0

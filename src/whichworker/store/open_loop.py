@@ -29,7 +29,9 @@ class Shot(Struct, frozen=True, kw_only=True, tag="shot", tag_field="record"):
 
     `response` is their histogram (HdrHistogram V2, ns). `slices` are, for each equal part of the
     window, its arrivals and those that missed the first clause. `good` came in time; `sent_share`
-    of those due was sent at all. `lag_seconds` is the generator's own 99th percentile.
+    of those due was sent at all. `lag_seconds` is the generator's own 99th percentile. `count` also
+    has the requests that were stuck when the window opened; `starved` had no response on a
+    connection that never had one, and for `silence_seconds` nobody had.
     """
 
     arm: str
@@ -46,6 +48,8 @@ class Shot(Struct, frozen=True, kw_only=True, tag="shot", tag_field="record"):
     slices: tuple[tuple[int, int], ...] = ()
     lag_seconds: float | None = None
     sent_share: float = 1.0
+    starved: int = 0
+    silence_seconds: float = 0.0
     probes: Probes | None = None
     refused: str = ""
 
@@ -62,7 +66,9 @@ class Paced(Struct, frozen=True, kw_only=True, tag="paced", tag_field="record"):
     """Random arrivals at `rate` per second, a `share` of the leader's throughput.
 
     `response` has the `count` response times of the requests that were due in the window, and
-    `slices` the same for equal parts of it (HdrHistogram V2, ns). `lost` had no correct response.
+    `slices` the same for equal parts of it (HdrHistogram V2, ns). `lost` had no correct response;
+    they include requests that were stuck when the window opened. `starved` and `silence_seconds`
+    have the meaning that a `Shot` gives them.
     """
 
     arm: str
@@ -75,6 +81,8 @@ class Paced(Struct, frozen=True, kw_only=True, tag="paced", tag_field="record"):
     failures: tuple[Failure, ...]
     response: str
     slices: tuple[str, ...] = ()
+    starved: int = 0
+    silence_seconds: float = 0.0
     lag_seconds: float | None = None
     probes: Probes | None = None
     refused: str = ""

@@ -61,12 +61,32 @@ class Confirmation:
     @property
     def refuted(self) -> bool:
         """Whether a single rate with near certainty misses the objective."""
-        return not self.steps and self.chance >= 1 - ALPHA
+        return not self.steps and (self.chance >= 1 - ALPHA or self.starves)
+
+    @property
+    def starves(self) -> bool:
+        """Whether a connection at this rate never had a response: its users get nothing."""
+        return any(seen.starved for seen in self.windows)
+
+    @property
+    def stalls(self) -> bool:
+        """Whether stalls of all probes and windows, by themselves, miss the objective.
+
+        Nobody is served in a stall, whatever the rate, and a test may just miss it. All that is due
+        is too late but for the objective's time before its end.
+        """
+        every = sum(seen.window_seconds for seen in self.search.seen)
+        return any(
+            sum(max(0.0, seen.silence_seconds - clause.seconds) for seen in self.search.seen)
+            > clause.share * every
+            for clause in self.slo.clauses
+            if clause.seconds is not None
+        )
 
     @property
     def certified(self) -> float | None:
         """The highest validated rate, per second; None if there is none."""
-        if self.kept is None:
+        if self.kept is None or self.stalls:
             return None
         if self.steps:
             return min(self.kept, self.search.quantile(ALPHA))
@@ -80,7 +100,9 @@ class Confirmation:
             self.kept = max(self.rate, self.kept or 0.0)
         if not self.steps:
             return
-        if self.rate == self.kept and self.chance <= ALPHA:
+        if self.starves:
+            self.done = True  # it will at another rate, too
+        elif self.rate == self.kept and self.chance <= ALPHA:
             self._begin(self._candidate())
             self.done = self.rate < HIGHER * self.kept
         elif self.chance > GIVE_UP:
@@ -96,7 +118,9 @@ class Confirmation:
     def _keeps(self) -> bool:
         """Whether the windows at this rate, by themselves, meet the objective for long enough."""
         count = sum(seen.count for seen in self.windows)
-        return self.seconds >= LEAST_SECONDS and all(
+        if self.seconds < LEAST_SECONDS or self.starves or self.stalls:
+            return False
+        return all(
             sum(seen.missed[at] for seen in self.windows) <= clause.share * count
             for at, clause in enumerate(self.slo.clauses)
         )

@@ -73,7 +73,8 @@ HOPELESS = 0.03
 class RateProbe(Struct, frozen=True, kw_only=True):
     """One probe: `count` arrivals at `rate` per second, and the misses of each clause.
 
-    The server was idle `settle_seconds` before the window of `window_seconds` began.
+    The server was idle `settle_seconds` before the window of `window_seconds` began. It never
+    responded on `starved` connections, and on none for `silence_seconds`.
     """
 
     rate: float
@@ -81,6 +82,8 @@ class RateProbe(Struct, frozen=True, kw_only=True):
     missed: tuple[int, ...]
     settle_seconds: float
     window_seconds: float
+    starved: int = 0
+    silence_seconds: float = 0.0
 
 
 class CapacityEstimate(Struct, frozen=True, kw_only=True):

@@ -75,7 +75,7 @@ class WindowCounts:
         self.is_open = False
         self.received = self.sent = self.reconnects = 0
         self.scheduled: int | None = None
-        self.stranded = self.dropped = self.most_backlog = self.most_in_flight = 0
+        self.stranded = self.starved = self.dropped = self.most_backlog = self.most_in_flight = 0
         self.iterations: int | None = 0 if load.sessions else None
         self.wrong: Counter[int] = Counter()
         self.failures = Failures(load.flood)
@@ -145,6 +145,7 @@ class WindowCounts:
         """
         if sum(len(ask.rows) for ask in self._asks) < least * ROW:
             return
+        self.record.add_silence([ask.rows for ask in self._asks])
         for ask in self._asks:
             rows, ask.rows = ask.rows, array("q")
             ask.right += len(rows) // ROW
@@ -237,6 +238,8 @@ class WindowCounts:
             attempts=record.requests + self._tried,
             scheduled=self.scheduled,
             stranded=self.stranded,
+            starved=self.starved,
+            silence_seconds=record.silence_ns / 1e9,
             dropped=self.dropped,
             most_backlog=self.most_backlog,
             most_in_flight=self.most_in_flight,

@@ -123,6 +123,7 @@ class Loop(ABC):
             if began and now - began >= self._deadline_ns:
                 missing = "complete response" if connection.linked else "connection"
                 text = f"no {missing} within {self._load.deadline_seconds:g} s"
+                self.window.starved += not connection.spare
                 self._fail(connection, "timeout", text)
         refused_ns = now - self._refused_since if self._refused_since else 0
         if self._load.flood is not None and refused_ns >= REFUSED_NS:

@@ -66,6 +66,16 @@ static int64_t placed_at(const Plan *plan, const Times *times) {
     return is_paced(plan) ? times->due : times->complete;
 }
 
+/* How long requests had waited without any response; a silence may begin before the window. */
+static void note_silence(Counts *counts, const Plan *plan, const Times *times) {
+    int64_t since = times->start > counts->last_any ? times->start : counts->last_any;
+    int64_t until = times->complete < plan->closes ? times->complete : plan->closes;
+    counts->last_any = times->complete;
+    if (until >= plan->opens && until - since > counts->silence) {
+        counts->silence = until - since;
+    }
+}
+
 bool counts_correct(Counts *counts, const Plan *plan, const Times *times, int status,
                     int64_t delay) {
     int64_t placed = placed_at(plan, times);
@@ -76,11 +86,8 @@ bool counts_correct(Counts *counts, const Plan *plan, const Times *times, int st
         return false;
     }
     counts_flight(counts, plan, times->start, times->complete);
-    int64_t since = times->start > counts->last_any ? times->start : counts->last_any;
-    counts->last_any = times->complete;
+    note_silence(counts, plan, times);
     if (!in_window(plan, placed)) { return false; }
-    int64_t silence = (times->complete < plan->closes ? times->complete : plan->closes) - since;
-    counts->silence = silence > counts->silence ? silence : counts->silence;
     counts->requests++;
     counts->last = times->complete;
     counts->statuses[status]++;

@@ -18,8 +18,11 @@ LEAST_SECONDS = 0.1
 """A shorter silence may be a pause of the machine that the generator's lag does not show."""
 LEAST_WAITING = 10.0
 """Requests that were due in a silence: fewer may just be slow."""
-USUAL_TIMES = 2.0
-"""A silence is longer than this multiple of the median response: the usual one is none."""
+QUICK, QUICK_TIMES = 0.05, 2.0
+"""A silence is longer than this multiple of the response time that one in twenty requests had.
+
+If all of them are slow, it is none. The median would not do: a queue may outlast a stall.
+"""
 LEAST_SERVED = 0.5
 """Share of the requests with a response: with less, all connections are neglected."""
 TIMES = {1: "once", 2: "twice"}
@@ -30,8 +33,8 @@ def silence_of(window: Shot | Paced) -> float:
     silence = window.silence_seconds
     if silence < LEAST_SECONDS or silence * window.rate < LEAST_WAITING:
         return 0.0
-    usual = Histogram.from_hdr(window.response).percentile(0.5) or 0
-    return silence if silence > USUAL_TIMES * usual / 1e9 else 0.0
+    quick = Histogram.from_hdr(window.response).percentile(QUICK) or 0
+    return silence if silence > QUICK_TIMES * quick / 1e9 else 0.0
 
 
 def findings(name: str, windows: Sequence[Shot | Paced]) -> Iterator[Finding]:

@@ -109,15 +109,17 @@ class Record:
         return len(rows)
 
     def add_silence(self, every: Sequence[array[int]]) -> None:
-        """Note how long requests of the window waited while no response came, of all new rows."""
+        """Note how long requests waited while no response came, of all new rows.
+
+        A silence may begin before the window.
+        """
         parts = [np.asarray(flat, dtype=np.int64).reshape(-1, ROW) for flat in every]
-        rows = np.concatenate(parts)[:, [DUE, START, NOW]]
+        rows = np.concatenate(parts)[:, [START, NOW]]
         if not rows.size:
             return
-        due, starts, ends = rows[np.argsort(rows[:, 2])].T
+        starts, ends = rows[np.argsort(rows[:, 1])].T
         since = np.maximum(starts, np.append(self._last_any_ns, ends[:-1]))
-        inside = (due >= self._opens) & (due < self._closes)
-        silences = (np.minimum(ends, self._closes) - since)[inside]
+        silences = (np.minimum(ends, self._closes) - since)[ends >= self._opens]
         self.silence_ns = max(self.silence_ns, int(silences.max(initial=0)))
         self._last_any_ns = int(ends[-1])
 

@@ -70,14 +70,15 @@ class Confirmation:
 
     @property
     def stalls(self) -> bool:
-        """Whether stalls of all probes and windows, by themselves, miss the objective.
+        """Whether the stalls of all probes, of any purpose, by themselves miss the objective.
 
         Nobody is served in a stall, whatever the rate, and a test may just miss it. All that is due
         is too late but for the objective's time before its end.
         """
-        every = sum(seen.window_seconds for seen in self.search.seen)
+        watched = self.search.watched
+        every = sum(seen.window_seconds for seen in watched)
         return any(
-            sum(max(0.0, seen.silence_seconds - clause.seconds) for seen in self.search.seen)
+            sum(max(0.0, seen.silence_seconds - clause.seconds) for seen in watched)
             > clause.share * every
             for clause in self.slo.clauses
             if clause.seconds is not None

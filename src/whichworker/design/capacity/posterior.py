@@ -229,12 +229,16 @@ def _log_prior(clause: Clause, full: float, at: Posterior) -> Array:
 
 
 class Search:
-    """The search for one arm's capacity: the clause that binds first decides."""
+    """The search for one arm's capacity: the clause that binds first decides.
+
+    `seen` are the probes that the posterior knows, `watched` are all in which a stall would show.
+    """
 
     def __init__(self, slo: Slo, throughput: float, seed: int) -> None:
         self.slo, self.throughput = slo, throughput
         self.posteriors = tuple(Posterior(clause, throughput) for clause in slo.clauses)
         self.seen: list[RateProbe] = []
+        self.watched: list[RateProbe] = []
         self.seed = seed
 
     def next_rate(self) -> float:
@@ -246,6 +250,7 @@ class Search:
     def observe(self, seen: RateProbe) -> None:
         """Take in one probe, of the search or at a rate that is being tested."""
         self.seen.append(seen)
+        self.watched.append(seen)
         for posterior, missed in zip(self.posteriors, seen.missed, strict=True):
             posterior.observe(seen, missed)
 

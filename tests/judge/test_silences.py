@@ -47,7 +47,7 @@ def test_a_stall_is_long_and_many_wait_in_it(seen: Paced, stall: float) -> None:
 
 def test_stalls_are_one_sentence() -> None:
     (finding,) = findings("gunicorn-sync", [window(), window(1.1), window(), window(0.9)])
-    assert finding.text == ("gunicorn-sync did not respond for about 1 s, twice in 16 s of load")
+    assert finding.text == ("gunicorn-sync did not respond for up to 1.1 s, twice in 16 s of load")
     assert not list(findings("gunicorn-sync", [window()]))
 
 

@@ -7,7 +7,6 @@ then: windows in which it was late, or in which the machine was busy, are refuse
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from statistics import median
 
 from whichworker import units
 from whichworker.model import Finding, codes
@@ -38,12 +37,15 @@ def silence_of(window: Shot | Paced) -> float:
 
 
 def findings(name: str, windows: Sequence[Shot | Paced]) -> Iterator[Finding]:
-    """The stalls of an arm, and the connections that it neglected; `windows` were not refused."""
+    """The stalls of an arm, and the connections that it neglected; `windows` were not refused.
+
+    The end of a window cuts stalls short, so the longest is nearest to the truth.
+    """
     if stalls := [silence for window in windows if (silence := silence_of(window))]:
         often = TIMES.get(len(stalls), f"{len(stalls)} times")
         seconds = sum(window.window_seconds for window in windows)
         yield codes.SERVER_STALLS.finding(
-            f"{name} did not respond for about {units.show_seconds(median(stalls))}, {often}"
+            f"{name} did not respond for up to {units.show_seconds(max(stalls))}, {often}"
             f" in {units.show_seconds(seconds)} of load",
             arm=name,
         )

@@ -88,6 +88,9 @@ void connection_forget(Run *run, Connection *connection) {
 
 static Outcome fail(Run *run, Connection *connection, Outcome retry, const Failure *failure) {
     counts_flight(&run->counts, &run->plan, connection->times.start, run->now);
+    if (connection->busy) {
+        counts_lost(&run->counts, &run->plan, connection->times.due, run->now);
+    }
     run_fail(run, connection->request, failure);
     connection_forget(run, connection);
     connection->times.freed = run->now;
@@ -384,11 +387,13 @@ Outcome connection_expire(Run *run, Connection *connection) {
     const Times *times = &connection->times;
     int64_t linked_since = connection->linked ? times->began : connection->since;
     int64_t began = times->start ? times->start : linked_since;
-    if (!connection->busy || !began || run->now - began < run->plan.deadline) {
-        return CONNECTION_WAITS;
-    }
+    bool late = began && run->now - began >= run->plan.deadline;
+    if (!connection->busy || !(late || run->now >= run->plan.ends)) { return CONNECTION_WAITS; }
+    run->counts.starved += late && !connection->reused;
     char text[TEXT_BYTES];
     const char *missing = connection->linked ? "no complete response" : "no connection";
-    snprintf(text, sizeof text, "%s within %g s", missing, (double)run->plan.deadline / 1e9);
+    int64_t waited = late ? run->plan.deadline : run->plan.ends - run->plan.closes;
+    snprintf(text, sizeof text, "%s within %g s%s", missing, (double)waited / 1e9,
+             late ? "" : " after the window");
     return fail(run, connection, CONNECTION_RETRY_AT_ONCE, &(Failure){"timeout", text, "", 0});
 }

@@ -107,6 +107,16 @@ static int64_t placed_at(const Plan *plan, const Times *times) {
     return is_paced(plan) ? times->due : times->complete;
 }
 
+/* How long requests had waited without any response; a silence may begin before the window. */
+static void note_silence(Counts *counts, const Plan *plan, const Times *times) {
+    int64_t since = times->start > counts->last_any ? times->start : counts->last_any;
+    int64_t until = times->complete < plan->closes ? times->complete : plan->closes;
+    counts->last_any = times->complete;
+    if (until >= plan->opens && until - since > counts->silence) {
+        counts->silence = until - since;
+    }
+}
+
 bool counts_correct(Counts *counts, const Plan *plan, const Times *times, int status,
                     int64_t delay) {
     int64_t placed = placed_at(plan, times);
@@ -117,6 +127,7 @@ bool counts_correct(Counts *counts, const Plan *plan, const Times *times, int st
         return false;
     }
     counts_flight(counts, plan, times->start, times->complete);
+    note_silence(counts, plan, times);
     if (!in_window(plan, placed)) { return false; }
     counts->requests++;
     counts->last = times->complete;
@@ -129,6 +140,13 @@ bool counts_correct(Counts *counts, const Plan *plan, const Times *times, int st
 
 void counts_wrong(Counts *counts, const Plan *plan, const Times *times, int status) {
     counts->failures++;
+    counts_lost(counts, plan, times->due, times->complete);
     counts_flight(counts, plan, times->start, times->complete);
     counts->statuses[status] += in_window(plan, placed_at(plan, times));
+}
+
+/* A request failed. One that was due in the window is missing there; one that was due before it
+ * counts if it stood in the way of others in the window. */
+void counts_lost(Counts *counts, const Plan *plan, int64_t due, int64_t now) {
+    counts->stranded += is_paced(plan) && due < plan->opens && now >= plan->opens;
 }

@@ -46,6 +46,10 @@ typedef struct {
     int64_t *buckets;    /* correct responses in each BUCKET_NS of the window */
     size_t bucket_count;
     int64_t requests, attempts, scheduled, dropped, most_backlog, most_in_flight, flight_ns;
+    int64_t stranded; /* due before the window, unanswered when it opened, and failed since */
+    int64_t starved;  /* deadlines that passed on connections which never had a response */
+    int64_t silence;  /* the longest time in the window in which requests waited for any response */
+    int64_t last_any; /* when the last correct response came, of the window or not */
     int64_t reconnects, received, sent, total_correct, failures;
     int64_t last; /* when the last response that belongs to the window came */
     Slice slice;
@@ -63,6 +67,7 @@ void counts_due(Counts *counts, const Plan *plan, int route, int64_t due);
 void counts_route(Counts *counts, const Plan *plan, int route, const Times *times); /* correct */
 
 void counts_wrong(Counts *counts, const Plan *plan, const Times *times, int status);
+void counts_lost(Counts *counts, const Plan *plan, int64_t due, int64_t now);
 
 /* Add the time a request was in flight within the window; `start` is 0 if it was not sent. */
 void counts_flight(Counts *counts, const Plan *plan, int64_t start, int64_t until);

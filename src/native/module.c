@@ -122,22 +122,23 @@ static bool read_plan(Plan *plan, EngineObject *self, PyObject *args, PyObject *
                             "begins",  "opens", "closes",  "stagger", "deadline",
                             "limit",   "flood", "memory",  "backlog", "spin",
                             "stamps",  "timerfd", "slices", "keep_alive",
-                            "judge",   "fail",  NULL};
+                            "ends",    "judge", "fail",    NULL};
     const char *host, *path, *address;
     Py_ssize_t path_size;
     unsigned short port;
     if (!PyArg_ParseTupleAndKeywords(
-            args, words, "$sHs#sILLLLLLLLLpppppOO", names, &host, &port, &path, &path_size,
+            args, words, "$sHs#sILLLLLLLLLpppppLOO", names, &host, &port, &path, &path_size,
             &address, &plan->connections, &plan->begins, &plan->opens, &plan->closes,
             &plan->stagger, &plan->deadline, &plan->limit, &plan->flood, &plan->memory,
             &plan->backlog, &plan->spin, &plan->stamps, &plan->timerfd, &plan->slices,
-            &plan->keep_alive, &self->judge, &self->fail)) {
+            &plan->keep_alive, &plan->ends, &self->judge, &self->fail)) {
         self->judge = self->fail = NULL; /* borrowed */
         return false;
     }
     Py_INCREF(self->judge);
     Py_INCREF(self->fail);
     plan->limit = plan->limit < 0 ? NEVER : plan->limit;
+    plan->ends = plan->ends < 0 ? NEVER : plan->ends;
     plan->flood = plan->flood < 0 ? NEVER : plan->flood;
     strncpy(plan->address, address, sizeof plan->address - 1);
     return check_plan(plan) && read_peer(plan, host, port, path, path_size);
@@ -428,14 +429,16 @@ static PyObject *engine_totals(PyObject *object, PyObject *Py_UNUSED(ignored)) {
     const Run *run = run_of(object);
     const Counts *all = &run->counts;
     return Py_BuildValue(
-        "{sL sL sL sL sL sL sL sL sL sL sL sL sL sL sL}", "requests", (long long)all->requests,
-        "attempts", (long long)all->attempts, "scheduled", (long long)all->scheduled, "dropped",
-        (long long)all->dropped, "most_backlog", (long long)all->most_backlog, "most_in_flight",
-        (long long)all->most_in_flight, "flight_ns", (long long)all->flight_ns, "reconnects",
+        "{sL sL sL sL sL sL sL sL sL sL sL sL sL sL sL sL sL sL}", "requests",
+        (long long)all->requests, "attempts", (long long)all->attempts, "scheduled",
+        (long long)all->scheduled, "dropped", (long long)all->dropped, "most_backlog",
+        (long long)all->most_backlog, "most_in_flight", (long long)all->most_in_flight, "flight_ns", (long long)all->flight_ns, "reconnects",
         (long long)all->reconnects, "received", (long long)all->received, "sent",
         (long long)all->sent, "total_correct", (long long)all->total_correct, "failures",
         (long long)all->failures, "closes", run->plan.closes, "slice_width",
-        (long long)all->slice_width, "last", (long long)all->last);
+        (long long)all->slice_width, "last", (long long)all->last, "stranded",
+        (long long)all->stranded, "starved", (long long)all->starved, "silence",
+        (long long)all->silence);
 }
 
 static PyObject *engine_tables(PyObject *object, PyObject *Py_UNUSED(ignored)) {

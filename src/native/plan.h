@@ -18,6 +18,7 @@ typedef struct {
     long long begins, opens, closes; /* the run, and its window */
     long long stagger;               /* a closed loop starts its connections over this time */
     long long deadline;              /* of one request */
+    long long ends; /* an open loop waits no longer for responses; NEVER: for each its deadline */
     long long limit;                 /* requests in the run; NEVER: any number */
     long long flood;                 /* failures that end the run; NEVER: none do */
     long long memory;  /* bytes for all responses that are not complete */

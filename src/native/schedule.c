@@ -108,9 +108,9 @@ static void begin(Schedule *schedule, Connection *connection, int64_t due) {
 }
 
 static Connection *find_free(Schedule *schedule) {
-    /* The last one used: its caches are warm, and no more connections are opened than are needed.
-     */
-    return schedule->idle.last != NULL ? schedule->idle.last : schedule->unopened.last;
+    /* The one that has been free for longest: each has its turn, so that none which the server
+     * neglects is left out. No more are opened than are needed. */
+    return schedule->idle.first != NULL ? schedule->idle.first : schedule->unopened.first;
 }
 
 static void serve_queue(Schedule *schedule) {
@@ -248,9 +248,16 @@ static void sweep(Schedule *schedule) {
 
 /* The end. */
 
-static uint32_t take_queued(Schedule *schedule) {
+/* The oldest arrival that waits for a connection, given up: when it was due, and its request. */
+static uint32_t take_queued(Schedule *schedule, int64_t *due) {
     Arrivals *arrivals = &schedule->arrivals;
-    return take_arrival(schedule, arrivals->ring[arrivals->head++ & arrivals->mask]);
+    *due = arrivals->ring[arrivals->head++ & arrivals->mask];
+    return take_arrival(schedule, *due);
+}
+
+/* When requests that wait for a connection are given up. */
+static int64_t given_up_at(const Plan *plan) {
+    return sooner(plan->ends, plan->closes + plan->deadline);
 }
 
 static void give_up_queue(Schedule *schedule) {
@@ -258,9 +265,12 @@ static void give_up_queue(Schedule *schedule) {
     Run *run = &schedule->run;
     char text[TEXT_BYTES];
     snprintf(text, sizeof text, "no free connection within %g s after the window",
-             (double)run->plan.deadline / 1e9);
+             (double)(given_up_at(&run->plan) - run->plan.closes) / 1e9);
     while (arrivals->head < arrivals->queued && !run->over) {
-        run_fail(run, take_queued(schedule), &(Failure){"timeout", text, "", 0});
+        int64_t due;
+        uint32_t request = take_queued(schedule, &due);
+        counts_lost(&run->counts, &run->plan, due, run->now);
+        run_fail(run, request, &(Failure){"timeout", text, "", 0});
     }
 }
 
@@ -280,7 +290,7 @@ static void stop_sending(Schedule *schedule) {
     const Plan *plan = &schedule->run.plan;
     if (!schedule->sending || (is_paced(plan) && !all_admitted(schedule))) { return; }
     if (is_paced(plan) && schedule->arrivals.head < schedule->arrivals.queued) {
-        if (schedule->run.now < plan->closes + plan->deadline) {
+        if (schedule->run.now < given_up_at(plan)) {
             return; /* what was due in the window is still sent */
         }
         give_up_queue(schedule);
@@ -328,8 +338,8 @@ bool schedule_init(Schedule *schedule, const Plan *plan) {
         schedule->connections[at].fd = -1;
     }
     if (!run_init(&schedule->run, plan)) { return false; }
-    for (uint32_t at = plan->connections; is_paced(plan) && at > 0; at--) {
-        release(schedule, &schedule->connections[at - 1]);
+    for (uint32_t at = 0; is_paced(plan) && at < plan->connections; at++) {
+        release(schedule, &schedule->connections[at]);
     }
     return true;
 }
@@ -341,7 +351,8 @@ void schedule_end(Schedule *schedule) {
     if (schedule->connections == NULL || run->epoll < 0) { return; }
     run->now = clock_ns(CLOCK_MONOTONIC);
     while (schedule->arrivals.head < schedule->arrivals.queued) {
-        take_queued(schedule); /* the run ended early */
+        int64_t due;
+        take_queued(schedule, &due); /* the run ended early */
     }
     run->plan.closes = sooner(run->plan.closes, run->now);
     for (uint32_t at = 0; at < run->plan.connections; at++) {

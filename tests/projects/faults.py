@@ -31,7 +31,41 @@ if FAULT == "spins":
     threading.Thread(target=spin, daemon=True).start()
 
 
+STALL_SECONDS, STALL_EVERY = (float(os.environ.get(f"FAULT_{name}", 1.0)) for name in "SE")
+stalled = time.monotonic()
+
+
+def stall():
+    """Nobody is served for a while, again and again, as with a job in the server's process."""
+    global stalled
+    if time.monotonic() - stalled > STALL_EVERY:
+        time.sleep(STALL_SECONDS)
+        stalled = time.monotonic()
+
+
+def endpoint(environ, start_response):
+    """A report of 2 s, an upload read for 0.1 s, 200 kB within 0.1 s, and a health check."""
+    path, headers = environ["PATH_INFO"], [("Content-Type", "text/plain")]
+    if path == "/stream":
+        start_response("200 OK", headers)  # without a length, so in chunks
+        return (time.sleep(0.025) or b"x" * 50_000 for _ in range(4))
+    if path == "/report":
+        time.sleep(2.0)
+    body = b"well"
+    if path == "/upload":
+        parts = [time.sleep(0.01) or environ["wsgi.input"].read(100_000) for _ in range(10)]
+        body = str(sum(map(len, parts))).encode()
+    start_response("200 OK", [*headers, ("Content-Length", str(len(body)))])
+    return [body]
+
+
 def application(environ, start_response):
+    if FAULT == "endpoints":
+        return endpoint(environ, start_response)
+    return answer(environ, start_response)
+
+
+def answer(environ, start_response):
     global seen
     seen += 1
     status, body = "200 OK", BODY
@@ -48,6 +82,8 @@ def application(environ, start_response):
         body = b'{"answer": 43}'
     elif FAULT == "hang" or (FAULT == "late-hang" and seen > 50):
         time.sleep(3600)
+    elif FAULT == "stalls":
+        stall()
     elif FAULT == "dies" and seen > 50:
         os.kill(os.getppid() if "gunicorn" in sys.argv[0] else os.getpid(), signal.SIGKILL)
     elif FAULT.startswith("worker-SIG") and seen > 50:

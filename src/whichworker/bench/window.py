@@ -38,6 +38,7 @@ class Manner(TypedDict, total=False):
     pace: Pace
     flood: int | None
     engine: Literal["auto", "epoll", "native"]
+    overtime_seconds: float
     drain: bool
     keep_alive: bool
     routes: dict[str, str]

@@ -13,7 +13,7 @@ from whichworker.bench import open_files
 from whichworker.bench.lineup import most_connections
 from whichworker.bench.running import Bench, Running, running
 from whichworker.bench.window import WARM_UP_SECONDS, ArmFailed, failed
-from whichworker.capacity.shots import deadline_of, shoot
+from whichworker.capacity.shots import deadline_of, settling, shoot
 from whichworker.capacity.watch import CapacityWatch
 from whichworker.design.capacity import hunt
 from whichworker.design.validity import MOST_TRIES
@@ -104,6 +104,7 @@ class Contest:
             record.arm: max(WARM_UP_SECONDS, record.warm_up_seconds or 0.0)
             for record in journal.of(Prepared)
         }
+        self.responses = {record.arm: record.response_seconds for record in journal.of(Prepared)}
 
     def run(self) -> None:
         """Shoot until every hunt or time is over; all finalists run, one at a time has load."""
@@ -128,10 +129,10 @@ class Contest:
             try:
                 record = self._shoot(name, shot)
             except ServerFailed as error:
-                self._lose(name, failed(error), shot.phase)
+                self._lose(name, failed(error), shot)
                 return True
             except ArmFailed as error:
-                self._lose(name, error, shot.phase)
+                self._lose(name, error, shot)
                 return True
             self.journal.append(record)
             if record.refused and record.phase not in BOUNDED:
@@ -146,10 +147,12 @@ class Contest:
     def _cost(self, name: str, shot: hunt.ShotPlan) -> float:
         """Seconds for the arrivals, the late responses, and a launch if necessary."""
         starts = 0.0 if name in self.places else self.warm_ups.get(name, 0.0) + LAUNCH_SECONDS
+        longest, full = self.responses.get(name, 0.0), self.sought.throughput[name]
         return (
             shot.seconds
+            + settling(shot, longest)
             + starts
-            + (deadline_of(self.sought.slo) if shot.rate > self.sought.throughput[name] else 0.0)
+            + (deadline_of(self.sought.slo, longest) if shot.rate > full else 0.0)
             + STOP_SECONDS
         )
 
@@ -181,6 +184,7 @@ class Contest:
             plan,
             warm_up,
             self.sought.turns.get(name),
+            self.responses.get(name, 0.0),
         )
 
     def _launches(self, name: str) -> int:
@@ -188,8 +192,9 @@ class Contest:
             (record.launch for record in self.journal.of(Shot) if record.arm == name), default=0
         )
 
-    def _lose(self, name: str, error: ArmFailed, phase: str) -> None:
-        """Drop an arm that broke; earlier results stay, as it broke far above its capacity."""
+    def _lose(self, name: str, error: ArmFailed, shot: hunt.ShotPlan) -> None:
+        """Drop an arm that broke; earlier results stay if it broke above its capacity."""
+        phase = shot.phase if shot.rate > self.hunts[name].search.found().value else ""
         self.journal.append(Unsought(arm=name, failures=error.failures, phase=phase))
         del self.hunts[name]
         self._leave(name)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
-
+from whichworker import units
 from whichworker.bench import causes
 from whichworker.bench.running import Bench, Running
 from whichworker.bench.window import ArmFailed, failed, load_of, probe_a_load
@@ -13,7 +12,7 @@ from whichworker.design.validity import shot_refusal, slow_core
 from whichworker.errors import ServerFailed
 from whichworker.judge.hunts import BOUNDED
 from whichworker.load.generator import Generator
-from whichworker.model import Clause, Load, Pace, Probes, Slo, Stage, Tally
+from whichworker.model import Clause, Failure, Load, Pace, Probes, Slo, Stage, Tally
 from whichworker.model.histogram import Histogram
 from whichworker.store.open_loop import Shot
 
@@ -23,6 +22,12 @@ WRONG = ("header", "body", "framing", "check")
 """Failures that no load excuses; an error status, a reset or a timeout misses the objective."""
 LEAST_DEADLINE_SECONDS, DEADLINES, MOST_DEADLINE_SECONDS = 4.0, 2.0, 90.0
 """Limits of the deadline, and its multiple of the objective: late responses must still count."""
+PATIENT_TIMES = 3.0
+"""The deadline's multiple of the longest response without load: a slow request is not lost."""
+LEAST_OVERTIME_SECONDS = 1.0
+"""How long a probe of the search still waits for responses that have missed the objective."""
+LEAST_SILENT = 10
+"""Requests without one response among them: fewer may all be slow."""
 BACKLOG = 200_000
 """Waiting requests: more than any shot sends, so that none is dropped."""
 
@@ -38,30 +43,24 @@ def shoot(
     plan: tuple[int, int],
     warm_up: float = 0.0,
     usual_turn: float | None = None,
+    response_seconds: float = 0.0,
 ) -> Shot:
     """Send one shot; `plan` is the number of connections and the seed of the arrivals.
 
     It follows `warm_up` seconds at its rate. `usual_turn` is the thermometer's usual reading beside
-    this server, in seconds. Raises ArmFailed for wrong responses, or none.
+    this server, `response_seconds` the longest response without load, in seconds. Raises ArmFailed
+    for wrong responses, or none.
     """
+    before = warm_up + settling(shot, response_seconds)
+    patience = deadline_of(slo, response_seconds), overtime_of(shot, slo, response_seconds)
     routes = Routes(bench.question.workload.requests, slo)
-    load = msgspec.structs.replace(
-        _load(bench, run, shot, slo, plan, warm_up),
-        routes=routes.labels,
-    )
+    load = _load(bench, run, shot, plan, before, patience, routes.labels)
     tally, probes = sent(bench, generator, run, load)
     lag = lag_of(tally)
-    disturbed = shot_refusal(
-        probes,
-        tally,
-        lag,
-        slo.shortest_seconds,
-        shared=bench.question.budget.shared,
-        spins=load.spins,
-        strict=shot.phase in BOUNDED,
-    )
     response = Histogram.from_hdr(tally.response or tally.service)
     lost = lost_of(tally, response)
+    if failure := silent_failure(tally, response, shot.rate):
+        raise ArmFailed((failure,))
     counted = routes.counts(tally, slices=False)
     of_clauses = routes.of_clauses(counted, response, lost)
     return Shot(
@@ -81,8 +80,11 @@ def shoot(
         slices=tuple(_slices(tally, slo.timed, routes)),
         lag_seconds=lag,
         sent_share=tally.attempts / tally.scheduled if tally.scheduled else 1.0,
+        starved=starved_of(tally),
+        silence_seconds=tally.silence_seconds,
         probes=probes,
-        refused=disturbed or slow_core(probes.turn_seconds, usual_turn),
+        refused=_disturbed(bench, shot, slo, load, tally, probes)
+        or slow_core(probes.turn_seconds, usual_turn),
     )
 
 
@@ -90,22 +92,40 @@ def _load(
     bench: Bench,
     run: Running,
     shot: hunt.ShotPlan,
-    slo: Slo,
     plan: tuple[int, int],
-    warm_up: float,
+    before: float,
+    patience: tuple[float, float],
+    labels: dict[str, str],
 ) -> Load:
-    connections, seed = plan
+    """A shot's load after `before` seconds at its rate; `patience` is deadline and overtime."""
+    (connections, seed), (deadline, overtime) = plan, patience
     return load_of(
         bench,
         run,
         connections,
         shot.window_seconds,
-        warm_up + shot.settle_seconds,
+        before + shot.settle_seconds,
         stagger_seconds=0.0,
-        deadline_seconds=deadline_of(slo),
+        deadline_seconds=deadline,
+        overtime_seconds=overtime,
         seed=seed,
-        pace=arrivals_of(shot, warm_up),
+        pace=arrivals_of(shot, before),
         flood=None,  # failures are counted and must not end the shot
+        routes=labels,
+    )
+
+
+def _disturbed(
+    bench: Bench, shot: hunt.ShotPlan, slo: Slo, load: Load, tally: Tally, probes: Probes
+) -> str:
+    return shot_refusal(
+        probes,
+        tally,
+        lag_of(tally),
+        slo.shortest_seconds,
+        shared=bench.question.budget.shared,
+        spins=load.spins,
+        strict=shot.phase in BOUNDED,
     )
 
 
@@ -129,16 +149,67 @@ def arrivals_of(shot: hunt.ShotPlan, warm_up: float) -> Pace:
     return Pace(stages=(*before, *shot.stages), arrivals="poisson", backlog=BACKLOG)
 
 
-def deadline_of(slo: Slo) -> float:
-    """Seconds until a request is given up: a multiple of the time that the objective allows."""
-    return min(MOST_DEADLINE_SECONDS, max(LEAST_DEADLINE_SECONDS, DEADLINES * slo.longest_seconds))
+def deadline_of(slo: Slo, response_seconds: float = 0.0) -> float:
+    """Seconds until a request is given up.
+
+    They are a multiple of the time that the objective allows, and of the longest response without
+    load.
+    """
+    patient = max(DEADLINES * slo.longest_seconds, PATIENT_TIMES * response_seconds)
+    return min(MOST_DEADLINE_SECONDS, max(LEAST_DEADLINE_SECONDS, patient))
+
+
+def overtime_of(shot: hunt.ShotPlan, slo: Slo, response_seconds: float = 0.0) -> float:
+    """Seconds after the window until the shot ends, whatever is still in flight.
+
+    A request slower than the objective has missed it. Only a clause about errors, a test and a
+    curve need to know what becomes of it, and wait for one deadline.
+    """
+    if shot.phase == "search" and all(clause.seconds is not None for clause in slo.clauses):
+        certain = max(slo.longest_seconds, PATIENT_TIMES * response_seconds)
+        return min(deadline_of(slo, response_seconds), max(LEAST_OVERTIME_SECONDS, certain))
+    return deadline_of(slo, response_seconds)
+
+
+def settling(shot: hunt.ShotPlan, response_seconds: float) -> float:
+    """Seconds of settling besides the planned ones, as slow requests are all in flight only then.
+
+    Arrivals reach a steady number in flight after the longest response, which has the limits of the
+    objective's time; a recovery begins with its overload.
+    """
+    if shot.phase == "recovery":
+        return 0.0
+    most = hunt.LONGEST_PROBE if shot.phase in ("search", "curve") else hunt.LONGEST_TEST
+    return max(0.0, min(most, response_seconds) - shot.settle_seconds)
+
+
+def silent_failure(tally: Tally, response: Histogram, rate: float) -> Failure | None:
+    """The failure of a server that gave no response at all at a rate, with the first reason.
+
+    None if there was one, or too few requests to tell.
+    """
+    count = lost_of(tally, response)
+    if response.count or tally.statuses or count < LEAST_SILENT:
+        return None
+    first = next((failure.sample for failure in tally.failures if failure.sample), "")
+    text = f"none of {count:,} requests at {units.show_rate(rate)}/s had a response"
+    kind = tally.failures[0].kind if tally.failures else "timeout"
+    return Failure(kind=kind, count=count, sample=f"{text}\n{first}".rstrip())
 
 
 def lost_of(tally: Tally, response: Histogram) -> int:
-    """Scheduled requests without a correct response; without a schedule, the failures."""
+    """Scheduled requests without a correct response, and those stuck when the window opened.
+
+    Without a schedule, the failures.
+    """
     if tally.scheduled is not None:
-        return max(0, tally.scheduled - response.count)
+        return max(0, tally.scheduled - response.count) + tally.stranded
     return sum(failure.count for failure in tally.failures)
+
+
+def starved_of(tally: Tally) -> int:
+    """Connections that the server neglected; 0 if it keeps none open, so that each is new."""
+    return tally.starved if tally.reconnects < tally.requests / 2 else 0
 
 
 def _slices(tally: Tally, clause: Clause | None, routes: Routes) -> list[tuple[int, int]]:

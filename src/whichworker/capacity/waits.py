@@ -19,7 +19,15 @@ from whichworker import units
 from whichworker.bench.running import Bench, Running, running
 from whichworker.bench.window import WARM_UP_SECONDS, ArmFailed, failed, load_of
 from whichworker.capacity.by_route import Routes
-from whichworker.capacity.shots import BACKLOG, lag_of, lost_of, sent
+from whichworker.capacity.shots import (
+    BACKLOG,
+    PATIENT_TIMES,
+    lag_of,
+    lost_of,
+    sent,
+    silent_failure,
+    starved_of,
+)
 from whichworker.capacity.watch import CapacityWatch
 from whichworker.design import paces
 from whichworker.design.validity import MOST_TRIES, shot_refusal, slow_core
@@ -31,11 +39,12 @@ from whichworker.model.histogram import Histogram
 from whichworker.probes.thermometer import REST_SECONDS, Thermometer
 from whichworker.store.journal import Journal
 from whichworker.store.open_loop import Paced, Unpaced
+from whichworker.store.records import Prepared
 
 START_SECONDS = 1.5
 """To start a setup and fill its caches, as far as the plan is concerned."""
 DEADLINE_SECONDS = 5.0
-"""A response that takes longer is lost."""
+"""A response that takes longer is lost, or than several times the longest one without load."""
 
 
 def measure(
@@ -55,10 +64,13 @@ def measure(
     leader = next(iter(throughput))
     rates = " and ".join(", ".join(f"{share:.0%}" for share in paces.SHARES).rsplit(", ", 1))
     watch.pacing(f"{rates} of {units.show_rate(throughput[leader])}/s, up to {seconds:.0f} s")
-    waits = Waits(bench, generator, journal, watch, connections)
+    longest = max(
+        (one.response_seconds for one in journal.of(Prepared) if one.arm in throughput), default=0.0
+    )
+    waits = Waits(bench, generator, journal, watch, connections, longest)
     loading = seconds - START_SECONDS * len(throughput)
-    passes = paces.passes(throughput, leader, loading)
-    plan = paces.cells(throughput, leader, loading / passes)
+    passes = paces.passes(throughput, leader, loading, longest)
+    plan = paces.cells(throughput, leader, loading / passes, longest)
     order = random.Random(f"{bench.question.terms.seed}/paces")
     waiting = collections.deque(
         (cell, number) for number in range(passes) for cell in order.sample(plan, len(plan))
@@ -92,11 +104,13 @@ class Waits:
         journal: Journal,
         watch: CapacityWatch,
         connections: Mapping[str, int],
+        longest_seconds: float,
     ) -> None:
         self.bench, self.generator, self.journal, self.watch = bench, generator, journal, watch
         self.connections = connections
         self.ranked = Sliced(journal)
         self.routes = Routes(bench.question.workload.requests)
+        self.deadline = max(DEADLINE_SECONDS, PATIENT_TIMES * longest_seconds)
         self.places: dict[str, Place] = {}
         self.lost: set[str] = set()
 
@@ -139,7 +153,8 @@ class Waits:
             cell.window_seconds,
             settle,
             stagger_seconds=0.0,
-            deadline_seconds=DEADLINE_SECONDS,
+            deadline_seconds=self.deadline,
+            overtime_seconds=self.deadline,
             seed=question.terms.seed * 1009 + seed,
             pace=Pace(
                 stages=(Stage(settle + cell.window_seconds, cell.rate, cell.rate),),
@@ -152,6 +167,8 @@ class Waits:
         tally, probes = sent(self.bench, self.generator, place.run, load)
         response = Histogram.from_hdr(tally.response or tally.service)
         lag = lag_of(tally)
+        if failure := silent_failure(tally, response, cell.rate):
+            raise ArmFailed((failure,))
         return Paced(
             arm=cell.arm,
             share=cell.share,
@@ -164,6 +181,8 @@ class Waits:
             response=tally.response or tally.service,
             slices=tuple(tally.slices),
             routes=self.routes.counts(tally, slices=True),
+            starved=starved_of(tally),
+            silence_seconds=tally.silence_seconds,
             lag_seconds=lag,
             probes=probes,
             refused=shot_refusal(

@@ -42,15 +42,22 @@ class PacedWindow(Struct, frozen=True, kw_only=True):
         return self.settle_seconds + self.window_seconds
 
 
-def cells(throughput: Mapping[str, float], leader: str, seconds: float) -> list[PacedWindow]:
-    """One pass over all arms and rates that takes about `seconds`; `throughput` is per second."""
+def cells(
+    throughput: Mapping[str, float], leader: str, seconds: float, longest_seconds: float = 0.0
+) -> list[PacedWindow]:
+    """One pass over all arms and rates that takes about `seconds`; `throughput` is per second.
+
+    `longest_seconds` is the longest response without load.
+    """
     asked = [
         (arm, share, share * throughput[leader])
         for arm in throughput
         for share in SHARES
         if share * throughput[leader] <= MOST_LOAD * throughput[arm]
     ]
-    settles = [settle_seconds(rate, rate / throughput[arm]) for arm, _, rate in asked]
+    settles = [
+        settle_seconds(rate, rate / throughput[arm], longest_seconds) for arm, _, rate in asked
+    ]
     shortest, longest = WINDOWS
     each = (seconds - sum(settles)) / max(1, len(asked))
     return [
@@ -65,17 +72,23 @@ def cells(throughput: Mapping[str, float], leader: str, seconds: float) -> list[
     ]
 
 
-def passes(throughput: Mapping[str, float], leader: str, seconds: float) -> int:
+def passes(
+    throughput: Mapping[str, float], leader: str, seconds: float, longest_seconds: float = 0.0
+) -> int:
     """How many passes over all arms and rates fit into the time."""
-    plan = cells(throughput, leader, seconds / PASSES)
+    plan = cells(throughput, leader, seconds / PASSES, longest_seconds)
     enough = all(one.rate * one.window_seconds >= LEAST_REQUESTS for one in plan)
     return PASSES if enough and sum(one.seconds for one in plan) <= seconds / PASSES * 1.01 else 1
 
 
-def settle_seconds(rate: float, load: float) -> float:
-    """Seconds at a rate until its queue has forgotten how it began; `load` is below 1."""
+def settle_seconds(rate: float, load: float, longest_seconds: float = 0.0) -> float:
+    """Seconds at a rate until its queue has forgotten how it began; `load` is below 1.
+
+    They are no shorter than the longest response without load, `longest_seconds`: only then are as
+    many slow requests in flight as there always are.
+    """
     shortest, longest = SETTLES
-    return min(longest, max(shortest, MEMORIES / (1 - load) ** 2 / rate))
+    return min(longest, max(shortest, longest_seconds, MEMORIES / (1 - load) ** 2 / rate))
 
 
 def interval_shares(

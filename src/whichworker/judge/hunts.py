@@ -7,6 +7,7 @@ import math
 from whichworker.design.capacity import hunt
 from whichworker.design.capacity.hunt import Hunt
 from whichworker.design.capacity.posterior import RateProbe
+from whichworker.judge.silences import silence_of
 from whichworker.model import Failure, Probes, Question, Slo
 from whichworker.store.journal import Journal
 from whichworker.store.open_loop import Shot, Sought, Unsought
@@ -116,6 +117,8 @@ def seen_of(record: Shot, sought: Sought) -> RateProbe:
         settle_seconds=record.settle_seconds,
         window_seconds=record.window_seconds,
         counts=record.counts,
+        starved=record.starved,
+        silence_seconds=silence_of(record),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from whichworker.design.selection import Race
+from whichworker.judge import silences
 from whichworker.judge.hunts import speed_of
 from whichworker.judge.probed import middle_of
 from whichworker.judge.route_times import PERCENTILES, intervals, route_times
@@ -75,6 +76,9 @@ class ResponseTimes:
         if self.tried and not self.windows:
             text = f"{len(self.tried)} windows were refused: {self.tried[-1].refused}"
             yield codes.RESPONSE_TIMES_LACKING.finding(text)
+        for name in dict.fromkeys(window.arm for window in self.windows):
+            own = [window for window in self.windows if window.arm == name]
+            yield from silences.findings(name, own)
         for record in self.lost:
             first = record.failures[0].sample.splitlines()[0] if record.failures else ""
             text = f"{record.arm} broke while its response times were measured: {first}"
@@ -91,7 +95,7 @@ def _point(
     rate, lost = windows[0].rate, sum(window.lost for window in windows)
     load = rate / speed if speed else 1.0
     cores = [speed_of(window.probes, usual_turn, busy) for window in windows]
-    times = {name: merged.supported_percentile(q) for name, q in PERCENTILES.items()}
+    times = {name: merged.supported_percentile(q, lost) for name, q in PERCENTILES.items()}
     requests = merged.count + lost
     return WaitPoint(
         share=windows[0].share,
@@ -100,6 +104,6 @@ def _point(
         lost=lost,
         core_speed=middle_of(cores),
         **times,
-        intervals=intervals(merged, slices, load),
+        intervals=intervals(merged, slices, load, lost=lost),
         routes=route_times([window.routes for window in windows], requests, load),
     )

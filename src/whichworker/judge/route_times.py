@@ -34,30 +34,35 @@ def _times(name: str, counts: Sequence[RouteCount], requests: int, load: float) 
         merged.merge(Histogram.from_hdr(count.response))
     slices = [Histogram.from_hdr(text) for count in counts for text in count.slices]
     clauses = dict.fromkeys(clause for count in counts for clause in count.missed)
-    times = {name: merged.supported_percentile(q) for name, q in PERCENTILES.items()}
+    lost = max(0, due - merged.count)
+    times = {name: merged.supported_percentile(q, lost) for name, q in PERCENTILES.items()}
     return RouteTimes(
         name=name,
         requests=due,
-        lost=max(0, due - merged.count),
+        lost=lost,
         **times,
         missed={clause: sum(count.missed[clause] for count in counts) for clause in clauses},
-        intervals=intervals(merged, slices, load, min(1.0, due / requests)),
+        intervals=intervals(merged, slices, load, min(1.0, due / requests), lost),
     )
 
 
 def intervals(
-    merged: Histogram, slices: Sequence[Histogram], load: float, part: float = 1.0
+    merged: Histogram,
+    slices: Sequence[Histogram],
+    load: float,
+    part: float = 1.0,
+    lost: int = 0,
 ) -> dict[str, tuple[float, float]]:
     """The 95 % intervals of the percentiles that the times support, in seconds.
 
     The times belong to a `part` of the requests, and `slices` are the same ones, stretch by
-    stretch.
+    stretch; `lost` more requests are later than all of them.
     """
     return {
         name: found
         for name, q in PERCENTILES.items()
-        if merged.supported_percentile(q) is not None
-        and (found := _interval(merged, slices, q, load, part))
+        if merged.supported_percentile(q, lost) is not None
+        and (found := _interval(merged, slices, q * (1 + lost / merged.count), load, part))
     }
 
 

@@ -10,6 +10,7 @@ import msgspec
 from whichworker import units
 from whichworker.design import quantiles
 from whichworker.design.capacity.hunt import LEAST_PROBES, QUIET_SECONDS, Hunt, recovery_seconds
+from whichworker.judge import silences
 from whichworker.judge.hunts import STALLS_OF_OBJECTIVE, blind, first_failure, hunts_of
 from whichworker.judge.passed import core_speed, passed_test, tested
 from whichworker.judge.route_times import route_times
@@ -95,6 +96,8 @@ class SecondStage:
                 seconds = units.show_seconds(tested.seconds)
                 why = f"{rate} was tested for {seconds}, and misses the objective with a"
                 why += f" probability of {tested.chance:.0%}"
+                why = "it neglects connections" if tested.starves else why
+                why = "it stalls" if tested.stalls else why
             text = f"No rate of {name} could be validated: {why}"
             yield codes.CAPACITY_UNCERTIFIED.finding(text, arm=name)
         asked = self.of(name)
@@ -107,6 +110,8 @@ class SecondStage:
             text += " can show which rates hold, but not the highest one"
             yield codes.CAPACITY_DOUBTFUL.finding(text, arm=name)
         yield from _growing(name, asked)
+        calm = [shot for shot in asked if not shot.refused and shot.phase != "recovery"]
+        yield from silences.findings(name, calm)
 
     def _unasked(self) -> Iterator[Finding]:
         """A capacity was wanted, and none was measured."""
@@ -190,7 +195,10 @@ def _curve(used: Sequence[Shot]) -> Iterator[CurvePoint]:
         (shot for shot in used if shot.phase == "curve"), key=lambda shot: shot.rate
     ):
         histogram = Histogram.from_hdr(shot.response)
-        at = {name: histogram.supported_percentile(q) for name, q in CURVE_PERCENTILES.items()}
+        lost = shot.count - histogram.count
+        at = {
+            name: histogram.supported_percentile(q, lost) for name, q in CURVE_PERCENTILES.items()
+        }
         yield CurvePoint(
             rate_per_second=shot.rate,
             p50=at["p50"],
@@ -200,7 +208,8 @@ def _curve(used: Sequence[Shot]) -> Iterator[CurvePoint]:
             intervals={
                 name: found
                 for name, q in CURVE_PERCENTILES.items()
-                if at[name] and (found := _interval(shot, histogram, q))
+                if at[name]
+                and (found := _interval(shot, histogram, q * (1 + lost / histogram.count)))
             },
         )
 

@@ -29,6 +29,7 @@ class Engine:
         timerfd: bool,
         slices: bool,
         keep_alive: bool,
+        ends: int,
         judge: Callable[[int, bytes, bytes | None], bool],
         fail: Callable[[str, int, str, bytes], None],
     ) -> Engine: ...

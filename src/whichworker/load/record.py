@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,8 @@ class Record:
         self.in_flight_ns = 0
         self.requests = 0
         self.last_ns = 0
+        self.silence_ns = 0
+        self._last_any_ns = 0
 
     def cut(self, closes: int) -> None:
         """End the window earlier than planned."""
@@ -108,6 +111,21 @@ class Record:
         self.phase("receiving").record_all(now - first)
         self.requests += len(rows)
         return len(rows)
+
+    def add_silence(self, every: Sequence[array[int]]) -> None:
+        """Note how long requests waited while no response came, of all new rows.
+
+        A silence may begin before the window.
+        """
+        parts = [np.asarray(flat, dtype=np.int64).reshape(-1, ROW) for flat in every]
+        rows = np.concatenate(parts)[:, [START, NOW]]
+        if not rows.size:
+            return
+        starts, ends = rows[np.argsort(rows[:, 1])].T
+        since = np.maximum(starts, np.append(self._last_any_ns, ends[:-1]))
+        silences = (np.minimum(ends, self._closes) - since)[ends >= self._opens]
+        self.silence_ns = max(self.silence_ns, int(silences.max(initial=0)))
+        self._last_any_ns = int(ends[-1])
 
     def phase(self, name: str) -> Histogram:
         """The histogram of a phase by its name in `model.PHASES`."""

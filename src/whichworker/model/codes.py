@@ -248,6 +248,14 @@ CAPACITY_UNCERTIFIED = Code("capacity-uncertified", "warning", "The capacity is 
 CAPACITY_DOUBTFUL = Code("capacity-doubtful", "warning", "The capacity may be higher",
     "Many of its windows were disturbed by the machine.",
     "stop the other processes on this machine")
+SERVER_STALLS = Code("server-stalls", "warning", "A server stalls",
+    "Nobody got a response for a while, although the load was steady: such as a request that blocks"
+    " all others, a job in the server's process, a lock, or a long collection of garbage.",
+    "look at what the app does besides requests, and at its log")
+CONNECTIONS_STARVED = Code("connections-starved", "error", "A server neglects connections",
+    "Its threads or workers stay with the connections they have. A proxy that keeps more open"
+    " sends users into a wait without end.",
+    "use more --threads or workers, no keep-alive, or a server with an event loop")
 MEMORY_GROWS = Code("memory-grows", "warning", "The memory of a server grows",
     "Memory that grows with the requests is a leak, or a cache that fills.",
     "recycle the workers until the cause is known")

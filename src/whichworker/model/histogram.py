@@ -161,15 +161,17 @@ class Histogram:
                 return min(_bounds_of(index)[1], self._most)
         return None
 
-    def supported_percentile(self, q: float) -> float | None:
+    def supported_percentile(self, q: float, lost: int = 0) -> float | None:
         """The percentile in seconds; None if fewer than ten values lie beyond it: n·(1-q) < 10.
 
         So p50 needs 20 values, p99 1000 and p99.9 10 000. Reports print this, never `percentile`.
+        `lost` more values are longer than all that were recorded: None if it is one of them.
         """
-        value = self.percentile(q)
-        if value is None or self.count * (1 - q) < FEWEST_BEYOND - 1e-9:
+        every = self.count + lost
+        if every * (1 - q) < FEWEST_BEYOND - 1e-9 or q * every > self.count:
             return None
-        return value / 1e9
+        value = self.percentile(q * every / self.count) if self.count else None
+        return None if value is None else value / 1e9
 
     def to_hdr(self) -> str:
         """Write as HdrHistogram V2 (base64): 1 ns to one hour, three significant digits."""

@@ -86,10 +86,11 @@ class Load(Struct, frozen=True, kw_only=True):
 
     Either `requests` or `sessions`. `limit` bounds the requests (iterations) of the whole run;
     after `flood` failures it ends early (None: never). `receive_delay` measures how long responses
-    waited in the kernel for the generator. `drain`: a closed loop waits for requests in flight at
-    the end of its window; `keep_alive`: connections stay open after a response, if the server lets
-    them. `routes` are the titles of requests that an open loop counts apart, each with the label
-    of its count.
+    waited in the kernel for the generator. `overtime_seconds` after its window an open loop gives
+    up all requests in flight (None: each has its deadline). `drain`: a closed loop waits for
+    requests in flight at the end of its window; `keep_alive`: connections stay open after a
+    response, if the server lets them. `routes` are the titles of requests that an open loop counts
+    apart, each with the label of its count.
     """
 
     address: Address
@@ -109,6 +110,7 @@ class Load(Struct, frozen=True, kw_only=True):
     limit: int | None = None
     flood: int | None = 100
     receive_delay: bool = False
+    overtime_seconds: float | None = None
     drain: bool = True
     keep_alive: bool = True
     routes: dict[str, str] = field(default_factory=dict)
@@ -162,7 +164,11 @@ class Tally(Struct, frozen=True, kw_only=True):
     to the first byte of the response, and from there to its last. `per_bucket` counts correct
     responses in buckets of 50 ms (open loop: by the time they were due). `slices` are the
     histograms of equal stretches of the window (of `response`, in closed loop of `service`).
-    `scheduled` was due in the window, `dropped` did not fit the backlog in the whole run,
+    `scheduled` was due in the window, `stranded` before it, without a response when it opened nor
+    a correct one later (open loop); `dropped` did not fit the backlog in the whole run,
+    `starved` had no response by their deadline on connections that never had one;
+    `silence_seconds` is the longest time in the window in which requests waited and none of them
+    had its response (both open loop);
     `attempts` were sent in the window (open loop: of those due in it). `routes` are the requests
     that the load counts apart, by label (a step of a session is due when its turn comes).
     `cpu_seconds` and
@@ -185,6 +191,9 @@ class Tally(Struct, frozen=True, kw_only=True):
     per_bucket: tuple[int, ...] = ()
     attempts: int = 0
     scheduled: int | None = None
+    stranded: int = 0
+    starved: int = 0
+    silence_seconds: float = 0.0
     dropped: int = 0
     most_backlog: int = 0
     most_in_flight: int = 0

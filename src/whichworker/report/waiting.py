@@ -15,7 +15,7 @@ from whichworker.result import ArmResult, Result, RouteTimes, WaitPoint
 ABSENT = "–"
 CAPTION = (
     "Random arrivals; a response time begins when its request was due. p50 / p99; "
-    f"{ABSENT}: too few requests, or more than the setup can do."
+    f"{ABSENT}: too few requests, too many lost, or more than the setup can do."
 )
 
 

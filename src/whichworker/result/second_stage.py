@@ -129,7 +129,8 @@ class CurvePoint(Struct, frozen=True, kw_only=True):
 class WaitPoint(Struct, frozen=True, kw_only=True):
     """Response times from the intended moment, in seconds, at a share of the leader's throughput.
 
-    Null: the sample supports none. `lost` of the `requests` had no correct response in 5 s.
+    Null: the sample supports none. `lost` of the `requests` had no correct response in
+    5 s, or in three times the longest response without load.
     """
 
     share: Annotated[float, Meta(description="of the leader's throughput")]

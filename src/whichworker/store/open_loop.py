@@ -48,8 +48,10 @@ class Shot(Struct, frozen=True, kw_only=True, tag="shot", tag_field="record"):
     window, its arrivals and those that missed `Slo.timed` (of its route, if it is on one). `good`
     came in time; `sent_share` of those due was sent at all. `lag_seconds` is the generator's own
     99th percentile. `counts` are the arrivals that each clause bounds (empty: all), and `routes`
-    what was counted apart. In a search or a test, a `refused` shot has an upper limit of misses: on
-    a quiet machine there are no more.
+    what was counted apart. `count` also has the requests that were stuck when the window opened;
+    `starved` had no response on a connection that never had one, and for `silence_seconds` nobody
+    had. In a search or a test, a `refused` shot has an upper limit of misses: on a quiet machine
+    there are no more.
     """
 
     arm: str
@@ -66,6 +68,8 @@ class Shot(Struct, frozen=True, kw_only=True, tag="shot", tag_field="record"):
     slices: tuple[tuple[int, int], ...] = ()
     lag_seconds: float | None = None
     sent_share: float = 1.0
+    starved: int = 0
+    silence_seconds: float = 0.0
     probes: Probes | None = None
     refused: str = ""
     counts: tuple[int, ...] = ()
@@ -84,8 +88,10 @@ class Paced(Struct, frozen=True, kw_only=True, tag="paced", tag_field="record"):
     """Random arrivals at `rate` per second, a `share` of the leader's throughput.
 
     `response` has the `count` response times of the requests that were due in the window, and
-    `slices` the same for equal parts of it (HdrHistogram V2, ns). `lost` had no correct response.
-    `routes` were counted apart.
+    `slices` the same for equal parts of it (HdrHistogram V2, ns). `lost` had no correct response;
+    they include requests that were stuck when the window opened. `starved` and `silence_seconds`
+    have the meaning that a `Shot` gives them. `routes` were counted
+    apart.
     """
 
     arm: str
@@ -98,6 +104,8 @@ class Paced(Struct, frozen=True, kw_only=True, tag="paced", tag_field="record"):
     failures: tuple[Failure, ...]
     response: str
     slices: tuple[str, ...] = ()
+    starved: int = 0
+    silence_seconds: float = 0.0
     lag_seconds: float | None = None
     probes: Probes | None = None
     refused: str = ""

@@ -69,6 +69,7 @@ def engine_of(raised: Raised, port: int = 1, path: bytes = b"", **more: Any) -> 
         "timerfd": False,
         "slices": False,
         "keep_alive": True,
+        "ends": -1,
         "judge": judge,
         "fail": fail,
     }

@@ -63,12 +63,33 @@ class Confirmation:
     @property
     def refuted(self) -> bool:
         """Whether a single rate with near certainty misses the objective."""
-        return not self.steps and self.chance >= 1 - ALPHA
+        return not self.steps and (self.chance >= 1 - ALPHA or self.starves)
+
+    @property
+    def starves(self) -> bool:
+        """Whether a connection at this rate never had a response: its users get nothing."""
+        return any(seen.starved for seen in self.windows)
+
+    @property
+    def stalls(self) -> bool:
+        """Whether the stalls of all probes, of any purpose, by themselves miss the objective.
+
+        Nobody is served in a stall, whatever the rate, and a test may just miss it. All that is due
+        is too late but for the objective's time before its end.
+        """
+        watched = self.search.watched
+        every = sum(seen.window_seconds for seen in watched)
+        return any(
+            sum(max(0.0, seen.silence_seconds - clause.seconds) for seen in watched)
+            > clause.share * every
+            for clause in self.slo.clauses
+            if clause.seconds is not None
+        )
 
     @property
     def certified(self) -> float | None:
         """The highest validated rate, per second; None if there is none."""
-        if self.kept is None:
+        if self.kept is None or self.stalls:
             return None
         if self.steps:
             return min(self.kept, self.search.quantile(ALPHA))
@@ -82,7 +103,9 @@ class Confirmation:
             self.kept = max(self.rate, self.kept or 0.0)
         if not self.steps:
             return
-        if self.rate == self.kept and self.chance <= ALPHA:
+        if self.starves:
+            self.done = True  # it will at another rate, too
+        elif self.rate == self.kept and self.chance <= ALPHA:
             self._begin(self._candidate())
             self.done = self.rate < HIGHER * self.kept
         elif self.chance > GIVE_UP or (seen.bounded and seen.misses(self.slo.clauses)):
@@ -100,6 +123,8 @@ class Confirmation:
 
         Either all of them, or those without other programs.
         """
+        if self.starves or self.stalls:
+            return False
         alone = [seen for seen in self.windows if not seen.bounded]
         return any(self._meets(windows) for windows in (self.windows, alone))
 

@@ -148,6 +148,7 @@ class Hunt:
             self.holding.observe(seen)
         elif shot.phase == "curve":
             self._curve.pop(0)
+            self.search.watched.append(seen)
         else:
             self._recovery = False
 

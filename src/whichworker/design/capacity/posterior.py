@@ -89,7 +89,8 @@ class RateProbe(Struct, frozen=True, kw_only=True):
     The server was idle `settle_seconds` before the window of `window_seconds` began, and the core
     `speed` times as fast as usual. The misses of a `bounded` one are at least those of a quiet
     machine: other programs can only add some. `counts` are the arrivals that each clause bounds
-    (empty: all).
+    (empty: all). The server never responded on `starved`
+    connections, and on none for `silence_seconds`.
     """
 
     rate: float
@@ -100,6 +101,8 @@ class RateProbe(Struct, frozen=True, kw_only=True):
     speed: float = 1.0
     bounded: bool = False
     counts: tuple[int, ...] = ()
+    starved: int = 0
+    silence_seconds: float = 0.0
 
     def misses(self, clauses: Sequence[Clause]) -> bool:
         """Whether a clause was missed by more of its requests than it allows."""
@@ -288,12 +291,16 @@ def _log_prior(clause: Clause, full: float, at: Posterior) -> Array:
 
 
 class Search:
-    """The search for one arm's capacity: the clause that binds first decides."""
+    """The search for one arm's capacity: the clause that binds first decides.
+
+    `seen` are the probes that the posterior knows, `watched` are all in which a stall would show.
+    """
 
     def __init__(self, slo: Slo, throughput: float, seed: int) -> None:
         self.slo, self.throughput = slo, throughput
         self.posteriors = tuple(Posterior(clause, throughput) for clause in slo.clauses)
         self.seen: list[RateProbe] = []
+        self.watched: list[RateProbe] = []
         self.seed = seed
         self.reach = math.inf
 
@@ -306,6 +313,7 @@ class Search:
     def observe(self, seen: RateProbe) -> None:
         """Take in one probe, of the search or at a rate that is being tested."""
         self.seen.append(seen)
+        self.watched.append(seen)
         if not seen.misses(self.slo.clauses):
             self.reach = max(self.reach, ADVANCE * seen.rate)
         elif seen.bounded:

@@ -196,6 +196,12 @@ def send(connection: Connection) -> bool:
     return True
 
 
+def missing(connection: Connection, time: str) -> str:
+    """The words for a connection without its response, or without a server, after this time."""
+    what = "complete response" if connection.linked else "connection"
+    return f"no {what} within {time}"
+
+
 def is_unreached(connection: Connection, error: OSError | None) -> bool:
     """Whether the server closed the connection before any of the request reached it.
 

@@ -75,7 +75,7 @@ class WindowCounts:
         self.is_open = False
         self.received = self.sent = self.reconnects = 0
         self.scheduled: int | None = None
-        self.dropped = self.most_backlog = self.most_in_flight = 0
+        self.stranded = self.starved = self.dropped = self.most_backlog = self.most_in_flight = 0
         self.iterations: int | None = 0 if load.sessions else None
         self.wrong: Counter[int] = Counter()
         self.failures = Failures(load.flood)
@@ -130,6 +130,7 @@ class WindowCounts:
 
     def add_broken(self, started: int, now: int, due: int = 0) -> None:
         """Count the time in flight of a request without a correct response."""
+        self.add_lost(now, due)
         if not started:
             return
         if self._paced:
@@ -139,6 +140,10 @@ class WindowCounts:
             self._carried_ns += now - started
             self._tried += 1
 
+    def add_lost(self, now: int, due: int) -> None:
+        """Count a request without a correct response that was due before the window it reached."""
+        self.stranded += self._paced and 0 < due < self.opens <= now
+
     def flush(self, least: int = FLUSH_ROWS) -> None:
         """Move an open loop's rows into histograms, if there are enough.
 
@@ -147,6 +152,7 @@ class WindowCounts:
         """
         if sum(len(ask.rows) for ask in self._asks) < least * ROW:
             return
+        self.record.add_silence([ask.rows for ask in self._asks])
         for ask in self._asks:
             rows, ask.rows = ask.rows, array("q")
             ask.right += len(rows) // ROW
@@ -239,6 +245,9 @@ class WindowCounts:
             per_bucket=self._per_bucket(),
             attempts=record.requests + self._tried,
             scheduled=self.scheduled,
+            stranded=self.stranded,
+            starved=self.starved,
+            silence_seconds=record.silence_ns / 1e9,
             dropped=self.dropped,
             most_backlog=self.most_backlog,
             most_in_flight=self.most_in_flight,

@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from time import monotonic_ns
 
-from whichworker.load.epoll.connection import Connection, Transport, is_unreached, send
+from whichworker.load.epoll.connection import Connection, Transport, is_unreached, missing, send
 from whichworker.load.epoll.counts import NEVER, WindowCounts
 from whichworker.load.epoll.visits import Visits
 from whichworker.load.exhaustion import EXHAUSTED, NO_MEMORY, kind_of
@@ -121,8 +121,8 @@ class Loop(ABC):
         for connection in self._connections:
             began = connection.start or (0 if connection.linked else connection.since)
             if began and now - began >= self._deadline_ns:
-                missing = "complete response" if connection.linked else "connection"
-                text = f"no {missing} within {self._load.deadline_seconds:g} s"
+                self.window.starved += not connection.spare
+                text = missing(connection, f"{self._load.deadline_seconds:g} s")
                 self._fail(connection, "timeout", text)
         refused_ns = now - self._refused_since if self._refused_since else 0
         if self._load.flood is not None and refused_ns >= REFUSED_NS:

@@ -9,7 +9,7 @@ from time import monotonic_ns
 
 import numpy as np
 
-from whichworker.load.epoll.connection import Connection
+from whichworker.load.epoll.connection import Connection, missing
 from whichworker.load.epoll.counts import NEVER
 from whichworker.load.epoll.loop import IN, MOST_EVENTS, Loop, Progress
 from whichworker.load.http1 import READ_BYTES
@@ -18,7 +18,7 @@ from whichworker.model import Load
 
 
 class OpenLoop(Loop):
-    """Arrivals of a pace on up to `connections` connections, opened if needed, the last used first.
+    """Arrivals of a pace on up to `connections` connections, opened if needed, each in its turn.
 
     An arrival without a free connection waits in a first-in, first-out backlog, and its response
     time runs while it waits.
@@ -32,12 +32,17 @@ class OpenLoop(Loop):
         super().__init__(load, progress)
         self._spin = load.spins
         self._room = load.pace.backlog
+        overtime = load.overtime_seconds
+        longest = (
+            load.deadline_seconds if overtime is None else min(load.deadline_seconds, overtime)
+        )
+        self._patience_ns = round(longest * 1e9)
         self._origin = self.window.begins + round(load.stagger_seconds * 1e9)
         self._ahead: list[int] = (first + self._origin).tolist()
         self._at = 0
         self._overdue: deque[int] = deque()
-        self._idle: list[Connection] = []
-        self._closed = self._connections[::-1]
+        self._idle: deque[Connection] = deque()
+        self._closed = deque(self._connections)
         self._busy = 0
         self.window.scheduled = 0
         self._next_due = self._draw_due()
@@ -132,7 +137,8 @@ class OpenLoop(Loop):
         window.most_backlog = max(window.most_backlog, len(overdue))
 
     def _begin(self, due: int, now: int) -> None:
-        connection = (self._idle or self._closed).pop()
+        # The one that has been free for longest: none that the server neglects is left out.
+        connection = (self._idle or self._closed).popleft()
         self._busy += 1
         self.window.most_in_flight = max(self.window.most_in_flight, self._busy)
         self._carry(connection, due, connection.freed, now)
@@ -147,9 +153,8 @@ class OpenLoop(Loop):
             self._send(connection, now)
 
     def _tend(self, now: int) -> None:
-        if self._overdue and now > self.window.closes + self._deadline_ns:
-            self.window.dropped += len(self._overdue)
-            self._give_up_queue()
+        if self._overdue and now > self.window.closes + self._patience_ns:
+            self._give_up_queue(now)
         if self._overdue:
             self._dispatch(now)
         super()._tend(now)
@@ -160,18 +165,33 @@ class OpenLoop(Loop):
 
     def close(self) -> None:
         """Close every socket; arrivals that still wait were due, too."""
-        self._give_up_queue()
-        super().close()
-
-    def _give_up_queue(self) -> None:
         while self._overdue:
             self._give_up(self._overdue.popleft())
+        super().close()
+
+    def _give_up_queue(self, now: int) -> None:
+        text = f"no free connection within {self._patience_ns / 1e9:g} s after the window"
+        while self._overdue:
+            due = self._overdue.popleft()
+            self.window.failures.add("timeout", text)
+            self.window.add_lost(now, due)
+            self._give_up(due)
 
     def _give_up(self, due: int) -> None:
         """An arrival that is never sent."""
         ask = self._visits.skip() if self._visits is not None else next(self._mix, None)
         if ask is not None:
             self.window.note_due(ask, due)
+
+    def _sweep(self, now: int) -> None:
+        super()._sweep(now)
+        overtime = self._load.overtime_seconds
+        if overtime is None or now < self.window.closes + round(overtime * 1e9):
+            return
+        for connection in self._connections:
+            if connection.due:
+                text = missing(connection, f"{overtime:g} s after the window")
+                self._fail(connection, "timeout", text)
 
     def _resume(self, connection: Connection, now: int) -> None:
         if not connection.start:

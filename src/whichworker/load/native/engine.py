@@ -150,6 +150,9 @@ def make_engine(
             timerfd=False,
             slices=slices,
             keep_alive=load.keep_alive,
+            ends=-1
+            if load.overtime_seconds is None
+            else closes + round(load.overtime_seconds * 1e9),
             judge=judge.judge,
             fail=judge.fail,
         )

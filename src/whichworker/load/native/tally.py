@@ -97,6 +97,9 @@ def build_tally(
         per_bucket=tuple(int(count) for count in buckets[: max(0, -(-open_ns // BUCKET_NS))]),
         attempts=totals["attempts"],
         scheduled=totals["scheduled"] if paced else None,
+        stranded=totals["stranded"],
+        starved=totals["starved"],
+        silence_seconds=min(one["silence"] for one in every) / 1e9 if paced else 0.0,
         dropped=totals["dropped"],
         # Threads peak at different times: the sums over several of them are upper bounds.
         most_backlog=totals["most_backlog"],

@@ -16,13 +16,16 @@ from whichworker.design.capacity.slo import parse
 from whichworker.design.validity import MOST_TRIES
 from whichworker.judge.response_times import ResponseTimes
 from whichworker.load.generator import Generator
-from whichworker.model import Failure
+from whichworker.model import Failure, Request, Session, Step, Workload
 from whichworker.model.histogram import Histogram
 from whichworker.result import ArmResult
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.open_loop import Paced, Unpaced
 
 ARM = samples.clear().arms[0]
+SINGLE = Workload(name="json", title="GET /json", requests=(Request(),))
+THREE = Session(name="visitor", steps=(Step(request=Request()),) * 3)
+ONE = Session(name="passer-by", steps=(Step(request=Request()),), weight=3)
 
 
 def window(
@@ -47,10 +50,12 @@ def window(
     )
 
 
-def seen_in(folder: Path, *records: Paced | Unpaced) -> tuple[ArmResult, list[str]]:
+def seen_in(
+    folder: Path, *records: Paced | Unpaced, workload: Workload = SINGLE
+) -> tuple[ArmResult, list[str]]:
     journal = Journal(folder / FILE)
     journal.records = list(records)
-    found = ResponseTimes(journal)
+    found = ResponseTimes(journal, workload)
     return found.add_to(ARM), [finding.code for finding in found.findings()]
 
 
@@ -70,6 +75,19 @@ def test_a_refused_window_counts_for_nothing_and_a_lost_request_is_told(tmp_path
     arm, _ = seen_in(tmp_path, window(0.5, refused="the machine was busy"), lost)
     (point,) = arm.waits
     assert (point.share, point.lost, point.requests) == (0.75, 3, 1003)
+
+
+@pytest.mark.parametrize(("sessions", "each"), [((THREE,), 3.0), ((THREE, ONE), 1.5)])
+def test_of_sessions_both_rates_are_told(
+    sessions: tuple[Session, ...], each: float, tmp_path: Path
+) -> None:
+    workload = Workload(name="visits", title="visits", requests=(), sessions=sessions)
+    arm, _ = seen_in(tmp_path, window(0.5), workload=workload)
+    (point,) = arm.waits
+    assert point.rate_per_second == 500.0
+    assert point.sessions_per_second == pytest.approx(500.0 / each)
+    arm, _ = seen_in(tmp_path, window(0.5))
+    assert arm.waits[0].sessions_per_second is None
 
 
 def test_only_the_last_table_of_a_resumed_run_counts(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from whichworker.store.open_loop import Shot
 
 LAG_AT = (0.99, 0.95, 0.9, 0.5)
 """Percentiles of the send lag to try, from the strictest on."""
-WRONG = ("header", "body", "framing", "check")
+WRONG = ("header", "body", "framing", "check", "capture")
 """Failures that no load excuses; an error status, a reset or a timeout misses the objective."""
 LEAST_DEADLINE_SECONDS, DEADLINES, MOST_DEADLINE_SECONDS = 4.0, 2.0, 90.0
 """Limits of the deadline, and its multiple of the objective: late responses must still count."""
@@ -115,8 +115,8 @@ def missed_of(clause: Clause, response: Histogram, lost: int) -> int:
 
 
 def lost_of(tally: Tally, response: Histogram) -> int:
-    """Scheduled requests without a correct response; without a schedule, the failures."""
-    if tally.scheduled is not None:
+    """Scheduled requests without a correct response, or the failures if none are scheduled."""
+    if tally.scheduled is not None and tally.iterations is None:
         return max(0, tally.scheduled - response.count)
     return sum(failure.count for failure in tally.failures)
 

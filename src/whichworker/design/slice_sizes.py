@@ -61,6 +61,15 @@ class SliceSize(Struct, frozen=True):
     counted: int
     seconds: float
 
+    def of_sessions(self, requests: float) -> SliceSize:
+        """The same, or a little longer, with whole sessions of `requests` on average.
+
+        Steps cost unequally: a slice with a login more than another could not be compared.
+        """
+        each = math.ceil(requests)
+        counted = each * -(-self.counted // each)
+        return SliceSize(self.uncounted, counted, self.seconds * counted / self.counted)
+
 
 def size(connections: int, per_second: float, skipped_turns: int = SKIPPED_TURNS) -> SliceSize:
     """The slice of an arm at this rate per second on this number of connections."""

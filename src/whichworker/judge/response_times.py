@@ -10,7 +10,7 @@ import msgspec
 from whichworker.design import paces
 from whichworker.design.selection import Race
 from whichworker.judge.slices import Sliced
-from whichworker.model import Finding, Question, codes
+from whichworker.model import Finding, Question, Workload, codes
 from whichworker.model.histogram import Histogram
 from whichworker.result import ArmResult, WaitPoint
 from whichworker.store.journal import Journal
@@ -48,9 +48,11 @@ class ResponseTimes:
     """The windows of a journal at shares of the leader's throughput, arm by arm.
 
     A resumed run may have another leader, or another throughput: only its last table counts.
+    `workload` decides what arrives: requests, or whole sessions.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, workload: Workload) -> None:
+        self.workload = workload
         every = list(journal.of(Paced))
         last = every[-1].rate / every[-1].share if every else 0.0
         self.tried = [one for one in every if math.isclose(one.rate / one.share, last)]
@@ -62,10 +64,17 @@ class ResponseTimes:
         own = [window for window in self.windows if window.arm == arm.name]
         speed = arm.throughput_per_second.value if arm.throughput_per_second else 0.0
         points = tuple(
-            _point([window for window in own if window.share == share], speed)
+            self._point([window for window in own if window.share == share], speed)
             for share in sorted({window.share for window in own})
         )
         return msgspec.structs.replace(arm, waits=points) if points else arm
+
+    def _point(self, windows: Sequence[Paced], speed: float) -> WaitPoint:
+        found = _point(windows, speed)
+        if not self.workload.sessions:
+            return found
+        rate = found.rate_per_second / self.workload.requests_per_session
+        return msgspec.structs.replace(found, sessions_per_second=rate)
 
     def findings(self) -> Iterator[Finding]:
         """The arms that broke at a rate, and a table without any window that counts."""

@@ -65,7 +65,7 @@ class WaitPoint(Struct, frozen=True, kw_only=True):
     """
 
     share: Annotated[float, Meta(description="of the leader's throughput")]
-    rate_per_second: float
+    rate_per_second: Annotated[float, Meta(description="of requests")]
     requests: int
     lost: int
     p50: float | None
@@ -75,6 +75,9 @@ class WaitPoint(Struct, frozen=True, kw_only=True):
         dict[str, tuple[float, float]],
         Meta(description="95 %, by percentile; absent where the sample supports none"),
     ] = field(default_factory=dict)
+    sessions_per_second: Annotated[
+        float | None, Meta(description="whole sessions that arrive; null for single requests")
+    ] = None
 
 
 class AtRate(Struct, frozen=True, kw_only=True):

@@ -164,6 +164,28 @@ def test_two_servers_are_measured_at_each_rate_and_once(
 
 
 @pytest.mark.servers
+def test_whole_sessions_arrive_at_the_rate_of_their_requests(
+    tmp_path: Path, generator: Generator
+) -> None:
+    bench = faulty_bench([("waitress", "")], tmp_path)
+    (request,) = bench.question.workload.requests
+    three = Session(name="visitor", steps=(Step(request=request),) * 3)
+    workload = Workload(name="visits", title="visits", requests=(), sessions=(three,))
+    bench = msgspec.structs.replace(bench, question=changed(bench.question, workload=workload))
+    with Journal(tmp_path / FILE) as journal:
+        waits.measure(
+            bench, generator, journal, Silent(), {"waitress": 200.0}, {"waitress": 4}, seconds=9.0
+        )
+        records = list(journal.of(Paced))
+        assert not list(journal.of(Unpaced))
+    assert records
+    sent = sum(record.count for record in records)
+    due = sum(record.rate * record.window_seconds for record in records)
+    assert due / 3 < sent < 2 * due, "as many sessions as requests would be three times as many"
+    assert not any(record.lost for record in records)
+
+
+@pytest.mark.servers
 def test_a_server_that_responds_wrongly_is_left_out(tmp_path: Path, generator: Generator) -> None:
     bench = faulty_bench([("waitress", "late-body"), ("gunicorn-gthread", "")], tmp_path)
     names = [arm.name for arm in bench.question.arms]

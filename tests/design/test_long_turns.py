@@ -21,3 +21,13 @@ def test_the_turns_of_a_slice(turn: float, skipped: int, counted: int) -> None:
 
 def test_a_profile_with_a_longer_beginning_counts() -> None:
     assert slice_sizes.size(8, 8 / 0.05, skipped_turns=6).uncounted == 48
+
+
+@pytest.mark.parametrize(
+    ("requests", "counted"), [(1.0, 24), (3.0, 24), (5.0, 25), (4.4, 25), (30.0, 30)]
+)
+def test_a_slice_counts_whole_sessions(requests: float, counted: int) -> None:
+    alone = slice_sizes.SliceSize(8, 24, 0.4)
+    whole = alone.of_sessions(requests)
+    assert (whole.uncounted, whole.counted) == (8, counted)
+    assert whole.seconds == pytest.approx(0.4 * counted / 24)

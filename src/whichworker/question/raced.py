@@ -74,7 +74,8 @@ def sessions_in(path: Path, name: str) -> GivenRequests:
         )
         for session in sessions
     )
-    return GivenRequests((), name, left_out="think times" if thinks else "", sessions=named)
+    left_out = "think times are left out" if thinks else ""
+    return GivenRequests((), name, left_out=left_out, sessions=named)
 
 
 def dressed(given: GivenRequests, headers: Sequence[tuple[str, str]]) -> GivenRequests:
@@ -94,16 +95,16 @@ def workload_of(given: GivenRequests) -> tuple[Workload, list[Finding]]:
     sessions = given.sessions
     many = len(sessions) > 1
     lengths = [f"{one.name} ({_requests(len(one.steps))})" for one in sessions]
-    text = f"The race runs {_and(lengths)} of {given.source}. The epoll engine loads every setup"
+    text = f"The race runs {_and(lengths)} of {given.source} with the epoll engine, for every setup"
     counted = "requests/s counts each step"
-    left = f"; {given.left_out} are left out" if given.left_out else ""
+    left = f"; {given.left_out}" if given.left_out else ""
     workload = msgspec.structs.replace(
         _workload(given),
         name=f"{len(sessions)} sessions" if many else f"session {sessions[0].name}",
         title=f"{_and(lengths) if many else lengths[0]}, {given.source}",
         learn=given.kind,
     )
-    return workload, [codes.SESSIONS_RACED.finding(f"{text}, {counted}{left}")]
+    return workload, [codes.SESSIONS_RACED.finding(f"{text}; {counted}{left}")]
 
 
 def _workload(given: GivenRequests) -> Workload:

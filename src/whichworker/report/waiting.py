@@ -60,7 +60,8 @@ def print_waits(console: Console, result: Result) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("setup", no_wrap=False, overflow="fold")
     for share, rate in rates(arms).items():
-        table.add_column(f"{share:.0%}: {rate}", justify="right", no_wrap=not sessions)
+        header = f"{share:.0%}: {rate}".replace(", ", "\n")
+        table.add_column(header, justify="right", no_wrap=True)
     for arm in arms:
         table.add_row(
             Text(arm.name), *(Text(_times(point_of(arm, share))) for share in rates(arms))

@@ -24,10 +24,11 @@ def test_a_profile_with_a_longer_beginning_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("requests", "counted"), [(1.0, 24), (3.0, 24), (5.0, 25), (4.4, 25), (30.0, 30)]
+    ("turn", "skipped", "counted"), [(0.005, 3, 6), (0.05, 1, 3), (0.3, 1, 2), (0.6, 1, 2)]
 )
-def test_a_slice_counts_whole_sessions(requests: float, counted: int) -> None:
-    alone = slice_sizes.SliceSize(8, 24, 0.4)
-    whole = alone.of_sessions(requests)
-    assert (whole.uncounted, whole.counted) == (8, counted)
-    assert whole.seconds == pytest.approx(0.4 * counted / 24)
+def test_a_turn_of_sessions_is_a_whole_one_on_each_connection(
+    turn: float, skipped: int, counted: int
+) -> None:
+    whole = slice_sizes.size(8, 8 * 5 / turn, requests_per_session=4.4)
+    assert (whole.uncounted / 40, whole.counted / 40) == (skipped, counted)
+    assert whole.seconds == pytest.approx((skipped + counted + 1) * turn)

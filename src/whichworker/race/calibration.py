@@ -165,8 +165,12 @@ def parts_of(
     found = {}
     for name, record in every.items():
         connections = chosen[name] or 1
-        part = size(connections, rates[name], skipped_turns(record.profile))
-        whole = part.of_sessions(question.workload.requests_per_session)
+        whole = size(
+            connections,
+            rates[name],
+            skipped_turns(record.profile),
+            question.workload.requests_per_session,
+        )
         found[name] = Part(connections, whole.uncounted, whole.counted, whole.seconds)
     return found
 

@@ -77,7 +77,8 @@ def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared,
     ladder, top = _climb(lineup, court, contender, response_seconds, about)
     connections = max(ladder)
     profile = _profile(court, contender, top, ladder[connections], response_seconds)
-    portrait = _portrait(court, contender, connections / ladder[connections])
+    session = connections * question.workload.requests_per_session
+    portrait = _portrait(court, contender, session / ladder[connections])
     lineup.sit(contender, connections, response_seconds)
     return (
         Prepared(
@@ -250,13 +251,13 @@ def busy(record: Slice, cores: int) -> float | None:
 def _rung_order(
     court: Court, contender: Contender, per_second: float, response_seconds: float
 ) -> SliceOrder:
-    part = slice_sizes.size(contender.connections, per_second)
-    part = part.of_sessions(court.bench.question.workload.requests_per_session)
+    session = court.bench.question.workload.requests_per_session
+    part = slice_sizes.size(contender.connections, per_second, requests_per_session=session)
     return SliceOrder(
         seat=contender.seat,
         uncounted=part.uncounted,
         counted=part.counted,
-        most_seconds=patience(part, response_seconds, contender.connections / per_second),
+        most_seconds=patience(part, response_seconds, contender.connections * session / per_second),
         profile=True,
     )
 
@@ -296,6 +297,8 @@ def _profile(
 
 def _portrait(court: Court, contender: Contender, turn: float) -> Reading:
     """A window at saturation on this launch, after its seat's connections are closed.
+
+    A `turn` is one response on each connection, or a whole session: its users begin together.
 
     They may occupy all of the server's threads. It is repeated while other programs use the cores;
     the last one is kept, as the memory of a server hardly depends on them.

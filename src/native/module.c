@@ -432,12 +432,12 @@ static PyObject *engine_totals(PyObject *object, PyObject *Py_UNUSED(ignored)) {
         "{sL sL sL sL sL sL sL sL sL sL sL sL sL sL sL sL sL sL}", "requests",
         (long long)all->requests, "attempts", (long long)all->attempts, "scheduled",
         (long long)all->scheduled, "dropped", (long long)all->dropped, "most_backlog",
-        (long long)all->most_backlog, "most_in_flight", (long long)all->most_in_flight, "flight_ns", (long long)all->flight_ns, "reconnects",
-        (long long)all->reconnects, "received", (long long)all->received, "sent",
-        (long long)all->sent, "total_correct", (long long)all->total_correct, "failures",
-        (long long)all->failures, "closes", run->plan.closes, "slice_width",
-        (long long)all->slice_width, "last", (long long)all->last, "stranded",
-        (long long)all->stranded, "starved", (long long)all->starved, "silence",
+        (long long)all->most_backlog, "most_in_flight", (long long)all->most_in_flight, "flight_ns",
+        (long long)all->flight_ns, "reconnects", (long long)all->reconnects, "received",
+        (long long)all->received, "sent", (long long)all->sent, "total_correct",
+        (long long)all->total_correct, "failures", (long long)all->failures, "closes",
+        run->plan.closes, "slice_width", (long long)all->slice_width, "last", (long long)all->last,
+        "stranded", (long long)all->stranded, "starved", (long long)all->starved, "silence",
         (long long)all->silence);
 }
 

@@ -110,7 +110,7 @@ def test_a_server_that_neglects_connections_is_never_validated(
     tmp_path: Path, generator: Generator
 ) -> None:
     with served(tmp_path, "uwsgi[threads=2]", "") as at:
-        record = shot(generator, at, plan("confirm", rate=1000.0), connections=12)
+        record = shot(generator, at, plan("confirm", rate=3000.0), connections=12)
     assert record.starved
     assert record.missed[0] >= record.starved
     (finding,) = silences.findings(record.arm, [record])

@@ -16,13 +16,16 @@ from whichworker.design.capacity.slo import parse
 from whichworker.design.validity import MOST_TRIES
 from whichworker.judge.response_times import ResponseTimes
 from whichworker.load.generator import Generator
-from whichworker.model import Failure
+from whichworker.model import Failure, Request, Session, Step, Workload
 from whichworker.model.histogram import Histogram
 from whichworker.result import ArmResult
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.open_loop import Paced, RouteCount, Unpaced
 
 ARM = samples.clear().arms[0]
+SINGLE = Workload(name="json", title="GET /json", requests=(Request(),))
+THREE = Session(name="visitor", steps=(Step(request=Request()),) * 3)
+ONE = Session(name="passer-by", steps=(Step(request=Request()),), weight=3)
 
 
 def window(
@@ -47,10 +50,12 @@ def window(
     )
 
 
-def seen_in(folder: Path, *records: Paced | Unpaced) -> tuple[ArmResult, list[str]]:
+def seen_in(
+    folder: Path, *records: Paced | Unpaced, workload: Workload = SINGLE
+) -> tuple[ArmResult, list[str]]:
     journal = Journal(folder / FILE)
     journal.records = list(records)
-    found = ResponseTimes(journal)
+    found = ResponseTimes(journal, workload)
     return found.add_to(ARM), [finding.code for finding in found.findings()]
 
 
@@ -85,6 +90,19 @@ def test_each_route_has_a_line_of_its_own(tmp_path: Path) -> None:
     assert (health.p50 or 1) < 0.01 < (report.p50 or 0)
     assert health.intervals
     assert seen_in(tmp_path, window())[0].waits[0].routes == ()
+
+
+@pytest.mark.parametrize(("sessions", "each"), [((THREE,), 3.0), ((THREE, ONE), 1.5)])
+def test_of_sessions_both_rates_are_told(
+    sessions: tuple[Session, ...], each: float, tmp_path: Path
+) -> None:
+    workload = Workload(name="visits", title="visits", requests=(), sessions=sessions)
+    arm, _ = seen_in(tmp_path, window(0.5), workload=workload)
+    (point,) = arm.waits
+    assert point.rate_per_second == 500.0
+    assert point.sessions_per_second == pytest.approx(500.0 / each)
+    arm, _ = seen_in(tmp_path, window(0.5))
+    assert arm.waits[0].sessions_per_second is None
 
 
 def test_only_the_last_table_of_a_resumed_run_counts(tmp_path: Path) -> None:
@@ -158,6 +176,28 @@ def test_two_servers_are_measured_at_each_rate_and_once(
         assert all(record.count + record.lost > 0 for record in own)
     attempts = MOST_TRIES * paces.PASSES * len(paces.SHARES) * len(names)
     assert len(records) <= attempts
+
+
+@pytest.mark.servers
+def test_whole_sessions_arrive_at_the_rate_of_their_requests(
+    tmp_path: Path, generator: Generator
+) -> None:
+    bench = faulty_bench([("waitress", "")], tmp_path)
+    (request,) = bench.question.workload.requests
+    three = Session(name="visitor", steps=(Step(request=request),) * 3)
+    workload = Workload(name="visits", title="visits", requests=(), sessions=(three,))
+    bench = msgspec.structs.replace(bench, question=changed(bench.question, workload=workload))
+    with Journal(tmp_path / FILE) as journal:
+        waits.measure(
+            bench, generator, journal, Silent(), {"waitress": 200.0}, {"waitress": 4}, seconds=9.0
+        )
+        records = list(journal.of(Paced))
+        assert not list(journal.of(Unpaced))
+    assert records
+    sent = sum(record.count for record in records)
+    due = sum(record.rate * record.window_seconds for record in records)
+    assert due / 3 < sent < 2 * due, "as many sessions as requests would be three times as many"
+    assert not any(record.lost for record in records)
 
 
 @pytest.mark.servers

@@ -46,6 +46,7 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "from_har": ("x.har", "x.har"),
     "from_openapi": ("x.json", "x.json"),
     "request_file": ("x.toml", "x.toml"),
+    "sessions": ("race", "race"),
     "header": ("X: y", ("X: y",)),
     "expect": ("status=201", ("status=201",)),
     "login": ("/login/ a=b", "/login/ a=b"),

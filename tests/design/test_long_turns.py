@@ -21,3 +21,14 @@ def test_the_turns_of_a_slice(turn: float, skipped: int, counted: int) -> None:
 
 def test_a_profile_with_a_longer_beginning_counts() -> None:
     assert slice_sizes.size(8, 8 / 0.05, skipped_turns=6).uncounted == 48
+
+
+@pytest.mark.parametrize(
+    ("turn", "skipped", "counted"), [(0.005, 3, 6), (0.05, 1, 3), (0.3, 1, 2), (0.6, 1, 2)]
+)
+def test_a_turn_of_sessions_is_a_whole_one_on_each_connection(
+    turn: float, skipped: int, counted: int
+) -> None:
+    whole = slice_sizes.size(8, 8 * 5 / turn, requests_per_session=4.4)
+    assert (whole.uncounted / 40, whole.counted / 40) == (skipped, counted)
+    assert whole.seconds == pytest.approx((skipped + counted + 1) * turn)

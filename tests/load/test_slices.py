@@ -468,9 +468,11 @@ def test_an_engine_that_keeps_nothing_has_no_slices(start: Start) -> None:
 def test_what_cannot_be_sent_in_slices() -> None:
     nowhere = Address("127.0.0.1", 1)
     request = Request(answer=RIGHT)
-    session = load_of(nowhere, sessions=(Session(name="x", steps=(Step(request=request),)),))
+    thinking = Session(name="x", steps=(Step(request=request, think_seconds=1.0),))
+    sessions = load_of(nowhere, sessions=(thinking,))
     loads = [
-        msgspec.structs.replace(session, requests=()),
+        sessions,
+        msgspec.structs.replace(sessions, requests=()),
         load_of(nowhere, tls=Tls(server_name="x")),
         load_of(nowhere, pace=Pace(stages=(Stage(1.0, 1.0, 1.0),))),
         load_of(nowhere, connections=0),

@@ -271,6 +271,17 @@ def clear() -> Result:
     )
 
 
+def visited() -> Result:
+    """The same, where whole sessions of four requests arrive."""
+    whole = waited()
+
+    def arriving(point: WaitPoint) -> WaitPoint:
+        return replace(point, sessions_per_second=point.rate_per_second / 4)
+
+    arms = (replace(arm, waits=tuple(map(arriving, arm.waits))) for arm in whole.arms)
+    return replace(whole, arms=tuple(arms))
+
+
 def waited() -> Result:
     """The clear race with the response times of two arms; the second cannot do the last rate."""
     whole = clear()

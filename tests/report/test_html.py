@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from whichworker.report.html import render, show_cores, show_date
 from whichworker.result import Result, decode, encode
+from whichworker.units import show_rate
 
 from . import samples
 
@@ -463,3 +464,15 @@ def test_response_times_have_a_row_for_each_route() -> None:
     (section,) = re.findall(r'<section id="waits".*?</section>', text, re.DOTALL)
     assert section.count('<th scope="row">') == 4 + 3 + 2
     assert section.count("<small>GET /health</small>") == 1
+
+
+def test_arrivals_of_sessions_have_a_rate_of_their_own_beside_the_requests() -> None:
+    (section,) = re.findall(
+        r'<section id="waits".*?</section>', render(samples.visited()), re.DOTALL
+    )
+    assert section.index(">Sessions/s<") < section.index(">Requests/s<")
+    rows = re.findall(r"<tr><th scope.*?</td><td.*?</td><td.*?</td>", section, re.DOTALL)
+    lead = samples.visited().arms[0].waits[0]
+    for rate in (lead.rate_per_second / 4, lead.rate_per_second):
+        assert f">{show_rate(rate)}<" in rows[0]
+    assert "Sessions/s" not in render(samples.waited())

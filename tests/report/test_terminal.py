@@ -27,7 +27,9 @@ from whichworker.model import (
     Workload,
 )
 from whichworker.report import html, standings, terminal
+from whichworker.report.waiting import arrivals, print_waits
 from whichworker.result import RaceVerdict, Ratio, Result, Validity, decode, encode, seconds_to_add
+from whichworker.units import show_rate
 
 from . import samples
 
@@ -45,6 +47,7 @@ SAMPLES = (
     samples.hostile,
     samples.sought,
     samples.waited,
+    samples.visited,
 )
 every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.__name__)
 
@@ -345,6 +348,17 @@ def test_a_result_from_before_verdicts_is_read_from_its_json() -> None:
 )
 def test_without_a_verdict_the_claims_make_it(changes: dict[str, object], headline: str) -> None:
     assert standings.verdict_of(replace(samples.old(), **changes)).headline == headline
+
+
+def test_arrivals_of_sessions_name_both_rates() -> None:
+    console = console_of(160)
+    print_waits(console, samples.visited())
+    text = " ".join(shown(console).split())
+    lead = samples.visited().arms[0].waits[0]
+    assert f"25%: {arrivals(lead).partition(',')[0]} 50%:" in text
+    assert arrivals(lead).endswith(f"{show_rate(lead.rate_per_second)} requests/s")
+    assert "sessions/s" in arrivals(lead)
+    assert "Random arrivals of whole sessions" in text
 
 
 def test_the_table_agrees_with_the_headline_about_who_left_early() -> None:

@@ -19,7 +19,8 @@ from whichworker.bench import causes
 from whichworker.bench.services import NONE, Backing
 from whichworker.environments.variables import byte_code
 from whichworker.errors import ServerFailed
-from whichworker.load.http1 import FramingError, fetch, judge_answer
+from whichworker.load.http1 import FramingError, exchange, judge_answer
+from whichworker.load.session import opening
 from whichworker.model import (
     Address,
     Arm,
@@ -234,17 +235,17 @@ class ReadinessCheck:
 
     def __init__(self, bench: Bench, address: Address) -> None:
         question = bench.question
-        self.request, self.host = question.workload.requests[0], question.app.host
+        self.request, self.wire = opening(question.workload, question.app.host)
         self.address = address
         self.wrong_since = 0.0
         self.deadline = time.monotonic() + ready_seconds(question.workload)
 
     def __call__(self) -> str:
         try:
-            response = fetch(
+            response = exchange(
                 self.address,
-                self.request,
-                self.host,
+                self.wire,
+                self.request.method,
                 timeout=max(0.1, self.deadline - time.monotonic()),
             )
         except (OSError, FramingError) as error:

@@ -24,7 +24,7 @@ from whichworker.probes.bursts import Bursts
 from whichworker.process.launch import LOG_LINES, Launch
 
 WARM_UP_SECONDS = 0.3  # of load before samples count: it fills the app's caches
-WRONG_KINDS = ("status", "header", "body", "framing")
+WRONG_KINDS = ("status", "header", "body", "framing", "check", "capture")
 
 
 class Manner(TypedDict, total=False):
@@ -130,12 +130,13 @@ def load_of(
     settle: float,
     **manner: Unpack[Manner],
 ) -> Load:
-    """The load of one window: a closed loop of the workload's requests, changed by `manner`.
+    """The load of one window: a closed loop of the workload, changed by `manner`.
 
     A window lasts at least 20 response times, so a fifth of it covers start and settling.
     """
     usual: Manner = {
         "requests": bench.question.workload.requests,
+        "sessions": bench.question.workload.sessions,
         "stagger_seconds": settle / 4,
         "deadline_seconds": max(5.0, 3 * seconds),
         "seed": bench.question.terms.seed,

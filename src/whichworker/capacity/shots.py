@@ -18,7 +18,7 @@ from whichworker.store.open_loop import Shot
 
 LAG_AT = (0.99, 0.95, 0.9, 0.5)
 """Percentiles of the send lag to try, from the strictest on."""
-WRONG = ("header", "body", "framing", "check")
+WRONG = ("header", "body", "framing", "check", "capture")
 """Failures that no load excuses; an error status, a reset or a timeout misses the objective."""
 LEAST_DEADLINE_SECONDS, DEADLINES, MOST_DEADLINE_SECONDS = 4.0, 2.0, 90.0
 """Limits of the deadline, and its multiple of the objective: late responses must still count."""
@@ -200,9 +200,9 @@ def silent_failure(tally: Tally, response: Histogram, rate: float) -> Failure | 
 def lost_of(tally: Tally, response: Histogram) -> int:
     """Scheduled requests without a correct response, and those stuck when the window opened.
 
-    Without a schedule, the failures.
+    Without a schedule, or with one of whole sessions, the failures.
     """
-    if tally.scheduled is not None:
+    if tally.scheduled is not None and tally.iterations is None:
         return max(0, tally.scheduled - response.count) + tally.stranded
     return sum(failure.count for failure in tally.failures)
 

@@ -1,7 +1,8 @@
 """How long users wait: response times of the best setups at shares of the leader's throughput.
 
 All setups are alive, one at a time has load, and the windows are in random order. Arrivals are
-random (Poisson), and a response time begins when its request was due.
+random (Poisson), and a response time begins when its request was due. Of sessions, whole ones
+arrive, and a later step is due when the step before it has its response.
 """
 
 from __future__ import annotations
@@ -146,6 +147,7 @@ class Waits:
         place = self.places[cell.arm]
         settle = cell.settle_seconds + (0.0 if place.warm else WARM_UP_SECONDS)
         place.warm = True
+        rate = cell.rate / question.workload.requests_per_session
         load = load_of(
             self.bench,
             place.run,
@@ -157,7 +159,7 @@ class Waits:
             overtime_seconds=self.deadline,
             seed=question.terms.seed * 1009 + seed,
             pace=Pace(
-                stages=(Stage(settle + cell.window_seconds, cell.rate, cell.rate),),
+                stages=(Stage(settle + cell.window_seconds, rate, rate),),
                 arrivals="poisson",
                 backlog=BACKLOG,
             ),

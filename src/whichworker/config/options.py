@@ -105,6 +105,10 @@ FromLog = Annotated[
 FromHar = Annotated[str, option("Requests from a HAR file of a browser", "FILE")]
 FromOpenapi = Annotated[str, option("Requests from a schema of OpenAPI 3 or Swagger 2", "FILE")]
 RequestFile = Annotated[str, option("Requests from a load file in TOML", "FILE")]
+Sessions = Annotated[
+    Literal["login", "race"],
+    option("Sessions of a load file: `login` runs one once, `race` repeats whole ones as load"),
+]
 Headers = Annotated[
     tuple[str, ...],
     option("Header of each request, such as 'Cookie: sessionid=…'; repeatable", "H"),
@@ -137,6 +141,7 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
     from_har: FromHar = ""
     from_openapi: FromOpenapi = ""
     request_file: RequestFile = ""
+    sessions: Sessions = "login"
     host: Host = ""
     header: Headers = ()
     login: Annotated[
@@ -255,6 +260,7 @@ class RequestOptions(Struct, frozen=True, kw_only=True):
     from_har: FromHar = ""
     from_openapi: FromOpenapi = ""
     request_file: RequestFile = ""
+    sessions: Sessions = "login"
     host: Host = ""
     header: Headers = ()
     allow_writes: AllowWrites = False

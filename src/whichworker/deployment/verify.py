@@ -84,6 +84,11 @@ def verify(
     """
     folder = folder.resolve()
     promise = promise_in(folder)
+    if not promise.requests:
+        raise UsageError(
+            "the race ran whole sessions, and a verification sends single requests",
+            hint="whichworker race --sessions login races the steps that only read",
+        )
     arm, best = promised(promise, told)
     _known_again(told, cache)
     question = _question(told, promise, promise.requests)

@@ -62,18 +62,30 @@ class SliceSize(Struct, frozen=True):
     seconds: float
 
 
-def size(connections: int, per_second: float, skipped_turns: int = SKIPPED_TURNS) -> SliceSize:
-    """The slice of an arm at this rate per second on this number of connections."""
-    turn = connections / per_second
+def size(
+    connections: int,
+    per_second: float,
+    skipped_turns: int = SKIPPED_TURNS,
+    requests_per_session: float = 1.0,
+) -> SliceSize:
+    """The slice of an arm at this rate per second on this number of connections.
+
+    With sessions, a turn is a whole one on each connection: steps cost unequally, and the slow ones
+    in flight at both ends of the count must be few, and as many at the one as at the other.
+    """
+    each = math.ceil(requests_per_session)
+    wide = connections * each
+    turn = wide / per_second
     if turn > SLOW_TURN_SECONDS:
-        skipped, counted = 0 if turn > WAITING_TURN_SECONDS else SLOW_SKIPPED, SLOW_COUNTED
+        whole = turn > WAITING_TURN_SECONDS and each == 1
+        skipped, counted = 0 if whole else SLOW_SKIPPED, SLOW_COUNTED
     elif turn > LONG_TURN_SECONDS:
         more = skipped_turns if skipped_turns > SKIPPED_TURNS else LONG_SKIPPED
         skipped, counted = more, LONG_COUNTED
     else:
         skipped = max(skipped_turns, math.ceil(SKIPPED_SECONDS / turn))
         counted = max(COUNTED_TURNS, math.ceil(COUNTED_SECONDS / turn))
-    return SliceSize(connections * skipped, connections * counted, (skipped + counted + 1) * turn)
+    return SliceSize(wide * skipped, wide * counted, (skipped + counted + 1) * turn)
 
 
 def turns(times_ns: Sequence[int], connections: int) -> list[float]:

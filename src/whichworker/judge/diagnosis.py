@@ -56,7 +56,7 @@ def distrust(question: Question, record: Failed) -> Finding | None:
     names = proxies.trusted(
         (
             *question.app.headers,
-            *(pair for one in question.workload.requests for pair in one.headers),
+            *(pair for one in question.workload.every for pair in one.headers),
         )
     )
     family = next((arm.family for arm in question.arms if arm.name == record.arm), "")

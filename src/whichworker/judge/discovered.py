@@ -12,7 +12,7 @@ def discovered(question: Question) -> dict[str, Found]:
     """The facts about a user's own app, by name; none about a built-in app, which is known."""
     if question.app.is_builtin:
         return {}
-    requests = ", ".join(request.title for request in question.workload.requests)
+    requests = ", ".join(request.title for request in question.workload.every)
     asked = Found(value=requests, origin=question.workload.title)
     return {**facts_of(question.app), "requests": asked}
 

@@ -16,7 +16,7 @@ from whichworker.store.open_loop import Shot, Sought
 from whichworker.store.records import Prepared
 
 THROWN_OUT = {
-    **dict.fromkeys(("status", "header", "body", "framing", "check"), WRONG),
+    **dict.fromkeys(("status", "header", "body", "framing", "check", "capture"), WRONG),
     "overflow": OVERFLOWS,
     "generator": GENERATOR,
     "upstream": UPSTREAM,

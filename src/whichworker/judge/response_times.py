@@ -13,7 +13,7 @@ from whichworker.judge.hunts import speed_of
 from whichworker.judge.probed import middle_of
 from whichworker.judge.route_times import PERCENTILES, intervals, route_times
 from whichworker.judge.slices import Sliced
-from whichworker.model import Finding, Question, codes
+from whichworker.model import Finding, Question, Workload, codes
 from whichworker.model.histogram import Histogram
 from whichworker.result import ArmResult, WaitPoint
 from whichworker.store.journal import Journal
@@ -50,9 +50,11 @@ class ResponseTimes:
     """The windows of a journal at shares of the leader's throughput, arm by arm.
 
     A resumed run may have another leader, or another throughput: only its last table counts.
+    `workload` decides what arrives: requests, or whole sessions.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, workload: Workload) -> None:
+        self.workload = workload
         every = list(journal.of(Paced))
         last = every[-1].rate / every[-1].share if every else 0.0
         self.tried = [one for one in every if math.isclose(one.rate / one.share, last)]
@@ -66,10 +68,19 @@ class ResponseTimes:
         speed = arm.throughput_per_second.value if arm.throughput_per_second else 0.0
         usual, busy = self.ranked.turn_seconds(arm.name), self.ranked.busy(arm.name)
         points = tuple(
-            _point([window for window in own if window.share == share], speed, usual, busy)
+            self._point([window for window in own if window.share == share], speed, usual, busy)
             for share in sorted({window.share for window in own})
         )
         return msgspec.structs.replace(arm, waits=points) if points else arm
+
+    def _point(
+        self, windows: Sequence[Paced], speed: float, usual_turn: float | None, busy: float
+    ) -> WaitPoint:
+        found = _point(windows, speed, usual_turn, busy)
+        if not self.workload.sessions:
+            return found
+        rate = found.rate_per_second / self.workload.requests_per_session
+        return msgspec.structs.replace(found, sessions_per_second=rate)
 
     def findings(self) -> Iterator[Finding]:
         """The arms that broke at a rate, and a table without any window that counts."""

@@ -53,7 +53,7 @@ def judge(journal: Journal, time_seconds: float | None = None) -> Result:
     sliced = Sliced(journal, race.twin_of if race else "")
     claims, ties, undetermined = spoken(race.pairs() if race else [])
     passports, second = Passports(journal, sliced), SecondStage(question, journal)
-    waits = ResponseTimes(journal)
+    waits = ResponseTimes(journal, question.workload)
     arms = [
         waits.add_to(second.add_to(passports.add_to(arm)))
         for arm in arm_results(journal, race, sliced)

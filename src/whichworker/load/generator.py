@@ -117,7 +117,9 @@ class Generator:
         again.
         """
         seconds = load.stagger_seconds + load.settle_seconds + load.window_seconds
-        ends = time.monotonic() + seconds + 2 * load.deadline_seconds + SPARE_SECONDS
+        # A user who is at the first step when the window closes takes the others, too.
+        steps = max((len(session.steps) for session in load.sessions), default=1)
+        ends = time.monotonic() + seconds + (1 + steps) * load.deadline_seconds + SPARE_SECONDS
         check_load(load)
         prepare_asks(load)
         engines.choose(load)

@@ -163,15 +163,10 @@ def draw(choices: Sequence[Drawn], seed: int) -> Iterator[Drawn]:
         yield from deck
 
 
-def draw_asks(asks: list[Ask], seed: int) -> Iterator[Ask]:
-    """Draw without end, by weight."""
-    return draw(asks, seed)
-
-
-def deal(asks: list[Ask], seed: int) -> array[int]:
-    """Whole decks of request numbers, too many for a server to predict their repetition."""
-    numbers = {id(ask): number for number, ask in enumerate(asks)}
-    size = sum(ask.weight for ask in asks)
-    drawn = [ask for ask in asks if ask.weight > 0]
+def deal(choices: Sequence[Weighted], seed: int) -> array[int]:
+    """Whole decks of numbers of choices, too many for a server to predict their repetition."""
+    numbers = {id(one): number for number, one in enumerate(choices)}
+    size = sum(one.weight for one in choices)
+    drawn = [one for one in choices if one.weight > 0]
     count = size * -(-LEAST_DECK // size) if len(drawn) > 1 else 1
-    return array("I", (numbers[id(ask)] for ask in islice(draw_asks(asks, seed), count)))
+    return array("I", (numbers[id(one)] for one in islice(draw(choices, seed), count)))

@@ -97,12 +97,12 @@ def check_seat(load: Load) -> None:
     """Raises UsageError for a load that cannot be sent in slices."""
     check_load(load)
     reason = ""
-    if load.sessions:
-        reason = "sessions"
-    elif load.tls is not None:
+    if load.tls is not None:
         reason = "TLS"
     elif load.pace is not None:
         reason = "a pace"
+    elif any(step.think_seconds for session in load.sessions for step in session.steps):
+        reason = "think times"
     if reason:
         raise UsageError(
             f"slices of load are not possible with {reason}",

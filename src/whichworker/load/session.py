@@ -18,7 +18,7 @@ from whichworker.errors import UsageError
 from whichworker.load.codings import shown
 from whichworker.load.framing import BLANK_LINE, Response
 from whichworker.load.http1 import can_be_value, encode_request, find_json
-from whichworker.model import Capture, Request, Session, Step
+from whichworker.model import Capture, Request, Session, Step, Workload
 
 _PLACE = re.compile(r"\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)\})")
 _LOOPBACK = re.compile(
@@ -334,6 +334,14 @@ class Iteration:
         if capture.name in self._script.in_headers and not can_be_value(value):
             raise LookupError(f"a value that cannot be sent, {value[:60]!r}")
         return value
+
+
+def opening(workload: Workload, host: str) -> tuple[Request, bytes]:
+    """The first request of a workload, or of its first session, and its bytes."""
+    if not workload.sessions:
+        return workload.requests[0], encode_request(workload.requests[0], host)
+    user = Iteration(workload.sessions[0], host)
+    return user.step.request, user.wire()
 
 
 def find_capture(capture: Capture, response: Response, jar: Jar) -> str:

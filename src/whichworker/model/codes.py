@@ -42,6 +42,11 @@ ROUTES_UNKNOWN = Code("routes-unknown", "warning", "The routes of the app cannot
 ROUTES_FOUND = Code("routes-found", "info", "The requests come from the routes of the app",
     "You named no requests, so the race uses the routes that the app lists.",
     "name your own: --url /path, --from-log FILE or --from-har FILE")
+SESSIONS_RACED = Code("sessions-raced", "info", "Whole sessions are raced",
+    "Each user begins without cookies and takes the steps in order, without think times; a user who"
+    " is done makes room for a new one. Requests/s counts each step. The engine in Python loads"
+    " every setup.",
+    "--sessions login logs in once, and races the steps that only read")
 REQUESTS_LEFT_OUT = Code("requests-left-out", "info", "Some requests are left out",
     "A race sends only requests that it may repeat and that the app itself handles.",
     "name the requests that matter: --url /path")

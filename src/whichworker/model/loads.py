@@ -218,8 +218,9 @@ class SliceOrder(Struct, frozen=True, kw_only=True):
     """One slice of load for one seat: `uncounted` responses first, then `counted` ones.
 
     Sending stops after `most_seconds` in any case. `start` is a place in the deck of requests,
-    modulo its length: the same for all arms of a round, so that each gets the same requests. With
-    `profile`, the tally has `times`.
+    modulo its length: the same for all arms of a round, so that each gets the same requests. Of
+    sessions, the deck has their steps: users of earlier slices go on, and every response counts.
+    With `profile`, the tally has `times`.
     """
 
     seat: str

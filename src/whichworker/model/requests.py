@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -132,6 +134,7 @@ class Permits(Struct, frozen=True, kw_only=True):
 class Workload(Struct, frozen=True, kw_only=True):
     """The requests; no correct response can arrive sooner than `minimum_service_seconds`.
 
+    With `sessions` there are no single requests: virtual users carry out the steps in order.
     `extras`: the built-in apps need their larger environment for it. `upstream`: the local upstream
     has to run. `twin` is the same workload by async views (or sync ones), if there is one. `learn`:
     the correct responses are still to be learnt from the app; all `named` requests must work,
@@ -148,29 +151,59 @@ class Workload(Struct, frozen=True, kw_only=True):
     twin: str = ""
     learn: Literal["", "named", "recorded", "routes"] = ""
     response_seconds: float = 0.0
+    sessions: tuple[Session, ...] = ()
+
+    @property
+    def every(self) -> tuple[Request, ...]:
+        """The single requests, or those of all steps of all sessions, with ${name} as written."""
+        steps = (step.request for session in self.sessions for step in session.steps)
+        return (*self.requests, *steps)
+
+    @property
+    def requests_per_session(self) -> float:
+        """The mean number of steps, by weight; 1 for single requests."""
+        weights = sum(session.weight for session in self.sessions)
+        steps = sum(session.weight * len(session.steps) for session in self.sessions)
+        return steps / weights if weights else 1.0
+
+    def with_every(self, requests: Sequence[Request]) -> Workload:
+        """The same with these requests in the places of `every`."""
+        fresh = iter(requests)
+        replace = msgspec.structs.replace
+        single = tuple(next(fresh) for _ in self.requests)
+        sessions = tuple(
+            replace(
+                session,
+                steps=tuple(replace(step, request=next(fresh)) for step in session.steps),
+            )
+            for session in self.sessions
+        )
+        return replace(self, requests=single, sessions=sessions)
 
     @property
     def digested(self) -> Workload:
         """The same without the app's pages: a correct body is its digest and length."""
         replace = msgspec.structs.replace
-        requests = tuple(
-            replace(
-                one,
-                answer=one.answer.digested,
-                checks=tuple(replace(check, answer=check.answer.digested) for check in one.checks),
-            )
-            for one in self.requests
+        return self.with_every(
+            [
+                replace(
+                    one,
+                    answer=one.answer.digested,
+                    checks=tuple(
+                        replace(check, answer=check.answer.digested) for check in one.checks
+                    ),
+                )
+                for one in self.every
+            ]
         )
-        return replace(self, requests=requests)
 
     @property
     def is_secret(self) -> bool:
-        """Whether a header of a request has a secret, as after a login: no run keeps it."""
-        return any(
-            redaction.MARK.search(redaction.clean(value))
-            for request in self.requests
-            for _, value in request.headers
-        )
+        """Whether a request has a secret, as after a login or in a step: no run keeps it."""
+        texts = [value for request in self.every for _, value in request.headers]
+        for session in self.sessions:
+            texts += [step.request.body.decode(errors="replace") for step in session.steps]
+        return any(redaction.MARK.search(redaction.clean(text)) for text in texts)
 
     def patience(self, least: float) -> float:
         """Seconds to wait for one response: `least`, or several times the learnt one."""
@@ -183,6 +216,11 @@ class Address(Struct, frozen=True):
     host: str
     port: int
     path: str = ""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is an address of this machine alone: loopback, or a Unix socket."""
+        return bool(self.path) or ipaddress.ip_address(self.host).is_loopback
 
     def __str__(self) -> str:
         if self.path:

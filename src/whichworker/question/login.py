@@ -14,10 +14,11 @@ from whichworker import redaction
 from whichworker.bench.running import Running
 from whichworker.errors import UsageError
 from whichworker.load.framing import Headers
-from whichworker.load.http1 import FramingError, Response, exchange, fetch, judge_answer
+from whichworker.load.http1 import FramingError, Response, exchange, fetch, judge_request
 from whichworker.load.session import Iteration, Jar
 from whichworker.model import Answer, App, Login, Request, Session
 from whichworker.question import tokens
+from whichworker.question.refusals import NO_LIMIT
 from whichworker.question.tokens import REDIRECTS, header
 from whichworker.workloads import forms, learning
 from whichworker.workloads.sources.readers import waits_for_a_value
@@ -127,8 +128,27 @@ def _visit(run: Running, app: App, request: Request, jar: Jar) -> Response:
     return response
 
 
+class Played(Struct, frozen=True):
+    """A session that was carried out: the response to each step, and the cookies after the last."""
+
+    responses: tuple[Response, ...]
+    cookies: dict[str, str]
+    longest_seconds: float
+
+
 def play(run: Running, app: App, session: Session) -> Headers:
     """Carry out a session once, as one user does; return the header with its cookies.
+
+    Raises UsageError if a response is not the one its step expects.
+    """
+    for step in session.steps:
+        keep_secret(step.request.headers)
+        keep_secret_fields(step.request)
+    return _header_of(carry_out(run, app, session).cookies)
+
+
+def carry_out(run: Running, app: App, session: Session) -> Played:
+    """Carry out a session once, as one user does; the values it captures are secrets from then on.
 
     Raises UsageError if a response is not the one its step expects.
     """
@@ -137,25 +157,28 @@ def play(run: Running, app: App, session: Session) -> Headers:
         for step in session.steps
     )
     user = Iteration(msgspec.structs.replace(session, steps=steps), app.host, secure=True)
-    for step in session.steps:
-        _remember(step.request)
+    responses: list[Response] = []
+    longest = 0.0
     while not user.done:
-        request = user.step.request
+        request, began = user.step.request, time.monotonic()
         try:
             response = exchange(run.address, user.wire(), request.method, ASK_SECONDS)
         except (OSError, FramingError) as error:
             raise UsageError(
                 f"{request.title} got no response: {error}", seen=run.launch.log_tail()
             ) from error
-        wrong = judge_answer(request.answer, response) or user.take(response)
+        longest = max(longest, time.monotonic() - began)
+        wrong = judge_request(request, response)[0] or user.take(response)
         if wrong is not None:
             raise UsageError(
                 f"session {session.name!r} failed at {request.title}: {wrong[1]}",
-                hint="correct what the step expects",
+                seen=run.launch.log_tail() if response.status >= 500 else "",
+                hint=NO_LIMIT if response.status == 429 else "correct what the step expects",
             )
+        responses.append(response)
         for name, value in user.captured.items():
             redaction.remember(f"login {name}", value)
-    return _header_of(user.cookies)
+    return Played(tuple(responses), user.cookies, longest)
 
 
 class Proof(Struct, frozen=True):
@@ -261,19 +284,20 @@ def keep_secret(headers: Sequence[tuple[str, str]]) -> None:
                 redaction.remember(f"header {name}", secret.strip())
 
 
-def _remember(request: Request) -> None:
-    """Remember the secrets of a login step: its form or JSON fields, and its secret headers."""
-    keep_secret(request.headers)
+def keep_secret_fields(request: Request, *, named: bool = False) -> None:
+    """Remember the values in the form or JSON of a step: those `named` like a secret, or all."""
     text = request.body.decode(errors="replace")
-    values = [value for _, value in parse_qsl(text)]
+    fields = parse_qsl(text)
     try:
         found = json.loads(text) if text else {}
     except (ValueError, RecursionError):
         found = {}
-    values += [str(value) for value in found.values()] if isinstance(found, dict) else []
-    for value in values:
-        if not waits_for_a_value(value):
-            redaction.remember("login", value)
+    fields += (
+        [(name, str(value)) for name, value in found.items()] if isinstance(found, dict) else []
+    )
+    for name, value in fields:
+        if not waits_for_a_value(value) and (not named or redaction.NAMED.search(name)):
+            redaction.remember(f"login {name}", value)
 
 
 def _cookies(jar: Jar) -> Headers:

@@ -13,13 +13,14 @@ from whichworker.config.options import RaceOptions
 from whichworker.errors import UsageError
 from whichworker.load.http1 import can_be_value
 from whichworker.model import Answer, App, Finding, Permits, Request, Session, Workload, codes
+from whichworker.question import raced
 from whichworker.question.login import Proof, keep_secret
 from whichworker.servers import proxies
 from whichworker.workloads import forms
 from whichworker.workloads.definition import Definition, read_definition
 from whichworker.workloads.expect import parse_expect
 from whichworker.workloads.sources import mixture, routes, urls
-from whichworker.workloads.sources.readers import READERS, GivenRequests
+from whichworker.workloads.sources.readers import READERS, GivenRequests, with_headers
 from whichworker.workloads.target import parse_host
 
 SOURCES = ("workload", "url", "from_log", "from_har", "from_openapi", "request_file")
@@ -45,7 +46,9 @@ def place_of(here: Path, named: str | None, name: str) -> Path:
 def permits_of(options: RaceOptions, here: Path) -> Permits:
     """The permissions of the options; raises UsageError for an invalid login, or two of them."""
     file = options.request_file
-    session = _logs_in(read_definition(_found(here, file))) if file else None
+    raced.check(options)
+    logs_in = file and options.sessions == "login"
+    session = _logs_in(read_definition(_found(here, file))) if logs_in else None
     if session and options.login:
         raise UsageError(f"--login and a session of {file} both log in", hint="give one of them")
     return Permits(
@@ -83,7 +86,7 @@ def host_of(options: RaceOptions) -> str:
 def behind(app: App, options: RaceOptions) -> App:
     """The app with the proxy's headers of --header, which its servers then trust as they would."""
     told = [pair for pair in map(_header, options.header) if pair[0].lower() in proxies.HEADERS]
-    return msgspec.structs.replace(app, headers=_with(told, app.headers)) if told else app
+    return msgspec.structs.replace(app, headers=with_headers(told, app.headers)) if told else app
 
 
 def workload_of(
@@ -94,6 +97,8 @@ def workload_of(
     Raises UsageError for sources that cannot be read.
     """
     asked = requests_of(options, seen, here)
+    if asked.sessions:
+        return raced.workload_of(asked)
     ambiguous = ambiguous_in(asked)
     requests = tuple(one for one in asked.requests if one not in ambiguous)
     title = f"{few_of(requests)}, {asked.source}"
@@ -136,11 +141,13 @@ def requests_of(options: RaceOptions, seen: Look | None, here: Path) -> GivenReq
     headers = tuple(
         (name, value) for name, value in map(_header, options.header) if name.lower() != "host"
     )
+    if given.sessions:
+        return raced.dressed(given, headers)
     answer = parse_expect(options.expect, status=None) if options.expect else None
     requests = tuple(
         msgspec.structs.replace(
             one,
-            headers=_with(one.headers, headers),
+            headers=with_headers(one.headers, headers),
             answer=answer if answer is not None else _open(one.answer),
         )
         for one in given.requests
@@ -155,13 +162,6 @@ def _open(answer: Answer) -> Answer:
     return (
         msgspec.structs.replace(answer, status=None) if answer.status == Answer().status else answer
     )
-
-
-def _with(
-    first: Sequence[tuple[str, str]], more: Sequence[tuple[str, str]]
-) -> tuple[tuple[str, str], ...]:
-    named = {name.lower() for name, _ in first}
-    return (*first, *(pair for pair in more if pair[0].lower() not in named))
 
 
 def _given(options: RaceOptions, seen: Look | None, here: Path) -> GivenRequests:
@@ -180,6 +180,8 @@ def _given(options: RaceOptions, seen: Look | None, here: Path) -> GivenRequests
         )
     for name in named:
         file = getattr(options, name)
+        if options.sessions == "race":
+            return raced.sessions_in(_found(here, file), file)
         return READERS[name](_found(here, file), file, options.allow_writes)
     source = "routes of the app"
     return GivenRequests(routes.requests_of(seen.routes if seen else ()), source, "routes")

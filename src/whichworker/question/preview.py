@@ -76,9 +76,11 @@ def requests(named: str | None, options: RaceOptions, here: Path, cache: Path) -
 
 
 def _given(given: GivenRequests, options: RaceOptions) -> PreviewedRequests:
-    unsafe = [one for one in given.requests if one.method not in mixture.SAFE]
+    steps = (step.request for session in given.sessions for step in session.steps)
+    every = (*given.requests, *steps)
+    unsafe = [one for one in every if one.method not in mixture.SAFE]
     return PreviewedRequests(
-        requests=given.requests,
+        requests=every,
         source=given.source,
         left_out=given.left_out,
         unsafe=() if options.allow_writes else tuple(unsafe),

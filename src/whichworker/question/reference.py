@@ -26,7 +26,7 @@ from whichworker.model.question import readiness
 from whichworker.model.requests import PATIENT_TIMES
 from whichworker.process import scratch
 from whichworker.process.launch import LOG_LINES
-from whichworker.question import writes
+from whichworker.question import raced, writes
 from whichworker.question.alone import ask_alone, clock
 from whichworker.question.burst import refusal_of_burst
 from whichworker.question.correct import Answers, Visit, interface_of, settle
@@ -100,13 +100,20 @@ def learn(found: Discovered, folder: Path, note: Callable[[str], None]) -> Learn
             with watch.launch(), watched(bench, outbound) as run:
                 return _ask_all(question, run, Visit(proof=visit.proof))
 
-        learnt = settle(question, visit, again)
+        learnt = settle(raced.single(question), visit, again)
+        learnt = Learnt(_with_sessions(subject, learnt.subject), learnt.findings)
     if not watch.unwatched:
         return learnt
     told = codes.WRITES_UNWATCHED.finding(
         f"A GET that writes to {', '.join(watch.unwatched)} is not noticed"
     )
     return Learnt(learnt.subject, (*learnt.findings, told))
+
+
+def _with_sessions(asked: Subject, learnt: Subject) -> Subject:
+    if not asked.workload.sessions:
+        return learnt
+    return msgspec.structs.replace(learnt, workload=raced.settled(asked.workload, learnt.workload))
 
 
 def _visit(
@@ -128,6 +135,8 @@ def _visit(
             if not number or not isinstance(error.__cause__, ServerFailed):
                 raise
             note(f"the reference run does without {_name(bench)}: {error.fact}")
+    if question.workload.sessions:  # only a server has the cookies of each user
+        return visit
     safe = {
         dressed(one, question.app, visit.proof): one
         for one in question.workload.requests
@@ -162,6 +171,9 @@ def _refuse_writes(changed: str) -> None:
 
 def _refuse_burst(question: Question, run: Running, visit: Visit) -> None:
     """Raise UsageError if the app refuses some hundred requests in a row: a race sends more."""
+    if question.workload.sessions:
+        raced.refuse_burst(run, question.app, question.workload.sessions)
+        return
     answers = next(reversed(visit.answers.values()))
     served = {
         dressed(request, question.app, visit.proof): responses[-1].status
@@ -190,7 +202,7 @@ def _refuse_unsafe(workload: Workload, permits: Permits) -> None:
     if permits.login is not None:
         raise UsageError("a login writes to the app's database: nothing was started", hint=hint)
     steps = [step.request for step in permits.session.steps] if permits.session else []
-    for request in (*workload.requests, *steps):
+    for request in (*workload.every, *steps):
         if request.method not in mixture.SAFE:
             raise UsageError(f"{request.title} may write: nothing was started", hint=hint)
 
@@ -242,6 +254,10 @@ def _alone(found: Discovered, outbound: Path, server: str, interface: Interface)
 
 def _ask_all(question: Question, run: Running, visit: Visit) -> Answers:
     """The responses of one server to all requests; the visit keeps why one has none."""
+    if question.workload.sessions:
+        found, longest = raced.answers(run, question.app, question.workload.sessions, TIMES)
+        visit.longest_seconds = max(visit.longest_seconds, longest)
+        return found
     answers: Answers = {}
     for request in question.workload.requests:
         sent = dressed(request, question.app, visit.proof)

@@ -165,7 +165,12 @@ def parts_of(
     found = {}
     for name, record in every.items():
         connections = chosen[name] or 1
-        whole = size(connections, rates[name], skipped_turns(record.profile))
+        whole = size(
+            connections,
+            rates[name],
+            skipped_turns(record.profile),
+            question.workload.requests_per_session,
+        )
         found[name] = Part(connections, whole.uncounted, whole.counted, whole.seconds)
     return found
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from functools import partial
 
 from whichworker.bench import causes
 from whichworker.bench.lineup import PATIENCE_SECONDS, Contender, Lineup
@@ -14,8 +16,15 @@ from whichworker.design.heats import MOST_IDLE_SHARE
 from whichworker.design.slice_sizes import SliceSize
 from whichworker.design.validity import refusal
 from whichworker.errors import ServerFailed
-from whichworker.load.http1 import FramingError, fetch, judge_answer
-from whichworker.model import Reading, Request, SliceOrder, SliceTally
+from whichworker.load.http1 import (
+    FramingError,
+    Response,
+    encode_request,
+    exchange,
+    judge_request,
+)
+from whichworker.load.session import Iteration
+from whichworker.model import Reading, Request, Session, SliceOrder, SliceTally
 from whichworker.probes import cpu
 from whichworker.servers import table
 from whichworker.store.records import Prepared, Slice
@@ -68,7 +77,8 @@ def ready(lineup: Lineup, court: Court, contender: Contender) -> tuple[Prepared,
     ladder, top = _climb(lineup, court, contender, response_seconds, about)
     connections = max(ladder)
     profile = _profile(court, contender, top, ladder[connections], response_seconds)
-    portrait = _portrait(court, contender, connections / ladder[connections])
+    session = connections * question.workload.requests_per_session
+    portrait = _portrait(court, contender, session / ladder[connections])
     lineup.sit(contender, connections, response_seconds)
     return (
         Prepared(
@@ -92,25 +102,46 @@ def ask_each(court: Court, run: Running) -> float:
     A slow one is repeated: the first may import half of the app. Raises ServerFailed.
     """
     longest = 0.0
-    for request in court.bench.question.workload.requests:
-        seconds = _ask(court, run, request)
+    workload = court.bench.question.workload
+    asking = (
+        *(partial(_ask, court, run, request) for request in workload.requests),
+        *(partial(_play, court, run, session) for session in workload.sessions),
+    )
+    for ask in asking:
+        seconds = ask()
         again = seconds > slice_sizes.SLOW_RESPONSE_SECONDS
-        longest = max(longest, _ask(court, run, request) if again else seconds)
+        longest = max(longest, ask() if again else seconds)
     return longest
 
 
 def _ask(court: Court, run: Running, request: Request) -> float:
-    question, began = court.bench.question, time.monotonic()
-    patience = question.workload.patience(ASK_SECONDS)
+    wire = encode_request(request, court.bench.question.app.host)
+    return _exchange(court, run, request, wire)[1]
+
+
+def _play(court: Court, run: Running, session: Session) -> float:
+    """Carry out a session; returns its longest response in seconds."""
+    user = Iteration(session, court.bench.question.app.host, secure=True)
+    longest = 0.0
+    while not user.done:
+        request = user.step.request
+        response, seconds = _exchange(court, run, request, user.wire())
+        longest = max(longest, seconds)
+        if complaint := user.take(response):
+            raise run.launch.failure(complaint[0], f"{request.title}: {complaint[1]}")
+    return longest
+
+
+def _exchange(court: Court, run: Running, request: Request, wire: bytes) -> tuple[Response, float]:
+    """The correct response to these bytes, and its seconds; raises ServerFailed for any other."""
+    began, patience = time.monotonic(), court.bench.question.workload.patience(ASK_SECONDS)
     try:
-        complaint = judge_answer(
-            request.answer, fetch(run.address, request, question.app.host, patience)
-        )
+        response = exchange(run.address, wire, request.method, patience)
     except (OSError, FramingError) as error:
         raise broken(run, request, error, time.monotonic() - began) from error
-    if complaint is not None:
+    if complaint := judge_request(request, response)[0]:
         raise run.launch.failure(complaint[0], f"{request.title}: {complaint[1]}")
-    return time.monotonic() - began
+    return response, time.monotonic() - began
 
 
 def broken(run: Running, request: Request, error: Exception, seconds: float) -> ServerFailed:
@@ -132,10 +163,11 @@ def warm(
     """Load a fresh launch for a moment: caches fill, code is specialised, threads start.
 
     A slow app gets one request on each connection: if they are computed at the same time, none is
-    complete before all are.
+    complete before all are. With sessions, it gets a whole one.
     """
-    turn = contender.connections * response_seconds
-    counted = MANY if turn <= WARM_UP_SECONDS else contender.connections
+    session = math.ceil(court.bench.question.workload.requests_per_session)
+    turn = contender.connections * session * response_seconds
+    counted = MANY if turn <= WARM_UP_SECONDS else contender.connections * session
     order = SliceOrder(
         seat=contender.seat,
         uncounted=0,
@@ -198,7 +230,7 @@ def _rung(
     `per_second` is the expected rate.
     """
     lineup.sit(contender, connections, response_seconds)
-    order = _rung_order(contender, per_second, response_seconds)
+    order = _rung_order(court, contender, per_second, response_seconds)
     record, tally = court.tried(contender, order)[-1]
     return record.requests / record.seconds, busy(record, len(court.server_cores)), tally
 
@@ -216,13 +248,16 @@ def busy(record: Slice, cores: int) -> float | None:
     return min(1.0, (record.server_cpu_seconds + TICK_SECONDS / 2) / left) if left > 0 else 1.0
 
 
-def _rung_order(contender: Contender, per_second: float, response_seconds: float) -> SliceOrder:
-    part = slice_sizes.size(contender.connections, per_second)
+def _rung_order(
+    court: Court, contender: Contender, per_second: float, response_seconds: float
+) -> SliceOrder:
+    session = court.bench.question.workload.requests_per_session
+    part = slice_sizes.size(contender.connections, per_second, requests_per_session=session)
     return SliceOrder(
         seat=contender.seat,
         uncounted=part.uncounted,
         counted=part.counted,
-        most_seconds=patience(part, response_seconds, contender.connections / per_second),
+        most_seconds=patience(part, response_seconds, contender.connections * session / per_second),
         profile=True,
     )
 
@@ -244,11 +279,16 @@ def slots_of(contender: Contender) -> int | None:
 def _profile(
     court: Court, contender: Contender, top: SliceTally, rate: float, response_seconds: float
 ) -> tuple[float, ...]:
-    """The rate, turn by turn from the beginning of a slice, on the top rung's connections."""
+    """The rate, turn by turn from the beginning of a slice, on the top rung's connections.
+
+    Turns of sessions are no measure of it, as they have unequal steps.
+    """
+    if court.bench.question.workload.sessions:
+        return ()
     if contender.connections / rate > slice_sizes.SLOW_TURN_SECONDS:
         return ()
     more = PROFILES - 1 if contender.connections / rate <= slice_sizes.MOST_TURN_SECONDS else 0
-    order = _rung_order(contender, rate, response_seconds)
+    order = _rung_order(court, contender, rate, response_seconds)
     seen = [top, *(court.slice_of(contender, order)[1] for _ in range(more))]
     return slice_sizes.profile(
         [slice_sizes.turns(tally.times, contender.connections) for tally in seen]
@@ -257,6 +297,8 @@ def _profile(
 
 def _portrait(court: Court, contender: Contender, turn: float) -> Reading:
     """A window at saturation on this launch, after its seat's connections are closed.
+
+    A `turn` is one response on each connection, or a whole session: its users begin together.
 
     They may occupy all of the server's threads. It is repeated while other programs use the cores;
     the last one is kept, as the memory of a server hardly depends on them.

@@ -18,16 +18,30 @@ CAPTION = (
     f"{ABSENT}: too few requests, too many lost, or more than the setup can do."
 )
 
+OF_SESSIONS = (
+    "Random arrivals of whole sessions; a response time is of one request, from when it was due:"
+    " the first when its session arrives, a later one after the step before it. p50 / p99; "
+    f"{ABSENT}: too few requests, or more than the setup can do."
+)
+
 
 def shown(result: Result) -> list[ArmResult]:
     """The arms that have response times, the fastest first."""
     return [one.arm for one in standings.standings(result) if one.arm.waits]
 
 
-def rates(arms: Sequence[ArmResult]) -> dict[float, float]:
-    """The rate per second of each share of the leader's throughput, over all arms."""
-    found = {point.share: point.rate_per_second for arm in arms for point in arm.waits}
+def rates(arms: Sequence[ArmResult]) -> dict[float, str]:
+    """The arrivals at each share of the leader's throughput, over all arms, with their unit."""
+    found = {point.share: arrivals(point) for arm in arms for point in arm.waits}
     return dict(sorted(found.items()))
+
+
+def arrivals(point: WaitPoint) -> str:
+    """The rate of a point: of requests, or of whole sessions and of their requests."""
+    requests = units.show_rate(point.rate_per_second)
+    if point.sessions_per_second is None:
+        return f"{requests}/s"
+    return f"{units.show_rate(point.sessions_per_second)} sessions/s, {requests} requests/s"
 
 
 def point_of(arm: ArmResult, share: float) -> WaitPoint | None:
@@ -56,12 +70,14 @@ def print_waits(console: Console, result: Result) -> None:
     arms = shown(result)
     if not arms:
         return
+    sessions = any(point.sessions_per_second is not None for arm in arms for point in arm.waits)
     console.print()
     console.print(Text.assemble(("response times ", "bold"), "at shares of the leader's rate"))
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("setup", no_wrap=False, overflow="fold")
     for share, rate in rates(arms).items():
-        table.add_column(f"{share:.0%}: {units.show_rate(rate)}/s", justify="right", no_wrap=True)
+        header = f"{share:.0%}: {rate}".replace(", ", "\n")
+        table.add_column(header, justify="right", no_wrap=True)
     for arm in arms:
         points = [point_of(arm, share) for share in rates(arms)]
         table.add_row(Text(arm.name), *(Text(_times(point)) for point in points))
@@ -69,15 +85,14 @@ def print_waits(console: Console, result: Result) -> None:
             of_route = [_times(route_of(point, name)) for point in points]
             table.add_row(Text(f"  {name}", "dim"), *(Text(times, "dim") for times in of_route))
     console.print(table)
-    console.print(Text(CAPTION, "dim"))
+    console.print(Text(OF_SESSIONS if sessions else CAPTION, "dim"))
     if speed := core_speeds(arms):
         console.print(Text(speed, "dim"))
     for arm in arms:
         for point in arm.waits:
             if point.lost:
                 lost = f"{point.lost:,} of {point.requests:,} requests had no correct response"
-                at = f"{units.show_rate(point.rate_per_second)}/s"
-                console.print(Text(f"! {arm.name}: {lost} at {at}", "yellow"))
+                console.print(Text(f"! {arm.name}: {lost} at {arrivals(point)}", "yellow"))
 
 
 def _times(point: WaitPoint | RouteTimes | None) -> str:

@@ -134,7 +134,7 @@ class WaitPoint(Struct, frozen=True, kw_only=True):
     """
 
     share: Annotated[float, Meta(description="of the leader's throughput")]
-    rate_per_second: float
+    rate_per_second: Annotated[float, Meta(description="of requests")]
     requests: int
     lost: int
     p50: float | None
@@ -151,6 +151,9 @@ class WaitPoint(Struct, frozen=True, kw_only=True):
     routes: Annotated[
         tuple[RouteTimes, ...], Meta(description="each route; empty if there is one, or many")
     ] = ()
+    sessions_per_second: Annotated[
+        float | None, Meta(description="whole sessions that arrive; null for single requests")
+    ] = None
 
 
 class AtRate(Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from time import monotonic_ns
 from whichworker.load.epoll.connection import Connection
 from whichworker.load.epoll.counts import NEVER
 from whichworker.load.epoll.loop import IN, MOST_EVENTS, OUT, Loop, Progress
+from whichworker.load.epoll.visits import Visits
 from whichworker.load.http1 import READ_BYTES
 from whichworker.model import Load
 
@@ -19,8 +20,8 @@ from whichworker.model import Load
 class ClosedLoop(Loop):
     """As many requests in flight as connections, and never more."""
 
-    def __init__(self, load: Load, progress: Progress | None) -> None:
-        super().__init__(load, progress)
+    def __init__(self, load: Load, progress: Progress | None, users: Visits | None = None) -> None:
+        super().__init__(load, progress, users)
         self._one = len(self._asks) == 1
         self._bounded = load.limit is not None
         self._drain = load.drain

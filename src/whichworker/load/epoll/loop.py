@@ -38,13 +38,13 @@ Progress = Callable[[float, int, int], None]
 class Loop(ABC):
     """The state of one run: `pump` runs it to its end, `close` leaves no socket open."""
 
-    def __init__(self, load: Load, progress: Progress | None) -> None:
+    def __init__(self, load: Load, progress: Progress | None, users: Visits | None = None) -> None:
         check_load(load)
         self._load = load
         self._progress = progress
         self._deadline_ns = round(load.deadline_seconds * 1e9)
         self._transport = Transport(load)
-        self._visits = Visits(load) if load.sessions else None
+        self._visits = users or (Visits(load) if load.sessions else None)
         self._asks = self._visits.asks if self._visits else prepare_asks(load)
         self._mix: Iterator[Ask] = draw(self._asks, load.seed) if not load.sessions else iter(())
         self._connections = [Connection(self._asks[0]) for _ in range(load.connections)]

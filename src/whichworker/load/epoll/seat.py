@@ -15,6 +15,7 @@ from whichworker.load.epoll.connection import Connection
 from whichworker.load.epoll.counts import NEVER, Failures
 from whichworker.load.epoll.engine import ENGINE
 from whichworker.load.epoll.loop import IN, MOST_EVENTS, OUT, SWEEP_NS
+from whichworker.load.epoll.users import Users
 from whichworker.load.http1 import READ_BYTES
 from whichworker.load.mix import Ask, deal
 from whichworker.load.seat import UNBEGUN, Course, Meter, requests_of, seat_load, tally_slice
@@ -63,7 +64,8 @@ class _SliceLoop(ClosedLoop):
     """
 
     def __init__(self, load: Load) -> None:
-        super().__init__(load, None)
+        self._users = Users(load) if load.sessions else None
+        super().__init__(load, None, self._users)
         self._deck = deal(self._asks, load.seed)
         self._times = array("q")
         self._sending = False
@@ -96,7 +98,11 @@ class _SliceLoop(ClosedLoop):
     def run(self, order: SliceOrder) -> Course:
         """Send one slice of load on connections that are all there."""
         window, connections = self.window, self._connections
-        self._mix = self._draw(order.start, requests_of(order, len(connections)))
+        count = requests_of(order, len(connections))
+        if self._users is not None:
+            self._users.turn_to(order, count)
+        else:
+            self._mix = self._draw(order.start, count)
         self._times = array("q")
         window.connecting = array("q")
         window.reconnects, window.most_in_flight = 0, len(connections)
@@ -112,7 +118,7 @@ class _SliceLoop(ClosedLoop):
         self.pump()
         ended = self._ended = monotonic_ns()
         stopped = min(closes, ended)
-        if next(self._mix, None) is None:  # sending stopped with the last of all requests
+        if self._all_begun():  # sending stopped with the last of all requests
             stopped = max(connection.began for connection in connections)
         self._settle()
         return Course(began, stopped, ended, window.reconnects, window.most_in_flight, self._times)
@@ -120,6 +126,9 @@ class _SliceLoop(ClosedLoop):
     def _draw(self, start: int, count: int) -> Iterator[Ask]:
         numbers = chain(self._deck[start % len(self._deck) :], cycle(self._deck))
         return map(self._asks.__getitem__, islice(numbers, count))
+
+    def _all_begun(self) -> bool:
+        return self._users.over if self._users is not None else next(self._mix, None) is None
 
     def _settle(self) -> None:
         """Leave nothing in flight behind."""
@@ -130,6 +139,7 @@ class _SliceLoop(ClosedLoop):
                 # Connected too late, too much has failed, or an interrupt ended the slice.
                 self._drop(connection)
             connection.start = connection.due = 0
+            connection.visit = None
 
     @staticmethod
     def _is_idle(connection: Connection) -> bool:
@@ -168,6 +178,13 @@ class _SliceLoop(ClosedLoop):
     def _count(self, connection: Connection, now: int) -> None:
         self._times.append(now)
         connection.start = 0
+
+    def _go_on(self, connection: Connection, now: int, *, keep_alive: bool, right: bool) -> None:
+        """A user's next step waits for its turn; the connection is free for another user's."""
+        if self._users is not None and connection.visit is not None:
+            self._users.rest(connection.visit, right=right)
+            connection.visit = None
+        super()._go_on(connection, now, keep_alive=keep_alive, right=right)
 
     def pump(self) -> None:
         """Run one slice until no request is in flight, or until too much has failed."""

@@ -16,7 +16,7 @@ class Visits:
 
     def __init__(self, load: Load) -> None:
         self._host = load.host
-        self._secure = load.tls is not None
+        self._secure = load.tls is not None or load.address.is_here
         self._steps = {
             (session.name, at): Ask(step.request, b"", captured=bool(step.captures))
             for session in load.sessions
@@ -30,7 +30,7 @@ class Visits:
         session = next(self._drawn, None)
         if session is None:
             return False
-        connection.visit = Iteration(session, self._host, secure=self._secure)
+        connection.visit = self._user_of(session)
         connection.visit_due = due
         self._prepare(connection)
         return True
@@ -39,6 +39,9 @@ class Visits:
         """The first step of an iteration that is never begun; None if none is left."""
         session = next(self._drawn, None)
         return self._steps[session.name, 0] if session is not None else None
+
+    def _user_of(self, session: Session) -> Iteration:
+        return Iteration(session, self._host, secure=self._secure)
 
     def pause_ns(self, connection: Connection) -> int:
         """How long the user thinks after the response to the last step."""

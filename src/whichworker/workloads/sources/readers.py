@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
 
 from whichworker.errors import UsageError
-from whichworker.model import Request
+from whichworker.model import Request, Session
 from whichworker.workloads.definition import read_definition
 from whichworker.workloads.sources import access_log, har, mixture, openapi, routes
 
 
 class GivenRequests(Struct, frozen=True):
-    """Requests and their origin; the user chose each of the `named` ones, so each must work."""
+    """Requests and their origin; the user chose each of the `named` ones, so each must work.
+
+    With `sessions` there are no single requests.
+    """
 
     requests: tuple[Request, ...]
     source: str
     kind: Literal["named", "recorded", "routes"] = "named"
     left_out: str = ""
+    sessions: tuple[Session, ...] = ()
+
+
+def with_headers(
+    first: Sequence[tuple[str, str]], more: Sequence[tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    """The first headers, and each further one whose name is new."""
+    named = {name.lower() for name, _ in first}
+    return (*first, *(pair for pair in more if pair[0].lower() not in named))
 
 
 def waits_for_a_value(text: str) -> bool:
@@ -70,7 +82,7 @@ def _of_load_file(path: Path, name: str) -> GivenRequests:
     if not requests:
         raise UsageError(
             f"no step of {name} works as a request without the others",
-            hint="race requests; whichworker load runs sessions",
+            hint="--sessions race races whole sessions",
         )
     return GivenRequests(requests, name)
 

@@ -207,13 +207,13 @@ class Virtual:
         beside = Neighbour(self.neighbour, 4 * shot.seconds, self.rng) if self.neighbour else None
         self.launched = self.launched._replace(neighbour=beside)
         due, took = self.launched.times(shot.rate, shot.seconds, self.rng, self.clock % STALL_EVERY)
-        self.clock += shot.seconds + GAP_SECONDS
         counted = took[due >= shot.settle_seconds]
         bounded = counted
         if self.case.route_share < 1:
             bounded = counted[self.rng.uniform(size=counted.size) < self.case.route_share]
         return RateProbe(
             rate=shot.rate,
+            silence_seconds=self._silence(shot),
             count=counted.size,
             counts=(bounded.size,),
             missed=(int((bounded > self.case.seconds).sum()),),
@@ -221,6 +221,16 @@ class Virtual:
             window_seconds=shot.window_seconds,
             bounded=beside is not None and beside.disturbs(shot.seconds, self.case.seconds),
         )
+
+    def _silence(self, shot: ShotPlan) -> float:
+        """The part of a stall in the window of a shot that is just over; time goes on."""
+        began = self.clock % STALL_EVERY
+        self.clock += shot.seconds + GAP_SECONDS
+        if not self.case.server.stalls:
+            return 0.0
+        opens, closes = began + shot.settle_seconds, began + shot.seconds
+        parts = [min(closes, at + STALL_SECONDS) - max(opens, at) for at in (0.0, STALL_EVERY)]
+        return max(0.0, *parts)
 
 
 def hunted(of: Case, seed: int, neighbour: float = 0.0) -> Hunt:

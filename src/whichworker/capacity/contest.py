@@ -18,7 +18,7 @@ from whichworker.capacity.watch import CapacityWatch
 from whichworker.design.capacity import hunt
 from whichworker.design.validity import MOST_TRIES
 from whichworker.errors import ServerFailed
-from whichworker.judge.hunts import BOUNDED, blind, hunts_of, patience, seen_of
+from whichworker.judge.hunts import BOUNDED, blind, hunts_of, patience, seen_of, usual_turn
 from whichworker.judge.slices import Sliced
 from whichworker.load.generator import Generator
 from whichworker.model import Question
@@ -61,7 +61,6 @@ def seek(
         connections=min(room, MOST_CONNECTIONS, max(CONNECTIONS, connections, round(in_flight))),
         stall_seconds=seen.p99 if seen else None,
         patience=patience(question, len(throughput)),
-        turns={name: turn for name in throughput if (turn := ranked.turn_seconds(name))},
         busy={name: ranked.busy(name) for name in throughput},
     )
 
@@ -138,7 +137,7 @@ class Contest:
             if record.refused and record.phase not in BOUNDED:
                 self.watch.repeated(name, record.refused)
                 continue
-            self.hunts[name].take(shot, seen_of(record, self.sought))
+            self.hunts[name].take(shot, seen_of(record))
             self.watch.shot(name, record, self.hunts[name], self.left())
             return True
         self.watch.note(f"{name}: {MOST_TRIES} windows in a row were refused; the others go first")
@@ -183,7 +182,7 @@ class Contest:
             self.sought.slo,
             plan,
             warm_up,
-            self.sought.turns.get(name),
+            usual_turn(one for one in self.journal.of(Shot) if one.arm == name),
             self.responses.get(name, 0.0),
         )
 

@@ -31,9 +31,8 @@ from whichworker.capacity.shots import (
 )
 from whichworker.capacity.watch import CapacityWatch
 from whichworker.design import paces
-from whichworker.design.validity import MOST_TRIES, shot_refusal, slow_core
+from whichworker.design.validity import MOST_TRIES, shot_refusal
 from whichworker.errors import ServerFailed
-from whichworker.judge.slices import Sliced
 from whichworker.load.generator import Generator
 from whichworker.model import Pace, Stage
 from whichworker.model.histogram import Histogram
@@ -109,7 +108,6 @@ class Waits:
     ) -> None:
         self.bench, self.generator, self.journal, self.watch = bench, generator, journal, watch
         self.connections = connections
-        self.ranked = Sliced(journal)
         self.routes = Routes(bench.question.workload.requests)
         self.deadline = max(DEADLINE_SECONDS, PATIENT_TIMES * longest_seconds)
         self.places: dict[str, Place] = {}
@@ -194,6 +192,5 @@ class Waits:
                 0.0,
                 shared=question.budget.shared,
                 spins=load.spins,
-            )
-            or slow_core(probes.turn_seconds, self.ranked.turn_seconds(cell.arm)),
+            ),
         )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from statistics import median
 
 from whichworker.design.capacity import hunt
 from whichworker.design.capacity.hunt import Hunt
-from whichworker.design.capacity.posterior import RateProbe
+from whichworker.design.capacity.posterior import LEAST_TURNS, RateProbe
 from whichworker.judge.silences import silence_of
-from whichworker.model import Failure, Probes, Question, Slo
+from whichworker.model import Failure, Question, Slo
 from whichworker.store.journal import Journal
 from whichworker.store.open_loop import Shot, Sought, Unsought
 
@@ -21,8 +23,6 @@ FINALISTS, SECONDS_EACH = 3, 60.0
 """At most three, and a minute for each: search, confirmation and curve take about that long."""
 BOUNDED = ("search", "confirm", "holds")
 """Phases in which a window beside other programs counts, as an upper limit of misses."""
-SLOPE = 1.2
-"""Of a server's speed in the speed of the thermometer, in logarithms: 1.2 to 1.5 were measured."""
 RACE_SHARE = 0.4
 """Share of the time for the ranking if a capacity is wanted: two minutes of the usual five."""
 
@@ -76,6 +76,7 @@ def hunts_of(question: Question, sought: Sought, journal: Journal) -> dict[str, 
             seed=question.terms.seed + at,
             rate=question.terms.rate,
             patience=each,
+            busy=sought.busy.get(name, 1.0),
         )
         for at, name in enumerate(sought.finalists)
     }
@@ -92,7 +93,7 @@ def hunts_of(question: Question, sought: Sought, journal: Journal) -> dict[str, 
             and wanted.phase == shot.phase
             and not (tested and not math.isclose(wanted.rate, shot.rate, rel_tol=1e-6))
         ):
-            hunts[record.arm].take(shot, seen_of(record, sought))
+            hunts[record.arm].take(shot, seen_of(record))
     gone = {
         record.arm for record in journal.of(Unsought) if record.phase not in ("curve", "recovery")
     }
@@ -105,11 +106,10 @@ def shot_of(record: Shot) -> hunt.ShotPlan:
     return hunt.ShotPlan(phase=record.phase, rate=record.rate, **seconds)
 
 
-def seen_of(record: Shot, sought: Sought) -> RateProbe:
+def seen_of(record: Shot) -> RateProbe:
     """The part of a shot that the design uses."""
-    usual, busy = sought.turns.get(record.arm), sought.busy.get(record.arm, 1.0)
     return RateProbe(
-        speed=speed_of(record.probes, usual, busy) or 1.0,
+        turn_seconds=record.probes.turn_seconds if record.probes else None,
         bounded=bool(record.refused),
         rate=record.rate,
         count=record.count,
@@ -122,16 +122,10 @@ def seen_of(record: Shot, sought: Sought) -> RateProbe:
     )
 
 
-def speed_of(probes: Probes | None, usual_turn: float | None, busy: float) -> float | None:
-    """How fast the servers' cores made an arm, over the ranking; None without a thermometer.
-
-    An arm that waits more than it computes depends on its core the less: it was `busy` for a part
-    of the time under full load.
-    """
-    turn = probes.turn_seconds if probes else None
-    if not turn or not usual_turn:
-        return None
-    return float((usual_turn / turn) ** (SLOPE * busy))
+def usual_turn(shots: Iterable[Shot]) -> float | None:
+    """The median reading of the thermometer in an arm's windows; None until three are known."""
+    turns = [one.probes.turn_seconds for one in shots if one.probes and one.probes.turn_seconds]
+    return median(turns) if len(turns) >= LEAST_TURNS else None
 
 
 def first_failure(failures: tuple[Failure, ...]) -> str:

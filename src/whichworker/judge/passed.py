@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import median
 
 from whichworker.design import paces
 from whichworker.design.capacity.hunt import Hunt
-from whichworker.judge.hunts import speed_of
+from whichworker.judge.hunts import usual_turn
 from whichworker.model.histogram import Histogram
 from whichworker.result import CoreSpeed, PassedTest
-from whichworker.store.open_loop import Shot, Sought
+from whichworker.store.open_loop import Shot
 
 
 def tested(hunt: Hunt, shots: Sequence[Shot]) -> tuple[list[Shot], float | None]:
@@ -60,16 +59,8 @@ def passed_test(hunt: Hunt, used: Sequence[Shot], kept: float | None) -> PassedT
     )
 
 
-def core_speed(sought: Sought, shots: Sequence[Shot]) -> CoreSpeed | None:
-    """How fast the cores made an arm in these windows, over the ranking; None if unknown."""
-    known = [
-        speed
-        for shot in shots
-        if (
-            speed := speed_of(
-                shot.probes, sought.turns.get(shot.arm), sought.busy.get(shot.arm, 1.0)
-            )
-        )
-        is not None
-    ]
-    return CoreSpeed(low=min(known), median=median(known), high=max(known)) if known else None
+def core_speed(shots: Sequence[Shot]) -> CoreSpeed | None:
+    """How fast the cores were in an arm's windows, by the thermometer; None if unknown."""
+    usual = usual_turn(shots)
+    turns = [one.probes.turn_seconds for one in shots if one.probes and one.probes.turn_seconds]
+    return CoreSpeed(low=usual / max(turns), high=usual / min(turns)) if usual else None

@@ -9,8 +9,6 @@ import msgspec
 
 from whichworker.design.selection import Race
 from whichworker.judge import silences
-from whichworker.judge.hunts import speed_of
-from whichworker.judge.probed import middle_of
 from whichworker.judge.route_times import PERCENTILES, intervals, route_times
 from whichworker.judge.slices import Sliced
 from whichworker.model import Finding, Question, Workload, codes
@@ -60,23 +58,19 @@ class ResponseTimes:
         self.tried = [one for one in every if math.isclose(one.rate / one.share, last)]
         self.windows = [one for one in self.tried if not one.refused]
         self.lost = list(journal.of(Unpaced))
-        self.ranked = Sliced(journal)
 
     def add_to(self, arm: ArmResult) -> ArmResult:
         """The arm's result with its response times, if it has any."""
         own = [window for window in self.windows if window.arm == arm.name]
         speed = arm.throughput_per_second.value if arm.throughput_per_second else 0.0
-        usual, busy = self.ranked.turn_seconds(arm.name), self.ranked.busy(arm.name)
         points = tuple(
-            self._point([window for window in own if window.share == share], speed, usual, busy)
+            self._point([window for window in own if window.share == share], speed)
             for share in sorted({window.share for window in own})
         )
         return msgspec.structs.replace(arm, waits=points) if points else arm
 
-    def _point(
-        self, windows: Sequence[Paced], speed: float, usual_turn: float | None, busy: float
-    ) -> WaitPoint:
-        found = _point(windows, speed, usual_turn, busy)
+    def _point(self, windows: Sequence[Paced], speed: float) -> WaitPoint:
+        found = _point(windows, speed)
         if not self.workload.sessions:
             return found
         rate = found.rate_per_second / self.workload.requests_per_session
@@ -96,16 +90,13 @@ class ResponseTimes:
             yield codes.RESPONSE_TIMES_BROKEN.finding(text, arm=record.arm)
 
 
-def _point(
-    windows: Sequence[Paced], speed: float, usual_turn: float | None, busy: float
-) -> WaitPoint:
+def _point(windows: Sequence[Paced], speed: float) -> WaitPoint:
     merged = Histogram()
     slices = [Histogram.from_hdr(text) for window in windows for text in window.slices]
     for window in windows:
         merged.merge(Histogram.from_hdr(window.response))
     rate, lost = windows[0].rate, sum(window.lost for window in windows)
     load = rate / speed if speed else 1.0
-    cores = [speed_of(window.probes, usual_turn, busy) for window in windows]
     times = {name: merged.supported_percentile(q, lost) for name, q in PERCENTILES.items()}
     requests = merged.count + lost
     return WaitPoint(
@@ -113,7 +104,6 @@ def _point(
         rate_per_second=rate,
         requests=requests,
         lost=lost,
-        core_speed=middle_of(cores),
         **times,
         intervals=intervals(merged, slices, load, lost=lost),
         routes=route_times([window.routes for window in windows], requests, load),

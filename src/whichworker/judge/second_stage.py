@@ -168,7 +168,7 @@ def _capacity(sought: Sought, hunt: Hunt, shots: Sequence[Shot]) -> Capacity | N
         binding=hunt.search.binding(),
         seconds=hunt.spent["search"] + hunt.spent["confirm"],
         passed=passed_test(hunt, tests, kept),
-        core_speed=core_speed(sought, shots),
+        core_speed=core_speed(shots),
         recovery_seconds=_recovered(slo, recovery) if recovery else None,
         recovery_watched_seconds=QUIET_SECONDS
         if recovery is not None and recovery.slices

@@ -76,11 +76,6 @@ class Sliced:
         rates = [one.rate for one in self.of(name)]
         return _geometric(rates) if rates else None
 
-    def turn_seconds(self, name: str) -> float | None:
-        """The geometric mean of the thermometer's readings; None without any."""
-        known = [one.turn_seconds for one in self.of(name) if one.turn_seconds]
-        return _geometric(known) if known else None
-
     def busy(self, name: str) -> float:
         """The cores that an arm kept busy under full load, at most one; 1 if they are unknown.
 

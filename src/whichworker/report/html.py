@@ -78,7 +78,6 @@ def render(result: Result) -> str:
             promises=list(second_stage.promises(result.arms)),
             cores_in_capacity=second_stage.core_speeds(result.arms),
             waiting=waiting.shown(result),
-            cores_in_waiting=waiting.core_speeds(result.arms),
             latency=curves.latency(result),
             gated=[standing.arm for standing in ranked if standing.arm.gates],
             findings=findings(result),

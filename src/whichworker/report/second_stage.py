@@ -91,16 +91,10 @@ def core_speeds(arms: Sequence[ArmResult]) -> str:
         for arm in arms
         if arm.capacity_per_second and (speed := arm.capacity_per_second.core_speed) is not None
     ]
-    return meanwhile([speed for one in known for speed in (one.low, one.high)])
-
-
-def meanwhile(speeds: Sequence[float]) -> str:
-    """The range of the speeds of cores, over the ranking, in a sentence; nothing if unknown."""
-    if not speeds:
+    if not known:
         return ""
-    low, high = f"{min(speeds):.0%}", f"{max(speeds):.0%}"
-    between = low if low == high else f"{low} to {high}"
-    return f"Meanwhile the servers' cores had {between} of their speed in the ranking."
+    low, high = (f"{one:.0%}" for one in (min(s.low for s in known), max(s.high for s in known)))
+    return f"Meanwhile the servers' cores had {low} to {high} of their median speed."
 
 
 def _print_routes(console: Console, shown: list[ArmResult]) -> None:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from whichworker import units
-from whichworker.report import second_stage, standings
+from whichworker.report import standings
 from whichworker.result import ArmResult, Result, RouteTimes, WaitPoint
 
 ABSENT = "–"
@@ -49,12 +49,6 @@ def point_of(arm: ArmResult, share: float) -> WaitPoint | None:
     return next((point for point in arm.waits if point.share == share), None)
 
 
-def core_speeds(arms: Sequence[ArmResult]) -> str:
-    """How fast the cores were meanwhile, in a sentence, or nothing."""
-    points = [point for arm in arms for point in arm.waits]
-    return second_stage.meanwhile([one.core_speed for one in points if one.core_speed is not None])
-
-
 def routes(arm: ArmResult) -> list[str]:
     """The routes of an arm's response times; empty if the requests have one, or many."""
     return list(dict.fromkeys(route.name for point in arm.waits for route in point.routes))
@@ -86,8 +80,6 @@ def print_waits(console: Console, result: Result) -> None:
             table.add_row(Text(f"  {name}", "dim"), *(Text(times, "dim") for times in of_route))
     console.print(table)
     console.print(Text(OF_SESSIONS if sessions else CAPTION, "dim"))
-    if speed := core_speeds(arms):
-        console.print(Text(speed, "dim"))
     for arm in arms:
         for point in arm.waits:
             if point.lost:

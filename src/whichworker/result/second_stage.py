@@ -27,13 +27,12 @@ class PassedTest(Struct, frozen=True, kw_only=True):
 
 
 class CoreSpeed(Struct, frozen=True, kw_only=True):
-    """How fast the servers' cores made a setup in its windows, over the ranking.
+    """How fast the servers' cores were in the slowest and the fastest window of a setup.
 
-    By the thermometer: 0.9 is a tenth slower. The slowest, the median and the fastest window.
+    By the thermometer, over the median window: 0.9 is a tenth slower.
     """
 
     low: float
-    median: float
     high: float
 
 
@@ -144,10 +143,6 @@ class WaitPoint(Struct, frozen=True, kw_only=True):
         dict[str, tuple[float, float]],
         Meta(description="95 %, by percentile; absent where the sample supports none"),
     ] = field(default_factory=dict)
-    core_speed: Annotated[
-        float | None,
-        Meta(description="of the servers' cores meanwhile, over the ranking; null: unknown"),
-    ] = None
     routes: Annotated[
         tuple[RouteTimes, ...], Meta(description="each route; empty if there is one, or many")
     ] = ()

@@ -13,8 +13,8 @@ class Sought(Struct, frozen=True, kw_only=True, tag="sought", tag_field="record"
     """The second stage begins: finalists, objective, connections and stalls of the machine.
 
     `stall_seconds` is the 99th percentile of how late a sleeper on the generator's core woke up,
-    `patience` the seconds for each finalist (None in older journals). `turns` are the finalists'
-    usual readings of the thermometer in the ranking, `busy` how much of its cores each used.
+    `patience` the seconds for each finalist (None in older journals). `busy` is how
+    many cores each used under full load, at most one.
     """
 
     slo: Slo
@@ -23,7 +23,6 @@ class Sought(Struct, frozen=True, kw_only=True, tag="sought", tag_field="record"
     connections: int
     stall_seconds: float | None
     patience: float | None = None
-    turns: dict[str, float] = {}
     busy: dict[str, float] = {}
 
 

@@ -50,9 +50,21 @@ def test_a_neglected_connection_refutes_the_rate_of_the_user() -> None:
     assert not after(steps=False).refuted
 
 
+def test_after_a_stall_the_queue_is_late_the_longer_the_higher_the_load() -> None:
+    """0.3 s of 36 s: 0.2 s are late in the stall itself, 0.36 s may be, so 44 % of full load."""
+    found = after(probe(440.0, silence=0.3))
+    every = sum(seen.window_seconds for seen in found.search.watched)
+    assert found.outlasting == pytest.approx(1000 * (1 - 0.2 / (0.01 * every)))
+    assert after().outlasting == 1000.0
+    assert (found.certified or 0.0) <= found.outlasting
+    alone = after(probe(500.0, silence=0.3), steps=False)
+    assert alone.certified is None
+    assert alone.kept is None
+
+
 @pytest.mark.parametrize(
     ("silence", "stalls"),
-    [(0.0, False), (0.09, False), (0.3, False), (1.0, True)],
+    [(0.0, False), (0.09, False), (0.2, False), (1.0, True)],
     ids=["none", "within the objective", "below one in a hundred", "1 s in 36 s"],
 )
 def test_stalls_that_miss_the_objective_by_themselves_validate_nothing(

@@ -14,6 +14,7 @@ from tests.oracle.queues import Queue, capacity, late, simulate
 from whichworker.design.capacity.confirmation import ALPHA, LEAST_SECONDS, Confirmation
 from whichworker.design.capacity.hunt import Hunt, ShotPlan, recovery_seconds
 from whichworker.design.capacity.posterior import (
+    SLOPE,
     Posterior,
     RateProbe,
     Search,
@@ -402,3 +403,15 @@ def test_a_rate_is_kept_if_each_route_is_in_time_by_its_own_count() -> None:
                 msgspec.structs.replace(on_routes(500, 2000, (300,), missed), window_seconds=4.0)
             )
         assert (test.kept is not None) is kept
+
+
+def test_the_speed_of_the_core_is_over_the_median_probe_as_far_as_the_server_computes() -> None:
+    turns = (1e-4, 1.1e-4, 1e-4, None, 2e-4)
+    for busy in (0.0, 0.5, 1.0):
+        search = Search(SLO, 1000.0, seed=1, busy=busy)
+        for turn in turns:
+            search.observe(msgspec.structs.replace(probe(500, 600, 0), turn_seconds=turn))
+        speeds = [seen.speed for seen in search.seen]
+        assert speeds[:2] == [1.0, 1.0], "two readings have no usual one"
+        assert speeds[2:4] == [1.0, 1.0]
+        assert speeds[4] == pytest.approx((1.05 / 2) ** (SLOPE * busy))

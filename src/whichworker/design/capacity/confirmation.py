@@ -72,19 +72,26 @@ class Confirmation:
 
     @property
     def stalls(self) -> bool:
-        """Whether the stalls of all probes, of any purpose, by themselves miss the objective.
+        """Whether the stalls of all probes by themselves miss the objective, at any rate."""
+        return self.outlasting <= 0
+
+    @property
+    def outlasting(self) -> float:
+        """The highest rate at which the stalls of all probes, of any purpose, do not miss it.
 
         Nobody is served in a stall, whatever the rate, and a test may just miss it. All that is due
-        is too late but for the objective's time before its end.
+        is too late but for the objective's time before its end, and so is what follows, until the
+        queue is gone: that takes 1/(1 - load) as long.
         """
         watched = self.search.watched
         every = sum(seen.window_seconds for seen in watched)
-        return any(
+        slacks = [
             sum(max(0.0, seen.silence_seconds - clause.seconds) for seen in watched)
-            > clause.share * every
+            / (clause.share * every)
             for clause in self.slo.clauses
-            if clause.seconds is not None
-        )
+            if clause.seconds is not None and every
+        ]
+        return (1 - max(slacks, default=0.0)) * self.search.throughput
 
     @property
     def certified(self) -> float | None:
@@ -92,8 +99,8 @@ class Confirmation:
         if self.kept is None or self.stalls:
             return None
         if self.steps:
-            return min(self.kept, self.search.quantile(ALPHA))
-        return self.kept if self.chance <= ALPHA else None
+            return min(self.kept, self.search.quantile(ALPHA), self.outlasting)
+        return self.kept if self.chance <= ALPHA and self.kept <= self.outlasting else None
 
     def observe(self, seen: RateProbe) -> None:
         """Take in one window at the rate that is being tested."""
@@ -108,7 +115,7 @@ class Confirmation:
         elif self.rate == self.kept and self.chance <= ALPHA:
             self._begin(self._candidate())
             self.done = self.rate < HIGHER * self.kept
-        elif self.chance > GIVE_UP or (seen.bounded and seen.misses(self.slo.clauses)):
+        elif self.chance > GIVE_UP or self._disturbed():
             self._begin(min(self._candidate(), LOWER * self.rate))
             self.done = self.kept is not None and self.rate < self.kept
 
@@ -116,14 +123,20 @@ class Confirmation:
         self.rate, self.windows = rate, []
 
     def _candidate(self) -> float:
-        return min(self.most, self.search.quantile(FIRST_CHANCE), self.search.reach)
+        known = self.search.quantile(FIRST_CHANCE)
+        return min(self.most, known, self.search.reach, max(0.5 * known, self.outlasting))
+
+    def _disturbed(self) -> bool:
+        """Whether other programs spoil more windows at this rate than they leave alone."""
+        spoiled = sum(seen.bounded and seen.misses(self.slo.clauses) for seen in self.windows)
+        return spoiled > sum(not seen.bounded for seen in self.windows)
 
     def _keeps(self) -> bool:
         """Whether the windows at this rate, by themselves, meet the objective for long enough.
 
         Either all of them, or those without other programs.
         """
-        if self.starves or self.stalls:
+        if self.starves or self.rate > self.outlasting:
             return False
         alone = [seen for seen in self.windows if not seen.bounded]
         return any(self._meets(windows) for windows in (self.windows, alone))

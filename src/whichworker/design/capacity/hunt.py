@@ -78,7 +78,8 @@ class ShotPlan(Struct, frozen=True, kw_only=True):
 class Hunt:
     """The next probes of one arm, and their results so far.
 
-    `throughput` is the rate under full load, `rate` the rate that the user named. The search has
+    `throughput` is the rate under full load, with `busy` cores, one at most; `rate` is the rate
+    that the user named. The search has
     at most `SEARCH_SHARE` of `patience`, the seconds for all of it: a slow arm must not search
     until no time is left to confirm.
     """
@@ -92,6 +93,7 @@ class Hunt:
         rate: float | None = None,
         curve: bool = True,
         patience: float = math.inf,
+        busy: float = 1.0,
     ) -> None:
         self.slo, self.throughput, self.rate, self.seed, self.patience = (
             slo,
@@ -100,7 +102,7 @@ class Hunt:
             seed,
             patience,
         )
-        self.search = Search(slo, throughput, seed)
+        self.search = Search(slo, throughput, seed, busy)
         self.confirmation: Confirmation | None = None
         self.holding: Confirmation | None = None
         self.spent = dict.fromkeys(("search", "confirm", "holds", "curve", "recovery"), 0.0)

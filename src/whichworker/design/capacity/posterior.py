@@ -21,9 +21,11 @@ from __future__ import annotations
 
 import math
 import random
+import statistics
 from collections.abc import Sequence
 from functools import cache
 
+import msgspec
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
@@ -40,7 +42,7 @@ POWERS, POWER_WEIGHTS = np.array([0.25, 0.6, 1.1]), np.array([0.2, 0.3, 0.5])
 """g, and its prior."""
 VARIANCES, VARIANCE_WEIGHTS = np.array([0.6, 1.2, 2.4, 5.0]), np.array([0.1, 0.3, 0.35, 0.25])
 """Squared variations of arrivals and services, added: 1 if only arrivals vary, 2 for M/M/1."""
-STALLS, STALL_WEIGHTS = np.array([0.0, 5.0]), np.array([0.7, 0.3])
+STALLS, STALL_WEIGHTS = np.array([0.0, 5.0]), np.array([0.9, 0.1])
 """Seconds of misses that come together whatever the load, and their prior.
 
 Longer than a real stall: with shorter ones the model has too few windows without a miss.
@@ -72,6 +74,8 @@ MOST_LOAD = 1.0
 """No probe is above full load: what happens there does not depend on the objective."""
 NARROW = 0.05
 """The relative width at which an interval is narrow."""
+SLOPE, LEAST_TURNS = 0.7, 3
+"""Of the CPU time of a request in the thermometer's reading, in logarithms (decision 23)."""
 RETREAT, ADVANCE = 0.75, 1.1
 """The next rate after one at which other programs caused misses, or after one that is held again.
 
@@ -87,9 +91,9 @@ class RateProbe(Struct, frozen=True, kw_only=True):
     """One probe: `count` arrivals at `rate` per second, and the misses of each clause.
 
     The server was idle `settle_seconds` before the window of `window_seconds` began, and the core
-    `speed` times as fast as usual. The misses of a `bounded` one are at least those of a quiet
-    machine: other programs can only add some. `counts` are the arrivals that each clause bounds
-    (empty: all). The server never responded on `starved`
+    `speed` times as fast as usual, by the thermometer's reading of `turn_seconds`. The misses of a
+    `bounded` one are at least those of a quiet machine: other programs can only add some. `counts`
+    are the arrivals that each clause bounds (empty: all). The server never responded on `starved`
     connections, and on none for `silence_seconds`.
     """
 
@@ -99,6 +103,7 @@ class RateProbe(Struct, frozen=True, kw_only=True):
     settle_seconds: float
     window_seconds: float
     speed: float = 1.0
+    turn_seconds: float | None = None
     bounded: bool = False
     counts: tuple[int, ...] = ()
     starved: int = 0
@@ -296,8 +301,9 @@ class Search:
     `seen` are the probes that the posterior knows, `watched` are all in which a stall would show.
     """
 
-    def __init__(self, slo: Slo, throughput: float, seed: int) -> None:
-        self.slo, self.throughput = slo, throughput
+    def __init__(self, slo: Slo, throughput: float, seed: int, busy: float = 1.0) -> None:
+        self.slo, self.throughput, self.busy = slo, throughput, busy
+        self.turns: list[float] = []
         self.posteriors = tuple(Posterior(clause, throughput) for clause in slo.clauses)
         self.seen: list[RateProbe] = []
         self.watched: list[RateProbe] = []
@@ -312,16 +318,30 @@ class Search:
 
     def observe(self, seen: RateProbe) -> None:
         """Take in one probe, of the search or at a rate that is being tested."""
+        seen = msgspec.structs.replace(seen, speed=self._speed(seen.turn_seconds))
         self.seen.append(seen)
         self.watched.append(seen)
         if not seen.misses(self.slo.clauses):
             self.reach = max(self.reach, ADVANCE * seen.rate)
-        elif seen.bounded:
+        elif seen.bounded and 2 * sum(one.bounded for one in self.seen) > len(self.seen):
             self.reach = min(self.reach, RETREAT * seen.rate)
         for posterior, missed, count in zip(
             self.posteriors, seen.missed, seen.counted, strict=True
         ):
             posterior.observe(seen, missed, count)
+
+    def _speed(self, turn_seconds: float | None) -> float:
+        """How fast the core makes this arm, over the median probe; 1 until three are known.
+
+        The readings beside other loads, as in the ranking, are no measure: beside a full core they
+        take longer.
+        """
+        if turn_seconds is None:
+            return 1.0
+        self.turns.append(turn_seconds)
+        if len(self.turns) < LEAST_TURNS:
+            return 1.0
+        return float((statistics.median(self.turns) / turn_seconds) ** (SLOPE * self.busy))
 
     def found(self) -> CapacityEstimate:
         """The capacity so far."""

@@ -127,6 +127,17 @@ def test_arms_are_listed_from_the_first_decision_on() -> None:
     assert race.listed == ["a", "b"]
 
 
+def test_an_arm_without_rivals_makes_up_for_lost_rounds() -> None:
+    race = race_of(["a"])
+    for number in range(1, FIRST_DECISION + 3):
+        planned = race.next_round()
+        assert planned is not None
+        lost = number in (2, 3)
+        race.enter(number, [] if lost else slices(race, planned, {"a": 100.0}))
+    assert race.listed == ["a"]
+    assert race.next_round() is None
+
+
 @pytest.mark.parametrize("bad", [None, -math.inf, math.nan])
 def test_a_bad_slice_leaves_its_arm_alone_for_that_round(bad: float | None) -> None:
     race, rates = race_of(["a", "b", "c"]), {"a": 100.0, "b": 100.0, "c": 100.0}

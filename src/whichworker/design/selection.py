@@ -242,7 +242,7 @@ class Race:
         if not working or (len(working) > 1 and self.rounds < FIRST_DECISION):
             return working
         if len(working) == 1:
-            return working if self.rounds < FIRST_DECISION else []
+            return [] if working[0] in self.listed else working  # a lost round is made up for
         if self.claims == "all":
             listed = set(self.listed)
             return [

@@ -69,7 +69,6 @@ RemoteDatabase = Annotated[
     bool, option("The app's database may be on another machine", group="Permissions")
 ]
 
-
 Host = Annotated[
     str,
     option("Host header of each request", "NAME", default="one that the app's settings allow"),

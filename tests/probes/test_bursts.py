@@ -32,13 +32,25 @@ def look(at: float, idle: float, server: dict[int, float], own: float = 0.0) -> 
         (look(1.1, 0.06, {7: 2.04}), 0.0),
         (look(1.1, 0.01, {7: 2.04}), 0.05),
         (look(1.1, 0.01, {7: 2.04}, own=0.05), 0.0),
-        (look(1.1, 0.08, {7: 2.08}), 0.0),
+        (look(1.1, 0.08, {7: 2.08}), -0.06),
         (look(1.1, 0.0, {7: 2.0, 8: 0.1}), 0.0),
         (look(1.1, 0.0, {8: 0.1}), 0.0),
     ],
 )
 def test_the_rest_of_a_core_is_foreign(after: CoreLook, seconds: float) -> None:
     assert foreign_seconds(look(1.0, 0.0, {7: 2.0}), after, 1) == pytest.approx(seconds, abs=1e-9)
+
+
+def test_a_long_burst_is_the_sum_of_its_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others have 20 ms in each tenth of a second, but for ticks that come a look too late."""
+    used = iter([0.0, 0.02, 0.03, 0.07, 0.08, 0.1, 0.12, 0.12, 0.12])
+    looks = [look(at / 10, at / 10 - taken, {7: 0.0}) for at, taken in enumerate(used)]
+    source = iter(looks)
+    monkeypatch.setattr(Bursts, "_look", lambda _: next(source))
+    bursts = Bursts([CORE], [], lambda: 0.0)
+    for longest in (0.02, 0.03, 0.07, 0.08, 0.1, 0.1, 0.1, 0.1):
+        bursts.step()
+        assert bursts.longest == pytest.approx(longest)
 
 
 @pytest.mark.alone

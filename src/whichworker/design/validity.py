@@ -12,7 +12,7 @@ MOST_FOREIGN = 0.25
 MOST_FOREIGN_AT_A_RATE = 0.10
 """At a rate it is less: under full load others slow a server down, near it they make a queue."""
 LEAST_BURST_SECONDS, BURST_SHARE = 0.03, 0.25
-"""What others may use of a core within 0.1 s: three ticks, or a share of the objective's time.
+"""What others may use of a core within 0.5 s: three ticks, or a share of the objective's time.
 
 Simulated hunts beside a neighbour with bursts of 5 to 500 ms covered a quiet machine's capacity in
 80 to 100 % with this rule, in none with a rule for a window's share alone (decision 23).

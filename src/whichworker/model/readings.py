@@ -19,7 +19,7 @@ class Probes(Struct, frozen=True, kw_only=True):
     of services are None if none run; the upstream's lag is the 99th percentile of its late timers.
     `throttled` periods of the control group ended early, with its CPU quota used up.
     `turn_seconds` is a reading of the thermometer on the servers' cores meanwhile,
-    `burst_seconds` the most that others used of each of them within a tenth of a second.
+    `burst_seconds` the most that others used of each of them within half a second.
     """
 
     seconds: float

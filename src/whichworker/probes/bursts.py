@@ -7,7 +7,9 @@ machine, and it is a queue of 50 ms for the requests that were due meanwhile.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 
 from msgspec import Struct
 
@@ -15,6 +17,12 @@ from whichworker.probes import cpu
 
 PIECE_SECONDS = 0.1
 """Ten ticks of the idle clocks; a look takes about 0.2 ms."""
+STRETCH = 5
+"""Looks of the longest stretch.
+
+A server that is busy leaves others a quarter of its core: a burst of 0.5 s is 25 ms in each tenth
+of a second, and 125 ms in all.
+"""
 
 
 class CoreLook(Struct, frozen=True):
@@ -27,7 +35,7 @@ class CoreLook(Struct, frozen=True):
 
 
 class Bursts:
-    """The longest burst on these cores so far, in seconds of each core.
+    """The longest burst on these cores so far, in seconds of each core within half a second.
 
     `pids` are the server's processes, `own` the CPU seconds of all else of ours on the cores.
     """
@@ -35,15 +43,21 @@ class Bursts:
     def __init__(self, cores: Sequence[int], pids: Sequence[int], own: Callable[[], float]) -> None:
         self.cores, self.pids, self.own = tuple(cores), tuple(pids), own
         self.longest = 0.0
+        self._recent: deque[float] = deque(maxlen=STRETCH)
         self._last = self._look()
 
     def until(self, moment_ns: int) -> None:
         """CoreLook on until this moment of CLOCK_MONOTONIC, in nanoseconds."""
         while (left := moment_ns / 1e9 - time.monotonic()) > 0:
             time.sleep(min(left, PIECE_SECONDS))
-            now = self._look()
-            self.longest = max(self.longest, foreign_seconds(self._last, now, len(self.cores)))
-            self._last = now
+            self.step()
+
+    def step(self) -> None:
+        """Look once more."""
+        now = self._look()
+        self._recent.append(foreign_seconds(self._last, now, len(self.cores)))
+        self._last = now
+        self.longest = max(self.longest, *accumulate(reversed(self._recent)))
 
     def _look(self) -> CoreLook:
         return CoreLook(
@@ -55,10 +69,13 @@ class Bursts:
 
 
 def foreign_seconds(before: CoreLook, after: CoreLook, cores: int) -> float:
-    """Seconds of each core that are neither idle nor our own; 0 if a process ended meanwhile."""
+    """Seconds of each core that are neither idle nor our own; 0 if a process ended meanwhile.
+
+    A tick too few in one look is one too many in the next, so a difference may be below 0.
+    """
     spent = cpu.spent(dict(before.server), dict(after.server))
     if spent is None:
         return 0.0
     idle = sum(seconds - before.idle.get(core, seconds) for core, seconds in after.idle.items())
     known = spent + idle + after.own - before.own
-    return max(0.0, cores * (after.at - before.at) - known) / max(1, cores)
+    return (cores * (after.at - before.at) - known) / max(1, cores)

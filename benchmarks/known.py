@@ -34,7 +34,8 @@ from whichworker.store import places
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.open_loop import Shot, Sought
 
-from benchmarks.planted import neighbour, say
+from benchmarks.neighbour import beside
+from benchmarks.planted import say
 from tests.conftest import changed, faulty_question
 from tests.oracle.queues import Queue, capacity
 from tests.silent import Silent
@@ -91,14 +92,9 @@ def measured(name: str, seed: int, share: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         planned = investigation.plan(asked, [], Path(folder), places.cache_folder(), Silent())
         floods = [flood(asked, Path(folder)) for _ in range(2)]
-        company = neighbour(share, SECONDS + 60, seed) if share else None
         began = time.monotonic()
-        try:
+        with beside(share, SECONDS + 60, seed):
             result = investigation.carry_out(planned, Silent(), "whichworker race")
-        finally:
-            if company is not None:
-                company.kill()
-                company.wait()
         wall = time.monotonic() - began
         floods += [flood(asked, Path(folder)) for _ in range(2)]
         with Journal(planned.folder / FILE) as journal:

@@ -14,8 +14,11 @@ import math
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 LEAST_BURST, MOST_BURST = 0.005, 0.5  # seconds: from a slice of time to a long job
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -39,6 +42,22 @@ def burn(core: int, share: float, ends: float, seed: int) -> None:
         if time.monotonic() >= ends:
             return
         time.sleep(max(0.0, min(pause, ends - time.monotonic())))
+
+
+@contextmanager
+def beside(share: float, seconds: float, seed: int = 1) -> Iterator[None]:
+    """The block, beside a neighbour that ends with it, or after `seconds`; with no share, alone."""
+    if not share:
+        yield
+        return
+    said = {"--share": share, "--seconds": seconds, "--seed": seed}
+    words = [word for pair in said.items() for word in map(str, pair)]
+    company = subprocess.Popen([sys.executable, "-m", "benchmarks.neighbour", *words])
+    try:
+        yield
+    finally:
+        company.kill()
+        company.wait()
 
 
 def main() -> None:

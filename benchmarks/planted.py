@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +26,7 @@ from whichworker.race import investigation
 from whichworker.result import Result
 from whichworker.store import places
 
+from benchmarks.neighbour import beside
 from tests.conftest import changed, faulty_question
 from tests.silent import Silent
 
@@ -130,22 +130,6 @@ def seen(result: Result) -> dict[str, Any]:
     }
 
 
-def neighbour(share: float, seconds: float, seed: int) -> subprocess.Popen[bytes]:
-    """Somebody else on the same cores."""
-    argv = [
-        sys.executable,
-        "-m",
-        "benchmarks.neighbour",
-        "--share",
-        str(share),
-        "--seconds",
-        str(seconds),
-        "--seed",
-        str(seed),
-    ]
-    return subprocess.Popen(argv)
-
-
 def main(words: Sequence[str]) -> None:
     """Run a scenario several times, or print the table."""
     parser = argparse.ArgumentParser(
@@ -160,13 +144,8 @@ def main(words: Sequence[str]) -> None:
     asked = parser.parse_args(words)
     for name in asked.scenario:
         for seed in range(asked.seed, asked.seed + asked.runs):
-            company = neighbour(asked.neighbour, asked.time + 60, seed) if asked.neighbour else None
-            try:
+            with beside(asked.neighbour, asked.time + 60, seed):
                 row = {**run(name, asked.time, seed), "neighbour": asked.neighbour}
-            finally:
-                if company is not None:
-                    company.kill()
-                    company.wait()
             with RECORD.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             print(

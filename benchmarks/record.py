@@ -30,7 +30,7 @@ from whichworker.question.ask import ask, discover
 from whichworker.race.ready import warm
 from whichworker.store import places
 
-from benchmarks.planted import neighbour
+from benchmarks.neighbour import beside
 
 SERVER, COPIES, CONNECTIONS, ABOUT = "gunicorn-gthread", 4, 16, 2600.0
 GENERATION_SECONDS, SHARE = 10.0, 0.3
@@ -61,22 +61,17 @@ def _record(seconds: float, share: float) -> dict[str, Any]:
     ).question
     environments, without = overlays.build(question, places.cache_folder(), print)
     assert not without, without
-    company = neighbour(share, seconds + 60, 1) if share else None
     found: dict[str, Any] = {"launch_seconds": [], "slices": []}
-    try:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            Generator() as generator,
-            Thermometer(question.budget.server_cores) as warmth,
-        ):
-            generator.start(question.budget.generator_cores)
-            bench = Bench(question, environments, Path(folder), places.cache_folder())
-            with Lineup(bench, generator) as lineup:
-                _rounds(lineup, Court(bench, generator, warmth), seconds, found)
-    finally:
-        if company is not None:
-            company.kill()
-            company.wait()
+    with (
+        beside(share, seconds + 60),
+        tempfile.TemporaryDirectory() as folder,
+        Generator() as generator,
+        Thermometer(question.budget.server_cores) as warmth,
+    ):
+        generator.start(question.budget.generator_cores)
+        bench = Bench(question, environments, Path(folder), places.cache_folder())
+        with Lineup(bench, generator) as lineup:
+            _rounds(lineup, Court(bench, generator, warmth), seconds, found)
     return found
 
 

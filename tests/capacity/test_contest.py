@@ -14,7 +14,7 @@ from tests.conftest import changed, faulty_bench
 from tests.silent import Silent
 
 from whichworker.capacity import contest
-from whichworker.design.capacity.hunt import Hunt
+from whichworker.design.capacity.hunt import BOUNDED, Hunt
 from whichworker.design.capacity.slo import parse
 from whichworker.judge import hunts
 from whichworker.judge.second_stage import SecondStage
@@ -148,7 +148,7 @@ def hunted(
         times: dict[str, Any] = {"settle": asked.settle_seconds, "window": asked.window_seconds}
         slices = ((count, late),) * 10
         record = shot(asked.phase, asked.rate, count, (late, 0), **times, slices=slices, **more)
-        if spoiled and len(found) % 3 == 2 and asked.phase in hunts.BOUNDED:
+        if spoiled and len(found) % 3 == 2 and asked.phase in BOUNDED:
             record = msgspec.structs.replace(record, refused=spoiled, missed=(count, count))
         record = change(record)
         hunt.take(asked, hunts.seen_of(record))

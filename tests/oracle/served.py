@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from tests.oracle import queues
 from whichworker.design.capacity.hunt import Hunt, ShotPlan
 from whichworker.design.capacity.posterior import RateProbe
+from whichworker.design.validity import (
+    BURST_SHARE,
+    LEAST_BURST_SECONDS,
+    MOST_FOREIGN_AT_A_RATE,
+)
 from whichworker.model import Clause, Slo
+from whichworker.probes.bursts import PIECE_SECONDS, STRETCH
 
 Array = NDArray[np.float64]
 Service = Literal["exponential", "constant", "two classes"]
@@ -25,9 +31,8 @@ THROUGHPUT_SD, LAUNCH_SD = 0.02, 0.015
 """Errors of the throughput under full load, and of each launch: standard deviations of logs."""
 SHOTS_PER_LAUNCH, GAP_SECONDS = 12, 0.5
 """As in a race: a new launch after that many shots, and the pause after each."""
-BURSTS, MOST_FOREIGN = (0.005, 0.5), 0.1
-PIECE_SECONDS, LEAST_BURST, BURST_SHARE = 0.1, 0.03, 0.25
-"""Seconds of a neighbour's bursts, and when windows are disturbed by them."""
+BURSTS = (0.005, 0.5)
+"""Seconds of a neighbour's bursts."""
 STALL_EVERY, STALL_SECONDS = 60.0, 1.0
 LONG_TIMES, LONG_SHARE = 10.0, 0.1
 """One request in ten takes ten times as long as the others."""
@@ -60,8 +65,9 @@ class Neighbour:
         """Whether so long a load is disturbed, by the rules of a race."""
         at = np.arange(0, seconds, PIECE_SECONDS)
         taken = PIECE_SECONDS - np.diff(self.awake(at))
-        burst = max(LEAST_BURST, BURST_SHARE * objective_seconds)
-        return bool(taken.max() > burst or taken.mean() > MOST_FOREIGN * PIECE_SECONDS)
+        most = max(LEAST_BURST_SECONDS, BURST_SHARE * objective_seconds)
+        burst = np.convolve(taken, np.ones(STRETCH)).max()
+        return bool(burst > most or taken.mean() > MOST_FOREIGN_AT_A_RATE * PIECE_SECONDS)
 
 
 class Served(NamedTuple):

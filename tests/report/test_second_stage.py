@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tests.report import samples
 from tests.report.test_terminal import console_of, shown
 from whichworker.report import curves, html, waiting
-from whichworker.report.second_stage import print_capacities
+from whichworker.report.second_stage import print_capacities, promises
 from whichworker.result import Hot, Profile, Result, RouteTimes
 
 GOLDEN = Path(__file__).parent / "golden" / "capacity.txt"
@@ -52,6 +52,20 @@ def test_samples_are_shown_with_their_shares() -> None:
     found = printed(replace(result, arms=arms))
     assert "300, the interpreter lock held in 91%" in found
     assert "40%  render (views.py)" in found
+
+
+def test_a_test_without_a_time_says_none() -> None:
+    """More requests of the percentile were lost than have a time."""
+    result = samples.sought()
+    capacity = result.arms[0].capacity_per_second
+    assert capacity is not None
+    assert capacity.passed is not None
+    unknown = replace(capacity.passed, response_seconds=None, low=None, high=None)
+    arm = replace(result.arms[0], capacity_per_second=replace(capacity, passed=unknown))
+    (sentence,) = promises([arm])
+    assert sentence.endswith("tested for 24 s at 2,440/s: 112 of 58,560 requests over 50 ms")
+    (sentence,) = promises([result.arms[0]])
+    assert "/s: p99 31 ms (28 ms to 36 ms), 112 of" in sentence
 
 
 def with_routes() -> Result:

@@ -25,6 +25,7 @@ from whichworker.model import (
     Subject,
     Terms,
     Workload,
+    codes,
 )
 from whichworker.report import html, standings, terminal
 from whichworker.report.waiting import arrivals, print_waits
@@ -581,3 +582,10 @@ def test_the_plan(connections: int | None, words: str) -> None:
         "threads=8",
     ):
         assert part in text
+
+
+def test_a_race_of_sessions_names_no_rate_to_plan_with() -> None:
+    told = codes.SESSIONS_RACED.finding("The race runs visitor (4 requests)")
+    result = replace(samples.visited(), findings=(told,))
+    assert standings.ceiling_caption(result).endswith("It counts each step of a session.")
+    assert "--slo" in standings.ceiling_caption(samples.waited())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal, TypedDict, Unpack
 
 import msgspec
@@ -21,6 +22,7 @@ from whichworker.model import Failure, Load, Pace, Probes, Request, Session, Tal
 from whichworker.model.histogram import Histogram
 from whichworker.probes import cpu, snapshot
 from whichworker.probes.bursts import Bursts
+from whichworker.probes.thermometer import REST_SECONDS, Thermometer
 from whichworker.process.launch import LOG_LINES, Launch
 
 WARM_UP_SECONDS = 0.3  # of load before samples count: it fills the app's caches
@@ -115,6 +117,13 @@ def probe_a_load(
         longest = bursts.longest if bursts else None
         probes = msgspec.structs.replace(probes, turn_seconds=turn, burst_seconds=longest)
     return tally, with_services(probes, looks[0], looks[-1], len(cores))
+
+
+@contextmanager
+def beside_thermometer(bench: Bench) -> Iterator[Bench]:
+    """The same place for windows of seconds, each of them beside a thermometer."""
+    with Thermometer(bench.question.budget.server_cores, REST_SECONDS) as thermometer:
+        yield msgspec.structs.replace(bench, thermometer=thermometer)
 
 
 def sleep_until(moment_ns: int) -> None:

@@ -6,24 +6,22 @@ import random
 from collections.abc import Callable
 from contextlib import ExitStack
 
-import msgspec
 from msgspec import Struct
 
 from whichworker.bench import open_files
 from whichworker.bench.lineup import most_connections
 from whichworker.bench.running import Bench, Running, running
-from whichworker.bench.window import WARM_UP_SECONDS, ArmFailed, failed
+from whichworker.bench.window import WARM_UP_SECONDS, ArmFailed, beside_thermometer, failed
 from whichworker.capacity.shots import deadline_of, settling, shoot
 from whichworker.capacity.watch import CapacityWatch
 from whichworker.design.capacity import hunt
 from whichworker.design.validity import MOST_TRIES
 from whichworker.errors import ServerFailed
-from whichworker.judge.hunts import BOUNDED, blind, hunts_of, patience, seen_of, usual_turn
+from whichworker.judge.hunts import blind, hunts_of, patience, seen_of
 from whichworker.judge.slices import Sliced
 from whichworker.load.generator import Generator
 from whichworker.model import Question
 from whichworker.probes import stalls
-from whichworker.probes.thermometer import REST_SECONDS, Thermometer
 from whichworker.store.journal import Journal
 from whichworker.store.open_loop import Shot, Sought, Unsought
 from whichworker.store.records import Prepared
@@ -134,7 +132,7 @@ class Contest:
                 self._lose(name, error, shot)
                 return True
             self.journal.append(record)
-            if record.refused and record.phase not in BOUNDED:
+            if record.refused and record.phase not in hunt.BOUNDED:
                 self.watch.repeated(name, record.refused)
                 continue
             self.hunts[name].take(shot, seen_of(record))
@@ -182,7 +180,7 @@ class Contest:
             self.sought.slo,
             plan,
             warm_up,
-            usual_turn(one for one in self.journal.of(Shot) if one.arm == name),
+            self.hunts[name].search.usual_turn,
             self.responses.get(name, 0.0),
         )
 
@@ -237,7 +235,5 @@ def contest(
     if blind(sought.slo, sought.stall_seconds):
         return
     open_files.allow(sought.connections)
-    cores = bench.question.budget.server_cores
-    with Thermometer(cores, REST_SECONDS) as thermometer:
-        beside = msgspec.structs.replace(bench, thermometer=thermometer)
+    with beside_thermometer(bench) as beside:
         Contest(beside, generator, journal, watch, sought, left).run()

@@ -10,7 +10,6 @@ from whichworker.capacity.by_route import Routes
 from whichworker.design.capacity import hunt
 from whichworker.design.validity import shot_refusal, slow_core
 from whichworker.errors import ServerFailed
-from whichworker.judge.hunts import BOUNDED
 from whichworker.load.generator import Generator
 from whichworker.model import Clause, Failure, Load, Pace, Probes, Slo, Stage, Tally
 from whichworker.model.histogram import Histogram
@@ -125,7 +124,7 @@ def _disturbed(
         slo.shortest_seconds,
         shared=bench.question.budget.shared,
         spins=load.spins,
-        strict=shot.phase in BOUNDED,
+        strict=shot.phase in hunt.BOUNDED,
     )
 
 

@@ -13,12 +13,17 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 
-import msgspec
 from msgspec import Struct
 
 from whichworker import units
 from whichworker.bench.running import Bench, Running, running
-from whichworker.bench.window import WARM_UP_SECONDS, ArmFailed, failed, load_of
+from whichworker.bench.window import (
+    WARM_UP_SECONDS,
+    ArmFailed,
+    beside_thermometer,
+    failed,
+    load_of,
+)
 from whichworker.capacity.by_route import Routes
 from whichworker.capacity.shots import (
     BACKLOG,
@@ -36,7 +41,6 @@ from whichworker.errors import ServerFailed
 from whichworker.load.generator import Generator
 from whichworker.model import Pace, Stage
 from whichworker.model.histogram import Histogram
-from whichworker.probes.thermometer import REST_SECONDS, Thermometer
 from whichworker.store.journal import Journal
 from whichworker.store.open_loop import Paced, Unpaced
 from whichworker.store.records import Prepared
@@ -67,7 +71,6 @@ def measure(
     longest = max(
         (one.response_seconds for one in journal.of(Prepared) if one.arm in throughput), default=0.0
     )
-    waits = Waits(bench, generator, journal, watch, connections, longest)
     loading = seconds - START_SECONDS * len(throughput)
     passes = paces.passes(throughput, leader, loading, longest)
     plan = paces.cells(throughput, leader, loading / passes, longest)
@@ -76,7 +79,8 @@ def measure(
         (cell, number) for number in range(passes) for cell in order.sample(plan, len(plan))
     )
     with ExitStack() as every:
-        waits.watch_cores(every)
+        beside = every.enter_context(beside_thermometer(bench))
+        waits = Waits(beside, generator, journal, watch, connections, longest)
         for _ in range(MOST_TRIES * len(waiting)):
             if not waiting:
                 break
@@ -112,12 +116,6 @@ class Waits:
         self.deadline = max(DEADLINE_SECONDS, PATIENT_TIMES * longest_seconds)
         self.places: dict[str, Place] = {}
         self.lost: set[str] = set()
-
-    def watch_cores(self, every: ExitStack) -> None:
-        """Measure beside a thermometer."""
-        cores = self.bench.question.budget.server_cores
-        thermometer = every.enter_context(Thermometer(cores, REST_SECONDS))
-        self.bench = msgspec.structs.replace(self.bench, thermometer=thermometer)
 
     def refused(self, cell: paces.PacedWindow, every: ExitStack, seed: int) -> bool:
         """Measure one window; whether the machine was too busy. An arm that fails is lost."""

@@ -15,7 +15,7 @@ LEAST_BURST_SECONDS, BURST_SHARE = 0.03, 0.25
 """What others may use of a core within 0.5 s: three ticks, or a share of the objective's time.
 
 Simulated hunts beside a neighbour with bursts of 5 to 500 ms covered a quiet machine's capacity in
-80 to 100 % with this rule, in none with a rule for a window's share alone (decision 23).
+90 to 100 % with this rule, in none with a limit of 25 % for a whole window (decision 23).
 """
 MOST_GENERATOR = 0.80
 """Share of its core: above it, the generator's own queue is measured."""
@@ -44,8 +44,7 @@ def refusal(
     Foreign CPU and steal over `most_foreign` of the cores in use (if they could be read), a
     generator that waited for its core over 25 % of the window (unless both share a core), an
     upstream whose timers fired over 5 ms late (99th percentile), or a CPU quota that was used up.
-    Nothing here depends on
-    the throughput.
+    Nothing here depends on the throughput.
     """
     if probes.throttled:
         return THROTTLED
@@ -124,8 +123,8 @@ def shot_refusal(
 
     The causes of `refusal`, or a generator that was late: by over 1 ms or 5 % of the shortest time
     of the objective, whichever is longer (99th percentile). Or one that used over 80 % of its core,
-    unless it spins on purpose. If `strict`, others may use 10 % of the cores, and at once no more
-    than 30 ms or a quarter of the shortest time.
+    unless it spins on purpose. If `strict`, others may use 10 % of the cores, and within half a
+    second no more than 30 ms or a quarter of the shortest time.
     """
     most_foreign = MOST_FOREIGN_AT_A_RATE if strict else MOST_FOREIGN
     if reason := refusal(probes, tally, shared=shared, most_foreign=most_foreign):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from statistics import median
 
 from whichworker.design.capacity import hunt
 from whichworker.design.capacity.hunt import Hunt
-from whichworker.design.capacity.posterior import LEAST_TURNS, RateProbe
+from whichworker.design.capacity.posterior import RateProbe
 from whichworker.judge.silences import silence_of
 from whichworker.model import Failure, Question, Slo
 from whichworker.store.journal import Journal
@@ -21,8 +19,6 @@ Otherwise the machine would be what misses it.
 """
 FINALISTS, SECONDS_EACH = 3, 60.0
 """At most three, and a minute for each: search, confirmation and curve take about that long."""
-BOUNDED = ("search", "confirm", "holds")
-"""Phases in which a window beside other programs counts, as an upper limit of misses."""
 RACE_SHARE = 0.4
 """Share of the time for the ranking if a capacity is wanted: two minutes of the usual five."""
 
@@ -81,7 +77,7 @@ def hunts_of(question: Question, sought: Sought, journal: Journal) -> dict[str, 
         for at, name in enumerate(sought.finalists)
     }
     for record in journal.of(Shot):
-        if record.refused and record.phase not in BOUNDED:
+        if record.refused and record.phase not in hunt.BOUNDED:
             continue
         wanted, shot = (
             hunts[record.arm].next_shot(),
@@ -120,12 +116,6 @@ def seen_of(record: Shot) -> RateProbe:
         starved=record.starved,
         silence_seconds=silence_of(record),
     )
-
-
-def usual_turn(shots: Iterable[Shot]) -> float | None:
-    """The median reading of the thermometer in an arm's windows; None until three are known."""
-    turns = [one.probes.turn_seconds for one in shots if one.probes and one.probes.turn_seconds]
-    return median(turns) if len(turns) >= LEAST_TURNS else None
 
 
 def first_failure(failures: tuple[Failure, ...]) -> str:

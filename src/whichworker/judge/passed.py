@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from whichworker.design import paces
 from whichworker.design.capacity.hunt import Hunt
-from whichworker.judge.hunts import usual_turn
 from whichworker.model.histogram import Histogram
 from whichworker.result import CoreSpeed, PassedTest
 from whichworker.store.open_loop import Shot
@@ -41,26 +40,41 @@ def passed_test(hunt: Hunt, used: Sequence[Shot], kept: float | None) -> PassedT
     merged = Histogram()
     for shot in used:
         merged.merge(Histogram.from_hdr(shot.response))
-    q, place = 1 - clause.share, hunt.slo.clauses.index(clause)
-    counts, late = zip(*(part for shot in used for part in shot.slices), strict=True)
-    shares = paces.interval_shares(merged.count, q, late, counts, kept / hunt.throughput)
-    low, high = (merged.percentile(min(1.0, share)) for share in shares) if shares else (None, None)
-    value = merged.percentile(q)
+    requests, place = sum(shot.count for shot in used), hunt.slo.clauses.index(clause)
+    q, lost = 1 - clause.share, requests - merged.count
+    value = merged.supported_percentile(q, lost)
+    low, high = _interval(merged, used, q, lost, kept / hunt.throughput) if value else (None, None)
     return PassedTest(
         rate_per_second=kept,
         seconds=sum(shot.window_seconds for shot in used),
-        requests=sum(shot.count for shot in used),
+        requests=requests,
         late=sum(shot.missed[place] for shot in used),
         limit_seconds=clause.seconds,
         percentile=clause.text.partition("<")[0],
-        response_seconds=value / 1e9 if value is not None else None,
-        low=low / 1e9 if low is not None else None,
-        high=high / 1e9 if high is not None else None,
+        response_seconds=value,
+        low=low,
+        high=high,
     )
 
 
-def core_speed(shots: Sequence[Shot]) -> CoreSpeed | None:
+def _interval(
+    merged: Histogram, used: Sequence[Shot], q: float, lost: int, load: float
+) -> tuple[float | None, float | None]:
+    """At 95 %, with the clusters of those that missed the objective; None if the sample has none.
+
+    `lost` more requests are later than all of `merged`.
+    """
+    counts = [count for shot in used for count, _ in shot.slices]
+    late = [missed for shot in used for _, missed in shot.slices]
+    place = q * (1 + lost / merged.count)
+    shares = paces.interval_shares(merged.count, place, late, counts, load)
+    if shares is None:
+        return None, None
+    low, high = (merged.percentile(min(1.0, share)) for share in shares)
+    return (None if low is None else low / 1e9), (None if high is None else high / 1e9)
+
+
+def core_speed(hunt: Hunt) -> CoreSpeed | None:
     """How fast the cores were in an arm's windows, by the thermometer; None if unknown."""
-    usual = usual_turn(shots)
-    turns = [one.probes.turn_seconds for one in shots if one.probes and one.probes.turn_seconds]
+    turns, usual = hunt.search.turns, hunt.search.usual_turn
     return CoreSpeed(low=usual / max(turns), high=usual / min(turns)) if usual else None

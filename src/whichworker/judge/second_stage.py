@@ -13,7 +13,7 @@ from whichworker.design.capacity.hunt import LEAST_PROBES, QUIET_SECONDS, Hunt, 
 from whichworker.judge import silences
 from whichworker.judge.hunts import STALLS_OF_OBJECTIVE, blind, first_failure, hunts_of
 from whichworker.judge.passed import core_speed, passed_test, tested
-from whichworker.judge.route_times import route_times
+from whichworker.judge.route_times import PERCENTILES, route_times
 from whichworker.load.record import slice_seconds
 from whichworker.model import Finding, Question, Slo, codes
 from whichworker.model.histogram import Histogram
@@ -21,7 +21,6 @@ from whichworker.result import ArmResult, AtRate, Capacity, CurvePoint
 from whichworker.store.journal import Journal
 from whichworker.store.open_loop import Shot, Sought, Unsought
 
-CURVE_PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 MOST_DISTURBED = 0.25
 """Share of an arm's windows; with more, its capacity may be higher than the interval says."""
 LEAST_SIZES, LEAST_GROWTH, GROWTH_SHARE, RISING = 4, 16_000_000, 0.2, 0.75
@@ -91,23 +90,21 @@ class SecondStage:
             yield codes.CAPACITY_SHORT.finding(text, arm=name)
         elif hunt.certified is None:
             why = "the time ended during the search"
-            if tested := hunt.confirmation:
-                rate = f"{units.show_rate(tested.rate)}/s"
-                seconds = units.show_seconds(tested.seconds)
+            if test := hunt.confirmation:
+                rate = f"{units.show_rate(test.rate)}/s"
+                seconds = units.show_seconds(test.seconds)
                 why = f"{rate} was tested for {seconds}, and misses the objective with a"
-                why += f" probability of {tested.chance:.0%}"
-                why = "it neglects connections" if tested.starves else why
-                why = "it stalls" if tested.stalls else why
+                why += f" probability of {test.chance:.0%}"
+                why = "it stalls" if test.rate > test.outlasting else why
+                why = "it neglects connections" if test.starves else why
             text = f"No rate of {name} could be validated: {why}"
             yield codes.CAPACITY_UNCERTIFIED.finding(text, arm=name)
         asked = self.of(name)
         disturbed = [shot.refused for shot in asked if shot.refused]
         if len(disturbed) > MOST_DISTURBED * len(asked):
             why = max(disturbed, key=disturbed.count)
-            text = (
-                f"{len(disturbed)} of {len(asked)} windows of {name} were disturbed ({why}): they"
-            )
-            text += " can show which rates hold, but not the highest one"
+            share = f"{len(disturbed)} of {len(asked)} windows of {name}"
+            text = f"{share} were disturbed ({why}), so they only show rates that it holds"
             yield codes.CAPACITY_DOUBTFUL.finding(text, arm=name)
         yield from _growing(name, asked)
         calm = [shot for shot in asked if not shot.refused and shot.phase != "recovery"]
@@ -168,7 +165,7 @@ def _capacity(sought: Sought, hunt: Hunt, shots: Sequence[Shot]) -> Capacity | N
         binding=hunt.search.binding(),
         seconds=hunt.spent["search"] + hunt.spent["confirm"],
         passed=passed_test(hunt, tests, kept),
-        core_speed=core_speed(shots),
+        core_speed=core_speed(hunt),
         recovery_seconds=_recovered(slo, recovery) if recovery else None,
         recovery_watched_seconds=QUIET_SECONDS
         if recovery is not None and recovery.slices
@@ -196,9 +193,7 @@ def _curve(used: Sequence[Shot]) -> Iterator[CurvePoint]:
     ):
         histogram = Histogram.from_hdr(shot.response)
         lost = shot.count - histogram.count
-        at = {
-            name: histogram.supported_percentile(q, lost) for name, q in CURVE_PERCENTILES.items()
-        }
+        at = {name: histogram.supported_percentile(q, lost) for name, q in PERCENTILES.items()}
         yield CurvePoint(
             rate_per_second=shot.rate,
             p50=at["p50"],
@@ -207,7 +202,7 @@ def _curve(used: Sequence[Shot]) -> Iterator[CurvePoint]:
             goodput_per_second=shot.good / shot.window_seconds,
             intervals={
                 name: found
-                for name, q in CURVE_PERCENTILES.items()
+                for name, q in PERCENTILES.items()
                 if at[name]
                 and (found := _interval(shot, histogram, q * (1 + lost / histogram.count)))
             },

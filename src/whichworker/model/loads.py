@@ -168,11 +168,10 @@ class Tally(Struct, frozen=True, kw_only=True):
     a correct one later (open loop); `dropped` did not fit the backlog in the whole run,
     `starved` had no response by their deadline on connections that never had one;
     `silence_seconds` is the longest time in the window in which requests waited and none of them
-    had its response (both open loop);
-    `attempts` were sent in the window (open loop: of those due in it). `routes` are the requests
-    that the load counts apart, by label (a step of a session is due when its turn comes).
-    `cpu_seconds` and
-    `run_delay_seconds` are the generator's in the window. `drained_seconds` is the time from the
+    had its response (both open loop); `attempts` were sent in the window (open loop: of those due
+    in it). `routes` are the requests that the load counts apart, by label (a step of a session is
+    due when its turn comes). `cpu_seconds` and `run_delay_seconds` are the generator's in the
+    window. `drained_seconds` is the time from the
     window's end to the last response that belongs to it (open loop), `total_cpu_seconds` is from
     the run's begin to the end of counting, `memory_bytes` its peak resident set.
     """

@@ -47,7 +47,7 @@ class Bursts:
         self._last = self._look()
 
     def until(self, moment_ns: int) -> None:
-        """CoreLook on until this moment of CLOCK_MONOTONIC, in nanoseconds."""
+        """Look until this moment of CLOCK_MONOTONIC, in nanoseconds."""
         while (left := moment_ns / 1e9 - time.monotonic()) > 0:
             time.sleep(min(left, PIECE_SECONDS))
             self.step()

@@ -26,11 +26,10 @@ from typing import Self
 
 PERIOD_SECONDS, TURN_SECONDS = 0.004, 0.0001
 """100 µs every 4 ms is 2.5 % of a core for every contender, and 7 readings in 30 ms."""
-BURST, REST_SECONDS = 8, 0.09
-"""A window lasts seconds: it has bursts of readings with rests between them, 0.7 % of a core.
+BURST, REST_SECONDS = 8, 0.25
+"""A window lasts seconds: it has bursts of readings with rests between them, 0.6 % of a core.
 
-Within a burst they are as dense as in a slice, so that both can be compared; a burst's first one,
-after the rest, takes longer and is left out.
+A burst's first reading, after the rest, takes longer and is left out.
 """
 SLOWEST = 0.2
 """The share of readings left out: a turn with an interrupt in it does not show the core's speed."""

@@ -75,11 +75,13 @@ def promises(arms: Sequence[ArmResult]) -> Iterator[str]:
         between = ""
         if test.low is not None and test.high is not None:
             between = f" ({units.show_seconds(test.low)} to {units.show_seconds(test.high)})"
+        middle = ""
+        if test.response_seconds is not None:
+            middle = f" {test.percentile} {units.show_seconds(test.response_seconds)}{between},"
         late = f"{test.late:,} of {test.requests:,} requests over"
         yield (
             f"{arm.name} is validated at {units.show_rate(capacity.certified)}/s: tested for"
-            f" {test.seconds:.0f} s at {units.show_rate(test.rate_per_second)}/s with"
-            f" {test.percentile} {units.show_seconds(test.response_seconds or 0.0)}{between},"
+            f" {test.seconds:.0f} s at {units.show_rate(test.rate_per_second)}/s:{middle}"
             f" {late} {units.show_seconds(test.limit_seconds)}"
         )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from whichworker.model import codes
 from whichworker.result import ArmResult, Claim, RaceVerdict, Ratio, Result, seconds_to_add
 
 Relation = Literal[
@@ -167,11 +168,11 @@ def ceiling_caption(result: Result) -> str:
     own = "each setup with its own connections"
     fewer = forced and any(arm.connections and arm.connections < forced for arm in result.arms)
     load = f"{'at most ' if fewer else ''}{forced} connections each" if forced else own
+    caption = f"Requests/s is the maximum under full load, {load}."
+    if any(finding.code == codes.SESSIONS_RACED.name for finding in result.findings):
+        return f"{caption} It counts each step of a session."
     sought = any(arm.capacity_per_second for arm in result.arms)
-    where = "below" if sought else "(--slo)"
-    return (
-        f"Requests/s is the maximum under full load, {load}. Plan with the validated rate {where}."
-    )
+    return f"{caption} Plan with the validated rate {'below' if sought else '(--slo)'}."
 
 
 def verdict_of(result: Result) -> RaceVerdict:

@@ -21,7 +21,7 @@ CAPTION = (
 OF_SESSIONS = (
     "Random arrivals of whole sessions; a response time is of one request, from when it was due:"
     " the first when its session arrives, a later one after the step before it. p50 / p99; "
-    f"{ABSENT}: too few requests, or more than the setup can do."
+    f"{ABSENT}: too few requests, too many lost, or more than the setup can do."
 )
 
 

@@ -16,6 +16,8 @@ from whichworker.design.capacity.posterior import CapacityEstimate, RateProbe, S
 from whichworker.model import Slo, Stage
 
 Phase = Literal["search", "confirm", "holds", "curve", "recovery"]
+BOUNDED: tuple[Phase, ...] = ("search", "confirm", "holds")
+"""Phases in which a window beside other programs counts, as an upper limit of misses."""
 
 PROBE_SETTLES, PROBE_WINDOWS = (0.4, 1.5), (1.2, 3.0)
 """Shortest and longest settling time and window of a probe, in seconds."""
@@ -79,9 +81,8 @@ class Hunt:
     """The next probes of one arm, and their results so far.
 
     `throughput` is the rate under full load, with `busy` cores, one at most; `rate` is the rate
-    that the user named. The search has
-    at most `SEARCH_SHARE` of `patience`, the seconds for all of it: a slow arm must not search
-    until no time is left to confirm.
+    that the user named. The search has at most `SEARCH_SHARE` of `patience`, the seconds for all of
+    it: a slow arm must not search until no time is left to confirm.
     """
 
     def __init__(

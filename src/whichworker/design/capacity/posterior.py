@@ -330,6 +330,11 @@ class Search:
         ):
             posterior.observe(seen, missed, count)
 
+    @property
+    def usual_turn(self) -> float | None:
+        """The median reading of the thermometer, in seconds; None until three are known."""
+        return statistics.median(self.turns) if len(self.turns) >= LEAST_TURNS else None
+
     def _speed(self, turn_seconds: float | None) -> float:
         """How fast the core makes this arm, over the median probe; 1 until three are known.
 
@@ -339,9 +344,8 @@ class Search:
         if turn_seconds is None:
             return 1.0
         self.turns.append(turn_seconds)
-        if len(self.turns) < LEAST_TURNS:
-            return 1.0
-        return float((statistics.median(self.turns) / turn_seconds) ** (SLOPE * self.busy))
+        usual = self.usual_turn
+        return float((usual / turn_seconds) ** (SLOPE * self.busy)) if usual else 1.0
 
     def found(self) -> CapacityEstimate:
         """The capacity so far."""

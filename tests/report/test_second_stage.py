@@ -63,9 +63,9 @@ def test_a_test_without_a_time_says_none() -> None:
     unknown = replace(capacity.passed, response_seconds=None, low=None, high=None)
     arm = replace(result.arms[0], capacity_per_second=replace(capacity, passed=unknown))
     (sentence,) = promises([arm])
-    assert sentence.endswith("tested for 24 s at 2,440/s: 112 of 58,560 requests over 50 ms")
+    assert sentence.endswith("Its test: 24 s at 2,440/s, 112 of 58,560 requests over 50 ms")
     (sentence,) = promises([result.arms[0]])
-    assert "/s: p99 31 ms (28 ms to 36 ms), 112 of" in sentence
+    assert "/s, p99 31 ms (28 ms to 36 ms), 112 of" in sentence
 
 
 def with_routes() -> Result:

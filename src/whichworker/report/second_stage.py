@@ -78,11 +78,11 @@ def promises(arms: Sequence[ArmResult]) -> Iterator[str]:
         middle = ""
         if test.response_seconds is not None:
             middle = f" {test.percentile} {units.show_seconds(test.response_seconds)}{between},"
-        late = f"{test.late:,} of {test.requests:,} requests over"
         yield (
-            f"{arm.name} is validated at {units.show_rate(capacity.certified)}/s: tested for"
-            f" {test.seconds:.0f} s at {units.show_rate(test.rate_per_second)}/s:{middle}"
-            f" {late} {units.show_seconds(test.limit_seconds)}"
+            f"{arm.name} is validated at {units.show_rate(capacity.certified)}/s. Its test:"
+            f" {test.seconds:.0f} s at {units.show_rate(test.rate_per_second)}/s,{middle}"
+            f" {test.late:,} of {test.requests:,} requests over"
+            f" {units.show_seconds(test.limit_seconds)}"
         )
 
 

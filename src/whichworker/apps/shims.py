@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from whichworker import whole_files
 from whichworker.errors import UsageError
 
 MODULE = "whichworker_app"
@@ -87,5 +88,5 @@ def write(cache: Path, text: str) -> str:
     """Write the module below the cache, never into the project; returns its folder."""
     folder = cache / "shims" / hashlib.sha256(text.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{MODULE}.py").write_text(text, encoding="utf-8")
+    whole_files.write(folder / f"{MODULE}.py", text.encode())
     return str(folder)

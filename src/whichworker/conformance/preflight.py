@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from whichworker import foreign
+from whichworker import foreign, whole_files
 from whichworker.apps import builtin
 from whichworker.bench import overlays, services
 from whichworker.bench.running import SHOWN_ADDRESS, Bench
@@ -254,9 +254,7 @@ def recall(
     outcomes = examine(bench, arm, cases)
     if all(outcome.kind in LASTING_KINDS for outcome in outcomes):
         place.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = place.with_suffix(f".{id(outcomes)}")
-        unfinished.write_bytes(msgspec.json.encode(outcomes))
-        unfinished.replace(place)
+        whole_files.write(place, msgspec.json.encode(outcomes))
     return outcomes
 
 

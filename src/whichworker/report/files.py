@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from whichworker import whole_files
 from whichworker.errors import UsageError
 from whichworker.report import explain_page, exports, hdr_log, study_page, study_picture
 from whichworker.report import html as page
@@ -132,28 +132,9 @@ def write_json(value: object, json: str, *, kept: bool = False) -> list[Path]:
 
 
 def _replace(path: Path, content: bytes, *, kept: bool = True) -> Path:
-    """Write a new file beside the old one, and rename it over the old one when it is complete.
-
-    A link is followed; a device is written to directly. A file keeps its mode; a new one has that
-    of the umask.
-    """
-    path = path.resolve()
+    """Write a file whole or not at all; raises UsageError if it cannot be written."""
     try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(content)
-            return path
-        new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                if path.exists():
-                    os.fchmod(file.fileno(), path.stat().st_mode & 0o7777)
-                file.write(content)
-            new.replace(path)
-        except BaseException:
-            new.unlink(missing_ok=True)
-            raise
+        return whole_files.write(path, content)
     except OSError as error:
         hint = "the run itself is kept; see --resume" if kept else "check whether the disk is full"
         raise UsageError(f"{path} could not be written: {error.strerror}", hint=hint) from error
-    return path

@@ -14,7 +14,7 @@ from tests.conftest import changed, faulty_bench
 from tests.silent import Silent
 
 from whichworker.capacity import contest
-from whichworker.design.capacity.hunt import BOUNDED, Hunt
+from whichworker.design.capacity.hunt import BOUNDED, Hunt, ShotPlan
 from whichworker.design.capacity.slo import parse
 from whichworker.judge import hunts
 from whichworker.judge.second_stage import SecondStage
@@ -388,6 +388,38 @@ def test_no_connection_is_opened_that_the_server_would_let_starve(
     question = faulty_question([(arm, "")])
     (name,) = (one.name for one in question.arms)
     assert contest.connections_of(question, name, 64) == connections
+
+
+def test_all_finalists_are_tested_before_the_best_has_its_curve(
+    question: Question, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arms = {"gunicorn-sync": 700.0, "waitress": 450.0, "uwsgi": 500.0}
+    began = msgspec.structs.replace(
+        sought(), finalists=tuple(arms), throughput=dict.fromkeys(arms, 1000.0), patience=60.0
+    )
+    bench = faulty_bench([(name, "") for name in arms], tmp_path)
+
+    def virtual(self: contest.Contest, name: str, asked: ShotPlan) -> Shot:
+        self.places.pop(name, None)
+        count = round(asked.rate * asked.window_seconds)
+        late = min(count, round(count * 0.01 * (asked.rate / arms[name]) ** 20))
+        times = {"settle": asked.settle_seconds, "window": asked.window_seconds}
+        made = shot(asked.phase, asked.rate, count, (late, 0), **times)
+        return msgspec.structs.replace(made, arm=name)
+
+    monkeypatch.setattr(contest.Contest, "_shoot", virtual)
+    with Generator() as generator, Journal(tmp_path / FILE) as journal:
+        one = contest.Contest(bench, generator, journal, Silent(), began, lambda: 1e6)
+        one.run()
+        shots = list(journal.of(Shot))
+    phases = [record.phase for record in shots]
+    tested = max(at for at, phase in enumerate(phases) if phase == "confirm")
+    assert {record.arm for record in shots if record.phase == "confirm"} == set(arms)
+    assert set(phases[tested + 1 :]) == {"curve", "recovery"}
+    assert {record.arm for record in shots[tested + 1 :]} == {"gunicorn-sync"}
+    for name, found in one.hunts.items():
+        assert 0 < (found.certified or 0) <= arms[name]
+        assert found.spent["search"] + found.spent["confirm"] < 0.6 * (17 + 40) + 10
 
 
 def grown(sizes: list[int]) -> list[Shot]:

@@ -239,11 +239,11 @@ class Virtual:
         return max(0.0, *parts)
 
 
-def hunted(of: Case, seed: int, neighbour: float = 0.0) -> Hunt:
+def hunted(of: Case, seed: int, neighbour: float = 0.0, *, brisk: bool = False) -> Hunt:
     """A hunt to its end, beside a neighbour that wants this share of the core."""
     virtual = Virtual(of, seed, neighbour)
     flood = of.server.throughput * math.exp(THROUGHPUT_SD * virtual.rng.normal())
-    hunt = Hunt(of.slo, flood, seed=seed, curve=False, patience=150.0)
+    hunt = Hunt(of.slo, flood, seed=seed, curve=False, patience=150.0, brisk=brisk)
     while (shot := hunt.next_shot()) is not None:
         hunt.take(shot, virtual.shoot(shot))
     return hunt

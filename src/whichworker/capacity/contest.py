@@ -108,13 +108,23 @@ class Contest:
         with ExitStack() as every:
             every.callback(self._leave_all)
             while self.left() > 0:
-                asked = [name for name in self.hunts if self.hunts[name].next_shot() is not None]
-                if not asked:
+                if not (asked := self._asked()):
                     return
                 self.round += 1
                 random.Random(f"{self.bench.question.terms.seed}/shots/{self.round}").shuffle(asked)
                 if not [name for name in asked if self._visit(name)]:
                     return  # no shot is short enough for the time that is left
+
+    def _asked(self) -> list[str]:
+        """Every finalist until its rates are tested, then the best one for its curve."""
+        plans = {name: one.next_shot() for name, one in self.hunts.items()}
+        tested = [name for name, plan in plans.items() if plan and plan.phase in hunt.BOUNDED]
+        best = max(self.hunts, key=self._promise, default=None)
+        return tested or [name for name, plan in plans.items() if plan and name == best]
+
+    def _promise(self, name: str) -> tuple[float, float]:
+        found = self.hunts[name]
+        return found.certified or 0.0, found.search.found().value
 
     def _visit(self, name: str) -> bool:
         """One valid shot, repeated while the machine is busy; false if the time is too short."""

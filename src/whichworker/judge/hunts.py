@@ -73,6 +73,7 @@ def hunts_of(question: Question, sought: Sought, journal: Journal) -> dict[str, 
             rate=question.terms.rate,
             patience=each,
             busy=sought.busy.get(name, 1.0),
+            brisk=len(sought.finalists) > 1,
         )
         for at, name in enumerate(sought.finalists)
     }

@@ -17,7 +17,7 @@ from whichworker.model import Slo
 ALPHA = 0.03
 """The chance that a rate is validated that misses the objective."""
 FIRST_CHANCE = 0.2
-"""The chance that the capacity is below a rate which is worth a test."""
+"""The usual chance that the capacity is below a rate which is worth a test."""
 GIVE_UP = 0.45
 """At this chance a rate is given up for a lower one."""
 HIGHER, LOWER = 1.06, 0.98
@@ -33,13 +33,20 @@ class Confirmation:
     """Rates that are tested until one passes, and then higher ones while there is time.
 
     `search` has the posterior, which the windows of the test enter, too. With `steps` false only
-    the rate `first` is tested, until it has passed or is `refuted`. No rate is above `most`.
+    the rate `first` is tested, until it has passed or is `refuted`. No rate is above `most`, and
+    each test begins at one that is too high with this `chance` or less.
     """
 
     def __init__(
-        self, search: Search, most: float, *, first: float | None = None, steps: bool = True
+        self,
+        search: Search,
+        most: float,
+        *,
+        first: float | None = None,
+        steps: bool = True,
+        chance: float = FIRST_CHANCE,
     ) -> None:
-        self.search, self.most, self.steps = search, most, steps
+        self.search, self.most, self.steps, self.worth = search, most, steps, chance
         self.rate = self._candidate() if first is None else first
         self.windows: list[RateProbe] = []
         self.kept: float | None = None
@@ -123,7 +130,7 @@ class Confirmation:
         self.rate, self.windows = rate, []
 
     def _candidate(self) -> float:
-        known = self.search.quantile(FIRST_CHANCE)
+        known = self.search.quantile(self.worth)
         return min(self.most, known, self.search.reach, max(0.5 * known, self.outlasting))
 
     def _disturbed(self) -> bool:

@@ -49,6 +49,8 @@ SEARCH_SECONDS, SEARCH_REQUESTS = 17.0, 3500.0
 """The search ends after this time, or after as many requests at full load take, if longer."""
 CONFIRM_SECONDS, CONFIRM_REQUESTS = 40.0, 6500.0
 """The same of the confirmation."""
+LONGER = 2.0
+"""Times as long the confirmation may take while no rate has passed, if there is patience."""
 BRISK = 0.6
 """The share of these seconds and requests that each of several finalists has."""
 BRISK_CHANCE = 0.1
@@ -214,6 +216,8 @@ class Hunt:
 
     def _confirms(self) -> bool:
         limit = self._limit(CONFIRM_SECONDS, CONFIRM_REQUESTS, CONFIRM_SHARE)
+        if self.confirming.certified is None:
+            limit = max(limit, min(LONGER * limit, CONFIRM_SHARE * self.patience))
         return not self.confirming.done and self.spent["confirm"] < limit
 
     def _limit(self, seconds: float, requests: float, share: float) -> float:

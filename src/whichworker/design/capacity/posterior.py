@@ -47,6 +47,14 @@ STALLS, STALL_WEIGHTS = np.array([0.0, 5.0]), np.array([0.9, 0.1])
 
 Longer than a real stall: with shorter ones the model has too few windows without a miss.
 """
+SPEED_SD = 0.03
+"""Of the speed of a core from window to window, beyond the thermometer's reading (log scale).
+
+2.3 to 5.2 % were measured (benchmarks/RESULTS-known.md). Near full load a core that is 3 % slower
+misses most of a window, at half of it nothing: without this, such windows count as stalls.
+"""
+SPEEDS, SPEED_WEIGHTS = (-1.732, 0.0, 1.732), (1 / 6, 2 / 3, 1 / 6)
+"""Three points of a normal distribution, exact to its fifth moment (Gauss and Hermite)."""
 QUEUE_WEIGHT, QUEUE_SD = 0.6, 0.7
 """The prior share of servers whose queue decides their slack, and its standard deviation (log).
 
@@ -159,9 +167,14 @@ class Posterior:
         count = probe.count if count is None else count
         if not count:
             return
-        p, correlation = self._missed_share(probe), self._correlation(probe)
         seen = _log_at_most if probe.bounded else _log_beta_binomial
-        self._log += seen(missed, count, p, correlation)
+        parts = []
+        for deviation, weight in zip(SPEEDS, SPEED_WEIGHTS, strict=True):
+            speed = probe.speed * math.exp(SPEED_SD * deviation)
+            at = msgspec.structs.replace(probe, speed=speed)
+            p, correlation = self._missed_share(at), self._correlation(at)
+            parts.append(math.log(weight) + seen(missed, count, p, correlation))
+        self._log += np.logaddexp.reduce(parts)
         self._log -= self._log.max()
         kept = self._log > -NEGLIGIBLE
         for name in ("fulls", "slacks", "powers", "variances", "stalls", "_log"):

@@ -25,6 +25,10 @@ HIGHER, LOWER = 1.06, 0.98
 
 A smaller step would test nearly the same rate again.
 """
+PATIENT_SECONDS = 24.0
+"""A rate that has not passed after this time is given up, too: a lower one passes sooner."""
+LESS = 0.94
+"""The next rate then, at most: a share of this one."""
 LEAST_SECONDS = 16.0
 """A disturbance that comes every few seconds must have had the time to come."""
 
@@ -49,7 +53,7 @@ class Confirmation:
         self.search, self.most, self.steps, self.worth = search, most, steps, chance
         self.rate = self._candidate() if first is None else first
         self.windows: list[RateProbe] = []
-        self.kept: float | None = None
+        self.passed: set[float] = set()
         self.done = False
 
     @property
@@ -61,6 +65,11 @@ class Confirmation:
     def seconds(self) -> float:
         """How long this rate has been tested."""
         return sum(seen.window_seconds for seen in self.windows)
+
+    @property
+    def kept(self) -> float | None:
+        """The highest rate whose windows, by themselves, meet the objective."""
+        return max(self.passed, default=None)
 
     @property
     def chance(self) -> float:
@@ -114,7 +123,9 @@ class Confirmation:
         self.windows.append(seen)
         self.search.observe(seen)
         if self._keeps():
-            self.kept = max(self.rate, self.kept or 0.0)
+            self.passed.add(self.rate)
+        else:
+            self.passed.discard(self.rate)  # a later window may spoil the test
         if not self.steps:
             return
         if self.starves:
@@ -124,6 +135,9 @@ class Confirmation:
             self.done = self.rate < HIGHER * self.kept
         elif self.chance > GIVE_UP or self._disturbed():
             self._begin(min(self._candidate(), LOWER * self.rate))
+            self.done = self.kept is not None and self.rate < self.kept
+        elif self.seconds >= PATIENT_SECONDS:
+            self._begin(min(self.search.quantile(ALPHA), LESS * self.rate))
             self.done = self.kept is not None and self.rate < self.kept
 
     def _begin(self, rate: float) -> None:

@@ -84,6 +84,9 @@ NARROW = 0.05
 """The relative width at which an interval is narrow."""
 SLOPE, LEAST_TURNS = 0.7, 3
 """Of the CPU time of a request in the thermometer's reading, in logarithms (decision 23)."""
+LOOKS_BACK = (3, 5, 8, 13, 21, 34)
+"""Readings after which all probes are taken in anew. The first probes had no usual reading to be
+compared with, and a core that was 15 % slower in one of them looks like a stall."""
 RETREAT, ADVANCE = 0.75, 1.1
 """The next rate after one at which other programs caused misses, or after one that is held again.
 
@@ -331,13 +334,27 @@ class Search:
 
     def observe(self, seen: RateProbe) -> None:
         """Take in one probe, of the search or at a rate that is being tested."""
-        seen = msgspec.structs.replace(seen, speed=self._speed(seen.turn_seconds))
+        if seen.turn_seconds is not None:
+            self.turns.append(seen.turn_seconds)
         self.seen.append(seen)
         self.watched.append(seen)
         if not seen.misses(self.slo.clauses):
             self.reach = max(self.reach, ADVANCE * seen.rate)
         elif seen.bounded and 2 * sum(one.bounded for one in self.seen) > len(self.seen):
             self.reach = min(self.reach, RETREAT * seen.rate)
+        if seen.turn_seconds is not None and len(self.turns) in LOOKS_BACK:
+            self._look_back()
+        else:
+            self._enter(seen)
+
+    def _look_back(self) -> None:
+        """Take in all probes anew: now it is better known how fast the core is usually."""
+        self.posteriors = tuple(Posterior(one, self.throughput) for one in self.slo.clauses)
+        for seen in self.seen:
+            self._enter(seen)
+
+    def _enter(self, seen: RateProbe) -> None:
+        seen = msgspec.structs.replace(seen, speed=self.speed_at(seen.turn_seconds))
         for posterior, missed, count in zip(
             self.posteriors, seen.missed, seen.counted, strict=True
         ):
@@ -348,17 +365,16 @@ class Search:
         """The median reading of the thermometer, in seconds; None until three are known."""
         return statistics.median(self.turns) if len(self.turns) >= LEAST_TURNS else None
 
-    def _speed(self, turn_seconds: float | None) -> float:
-        """How fast the core makes this arm, over the median probe; 1 until three are known.
+    def speed_at(self, turn_seconds: float | None) -> float:
+        """How fast the core makes this arm at this reading, over the median; 1 until 3 are known.
 
         The readings beside other loads, as in the ranking, are no measure: beside a full core they
         take longer.
         """
-        if turn_seconds is None:
-            return 1.0
-        self.turns.append(turn_seconds)
         usual = self.usual_turn
-        return float((usual / turn_seconds) ** (SLOPE * self.busy)) if usual else 1.0
+        if turn_seconds is None or usual is None:
+            return 1.0
+        return float((usual / turn_seconds) ** (SLOPE * self.busy))
 
     def found(self) -> CapacityEstimate:
         """The capacity so far."""

@@ -53,6 +53,9 @@ SPEED_SD = 0.03
 2.3 to 5.2 % were measured (benchmarks/RESULTS-known.md). Near full load a core that is 3 % slower
 misses most of a window, at half of it nothing: without this, such windows count as stalls.
 """
+SLOPE_SD = 0.5
+"""Of the slope of the thermometer, as a share of it: 0.3 to 1.2 were measured. So a window far from
+the usual speed is less certain."""
 SPEEDS, SPEED_WEIGHTS = (-1.732, 0.0, 1.732), (1 / 6, 2 / 3, 1 / 6)
 """Three points of a normal distribution, exact to its fifth moment (Gauss and Hermite)."""
 QUEUE_WEIGHT, QUEUE_SD = 0.6, 0.7
@@ -173,7 +176,8 @@ class Posterior:
         seen = _log_at_most if probe.bounded else _log_beta_binomial
         parts = []
         for deviation, weight in zip(SPEEDS, SPEED_WEIGHTS, strict=True):
-            speed = probe.speed * math.exp(SPEED_SD * deviation)
+            spread = math.hypot(SPEED_SD, SLOPE_SD * math.log(probe.speed))
+            speed = probe.speed * math.exp(spread * deviation)
             at = msgspec.structs.replace(probe, speed=speed)
             p, correlation = self._missed_share(at), self._correlation(at)
             parts.append(math.log(weight) + seen(missed, count, p, correlation))

@@ -393,7 +393,7 @@ def test_no_connection_is_opened_that_the_server_would_let_starve(
 def test_all_finalists_are_tested_before_the_best_has_its_curve(
     question: Question, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arms = {"gunicorn-sync": 700.0, "waitress": 450.0, "uwsgi": 500.0}
+    arms = {"gunicorn-sync": 850.0, "waitress": 600.0, "uwsgi": 650.0}
     began = msgspec.structs.replace(
         sought(), finalists=tuple(arms), throughput=dict.fromkeys(arms, 1000.0), patience=60.0
     )

@@ -387,7 +387,7 @@ def test_a_tenth_of_a_cluster_is_as_much_evidence_on_a_tenth_of_the_requests() -
             late = 400 * (at == 3)
             posterior.observe(probe(600, 1200, late), late // part, 1200 // part)
         medians.append(posterior.quantile(0.5))
-    assert medians[1] == pytest.approx(medians[0], rel=0.03)
+    assert medians[1] == pytest.approx(medians[0], rel=0.06)
 
 
 def test_a_probe_without_requests_on_the_route_says_nothing() -> None:
@@ -418,7 +418,7 @@ def test_the_speed_of_the_core_is_over_the_median_probe_as_far_as_the_server_com
         assert search.speed_at(2e-4) == pytest.approx((1.05 / 2) ** (SLOPE * busy))
 
 
-def test_a_slow_core_in_the_first_probe_is_no_stall() -> None:
+def test_a_slow_core_in_the_first_probe_makes_no_lower_capacity() -> None:
     """All of the first probe is late on a core that is 20 % slower; later ones are in time."""
     bounds = {}
     for turn in (1.25e-4, 1e-4):
@@ -427,8 +427,8 @@ def test_a_slow_core_in_the_first_probe_is_no_stall() -> None:
         for rate in (4000, 4100, 4000, 4050):
             search.observe(msgspec.structs.replace(probe(rate, rate, 0), turn_seconds=1e-4))
         bounds[turn] = search.quantile(0.03)
-    assert bounds[1.25e-4] > 3000
-    assert bounds[1e-4] < 0.5 * bounds[1.25e-4]
+    assert bounds[1.25e-4] > 3500
+    assert bounds[1e-4] < bounds[1.25e-4]
 
 
 def test_a_later_window_may_spoil_a_test() -> None:

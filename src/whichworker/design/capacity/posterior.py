@@ -7,9 +7,10 @@ slack 1 - load, so p at a rate q is share^(u^g), where u is the slack at q over 
 capacity, and g = 1 for a pure queue, less if slow requests or stalls are missed at any load. A
 probe begins at an idle server, and what a random walk does until then is known, too: `reached`.
 
-Misses come in clusters, which are as long as a queue's memory of variance/slack² requests, or as
-long as a stall. The observation of a probe is therefore beta-binomial. Full load, slack, g, the
-variance and the stalls are unknown: all of them are on the grid, and integrated out.
+Misses come in clusters, which are as long as a queue's memory of variance/slack² requests. The
+observation of a probe is therefore beta-binomial. Full load, slack, g and the variance are unknown:
+all of them are on the grid, and integrated out; so is the speed of the core in each probe. Stalls,
+in which nobody is served, are no part of the model: they are seen, and counted by `Confirmation`.
 
 A clause on a route counts that route's requests only, but they wait in the queue of all requests.
 So a rate is always the rate of all, and a cluster is made by all. A route with a share f of the
@@ -42,16 +43,11 @@ POWERS, POWER_WEIGHTS = np.array([0.25, 0.6, 1.1]), np.array([0.2, 0.3, 0.5])
 """g, and its prior."""
 VARIANCES, VARIANCE_WEIGHTS = np.array([0.6, 1.2, 2.4, 5.0]), np.array([0.1, 0.3, 0.35, 0.25])
 """Squared variations of arrivals and services, added: 1 if only arrivals vary, 2 for M/M/1."""
-STALLS, STALL_WEIGHTS = np.array([0.0, 5.0]), np.array([0.9, 0.1])
-"""Seconds of misses that come together whatever the load, and their prior.
-
-Longer than a real stall: with shorter ones the model has too few windows without a miss.
-"""
 SPEED_SD = 0.03
 """Of the speed of a core from window to window, beyond the thermometer's reading (log scale).
 
 2.3 to 5.2 % were measured (benchmarks/RESULTS-known.md). Near full load a core that is 3 % slower
-misses most of a window, at half of it nothing: without this, such windows count as stalls.
+misses most of a window, at half of it nothing: without this, such windows speak for any capacity.
 """
 SLOPE_SD = 0.5
 """Of the slope of the thermometer, as a share of it: 0.3 to 1.2 were measured. So a window far from
@@ -89,7 +85,7 @@ SLOPE, LEAST_TURNS = 0.7, 3
 """Of the CPU time of a request in the thermometer's reading, in logarithms (decision 23)."""
 LOOKS_BACK = (3, 5, 8, 13, 21, 34)
 """Readings after which all probes are taken in anew. The first probes had no usual reading to be
-compared with, and a core that was 15 % slower in one of them looks like a stall."""
+compared with, and a core that was 15 % slower in one of them makes the capacity look lower."""
 RETREAT, ADVANCE = 0.75, 1.1
 """The next rate after one at which other programs caused misses, or after one that is held again.
 
@@ -157,7 +153,7 @@ class Posterior:
 
     def __init__(self, clause: Clause, full: float) -> None:
         self.clause = clause
-        loads, fulls, self.powers, self.variances, self.stalls = _points()
+        loads, fulls, self.powers, self.variances = _points()
         self.fulls = full * np.exp(FULL_LOAD_SD * fulls)
         self.slacks = 1 - loads
         self._log = _log_prior(clause, full, self)
@@ -184,7 +180,7 @@ class Posterior:
         self._log += np.logaddexp.reduce(parts)
         self._log -= self._log.max()
         kept = self._log > -NEGLIGIBLE
-        for name in ("fulls", "slacks", "powers", "variances", "stalls", "_log"):
+        for name in ("fulls", "slacks", "powers", "variances", "_log"):
             setattr(self, name, getattr(self, name)[kept])
         self._sorted = None
 
@@ -237,8 +233,7 @@ class Posterior:
         """Between two requests of a probe, from the size of the clusters at its rate."""
         slack = np.maximum(np.abs(1 - probe.rate / (probe.speed * self.fulls)), LEAST_SLACK)
         clusters = CLUSTERS * self.variances / slack**2
-        stalls = self.stalls / probe.window_seconds
-        correlation = np.minimum(clusters / (clusters + probe.count) + stalls, MOST_CORRELATION)
+        correlation = np.minimum(clusters / (clusters + probe.count), MOST_CORRELATION)
         return np.asarray(correlation, dtype=np.float64)
 
 
@@ -290,19 +285,19 @@ def _log_ways(count: int, missed: int) -> float:
 
 @cache
 def _points() -> tuple[Array, ...]:
-    axes = np.meshgrid(LOADS, FULL_LOADS, POWERS, VARIANCES, STALLS, indexing="ij")
+    axes = np.meshgrid(LOADS, FULL_LOADS, POWERS, VARIANCES, indexing="ij")
     return tuple(np.asarray(axis.ravel(), dtype=np.float64) for axis in axes)
 
 
 def _log_prior(clause: Clause, full: float, at: Posterior) -> Array:
     """Of each point: the slack follows from variance and time (Kingman), or may be any."""
-    shape = (LOADS.size, FULL_LOADS.size, POWERS.size, VARIANCES.size, STALLS.size)
+    shape = (LOADS.size, FULL_LOADS.size, POWERS.size, VARIANCES.size)
     weights = np.exp(-0.5 * _points()[1] ** 2)
-    for axis, part in ((2, POWER_WEIGHTS), (3, VARIANCE_WEIGHTS), (4, STALL_WEIGHTS)):
+    for axis, part in ((2, POWER_WEIGHTS), (3, VARIANCE_WEIGHTS)):
         weights = (
             weights
             * np.broadcast_to(
-                part.reshape([-1 if place == axis else 1 for place in range(5)]), shape
+                part.reshape([-1 if place == axis else 1 for place in range(4)]), shape
             ).ravel()
         )
     usual = np.full(at.slacks.size, UNTIMED_SLACK)

@@ -13,6 +13,7 @@ import numpy as np
 from msgspec import Struct
 
 from whichworker.design.contrasts import Array
+from whichworker.design.pairs import CLAIM, Aim
 from whichworker.design.rounds import TWIN, Heard, Round
 from whichworker.design.selection import Claims, Race
 
@@ -174,6 +175,7 @@ def simulate(
     rounds: int = 200,
     delta: float = 0.03,
     claims: Claims = "leader",
+    aim: Aim = CLAIM,
 ) -> Ending:
     """Run one race until it is decided, or for so long."""
     virtual = Virtual(case, seed)
@@ -185,6 +187,7 @@ def simulate(
         claims=claims,
         seed=seed,
         last_look=True,
+        aim=aim,
     )
     left: dict[str, float] = {}
     while race.rounds < rounds and virtual.seconds < seconds and (planned := race.next_round()):

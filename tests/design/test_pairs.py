@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whichworker.design.pairs import Pair, Verdict, ranks, threshold, verdict_of
+from whichworker.design.pairs import CLAIM, Aim, Pair, Verdict, ranks, threshold, verdict_of
 
 NAMES = "abcdef"
 
@@ -45,6 +45,26 @@ def test_the_threshold_is_bonferroni_over_all_pairs(
 )
 def test_the_verdict_of_an_interval(low: float, high: float, verdict: Verdict) -> None:
     assert verdict_of(low, high, 0.03) == verdict
+
+
+@pytest.mark.parametrize(
+    ("aim", "low", "high", "met"),
+    [
+        (CLAIM, -0.05, 0.05, False),
+        (CLAIM, 0.01, 0.5, True),
+        (Aim(most_loss=0.05), 0.0, 0.051, True),
+        (Aim(most_loss=0.05), 0.0, 0.052, False),
+        (Aim(most_loss=0.05), 0.051, 0.2, False),
+        (Aim(most_loss=0.05), 0.052, 0.2, True),
+        (Aim(most_loss=0.05), -math.inf, math.inf, False),
+        (Aim(most_loss=0.05), -math.inf, -0.3, True),
+        (Aim(width=0.01), 0.20, 0.219, True),
+        (Aim(width=0.01), 0.20, 0.221, False),
+    ],
+)
+def test_an_aim_is_met_by_an_interval(aim: Aim, low: float, high: float, met: bool) -> None:
+    """The first is faster by the ratio of the interval, so the second loses."""
+    assert aim.met(low, high, 0.03) == met
 
 
 @given(low=st.floats(-1, 1), width=st.floats(0, 1))

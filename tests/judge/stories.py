@@ -62,7 +62,10 @@ SLICE_SECONDS, WHOLE_SECONDS = 0.040, 0.055
 Rate = Callable[[str, int], float]
 
 
-def question(servers: Sequence[str] = SERVERS) -> Question:
+TERMS = Terms(seed=3)
+
+
+def question(servers: Sequence[str] = SERVERS, terms: Terms = TERMS) -> Question:
     """A race of these servers on an app of a user's own."""
     arms = names.number_copies(
         [names.contender(names.parse(server), "3.12", cores=1) for server in servers]
@@ -81,7 +84,7 @@ def question(servers: Sequence[str] = SERVERS) -> Question:
                 name="/", title="GET /", requests=(Request(answer=Answer(body=b"hello")),)
             ),
         ),
-        terms=Terms(seed=3),
+        terms=terms,
         arms=arms,
         budget=Budget(seconds=60.0, server_cores=(0,), generator_cores=(1,)),
     )
@@ -177,8 +180,9 @@ class Story:
         idle_share: float = 0.0,
         heats: tuple[tuple[str, ...], ...] = (),
         reason: str = "",
+        terms: Terms = TERMS,
     ) -> None:
-        self.asked, self.path = question(servers), folder / FILE
+        self.asked, self.path = question(servers, terms), folder / FILE
         self.records: list[Record] = [header(self.asked)]
         ready = [arm for arm in self.asked.arms if arm.name not in without]
         for arm in ready:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from whichworker.environments import resolution
+from whichworker.environments import resolution, sources
 from whichworker.environments import venvs as environments
 from whichworker.environments.installer import Unresolvable
 from whichworker.environments.interpreters import Interpreter, inspect
@@ -46,7 +46,7 @@ def build(
             found[arm.name] = environments.overlay(
                 cache,
                 interpreters[arm.python],
-                arm.requirements,
+                sources.settled(arm.requirements, interpreters[arm.python].base, cache),
                 _wish(arm, question.terms.resolution),
                 apart=arm.apart,
             )

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Struct
 
 from whichworker.config.option import option
-from whichworker.config.options import DryRun, Json, Positive, Seed
+from whichworker.config.shared_options import DryRun, Json, Positive, Seed
 
 
 class LoadOptions(Struct, frozen=True, kw_only=True):
@@ -131,6 +131,15 @@ class LoadRunOptions(Struct, frozen=True, kw_only=True):
         bool,
         option("Required for a target on another machine: you may load it", group="Permissions"),
     ] = False
+    slo: Annotated[
+        str,
+        option(
+            "Exit with 1 if the objective is missed, such as p99<300ms,errors<0.1%; times need"
+            " --rate or --stage",
+            "SLO",
+            group="Measurement",
+        ),
+    ] = ""
     json: Json = ""
     hdr: Annotated[str, option("Write the histograms as an HdrHistogram log", "PATH")] = ""
     export: Annotated[

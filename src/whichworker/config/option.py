@@ -9,7 +9,16 @@ from msgspec.structs import FieldInfo
 
 Unit = Literal["", "duration", "share", "rate", "size"]
 Group = Literal[
-    "", "App", "Requests", "Server setups", "Measurement", "Permissions", "Output", "Run"
+    "",
+    "App",
+    "Requests",
+    "Server setups",
+    "Sides",
+    "Limits",
+    "Measurement",
+    "Permissions",
+    "Output",
+    "Run",
 ]
 
 

@@ -1,118 +1,51 @@
-"""The options of each command; those of load, study and explain are in the modules beside this."""
+"""The options of each command; those of load, study, explain, versus and gate are beside this."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from whichworker.config.option import option
-
-EMITTED = "gunicorn, systemd, docker, procfile, supervisor, kubernetes or nginx"
-
-Positive = Annotated[float, Meta(gt=0)]
-Json = Annotated[
-    str, option("Write the result as JSON; `-` is standard output", "PATH|-", group="Output")
-]
-Html = Annotated[str, option("Write the report as one HTML file", "PATH", group="Output")]
-Markdown = Annotated[str, option("Write the report as Markdown", "PATH", group="Output")]
-DryRun = Annotated[bool, option("Print the plan and how long it takes, then stop", group="Run")]
-Resume = Annotated[
-    str, option("Continue an interrupted run: its id, or `latest`", "RUN", group="Run")
-]
-Servers = Annotated[
-    str,
-    option(
-        "Server setups, separated by commas, such as gthread or uvicorn[workers=2]; all-wsgi or"
-        " all-asgi: all servers of that kind; today: what the project's files start",
-        "A,B",
-        group="Server setups",
-        default="the twelve usual ones and today",
-    ),
-]
-Latest = Annotated[
-    bool,
-    option(
-        "Install the newest versions of servers and built-in apps, not those of the lock files",
-        group="Server setups",
-    ),
-]
-ExcludeNewer = Annotated[
-    str,
-    option(
-        "Install the newest versions of this day, such as 2026-11-29, to repeat an earlier run",
-        "DATE",
-        group="Server setups",
-        default="the versions of the lock files",
-    ),
-]
-Pythons = Annotated[
-    tuple[str, ...],
-    option("Interpreter of the app: a version or a path; repeatable", "X", group="App"),
-]
-Seed = Annotated[
-    int | None,
-    option("Seed of the random order", "N", group="Measurement", default="random, recorded"),
-]
-Out = Annotated[
-    str, option("Folder of the deployment files", "FOLDER", group="Output", default="deploy")
-]
-Emit = Annotated[
-    tuple[str, ...],
-    option(f"Write deployment files: {EMITTED}; repeatable", "KIND", group="Output"),
-]
-Force = Annotated[
-    bool, option("Let --emit replace files that whichworker did not write", group="Output")
-]
-Outbound = Annotated[bool, option("The app may connect to other machines", group="Permissions")]
-RemoteDatabase = Annotated[
-    bool, option("The app's database may be on another machine", group="Permissions")
-]
-
-Host = Annotated[
-    str,
-    option("Host header of each request", "NAME", default="one that the app's settings allow"),
-]
-EnvFile = Annotated[
-    str,
-    option("Environment variables of the app, one NAME=value per line; never stored", "FILE"),
-]
-WorkloadName = Annotated[
-    str,
-    option(
-        "Requests for a built-in app: json, json-async, query-json or query-json-async",
-        "NAME",
-        group="Requests",
-        default="json",
-    ),
-]
-Urls = Annotated[
-    tuple[str, ...],
-    option(
-        "Path to request; 3:/path is requested three times as often; repeatable",
-        "PATH",
-        default="the routes of your app",
-    ),
-]
-FromLog = Annotated[
-    str,
-    option(
-        "Requests from an access log: common, combined, JSON lines or a Python server's own",
-        "FILE",
-    ),
-]
-FromHar = Annotated[str, option("Requests from a HAR file of a browser", "FILE")]
-FromOpenapi = Annotated[str, option("Requests from a schema of OpenAPI 3 or Swagger 2", "FILE")]
-RequestFile = Annotated[str, option("Requests from a load file in TOML", "FILE")]
-Sessions = Annotated[
-    Literal["login", "race"],
-    option("Sessions of a load file: `login` runs one once, `race` repeats whole ones as load"),
-]
-Headers = Annotated[
-    tuple[str, ...],
-    option("Header of each request, such as 'Cookie: sessionid=…'; repeatable", "H"),
-]
-AllowWrites = Annotated[bool, option("The app may write to its database", group="Permissions")]
+from whichworker.config.shared_options import (
+    AllowWrites,
+    Alpha,
+    Cache,
+    Connections,
+    Cpus,
+    Csv,
+    Database,
+    DryRun,
+    Emit,
+    EnvFile,
+    ExcludeNewer,
+    Expect,
+    Force,
+    FromHar,
+    FromLog,
+    FromOpenapi,
+    Headers,
+    Host,
+    Html,
+    Json,
+    Latest,
+    LoginForm,
+    Markdown,
+    Memory,
+    Out,
+    Outbound,
+    Positive,
+    Pythons,
+    RemoteDatabase,
+    RequestFile,
+    Resume,
+    Seed,
+    Servers,
+    Sessions,
+    Svg,
+    Urls,
+    WorkloadName,
+)
 
 
 class RaceOptions(Struct, frozen=True, kw_only=True):
@@ -120,20 +53,8 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
 
     python: Pythons = ()
     env_file: EnvFile = ""
-    database: Annotated[
-        Literal["sqlite", "postgres"] | None,
-        option(
-            "Database for built-in apps; `postgres` uses DATABASE_URL or starts a temporary server",
-            default="sqlite",
-        ),
-    ] = None
-    cache: Annotated[
-        Literal["memory", "redis"] | None,
-        option(
-            "Cache for built-in apps; `redis` uses REDIS_URL or starts a temporary server",
-            default="memory",
-        ),
-    ] = None
+    database: Database = None
+    cache: Cache = None
     workload: WorkloadName = ""
     url: Urls = ()
     from_log: FromLog = ""
@@ -143,17 +64,8 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
     sessions: Sessions = "login"
     host: Host = ""
     header: Headers = ()
-    login: Annotated[
-        str,
-        option(
-            "Log in first: '/login/ username=ann password=$PASSWORD', or 'POST /token [json]"
-            " username=ann password=$PASSWORD -> bearer access_token'; requires --allow-writes",
-            "FORM",
-        ),
-    ] = ""
-    expect: Annotated[
-        tuple[str, ...], option("Additional check of each response, as for load; repeatable", "E")
-    ] = ()
+    login: LoginForm = ""
+    expect: Expect = ()
     servers: Servers = ""
     latest: Latest = False
     exclude_newer: ExcludeNewer = ""
@@ -164,23 +76,8 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
             default="on for your own app with 90s or more",
         ),
     ] = None
-    cpus: Annotated[
-        int | None,
-        option(
-            "Number of CPU cores for the servers",
-            "N",
-            default="all but one, which generates the load",
-        ),
-    ] = None
-    memory: Annotated[
-        Positive | None,
-        option(
-            "Memory limit of one server with all its workers, such as 512MB",
-            "SIZE",
-            "size",
-            optional=True,
-        ),
-    ] = None
+    cpus: Cpus = None
+    memory: Memory = None
     time: Annotated[
         Positive | None,
         option(
@@ -214,16 +111,11 @@ class RaceOptions(Struct, frozen=True, kw_only=True):
         bool,
         option("Also find the highest rate that meets the objective: the same as --slo alone"),
     ] = False
-    connections: Annotated[
-        int | None,
-        option("Connections to each setup", "N", default="for each setup, enough to saturate it"),
-    ] = None
+    connections: Connections = None
     delta: Annotated[
         float, option("Differences smaller than this do not matter", "SHARE", "share")
     ] = 0.03
-    alpha: Annotated[
-        float, option("Chance that any verdict of a race is wrong", "SHARE", "share")
-    ] = 0.05
+    alpha: Alpha = 0.05
     claims: Annotated[
         Literal["leader", "all"],
         option("`leader` finds the best setup; `all` also decides every other pair"),
@@ -272,6 +164,9 @@ class OutputOptions(Struct, frozen=True, kw_only=True):
 
     json: Json = ""
     html: Html = ""
+    markdown: Markdown = ""
+    csv: Csv = ""
+    svg: Svg = ""
     emit: Emit = ()
     out: Out = ""
     force: Force = False

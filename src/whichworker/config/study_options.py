@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Struct
 
 from whichworker.config.option import option
-from whichworker.config.options import (
+from whichworker.config.shared_options import (
     DryRun,
     ExcludeNewer,
     Html,

@@ -41,6 +41,30 @@ def verdict_of(low: float, high: float, gap: float) -> Verdict:
     return "worse" if high < 0 else "undetermined"
 
 
+class Aim(Struct, frozen=True):
+    """The goal of a race for a pair, by the interval of its log ratio first/second.
+
+    With `most_loss`: whether the second is slower than the first by more than this share. With
+    `width`: the ratio, to ± this share. Without either: which one is faster, or that they tie.
+    """
+
+    most_loss: float | None = None
+    width: float | None = None
+
+    def met(self, low: float, high: float, gap: float) -> bool:
+        """Whether the interval tells; `gap` as in `verdict_of`."""
+        if self.most_loss is not None:
+            bar = -math.log1p(-self.most_loss)
+            return low > bar or high < bar
+        if self.width is not None:
+            return high - low < 2 * math.log1p(self.width)
+        return verdict_of(low, high, gap) != "undetermined"
+
+
+CLAIM = Aim()
+"""The aim of a race for the best setup."""
+
+
 def ranks(names: Sequence[str], pairs: Iterable[Pair]) -> dict[str, tuple[int, int]]:
     """Rank intervals: from 1 + the arms shown better to K - the arms shown worse.
 

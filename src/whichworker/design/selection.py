@@ -14,7 +14,7 @@ from whichworker.design.bridges import bridged
 from whichworker.design.contrasts import Array, weigh
 from whichworker.design.elimination import FIRST_DECISION, is_behind, rounds_needed
 from whichworker.design.generations import Generations, Known
-from whichworker.design.pairs import Pair, Verdict
+from whichworker.design.pairs import CLAIM, Aim, Pair, Verdict
 from whichworker.design.rounds import TWIN, Heard, Round, random_round
 
 TWIN_LIMIT = 20.0
@@ -39,9 +39,9 @@ class Race:
     Every arm alive runs in each round. An arm leaves when it is claimed worse than one that is
     alive, or is not the best by more than δ. Then the pick is known; the leader goes on with those
     that have left without a claim. The race of the leader ends when all are claimed slower than
-    it, or tied with it; with `claims="all"` it ends when all pairs are settled. When an arm alive
-    fails, the arms that only it had driven out compete again. Claims are valid whenever you look.
-    With `last_look` they spend half of α, and `close` spends the rest when the time is over.
+    it, or tied with it; with `claims="all"` it ends when all pairs meet the `aim`. When an arm
+    alive fails, the arms that only it had driven out compete again. Claims are valid whenever you
+    look. With `last_look` they spend half of α, and `close` spends the rest when the time is over.
     """
 
     def __init__(
@@ -54,8 +54,9 @@ class Race:
         claims: Claims = "leader",
         seed: int = 1,
         last_look: bool = False,
+        aim: Aim = CLAIM,
     ) -> None:
-        self.arms = tuple(arms)
+        self.arms, self.aim = tuple(arms), aim
         self.twin_of, self.claims, self.seed = twin_of, claims, seed
         self.delta, self.alpha = delta, alpha
         self.failed: set[str] = set()
@@ -249,11 +250,7 @@ class Race:
                 name
                 for name in working
                 if name not in listed
-                or any(
-                    self._verdict(name, other) == "undetermined"
-                    for other in working
-                    if other != name
-                )
+                or any(not self._settled(name, other) for other in working if other != name)
             ]
         return [*self.alive, *self._waiting()] if not self.picked else self._unplaced()
 
@@ -374,6 +371,12 @@ class Race:
         return pairs.verdict_of(
             float(self._low[a, b]), float(self._high[a, b]), math.log1p(self.delta)
         )
+
+    def _settled(self, name: str, other: str) -> bool:
+        """Whether a pair meets the aim."""
+        a, b = sorted((self._places[name], self._places[other]))
+        low, high = float(self._low[a, b]), float(self._high[a, b])
+        return self.aim.met(low, high, math.log1p(self.delta))
 
     def _pair(self, a: int, b: int) -> Pair:
         known = self._now()

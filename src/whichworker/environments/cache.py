@@ -21,10 +21,18 @@ from whichworker.environments.venvs import DESCRIPTION, REQUIREMENTS
 from whichworker.model import Environment
 from whichworker.model.distributions import distribution
 
-Kind = Literal["app", "overlay", "data", "byte code"]
+Kind = Literal["app", "overlay", "version", "source", "data", "byte code"]
 State = Literal["complete", "unfinished", "broken"]
 Outcome = Literal["removed", "would be removed", "in use", "kept"]
-FOLDERS: dict[str, Kind] = {"apps": "app", "overlays": "overlay", "data": "data"}
+FOLDERS: dict[str, Kind] = {
+    "apps": "app",
+    "overlays": "overlay",
+    "versions": "version",
+    "sources": "source",
+    "data": "data",
+}
+"""A version is an environment for another version of the user's app, a source a wheel of a server
+that was built from a folder or a repository."""
 
 
 class CacheEntry(Struct, frozen=True, kw_only=True):
@@ -120,7 +128,9 @@ def _places(cache: Path) -> Iterator[tuple[Path, Kind]]:
 def _entry(place: Path, kind: Kind) -> CacheEntry:
     size, freed = sizes(place)
     complete = kind == "byte code" or (place / locks.COMPLETE).exists()
-    broken = kind in ("app", "overlay") and complete and not (place / "bin/python").exists()
+    broken = (
+        kind in ("app", "overlay", "version") and complete and not (place / "bin/python").exists()
+    )
     return CacheEntry(
         kind=kind,
         name=place.name,

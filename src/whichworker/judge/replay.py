@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from whichworker.design.pairs import Aim
 from whichworker.design.rounds import Heard
 from whichworker.design.selection import Race
 from whichworker.model import Question
@@ -29,6 +30,7 @@ def replay(question: Question, settled: Settled, journal: Journal) -> Race:
         claims=question.terms.claims,
         seed=question.terms.seed,
         last_look=settled.last_look,
+        aim=Aim(most_loss=question.terms.most_loss, width=question.terms.width),
     )
     current: list[Heard] = []
     for record in journal.records:

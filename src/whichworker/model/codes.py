@@ -6,9 +6,11 @@ so a mistyped code fails the type check. A severity is the gravest of its code; 
 
 from __future__ import annotations
 
+from whichworker.model.comparison_codes import COMPARISON
 from whichworker.model.failure_codes import ARM as ARM
 from whichworker.model.failure_codes import CONFORMANCE as CONFORMANCE
 from whichworker.model.findings import Code
+from whichworker.model.secondhand_codes import SECONDHAND
 
 # fmt: off
 # The app and its requests.
@@ -392,5 +394,6 @@ LOGS_ITS_QUEUE = Code("logs-its-queue", "info",
 # fmt: on
 
 ROWS = [value for value in vars().values() if isinstance(value, Code)]
-TABLE = {row.name: row for row in (*ROWS, *ARM.values(), *CONFORMANCE.values())}
+APART = (ARM, CONFORMANCE, COMPARISON, SECONDHAND)
+TABLE = {row.name: row for row in (*ROWS, *(one for rows in APART for one in rows.values()))}
 """Every code with its row."""

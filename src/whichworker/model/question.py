@@ -20,7 +20,8 @@ class Terms(Struct, frozen=True, kw_only=True):
     """The user's terms: certainty of a verdict, load, capacity, and what the app may do.
 
     `slo` is the objective of the capacity (None: none is sought), `rate` the user's own requests
-    per second. `allowed` is what the user lets the app do, in the words of the options.
+    per second. `most_loss` or `width`: what two sides are compared for (design.pairs.Aim), without
+    response times. `allowed` is what the user lets the app do, in the words of the options.
     `resolution` chooses the versions of servers and of a built-in app.
     """
 
@@ -32,8 +33,15 @@ class Terms(Struct, frozen=True, kw_only=True):
     slo: Slo | None = None
     rate: float | None = None
     profile: bool = False
+    most_loss: float | None = None
+    width: float | None = None
     allowed: tuple[str, ...] = ()
     resolution: Resolution = Resolution()
+
+    @property
+    def compare(self) -> bool:
+        """Whether two sides are compared, and nothing else is measured."""
+        return self.most_loss is not None or self.width is not None
 
     @property
     def ask_for_capacity(self) -> bool:
@@ -77,7 +85,8 @@ class Question(Struct, frozen=True, kw_only=True):
         takes at least 90 s, so its second one has all of them.
         """
         whole = self.search or self.budget.seconds
-        if self.terms.ask_for_capacity or self.budget.shared or whole < LEAST_RACE:
+        own = self.terms.ask_for_capacity or self.terms.compare
+        if own or self.budget.shared or whole < LEAST_RACE:
             return 0.0
         return MOST_WAITS if self.first_step else min(MOST_WAITS, WAITS_SHARE * whole)
 

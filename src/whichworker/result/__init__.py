@@ -48,6 +48,7 @@ from whichworker.result.second_stage import (
     WaitPoint,
 )
 from whichworker.result.study import AskedStudy, Card, Cell, StudyResult, StudyRow
+from whichworker.result.versus import VersusResult
 
 __all__ = [
     "PERCENTILES",
@@ -95,6 +96,7 @@ __all__ = [
     "StudyRow",
     "Twin",
     "Validity",
+    "VersusResult",
     "WaitPoint",
     "cleaned",
     "decode",
@@ -103,19 +105,21 @@ __all__ = [
     "seconds_to_add",
 ]
 
-AnyResult = Result | LoadResult | StudyResult | ExplainResult
+AnyResult = Result | LoadResult | StudyResult | ExplainResult | VersusResult
 
-Kind = TypeVar("Kind", Result, LoadResult, StudyResult, ExplainResult)
+Kind = TypeVar("Kind", Result, LoadResult, StudyResult, ExplainResult, VersusResult)
 KINDS: dict[str, type[AnyResult]] = {
     "race": Result,
     "load": LoadResult,
     "study": StudyResult,
     "explain": ExplainResult,
+    "versus": VersusResult,
+    "gate": VersusResult,
 }
 
 
 class _Kind(Struct):
-    kind: Literal["race", "load", "study", "explain"] = "race"
+    kind: Literal["race", "load", "study", "explain", "versus", "gate"] = "race"
 
 
 def encode(result: object) -> bytes:
@@ -138,7 +142,7 @@ def decode(text: bytes) -> AnyResult:
 def schema() -> dict[str, Any]:
     """The published JSON schema of a result of any kind."""
     kinds, components = msgspec.json.schema_components(
-        KINDS.values(), ref_template="#/$defs/{name}"
+        dict.fromkeys(KINDS.values()), ref_template="#/$defs/{name}"
     )
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

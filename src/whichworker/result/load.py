@@ -68,6 +68,19 @@ class AskedLoad(Struct, frozen=True, kw_only=True):
     ramp_seconds: float
 
 
+class Threshold(Struct, frozen=True, kw_only=True):
+    """One clause of the objective: the requests that it bounds, and those that missed it.
+
+    `limit` is the share that may miss it. `undecided`: too few requests to tell.
+    """
+
+    clause: str
+    requests: int
+    missed: int
+    limit: float
+    outcome: Literal["met", "missed", "undecided"]
+
+
 class LoadResult(Struct, frozen=True, kw_only=True):
     """The result of one load on one address.
 
@@ -160,6 +173,9 @@ class LoadResult(Struct, frozen=True, kw_only=True):
     per_second: Annotated[
         tuple[float, ...],
         Meta(description="correct responses per second, for each second of the window"),
+    ] = ()
+    thresholds: Annotated[
+        tuple[Threshold, ...], Meta(description="the clauses of --slo; empty without")
     ] = ()
     histograms: Annotated[
         dict[str, str], Meta(description="nanoseconds as HdrHistogram V2, base64")

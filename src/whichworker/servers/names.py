@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -15,10 +16,14 @@ from whichworker.servers import table
 from whichworker.servers.protocol import Server
 
 _NAME = re.compile(
-    r"(?P<name>[a-z0-9-]+)(?:@(?P<version>[\w.!+]+))?(?:/(?P<python>[\w.]+))?"
+    r"(?P<name>[a-z0-9-]+)"
+    r"(?:@(?P<source>(?:\.{0,2}/|~/|git\+)[^\[\]]+|[^\[\]]+\.whl)"
+    r"|(?:@(?P<version>[\w.!+]+))?(?:/(?P<python>[\w.]+))?)"
     r"(?:\[(?P<settings>[^\[\]]*)\])?",
     re.ASCII,
 )
+"""A source, which is a path or git+URL, takes the place of version and interpreter."""
+SOURCE = re.compile(r"(?:\.{0,2}/|~/|git\+).+|.+\.whl")
 
 
 class Wanted(Struct, frozen=True):
@@ -79,7 +84,8 @@ def parse(text: str) -> Wanted:
         if key in settings:
             raise UsageError(f"{text!r} sets {key} twice")
         settings[key] = value
-    return Wanted(resolve(match["name"]), match["version"], match["python"], settings)
+    version = match["source"] or match["version"]
+    return Wanted(resolve(match["name"]), version, match["python"], settings)
 
 
 def resolve(name: str) -> str:
@@ -144,15 +150,25 @@ def held(requirements: tuple[str, ...], wanted: Wanted) -> tuple[str, ...]:
 
 
 def pin(requirement: str, version: str | None) -> str:
-    """A requirement at one version, with its extras and markers; unchanged without a version."""
+    """A requirement at one version or source, with its extras; unchanged without a version."""
     if version is None:
         return requirement
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
 
     held = Requirement(requirement)
-    held.specifier, held.url = SpecifierSet(f"=={version}"), None
+    if SOURCE.fullmatch(version):
+        held.specifier, held.url = SpecifierSet(), _address(version)
+    else:
+        held.specifier, held.url = SpecifierSet(f"=={version}"), None
     return str(held)
+
+
+def _address(source: str) -> str:
+    """The URL of a source; a relative path begins in the current folder."""
+    if source.startswith("git+"):
+        return source
+    return Path(source).expanduser().absolute().as_uri()
 
 
 def setting(server: Server, arm: str, name: str, value: str) -> SettingValue:

@@ -9,8 +9,8 @@ probe begins at an idle server, and what a random walk does until then is known,
 
 Misses come in clusters, which are as long as a queue's memory of variance/slack² requests. The
 observation of a probe is therefore beta-binomial. Full load, slack, g and the variance are unknown:
-all of them are on the grid, and integrated out; so is the speed of the core in each probe. Stalls,
-in which nobody is served, are no part of the model: they are seen, and counted by `Confirmation`.
+all of them are on the grid, and integrated out; so is the speed of the core in each probe. Stalls
+of the whole server are no part of the model: `Confirmation` counts those that a window shows.
 
 A clause on a route counts that route's requests only, but they wait in the queue of all requests.
 So a rate is always the rate of all, and a cluster is made by all. A route with a share f of the
@@ -84,7 +84,7 @@ NARROW = 0.05
 SLOPE, LEAST_TURNS = 0.7, 3
 """Of the CPU time of a request in the thermometer's reading, in logarithms (decision 23)."""
 LOOKS_BACK = (3, 5, 8, 13, 21, 34)
-"""Readings after which all probes are taken in anew. The first probes had no usual reading to be
+"""Readings after which all probes are entered again. The first probes had no usual reading to be
 compared with, and a core that was 15 % slower in one of them makes the capacity look lower."""
 RETREAT, ADVANCE = 0.75, 1.1
 """The next rate after one at which other programs caused misses, or after one that is held again.
@@ -347,7 +347,7 @@ class Search:
             self._enter(seen)
 
     def _look_back(self) -> None:
-        """Take in all probes anew: now it is better known how fast the core is usually."""
+        """Enter all probes again: the usual speed of the core is better known now."""
         self.posteriors = tuple(Posterior(one, self.throughput) for one in self.slo.clauses)
         for seen in self.seen:
             self._enter(seen)

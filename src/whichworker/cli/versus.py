@@ -1,0 +1,136 @@
+"""`whichworker versus` and `whichworker gate`: two sides, measured side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.text import Text
+
+from whichworker import units
+from whichworker.cli.frame import command_line, consoles
+from whichworker.cli.frame.exits import Exit
+from whichworker.cli.race import RacePrinter
+from whichworker.config.layers import gather
+from whichworker.config.options import RaceOptions
+from whichworker.config.versus_options import GateOptions, VersusOptions
+from whichworker.process import scratch
+from whichworker.question.own import base_of
+from whichworker.race import investigation
+from whichworker.report import files, terminal
+from whichworker.report.sides import ci, junit
+from whichworker.report.sides import versus as report
+from whichworker.result import VersusResult, cleaned
+from whichworker.store import places
+from whichworker.store.journal import FILE, Journal
+from whichworker.versus.comparison import concluded
+from whichworker.versus.plan import SECONDS, Compared, find, plan
+
+ONLY_OF_A_RACE: dict[str, Any] = {
+    "search": False,
+    "slo": "",
+    "rate": None,
+    "capacity": False,
+    "profile": False,
+    "sessions": "login",
+    "claims": "all",
+}
+"""Options that the configuration file may have for a race, and a comparison does not use."""
+
+
+def versus(app: str | None, given: Mapping[str, Any], output: VersusOptions) -> int:
+    """Measure both sides until the ratio is known, print and write."""
+    files.check_writable(json=output.json, markdown=output.markdown)
+    wanted = Compared(
+        app=app,
+        options=_options(app, given),
+        revisions=tuple(output.app_at),
+        width=units.parse_share(output.precision),
+    )
+    result = _measured(wanted, output.json, dry_run=output.dry_run)
+    if result is None:
+        return Exit.OK
+    written = files.write_json(result, output.json)
+    result = cleaned(result)
+    if output.markdown:
+        written.append(files.write_text(Path(output.markdown), report.render_markdown(result)))
+    _print(result, output.json, written)
+    return _exit(result, Exit.OK)
+
+
+def gate(app: str | None, given: Mapping[str, Any], output: GateOptions) -> int:
+    """Measure the folder against another version of it: has it lost more than the limit?"""
+    files.check_writable(json=output.json, html=output.junit, markdown=output.markdown)
+    wanted = Compared(
+        app=app,
+        options=_options(app, given),
+        revisions=(output.against,),
+        most_loss=units.parse_share(output.max_loss),
+    )
+    result = _measured(wanted, output.json, dry_run=output.dry_run)
+    if result is None:
+        return Exit.OK
+    written = files.write_json(result, output.json)
+    result = cleaned(result)
+    if output.markdown:
+        written.append(files.write_text(Path(output.markdown), report.render_markdown(result)))
+    if output.junit:
+        written.append(files.write_text(Path(output.junit), junit.render(result)))
+    if (summary := ci.summarize(result, os.environ)) is not None:
+        written.append(summary)
+    _print(result, output.json, written)
+    for line in ci.annotated(result, os.environ):
+        click.echo(line, err=output.json == files.STANDARD_OUTPUT)
+    outcomes = {"passed": Exit.OK, "failed": Exit.FAILED, "undecided": Exit.INVALID}
+    return _exit(result, outcomes[result.outcome])
+
+
+def _options(app: str | None, given: Mapping[str, Any]) -> RaceOptions:
+    """The options of a race in this folder, without those that a comparison does not use.
+
+    The servers and the time of a configuration file belong to a race of many setups.
+    """
+    options, origins = gather(RaceOptions, given, os.environ, base_of(Path.cwd(), app))
+    named = origins["time"].startswith("--")
+    servers = options.servers if origins["servers"].startswith("--") else ""
+    return msgspec.structs.replace(
+        options, **ONLY_OF_A_RACE, time=options.time if named else SECONDS, servers=servers
+    )
+
+
+def _measured(wanted: Compared, json: str, *, dry_run: bool) -> VersusResult | None:
+    """The comparison; None if the user wanted only the plan."""
+    printer = RacePrinter(consoles.notes())
+    here, cache = Path.cwd(), places.cache_folder()
+    project = base_of(here, wanted.app)
+    with scratch.folder() as folder:
+        found = find(wanted, here, cache, folder, printer)
+        terminal.print_findings(printer.console, found.findings)
+        if dry_run:
+            report.print_sides(printer.console, found.setups, wanted.options.time or SECONDS)
+            return None
+        planned = plan(found, project, cache, printer)
+        printer.planned(planned)
+        investigation.carry_out(planned, printer, command_line.kept())
+        printer.close()
+        commits = tuple(side.commit for side in found.sides)
+        with Journal(planned.folder / FILE) as journal:
+            return concluded(journal, commits if len(commits) == 2 else ("", ""))
+
+
+def _print(result: VersusResult, json: str, written: list[Path]) -> None:
+    notes, results = consoles.notes(), consoles.results(json)
+    consoles.report(notes, lambda: report.print_comparison(results, result), written)
+    if not result.run.finished:
+        again = "interrupted: a comparison is not continued, start it again"
+        consoles.report(notes, lambda: notes.print(Text(again)))
+
+
+def _exit(result: VersusResult, outcome: Exit) -> Exit:
+    if not result.run.finished:
+        return Exit.INTERRUPTED
+    return Exit.INVALID if result.validity.state == "invalid" else outcome

@@ -1,0 +1,1 @@
+"""How a comparison of two sides is shown: terminal, Markdown, JUnit, and what CI services read."""

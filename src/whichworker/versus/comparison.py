@@ -1,0 +1,248 @@
+"""From the journal of a race of two to the comparison: ratios with intervals, and limits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+
+from whichworker.design import evidence
+from whichworker.design.pairs import Pair
+from whichworker.judge import verdict
+from whichworker.judge.replay import replay
+from whichworker.model import Finding, Question
+from whichworker.result import ArmResult, Result
+from whichworker.result.versus import (
+    AskedComparison,
+    ComparedSide,
+    ComparisonVerdict,
+    LimitCheck,
+    Measure,
+    Outcome,
+    VersusResult,
+)
+from whichworker.store.journal import Journal
+from whichworker.store.records import Launched, RoundEnd, Settled, Slice
+
+ALIKE = 0.03
+"""Sides whose whole interval is closer to 1 than this count as alike, as in a race."""
+INTERVAL = 0.05
+LEAST_GENERATIONS = 4
+"""Generations or launches below which a ratio has no interval."""
+
+
+def concluded(
+    journal: Journal, commits: Sequence[str], findings: Sequence[Finding] = ()
+) -> VersusResult:
+    """The comparison as the journal has it; `commits` belong to the arms, empty for none.
+
+    Raises JournalFailed if the records do not belong together.
+    """
+    result, header = verdict.judge(journal), journal.header()
+    question = header.question
+    first, second = (one.name for one in question.arms)
+    arms = {arm.name: arm for arm in result.arms}
+    measures = tuple(_measures(journal, question, arms[first], arms[second]))
+    terms = question.terms
+    asked = AskedComparison(
+        app=question.app.name,
+        workload=question.workload.name,
+        alpha=terms.alpha,
+        seed=terms.seed,
+        time_seconds=question.budget.seconds,
+        max_loss=terms.most_loss,
+        precision=terms.width,
+    )
+    limit = terms.most_loss
+    return VersusResult(
+        kind="versus" if limit is None else "gate",
+        question=asked,
+        machine=result.machine,
+        run=result.run,
+        validity=result.validity,
+        verdict=_verdict(result, (first, second), measures),
+        sides=tuple(
+            _side(arms[name], commit) for name, commit in zip((first, second), commits, strict=True)
+        ),
+        measures=measures,
+        checks=() if limit is None else tuple(_checks(measures, limit, (first, second))),
+        findings=tuple(dict.fromkeys((*findings, *result.findings))),
+    )
+
+
+def _side(arm: ArmResult, commit: str) -> ComparedSide:
+    return ComparedSide(
+        name=arm.name,
+        server=f"{arm.server} {arm.kind}".strip(),
+        settings=arm.settings,
+        version=arm.version,
+        python=arm.python,
+        commit=commit,
+        command=arm.command,
+        state=arm.state,
+        launches=arm.launches,
+        slices=arm.windows,
+        failures=arm.failures,
+    )
+
+
+def _measures(
+    journal: Journal, question: Question, first: ArmResult, second: ArmResult
+) -> Iterator[Measure]:
+    ratio, low, high = _throughput(journal, question)
+    yield Measure(
+        name="throughput",
+        unit="per second",
+        first=first.speed or None,
+        second=second.speed or None,
+        ratio=ratio,
+        low=low,
+        high=high,
+    )
+    spent = _ratio(cpu_by_generation(journal, first.name, second.name))
+    yield Measure(
+        name="cpu",
+        unit="seconds",
+        first=first.cpu_seconds_per_request,
+        second=second.cpu_seconds_per_request,
+        ratio=spent[0],
+        low=spent[1],
+        high=spent[2],
+    )
+    held, holds = first.memory_bytes, second.memory_bytes
+    yield Measure(
+        name="memory",
+        unit="bytes",
+        first=held,
+        second=holds,
+        ratio=holds / held if held and holds else None,
+    )
+    started = _ratio(starts(journal, first.name, second.name))
+    yield Measure(
+        name="cold start",
+        unit="seconds",
+        first=first.cold_start_seconds,
+        second=second.cold_start_seconds,
+        ratio=started[0],
+        low=started[1],
+        high=started[2],
+    )
+
+
+def _throughput(
+    journal: Journal, question: Question
+) -> tuple[float | None, float | None, float | None]:
+    """The second side's requests per second over the first's, with the always-valid interval."""
+    settled = next(journal.of(Settled), None)
+    pair: Pair | None = None
+    if settled is not None:
+        pair = next(iter(replay(question, settled, journal).pairs()), None)
+    if pair is None:
+        return None, None, None
+    low, high = (math.exp(-end) if math.isfinite(end) else None for end in (pair.high, pair.low))
+    return math.exp(-pair.mean), low, high
+
+
+def cpu_by_generation(journal: Journal, first: str, second: str) -> list[float]:
+    """Logarithms of the second side's CPU per request over the first's, one for each generation.
+
+    Both sides of a round have the same speed of the core; a generation's value is the mean over
+    its rounds.
+    """
+    found: dict[int, list[float]] = {}
+    inside: dict[str, tuple[int, float]] = {}
+    for record in journal.records:
+        if isinstance(record, Slice) and not record.refused and record.arm in (first, second):
+            if record.server_cpu_seconds and record.responses:
+                spent = math.log(record.server_cpu_seconds / record.responses)
+                inside[record.arm] = (record.generation, spent)
+        elif isinstance(record, RoundEnd):
+            if not record.abandoned and len(inside) == 2:
+                (one, before), (other, after) = inside[first], inside[second]
+                found.setdefault(max(one, other), []).append(after - before)
+            inside = {}
+    return [fmean(values) for values in found.values()]
+
+
+def starts(journal: Journal, first: str, second: str) -> list[float]:
+    """Logarithms of the second side's cold start over the first's, one for each generation."""
+    by_arm: dict[str, dict[int, float]] = {first: {}, second: {}}
+    for record in journal.of(Launched):
+        if record.arm in by_arm and record.cold_start_seconds > 0:
+            by_arm[record.arm][record.generation] = math.log(record.cold_start_seconds)
+    return [
+        by_arm[second][generation] - by_arm[first][generation]
+        for generation in by_arm[first].keys() & by_arm[second].keys()
+    ]
+
+
+def _ratio(logs: Sequence[float]) -> tuple[float | None, float | None, float | None]:
+    if not logs:
+        return None, None, None
+    ratio = math.exp(fmean(logs))
+    interval = evidence.fixed_interval(logs, INTERVAL) if len(logs) >= LEAST_GENERATIONS else None
+    if interval is None:
+        return ratio, None, None
+    return ratio, math.exp(interval[0]), math.exp(interval[1])
+
+
+def _verdict(
+    result: Result, names: tuple[str, str], measures: Sequence[Measure]
+) -> ComparisonVerdict:
+    first, second = names
+    seen = measures[0]
+    if result.validity.state == "invalid":
+        return ComparisonVerdict(state="invalid", headline="INVALID: do not use this comparison")
+    if seen.ratio is None or seen.low is None or seen.high is None:
+        text = f"not decided: {first} and {second} were not both measured for long enough"
+        return ComparisonVerdict(state="undecided", headline=text)
+    does = f"{second} does {seen.ratio:.2f}x the requests/s of {first}"
+    shown = f"{does} ({seen.low:.2f} to {seen.high:.2f})"
+    if seen.low > 1 - ALIKE and seen.high < 1 + ALIKE:
+        return ComparisonVerdict(state="alike", headline=f"alike: {shown}")
+    if seen.low > 1:
+        return ComparisonVerdict(state="faster", headline=f"{shown}: it is faster")
+    if seen.high < 1:
+        return ComparisonVerdict(state="slower", headline=f"{shown}: it is slower")
+    return ComparisonVerdict(state="undecided", headline=f"not decided: {shown}")
+
+
+def _checks(
+    measures: Sequence[Measure], limit: float, names: tuple[str, str]
+) -> Iterator[LimitCheck]:
+    """The limits of a gate: throughput first, which decides; CPU per request can only fail."""
+    first, second = names
+    speed, spent = measures[0], measures[1]
+    outcome = _kept(speed.low, speed.high, math.log1p(-limit))
+    yield LimitCheck(
+        measure="throughput",
+        limit=limit,
+        outcome=outcome,
+        text=_said(speed, f"requests/s of {second} over {first}", f"at least {1 - limit:.2f}"),
+    )
+    more = -math.log1p(-limit)
+    low, high = (1 / end if end else None for end in (spent.high, spent.low))
+    yield LimitCheck(
+        measure="cpu",
+        limit=limit,
+        outcome=_kept(low, high, -more),
+        text=_said(
+            spent, f"CPU per request of {second} over {first}", f"at most {math.exp(more):.2f}"
+        ),
+    )
+
+
+def _kept(low: float | None, high: float | None, bar: float) -> Outcome:
+    """Whether an interval of a ratio is above a bar (a logarithm), below it, or on it."""
+    if low is not None and low > 0 and math.log(low) > bar:
+        return "passed"
+    if high is not None and high > 0 and math.log(high) < bar:
+        return "failed"
+    return "undecided"
+
+
+def _said(seen: Measure, name: str, limit: str) -> str:
+    if seen.ratio is None:
+        return f"{name}: not measured, {limit} is allowed"
+    known = f" ({seen.low:.2f} to {seen.high:.2f})" if seen.low and seen.high else ""
+    return f"{name}: {seen.ratio:.2f}{known}, {limit} is allowed"

@@ -1,0 +1,123 @@
+"""Comparisons from journals that were written by hand."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+from rich.console import Console
+from tests.judge.stories import END, Story
+
+from whichworker.model import Terms
+from whichworker.report.sides import ci, junit
+from whichworker.report.sides.versus import print_comparison, render_markdown
+from whichworker.result import decode, encode
+from whichworker.result.versus import VersusResult
+from whichworker.versus.comparison import concluded
+
+FIRST, SECOND = "gunicorn-gthread", "gunicorn-gthread#2"
+GATE = Terms(seed=3, claims="all", most_loss=0.05)
+
+
+def rates(after: float) -> Callable[[str, int], float]:
+    """The second side does this share of the first one's rate."""
+
+    def rate(name: str, number: int) -> float:
+        shared = random.Random(f"round {number}").gauss(0, 0.1)
+        own = random.Random(f"{number} {name}").gauss(0, 0.02)
+        return 1000 * (after if name == SECOND else 1.0) * math.exp(shared + own)
+
+    return rate
+
+
+def compared(folder: Path, after: float, terms: Terms = GATE, generations: int = 6) -> VersusResult:
+    story = Story(folder, ("gthread", "gthread"), terms=terms)
+    for _ in range(generations):
+        story.rounds(5, rates(after)).relaunch()
+    return concluded(story.add(END).journal(), ("a" * 40, ""))
+
+
+def shown(result: VersusResult) -> str:
+    console = Console(width=120)
+    with console.capture() as caught:
+        print_comparison(console, result)
+    return caught.get()
+
+
+@pytest.mark.parametrize(
+    ("after", "outcome", "state"),
+    [(0.8, "failed", "slower"), (1.0, "passed", "alike"), (1.3, "passed", "faster")],
+)
+def test_a_gate_fails_for_a_loss_and_passes_without(
+    after: float, outcome: str, state: str, tmp_path: Path
+) -> None:
+    result = compared(tmp_path, after)
+    assert (result.kind, result.outcome) == ("gate", outcome)
+    speed, spent = result.measures[:2]
+    assert speed.ratio == pytest.approx(after, rel=0.03)
+    assert speed.low is not None
+    assert speed.high is not None
+    assert speed.low < after < speed.high
+    assert result.verdict.state in (state, "undecided" if after == 1.0 else state)
+    assert spent.ratio == pytest.approx(1 / after, rel=0.1)
+    assert decode(encode(result)) == result
+
+
+def test_too_few_rounds_decide_nothing(tmp_path: Path) -> None:
+    result = compared(tmp_path, 0.8, generations=0)
+    assert (result.outcome, result.verdict.state) == ("undecided", "undecided")
+    assert result.measures[0].ratio is None
+    assert "not decided" in shown(result)
+
+
+def test_a_comparison_without_a_limit_has_no_checks(tmp_path: Path) -> None:
+    result = compared(tmp_path, 0.8, Terms(seed=3, claims="all", width=0.01))
+    assert (result.kind, result.checks) == ("versus", ())
+    assert "slower" in result.verdict.headline
+    assert "ratio: gunicorn-gthread#2 over gunicorn-gthread" in shown(result)
+
+
+def test_numbers_on_the_screen_are_those_of_the_json(tmp_path: Path) -> None:
+    result = compared(tmp_path, 0.8)
+    speed = result.measures[0]
+    text = shown(result)
+    assert text.splitlines()[1].startswith("FAILED")
+    assert f"{speed.ratio:.2f}x ({speed.low:.2f}-{speed.high:.2f})" in text
+    assert "aaaaaaaaaaaa" in text
+
+
+def test_what_ci_services_read(tmp_path: Path) -> None:
+    failed = compared(tmp_path, 0.8)
+    suite = ElementTree.fromstring(junit.render(failed))
+    assert suite.get("tests") == "2"
+    assert suite.get("failures") == str(len(suite.findall(".//failure"))) != "0"
+    assert [case.get("name") for case in suite] == ["throughput", "cpu"]
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    assert ci.summarize(failed, {}) is None
+    assert ci.summarize(failed, {"GITHUB_STEP_SUMMARY": str(summary)}) == summary
+    assert summary.read_text().startswith("before\n## gate: failed\n")
+    assert not list(ci.annotated(failed, {}))
+    lines = list(ci.annotated(failed, {"GITHUB_ACTIONS": "true"}))
+    assert lines[0].startswith("::error title=whichworker gate::requests/s of")
+    assert all(line.startswith("::") for line in lines)
+
+
+def test_hostile_names_are_inert(tmp_path: Path) -> None:
+    result = compared(tmp_path, 0.8)
+    evil = "x|y](javascript:a)<img src=x>\n::error::\x1b[2J\x00`rm`"
+    checks = tuple(msgspec.structs.replace(one, text=evil) for one in result.checks)
+    sides = tuple(msgspec.structs.replace(one, name=evil) for one in result.sides)
+    result = msgspec.structs.replace(result, checks=checks, sides=sides)
+    page = render_markdown(result)
+    assert "<img" not in page
+    assert "\x1b" not in page
+    assert "](javascript" not in page.replace("\\]", "")
+    ElementTree.fromstring(junit.render(result))
+    for line in ci.annotated(result, {"GITHUB_ACTIONS": "true"}):
+        assert "\n" not in line

@@ -1,0 +1,1 @@
+"""Results of other load tools: which of their numbers can be believed."""

@@ -29,6 +29,7 @@ def test_innermost_functions_are_counted_whatever_their_line() -> None:
     assert shares(innermost(RAW)) == {"json.dumps (__init__.py)": 0.6, "handle (views.py)": 0.4}
 
 
+@pytest.mark.alone
 @pytest.mark.servers
 def test_a_real_server_is_sampled(tmp_path: Path, generator: Generator) -> None:
     bench = faulty_bench([("waitress", "")], tmp_path)

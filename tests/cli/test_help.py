@@ -118,7 +118,7 @@ def test_the_help_of_a_command_imports_nothing_heavy(words: tuple[str, ...]) -> 
         ("whichworker race --allow-w", {"--allow-writes"}, HEAVY),
         ("whichworker race --database ", {"sqlite", "postgres"}, HEAVY),
         ("whichworker cache ", {"list", "clear"}, HEAVY),
-        ("whichworker show ", {"app", "config", "requests"}, {*HEAVY, "msgspec"}),
+        ("whichworker show ", {"app", "config", "requests", "run"}, {*HEAVY, "msgspec"}),
     ],
 )
 def test_completion_imports_nothing_heavy(

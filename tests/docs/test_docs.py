@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from tests.docs.generate import PAGES, REFERENCE
+from tests.secondhand.test_judge import WRK
+from tests.versus.test_revisions import git
 
 from whichworker.cli.frame.table import COMMANDS
 from whichworker.cli.main import cli
@@ -60,8 +62,18 @@ def test_a_readme_command_is_one_the_tool_takes(
     if words[:2] == ["show", "requests"]:
         line = '203.0.113.9 - - [x] "GET / HTTP/1.1" 200 5\n'
         (tmp_path / "access.log").write_text(line, encoding="utf-8")
+    if words[0] == "compare" or words[:1] == ["open"]:
+        words.append("--help")  # there is no run in this folder
     if words[0] == "advise":
         words.append("--help")  # there is no run in this folder
+    if words[0] in ("versus", "gate"):
+        (tmp_path / "wsgi.py").write_text("def application(environ, start_response): ...\n")
+        git(tmp_path, "init", "--quiet", "--initial-branch", "main")
+        git(tmp_path, "add", "wsgi.py")
+        git(tmp_path, "commit", "--quiet", "-m", "one")
+        words += ["--url", "/", "--dry-run"]
+    if words[0] == "judge":
+        (tmp_path / "wrk.txt").write_text(WRK)
     if words[0] in ("explain", "study"):
         words.append("--dry-run")
     if words[0] in ("race", "preflight"):

@@ -15,7 +15,9 @@ from whichworker.cli.frame.exits import Exit
 from whichworker.cli.frame.progress import LoadPrinter
 from whichworker.config.layers import gather
 from whichworker.config.load_options import LoadOptions, LoadRunOptions
+from whichworker.design.capacity import slo
 from whichworker.loadtest import carry_out as laboratory
+from whichworker.loadtest import thresholds
 from whichworker.loadtest.plan import LoadPlan, plan
 from whichworker.report import files, terminal
 from whichworker.report import load as report
@@ -30,6 +32,9 @@ def load(target: str, given: Mapping[str, Any], output: LoadRunOptions) -> int:
     notes = consoles.notes()
     options, origins = gather(LoadOptions, given, os.environ, Path.cwd(), "load")
     planned = plan(target, options, origins, owned=output.i_own_this_target)
+    objective = slo.parse(output.slo) if output.slo else None
+    if objective is not None:
+        thresholds.check(objective, planned)
     results = consoles.results(output.json)
     report.print_question(results, planned.asked, planned.engine, planned.engine_reason)
     if output.dry_run:
@@ -39,17 +44,23 @@ def load(target: str, given: Mapping[str, Any], output: LoadRunOptions) -> int:
     result = _carry_out(planned, notes)
     if result is None:
         return Exit.INTERRUPTED
+    if objective is not None:
+        result = thresholds.judged(result, objective)
     written = files.write_load(result, json=output.json, hdr=output.hdr, wanted=wanted)
     consoles.report(notes, lambda: report.print_load(results, result), written)
     return exit_code(result)
 
 
 def exit_code(result: LoadResult) -> int:
-    """That of a run whose failed responses count as a failed check."""
+    """That of a run whose failed responses count as a failed check.
+
+    With an objective its clauses are the checks, and one that too few requests decide is invalid.
+    """
+    outcomes = [one.outcome for one in result.thresholds]
     return exits.of_run(
         finished=result.run.finished,
-        valid=result.validity.state == "valid",
-        failed=bool(result.failures),
+        valid=result.validity.state == "valid" and "undecided" not in outcomes,
+        failed="missed" in outcomes if outcomes else bool(result.failures),
     )
 
 

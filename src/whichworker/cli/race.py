@@ -48,7 +48,12 @@ class RacePrinter(Printer):
 
 def race(app: str | None, given: Mapping[str, Any], output: OutputOptions) -> int:
     """Plan, race, print and write."""
-    files.check_writable(json=output.json, html=output.html)
+    files.check_writable(
+        json=output.json,
+        html=output.html,
+        markdown=output.markdown,
+        others=filter(None, (output.csv, output.svg)),
+    )
     notes = consoles.notes()
     results = consoles.results(output.json)
     printer = RacePrinter(notes)
@@ -57,7 +62,14 @@ def race(app: str | None, given: Mapping[str, Any], output: OutputOptions) -> in
         return exits.Exit.OK
     planned, result = search.carry_out(planned, printer, command_line.kept())
     printer.close()
-    written = files.write(result, json=output.json, html=output.html)
+    written = files.write(
+        result,
+        json=output.json,
+        html=output.html,
+        markdown=output.markdown,
+        csv=output.csv,
+        svg=output.svg,
+    )
     consoles.report(notes, lambda: terminal.print_result(results, result), written)
     if not result.run.finished:
         consoles.report(notes, lambda: notes.print(_continuation(app, result)))

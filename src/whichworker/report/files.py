@@ -11,7 +11,7 @@ from whichworker import whole_files
 from whichworker.errors import UsageError
 from whichworker.report import explain_page, exports, hdr_log, study_page, study_picture
 from whichworker.report import html as page
-from whichworker.report.exports import Export
+from whichworker.report.exports import Export, race_picture, race_tables
 from whichworker.result import ExplainResult, LoadResult, Result, StudyResult, cleaned, encode
 
 STANDARD_OUTPUT = "-"
@@ -23,6 +23,7 @@ def check_writable(
     html: str = "",
     hdr: str = "",
     markdown: str = "",
+    others: Iterable[str] = (),
     wanted: Iterable[Export] = (),
 ) -> None:
     """Raise UsageError before the measurement if its result could not be written afterwards."""
@@ -30,11 +31,16 @@ def check_writable(
         raise UsageError(
             "the HTML report is a file, not standard output", hint="--html report.html"
         )
+    others = tuple(others)
+    if STANDARD_OUTPUT in (markdown, *others):
+        raise UsageError("only --json takes -", hint="name a file")
     if hdr == STANDARD_OUTPUT:
         raise UsageError("the histogram log is a file, not standard output", hint="--hdr load.hlog")
     exported = [path for export in wanted for path in export.paths]
     names = list(
-        filter(None, (html, hdr, markdown, "" if json == STANDARD_OUTPUT else json, *exported))
+        filter(
+            None, (html, hdr, markdown, *others, "" if json == STANDARD_OUTPUT else json, *exported)
+        )
     )
     for name in names:
         path = Path(name)
@@ -52,12 +58,32 @@ def check_writable(
             )
 
 
-def write(result: Result, *, json: str = "", html: str = "") -> list[Path]:
-    """Write the files that the options name; returns their paths."""
+def write(
+    result: Result,
+    *,
+    json: str = "",
+    html: str = "",
+    markdown: str = "",
+    csv: str = "",
+    svg: str = "",
+) -> list[Path]:
+    """Write the files that the options name; returns their paths.
+
+    A race without a leader has no picture.
+    """
     written = write_json(result, json, kept=True)
     result = cleaned(result)
     if html:
         written.append(_replace(Path(html), page.render(result).encode()))
+    drawn = race_picture.picture(result) if svg else ""
+    if drawn:
+        written.append(_replace(Path(svg), drawn.encode()))
+    if markdown:
+        beside = os.path.relpath(svg, Path(markdown).parent) if drawn else ""
+        text = race_tables.render_markdown(result, beside)
+        written.append(_replace(Path(markdown), text.encode()))
+    if csv:
+        written.append(_replace(Path(csv), race_tables.render_csv(result).encode()))
     return written
 
 

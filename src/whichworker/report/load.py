@@ -39,6 +39,14 @@ def print_question(console: Console, asked: AskedLoad, engine: str, reason: str)
     _line(console, "engine", engine, f"on core {cores}: {reason}")
 
 
+OUTCOMES = {
+    "met": ("met", "bold green"),
+    "missed": ("MISSED", "bold red"),
+    "undecided": ("not decided", "bold yellow"),
+}
+"""A clause of the objective; too few requests decide nothing."""
+
+
 def print_load(console: Console, result: LoadResult) -> None:
     """The rate, times, failures, costs and findings; of an invalid run only the counts."""
     console.print()
@@ -55,11 +63,22 @@ def print_load(console: Console, result: LoadResult) -> None:
         if result.response_seconds is not None:
             console.print(Text(CAPTION, "dim"))
         console.print()
+        _print_thresholds(console, result)
         _print_phases(console, result)
     _print_answers(console, result)
     if result.validity.state == "valid":
         _print_cost(console, result)
     print_findings(console, result.findings)
+
+
+def _print_thresholds(console: Console, result: LoadResult) -> None:
+    """Each clause of the objective, and how many requests missed it."""
+    for one in result.thresholds:
+        word, style = OUTCOMES[one.outcome]
+        share = f" ({units.show_share(one.missed / one.requests)})" if one.requests else ""
+        text = f"{one.missed:,} of {one.requests:,} requests missed it{share};"
+        text += f" {units.show_share(one.limit)} may"
+        console.print(Text.assemble((f"{word:<11}", style), (one.clause, "bold"), f": {text}"))
 
 
 def pace(asked: AskedLoad) -> str:

@@ -59,10 +59,22 @@ UNVERIFIED = (
     "a server from a file is slower than the raced setup, responds differently, or has other"
     " settings"
 )
-DECIDE, LOAD, MACHINE = "Choose and deploy a server", "Load and compare", "Settings and machine"
+LOST = (
+    "the folder does less requests/s than the other version, or needs more CPU, beyond --max-loss"
+)
+DECIDE, LOAD = "Choose and deploy a server", "Load and compare"
+RUNS, MACHINE = "Kept runs", "Settings and machine"
 APP_FIRST = "write the app first, without an option: whichworker {} APP"
 
+RUN = Word("run", "[RUN]", "Id of a run [default: the latest race of this folder]")
 SHOW = {
+    "run": Declared(
+        "Print the result of a kept race again, and write it",
+        run="whichworker.cli.history:show_run",
+        details="The journal is judged again; nothing is measured.",
+        words=(RUN,),
+        output="history_options:ShowRunOptions",
+    ),
     "config": Declared(
         "Print every option, its value here and where the value comes from",
         run="whichworker.cli.show:config",
@@ -161,6 +173,31 @@ COMMANDS: dict[str, Declared] = {
             "--request-file": "write the file first, without an option: whichworker load FILE"
         },
     ),
+    "versus": Declared(
+        "Compare two setups, versions of a server, or versions of your app",
+        LOAD,
+        "whichworker.cli.versus:versus",
+        "Both sides run at the same time and are loaded in turn, a fraction of a second each. With"
+        " --app-at, the files of a commit are written to a temporary folder; the repository is only"
+        " read.",
+        (APP,),
+        "versus_options:ComparisonOptions",
+        "versus_options:VersusOptions",
+        MEASURED,
+    ),
+    "gate": Declared(
+        "Check in CI that a change of your app costs no speed",
+        LOAD,
+        "whichworker.cli.versus:gate",
+        "Measures the app in this folder beside another version of it, in the same job: numbers of"
+        " two jobs cannot be compared. Writes the step summary and annotations where the CI service"
+        " asks for them.",
+        (PROJECT,),
+        "versus_options:ComparisonOptions",
+        "versus_options:GateOptions",
+        (Exit.OK, Exit.FAILED, Exit.USAGE, Exit.INVALID, Exit.INTERRUPTED),
+        {Exit.FAILED: LOST, Exit.INVALID: "not decided in the time, or the result is invalid"},
+    ),
     "study": Declared(
         "Repeat a published benchmark correctly, beside the original",
         LOAD,
@@ -191,6 +228,48 @@ COMMANDS: dict[str, Declared] = {
         "study_options:ExplainRunOptions",
         MEASURED,
     ),
+    "judge": Declared(
+        "Say what the result of another load tool supports",
+        LOAD,
+        "whichworker.cli.judge:judge",
+        "Reads what wrk, wrk2, hey, oha, ab, k6, locust or HttpArena printed, and checks it:"
+        " Little's law, failures that are counted as speed, percentiles of a closed loop, too few"
+        " requests. Nothing is measured.",
+        (Word("names", "FILE...", "Files, or - for standard input", required=True, many=True),),
+        output="judge_options:JudgeOptions",
+        exits=CHECKED,
+        meanings={
+            Exit.FAILED: "the numbers of a run contradict each other, so it supports nothing"
+        },
+    ),
+    "list": Declared(
+        "List the runs that are kept",
+        RUNS,
+        "whichworker.cli.history:list_runs",
+        "Every race, comparison, gate and study is kept with its journal, outside of your project.",
+        output="history_options:ListOptions",
+    ),
+    "open": Declared(
+        "Write the report of a kept race, and open it in a browser",
+        RUNS,
+        "whichworker.cli.history:open_run",
+        "The report is a file beside the journal of the run. Without a display, only its path is"
+        " printed.",
+        (RUN,),
+        output="history_options:OpenOptions",
+    ),
+    "compare": Declared(
+        "Compare two kept races, as far as that is possible",
+        RUNS,
+        "whichworker.cli.history:compare",
+        "Compares how each setup did beside another one in both runs. Runs of two machines, apps or"
+        " workloads are refused, with the command that measures both at once.",
+        (
+            Word("first", "RUN", "Id of a race, or latest", required=True),
+            Word("second", "RUN", "Id of another race", required=True),
+        ),
+        output="options:JsonOptions",
+    ),
     "init": Declared(
         "Write a commented whichworker.toml for this app",
         MACHINE,
@@ -200,7 +279,9 @@ COMMANDS: dict[str, Declared] = {
         output="options:InitOptions",
         renamed={"--app": APP_FIRST.format("init")},
     ),
-    "show": Declared("Show settings, the app, or the requests of a race", MACHINE, commands=SHOW),
+    "show": Declared(
+        "Show settings, the app, the requests of a race, or a kept race", MACHINE, commands=SHOW
+    ),
     "servers": Declared(
         "List the servers: interface, settings, known problems",
         MACHINE,

@@ -46,7 +46,7 @@ VARIANCES, VARIANCE_WEIGHTS = np.array([0.6, 1.2, 2.4, 5.0]), np.array([0.1, 0.3
 SPEED_SD = 0.03
 """Of the speed of a core from window to window, beyond the thermometer's reading (log scale).
 
-2.3 to 5.2 % were measured (benchmarks/RESULTS-known.md), and 3 % decide about a window near full load.
+2.3 to 5.2 % were measured (benchmarks/RESULTS-known.md); near full load 3 % decide a window.
 """
 SLOPE_SD = 0.5
 """Of the slope of the thermometer, as a share of it: 0.3 to 1.2 were measured. So a window far from

@@ -60,7 +60,7 @@ def concluded(
         machine=result.machine,
         run=result.run,
         validity=result.validity,
-        verdict=_verdict(result, (first, second), measures),
+        verdict=_verdict(result, (first, second), measures, gate=limit is not None),
         sides=tuple(
             _side(arms[name], commit) for name, commit in zip((first, second), commits, strict=True)
         ),
@@ -187,7 +187,7 @@ def _ratio(logs: Sequence[float]) -> tuple[float | None, float | None, float | N
 
 
 def _verdict(
-    result: Result, names: tuple[str, str], measures: Sequence[Measure]
+    result: Result, names: tuple[str, str], measures: Sequence[Measure], *, gate: bool
 ) -> ComparisonVerdict:
     first, second = names
     seen = measures[0]
@@ -204,7 +204,8 @@ def _verdict(
         return ComparisonVerdict(state="faster", headline=f"{shown}: it is faster")
     if seen.high < 1:
         return ComparisonVerdict(state="slower", headline=f"{shown}: it is slower")
-    return ComparisonVerdict(state="undecided", headline=f"not decided: {shown}")
+    open_ = "" if gate else "not decided: "  # a gate asks another question, and may be decided
+    return ComparisonVerdict(state="undecided", headline=f"{open_}{shown}")
 
 
 def _checks(

@@ -13,6 +13,7 @@ import json
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,8 @@ START_SECONDS, STOP_SECONDS = 120.0, 15.0
 LOAD_SECONDS = 10.0
 """Of one load by default: p99 needs 300 requests."""
 PAUSE_SECONDS = 0.1
+MOST_LOG = 1000
+"""Characters of the end of the log in a message."""
 COMMAND = (sys.executable, "-m", "whichworker")
 SETUPS = "whichworker_servers"
 
@@ -36,6 +39,8 @@ class Objectives:
         self.folder, self.servers = folder, servers
         self.port = _free_port()
         self._server: subprocess.Popen[bytes] | None = None
+        # a full pipe would stop the server; `stop` closes this file
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the server
 
     def holds(
         self, path: str, rate: str, objective: str, *, seconds: float = LOAD_SECONDS
@@ -74,7 +79,7 @@ class Objectives:
             [*COMMAND, "serve", "--servers", self.servers, *bind],
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=self._log,
         )
         ends = time.monotonic() + START_SECONDS
         while not _accepts(self.port):
@@ -86,18 +91,20 @@ class Objectives:
         """Stop the server, if it runs."""
         if self._server is not None:
             self._end()
-            self._server = None
+        self._log.close()
 
     def _end(self) -> str:
         """End the server; returns the end of its log."""
         assert self._server is not None
         self._server.terminate()
         try:
-            _, log = self._server.communicate(timeout=STOP_SECONDS)
+            self._server.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._server.kill()
-            _, log = self._server.communicate()
-        return log.decode(errors="replace").strip()[-1000:]
+            self._server.wait()
+        self._server = None
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace").strip()[-MOST_LOG:]
 
 
 def _missed(result: dict[str, Any]) -> str:

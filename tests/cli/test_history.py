@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from tests.cli.test_own_app import run
-from tests.history.test_history import written
+from tests.history.test_history import speeds, written
+
+from whichworker.model import Terms
 
 
 @pytest.fixture
@@ -46,6 +48,22 @@ def test_a_kept_run_is_shown_and_opened(shop: Path) -> None:
     assert report.parent.name == "20260102-120000-bbbb"
     assert report.read_text().startswith("<!DOCTYPE html>")
     assert not list(shop.rglob("*")), "nothing is written into the project"
+
+
+def test_a_kept_gate_is_shown_as_one(shop: Path) -> None:
+    terms = Terms(seed=3, claims="all", most_loss=0.05)
+    gate, rate = ("gthread", "waitress"), speeds(waitress=0.5)
+    written(shop, "20260103-120000-cccc", servers=gate, rate=rate, terms=terms)
+    done = run(shop, "show", "run")
+    assert done.returncode == 0, done.stderr
+    assert "FAILED" in done.stdout
+    assert json.loads(run(shop, "show", "run", "--json", "-").stdout)["kind"] == "gate"
+    wrong = run(shop, "show", "run", "--csv", "x.csv")
+    assert (wrong.returncode, "has no --html" in wrong.stderr) == (2, True)
+    opened = run(shop, "open")
+    assert "is a gate, not a race" in opened.stderr
+    advised = run(shop, "advise")
+    assert "granian-wsgi" in advised.stdout, "the latest race, not the gate"
 
 
 def test_two_kept_runs_are_compared(shop: Path) -> None:

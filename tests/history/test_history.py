@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
 from tests.judge.stories import CUT, END, SERVERS, Story
+from tests.silent import Silent
 
 from whichworker.deployment.recipe import JudgedRun, read
 from whichworker.design.rounds import TWIN
 from whichworker.errors import UsageError
 from whichworker.history import comparable, entries, index
 from whichworker.model import Terms
+from whichworker.race import investigation
 from whichworker.store import places
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Header
@@ -46,11 +49,12 @@ def written(
     rate: Callable[[str, int], float] | None = None,
     end: object = END,
     change: Callable[[Header], Header] = lambda one: one,
+    servers: Sequence[str] = SERVERS,
     **more: object,
 ) -> Path:
     folder = places.project_folder(project) / name
     folder.mkdir(parents=True)
-    story = Story(folder, SERVERS, **more)  # type: ignore[arg-type]
+    story = Story(folder, servers, **more)  # type: ignore[arg-type]
     story.rounds(40, rate or speeds(granian_wsgi=2.0, waitress=0.4)).add(end)  # type: ignore[arg-type]
     with Journal(folder / FILE) as journal:
         for record in story.records:
@@ -73,13 +77,8 @@ def test_a_run_is_listed_with_its_verdict(kept: Path) -> None:
 
 def test_a_gate_is_listed_as_one(kept: Path) -> None:
     terms = Terms(seed=3, claims="all", most_loss=0.05)
-    folder = places.project_folder(kept / "shop") / "20260101-120000-aaaa"
-    folder.mkdir(parents=True)
-    story = Story(folder, ("gthread", "waitress"), terms=terms)
-    story.rounds(30, speeds(waitress=0.5)).add(END)
-    with Journal(folder / FILE) as journal:
-        for record in story.records:
-            journal.append(record)
+    rate = speeds(waitress=0.5)
+    folder = written(kept / "shop", servers=("gthread", "waitress"), rate=rate, terms=terms)
     entry = entries.entry_of(folder)
     assert entry.kind == "gate"
     assert entry.verdict.startswith("waitress does 0.")
@@ -122,6 +121,30 @@ def test_a_broken_index_costs_nothing_but_time(kept: Path) -> None:
     said: list[str] = []
     assert index.entries(cache, [folder], said.append) == found
     assert not said, "it was made again"
+
+
+def test_an_index_in_use_is_left_alone(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "BUSY_SECONDS", 0.05)
+    folder, cache = written(kept / "shop"), kept / "cache"
+    cache.mkdir()
+    first = index.entries(cache, [folder], lambda _: None)
+    with sqlite3.connect(cache / index.NAME, isolation_level=None) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert index.entries(cache, [folder], lambda _: None) == first
+        other.execute("COMMIT")
+    said: list[str] = []
+    assert index.entries(cache, [folder], said.append) == first
+    assert not said, "it is still there"
+
+
+def test_a_comparison_is_no_race(kept: Path) -> None:
+    terms = Terms(seed=3, claims="all", width=0.01)
+    folder = written(kept / "shop", servers=("gthread", "waitress"), terms=terms)
+    with pytest.raises(UsageError, match="is a versus, not a race"):
+        entries.race_of(folder)
+    assert entries.comparison_of(folder) is not None
+    with pytest.raises(UsageError, match="only a race can be resumed"):
+        investigation.resume(folder, kept, Silent(), None, project=kept / "shop")
 
 
 def test_runs_of_every_project_are_found_by_their_id(kept: Path) -> None:

@@ -13,12 +13,14 @@ import pytest
 from rich.console import Console
 from tests.judge.stories import END, Story
 
+from whichworker.design.rounds import TWIN
 from whichworker.model import Terms
 from whichworker.report.sides import ci, junit
 from whichworker.report.sides.versus import print_comparison, render_markdown
 from whichworker.result import decode, encode
 from whichworker.result.versus import VersusResult
 from whichworker.versus.comparison import concluded
+from whichworker.versus.sides import COMMIT
 
 FIRST, SECOND = "gunicorn-gthread", "gunicorn-gthread#2"
 GATE = Terms(seed=3, claims="all", most_loss=0.05)
@@ -39,7 +41,7 @@ def compared(folder: Path, after: float, terms: Terms = GATE, generations: int =
     story = Story(folder, ("gthread", "gthread"), terms=terms)
     for _ in range(generations):
         story.rounds(5, rates(after)).relaunch()
-    return concluded(story.add(END).journal(), ("a" * 40, ""))
+    return concluded(story.add(END).journal())
 
 
 def shown(result: VersusResult) -> str:
@@ -88,7 +90,53 @@ def test_numbers_on_the_screen_are_those_of_the_json(tmp_path: Path) -> None:
     text = shown(result)
     assert text.splitlines()[1].startswith("FAILED")
     assert f"{speed.ratio:.2f}x ({speed.low:.2f}-{speed.high:.2f})" in text
-    assert "aaaaaaaaaaaa" in text
+
+
+def test_a_side_that_breaks_fails_the_gate(tmp_path: Path) -> None:
+    story = Story(tmp_path, ("gthread", "gthread"), terms=GATE)
+    story.rounds(3, rates(1.0)).rounds(1, rates(1.0), fail=SECOND).add(END)
+    result = concluded(story.journal())
+    assert result.outcome == "failed"
+    assert result.checks[0].text == f"{SECOND} broke under load, and {FIRST} did not"
+    other = Story(tmp_path, ("gthread", "gthread"), terms=GATE)
+    other.rounds(3, rates(1.0)).rounds(1, rates(1.0), fail=FIRST).add(END)
+    assert concluded(other.journal()).outcome == "undecided", "nothing is left to compare with"
+
+
+def test_an_invalid_gate_shows_no_number(tmp_path: Path) -> None:
+    story = Story(tmp_path, ("gthread", "gthread"), terms=GATE)
+
+    def uneven(name: str, number: int) -> float:
+        return rates(0.5)(name, number) * (1.5 if name == TWIN else 1.0)
+
+    result = concluded(story.rounds(40, uneven).add(END).journal())
+    assert (result.validity.state, result.outcome) == ("invalid", "undecided")
+    (check,) = result.checks
+    assert "the run is invalid: two identical copies" in check.text
+    assert "INVALID" in shown(result)
+    for text in (shown(result), junit.render(result), render_markdown(result)):
+        assert f"{result.measures[0].ratio:.2f}" not in text
+
+
+def test_the_faster_side_is_nothing_to_deploy(tmp_path: Path) -> None:
+    assert Story(tmp_path, ("gthread", "waitress"), terms=GATE).rounds(20).judged().advice is None
+
+
+def test_the_commit_is_kept_with_the_run(tmp_path: Path) -> None:
+    story = Story(tmp_path, ("gthread", "waitress"), terms=GATE)
+    asked = story.asked
+    (app,) = asked.apps.values()
+    old, new = (msgspec.structs.replace(app, origin={COMMIT: one}) for one in ("a" * 40, ""))
+    subject = msgspec.structs.replace(asked.subject, apps={"main": old, "the folder": new})
+    arms = tuple(
+        msgspec.structs.replace(arm, python=label)
+        for arm, label in zip(asked.arms, subject.apps, strict=True)
+    )
+    question = msgspec.structs.replace(asked, subject=subject, arms=arms)
+    story.records[0] = msgspec.structs.replace(story.records[0], question=question)
+    result = concluded(story.rounds(12, rates(1.0)).add(END).journal())
+    assert [side.commit for side in result.sides] == ["a" * 40, ""]
+    assert "aaaaaaaaaaaa" in shown(result)
 
 
 def test_what_ci_services_read(tmp_path: Path) -> None:

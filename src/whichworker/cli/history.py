@@ -21,10 +21,11 @@ from whichworker.errors import UsageError
 from whichworker.history import comparable, entries, index
 from whichworker.history.comparable import TwoRuns
 from whichworker.report import files, terminal
+from whichworker.report.sides import versus
+from whichworker.result import cleaned
 from whichworker.store import places
 
 REPORT = "report.html"
-LATEST = "latest"
 
 
 def list_runs(options: ListOptions) -> int:
@@ -59,22 +60,34 @@ def list_runs(options: ListOptions) -> int:
 
 
 def show_run(run: str | None, options: ShowRunOptions) -> int:
-    """Print the result of a kept race again, and write it."""
+    """Print the result of a kept race, comparison or gate again, and write it."""
     others = filter(None, (options.csv, options.svg))
     files.check_writable(
         json=options.json, html=options.html, markdown=options.markdown, others=others
     )
-    result = entries.judged(run or LATEST, Path.cwd()).result
+    folder = entries.find(run or entries.LATEST, Path.cwd())
+    results, notes = consoles.results(options.json), consoles.notes()
+    if (two := entries.comparison_of(folder)) is not None:
+        if options.html or options.csv or options.svg:
+            raise UsageError(
+                f"a {two.kind} has no --html, --csv or --svg", hint="--json or --markdown write it"
+            )
+        written = files.write_json(two, options.json)
+        if options.markdown:
+            text = versus.render_markdown(cleaned(two))
+            written.append(files.write_text(Path(options.markdown), text))
+        consoles.report(notes, lambda: versus.print_comparison(results, two), written)
+        return Exit.OK
+    result = entries.race_of(folder).result
     written = files.write(result, **msgspec.structs.asdict(options))
-    results = consoles.results(options.json)
-    consoles.report(consoles.notes(), lambda: terminal.print_result(results, result), written)
+    consoles.report(notes, lambda: terminal.print_result(results, result), written)
     return Exit.OK
 
 
 def open_run(run: str | None, options: OpenOptions) -> int:
     """Write the HTML report of a kept race beside its journal, and open it in a browser."""
-    folder = entries.find(run or LATEST, Path.cwd())
-    result = entries.judged(folder.name, Path.cwd()).result
+    folder = entries.find(run or entries.LATEST, Path.cwd())
+    result = entries.race_of(folder).result
     (path,) = files.write(result, html=str(folder / REPORT))
     consoles.results().print(Text(str(path)), soft_wrap=True)
     graphical = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
@@ -86,7 +99,7 @@ def open_run(run: str | None, options: OpenOptions) -> int:
 def compare(first: str, second: str, options: JsonOptions) -> int:
     """Print what changed between two kept races."""
     files.check_writable(json=options.json)
-    both = [entries.judged(run, Path.cwd()) for run in (first, second)]
+    both = [entries.race_of(entries.find(run, Path.cwd())) for run in (first, second)]
     found = comparable.compare(both[0], both[1])
     files.write_json(found, options.json)
     if options.json != files.STANDARD_OUTPUT:

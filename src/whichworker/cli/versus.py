@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from whichworker.result import VersusResult, cleaned
 from whichworker.store import places
 from whichworker.store.journal import FILE, Journal
 from whichworker.versus.comparison import concluded
-from whichworker.versus.plan import SECONDS, Compared, find, plan
+from whichworker.versus.plan import SECONDS, AskedSides, find, plan
 
 ONLY_OF_A_RACE: dict[str, Any] = {
     "search": False,
@@ -40,53 +40,62 @@ ONLY_OF_A_RACE: dict[str, Any] = {
     "claims": "all",
 }
 """Options that the configuration file may have for a race, and a comparison does not use."""
+OUTCOMES = {"passed": Exit.OK, "failed": Exit.FAILED, "undecided": Exit.INVALID}
 
 
 def versus(app: str | None, given: Mapping[str, Any], output: VersusOptions) -> int:
     """Measure both sides until the ratio is known, print and write."""
-    files.check_writable(json=output.json, markdown=output.markdown)
-    wanted = Compared(
+    wanted = AskedSides(
         app=app,
         options=_options(app, given),
         revisions=tuple(output.app_at),
         width=units.parse_share(output.precision),
     )
-    result = _measured(wanted, output.json, dry_run=output.dry_run)
-    if result is None:
-        return Exit.OK
-    written = files.write_json(result, output.json)
-    result = cleaned(result)
-    if output.markdown:
-        written.append(files.write_text(Path(output.markdown), report.render_markdown(result)))
-    _print(result, output.json, written)
-    return _exit(result, Exit.OK)
+    result = _carried_out(wanted, output)
+    return _exit(result, Exit.OK) if result is not None else Exit.OK
 
 
 def gate(app: str | None, given: Mapping[str, Any], output: GateOptions) -> int:
     """Measure the folder against another version of it: has it lost more than the limit?"""
-    files.check_writable(json=output.json, html=output.junit, markdown=output.markdown)
-    wanted = Compared(
+    files.check_writable(others=filter(None, [output.junit]))
+    wanted = AskedSides(
         app=app,
         options=_options(app, given),
         revisions=(output.against,),
         most_loss=units.parse_share(output.max_loss),
     )
-    result = _measured(wanted, output.json, dry_run=output.dry_run)
+    result = _carried_out(wanted, output, lambda found: _for_ci(found, output.junit))
     if result is None:
         return Exit.OK
+    for line in ci.annotated(result, os.environ):
+        click.echo(line, err=output.json == files.STANDARD_OUTPUT)
+    return _exit(result, OUTCOMES[result.outcome])
+
+
+def _carried_out(
+    wanted: AskedSides,
+    output: VersusOptions | GateOptions,
+    write: Callable[[VersusResult], list[Path]] = lambda _: [],
+) -> VersusResult | None:
+    """The comparison, printed and written; None if the user wanted only the plan."""
+    files.check_writable(json=output.json, markdown=output.markdown)
+    result = _measured(wanted, dry_run=output.dry_run)
+    if result is None:
+        return None
     written = files.write_json(result, output.json)
     result = cleaned(result)
     if output.markdown:
         written.append(files.write_text(Path(output.markdown), report.render_markdown(result)))
-    if output.junit:
-        written.append(files.write_text(Path(output.junit), junit.render(result)))
-    if (summary := ci.summarize(result, os.environ)) is not None:
-        written.append(summary)
+    written += write(result)
     _print(result, output.json, written)
-    for line in ci.annotated(result, os.environ):
-        click.echo(line, err=output.json == files.STANDARD_OUTPUT)
-    outcomes = {"passed": Exit.OK, "failed": Exit.FAILED, "undecided": Exit.INVALID}
-    return _exit(result, outcomes[result.outcome])
+    return result
+
+
+def _for_ci(result: VersusResult, path: str) -> list[Path]:
+    """Write what a CI service reads: the JUnit file, and the summary of the step."""
+    written = [files.write_text(Path(path), junit.render(result))] if path else []
+    summary = ci.summarize(result, os.environ)
+    return [*written, *([summary] if summary is not None else [])]
 
 
 def _options(app: str | None, given: Mapping[str, Any]) -> RaceOptions:
@@ -102,7 +111,7 @@ def _options(app: str | None, given: Mapping[str, Any]) -> RaceOptions:
     )
 
 
-def _measured(wanted: Compared, json: str, *, dry_run: bool) -> VersusResult | None:
+def _measured(wanted: AskedSides, *, dry_run: bool) -> VersusResult | None:
     """The comparison; None if the user wanted only the plan."""
     printer = RacePrinter(consoles.notes())
     here, cache = Path.cwd(), places.cache_folder()
@@ -117,9 +126,7 @@ def _measured(wanted: Compared, json: str, *, dry_run: bool) -> VersusResult | N
         printer.planned(planned)
         investigation.carry_out(planned, printer, command_line.kept())
         printer.close()
-        commits = tuple(side.commit for side in found.sides)
-        with Journal(planned.folder / FILE) as journal:
-            return concluded(journal, commits if len(commits) == 2 else ("", ""))
+        return concluded(Journal.read(planned.folder / FILE))
 
 
 def _print(result: VersusResult, json: str, written: list[Path]) -> None:

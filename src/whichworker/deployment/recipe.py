@@ -23,6 +23,7 @@ from whichworker.deployment.kinds.parts import SHIM_FILE
 from whichworker.deployment.ownership import PROMISE_FILE
 from whichworker.errors import JournalFailed, UsageError
 from whichworker.judge import verdict
+from whichworker.judge.belonging import guarded
 from whichworker.model import App, Arm, Environment, Question
 from whichworker.model.deployments import Deployment, Promise
 from whichworker.model.distributions import distribution
@@ -67,15 +68,8 @@ def read(folder: Path) -> JudgedRun:
     """
     journal = Journal.read(folder / FILE)
     header = journal.header()
-    try:
+    with guarded(folder / FILE):
         result = verdict.judge(journal)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        # Each record fits its schema, but one was changed or lost: no judge can know what it was.
-        raise JournalFailed(
-            f"the records of {folder / FILE} do not belong together:"
-            f" {type(error).__name__}: {' '.join(str(error).split())}",
-            hint="start a new run",
-        ) from error
     return JudgedRun(header.question, header.environments, result)
 
 

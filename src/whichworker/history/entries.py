@@ -11,11 +11,16 @@ from msgspec.structs import replace
 from whichworker import foreign
 from whichworker.deployment.recipe import JudgedRun, read
 from whichworker.errors import JournalFailed, UsageError
+from whichworker.judge import verdict
+from whichworker.judge.belonging import guarded
+from whichworker.result import VersusResult
 from whichworker.store import places
 from whichworker.store.journal import FILE, Journal
 from whichworker.store.records import Header, RunSession, StudyHeader
 from whichworker.versus.comparison import concluded
 
+LATEST = "latest"
+SHOW = "whichworker show run"
 Kind = Literal["race", "versus", "gate", "study", "unreadable"]
 
 
@@ -61,17 +66,18 @@ def entry_of(folder: Path) -> KeptRun:
             project=question.app.directory,
             app=question.app.name,
             started=first.started,
-            verdict=_verdict(journal, folder, compare=compared),
+            verdict=_verdict(journal, compare=compared),
         )
     except (JournalFailed, foreign.Unreadable) as error:
         reason = error.fact if isinstance(error, JournalFailed) else str(error)
         return KeptRun(id=folder.name, kind="unreadable", folder=str(folder), verdict=reason)
 
 
-def _verdict(journal: Journal, folder: Path, *, compare: bool) -> str:
+def _verdict(journal: Journal, *, compare: bool) -> str:
     if compare:
-        return concluded(journal, ("", "")).verdict.headline
-    result = read(folder).result
+        return concluded(journal).verdict.headline
+    with guarded(journal.path):
+        result = verdict.judge(journal)
     if result.validity.state == "invalid":
         return f"invalid: {'; '.join(result.validity.reasons)}"
     return result.verdict.headline if result.verdict else ""
@@ -90,7 +96,7 @@ def find(run: str, project: Path) -> Path:
 
     Raises UsageError.
     """
-    if run == "latest":
+    if run == LATEST:
         return places.find_run(project, run)
     found = [folder for folder in every_folder() if folder.name == run]
     if not found:
@@ -98,10 +104,21 @@ def find(run: str, project: Path) -> Path:
     return found[0]
 
 
-def judged(run: str, project: Path) -> JudgedRun:
+def race_of(folder: Path) -> JudgedRun:
     """A race that is kept, judged again; raises UsageError for another kind, JournalFailed."""
-    folder = find(run, project)
-    journal = Journal.read(folder / FILE)
-    if not journal.records or not isinstance(journal.records[0], Header):
-        raise UsageError(f"{folder.name} is no race", hint="whichworker list shows the races")
+    kind = entry_of(folder).kind
+    if kind not in ("race", "unreadable"):
+        raise UsageError(f"{folder.name} is a {kind}, not a race", hint=f"{SHOW} {folder.name}")
     return read(folder)
+
+
+def comparison_of(folder: Path) -> VersusResult | None:
+    """A comparison or gate that is kept; None for a race. Raises UsageError, JournalFailed."""
+    journal = Journal.read(folder / FILE)
+    first = journal.records[0] if journal.records else None
+    if isinstance(first, StudyHeader):
+        raise UsageError(
+            f"{folder.name} is a study, and only its measurements are kept",
+            hint=f"whichworker study {first.study} --resume {folder.name} --json result.json",
+        )
+    return concluded(journal) if journal.header().question.terms.compare else None

@@ -32,6 +32,7 @@ def entries(cache: Path, folders: Sequence[Path], note: Callable[[str], None]) -
     with _opened(cache) as index:
         known = dict(index.execute("SELECT folder, state || char(10) || entry FROM entries"))
         found: list[KeptRun] = []
+        rows: list[tuple[str, str, str]] = []
         for folder in folders:
             state = _state(folder)
             kept, _, text = known.get(str(folder), "").partition("\n")
@@ -39,31 +40,29 @@ def entries(cache: Path, folders: Sequence[Path], note: Callable[[str], None]) -
             if entry is None:
                 note(f"reading run {folder.name}")
                 entry = entry_of(folder)
-                row = (str(folder), state, msgspec.json.encode(entry).decode())
-                index.execute("REPLACE INTO entries VALUES (?, ?, ?)", row)
+                rows.append((str(folder), state, msgspec.json.encode(entry).decode()))
             found.append(entry)
         gone = [(folder,) for folder in known if not (Path(folder) / FILE).exists()]
-        index.executemany("DELETE FROM entries WHERE folder = ?", gone)
+        with contextlib.suppress(sqlite3.DatabaseError):  # a full disk costs the index only
+            index.executemany("REPLACE INTO entries VALUES (?, ?, ?)", rows)
+            index.executemany("DELETE FROM entries WHERE folder = ?", gone)
+            index.commit()
         return found
 
 
 @contextmanager
 def _opened(cache: Path) -> Iterator[sqlite3.Connection]:
-    """The database; a broken one is replaced, and one that cannot be written is in memory."""
+    """The database; a broken one is replaced, and one that is in use or read-only is not used."""
     path = cache / NAME
     try:
         index = _connected(path)
+    except sqlite3.OperationalError:
+        index = _connected(Path(":memory:"))
     except sqlite3.DatabaseError:
-        with contextlib.suppress(OSError):
-            path.unlink()
-        try:
-            index = _connected(path)
-        except sqlite3.DatabaseError:
-            index = _connected(Path(":memory:"))
+        path.unlink(missing_ok=True)
+        index = _connected(path)
     try:
         yield index
-        with contextlib.suppress(sqlite3.DatabaseError):  # a full disk costs the index only
-            index.commit()
     finally:
         index.close()
 

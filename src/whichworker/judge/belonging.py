@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from whichworker.design.rounds import TWIN
 from whichworker.errors import JournalFailed
@@ -13,6 +15,22 @@ A_NANOSECOND = 1e-9
 """The resolution of the clock, in seconds: rates of shorter windows may be infinite."""
 SHOWN = 80
 """Characters of a wrong name that a message shows."""
+
+
+@contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Raise JournalFailed for errors of the block, which judges the journal at `path`.
+
+    Each record fits its schema, but one was changed or lost: no judge can know what it was.
+    """
+    try:
+        yield
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise JournalFailed(
+            f"the records of {path} do not belong together:"
+            f" {type(error).__name__}: {' '.join(str(error).split())}",
+            hint="start a new run",
+        ) from error
 
 
 def check(journal: Journal) -> None:

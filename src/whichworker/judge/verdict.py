@@ -84,12 +84,11 @@ def judge(journal: Journal, time_seconds: float | None = None) -> Result:
         twin=twin,
         windows=tuple(window for arm in question.arms for window in sliced.stretches(arm.name)),
     )
-    return recommend(
-        msgspec.structs.replace(
-            result, app=discovered(question), settings_searched=_first_step(journal)
-        ),
-        _memory_limit(header),
+    result = msgspec.structs.replace(
+        result, app=discovered(question), settings_searched=_first_step(journal)
     )
+    # two versions of an app are no two setups: the faster one is nothing to deploy
+    return result if question.terms.compare else recommend(result, _memory_limit(header))
 
 
 def _asked(

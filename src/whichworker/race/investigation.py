@@ -95,6 +95,11 @@ def resume(
         spent = sum(session.seconds for session in journal.of(RunSession))
         told = tuple(record.finding for record in journal.of(Noted))
     first = header.question
+    if first.terms.compare:
+        raise UsageError(
+            f"run {header.run} is a comparison, and only a race can be resumed",
+            hint="start the comparison again",
+        )
     time_seconds = first.budget.seconds if seconds is None else spent + seconds
     question = first.another(time_seconds, search=first.search, first_step=first.first_step)
     if question.workload.is_secret:

@@ -164,17 +164,14 @@ def _markdown_tables(arms: list[ExplainedArm]) -> Iterator[str]:
         yield from (
             "## Side by side",
             "",
-            _line(["", *(arm.name for arm in arms)]),
-            _line(["---", *["---:"] * len(arms)]),
+            pages.row(["", *(arm.name for arm in arms)]),
+            pages.row(["---", *["---:"] * len(arms)]),
         )
         yield from (
-            _line([title.strip(), *(show(arm) for arm in arms)]) for title, show in rows_of(arms)
+            pages.row([title.strip(), *(show(arm) for arm in arms)])
+            for title, show in rows_of(arms)
         )
         yield ""
-
-
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _cores(cores: tuple[int, ...]) -> str:

@@ -84,13 +84,13 @@ def render_markdown(result: StudyResult, picture: str = "") -> str:
         lines += [
             f"## {title}",
             "",
-            _line(["", *(heading(name, several) for name in names)]),
-            _line(["---", *["---:"] * len(names)]),
+            pages.row(["", *(heading(name, several) for name in names)]),
+            pages.row(["---", *["---:"] * len(names)]),
         ]
         for row in rows:
             cells = by_column(row)
             lines.append(
-                _line(
+                pages.row(
                     [
                         f"{row.workload} ({row.variant})",
                         *(show_cell(cells.get(name)).plain for name in names),
@@ -130,10 +130,6 @@ def _markdown_remarks(result: StudyResult) -> Iterator[str]:
 
 def _cores(cores: Sequence[int]) -> str:
     return ", ".join(map(str, cores))
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _reasons(result: StudyResult) -> Iterator[tuple[str, str, str]]:

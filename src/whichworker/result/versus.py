@@ -9,6 +9,8 @@ from msgspec import Meta, Struct
 from whichworker.model import Failure, Finding, Machine, Settings
 from whichworker.result.envelope import SCHEMA, Run, Validity
 
+MeasureName = Literal["throughput", "cpu", "memory", "cold start"]
+MeasureUnit = Literal["per second", "seconds", "bytes"]
 Outcome = Literal["passed", "failed", "undecided"]
 
 
@@ -37,8 +39,8 @@ class Measure(Struct, frozen=True, kw_only=True):
     95 % intervals over generations of launches. Null: not measured, or too few launches.
     """
 
-    name: Literal["throughput", "cpu", "memory", "cold start"]
-    unit: Literal["per second", "seconds", "bytes"]
+    name: MeasureName
+    unit: MeasureUnit
     first: float | None
     second: float | None
     ratio: float | None = None

@@ -9,8 +9,9 @@ from statistics import fmean
 from whichworker.design import evidence
 from whichworker.design.pairs import Pair
 from whichworker.judge import verdict
+from whichworker.judge.belonging import guarded
 from whichworker.judge.replay import replay
-from whichworker.model import Finding, Question
+from whichworker.model import Question
 from whichworker.result import ArmResult, Result
 from whichworker.result.versus import (
     AskedComparison,
@@ -18,31 +19,37 @@ from whichworker.result.versus import (
     ComparisonVerdict,
     LimitCheck,
     Measure,
+    MeasureName,
+    MeasureUnit,
     Outcome,
     VersusResult,
 )
 from whichworker.store.journal import Journal
 from whichworker.store.records import Launched, RoundEnd, Settled, Slice
+from whichworker.versus.sides import COMMIT
 
 ALIKE = 0.03
 """Sides whose whole interval is closer to 1 than this count as alike, as in a race."""
 INTERVAL = 0.05
+"""The error of an interval over generations: it is a 95 % interval."""
+Interval = tuple[float | None, float | None, float | None]
+"""A ratio and both ends of its interval; None: unknown."""
 LEAST_GENERATIONS = 4
 """Generations or launches below which a ratio has no interval."""
 
 
-def concluded(
-    journal: Journal, commits: Sequence[str], findings: Sequence[Finding] = ()
-) -> VersusResult:
-    """The comparison as the journal has it; `commits` belong to the arms, empty for none.
+def concluded(journal: Journal) -> VersusResult:
+    """The comparison as the journal has it; raises JournalFailed for records of something else."""
+    with guarded(journal.path):
+        return _concluded(journal, verdict.judge(journal))
 
-    Raises JournalFailed if the records do not belong together.
-    """
-    result, header = verdict.judge(journal), journal.header()
-    question = header.question
-    first, second = (one.name for one in question.arms)
-    arms = {arm.name: arm for arm in result.arms}
-    measures = tuple(_measures(journal, question, arms[first], arms[second]))
+
+def _concluded(journal: Journal, result: Result) -> VersusResult:
+    question = journal.header().question
+    names = tuple(one.name for one in question.arms)
+    first, second = (next(arm for arm in result.arms if arm.name == name) for name in names)
+    measures = tuple(_measures(journal, question, first, second))
+    commits = [question.apps[arm.python].origin.get(COMMIT, "") for arm in question.arms]
     terms = question.terms
     asked = AskedComparison(
         app=question.app.name,
@@ -60,13 +67,11 @@ def concluded(
         machine=result.machine,
         run=result.run,
         validity=result.validity,
-        verdict=_verdict(result, (first, second), measures, gate=limit is not None),
-        sides=tuple(
-            _side(arms[name], commit) for name, commit in zip((first, second), commits, strict=True)
-        ),
+        verdict=_verdict(result, (first.name, second.name), measures, gate=limit is not None),
+        sides=tuple(map(_side, (first, second), commits)),
         measures=measures,
-        checks=() if limit is None else tuple(_checks(measures, limit, (first, second))),
-        findings=tuple(dict.fromkeys((*findings, *result.findings))),
+        checks=() if limit is None else tuple(_checks(result, measures, limit, first, second)),
+        findings=result.findings,
     )
 
 
@@ -89,49 +94,28 @@ def _side(arm: ArmResult, commit: str) -> ComparedSide:
 def _measures(
     journal: Journal, question: Question, first: ArmResult, second: ArmResult
 ) -> Iterator[Measure]:
-    ratio, low, high = _throughput(journal, question)
-    yield Measure(
-        name="throughput",
-        unit="per second",
-        first=first.speed or None,
-        second=second.speed or None,
-        ratio=ratio,
-        low=low,
-        high=high,
-    )
-    spent = _ratio(cpu_by_generation(journal, first.name, second.name))
-    yield Measure(
-        name="cpu",
-        unit="seconds",
-        first=first.cpu_seconds_per_request,
-        second=second.cpu_seconds_per_request,
-        ratio=spent[0],
-        low=spent[1],
-        high=spent[2],
-    )
-    held, holds = first.memory_bytes, second.memory_bytes
-    yield Measure(
-        name="memory",
-        unit="bytes",
-        first=held,
-        second=holds,
-        ratio=holds / held if held and holds else None,
-    )
-    started = _ratio(starts(journal, first.name, second.name))
-    yield Measure(
-        name="cold start",
-        unit="seconds",
-        first=first.cold_start_seconds,
-        second=second.cold_start_seconds,
-        ratio=started[0],
-        low=started[1],
-        high=started[2],
+    names = (first.name, second.name)
+    speeds = (first.speed or None, second.speed or None)
+    yield _measure("throughput", "per second", speeds, _throughput(journal, question))
+    spent = (first.cpu_seconds_per_request, second.cpu_seconds_per_request)
+    yield _measure("cpu", "seconds", spent, _ratio(cpu_by_generation(journal, *names)))
+    held = (first.memory_bytes, second.memory_bytes)
+    ratio = held[1] / held[0] if held[0] and held[1] else None
+    yield _measure("memory", "bytes", held, (ratio, None, None))
+    started = (first.cold_start_seconds, second.cold_start_seconds)
+    yield _measure("cold start", "seconds", started, _ratio(starts(journal, *names)))
+
+
+def _measure(
+    name: MeasureName, unit: MeasureUnit, values: tuple[float | None, float | None], ratio: Interval
+) -> Measure:
+    (first, second), (value, low, high) = values, ratio
+    return Measure(
+        name=name, unit=unit, first=first, second=second, ratio=value, low=low, high=high
     )
 
 
-def _throughput(
-    journal: Journal, question: Question
-) -> tuple[float | None, float | None, float | None]:
+def _throughput(journal: Journal, question: Question) -> Interval:
     """The second side's requests per second over the first's, with the always-valid interval."""
     settled = next(journal.of(Settled), None)
     pair: Pair | None = None
@@ -176,7 +160,7 @@ def starts(journal: Journal, first: str, second: str) -> list[float]:
     ]
 
 
-def _ratio(logs: Sequence[float]) -> tuple[float | None, float | None, float | None]:
+def _ratio(logs: Sequence[float]) -> Interval:
     if not logs:
         return None, None, None
     ratio = math.exp(fmean(logs))
@@ -209,27 +193,35 @@ def _verdict(
 
 
 def _checks(
-    measures: Sequence[Measure], limit: float, names: tuple[str, str]
+    result: Result,
+    measures: Sequence[Measure],
+    limit: float,
+    first: ArmResult,
+    second: ArmResult,
 ) -> Iterator[LimitCheck]:
-    """The limits of a gate: throughput first, which decides; CPU per request can only fail."""
-    first, second = names
+    """The limits of a gate: throughput first, which decides; CPU per request can only fail.
+
+    A second side that breaks under load, while the first does not, has lost all of its speed. An
+    invalid run decides nothing, and shows no number.
+    """
+    if result.validity.state == "invalid":
+        text = f"the run is invalid: {'; '.join(result.validity.reasons)}"
+        yield LimitCheck(measure="throughput", limit=limit, outcome="undecided", text=text)
+        return
     speed, spent = measures[0], measures[1]
+    both = f"{second.name} over {first.name}"
+    text = _said(speed, f"requests/s of {both}", f"at least {1 - limit:.2f}")
     outcome = _kept(speed.low, speed.high, math.log1p(-limit))
-    yield LimitCheck(
-        measure="throughput",
-        limit=limit,
-        outcome=outcome,
-        text=_said(speed, f"requests/s of {second} over {first}", f"at least {1 - limit:.2f}"),
-    )
+    if second.state == "failed" and first.state != "failed":
+        outcome, text = "failed", f"{second.name} broke under load, and {first.name} did not"
+    yield LimitCheck(measure="throughput", limit=limit, outcome=outcome, text=text)
     more = -math.log1p(-limit)
     low, high = (1 / end if end else None for end in (spent.high, spent.low))
     yield LimitCheck(
         measure="cpu",
         limit=limit,
         outcome=_kept(low, high, -more),
-        text=_said(
-            spent, f"CPU per request of {second} over {first}", f"at most {math.exp(more):.2f}"
-        ),
+        text=_said(spent, f"CPU per request of {both}", f"at most {math.exp(more):.2f}"),
     )
 
 

@@ -28,7 +28,7 @@ def shown(arm: Arm) -> str:
     return f"{arm.server} {settings}".strip()
 
 
-class Compared(Struct, frozen=True, kw_only=True):
+class AskedSides(Struct, frozen=True, kw_only=True):
     """What to compare: `revisions` of the app (none: two setups), for a limit or a ratio."""
 
     app: str | None
@@ -68,7 +68,7 @@ class FoundSides(Struct, frozen=True):
         return tuple(dict.fromkeys((*graver, *last.findings)))
 
 
-def find(wanted: Compared, here: Path, cache: Path, folder: Path, watch: Watch) -> FoundSides:
+def find(wanted: AskedSides, here: Path, cache: Path, folder: Path, watch: Watch) -> FoundSides:
     """The sides: one app with two setups, or two versions of it, whose files go below `folder`.
 
     Raises UsageError.

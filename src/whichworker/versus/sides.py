@@ -19,6 +19,8 @@ from whichworker.question.stages import Asked, Discovered
 from whichworker.versus import dependencies, revisions
 from whichworker.versus.dependencies import Tree
 
+COMMIT = "commit"
+"""The key of an app's origin for its commit; empty for the folder as it is."""
 TODAY = "the folder"
 """The side of the app as it is now, with changes that are not committed."""
 USUAL = "gthread,uvicorn"
@@ -157,7 +159,7 @@ def one_question(
         text = f"{arms[0].server} in {sides[0].label}, {arms[1].server} in {sides[1].label}"
         findings.append(SIDES_DIFFER.finding(f"The two versions start other setups: {text}"))
     apps = {
-        side.label: one.question.apps[setup_of(one).python]
+        side.label: _of_commit(one.question.apps[setup_of(one).python], side.commit)
         for side, one in zip(sides, found, strict=True)
     }
     subject = msgspec.structs.replace(
@@ -166,6 +168,11 @@ def one_question(
     asked = found[1].asked
     question = Question(terms=asked.terms, subject=subject, arms=tuple(arms), budget=asked.budget)
     return question, findings
+
+
+def _of_commit(app: App, commit: str) -> App:
+    """The app with its commit among the facts that the journal keeps."""
+    return msgspec.structs.replace(app, origin={**app.origin, COMMIT: commit})
 
 
 def common(

@@ -66,10 +66,10 @@ DECIDE, LOAD = "Choose and deploy a server", "Load and compare"
 RUNS, MACHINE = "Kept runs", "Settings and machine"
 APP_FIRST = "write the app first, without an option: whichworker {} APP"
 
-RUN = Word("run", "[RUN]", "Id of a run [default: the latest race of this folder]")
+RUN = Word("run", "[RUN]", "Id of a run [default: the latest run of this folder]")
 SHOW = {
     "run": Declared(
-        "Print the result of a kept race again, and write it",
+        "Print the result of a kept run again, and write it",
         run="whichworker.cli.history:show_run",
         details="The journal is judged again; nothing is measured.",
         words=(RUN,),
@@ -280,7 +280,7 @@ COMMANDS: dict[str, Declared] = {
         renamed={"--app": APP_FIRST.format("init")},
     ),
     "show": Declared(
-        "Show settings, the app, the requests of a race, or a kept race", MACHINE, commands=SHOW
+        "Show settings, the app, the requests of a race, or a kept run", MACHINE, commands=SHOW
     ),
     "servers": Declared(
         "List the servers: interface, settings, known problems",

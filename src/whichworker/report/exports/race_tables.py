@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from whichworker import units
 from whichworker.report import standings
-from whichworker.report.sides.versus import ABSENT, inert
+from whichworker.report.pages import inert, row
+from whichworker.report.terminal import ABSENT, ratio
 from whichworker.result import ArmResult, Result
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
@@ -59,9 +60,9 @@ def _cells(arm: ArmResult, verdict: str, valid: bool) -> Iterator[object]:
     if not valid:
         yield from [None] * (len(COLUMNS) - 6)
         return
-    ratio, capacity = arm.against_leader, arm.capacity_per_second
+    against, capacity = arm.against_leader, arm.capacity_per_second
     yield from (verdict, arm.rank_low, arm.rank_high, arm.speed or None)
-    yield from (ratio.value, ratio.low, ratio.high) if ratio else (None, None, None)
+    yield from (against.value, against.low, against.high) if against else (None, None, None)
     yield from (arm.cpu_seconds_per_request, arm.memory_bytes, arm.cold_start_seconds)
     yield arm.connections
     yield from (capacity.certified, capacity.low, capacity.high) if capacity else (None, None, None)
@@ -114,14 +115,11 @@ def _table(result: Result) -> Iterator[str]:
     yield "| setup | requests/s | vs leader | verdict | rank | CPU/request | memory | start |"
     yield "|---|---:|---|---|---|---:|---:|---:|"
     for one in standings.standings(result):
-        arm, ratio = one.arm, one.ratio
+        arm = one.arm
         cells = (
             arm.name,
             units.show_rate(arm.speed) if arm.speed else ABSENT,
-            ABSENT
-            if ratio is None
-            else f"{ratio.value:.2f}x"
-            + (f" ({ratio.low:.2f}-{ratio.high:.2f})" if ratio.low and ratio.high else ""),
+            ratio(one.ratio),
             one.word,
             one.ranks or ABSENT,
             units.show_seconds(arm.cpu_seconds_per_request)
@@ -130,4 +128,4 @@ def _table(result: Result) -> Iterator[str]:
             units.show_bytes(arm.memory_bytes) if arm.memory_bytes else ABSENT,
             units.show_seconds(arm.cold_start_seconds) if arm.cold_start_seconds else ABSENT,
         )
-        yield f"| {' | '.join(map(inert, cells))} |"
+        yield row(map(inert, cells))

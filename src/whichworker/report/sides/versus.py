@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from whichworker import units
+from whichworker.report.pages import inert, row
 from whichworker.report.terminal import print_findings
 from whichworker.result.versus import ComparedSide, Measure, VersusResult
 
@@ -45,7 +46,7 @@ def print_sides(console: Console, sides: Sequence[tuple[str, str]], seconds: flo
 def print_comparison(console: Console, result: VersusResult) -> None:
     """The verdict, the limits of a gate, then both sides beside each other, and the findings."""
     console.print()
-    if result.kind == "gate":
+    if result.kind == "gate" and result.validity.state == "valid":
         word, style = OUTCOMES[result.outcome]
         console.print(Text.assemble((word, style), "  ", result.verdict.headline))
         for check in result.checks:
@@ -79,8 +80,8 @@ def _table(result: VersusResult) -> Table:
     for side in result.sides:
         table.add_column(side.name, justify="right", overflow="fold")
     table.add_column("ratio")
-    for row in rows(result):
-        table.add_row(*map(Text, row))
+    for cells in rows(result):
+        table.add_row(*map(Text, cells))
     return table
 
 
@@ -131,8 +132,8 @@ def render_markdown(result: VersusResult) -> str:
     lines += ["", *(f"- {inert(reason)}" for reason in result.validity.reasons)]
     if result.validity.state == "valid":
         names = [inert(side.name) for side in result.sides]
-        lines += ["", f"|  | {' | '.join(names)} | ratio |", "|---|---:|---:|---|"]
-        lines += [f"| {' | '.join(map(inert, row))} |" for row in rows(result)]
+        lines += ["", row(["", *names, "ratio"]), "|---|---:|---:|---|"]
+        lines += [row(map(inert, cells)) for cells in rows(result)]
         lines += ["", inert(caption(result))]
     told = [one for one in result.findings if one.severity != "info"]
     lines += ["", *(f"- {one.severity}: {inert(one.text)}" for one in told)]
@@ -145,11 +146,3 @@ def render_markdown(result: VersusResult) -> str:
         ),
     ]
     return "\n".join(lines).replace("\n\n\n", "\n\n").rstrip() + "\n"
-
-
-def inert(text: str) -> str:
-    """A text of others that is no markup in Markdown or HTML, and stays in its cell."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    for letter in "\\`*_[]|#!":
-        escaped = escaped.replace(letter, f"\\{letter}")
-    return units.visible(" ".join(escaped.split()))

@@ -79,23 +79,26 @@ def test_what_is_no_source_says_so(source: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "requirement"),
     [
-        ("waitress@/w/waitress-9.whl[threads=2]", "waitress @ file:///w/waitress-9.whl"),
-        ("waitress@/w/my code", "waitress @ file:///w/my%20code"),
+        ("waitress@./waitress-9.whl[threads=2]", "waitress @ {here}/waitress-9.whl"),
+        ("waitress@./my code", "waitress @ {here}/my%20code"),
         ("waitress@git+https://h.org/a/w.git@main", "waitress @ git+https://h.org/a/w.git@main"),
         ("waitress@2.1/3.12", "waitress==2.1"),
     ],
 )
-def test_a_name_may_have_a_source(text: str, requirement: str) -> None:
-    wanted = names.parse(text)
-    arm = names.contender(wanted, "3.12", cores=1)
-    assert arm.requirements[0] == requirement
+def test_a_name_may_have_a_source(
+    text: str, requirement: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "waitress-9.whl").write_bytes(b"")
+    (tmp_path / "my code").mkdir()
+    arm = names.contender(names.parse(text), "3.12", cores=1)
+    assert arm.requirements[0] == requirement.format(here=tmp_path.as_uri())
     assert arm.name.startswith("waitress@")
 
 
-def test_a_relative_source_begins_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    arm = names.contender(names.parse("waitress@./w.whl"), "3.12", cores=1)
-    assert arm.requirements == (f"waitress @ {(tmp_path / 'w.whl').as_uri()}",)
+def test_a_source_that_does_not_exist_says_so_before_anything_starts() -> None:
+    with pytest.raises(UsageError, match="there is no wheel or folder"):
+        names.contender(names.parse("waitress@./no.whl"), "3.12", cores=1)
 
 
 def test_a_source_and_an_interpreter_are_two_things() -> None:

@@ -165,10 +165,15 @@ def pin(requirement: str, version: str | None) -> str:
 
 
 def _address(source: str) -> str:
-    """The URL of a source; a relative path begins in the current folder."""
+    """The URL of a source, whose relative path begins in the current folder; raises UsageError."""
     if source.startswith("git+"):
         return source
-    return Path(source).expanduser().absolute().as_uri()
+    path = Path(source).expanduser().absolute()
+    if not path.exists():
+        raise UsageError(
+            f"there is no wheel or folder {path}", hint="name one that exists, or git+URL"
+        )
+    return path.as_uri()
 
 
 def setting(server: Server, arm: str, name: str, value: str) -> SettingValue:

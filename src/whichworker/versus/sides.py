@@ -260,7 +260,8 @@ def _check(names: Sequence[str], app: str | None, options: RaceOptions) -> None:
         )
     if app is not None and app.startswith("builtin:"):
         raise UsageError(
-            "the built-in apps have one version only", hint="compare setups: --servers A,B"
+            "the built-in apps have one version only",
+            hint="compare setups: whichworker versus --servers A,B",
         )
     if len(options.python) > 1:
         raise UsageError(

@@ -60,6 +60,7 @@ def write(revision: Revision, folder: Path) -> None:
 
     Raises UsageError if git fails, or if the ignored files are too large.
     """
+    folder.parent.mkdir(parents=True, exist_ok=True)
     archive = folder.with_name(f"{folder.name}.tar")
     failed = UsageError(f"git cannot read {revision.name}", hint="git fsck names what is missing")
     _git(

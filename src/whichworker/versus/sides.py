@@ -81,7 +81,7 @@ def at_revisions(
     base = base_of(here, app)
     for number, name in enumerate(names):
         found = revisions.find(name, base)
-        place = folder / f"{number}-{found.commit[:12]}"
+        place = folder / f"{number}-{found.commit[:12]}" / found.root.name  # apps have its name
         revisions.write(found, place)
         below = base.resolve().relative_to(found.root)
         there = place / below

@@ -83,9 +83,10 @@ def test_too_little_time_is_no_pass(shop: Path) -> None:
     assert "NOT DECIDED" in done.stdout
 
 
+@pytest.mark.alone
 def test_two_setups_are_compared(shop: Path) -> None:
     servers = ("--servers", "gthread,gthread[threads=8]")
-    done = run(shop, "versus", *servers, "--url", "/", "--time", "20s", "--precision", "5%")
+    done = run(shop, "versus", *servers, "--url", "/", "--time", "90s", "--precision", "10%")
     assert done.returncode == 0, done.stderr
     assert "gthread[threads=8] does" in done.stdout
     assert "ratio: gunicorn-gthread[threads=8] over gunicorn-gthread" in done.stdout

@@ -28,15 +28,10 @@ from whichworker.store.journal import Journal
 from whichworker.store.records import (
     Failed,
     FirstStep,
-    Header,
     RunSession,
     Settled,
     Slice,
 )
-
-SHARE_OF_MEMORY = 0.8
-"""Of the machine's memory, for a server whose budget has no limit of its own."""
-
 
 def judge(journal: Journal, time_seconds: float | None = None) -> Result:
     """The result of a run as its journal has it, finished or not.
@@ -88,7 +83,7 @@ def judge(journal: Journal, time_seconds: float | None = None) -> Result:
         result, app=discovered(question), settings_searched=_first_step(journal)
     )
     # two versions of an app are no two setups: the faster one is nothing to deploy
-    return result if question.terms.compare else recommend(result, _memory_limit(header))
+    return result if question.terms.compare else recommend(result, question.budget.memory_bytes)
 
 
 def _asked(
@@ -122,14 +117,6 @@ def _asked(
 
 def _first_step(journal: Journal) -> tuple[Searched, ...]:
     return next((record.searched for record in journal.of(FirstStep)), ())
-
-
-def _memory_limit(header: Header) -> int | None:
-    """Bytes that a server may use: the budget's limit, or four fifths of the machine's memory."""
-    machine = header.machine.memory_bytes
-    return header.question.budget.memory_bytes or (
-        round(SHARE_OF_MEMORY * machine) if machine else None
-    )
 
 
 def spoken(

@@ -43,7 +43,8 @@ class Cost(Struct, frozen=True, kw_only=True):
     most_workers: Annotated[
         int | None,
         Meta(
-            description="the most workers that fit into the memory of the budget, or of the machine"
+            description="the most workers that fit into the memory of the budget; "
+            "null without --memory"
         ),
     ] = None
     memory_limit_bytes: int | None = None

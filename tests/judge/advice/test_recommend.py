@@ -227,6 +227,16 @@ def test_the_conditions_of_the_advice_are_sentences() -> None:
     )
 
 
+def test_the_longer_run_names_the_fastest_of_those_not_decided() -> None:
+    near, far = arm("b", 295, 80), arm("c", 250, 80)
+    pairs = [("a", "c"), ("a", "b")]
+    advice = recommend(result_of([A, near, far], undetermined=pairs)).advice
+    assert advice is not None
+    assert advice.flips_when == (
+        "a longer run shows b to be faster: the two are not decided yet",
+    )
+
+
 def test_a_longer_run_is_not_promised_for_whoever_left_early() -> None:
     gone = replace(arm("b", 200, 80), dropped=True)
     advice = recommend(result_of([A, gone], undetermined=[("a", "b")])).advice

@@ -14,12 +14,9 @@ LESS = 0.8
 def flips_when(result: Result, best: ArmResult, arms: list[ArmResult]) -> Iterator[str]:
     """The conditions, each with the arm that would be better."""
     others = [arm for arm in arms if arm.name != best.name]
-    open_pairs = [other for pair in result.undetermined if (other := _opponent(best.name, pair))]
-    rivals = [
-        name for name in open_pairs if name in {arm.name for arm in others if not arm.dropped}
-    ]
-    if rivals:
-        yield f"a longer run shows {rivals[0]} to be faster: the two are not decided yet"
+    rival = _likeliest(result, best, others)
+    if rival is not None:
+        yield f"a longer run shows {rival.name} to be faster: the two are not decided yet"
     lighter = [
         arm
         for arm in others
@@ -47,6 +44,13 @@ def flips_when(result: Result, best: ArmResult, arms: list[ArmResult]) -> Iterat
             "the app waits longer for databases or other services than it did here: its limit is"
             " worker slots, so it would need more of them"
         )
+
+
+def _likeliest(result: Result, best: ArmResult, others: list[ArmResult]) -> ArmResult | None:
+    """The fastest of those still in the race that are not decided against the advised arm."""
+    opponents = {_opponent(best.name, pair) for pair in result.undetermined}
+    rivals = [arm for arm in others if arm.name in opponents and not arm.dropped]
+    return max(rivals, key=lambda arm: arm.speed, default=None)
 
 
 def _opponent(name: str, pair: tuple[str, str]) -> str | None:

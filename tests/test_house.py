@@ -157,6 +157,7 @@ def test_what_is_missing_is_a_failure_in_ci_and_a_skip_elsewhere(
         "bench/test_services",
         "deployment/odd_projects",
         "report/test_browser",
+        "report/test_pages_in_browser",
         "samples/test_versions",
     ],
 )

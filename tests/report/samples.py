@@ -13,25 +13,32 @@ from msgspec.structs import replace
 from whichworker.model import Failure, Finding, Machine, Resolution, codes
 from whichworker.result import (
     AdvisedArm,
+    ArmProbes,
     ArmResult,
     ArmState,
     AskedQuestion,
     AtRate,
     Attribution,
+    Audit,
     Capacity,
     Claim,
     CoreSpeed,
+    Cost,
     CurvePoint,
     Estimate,
+    Found,
     Gate,
+    Hot,
     MeasuredStretch,
     PassedTest,
+    Profile,
     RaceVerdict,
     Ratio,
     Result,
     RouteTimes,
     Run,
     SaturationLatency,
+    Searched,
     Twin,
     Validity,
     WaitPoint,
@@ -610,6 +617,157 @@ def windows(
                 )
                 found.append(window)
     return tuple(found)
+
+
+def own() -> Result:
+    """The clear race of a user's own app: facts, costs, conditions, audits and probes."""
+    whole = clear()
+    assert whole.advice is not None
+    probes = ArmProbes(
+        cpu_cores=0.98,
+        system_share=0.11,
+        run_delay_cores=0.02,
+        voluntary_switches_per_request=1.2,
+        processes=2.0,
+        threads=9.0,
+        uss_bytes=44e6,
+        foreign_share=None,
+    )
+    hot = (Hot(function="render (shop/views.py)", share=0.31), Hot(function="loads", share=0.08))
+    profile = Profile(
+        samples=300, functions=hot, lock_share=0.91, loop_lag_seconds={"p50": 0.001, "p99": 0.02}
+    )
+    first = replace(
+        whole.arms[0],
+        probes=probes,
+        profile=profile,
+        attribution=Attribution(cause="cpu", evidence=("it uses 0.98 of 1 core",)),
+        gates=(Gate(name="generator CPU", limit=0.8, seen=0.41, passed=True),),
+    )
+    advice = replace(
+        whole.advice,
+        flips_when=(
+            "memory counts most: gunicorn-gthread needs 40 MB instead of 61.3 MB",
+        ),
+        cost=Cost(
+            cpu_seconds_per_request=312e-6,
+            memory_bytes=61_300_000,
+            memory_per_worker_bytes=30_000_000,
+            most_workers=16,
+            memory_limit_bytes=512_000_000,
+        ),
+        audits=(
+            Audit(
+                name="debug",
+                title="DEBUG is off",
+                state="failed",
+                evidence="shop/settings.py: DEBUG = True",
+                gain=Estimate(value=1.4),
+                diff="-DEBUG = True\n+DEBUG = False",
+                problem="DEBUG is on",
+            ),
+            Audit(name="gzip", title="Responses are compressed", state="passed", evidence="br"),
+            Audit(name="pool", title="Connections are kept", state="not applicable"),
+        ),
+        today="gunicorn-gthread is what Procfile starts; granian-wsgi is 1.07 times as fast",
+    )
+    return replace(
+        whole,
+        question=replace(whole.question, app="shop"),
+        run=replace(whole.run, command="whichworker race shop --time 2m"),
+        arms=(first, replace(whole.arms[1], today="Procfile"), *whole.arms[2:]),
+        advice=advice,
+        app={
+            "framework": Found(value="Django 5.2", origin="requirements.txt"),
+            "module": Found(value="shop.wsgi:application", origin="manage.py"),
+        },
+        settings_searched=(
+            Searched(
+                arm="granian-wsgi",
+                settings={"workers": 1},
+                throughput_per_second=Estimate(value=2990.0),
+                state="ranked",
+                went_on=True,
+                run="2025-03-04T12-20-00-0000",
+            ),
+            Searched(
+                arm="bjoern",
+                settings={},
+                throughput_per_second=None,
+                state="refused",
+                went_on=False,
+                run="2025-03-04T12-20-00-0000",
+            ),
+        ),
+        findings=whole.findings[:3],
+    )
+
+
+def large(setups: int = 40, stretches: int = 500) -> Result:
+    """A race as large as they get, with a finding for each setup."""
+    whole, noise = race(), random.Random(5)
+    contenders = tuple(
+        Contender(
+            name=f"gunicorn-gthread[threads={2 + place},workers={1 + place % 4}]",
+            server="gunicorn",
+            version="23.0.0",
+            rate=3120.0 * 0.97**place,
+            ranks=(1, 1) if place == 0 else (2, setups),
+            cpu=312e-6 / 0.97**place,
+            memory=54_900_000 + 1_000_000 * place,
+            cold=0.5 + 0.02 * place,
+            settings={"threads": 2 + place, "workers": 1 + place % 4},
+        )
+        for place in range(setups)
+    )
+    lead = contenders[0]
+    return replace(
+        whole,
+        verdict=RaceVerdict(
+            state="clear",
+            headline=f"Clear winner: {lead.name} is faster than all {setups - 1} other server"
+            " setups",
+            leader=lead.name,
+        ),
+        arms=tuple(
+            replace(ranked(one), against_leader=None) if one is lead else ranked(one)
+            for one in contenders
+        ),
+        leader=lead.name,
+        claims=tuple(
+            Claim(
+                better=lead.name,
+                worse=one.name,
+                ratio=lead.rate / one.rate,
+                low=0.96 * lead.rate / one.rate,
+                high=1.04 * lead.rate / one.rate,
+            )
+            for one in contenders[1:]
+        ),
+        ties=(),
+        undetermined=(),
+        findings=tuple(
+            codes.STOPPED_BY_FORCE.finding(f"{one.name}, in 1 of 3 launches", arm=one.name)
+            for one in contenders
+        ),
+        advice=AdvisedArm(
+            arm=lead.name,
+            settings=lead.settings,
+            because=f"it is faster than all {setups - 1} others",
+            command=("gunicorn", "--threads", "2", "shop.wsgi:application"),
+        ),
+        blocks=stretches * ROUNDS,
+        windows=tuple(
+            MeasuredStretch(
+                block=block,
+                arm=one.name,
+                throughput_per_second=float(f"{one.rate * noise.gauss(1, 0.02):.6g}"),
+                cpu_seconds_per_request=float(f"{one.cpu * noise.gauss(1, 0.01):.6g}"),
+            )
+            for block in range(stretches)
+            for one in contenders
+        ),
+    )
 
 
 def invalid() -> Result:

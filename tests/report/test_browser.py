@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import missing
-from whichworker.report.html import render
+from whichworker.report.pages.race_page import render
 
 from . import samples
 

@@ -10,12 +10,12 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from whichworker.report import charts, standings, svg
+from whichworker.report import charts, standings, svg, timeline
 from whichworker.result import Claim, Ratio, Result
 
 from . import samples
 
-DRAWINGS = (charts.speed, charts.cost, charts.steadiness)
+DRAWINGS = (charts.speed, charts.cost, timeline.steadiness)
 
 
 @pytest.mark.parametrize("draw", DRAWINGS)
@@ -186,7 +186,7 @@ def test_ratios_need_both_in_the_same_stretch() -> None:
     without = tuple(
         window for window in whole.windows if (window.arm, window.block) != ("granian-wsgi", 2)
     )
-    found = charts.over_time(replace(whole, windows=without))
+    found = timeline.over_time(replace(whole, windows=without))
     assert "granian-wsgi" not in found
     assert sorted(found["gunicorn-gthread"]) == [0, 1, 3, 4, 5, 6, 7]
     assert sorted(found["daphne"]) == [0, 1, 3]

@@ -13,7 +13,7 @@ import pytest
 from tests.judge.stories import END, SERVERS, Story
 from whichworker.report import files, standings
 from whichworker.report.exports import race_picture, race_tables
-from whichworker.report.pages import inert
+from whichworker.report.markdown import inert
 from whichworker.result import Result, Validity
 from whichworker.units import show_rate
 

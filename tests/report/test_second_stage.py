@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from tests.report import samples
 from tests.report.test_terminal import console_of, shown
-from whichworker.report import curves, html, waiting
+from whichworker.report import curves, waiting
+from whichworker.report.pages import race_page
 from whichworker.report.second_stage import print_capacities, promises
 from whichworker.result import Hot, Profile, Result, RouteTimes
 
@@ -108,21 +109,21 @@ def test_each_route_has_a_line_at_the_validated_rate() -> None:
 
 
 def test_the_page_has_each_route_at_the_validated_rate() -> None:
-    page = html.render(with_routes())
+    page = race_page.render(with_routes())
     assert "Routes at the validated rate" in page
     assert "GET /&lt;report&gt;" in page
     assert "<td>120 <code>p99&lt;50ms on /health</code></td>" in page
-    assert "Routes at the validated rate" not in html.render(samples.sought())
+    assert "Routes at the validated rate" not in race_page.render(samples.sought())
 
 
 def test_the_page_has_the_curve_the_table_and_the_gates() -> None:
-    page = html.render(samples.sought())
+    page = race_page.render(samples.sought())
     assert 'id="capacity"' in page
     assert "Response time by rate of arrivals" in page
     assert page.count('class="curve p99"') >= 9
     assert "worker slots" in page
     assert 'id="gates"' in page
-    assert 'id="capacity"' not in html.render(samples.race())
+    assert 'id="capacity"' not in race_page.render(samples.race())
 
 
 def test_each_route_has_a_line_below_its_setup() -> None:

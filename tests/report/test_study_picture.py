@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 from msgspec.structs import replace
 
 from tests.report import samples
-from whichworker.report import study_page
+from whichworker.report.pages import study_page
 from whichworker.report.study_picture import picture
 from whichworker.result.envelope import Run, Validity
 from whichworker.result.study import AskedStudy, Cell, StudyResult, StudyRow

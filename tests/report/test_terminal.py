@@ -27,7 +27,8 @@ from whichworker.model import (
     Workload,
     codes,
 )
-from whichworker.report import html, standings, terminal
+from whichworker.report import standings, terminal
+from whichworker.report.pages import race_page
 from whichworker.report.waiting import arrivals, print_waits
 from whichworker.result import RaceVerdict, Ratio, Result, Validity, decode, encode, seconds_to_add
 from whichworker.units import show_rate
@@ -233,12 +234,12 @@ def test_a_run_with_a_secret_is_repeated_with_all_of_its_time() -> None:
     assert whole.verdict is not None and whole.verdict.seconds_to_decide is not None
     secret = replace(whole, question=replace(whole.question, resumable=False))
     seconds = whole.question.time_seconds + seconds_to_add(whole.verdict.seconds_to_decide)
-    for text in (printed(secret), html.render(secret)):
+    for text in (printed(secret), race_page.render(secret)):
         assert f"start a new run with --time {seconds:.0f}s" in text
         assert "--resume" not in text
-    assert "continues it" in html.render(samples.interrupted())
+    assert "Continue the interrupted run" in race_page.render(samples.interrupted())
     stopped = replace(samples.interrupted(), question=secret.question)
-    assert "continues it" not in html.render(stopped)
+    assert "Continue the interrupted run" not in race_page.render(stopped)
 
 
 @pytest.mark.parametrize(

@@ -105,8 +105,8 @@ class Sliced:
                 yield MeasuredStretch(
                     block=number + 1,
                     arm=name,
-                    throughput_per_second=_geometric([one.rate for one in inside]),
-                    cpu_seconds_per_request=_geometric(spent) if spent else None,
+                    throughput_per_second=_shown(_geometric([one.rate for one in inside])),
+                    cpu_seconds_per_request=_shown(_geometric(spent)) if spent else None,
                 )
 
     def at_one_speed(self, name: str) -> list[float]:
@@ -171,6 +171,11 @@ class Sliced:
     @staticmethod
     def _of(name: str, twin_of: str) -> str:
         return twin_of if name == TWIN and twin_of else name
+
+
+def _shown(value: float) -> float:
+    """Six digits are more than a stretch supports, and a long race has thousands of these."""
+    return float(f"{value:.6g}")
 
 
 def _geometric(values: Sequence[float]) -> float:

@@ -33,6 +33,7 @@ from whichworker.store.records import (
     Slice,
 )
 
+
 def judge(journal: Journal, time_seconds: float | None = None) -> Result:
     """The result of a run as its journal has it, finished or not.
 

@@ -44,32 +44,12 @@ NAME_LENGTH = 24
 """Characters of a name beside its row: a longer one is shortened in the middle."""
 ROW = 36
 """Pixels: a line of text, a mark, and space for a finger."""
+PANEL_STEP, PANEL_BAR = 35.0, 16.0
+"""Percent of the plot: from one panel of costs to the next, and its longest bar. The rest is for
+the number behind the bar, also on a phone."""
+MOST_BRACKETS = 5
+"""Lines beside the names: more would take the place of the plot. The marks show ties, too."""
 RATIO_TICKS = (1, 1.1, 1.2, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
-
-
-def over_time(result: Result) -> dict[str, dict[int, float]]:
-    """Throughput over the leader's in the same stretch of the race, by setup and stretch.
-
-    Only stretches that measured both are in it.
-    """
-    ranked = standings(result)
-    lead = next((one.arm.name for one in ranked if one.relation == "leader"), None)
-    if lead is None:
-        return {}
-    rates: dict[str, dict[int, float]] = {one.arm.name: {} for one in ranked}
-    for window in result.windows:
-        if window.arm in rates:
-            rates[window.arm][window.block] = window.throughput_per_second
-    base = {stretch: rate for stretch, rate in rates.pop(lead).items() if rate > 0}
-    shared = {
-        name: {
-            stretch: rate / base[stretch]
-            for stretch, rate in sorted(own.items())
-            if stretch in base
-        }
-        for name, own in rates.items()
-    }
-    return {name: seen for name, seen in shared.items() if seen}
 
 
 def tie_groups(names: Sequence[str], ties: Iterable[tuple[str, str]]) -> list[list[int]]:
@@ -88,6 +68,12 @@ def tie_groups(names: Sequence[str], ties: Iterable[tuple[str, str]]) -> list[li
                 group.add(candidate)
         groups.append(group)
     return [sorted(group) for group in groups]
+
+
+def brackets(result: Result) -> list[list[int]]:
+    """The groups of ties that the speed chart joins by lines; none if they are too many to read."""
+    groups = tie_groups([one.arm.name for one in standings(result)], result.ties)
+    return groups if len(groups) <= MOST_BRACKETS else []
 
 
 def relative(result: Result) -> dict[str, tuple[float, float | None, float | None]]:
@@ -125,17 +111,17 @@ def speed(result: Result) -> str:
     ranked, scale, shown = standings(result), speed_scale(result), relative(result)
     if scale is None:
         return ""
-    groups = tie_groups([one.arm.name for one in ranked], result.ties)
+    groups = brackets(result)
     height = ROW * len(ranked) + 30
     bottom, delta = height - 24, result.question.delta
     at_one = percent(scale.position(1))
     plot = [
-        _band(scale, delta, bottom),
-        *axis(scale, 4, bottom, _show_ratio),
+        band(scale, delta, bottom),
+        *axis(scale, 4, bottom, show_ratio),
         line(at_one, 4, at_one, bottom, "unity"),
     ]
     body = [
-        *_names(ranked, 18, ROW),
+        *names(ranked, 18, ROW),
         *(_bracket(group, lane, ranked) for lane, group in enumerate(groups)),
     ]
     for number, one in enumerate(ranked):
@@ -192,28 +178,21 @@ def _bracket(group: Sequence[int], lane: int, ranked: Sequence[Standing]) -> str
 
 
 def cost(result: Result) -> str:
-    """CPU per request and memory as paired zero-based bars, fastest first; empty if unknown."""
+    """CPU per request, memory and start as zero-based bars, fastest first; empty if unknown."""
     ranked = standings(result)
-    panels = (
-        (
-            0.0,
-            "cpu",
-            "CPU per request",
-            [standing.arm.cpu_seconds_per_request for standing in ranked],
-            show_seconds,
-        ),
-        (
-            53.0,
-            "memory",
-            "Memory (sum of PSS)",
-            [standing.arm.memory_bytes for standing in ranked],
-            show_bytes,
-        ),
+    spent = [standing.arm.cpu_seconds_per_request for standing in ranked]
+    memory = [standing.arm.memory_bytes for standing in ranked]
+    starts = [standing.arm.cold_start_seconds for standing in ranked]
+    panels: tuple[tuple[str, str, Sequence[float | None], Callable[[float], str]], ...] = (
+        ("cpu", "CPU/request", spent, show_seconds),
+        ("memory", "Memory", memory, show_bytes),
+        ("start-up", "Start", starts, show_seconds),
     )
-    if all(value is None for panel in panels for value in panel[3]):
+    if all(value is None for panel in panels for value in panel[2]):
         return ""
     plot: list[str] = []
-    for left, shape, heading, values, show in panels:
+    for number, (shape, heading, values, show) in enumerate(panels):
+        left = PANEL_STEP * number
         plot.append(text(percent(left), 12, heading, "heading"))
         plot += _bars(left, shape, values, show)
     about = "Bars start at zero; less is cheaper. " + " ".join(
@@ -224,19 +203,21 @@ def cost(result: Result) -> str:
         "The cost of a request",
         about,
         28 + ROW * len(ranked),
-        [inner(plot, 72), *_names(ranked, 36, ROW)],
+        [inner(plot, 72), *names(ranked, 36, ROW)],
         72,
     )
 
 
 def _cost_words(arm: ArmResult) -> str:
-    cpu = (
-        "not measured"
-        if arm.cpu_seconds_per_request is None
-        else show_seconds(arm.cpu_seconds_per_request)
+    cpu, memory, start = (
+        "not measured" if value is None else show(value)
+        for value, show in (
+            (arm.cpu_seconds_per_request, show_seconds),
+            (arm.memory_bytes, show_bytes),
+            (arm.cold_start_seconds, show_seconds),
+        )
     )
-    memory = "not measured" if arm.memory_bytes is None else show_bytes(arm.memory_bytes)
-    return f"{arm.name}: CPU per request {cpu}, memory {memory}."
+    return f"{arm.name}: CPU per request {cpu}, memory {memory}, start {start}."
 
 
 def _bars(
@@ -249,8 +230,7 @@ def _bars(
         if value is None:
             parts.append(text(percent(left), top + 10, "not measured", "value-after quiet", dx=5))
             continue
-        # A third of the panel stays free for the number behind the longest bar, also on a phone.
-        width = 47 * 0.66 * value / most
+        width = PANEL_BAR * value / most
         place = {
             "x": percent(left),
             "y": top,
@@ -265,47 +245,8 @@ def _bars(
     return parts
 
 
-def steadiness(result: Result) -> str:
-    """Throughput over the leader's during the race, downwards; empty without a second setup."""
-    seen = over_time(result)
-    if not seen:
-        return ""
-    shown = [one for one in standings(result) if one.arm.name in seen]
-    delta = result.question.delta
-    every = [ratio for own in seen.values() for ratio in own.values() if ratio > 0]
-    scale = logarithmic(min([*every, 1 - delta]), max([*every, 1 + delta]), RATIO_TICKS, 9)
-    numbers = sorted({stretch for own in seen.values() for stretch in own})
-    step = min(5.0, 60 / len(numbers))
-    row = 34 + step * (len(numbers) - 1)
-    height = row * len(shown) + 36
-    plot = [_band(scale, delta, height - 24), *axis(scale, 4, height - 24, _show_ratio)]
-    plot.append(
-        line(percent(scale.position(1)), 4, percent(scale.position(1)), height - 24, "unity")
-    )
-    for number, one in enumerate(shown):
-        plot.append(line(0, 4 + row * number, "100%", 4 + row * number, "grid"))
-        plot += _strip(
-            one.arm.name, seen[one.arm.name], numbers, scale, 4 + row * number + 24, step
-        )
-    about = (
-        f"Ratio to {result.leader} in {len(numbers)} stretches of the race, logarithmic axis. "
-        + " ".join(
-            f"{one.arm.name}: {min(seen[one.arm.name].values()):.2f}"
-            f" to {max(seen[one.arm.name].values()):.2f}."
-            for one in shown
-        )
-    )
-    return chart(
-        "over-time",
-        "Speed over the leader's as the race went on",
-        about,
-        height,
-        [inner(plot, 72), *_names(shown, 18, row)],
-        72,
-    )
-
-
-def _band(scale: Scale, delta: float, bottom: float) -> str:
+def band(scale: Scale, delta: float, bottom: float) -> str:
+    """The shaded band within `delta` of the leader."""
     left, right = scale.position(1 - delta), scale.position(1 + delta)
     place = {
         "x": percent(left),
@@ -315,25 +256,6 @@ def _band(scale: Scale, delta: float, bottom: float) -> str:
         "class": "band",
     }
     return tag("rect", place, title(f"within {show_share(delta)} of the leader"))
-
-
-def _strip(
-    name: str, own: dict[int, float], numbers: Sequence[int], scale: Scale, top: float, step: float
-) -> list[str]:
-    parts: list[str] = []
-    before: tuple[str, float] | None = None
-    for index, stretch in enumerate(numbers):
-        ratio = own.get(stretch, 0.0)
-        if ratio <= 0:
-            before = None
-            continue
-        x, y = percent(scale.position(ratio)), round(top + step * index, 1)
-        if before:
-            parts.append(line(*before, x, y, "path"))
-        words = title(f"{name}, stretch {stretch}: {ratio:.3f} of the leader")
-        parts.append(tag("circle", {"cx": x, "cy": y, "r": 2.8, "class": "window"}, words))
-        before = (x, y)
-    return parts
 
 
 def icon(relation: Relation) -> str:
@@ -352,7 +274,8 @@ def icon(relation: Relation) -> str:
     )
 
 
-def _names(ranked: Sequence[Standing], first: float, row: float) -> list[str]:
+def names(ranked: Sequence[Standing], first: float, row: float) -> list[str]:
+    """The names beside the plot, each with its rank if any has one."""
     width = max(len(standing.ranks or "") for standing in ranked)
     return [_name(standing, first + row * number, width) for number, standing in enumerate(ranked)]
 
@@ -389,7 +312,8 @@ def shortened(name: str) -> str:
     )
 
 
-def _show_ratio(ratio: float) -> str:
+def show_ratio(ratio: float) -> str:
+    """Write a ratio as on an axis: `0.8×`."""
     return f"{ratio:.3f}".rstrip("0").rstrip(".") + "×"
 
 

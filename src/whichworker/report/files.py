@@ -9,9 +9,9 @@ from pathlib import Path
 
 from whichworker import whole_files
 from whichworker.errors import UsageError
-from whichworker.report import explain_page, exports, hdr_log, study_page, study_picture
-from whichworker.report import html as page
+from whichworker.report import exports, hdr_log, study_picture
 from whichworker.report.exports import Export, race_picture, race_tables
+from whichworker.report.pages import explain_page, race_page, study_page
 from whichworker.result import ExplainResult, LoadResult, Result, StudyResult, cleaned, encode
 
 STANDARD_OUTPUT = "-"
@@ -74,7 +74,7 @@ def write(
     written = write_json(result, json, kept=True)
     result = cleaned(result)
     if html:
-        written.append(_replace(Path(html), page.render(result).encode()))
+        written.append(_replace(Path(html), race_page.render(result).encode()))
     drawn = race_picture.picture(result) if svg else ""
     if drawn:
         written.append(_replace(Path(svg), drawn.encode()))

@@ -254,11 +254,11 @@ def decision_advice(result: Result) -> str:
 
 def continue_command(result: Result, *more: str) -> str:
     """The command that goes on with this run."""
-    words = [*_app(result.run.command), "--resume", result.run.id]
+    words = [*app_of(result.run.command), "--resume", result.run.id]
     return shlex.join(["whichworker", "race", *words, *more])
 
 
-def _app(command: str) -> list[str]:
+def app_of(command: str) -> list[str]:
     """The APP of a command line: the first word that is no option, nor the value of one."""
     try:
         words = shlex.split(command)

@@ -232,9 +232,7 @@ def test_the_longer_run_names_the_fastest_of_those_not_decided() -> None:
     pairs = [("a", "c"), ("a", "b")]
     advice = recommend(result_of([A, near, far], undetermined=pairs)).advice
     assert advice is not None
-    assert advice.flips_when == (
-        "a longer run shows b to be faster: the two are not decided yet",
-    )
+    assert advice.flips_when == ("a longer run shows b to be faster: the two are not decided yet",)
 
 
 def test_a_longer_run_is_not_promised_for_whoever_left_early() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from whichworker import units
 from whichworker.report import standings
-from whichworker.report.pages import inert, row
+from whichworker.report.markdown import inert, row
 from whichworker.report.terminal import ABSENT, ratio
 from whichworker.result import ArmResult, Result
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from whichworker import units
-from whichworker.report.pages import inert, row
+from whichworker.report.markdown import inert, row
 from whichworker.report.terminal import print_findings
 from whichworker.result.versus import ComparedSide, Measure, VersusResult
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from markupsafe import Markup, escape
 
-from whichworker.report import pages
+from whichworker.report import markdown
+from whichworker.report.charts import shortened
 from whichworker.report.explain import (
     bar,
     rows_of,
@@ -17,9 +18,10 @@ from whichworker.report.explain import (
     title_of,
     views_of,
 )
+from whichworker.report.pages import finding_kinds, skeleton
 from whichworker.result.explain import ExplainedArm, ExplainResult, View
 
-WIDTH, HEIGHT, LEFT, BELOW, RIGHT = 640, 300, 44, 40, 170
+WIDTH, HEIGHT, LEFT, BELOW, RIGHT = 700, 300, 44, 40, 230
 STROKES = (
     "var(--accent)",
     "var(--doubt)",
@@ -32,17 +34,25 @@ DASHES = ("none", "7 3", "2 3", "9 3 2 3", "4 4", "1 2")
 
 
 def render(result: ExplainResult) -> str:
-    """One HTML file that opens offline and runs no script."""
+    """One HTML file that opens offline, and needs no script."""
     measured = [arm for arm in result.arms if arm.state == "measured"]
     body = [(title, [show(arm) for arm in measured]) for title, show in rows_of(measured)]
     staircases = [
-        (title_of(view), _chart(measured, view), _stair_rows(measured, view))
+        (view, title_of(view), _chart(measured, view), _stair_rows(measured, view))
         for view in views_of(measured)
     ]
-    environment = pages.environment()
-    environment.globals["settings_of"] = settings_of
-    return environment.get_template("explain.html").render(
-        result=result, measured=measured, rows=body, staircases=staircases, show=show_knob
+    environment = skeleton.environment()
+    environment.filters |= {"knob": show_knob, "set": settings_of}
+    out = [arm for arm in result.arms if arm.state != "measured"]
+    return skeleton.page(
+        environment,
+        "explain.html",
+        result,
+        measured=measured,
+        out=out,
+        rows=body,
+        staircases=staircases,
+        findings=finding_kinds.grouped(result.findings),
     )
 
 
@@ -86,7 +96,8 @@ def _chart(arms: list[ExplainedArm], view: View) -> Markup:
     inner = "".join(parts)
     label = escape(title_of(view))
     return Markup(
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{inner}</svg>'
+        f'<svg class="stairs" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">'
+        f"{inner}</svg>"
     )
 
 
@@ -109,7 +120,7 @@ def _curve(name: str, points: list[tuple[float, float]], number: int) -> str:
     y = 24 + 18 * number
     key = f'<line x1="{WIDTH - RIGHT + 12}" x2="{WIDTH - RIGHT + 36}" y1="{y - 4}" y2="{y - 4}"'
     key += f' class="curve" {shape}/>'
-    words = f'<text x="{WIDTH - RIGHT + 42}" y="{y}">{escape(name)}</text>'
+    words = f'<text x="{WIDTH - RIGHT + 42}" y="{y}">{escape(shortened(name))}</text>'
     return f'<polyline points="{line}" class="curve" {shape}/>{key}{words}'
 
 
@@ -164,11 +175,11 @@ def _markdown_tables(arms: list[ExplainedArm]) -> Iterator[str]:
         yield from (
             "## Side by side",
             "",
-            pages.row(["", *(arm.name for arm in arms)]),
-            pages.row(["---", *["---:"] * len(arms)]),
+            markdown.row(["", *(arm.name for arm in arms)]),
+            markdown.row(["---", *["---:"] * len(arms)]),
         )
         yield from (
-            pages.row([title.strip(), *(show(arm) for arm in arms)])
+            markdown.row([title.strip(), *(show(arm) for arm in arms)])
             for title, show in rows_of(arms)
         )
         yield ""

@@ -1,23 +1,10 @@
-"""The parts of all pages: HTML templates, whose values are escaped, and texts in Markdown."""
+"""Tables and foreign texts in Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from whichworker import units
-
-
-def environment() -> Environment:
-    """The templates; a new environment for those who add to it."""
-    return Environment(
-        loader=PackageLoader("whichworker.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def row(cells: Iterable[str]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from whichworker.report import pages, study_picture
+from whichworker.report import markdown, study_picture
+from whichworker.report.pages import finding_kinds, skeleton
 from whichworker.report.study import (
     AT_CEILING,
     by_column,
@@ -26,7 +27,7 @@ READING = (
 
 
 def render(result: StudyResult) -> str:
-    """One HTML file that opens offline and runs no script."""
+    """One HTML file that opens offline, and needs no script."""
     tables = []
     for title, rows in grouped(result.rows):
         names = columns_of(rows)
@@ -38,16 +39,15 @@ def render(result: StudyResult) -> str:
                 (row, [(cells.get(name), show_cell(cells.get(name)).plain) for name in names])
             )
         tables.append((title, [heading(name, several) for name in names], body))
-    return (
-        pages.environment()
-        .get_template("study.html")
-        .render(
-            result=result,
-            tables=tables,
-            reading=READING,
-            reasons=list(_reasons(result)),
-            picture=study_picture.picture(result),
-        )
+    return skeleton.page(
+        skeleton.environment(),
+        "study.html",
+        result,
+        tables=tables,
+        reading=READING,
+        reasons=list(_reasons(result)),
+        picture=study_picture.picture(result),
+        findings=finding_kinds.grouped(result.findings),
     )
 
 
@@ -84,13 +84,13 @@ def render_markdown(result: StudyResult, picture: str = "") -> str:
         lines += [
             f"## {title}",
             "",
-            pages.row(["", *(heading(name, several) for name in names)]),
-            pages.row(["---", *["---:"] * len(names)]),
+            markdown.row(["", *(heading(name, several) for name in names)]),
+            markdown.row(["---", *["---:"] * len(names)]),
         ]
         for row in rows:
             cells = by_column(row)
             lines.append(
-                pages.row(
+                markdown.row(
                     [
                         f"{row.workload} ({row.variant})",
                         *(show_cell(cells.get(name)).plain for name in names),

@@ -1,0 +1,1 @@
+"""The HTML pages: one skeleton, and the sections of each kind of result."""

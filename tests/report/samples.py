@@ -646,9 +646,7 @@ def own() -> Result:
     )
     advice = replace(
         whole.advice,
-        flips_when=(
-            "memory counts most: gunicorn-gthread needs 40 MB instead of 61.3 MB",
-        ),
+        flips_when=("memory counts most: gunicorn-gthread needs 40 MB instead of 61.3 MB",),
         cost=Cost(
             cpu_seconds_per_request=312e-6,
             memory_bytes=61_300_000,

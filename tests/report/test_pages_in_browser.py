@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from msgspec.structs import replace
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
 from tests.conftest import missing
 from tests.explain import samples as explained
@@ -74,7 +74,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def visit(browser: Browser, tmp_path: Path) -> Iterator[Open]:
     """Opens a page from disk; everything but the page itself is blocked and written down."""
-    contexts = []
+    contexts: list[BrowserContext] = []
 
     def open_page(text: str, **options: Any) -> Visit:
         path = tmp_path / f"page-{len(contexts)}.html"
@@ -207,6 +207,15 @@ def test_a_filter_leaves_the_rows_that_have_all_words(visit: Open) -> None:
     assert page.locator("[role=status]").inner_text() == "3 of 9 rows shown"
     box.fill("")
     assert len(column(page, 1)) == 9
+
+
+def test_findings_are_filtered_by_their_kind_too(visit: Open) -> None:
+    page = visit(race_page.render(samples.large())).page
+    box = page.locator("#findings input[type=search]")
+    box.fill("killed threads=41")
+    assert page.locator("#findings [data-row]:visible").count() == 1
+    box.fill("nothing of that name")
+    assert page.locator("#findings .findings li:visible").count() == 0
 
 
 def test_a_command_is_copied(visit: Open) -> None:

@@ -10,6 +10,7 @@ from whichworker.report.svg import Scale, logarithmic, tag, title
 from whichworker.result.study import Cell, StudyResult, StudyRow
 
 WIDTH, NAMES, ROW, TOP = 960, 330, 26, 44
+NEAR_THE_EDGE = 24  # pixels, half of a number with five digits
 COLOURS = (
     "#0a6a6c",
     "#b4541a",
@@ -104,9 +105,14 @@ def _axis(scale: Scale, top: float, bottom: float) -> Iterator[str]:
         yield tag("line", {"x1": x, "x2": x, "y1": top, "y2": bottom, "class": "grid"})
         yield tag(
             "text",
-            {"x": x, "y": bottom + 14, "class": "axis", "text-anchor": "middle"},
+            {"x": x, "y": bottom + 14, "class": "axis", "text-anchor": _anchor(x)},
             escape(units.show_rate(tick)),
         )
+
+
+def _anchor(x: float) -> str:
+    """Words near the right edge end at their tick: else the edge would cut them."""
+    return "end" if x > WIDTH - NEAR_THE_EDGE else "middle"
 
 
 def _line_of(

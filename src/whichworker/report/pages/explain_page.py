@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from markupsafe import Markup, escape
 
 from whichworker.report import markdown
-from whichworker.report.charts import shortened
 from whichworker.report.explain import (
     bar,
     rows_of,
@@ -21,7 +20,7 @@ from whichworker.report.explain import (
 from whichworker.report.pages import finding_kinds, skeleton
 from whichworker.result.explain import ExplainedArm, ExplainResult, View
 
-WIDTH, HEIGHT, LEFT, BELOW, RIGHT = 700, 300, 44, 40, 230
+WIDTH, HEIGHT, LEFT, BELOW, RIGHT = 520, 300, 44, 40, 16
 STROKES = (
     "var(--accent)",
     "var(--doubt)",
@@ -38,7 +37,13 @@ def render(result: ExplainResult) -> str:
     measured = [arm for arm in result.arms if arm.state == "measured"]
     body = [(title, [show(arm) for arm in measured]) for title, show in rows_of(measured)]
     staircases = [
-        (view, title_of(view), _chart(measured, view), _stair_rows(measured, view))
+        (
+            view,
+            title_of(view),
+            _chart(measured, view),
+            _legend(measured, view),
+            _stair_rows(measured, view),
+        )
         for view in views_of(measured)
     ]
     environment = skeleton.environment()
@@ -66,12 +71,16 @@ def _overlapped(arm: ExplainedArm, view: View, at_once: int) -> str:
     return "" if stair is None else str(stair.overlapped)
 
 
+def _drawn(arms: list[ExplainedArm], view: View) -> list[ExplainedArm]:
+    return [arm for arm in arms if stairs_of(arm, view)]
+
+
 def _chart(arms: list[ExplainedArm], view: View) -> Markup:
     """Requests at once against requests that overlap, both axes doubling.
 
-    Curves differ in dashes as well as in colour.
+    Curves differ in dashes as well as in colour; their names are in the legend.
     """
-    shown = [arm for arm in arms if stairs_of(arm, view)]
+    shown = _drawn(arms, view)
     top = max((at_once for arm in shown for at_once in stairs_of(arm, view)), default=1)
     steps = max(1, math.ceil(math.log2(top)))
     width, height = WIDTH - LEFT - RIGHT, HEIGHT - BELOW - 12
@@ -87,8 +96,11 @@ def _chart(arms: list[ExplainedArm], view: View) -> Markup:
         parts.append(f'<text x="{x:.0f}" y="{HEIGHT - 22}" text-anchor="middle">{2**number}</text>')
         parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.0f}" text-anchor="end">{2**number}</text>')
     for place_in_list, arm in enumerate(shown):
-        points = [place(stair.at_once, stair.overlapped) for stair in stairs_of(arm, view).values()]
-        parts.append(_curve(arm.name, points, place_in_list))
+        stairs = stairs_of(arm, view).values()
+        points = [place(stair.at_once, stair.overlapped) for stair in stairs]
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        words = f"<title>{escape(arm.name)}</title>"
+        parts.append(f'<polyline points="{line}" {_stroke(place_in_list)}>{words}</polyline>')
     parts.append(
         f'<text x="{LEFT + width / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">'
         "requests at once</text>"
@@ -101,6 +113,25 @@ def _chart(arms: list[ExplainedArm], view: View) -> Markup:
     )
 
 
+def _legend(arms: list[ExplainedArm], view: View) -> list[tuple[Markup, str]]:
+    """A piece of each curve, and the name of its worker."""
+    return [
+        (
+            Markup(
+                '<svg width="32" height="10" aria-hidden="true">'
+                f'<line x1="0" x2="32" y1="5" y2="5" {_stroke(number)}/></svg>'
+            ),
+            arm.name,
+        )
+        for number, arm in enumerate(_drawn(arms, view))
+    ]
+
+
+def _stroke(number: int) -> str:
+    stroke, dash = STROKES[number % len(STROKES)], DASHES[number % len(DASHES)]
+    return f'class="curve" style="stroke: {stroke}" stroke-dasharray="{dash}"'
+
+
 def _grid(steps: int, height: float, bottom: float) -> str:
     lines = (12 + height * number / steps for number in range(steps + 1))
     across = "".join(
@@ -111,17 +142,6 @@ def _grid(steps: int, height: float, bottom: float) -> str:
         across + f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{bottom:.1f}" y2="{bottom:.1f}"'
         ' class="axis"/>'
     )
-
-
-def _curve(name: str, points: list[tuple[float, float]], number: int) -> str:
-    stroke, dash = STROKES[number % len(STROKES)], DASHES[number % len(DASHES)]
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    shape = f'style="stroke: {stroke}" stroke-dasharray="{dash}"'
-    y = 24 + 18 * number
-    key = f'<line x1="{WIDTH - RIGHT + 12}" x2="{WIDTH - RIGHT + 36}" y1="{y - 4}" y2="{y - 4}"'
-    key += f' class="curve" {shape}/>'
-    words = f'<text x="{WIDTH - RIGHT + 42}" y="{y}">{escape(shortened(name))}</text>'
-    return f'<polyline points="{line}" class="curve" {shape}/>{key}{words}'
 
 
 def render_markdown(result: ExplainResult) -> str:

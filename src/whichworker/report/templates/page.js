@@ -69,7 +69,7 @@
     const count = made("span", { className: "quiet" });
     const input = made("input", { type: "search", id: `filter-${number}`, autocomplete: "off" });
     const label = made("label", { htmlFor: input.id }, `${place.dataset.filter}: `);
-    const texts = rows.map((row) => row.textContent.toLowerCase());
+    const texts = rows.map((row) => `${row.textContent} ${row.dataset.row || ""}`.toLowerCase());
     input.addEventListener("input", () => {
       const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
       const shown = rows.filter((row, at) => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from itertools import pairwise
@@ -190,6 +191,44 @@ def test_ratios_need_both_in_the_same_stretch() -> None:
     assert "granian-wsgi" not in found
     assert sorted(found["gunicorn-gthread"]) == [0, 1, 3, 4, 5, 6, 7]
     assert sorted(found["daphne"]) == [0, 1, 3]
+
+
+def test_a_long_race_shares_dots_between_neighbouring_stretches() -> None:
+    short, long_ = timeline.timeline(samples.race()), timeline.timeline(samples.large())
+    assert (short.width, short.labels) == (1, tuple("01234567"))
+    assert short.ratios["daphne"][4:] == (None,) * 4, "it left early"
+    assert (long_.width, long_.labels[0], long_.labels[-1]) == (42, "0–41", "462–499")
+    dots = sum(len(own) for own in long_.ratios.values())
+    assert dots <= timeline.MOST_DOTS
+    ratios = timeline.over_time(samples.large())
+    name, own = next(iter(ratios.items()))
+    first = statistics.median(own[stretch] for stretch in range(42))
+    assert long_.ratios[name][0] == first
+
+
+def test_every_stretch_is_in_its_place() -> None:
+    whole = samples.race()
+    windows = tuple(
+        replace(window, cpu_seconds_per_request=None) if window.block == 1 else window
+        for window in whole.windows
+        if (window.arm, window.block) != ("gunicorn-gthread", 2)
+    )
+    rows = timeline.every_stretch(replace(whole, windows=windows))
+    assert [row.name for row in rows] == [one.arm.name for one in standings.standings(whole)]
+    second = rows[1]
+    assert (second.name, second.count) == ("gunicorn-gthread", 7)
+    rates, cpu = second.rates.split(" "), second.cpu.split(" ")
+    assert (len(rates), len(cpu)) == (8, 8)
+    assert [word.strip("\N{NO-BREAK SPACE}") for word in (rates[2], cpu[1], cpu[2])] == ["–"] * 3
+    assert len({len(word) for word in rates}) == 1, "they stand below one another"
+
+
+def test_ties_are_joined_only_while_their_lines_can_be_read() -> None:
+    whole = samples.race()
+    assert len(charts.brackets(whole)) == 2
+    lead, *others = [one.arm.name for one in standings.standings(whole)]
+    many = replace(whole, ties=tuple((lead, other) for other in others))
+    assert charts.brackets(many) == []
 
 
 def test_a_long_name_keeps_its_end_and_its_whole_in_the_title() -> None:

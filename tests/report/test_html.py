@@ -284,6 +284,12 @@ def test_after_the_verdict_come_the_cost_and_the_command() -> None:
     )
 
 
+def test_the_costs_of_a_leader_that_is_not_advised_have_its_name() -> None:
+    answer = answer_of(render(samples.interrupted()))
+    assert "Costs of the leader so far, <code>granian-wsgi</code>" in answer
+    assert "312 µs" in answer and "leader so far" not in render(samples.race())
+
+
 def steps_of(result: Result) -> list[tuple[str, str]]:
     return [(step.words, step.command) for step in first_screen.next_steps(result)]
 

@@ -107,6 +107,11 @@ def is_random(value: str) -> bool:
     )
 
 
+def remembered() -> tuple[tuple[str, str], ...]:
+    """Names and values that are left out, for a process of the tool that also writes."""
+    return tuple((name, value) for value, name in _secrets.items())
+
+
 def spare(texts: Iterable[str]) -> None:
     """Keep these texts whole, which the readers of a run need: names, paths, words of options.
 

@@ -64,7 +64,7 @@ def test_a_readme_command_is_one_the_tool_takes(
         (tmp_path / "access.log").write_text(line, encoding="utf-8")
     if words[0] == "compare" or words[:1] == ["open"]:
         words.append("--help")  # there is no run in this folder
-    if words[0] == "advise":
+    if words[0] in ("advise", "live"):
         words.append("--help")  # there is no run in this folder
     if words[0] in ("versus", "gate"):
         (tmp_path / "wsgi.py").write_text("def application(environ, start_response): ...\n")

@@ -386,6 +386,33 @@ def test_whoever_left_early_is_slower() -> None:
     )
 
 
+@every_sample
+def test_the_short_summary_fits_on_a_screen(sample: Callable[[], Result]) -> None:
+    result, console = sample(), console_of(120)
+    terminal.print_result(console, result, full=False)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    ranked = standings.standings(result)
+    waits = sum(bool(arm.waits) + bool(arm.capacity_per_second) for arm in result.arms)
+    assert len(text.splitlines()) <= 30 + len(ranked) + 4 * waits
+    assert "whichworker show run --summary full" in text
+    serious = [one for one in result.findings if one.severity != "info"]
+    if result.validity.state == "valid" and ranked:
+        assert standings.verdict_of(result).headline.split()[0] in text
+    assert text.count("hint: ") <= min(len(serious), terminal.MATTERING)
+
+
+def test_a_picture_shows_the_interval_and_the_leader() -> None:
+    ranked = standings.standings(samples.race())
+    lead, second = ranked[0], next(one for one in ranked if one.ratio and one.ratio.low)
+    assert terminal.picture(lead, 1.0) == " " * 19 + "●"
+    shown = terminal.picture(second, 1.0)
+    assert len(shown) == terminal.PICTURE
+    assert "●" in shown
+    assert second.ratio is not None
+    assert shown.index("●") == round(second.ratio.value * 19)
+
+
 def test_what_is_absent_is_a_dash_and_never_zero() -> None:
     text = printed(samples.sparse())
     board = text.partition("\nsetup ")[2].partition("\n\n")[0]
@@ -404,7 +431,22 @@ def test_a_narrow_terminal_is_no_reason_to_crash(sample: object, width: int) -> 
     ("width", "columns"),
     [
         (
-            120,
+            150,
+            [
+                "setup",
+                "requests/s",
+                "vs leader",
+                "verdict",
+                "rank",
+                "connections",
+                "CPU/request",
+                "memory",
+                "start",
+                "0x                1x",
+            ],
+        ),
+        (
+            115,
             [
                 "setup",
                 "requests/s",

@@ -7,7 +7,6 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 from rich.table import Table
 from rich.text import Text
 
@@ -15,12 +14,13 @@ from whichworker import units
 from whichworker.cli.frame import consoles
 from whichworker.cli.frame.exits import Exit
 from whichworker.cli.frame.progress import Lines
+from whichworker.cli.frame.summary import print_summary
 from whichworker.config.history_options import ListOptions, OpenOptions, ShowRunOptions
 from whichworker.config.options import JsonOptions
 from whichworker.errors import UsageError
 from whichworker.history import comparable, entries, index
 from whichworker.history.comparable import TwoRuns
-from whichworker.report import files, terminal
+from whichworker.report import files
 from whichworker.report.sides import versus
 from whichworker.result import cleaned
 from whichworker.store import places
@@ -79,8 +79,15 @@ def show_run(run: str | None, options: ShowRunOptions) -> int:
         consoles.report(notes, lambda: versus.print_comparison(results, two), written)
         return Exit.OK
     result = entries.race_of(folder).result
-    written = files.write(result, **msgspec.structs.asdict(options))
-    consoles.report(notes, lambda: terminal.print_result(results, result), written)
+    written = files.write(
+        result,
+        json=options.json,
+        html=options.html,
+        markdown=options.markdown,
+        csv=options.csv,
+        svg=options.svg,
+    )
+    consoles.report(notes, lambda: print_summary(results, result, options.summary), written)
     return Exit.OK
 
 
@@ -90,10 +97,15 @@ def open_run(run: str | None, options: OpenOptions) -> int:
     result = entries.race_of(folder).result
     (path,) = files.write(result, html=str(folder / REPORT))
     consoles.results().print(Text(str(path)), soft_wrap=True)
-    graphical = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
-    if not options.no_browser and graphical and not webbrowser.open(path.as_uri()):
+    if not options.no_browser and not browse(path.as_uri()):
         raise UsageError("no browser could be started", hint=f"open {path} yourself")
     return Exit.OK
+
+
+def browse(address: str) -> bool:
+    """Open it in the user's browser; nothing is opened without a display."""
+    graphical = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+    return not graphical or webbrowser.open(address)
 
 
 def compare(first: str, second: str, options: JsonOptions) -> int:

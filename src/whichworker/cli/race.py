@@ -11,14 +11,16 @@ from typing import Any
 from rich.console import Console
 
 from whichworker.bench import open_files
-from whichworker.cli import emitting
+from whichworker.cli import emitting, live
 from whichworker.cli.frame import command_line, consoles, exits
 from whichworker.cli.frame.progress import Printer
+from whichworker.cli.frame.summary import print_summary
 from whichworker.config.layers import gather
 from whichworker.config.options import OutputOptions, RaceOptions
 from whichworker.deployment import recipe as deploy
 from whichworker.design import ladder
 from whichworker.errors import UsageError
+from whichworker.live.alongside import Page
 from whichworker.question.ask import ask, discover
 from whichworker.question.own import base_of
 from whichworker.question.stages import Planned
@@ -29,7 +31,11 @@ from whichworker.store import places
 
 
 class RacePrinter(Printer):
-    """Prints the plan of each step before its progress."""
+    """Prints the plan of each step before its progress, and tells the live page."""
+
+    def __init__(self, console: Console, page: Page | None = None) -> None:
+        super().__init__(console)
+        self.page = page
 
     def decided(self, text: str) -> None:
         """One line about what comes next."""
@@ -44,6 +50,8 @@ class RacePrinter(Printer):
         self.console.print(
             f"run        {plan.run}{' (resumed)' if plan.resumed else ''}\n", style="dim"
         )
+        if self.page is not None:
+            self.page.follow(plan.folder, plan.question.budget.generator_cores)
 
 
 def race(app: str | None, given: Mapping[str, Any], output: OutputOptions) -> int:
@@ -56,12 +64,13 @@ def race(app: str | None, given: Mapping[str, Any], output: OutputOptions) -> in
     )
     notes = consoles.notes()
     results = consoles.results(output.json)
-    printer = RacePrinter(notes)
-    planned = _plan(app, given, output, printer)
-    if planned is None:
-        return exits.Exit.OK
-    planned, result = search.carry_out(planned, printer, command_line.kept())
-    printer.close()
+    with live.shown(notes, wanted=output.live and not output.dry_run) as page:
+        printer = RacePrinter(notes, page)
+        planned = _plan(app, given, output, printer)
+        if planned is None:
+            return exits.Exit.OK
+        planned, result = search.carry_out(planned, printer, command_line.kept())
+        printer.close()
     written = files.write(
         result,
         json=output.json,
@@ -70,7 +79,7 @@ def race(app: str | None, given: Mapping[str, Any], output: OutputOptions) -> in
         csv=output.csv,
         svg=output.svg,
     )
-    consoles.report(notes, lambda: terminal.print_result(results, result), written)
+    consoles.report(notes, lambda: print_summary(results, result, output.summary), written)
     if not result.run.finished:
         consoles.report(notes, lambda: notes.print(_continuation(app, result)))
     if output.emit:

@@ -11,6 +11,7 @@ from typing import Any
 from rich.table import Table
 
 from whichworker import units
+from whichworker.cli import live
 from whichworker.cli.frame import command_line, consoles, exits
 from whichworker.cli.frame.exits import Exit
 from whichworker.cli.frame.progress import StudyPrinter
@@ -50,10 +51,13 @@ def study(name: str | None, given: Mapping[str, Any], output: StudyRunOptions) -
         return Exit.OK
     asked = _asked(name, options, output.resume)
     printer = StudyPrinter(notes)
-    try:
-        result = measure(asked, printer)
-    finally:
-        printer.clear()
+    with live.shown(notes, wanted=output.live) as page:
+        if page is not None:
+            page.follow(asked.folder, ())
+        try:
+            result = measure(asked, printer)
+        finally:
+            printer.clear()
     written = files.write_study(
         result, json=output.json, html=output.html, markdown=output.markdown
     )

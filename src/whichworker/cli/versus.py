@@ -12,12 +12,14 @@ import msgspec
 from rich.text import Text
 
 from whichworker import units
+from whichworker.cli import live
 from whichworker.cli.frame import command_line, consoles
 from whichworker.cli.frame.exits import Exit
 from whichworker.cli.race import RacePrinter
 from whichworker.config.layers import gather
 from whichworker.config.options import RaceOptions
 from whichworker.config.versus_options import GateOptions, VersusOptions
+from whichworker.live.alongside import Page
 from whichworker.process import scratch
 from whichworker.question.own import base_of
 from whichworker.race import investigation
@@ -79,7 +81,9 @@ def _carried_out(
 ) -> VersusResult | None:
     """The comparison, printed and written; None if the user wanted only the plan."""
     files.check_writable(json=output.json, markdown=output.markdown)
-    result = _measured(wanted, dry_run=output.dry_run)
+    page_wanted = output.live and not output.dry_run
+    with live.shown(consoles.notes(), wanted=page_wanted) as page:
+        result = _measured(wanted, page, dry_run=output.dry_run)
     if result is None:
         return None
     written = files.write_json(result, output.json)
@@ -111,9 +115,9 @@ def _options(app: str | None, given: Mapping[str, Any]) -> RaceOptions:
     )
 
 
-def _measured(wanted: AskedSides, *, dry_run: bool) -> VersusResult | None:
+def _measured(wanted: AskedSides, page: Page | None, *, dry_run: bool) -> VersusResult | None:
     """The comparison; None if the user wanted only the plan."""
-    printer = RacePrinter(consoles.notes())
+    printer = RacePrinter(consoles.notes(), page)
     here, cache = Path.cwd(), places.cache_folder()
     project = base_of(here, wanted.app)
     with scratch.folder() as folder:

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Struct
 
 from whichworker.config.option import option
-from whichworker.config.shared_options import Csv, Html, Json, Markdown, Svg
+from whichworker.config.shared_options import Csv, Html, Json, Markdown, Summary, Svg
 
 
 class ListOptions(Struct, frozen=True, kw_only=True):
@@ -28,6 +28,7 @@ class ShowRunOptions(Struct, frozen=True, kw_only=True):
     markdown: Markdown = ""
     csv: Csv = ""
     svg: Svg = ""
+    summary: Summary = None
 
 
 class OpenOptions(Struct, frozen=True, kw_only=True):
@@ -36,3 +37,14 @@ class OpenOptions(Struct, frozen=True, kw_only=True):
     no_browser: Annotated[
         bool, option("Write the report and print its path only", group="Output")
     ] = False
+
+
+class LiveOptions(Struct, frozen=True, kw_only=True):
+    """The options of `whichworker live`."""
+
+    port: Annotated[
+        str, option("Port of the page on 127.0.0.1; 0 is any free one", "N", group="Run")
+    ] = "0"
+    no_browser: Annotated[bool, option("Print the address of the page only", group="Output")] = (
+        False
+    )

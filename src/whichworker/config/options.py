@@ -29,6 +29,7 @@ from whichworker.config.shared_options import (
     Html,
     Json,
     Latest,
+    Live,
     LoginForm,
     Markdown,
     Memory,
@@ -42,6 +43,7 @@ from whichworker.config.shared_options import (
     Seed,
     Servers,
     Sessions,
+    Summary,
     Svg,
     Urls,
     WorkloadName,
@@ -167,6 +169,8 @@ class OutputOptions(Struct, frozen=True, kw_only=True):
     markdown: Markdown = ""
     csv: Csv = ""
     svg: Svg = ""
+    summary: Summary = None
+    live: Live = False
     emit: Emit = ()
     out: Out = ""
     force: Force = False

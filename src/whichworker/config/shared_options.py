@@ -22,6 +22,17 @@ Csv = Annotated[
 Svg = Annotated[
     str, option("Write a picture of the ranking as SVG, light or dark", "PATH", group="Output")
 ]
+Summary = Annotated[
+    Literal["short", "full"] | None,
+    option(
+        "What is printed: `short` is one screen",
+        group="Output",
+        default="short on a terminal, full elsewhere",
+    ),
+]
+Live = Annotated[
+    bool, option("Show the run on a page of this machine while it measures", group="Output")
+]
 DryRun = Annotated[bool, option("Print the plan and how long it takes, then stop", group="Run")]
 Resume = Annotated[
     str, option("Continue an interrupted run: its id, or `latest`", "RUN", group="Run")

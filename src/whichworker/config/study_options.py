@@ -13,6 +13,7 @@ from whichworker.config.shared_options import (
     Html,
     Json,
     Latest,
+    Live,
     Markdown,
     Positive,
     Resume,
@@ -62,6 +63,7 @@ class StudyRunOptions(Struct, frozen=True, kw_only=True):
     html: Html = ""
     markdown: Markdown = ""
     dry_run: DryRun = False
+    live: Live = False
     resume: Resume = ""
 
 

@@ -25,6 +25,7 @@ from whichworker.config.shared_options import (
     Host,
     Json,
     Latest,
+    Live,
     LoginForm,
     Markdown,
     Memory,
@@ -106,6 +107,7 @@ class VersusOptions(Struct, frozen=True, kw_only=True):
     ] = "1%"
     json: Json = ""
     markdown: Markdown = ""
+    live: Live = False
     dry_run: DryRun = False
 
 
@@ -133,4 +135,5 @@ class GateOptions(Struct, frozen=True, kw_only=True):
         str, option("Write the checks as a JUnit file for the CI service", "PATH", group="Output")
     ] = ""
     markdown: Markdown = ""
+    live: Live = False
     dry_run: DryRun = False

@@ -31,9 +31,14 @@ COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
     ("CPU/request", "right"),
     ("memory", "right"),
     ("start", "right"),
+    ("interval", "left"),
 )
-LEAVING = ("start", "connections", "memory", "CPU/request", "rank", "vs leader")
+LEAVING = ("interval", "start", "connections", "memory", "CPU/request", "rank", "vs leader")
 """The columns that a narrow terminal leaves out, in this order."""
+MATTERING = 2
+"""Findings of the short summary."""
+PICTURE, MOST_SHOWN = 20, 1.5
+"""Columns of the picture of an interval, and the ratio at its right edge, if any is as high."""
 RANKED_FROM = 4
 """Rounds; see FIRST_DECISION in design/elimination.py."""
 STRENGTHS = {
@@ -130,8 +135,11 @@ def _times(question: Question) -> str:
     )
 
 
-def print_result(console: Console, result: Result) -> None:
-    """The verdict and the next step, then the table and the findings."""
+def print_result(console: Console, result: Result, *, full: bool = True) -> None:
+    """The verdict and the next step, then the table and the findings.
+
+    Without `full` it fits on a screen: of what else there is to say, the two findings that matter.
+    """
     console.print()
     lost = all(arm.state in ("failed", "refused") for arm in result.arms)
     if result.verdict is not None and result.arms and lost:
@@ -145,7 +153,11 @@ def print_result(console: Console, result: Result) -> None:
         _print_board(console, result)
         print_capacities(console, result)
         print_waits(console, result)
-        _print_advice(console, result)
+        if full:
+            _print_advice(console, result)
+    if not full:
+        _print_most_important(console, result)
+        return
     shown = {arm.name for arm in result.arms}
     concerning = [
         finding for finding in result.findings if _concerns_all(finding) or finding.arm not in shown
@@ -154,6 +166,27 @@ def print_result(console: Console, result: Result) -> None:
         console.print()
     _print_out(console, result)
     print_findings(console, concerning)
+
+
+def _print_most_important(console: Console, result: Result) -> None:
+    """The setups without a number, two findings, and the commands that show the rest."""
+    console.print()
+    out = [arm.name for arm in result.arms if not arm.is_measured]
+    if out:
+        console.print(Text.assemble(("x ", "red"), f"not ranked: {standings.listed(out)}"))
+    serious = [one for one in result.findings if one.severity != "info" and _concerns_all(one)]
+    serious.sort(key=lambda one: one.severity != "error")
+    for finding in serious[:MATTERING]:
+        mark, style = MARKS[finding.severity]
+        console.print(Text.assemble((f"{mark} ", style), finding.text))
+        if finding.hint:
+            console.print(Text(f"    hint: {finding.hint}"))
+    rest = len(result.findings) - len(serious[:MATTERING])
+    more = f"{rest} more {'finding' if rest == 1 else 'findings'}, and " if rest else ""
+    console.print(Text(f"{more}all details: whichworker show run --summary full", "dim"))
+    if result.advice is not None and result.app:
+        kinds = "whichworker advise --emit systemd (or gunicorn, docker, procfile, …)"
+        console.print(Text(f"the files to deploy: {kinds}", "dim"))
 
 
 def _concerns_all(finding: Finding) -> bool:
@@ -238,9 +271,11 @@ def _print_board(console: Console, result: Result) -> None:
 def leaderboard(ranked: Sequence[Standing], width: int) -> Table:
     """The table with as many of its columns as fit into the width; a long name is folded."""
     titles = [title for title, _ in COLUMNS]
-    rows = [dict(zip(titles, _row(one), strict=True)) for one in ranked]
+    most = _most_shown(ranked)
+    rows = [dict(zip(titles, _row(one, most), strict=True)) for one in ranked]
     widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in titles}
-    padding = 2 if _width(widths, titles, 2) <= width else 1
+    needed = [name for name in titles if name != "interval"]
+    padding = 2 if _width(widths, needed, 2) <= width else 1
     for name in LEAVING:
         if _width(widths, titles, padding) > width:
             titles.remove(name)
@@ -248,7 +283,8 @@ def leaderboard(ranked: Sequence[Standing], width: int) -> Table:
     for title, justify in COLUMNS:
         if title in titles:
             folds = title == COLUMNS[0][0]
-            table.add_column(title, justify=justify, no_wrap=not folds, overflow="fold")
+            header = _axis(most) if title == "interval" else title
+            table.add_column(header, justify=justify, no_wrap=not folds, overflow="fold")
     for one, row in zip(ranked, rows, strict=True):
         style = "bold" if one.relation == "leader" else ""
         table.add_row(*(Text(row[title]) for title in titles), style=style)
@@ -259,7 +295,7 @@ def _width(widths: Mapping[str, int], titles: Sequence[str], padding: int) -> in
     return sum(widths[title] + padding for title in titles) - padding
 
 
-def _row(one: Standing) -> list[str]:
+def _row(one: Standing, most: float) -> list[str]:
     arm, speed = one.arm, one.arm.throughput_per_second
     return [
         f"{arm.name} (today)" if arm.today else arm.name,
@@ -271,7 +307,37 @@ def _row(one: Standing) -> list[str]:
         units.show_seconds(arm.cpu_seconds_per_request) if arm.cpu_seconds_per_request else ABSENT,
         units.show_bytes(arm.memory_bytes) if arm.memory_bytes else ABSENT,
         units.show_seconds(arm.cold_start_seconds) if arm.cold_start_seconds else ABSENT,
+        picture(one, most),
     ]
+
+
+def _most_shown(ranked: Sequence[Standing]) -> float:
+    """The ratio at the right edge of the pictures: 1, or more if any interval goes further."""
+    ends = (one.ratio.high or one.ratio.value for one in ranked if one.ratio)
+    return min(MOST_SHOWN, max(1.0, *ends, 1.0))
+
+
+def _axis(most: float) -> str:
+    """Where no requests and as many as the leader's are in the pictures."""
+    one = round((PICTURE - 1) / most)
+    return f"{'0x':<{one - 1}}1x".ljust(PICTURE)
+
+
+def picture(one: Standing, most: float) -> str:
+    """`    ──●── ·`: the ratio with its interval, from 0 to `most`; the small dot is the leader."""
+    seen = one.ratio
+    cells = [" "] * PICTURE
+
+    def place(value: float) -> int:
+        return round(min(max(value, 0.0), most) / most * (PICTURE - 1))
+
+    cells[place(1.0)] = "·"
+    if seen is not None and seen.low is not None and seen.high is not None:
+        for at in range(place(seen.low), place(seen.high) + 1):
+            cells[at] = "─"
+    if seen is not None or one.relation == "leader":
+        cells[place(seen.value if seen else 1.0)] = "●"
+    return "".join(cells)
 
 
 def rank(arm: ArmResult) -> str:

@@ -258,6 +258,16 @@ COMMANDS: dict[str, Declared] = {
         (RUN,),
         output="history_options:OpenOptions",
     ),
+    "live": Declared(
+        "Show a run on a page of this machine, while it measures or later",
+        RUNS,
+        "whichworker.cli.live:live",
+        "The page shows the verdict so far, the setups with their intervals, the tests of rates,"
+        " and the servers that are alive. Its address has a random token: keep it to yourself."
+        " Requires the extra: pip install 'whichworker[live]'.",
+        (RUN,),
+        output="history_options:LiveOptions",
+    ),
     "compare": Declared(
         "Compare two kept races, as far as that is possible",
         RUNS,

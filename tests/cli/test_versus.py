@@ -100,6 +100,9 @@ def test_two_setups_are_compared(shop: Path) -> None:
         (("versus", "--app-at", "fast", "--servers", "gthread,waitress"), "on one setup, not on 2"),
         (("versus", "builtin:django", "--app-at", "fast"), "one version only"),
         (("gate", "--max-loss", "0"), "not a share"),
+        (("versus", "--releases", "3"), "--releases needs one server"),
+        (("versus", "--releases", "1", "--servers", "waitress"), "--releases must be 2 to 12"),
+        (("versus", "--releases", "3", "--app-at", "fast"), "does not go with --app-at"),
     ],
 )
 def test_what_cannot_be_compared_says_why(shop: Path, words: tuple[str, ...], said: str) -> None:

@@ -13,22 +13,26 @@ from rich.text import Text
 
 from whichworker import units
 from whichworker.cli import live
-from whichworker.cli.frame import command_line, consoles
+from whichworker.cli.frame import command_line, consoles, exits
 from whichworker.cli.frame.exits import Exit
 from whichworker.cli.race import RacePrinter
 from whichworker.config.layers import gather
 from whichworker.config.options import RaceOptions
 from whichworker.config.versus_options import GateOptions, VersusOptions
+from whichworker.errors import UsageError
 from whichworker.live.alongside import Page
 from whichworker.process import scratch
+from whichworker.question.ask import ask, discover
 from whichworker.question.own import base_of
 from whichworker.race import investigation
 from whichworker.report import files, terminal
-from whichworker.report.sides import ci, junit
+from whichworker.report.sides import ci, junit, release_steps
 from whichworker.report.sides import versus as report
 from whichworker.result import VersusResult, cleaned
+from whichworker.servers import names
 from whichworker.store import places
 from whichworker.store.journal import FILE, Journal
+from whichworker.versus import releases
 from whichworker.versus.comparison import concluded
 from whichworker.versus.plan import SECONDS, AskedSides, find, plan
 
@@ -47,6 +51,8 @@ OUTCOMES = {"passed": Exit.OK, "failed": Exit.FAILED, "undecided": Exit.INVALID}
 
 def versus(app: str | None, given: Mapping[str, Any], output: VersusOptions) -> int:
     """Measure both sides until the ratio is known, print and write."""
+    if output.releases:
+        return _releases(app, given, output)
     wanted = AskedSides(
         app=app,
         options=_options(app, given),
@@ -55,6 +61,57 @@ def versus(app: str | None, given: Mapping[str, Any], output: VersusOptions) -> 
     )
     result = _carried_out(wanted, output)
     return _exit(result, Exit.OK) if result is not None else Exit.OK
+
+
+def _releases(app: str | None, given: Mapping[str, Any], output: VersusOptions) -> int:
+    """Race the last releases of one server, and print each beside the one before it."""
+    files.check_writable(json=output.json)
+    count = _count(output)
+    options, here, cache = _options(app, given), Path.cwd(), places.cache_folder()
+    notes, results = consoles.notes(), consoles.results(output.json)
+    servers = names.split(options.servers)
+    if len(servers) != 1:
+        raise UsageError("--releases needs one server", hint="such as --servers granian-wsgi")
+    with live.shown(notes, wanted=output.live and not output.dry_run) as page:
+        printer = RacePrinter(notes, page)
+        found = discover(ask(app, options, here, cache))
+        setups = releases.newest(servers[0], count, found.question.app.python, cache, printer.note)
+        seconds = options.time if given.get("time") else releases.SECONDS_EACH * len(setups)
+        options = msgspec.structs.replace(options, servers=",".join(setups), time=seconds)
+        found = discover(ask(app, options, here, cache))
+        printer.clear()
+        if output.dry_run:
+            terminal.print_plan(notes, found.question, {})
+            return Exit.OK
+        learnt = investigation.learn(found, printer)
+        planned = investigation.plan(
+            found.question_about(learnt.subject),
+            (*found.findings, *learnt.findings),
+            base_of(here, app),
+            cache,
+            printer,
+        )
+        printer.planned(planned)
+        result = investigation.carry_out(planned, printer, command_line.kept())
+        printer.close()
+    steps = releases.steps(Journal.read(planned.folder / FILE))
+    written = files.write_json(result, output.json)
+    consoles.report(notes, lambda: release_steps.print_steps(results, result, steps), written)
+    return exits.of_run(finished=result.run.finished, valid=result.validity.state == "valid")
+
+
+def _count(output: VersusOptions) -> int:
+    """The number of releases; raises UsageError."""
+    if output.app_at or output.markdown:
+        raise UsageError(
+            "--releases does not go with --app-at or --markdown", hint="leave out one of them"
+        )
+    text = output.releases
+    if not text.isascii() or not text.isdigit() or not 2 <= int(text) <= releases.MOST:
+        raise UsageError(
+            f"--releases must be 2 to {releases.MOST}, not {text!r}", hint="such as --releases 5"
+        )
+    return int(text)
 
 
 def gate(app: str | None, given: Mapping[str, Any], output: GateOptions) -> int:

@@ -102,6 +102,14 @@ class VersusOptions(Struct, frozen=True, kw_only=True):
             group="Sides",
         ),
     ] = ()
+    releases: Annotated[
+        str,
+        option(
+            "Measure the last N releases of one server, each beside the one before it",
+            "N",
+            group="Sides",
+        ),
+    ] = ""
     precision: Annotated[
         str, option("Stop when the ratio is known to this share", "SHARE", group="Measurement")
     ] = "1%"

@@ -95,6 +95,7 @@ class SecondStage:
                 seconds = units.show_seconds(test.seconds)
                 why = f"{rate} was tested for {seconds}, and misses the objective with a"
                 why += f" probability of {test.chance:.0%}"
+                why = why if test.seconds else f"the time ended before {rate} was tested"
                 why = "it stalls" if test.rate > test.outlasting else why
                 why = "it neglects connections" if test.starves else why
             text = f"No rate of {name} could be validated: {why}"

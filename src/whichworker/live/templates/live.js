@@ -47,7 +47,7 @@ function interval(row, standing, x) {
 function setups(standing) {
   at("setups").hidden = !standing.rows.length;
   at("setups-title").textContent = standing.kind === "race" ? "Setups" : standing.kind === "study" ? "Cells" : "Measures";
-  at("scale").textContent = standing.against ? `Ratios over ${standing.against}, with their intervals; the band is what does not matter.` : "";
+  at("scale").textContent = standing.against ? `Ratios to ${standing.against}, with their intervals. A difference inside the band does not matter.` : "";
   const head = made("tr");
   const names = ["name", ...(standing.against ? ["verdict", "ratio", "interval"] : []), ...standing.columns];
   names.forEach((name, place) => head.append(made("th", name, { scope: "col", class: place > 3 || !standing.against && place ? "number" : "" })));
@@ -80,7 +80,7 @@ function capacity(found) {
     const allowed = Math.floor(one.allowed * one.count);
     line.append(made("th", one.arm, { scope: "row" }));
     [one.rate, one.count.toLocaleString("en"), one.late.toLocaleString("en"), allowed.toLocaleString("en")].forEach((text) => line.append(made("td", text, { class: "number" })));
-    line.append(made("td", one.refused ? `no: ${one.refused}` : "yes"));
+    line.append(made("td", one.refused));
     return line;
   }));
 }

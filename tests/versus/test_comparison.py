@@ -14,11 +14,13 @@ from rich.console import Console
 from tests.judge.stories import END, Story
 
 from whichworker.design.rounds import TWIN
+from whichworker.judge import verdict
 from whichworker.model import Terms
 from whichworker.report.sides import ci, junit
 from whichworker.report.sides.versus import print_comparison, render_markdown
 from whichworker.result import decode, encode
-from whichworker.result.versus import VersusResult
+from whichworker.result.versus import Measure, VersusResult
+from whichworker.versus import gate_checks
 from whichworker.versus.comparison import concluded
 from whichworker.versus.sides import COMMIT
 
@@ -68,6 +70,50 @@ def test_a_gate_fails_for_a_loss_and_passes_without(
     assert result.verdict.state in (state, "undecided" if after == 1.0 else state)
     assert spent.ratio == pytest.approx(1 / after, rel=0.1)
     assert decode(encode(result)) == result
+
+
+@pytest.mark.parametrize(
+    ("more", "outcome", "checked"),
+    [
+        ({"most_memory": 0.1}, "passed", ["throughput", "cpu", "memory"]),
+        ({"most_start": 0.2}, "passed", ["throughput", "cpu", "cold start"]),
+        ({}, "passed", ["throughput", "cpu"]),
+    ],
+)
+def test_more_limits_are_checked_if_they_are_asked_for(
+    more: dict[str, float], outcome: str, checked: list[str], tmp_path: Path
+) -> None:
+    terms = msgspec.structs.replace(GATE, **more)
+    result = compared(tmp_path, 1.0, terms)
+    assert [check.measure for check in result.checks] == checked
+    assert result.outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("second", "outcome"),
+    [
+        (80_000_000, "passed"),
+        (88_500_000, "undecided"),
+        (95_000_000, "failed"),
+        (None, "undecided"),
+    ],
+)
+def test_memory_has_one_reading_of_each_side_and_a_margin(
+    second: int | None, outcome: str, tmp_path: Path
+) -> None:
+    terms = msgspec.structs.replace(GATE, most_memory=0.1)
+    story = Story(tmp_path, ("gthread", "gthread"), terms=terms)
+    for _ in range(6):
+        story.rounds(5, rates(1.0)).relaunch()
+    journal = story.add(END).journal()
+    result = concluded(journal)
+    ratio = second / 80_000_000 if second else None
+    measure = Measure(name="memory", unit="bytes", first=8e7, second=second, ratio=ratio)
+    measures = [measure if one.name == "memory" else one for one in result.measures]
+    whole = verdict.judge(journal)
+    found = tuple(gate_checks.checks(whole, measures, terms, *whole.arms))
+    assert found[-1].outcome == outcome
+    assert msgspec.structs.replace(result, checks=found).outcome == outcome
 
 
 def test_too_few_rounds_decide_nothing(tmp_path: Path) -> None:

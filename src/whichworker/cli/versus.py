@@ -122,6 +122,8 @@ def gate(app: str | None, given: Mapping[str, Any], output: GateOptions) -> int:
         options=_options(app, given),
         revisions=(output.against,),
         most_loss=units.parse_share(output.max_loss),
+        most_memory=units.parse_share(output.max_memory) if output.max_memory else None,
+        most_start=units.parse_share(output.max_start) if output.max_start else None,
     )
     result = _carried_out(wanted, output, lambda found: _for_ci(found, output.junit))
     if result is None:

@@ -138,6 +138,12 @@ class GateOptions(Struct, frozen=True, kw_only=True):
             group="Limits",
         ),
     ] = "5%"
+    max_memory: Annotated[
+        str, option("Also fail if it needs more memory, by more than this", "SHARE")
+    ] = ""
+    max_start: Annotated[
+        str, option("Also fail if the first response takes longer, by more than this", "SHARE")
+    ] = ""
     json: Json = ""
     junit: Annotated[
         str, option("Write the checks as a JUnit file for the CI service", "PATH", group="Output")

@@ -41,15 +41,21 @@ def verdict_of(low: float, high: float, gap: float) -> Verdict:
     return "worse" if high < 0 else "undetermined"
 
 
+LEAST_GENERATIONS = 4
+"""Launches of both sides below which the time of their start has no interval."""
+
+
 class Aim(Struct, frozen=True):
     """The goal of a race for a pair, by the interval of its log ratio first/second.
 
     With `most_loss`: whether the second is slower than the first by more than this share. With
     `width`: the ratio, to ± this share. Without either: which one is faster, or that they tie.
+    `generations`: launches that both must have had, because more than the ratio is compared.
     """
 
     most_loss: float | None = None
     width: float | None = None
+    generations: int = 0
 
     def met(self, low: float, high: float, gap: float) -> bool:
         """Whether the interval tells; `gap` as in `verdict_of`."""

@@ -376,7 +376,9 @@ class Race:
         """Whether a pair meets the aim."""
         a, b = sorted((self._places[name], self._places[other]))
         low, high = float(self._low[a, b]), float(self._high[a, b])
-        return self.aim.met(low, high, math.log1p(self.delta))
+        known = self._now() if self.aim.generations else None
+        enough = known is None or int(known.generations[a, b]) >= self.aim.generations
+        return enough and self.aim.met(low, high, math.log1p(self.delta))
 
     def _pair(self, a: int, b: int) -> Pair:
         known = self._now()

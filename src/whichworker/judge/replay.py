@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from whichworker.design.pairs import Aim
+from whichworker.design.pairs import LEAST_GENERATIONS, Aim
 from whichworker.design.rounds import Heard
 from whichworker.design.selection import Race
-from whichworker.model import Question
+from whichworker.model import Question, Terms
 from whichworker.store.journal import Journal
 from whichworker.store.records import BlockEnd, Failed, RoundEnd, Settled, Slice, TimeUp, Window
 
@@ -30,7 +30,7 @@ def replay(question: Question, settled: Settled, journal: Journal) -> Race:
         claims=question.terms.claims,
         seed=question.terms.seed,
         last_look=settled.last_look,
-        aim=Aim(most_loss=question.terms.most_loss, width=question.terms.width),
+        aim=aim_of(question.terms),
     )
     current: list[Heard] = []
     for record in journal.records:
@@ -51,6 +51,12 @@ def replay(question: Question, settled: Settled, journal: Journal) -> Race:
                 race.enter(record.number, current)
             current = []
     return race
+
+
+def aim_of(terms: Terms) -> Aim:
+    """The aim of the race; a limit of the start needs enough of them."""
+    least = LEAST_GENERATIONS if terms.most_start is not None else 0
+    return Aim(most_loss=terms.most_loss, width=terms.width, generations=least)
 
 
 def heard(record: Slice) -> Heard:

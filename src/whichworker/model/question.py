@@ -21,7 +21,9 @@ class Terms(Struct, frozen=True, kw_only=True):
 
     `slo` is the objective of the capacity (None: none is sought), `rate` the user's own requests
     per second. `most_loss` or `width`: what two sides are compared for (design.pairs.Aim), without
-    response times. `allowed` is what the user lets the app do, in the words of the options.
+    response times. `most_memory` and `most_start` are further limits of a gate: the shares by which
+    the second side may need more memory, and longer to its first response. `allowed` is what the
+    user lets the app do, in the words of the options.
     `resolution` chooses the versions of servers and of a built-in app.
     """
 
@@ -34,6 +36,8 @@ class Terms(Struct, frozen=True, kw_only=True):
     rate: float | None = None
     profile: bool = False
     most_loss: float | None = None
+    most_memory: float | None = None
+    most_start: float | None = None
     width: float | None = None
     allowed: tuple[str, ...] = ()
     resolution: Resolution = Resolution()

@@ -55,6 +55,9 @@ class LimitCheck(Struct, frozen=True, kw_only=True):
     limit: Annotated[float, Meta(description="share of the first side's value")]
     outcome: Outcome
     text: str
+    required: Annotated[
+        bool, Meta(description="the gate passes only if this is decided; the others can only fail")
+    ] = True
 
 
 class ComparisonVerdict(Struct, frozen=True, kw_only=True):
@@ -93,10 +96,10 @@ class VersusResult(Struct, frozen=True, kw_only=True):
 
     @property
     def outcome(self) -> Outcome:
-        """Of a gate: failed if any check failed, passed if the throughput keeps its limit."""
-        outcomes = [check.outcome for check in self.checks]
-        if self.validity.state == "invalid" or not outcomes:
+        """Of a gate: failed if any check failed, passed if the required ones keep their limits."""
+        if self.validity.state == "invalid" or not self.checks:
             return "undecided"
-        if "failed" in outcomes:
+        if any(check.outcome == "failed" for check in self.checks):
             return "failed"
-        return outcomes[0]
+        required = {check.outcome for check in self.checks if check.required}
+        return "undecided" if "undecided" in required else "passed"

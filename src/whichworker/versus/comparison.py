@@ -17,15 +17,14 @@ from whichworker.result.versus import (
     AskedComparison,
     ComparedSide,
     ComparisonVerdict,
-    LimitCheck,
     Measure,
     MeasureName,
     MeasureUnit,
-    Outcome,
     VersusResult,
 )
 from whichworker.store.journal import Journal
 from whichworker.store.records import Launched, RoundEnd, Settled, Slice
+from whichworker.versus import gate_checks
 from whichworker.versus.sides import COMMIT
 
 ALIKE = 0.03
@@ -70,7 +69,7 @@ def _concluded(journal: Journal, result: Result) -> VersusResult:
         verdict=_verdict(result, (first.name, second.name), measures, gate=limit is not None),
         sides=tuple(map(_side, (first, second), commits)),
         measures=measures,
-        checks=() if limit is None else tuple(_checks(result, measures, limit, first, second)),
+        checks=tuple(gate_checks.checks(result, measures, terms, first, second)) if limit else (),
         findings=result.findings,
     )
 
@@ -190,52 +189,3 @@ def _verdict(
         return ComparisonVerdict(state="slower", headline=f"{shown}: it is slower")
     open_ = "" if gate else "not decided: "  # a gate asks another question, and may be decided
     return ComparisonVerdict(state="undecided", headline=f"{open_}{shown}")
-
-
-def _checks(
-    result: Result,
-    measures: Sequence[Measure],
-    limit: float,
-    first: ArmResult,
-    second: ArmResult,
-) -> Iterator[LimitCheck]:
-    """The limits of a gate: throughput first, which decides; CPU per request can only fail.
-
-    A second side that breaks under load, while the first does not, has lost all of its speed. An
-    invalid run decides nothing, and shows no number.
-    """
-    if result.validity.state == "invalid":
-        text = f"the run is invalid: {'; '.join(result.validity.reasons)}"
-        yield LimitCheck(measure="throughput", limit=limit, outcome="undecided", text=text)
-        return
-    speed, spent = measures[0], measures[1]
-    both = f"{second.name} over {first.name}"
-    text = _said(speed, f"requests/s of {both}", f"at least {1 - limit:.2f}")
-    outcome = _kept(speed.low, speed.high, math.log1p(-limit))
-    if second.state == "failed" and first.state != "failed":
-        outcome, text = "failed", f"{second.name} broke under load, and {first.name} did not"
-    yield LimitCheck(measure="throughput", limit=limit, outcome=outcome, text=text)
-    more = -math.log1p(-limit)
-    low, high = (1 / end if end else None for end in (spent.high, spent.low))
-    yield LimitCheck(
-        measure="cpu",
-        limit=limit,
-        outcome=_kept(low, high, -more),
-        text=_said(spent, f"CPU per request of {both}", f"at most {math.exp(more):.2f}"),
-    )
-
-
-def _kept(low: float | None, high: float | None, bar: float) -> Outcome:
-    """Whether an interval of a ratio is above a bar (a logarithm), below it, or on it."""
-    if low is not None and low > 0 and math.log(low) > bar:
-        return "passed"
-    if high is not None and high > 0 and math.log(high) < bar:
-        return "failed"
-    return "undecided"
-
-
-def _said(seen: Measure, name: str, limit: str) -> str:
-    if seen.ratio is None:
-        return f"{name}: not measured, {limit} is allowed"
-    known = f" ({seen.low:.2f} to {seen.high:.2f})" if seen.low and seen.high else ""
-    return f"{name}: {seen.ratio:.2f}{known}, {limit} is allowed"

@@ -35,12 +35,19 @@ class AskedSides(Struct, frozen=True, kw_only=True):
     options: RaceOptions
     revisions: tuple[str, ...]
     most_loss: float | None = None
+    most_memory: float | None = None
+    most_start: float | None = None
     width: float | None = None
 
     def terms(self, usual: Terms) -> Terms:
         """The terms of a race of two: both are measured until the question is decided."""
         return msgspec.structs.replace(
-            usual, claims="all", most_loss=self.most_loss, width=self.width
+            usual,
+            claims="all",
+            most_loss=self.most_loss,
+            most_memory=self.most_memory,
+            most_start=self.most_start,
+            width=self.width,
         )
 
 

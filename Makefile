@@ -58,7 +58,7 @@ KILLS ?= 200
 storm: setup           ## KILLS random kills of every long command and its processes; writes tests/RESULTS-storm.md (200 take about half an hour)
 	$(BIN)/python -m tests.kills $(KILLS) $$$$
 
-.PHONY: record verdicts capacities known
+.PHONY: record verdicts capacities known gates
 record: setup          ## record slices of identical arms for the replays, quiet and beside a neighbour; writes benchmarks/recorded.json
 	$(BIN)/python -m benchmarks.record
 
@@ -72,6 +72,12 @@ known: setup           ## races of servers with known capacities; writes benchma
 	$(BIN)/python -m benchmarks.known
 	$(BIN)/python -m benchmarks.known --neighbour 0.3
 	$(BIN)/python -m benchmarks.known --table
+
+gates: setup           ## gates with planted changes, quiet and beside a neighbour; writes benchmarks/RESULTS-gates.md (about two hours)
+	$(BIN)/python -m benchmarks.gates slower same --runs 20
+	$(BIN)/python -m benchmarks.gates slower same --runs 20 --neighbour 0.3
+	$(BIN)/python -m benchmarks.gates live --runs 5
+	$(BIN)/python -m benchmarks.gates --table
 
 .PHONY: locks audit
 locks: setup           ## resolve the lock files of servers, built-in apps and this checkout again, as of this hour

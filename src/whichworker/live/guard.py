@@ -6,10 +6,10 @@ for another host name (DNS rebinding) or from another origin are still refused.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import secrets
 from collections.abc import Mapping
+
+from whichworker.report.pages.skeleton import digest
 
 TOKEN_BYTES = 24
 NAMES = ("127.0.0.1", "localhost")
@@ -49,9 +49,3 @@ def policy(script: str, style: str) -> str:
         f" form-action 'none'; frame-ancestors 'none'; script-src '{digest(script)}';"
         f" style-src '{digest(style)}'"
     )
-
-
-def digest(text: str) -> str:
-    """As a policy names an inline script or style (https://www.w3.org/TR/CSP3/)."""
-    found = hashlib.sha256(text.encode()).digest()
-    return f"sha256-{base64.b64encode(found).decode('ascii')}"

@@ -24,7 +24,7 @@ INSIDE = (
     "tests/",
 )
 """Prose for developers, who may use the nouns of the code."""
-GENERATED = ("docs/reference/*.md", "docs/studies/*-*.md", "**/RESULTS*.md")
+GENERATED = ("docs/reference/**/*.md", "docs/studies/*-*.md", "**/RESULTS*.md")
 """Pages made from source text or from a measurement: the source text is what can be mended."""
 QUOTING = ("/tests/language/rules.py", "/tests/language/test_language.py")
 """Files that quote the words to avoid."""

@@ -15,7 +15,8 @@ from whichworker.workloads.table import workload
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "whichworker"
-PAGE = (ROOT / "docs" / "reference" / "findings.md").read_text(encoding="utf-8")
+REFERENCE = ROOT / "docs" / "reference"
+INDEX = (REFERENCE / "findings.md").read_text(encoding="utf-8")
 NAMED = {name: row for name, row in vars(codes).items() if isinstance(row, Code)}
 
 
@@ -61,11 +62,18 @@ def test_each_code_is_used() -> None:
 
 @pytest.mark.parametrize("row", codes.TABLE.values(), ids=lambda row: row.name)
 def test_each_code_is_documented(row: Code) -> None:
-    assert f"\n## {row.name}\n\n**{row.title}** ({row.severity})\n" in PAGE
-    assert row.why in PAGE and row.why.endswith(".")
+    page = (REFERENCE / "findings" / f"{row.name}.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# {row.name}\n\n**{row.title}** ({row.severity})\n")
+    assert row.why in page and row.why.endswith(".")
+    assert f'<a id="{row.name}"></a>[{row.name}](findings/{row.name}.md)' in INDEX
     assert row.cure or row.severity != "error", "an error says what to do"
     for text in (row.title, row.cure):
         assert not text.endswith(".")
+
+
+def test_each_page_has_a_code() -> None:
+    pages = {page.stem for page in (REFERENCE / "findings").glob("*.md")}
+    assert pages == set(codes.TABLE)
 
 
 def test_a_finding_has_what_its_row_says() -> None:

@@ -1,7 +1,8 @@
 """Every finding there is, as one table: code, severity, title, why it matters, what to do.
 
-`make docs` writes docs/reference/findings.md from it. `codes.DEBUG_ON.finding(text)` makes one,
-so a mistyped code fails the type check. A severity is the gravest of its code; a call may lower it.
+`make docs` writes docs/reference/findings.md and a page for each code from it.
+`codes.DEBUG_ON.finding(text)` makes one, so a mistyped code fails the type check. A severity is the
+gravest of its code; a call may lower it.
 """
 
 from __future__ import annotations

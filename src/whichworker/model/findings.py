@@ -32,8 +32,8 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Code(Struct, frozen=True):
     """A row of the table: what a finding of this code means, why it matters and what to do.
 
-    Its page is docs/reference/findings.md, in the section of its `name`. `severity` is the gravest
-    that such a finding has. `cure` is empty if there is nothing to do.
+    Its page is `docs/reference/findings/<name>.md`. `severity` is the gravest that such a finding
+    has. `cure` is empty if there is nothing to do.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The documentation is the code's: reference pages are made from it, and what README says runs."""
+"""The documentation is the code's: reference pages are made from it, and links lead somewhere."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from tests.docs.generate import PAGES, REFERENCE
-from tests.secondhand.test_judge import WRK
-from tests.versus.test_revisions import git
+from tests.docs.shown import shown_on
 
 from whichworker.cli.frame.table import COMMANDS
-from whichworker.cli.main import cli
 from whichworker.model import Address, App
 from whichworker.servers.protocol import Server
 
@@ -26,63 +23,10 @@ def test_the_reference_is_what_the_code_says(page: str) -> None:
     assert (REFERENCE / page).read_text(encoding="utf-8") == PAGES[page](), "run `make docs`"
 
 
-def readme_commands() -> list[str]:
-    """Each whichworker command in a shell block of README."""
-    blocks = re.findall(
-        r"```(?:console|sh)\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
-    )
-    lines = [
-        line.removeprefix("$ ").split("  #")[0].strip()
-        for block in blocks
-        for line in block.splitlines()
-    ]
-    return [line for line in lines if line.startswith("whichworker ")]
-
-
 def test_readme_shows_every_command() -> None:
-    shown = {shlex.split(line)[1] for line in readme_commands()}
+    lines = [one.line for one in shown_on(ROOT / "README.md")]
+    shown = {shlex.split(line)[1] for line in lines if line.startswith("whichworker ")}
     assert shown >= set(COMMANDS)
-
-
-@pytest.mark.parametrize("line", readme_commands())
-def test_a_readme_command_is_one_the_tool_takes(
-    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("WHICHWORKER_STATE", str(tmp_path))
-    words = shlex.split(line)[1:]
-    if words[0] == "serve":
-        words = [word if word != "mysite" else "builtin:django" for word in words]
-        if "--cores" in words:  # two of them may be more than there are
-            del words[words.index("--cores") : words.index("--cores") + 2]
-        words.append("--dry-run")
-    if words[0] == "load":
-        (tmp_path / "shop.toml").write_text('[[request]]\npath = "/"\n', encoding="utf-8")
-        words.append("--dry-run")
-    if words[:2] == ["show", "requests"]:
-        line = '203.0.113.9 - - [x] "GET / HTTP/1.1" 200 5\n'
-        (tmp_path / "access.log").write_text(line, encoding="utf-8")
-    if words[0] == "compare" or words[:1] == ["open"]:
-        words.append("--help")  # there is no run in this folder
-    if words[0] in ("advise", "live"):
-        words.append("--help")  # there is no run in this folder
-    if words[0] in ("versus", "gate"):
-        (tmp_path / "wsgi.py").write_text("def application(environ, start_response): ...\n")
-        git(tmp_path, "init", "--quiet", "--initial-branch", "main")
-        git(tmp_path, "add", "wsgi.py")
-        git(tmp_path, "commit", "--quiet", "-m", "one")
-        words += ["--url", "/", "--dry-run"]
-    if words[0] == "judge":
-        (tmp_path / "wrk.txt").write_text(WRK)
-    if words[0] in ("explain", "study"):
-        words.append("--dry-run")
-    if words[0] in ("race", "preflight"):
-        words = [word if word != "mysite" else "builtin:django" for word in words]
-        at = words.index("--resume") if "--resume" in words else None
-        words = [*words[:at], *words[at + 2 :]] if at is not None else words
-        words.append("--dry-run")
-    done = CliRunner().invoke(cli, words)
-    assert done.exit_code == 0, done.output + repr(done.exception)
 
 
 PAGES_OF_PROSE = ["README.md", "CONTRIBUTING.md"]

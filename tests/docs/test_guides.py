@@ -1,15 +1,12 @@
-"""What the guides show is what the tool takes: load files are parsed, commands are planned."""
+"""What the guides show is what the tool takes: load files are parsed, formats exist."""
 
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from whichworker.cli.main import cli
 from whichworker.errors import UsageError
 from whichworker.report.exports import FORMATS
 from whichworker.workloads.definition import Definition, parse_definition
@@ -26,13 +23,6 @@ def blocks(guide: str, language: str) -> list[str]:
 
 
 FILES = [(guide, text) for guide in CHECKED for text in blocks(guide, "toml")]
-COMMANDS = [
-    line.removeprefix("$ ")
-    for guide in CHECKED
-    for block in blocks(guide, "console")
-    for line in block.splitlines()
-    if line.startswith("$ whichworker ")
-]
 
 
 @pytest.mark.parametrize(("guide", "text"), FILES, ids=lambda text: text.splitlines()[0])
@@ -70,18 +60,6 @@ def test_what_the_guide_calls_without_counterpart_has_none() -> None:
     for key in ("thresholds", "setup", "on_start", "vus"):
         with pytest.raises(UsageError, match="unknown key"):
             parse_definition(f'{key} = "x"\n[[request]]\npath = "/"', GUIDES / COMPARED)
-
-
-@pytest.mark.parametrize("line", COMMANDS)
-def test_a_command_of_a_guide_is_one_the_tool_takes(
-    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "shop.toml").write_text(
-        'url = "http://127.0.0.1:8000"\n[[request]]\npath = "/"\n', encoding="utf-8"
-    )
-    done = CliRunner().invoke(cli, [*shlex.split(line)[1:], "--dry-run"])
-    assert done.exit_code == 0, done.output + repr(done.exception)
 
 
 def test_every_format_is_in_the_guide() -> None:

@@ -90,6 +90,11 @@ audit: setup           ## known vulnerabilities of the locked packages; needs th
 docs: setup            ## regenerate docs/reference from the code
 	$(BIN)/python -m tests.docs.generate
 
+.PHONY: site
+SITE ?= build/site
+site: setup            ## the documentation of this version, built without warnings in build/site/VERSION/
+	$(BIN)/python -m tests.docs.site $(SITE)
+
 .PHONY: conformance
 conformance: setup     ## ask every server every case, on each Django and Python there is; writes docs/reference/conformance.md (about 40 minutes, can be stopped)
 	$(BIN)/python -m tests.conformance.generate --arms "$(ARMS)" --pythons "$(PYTHONS)" $(if $(TOTAL),--seconds $(TOTAL))

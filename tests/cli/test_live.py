@@ -88,7 +88,8 @@ def test_a_race_is_seen_from_its_begin_to_its_end(folder: Path) -> None:
     assert phases[-1] == "Finished"
     assert {"gunicorn-gthread", "waitress"} <= servers
     result = json.loads((folder / "r.json").read_text())
-    assert headline == result["verdict"]["headline"]
+    reasons = "; ".join(result["validity"]["reasons"])  # of a machine that is too busy
+    assert headline == (f"Invalid: {reasons}" if reasons else result["verdict"]["headline"])
     with pytest.raises(OSError):
         next(events(address))
 
@@ -114,7 +115,7 @@ def test_the_page_can_stop_the_race(folder: Path) -> None:
 def test_a_kept_run_is_shown_until_ctrl_c(folder: Path) -> None:
     asked = ("--servers", "waitress", "--url", "/a", "--time", "12s", "--no-search")
     assert run(folder, "race", *asked).returncode in (0, 3)
-    with started(folder, "live", "--no-browser") as command:
+    with started(folder, "live") as command:
         _, data = next(events(address_of(command)))
         assert msgspec.json.decode(data)["standing"]["state"] == "finished"
         command.send_signal(signal.SIGINT)

@@ -23,6 +23,7 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
 '''
+TWO_PYTHONS = ("--python", "3.11", "--python", "3.12")
 COMMON = ("--servers", "gthread", "--url", "/", "--seed", "5")
 
 
@@ -100,7 +101,11 @@ def test_two_setups_are_compared(shop: Path) -> None:
         (("versus", "--app-at", "fast", "--servers", "gthread,waitress"), "on one setup, not on 2"),
         (("versus", "builtin:django", "--app-at", "fast"), "one version only"),
         (("gate", "--max-loss", "0"), "not a share"),
-        (("versus", "--releases", "3"), "--releases needs one server"),
+        (("versus", "--releases", "3"), "one server and one interpreter"),
+        (
+            ("versus", "--releases", "3", "--servers", "waitress", *TWO_PYTHONS),
+            "one server and one interpreter",
+        ),
         (("versus", "--releases", "1", "--servers", "waitress"), "--releases must be 2 to 12"),
         (("versus", "--releases", "3", "--app-at", "fast"), "does not go with --app-at"),
     ],

@@ -40,6 +40,7 @@ PLANNED = ("race", "preflight", "serve", "load", "explain", "study", "versus", "
 RUNS = ("20260101-120000-aaaa", "20260102-120000-bbbb")
 ELSEWHERE = {
     "install": {"export"},
+    "live": {"pip"},
     "exports": {"curl"},
     "services": {"curl", "python"},
     "from-k6-and-locust": {"jq"},
@@ -177,7 +178,7 @@ def _kept(shown: Shown, words: list[str], folder: Path) -> None:
     words[:] = [RUNS[0] if re.fullmatch(r"\d{8}-\d{6}-\w{4}", word) else word for word in words]
     if words[0] == "open" and "--no-browser" not in words:
         words.append("--no-browser")
-    if "--verify" in words:
+    if "--verify" in words or words[0] == "live":  # which serves until it is stopped
         words.append("--help")
 
 
@@ -194,5 +195,6 @@ READY: dict[str, Callable[[Shown, list[str], Path], None]] = {
     "open": _kept,
     "advise": _kept,
     "list": _kept,
+    "live": _kept,
 }
 """The files and runs that a command needs."""

@@ -21,7 +21,7 @@ def served(folder: Path) -> Iterator[LivePage]:
     shown: list[tuple[LivePage, asyncio.AbstractEventLoop]] = []
 
     async def run() -> None:
-        page = LivePage(folder, listening.getsockname()[1], guard.new_token())
+        page = LivePage(folder, listening.getsockname()[1], guard.new_token(), with_logs=True)
         shown.append((page, asyncio.get_running_loop()))
         asyncio.get_running_loop().call_later(0.05, ready.set)
         await serve(page, listening)

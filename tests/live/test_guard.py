@@ -63,3 +63,9 @@ def test_a_policy_allows_this_script_and_no_other() -> None:
     assert digest("let a = 2;") not in policy
     assert "unsafe" not in policy
     assert policy.startswith("default-src 'none'")
+
+
+def test_the_usual_port_is_not_in_the_names() -> None:
+    bare = {"host": "127.0.0.1", "origin": "http://127.0.0.1"}
+    assert guard.refusal("POST", "token", "token", bare, 80) is None
+    assert guard.refusal("POST", "token", "token", bare, 81) is not None

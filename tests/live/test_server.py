@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -11,8 +12,9 @@ import pytest
 
 from tests.judge.stories import END, SERVERS, Story
 from tests.live.serving import asked, first_event, served
+from whichworker import redaction
 from whichworker.errors import UsageError
-from whichworker.live.processes import Processes, writer_of
+from whichworker.live.processes import Processes, tail, writer_of
 from whichworker.live.web import bound
 from whichworker.store.journal import FILE, Journal
 
@@ -120,10 +122,11 @@ def test_servers_are_found_by_their_log(tmp_path: Path) -> None:
         child = subprocess.Popen([sys.executable, "-c", command], stdout=output)
     try:
         processes = Processes(tmp_path)
-        for _ in range(100):
+        for _ in range(200):
             found = processes.look(1.0)
             if found and found[0].log:
                 break
+            time.sleep(0.05)
         (server,) = processes.look(2.0)
         assert server.name == "waitress"
         (worker,) = server.workers
@@ -135,3 +138,17 @@ def test_servers_are_found_by_their_log(tmp_path: Path) -> None:
         child.kill()
         child.wait()
     assert processes.look(3.0) == ()
+
+
+def test_the_end_of_a_log_has_no_half_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redaction, "_secrets", {})
+    key = "-----BEGIN KEY-----\nabcdefghijklmnop\n-----END KEY-----"
+    redaction.remember("KEY", key)
+    log = tmp_path / "a-1.log"
+    log.write_text(f"{'x' * 3000}secret tail\nthe key is {key}.\nready\n")
+    lines = tail(log)
+    assert lines[-1] == "ready"
+    assert not any("abcdefghijklmnop" in line or "secret tail" in line for line in lines)
+    assert tail(tmp_path / "none.log") == ()

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.judge.stories import CUT, END, SERVERS, SERVICE_TEXT, Story
 from whichworker.design.capacity import slo
-from whichworker.live.standing import LiveStanding, standing_of
+from whichworker.live.standing import Clock, LiveStanding, standing_of
 from whichworker.model import Failure, Terms
 from whichworker.store.journal import Journal
 from whichworker.store.open_loop import Shot, Sought
-from whichworker.store.records import Failed, Record
+from whichworker.store.records import Failed, Record, RunSession
 
 NOW = datetime(2025, 1, 1, 12, 0, 40, tzinfo=UTC)
+WRITTEN, ABANDONED = Clock(NOW, NOW - timedelta(minutes=2)), Clock(NOW, None)
 
 
-def read(folder: Path, *records: Record) -> LiveStanding:
+def read(folder: Path, *records: Record, clock: Clock = WRITTEN) -> LiveStanding:
     path = folder / "journal.jsonl"
     path.unlink(missing_ok=True)
     with Journal(path) as journal:
         for record in records:
             journal.append(record)
-    return standing_of(Journal.read(path), NOW)
+    return standing_of(Journal.read(path), clock)
 
 
 def test_a_run_that_only_begins_says_so(tmp_path: Path) -> None:
@@ -49,7 +50,7 @@ def test_a_running_race_shows_claims_with_intervals(tmp_path: Path) -> None:
     assert second.low is not None and second.high is not None and second.ratio is not None
     assert second.low < second.ratio < second.high < 1
     assert last.name == "waitress"
-    assert shown.band == pytest.approx((0.97, 1.03))
+    assert second.band == pytest.approx((0.97, 1.03))
     assert "the time ended" not in shown.headline
 
 
@@ -59,7 +60,24 @@ def test_the_end_of_a_run_is_its_verdict(tmp_path: Path, end: Record, state: str
     shown = read(tmp_path, *story.records)
     assert (shown.state, shown.phase) == (state, state.capitalize())
     assert shown.decide_seconds is None
-    assert shown.spent_seconds in (30.0, 5.0)
+    assert isinstance(end, RunSession)
+    assert shown.spent_seconds == end.seconds
+
+
+def test_a_run_that_was_killed_is_not_measuring(tmp_path: Path) -> None:
+    story = Story(tmp_path, SERVERS).rounds(40)
+    shown = read(tmp_path, *story.records, clock=ABANDONED)
+    assert (shown.state, shown.phase) == ("interrupted", "Interrupted")
+    assert shown.spent_seconds == pytest.approx(40.0), "until its last record"
+
+
+def test_a_resumed_run_counts_both_sessions(tmp_path: Path) -> None:
+    story = Story(tmp_path, SERVERS).rounds(20).add(CUT)
+    more = Clock(NOW, NOW - timedelta(seconds=10))
+    shown = read(tmp_path, *story.records, story.records[-2], clock=more)
+    assert shown.state == "measuring"
+    assert shown.spent_seconds == pytest.approx(CUT.seconds + 10)
+    assert shown.budget_seconds is None, "a resumed run may have more time"
 
 
 def test_a_setup_that_failed_says_why(tmp_path: Path) -> None:
@@ -75,8 +93,9 @@ def test_a_gate_shows_its_measures_and_its_limit(tmp_path: Path) -> None:
     story = Story(tmp_path, SERVERS[:2], terms=terms).rounds(40)
     shown = read(tmp_path, *story.records)
     assert shown.kind == "gate"
-    assert shown.band == pytest.approx((0.95, 1.05))
-    speed = shown.rows[0]
+    speed, _, memory, _ = shown.rows
+    assert speed.band == pytest.approx((0.95, 1 / 0.95))
+    assert memory.band is None, "it has no limit"
     assert speed.name == "throughput"
     assert speed.low is not None and speed.high is not None
     assert len(speed.figures) == len(shown.columns) == 2

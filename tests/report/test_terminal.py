@@ -395,7 +395,7 @@ def test_the_short_summary_fits_on_a_screen(sample: Callable[[], Result]) -> Non
     ranked = standings.standings(result)
     waits = sum(bool(arm.waits) + bool(arm.capacity_per_second) for arm in result.arms)
     assert len(text.splitlines()) <= 30 + len(ranked) + 4 * waits
-    assert "whichworker show run --summary full" in text
+    assert f"whichworker show run {result.run.id} --summary full" in text
     serious = [one for one in result.findings if one.severity != "info"]
     if result.validity.state == "valid" and ranked:
         assert standings.verdict_of(result).headline.split()[0] in text

@@ -15,11 +15,13 @@ from tests.judge.stories import END, Story
 
 from whichworker.design.rounds import TWIN
 from whichworker.judge import verdict
+from whichworker.judge.replay import aim_of
 from whichworker.model import Terms
 from whichworker.report.sides import ci, junit
 from whichworker.report.sides.versus import print_comparison, render_markdown
 from whichworker.result import decode, encode
 from whichworker.result.versus import Measure, VersusResult
+from whichworker.store.records import Launched
 from whichworker.versus import gate_checks
 from whichworker.versus.comparison import concluded
 from whichworker.versus.sides import COMMIT
@@ -87,6 +89,28 @@ def test_more_limits_are_checked_if_they_are_asked_for(
     result = compared(tmp_path, 1.0, terms)
     assert [check.measure for check in result.checks] == checked
     assert result.outcome == outcome
+
+
+@pytest.mark.parametrize(("longer", "outcome"), [(1.0, "passed"), (1.5, "failed"), (0.5, "passed")])
+def test_a_start_that_takes_longer_fails(longer: float, outcome: str, tmp_path: Path) -> None:
+    terms = msgspec.structs.replace(GATE, most_start=0.2)
+    story = Story(tmp_path, ("gthread", "gthread"), terms=terms)
+    for _ in range(6):
+        story.rounds(5, rates(1.0)).relaunch()
+    story.records = [
+        msgspec.structs.replace(one, cold_start_seconds=one.cold_start_seconds * longer)
+        if isinstance(one, Launched) and one.arm == SECOND
+        else one
+        for one in story.records
+    ]
+    result = concluded(story.add(END).journal())
+    assert result.checks[-1].outcome == outcome
+    assert result.outcome == outcome
+
+
+def test_a_limit_of_the_start_needs_launches() -> None:
+    assert aim_of(msgspec.structs.replace(GATE, most_start=0.2)).generations == 4
+    assert aim_of(GATE).generations == 0
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.version import Version
 from rich.console import Console
 from tests.judge.stories import Story
@@ -15,6 +16,7 @@ from whichworker.errors import UsageError
 from whichworker.judge import verdict
 from whichworker.model import Terms
 from whichworker.report.sides import release_steps
+from whichworker.servers import table
 from whichworker.store.journal import Journal
 from whichworker.versus import releases
 from whichworker.versus.releases import ReleaseStep
@@ -80,7 +82,9 @@ def test_steps_that_are_not_decided_are_counted(tmp_path: Path) -> None:
 
 @pytest.mark.servers
 def test_the_newest_releases_of_the_index(tmp_path: Path) -> None:
-    found = releases.newest("waitress[threads=2]", 3, sys.executable, tmp_path, lambda _: None)
+    found = releases.newest(
+        "waitress[threads=2]", 3, sys.executable, None, tmp_path, lambda _: None
+    )
     assert len(found) == 3
     versions = [Version(name.partition("@")[2].partition("[")[0]) for name in found]
     assert versions == sorted(set(versions))
@@ -88,6 +92,23 @@ def test_the_newest_releases_of_the_index(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.servers
+def test_releases_of_a_day_and_within_what_is_supported(tmp_path: Path) -> None:
+    day = "2024-06-01T00:00:00Z"
+    found = releases.newest("waitress", 2, sys.executable, day, tmp_path, lambda _: None)
+    assert found == ("waitress@2.1.2", "waitress@3.0.0")
+    supported = table.load("gunicorn-eventlet").requirements[0]
+    specifier = Requirement(supported).specifier
+    (*_, last) = releases.newest(
+        "gunicorn-eventlet", 2, sys.executable, None, tmp_path, lambda _: None
+    )
+    assert last.partition("@")[2] in specifier
+
+
+def test_fewer_than_two_releases_are_no_good_news() -> None:
+    assert release_steps.headline(()).startswith("Nothing was compared")
+
+
 def test_a_release_that_is_named_already(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="names a release already"):
-        releases.newest("waitress@3.0.0", 3, sys.executable, tmp_path, lambda _: None)
+        releases.newest("waitress@3.0.0", 3, sys.executable, None, tmp_path, lambda _: None)

@@ -97,15 +97,10 @@ def open_run(run: str | None, options: OpenOptions) -> int:
     result = entries.race_of(folder).result
     (path,) = files.write(result, html=str(folder / REPORT))
     consoles.results().print(Text(str(path)), soft_wrap=True)
-    if not options.no_browser and not browse(path.as_uri()):
+    graphical = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+    if not options.no_browser and graphical and not webbrowser.open(path.as_uri()):
         raise UsageError("no browser could be started", hint=f"open {path} yourself")
     return Exit.OK
-
-
-def browse(address: str) -> bool:
-    """Open it in the user's browser; nothing is opened without a display."""
-    graphical = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
-    return not graphical or webbrowser.open(address)
 
 
 def compare(first: str, second: str, options: JsonOptions) -> int:

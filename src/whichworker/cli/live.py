@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
 from whichworker.cli.frame import consoles
 from whichworker.cli.frame.exits import Exit
-from whichworker.cli.history import browse
 from whichworker.config.history_options import LiveOptions
 from whichworker.errors import UsageError
 from whichworker.history import entries
 from whichworker.live import alongside
 from whichworker.live.processes import writer_of
 from whichworker.store.journal import FILE
-
-if TYPE_CHECKING:
-    from whichworker.live.web import LivePage
 
 HIGHEST_PORT = 65535
 
@@ -41,32 +35,31 @@ def shown(console: Console, *, wanted: bool) -> Iterator[alongside.Page | None]:
 
 
 def live(run: str | None, options: LiveOptions) -> int:
-    """Show the page of a run until Ctrl-C."""
+    """Show the page of a run until Ctrl-C.
+
+    Its address is printed and not opened: other users of the machine can read the command line of a
+    browser, and with it the token.
+    """
     port = _port(options.port)
     folder = entries.find(run or entries.LATEST, Path.cwd())
     alongside.check_installed()
-    from whichworker.live import follower, guard, web  # they need the extra
+    from whichworker.live import guard, web  # they need the extra
 
     listening = web.bound(port)
-    follower.step_back(())  # the run may be measuring
-    page = web.LivePage(folder, listening.getsockname()[1], guard.new_token())
-    measuring = writer_of(folder / FILE) is not None
-    state = "it measures" if measuring else "it has ended"
+    page = web.LivePage(
+        folder, listening.getsockname()[1], guard.new_token(), with_logs=False
+    )  # the secrets of this run are not known here
+    state = "it has ended" if writer_of(folder / FILE) is None else "it measures"
     consoles.results().print(Text(page.address), soft_wrap=True)
     consoles.notes().print(Text(f"run {folder.name}: {state}. Stop with Ctrl-C", "dim"))
-    if not options.no_browser:
-        browse(page.address)
-    asyncio.run(_until_stopped(page, listening))
+
+    async def until_stopped() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, page.over.set)
+        await web.serve(page, listening)
+
+    asyncio.run(until_stopped())
     return Exit.OK
-
-
-async def _until_stopped(page: LivePage, listening: socket.socket) -> None:
-    from whichworker.live import web
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, page.over.set)
-    await web.serve(page, listening)
 
 
 def _port(text: str) -> int:

@@ -50,8 +50,12 @@ class RacePrinter(Printer):
         self.console.print(
             f"run        {plan.run}{' (resumed)' if plan.resumed else ''}\n", style="dim"
         )
+        self.follow(plan)
+
+    def follow(self, plan: Planned) -> None:
+        """Show its run on the live page, if there is one."""
         if self.page is not None:
-            self.page.follow(plan.folder, plan.question.budget.generator_cores)
+            self.page.follow(plan.folder)
 
 
 def race(app: str | None, given: Mapping[str, Any], output: OutputOptions) -> int:
@@ -71,19 +75,20 @@ def race(app: str | None, given: Mapping[str, Any], output: OutputOptions) -> in
             return exits.Exit.OK
         planned, result = search.carry_out(planned, printer, command_line.kept())
         printer.close()
-    written = files.write(
-        result,
-        json=output.json,
-        html=output.html,
-        markdown=output.markdown,
-        csv=output.csv,
-        svg=output.svg,
-    )
-    consoles.report(notes, lambda: print_summary(results, result, output.summary), written)
-    if not result.run.finished:
-        consoles.report(notes, lambda: notes.print(_continuation(app, result)))
-    if output.emit:
-        _emit(app, planned, result, output, notes, results)
+        printer.follow(planned)  # of two steps, the one that counts
+        written = files.write(
+            result,
+            json=output.json,
+            html=output.html,
+            markdown=output.markdown,
+            csv=output.csv,
+            svg=output.svg,
+        )
+        consoles.report(notes, lambda: print_summary(results, result, output.summary), written)
+        if not result.run.finished:
+            consoles.report(notes, lambda: notes.print(_continuation(app, result)))
+        if output.emit:
+            _emit(app, planned, result, output, notes, results)
     decided = result.decided or not output.require_verdict
     valid = result.validity.state == "valid"
     return exits.of_run(finished=result.run.finished, valid=valid and decided)

@@ -53,18 +53,18 @@ def study(name: str | None, given: Mapping[str, Any], output: StudyRunOptions) -
     printer = StudyPrinter(notes)
     with live.shown(notes, wanted=output.live) as page:
         if page is not None:
-            page.follow(asked.folder, ())
+            page.follow(asked.folder)
         try:
             result = measure(asked, printer)
         finally:
             printer.clear()
-    written = files.write_study(
-        result, json=output.json, html=output.html, markdown=output.markdown
-    )
-    consoles.report(notes, lambda: report.print_study(results, result), written)
-    if not result.run.finished:
-        command = f"whichworker study {name} --resume {result.run.id}"
-        consoles.report(notes, lambda: notes.print(f"continue with: {command}"))
+        written = files.write_study(
+            result, json=output.json, html=output.html, markdown=output.markdown
+        )
+        consoles.report(notes, lambda: report.print_study(results, result), written)
+        if not result.run.finished:
+            command = f"whichworker study {name} --resume {result.run.id}"
+            consoles.report(notes, lambda: notes.print(f"continue with: {command}"))
     valid = result.validity.state == "valid"
     return exits.of_run(finished=result.run.finished, valid=valid)
 

@@ -70,12 +70,17 @@ def _releases(app: str | None, given: Mapping[str, Any], output: VersusOptions) 
     options, here, cache = _options(app, given), Path.cwd(), places.cache_folder()
     notes, results = consoles.notes(), consoles.results(output.json)
     servers = names.split(options.servers)
-    if len(servers) != 1:
-        raise UsageError("--releases needs one server", hint="such as --servers granian-wsgi")
+    if len(servers) != 1 or len(options.python) > 1:
+        raise UsageError(
+            "--releases needs one server and one interpreter",
+            hint="such as --servers granian-wsgi",
+        )
     with live.shown(notes, wanted=output.live and not output.dry_run) as page:
         printer = RacePrinter(notes, page)
         found = discover(ask(app, options, here, cache))
-        setups = releases.newest(servers[0], count, found.question.app.python, cache, printer.note)
+        python, wish = found.question.app.python, found.asked.terms.resolution
+        as_of = None if wish.locked else wish.as_of
+        setups = releases.newest(servers[0], count, python, as_of, cache, printer.note)
         seconds = options.time if given.get("time") else releases.SECONDS_EACH * len(setups)
         options = msgspec.structs.replace(options, servers=",".join(setups), time=seconds)
         found = discover(ask(app, options, here, cache))
@@ -94,9 +99,9 @@ def _releases(app: str | None, given: Mapping[str, Any], output: VersusOptions) 
         printer.planned(planned)
         result = investigation.carry_out(planned, printer, command_line.kept())
         printer.close()
-    steps = releases.steps(Journal.read(planned.folder / FILE))
-    written = files.write_json(result, output.json)
-    consoles.report(notes, lambda: release_steps.print_steps(results, result, steps), written)
+        steps = releases.steps(Journal.read(planned.folder / FILE))
+        written = files.write_json(result, output.json)
+        consoles.report(notes, lambda: release_steps.print_steps(results, result, steps), written)
     return exits.of_run(finished=result.run.finished, valid=result.validity.state == "valid")
 
 
@@ -143,15 +148,15 @@ def _carried_out(
     page_wanted = output.live and not output.dry_run
     with live.shown(consoles.notes(), wanted=page_wanted) as page:
         result = _measured(wanted, page, dry_run=output.dry_run)
-    if result is None:
-        return None
-    written = files.write_json(result, output.json)
-    result = cleaned(result)
-    if output.markdown:
-        written.append(files.write_text(Path(output.markdown), report.render_markdown(result)))
-    written += write(result)
-    _print(result, output.json, written)
-    return result
+        if result is None:
+            return None
+        written = files.write_json(result, output.json)
+        result = cleaned(result)
+        if output.markdown:
+            written.append(files.write_text(Path(output.markdown), report.render_markdown(result)))
+        written += write(result)
+        _print(result, output.json, written)
+        return result
 
 
 def _for_ci(result: VersusResult, path: str) -> list[Path]:

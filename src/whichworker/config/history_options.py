@@ -45,6 +45,3 @@ class LiveOptions(Struct, frozen=True, kw_only=True):
     port: Annotated[
         str, option("Port of the page on 127.0.0.1; 0 is any free one", "N", group="Run")
     ] = "0"
-    no_browser: Annotated[bool, option("Print the address of the page only", group="Output")] = (
-        False
-    )

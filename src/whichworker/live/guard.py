@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from whichworker.report.pages.skeleton import digest
 
 TOKEN_BYTES = 24
-NAMES = ("127.0.0.1", "localhost")
+NAMES, HTTP_PORT = ("127.0.0.1", "localhost"), 80
 
 
 def new_token() -> str:
@@ -29,7 +29,7 @@ def refusal(
     """
     if not secrets.compare_digest(token.encode(), wanted.encode()):
         return "this address has no valid token"
-    hosts = [f"{name}:{port}" for name in NAMES]
+    hosts = [f"{name}:{port}" for name in NAMES] + list(NAMES if port == HTTP_PORT else ())
     if headers.get("host", "").lower() not in hosts:
         return "this page is only for this machine"
     origin = headers.get("origin")

@@ -6,10 +6,13 @@ that has it open belongs to this launch.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 from msgspec import Struct
 
 from whichworker import redaction, units
@@ -40,8 +43,8 @@ class LiveServer(Struct, frozen=True, kw_only=True):
 class Processes:
     """Looks at the servers of one run, again and again."""
 
-    def __init__(self, folder: Path) -> None:
-        self.launches = folder / LAUNCHES
+    def __init__(self, folder: Path, *, with_logs: bool = True) -> None:
+        self.launches, self.with_logs = folder / LAUNCHES, with_logs
         self._before: dict[int, tuple[float, float]] = {}
 
     def look(self, at: float) -> tuple[LiveServer, ...]:
@@ -55,7 +58,8 @@ class Processes:
         for log, pids in sorted(found.items()):
             workers = [worker for pid in sorted(pids) if (worker := self._worker(pid, at, now))]
             name = NAME.sub("", log.name)
-            servers.append(LiveServer(name=name, workers=tuple(workers), log=tail(log)))
+            lines = tail(log) if self.with_logs else ()
+            servers.append(LiveServer(name=name, workers=tuple(workers), log=lines))
         self._before = now
         return tuple(servers)
 
@@ -81,14 +85,20 @@ class Processes:
 
 
 def tail(log: Path) -> tuple[str, ...]:
-    """The last lines, without secrets; empty if the log is gone."""
+    """The last whole lines, without secrets; empty if the log is gone.
+
+    Secrets may have several lines, so they are taken out before the text is split. A line that
+    begins before the part that is read is left out: half a secret could not be recognized.
+    """
     try:
         with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
-            lines = file.read().decode("utf-8", "replace").splitlines()
+            start = max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES)
+            file.seek(start)
+            text = file.read().decode("utf-8", "replace")
     except OSError:
         return ()
-    return tuple(units.visible(redaction.clean(line)) for line in lines[-TAIL_LINES:])
+    lines = redaction.clean(text.partition("\n")[2] if start else text).splitlines()
+    return tuple(map(units.visible, lines[-TAIL_LINES:]))
 
 
 def writer_of(path: Path) -> int | None:
@@ -101,5 +111,25 @@ def writer_of(path: Path) -> int | None:
     for line in locks:
         words = line.split()
         if len(words) > 5 and words[1] == "FLOCK" and words[5].endswith(f":{node}"):
-            return int(words[4])
+            process = int(words[4])
+            if process > 1 and _has_open(process, path):
+                return process
     return None
+
+
+def _has_open(process: int, path: Path) -> bool:
+    """Whether this file is open there: another filesystem may have the same number."""
+    with contextlib.suppress(OSError):
+        for entry in Path(f"/proc/{process}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if entry.samefile(path):
+                    return True
+    return False
+
+
+def started(process: int) -> datetime | None:
+    """The start of a process; None if it has ended."""
+    try:
+        return datetime.fromtimestamp(psutil.Process(process).create_time(), UTC)
+    except psutil.Error:
+        return None

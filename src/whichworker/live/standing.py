@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from statistics import median
 from typing import Literal
 
@@ -12,11 +12,13 @@ from msgspec import Struct
 from whichworker import units
 from whichworker.judge import verdict
 from whichworker.judge.belonging import guarded
+from whichworker.model import Terms
 from whichworker.report import standings
 from whichworker.result import ArmResult, RaceVerdict, Result, VersusResult
 from whichworker.store.journal import Journal
 from whichworker.store.open_loop import Paced, Shot, Sought
 from whichworker.store.records import (
+    ClientRun,
     Failed,
     Header,
     Prepared,
@@ -29,12 +31,15 @@ from whichworker.store.records import (
     StandWindow,
     StudyHeader,
 )
-from whichworker.versus.comparison import concluded
+from whichworker.versus.comparison import ALIKE, concluded
 
 TRIES = 12
 """Tests of rates that the page lists, the newest first."""
 SPEEDS = 120
 """Readings of the machine's speed in its picture."""
+RATIOS = "Ratios to"
+BAND = "A difference inside the band does not matter."
+LIMIT = "The gate allows what is inside the band."
 Step = Slice | Shot | Paced | Profiled
 Progressing = Literal["measuring", "finished", "interrupted"]
 
@@ -51,6 +56,7 @@ class LiveRow(Struct, frozen=True, kw_only=True):
     ratio: float | None = None
     low: float | None = None
     high: float | None = None
+    band: tuple[float, float] | None = None
     figures: tuple[str, ...] = ()
     out: str = ""
 
@@ -77,8 +83,8 @@ class Capacities(Struct, frozen=True, kw_only=True):
 class LiveStanding(Struct, frozen=True, kw_only=True):
     """A run now. Seconds; `decide_seconds` is None if a decision needs no more time or is unknown.
 
-    `speeds` are the newest readings of the core, 1 is its usual speed. `band` is the difference
-    that does not matter, or the most that a gate allows, as ratios.
+    `speeds` are the newest readings of the core, 1 is its usual speed. `caption` explains the
+    bands of the rows.
     """
 
     run: str
@@ -93,46 +99,71 @@ class LiveStanding(Struct, frozen=True, kw_only=True):
     decide_seconds: float | None = None
     columns: tuple[str, ...] = ()
     against: str = ""
-    band: tuple[float, float] | None = None
+    caption: str = ""
     rows: tuple[LiveRow, ...] = ()
     capacities: Capacities | None = None
     speeds: tuple[float, ...] = ()
 
 
-def standing_of(journal: Journal, now: datetime | None = None) -> LiveStanding:
-    """Where the run is; raises JournalFailed for records that do not belong together."""
+class Clock(Struct, frozen=True):
+    """The present, and since when a process writes the journal; None: none does.
+
+    For a run without an end and without a writer, `now` is the time of its last record.
+    """
+
+    now: datetime
+    written_since: datetime | None
+
+    def state(self, journal: Journal) -> Progressing:
+        """By the last session; a run that was killed has none, and no writer."""
+        last = journal.records[-1] if journal.records else None
+        if isinstance(last, RunSession):
+            return "finished" if last.ended == "finished" else "interrupted"
+        return "measuring" if self.written_since else "interrupted"
+
+    def spent(self, started: str, journal: Journal) -> float:
+        """Seconds of measuring: of all sessions that ended, and of the one that goes on."""
+        ended = sum(one.seconds for one in journal.of(RunSession))
+        if isinstance(journal.records[-1], RunSession):
+            return ended
+        began = datetime.fromisoformat(started)
+        since = max(began, self.written_since) if self.written_since else began
+        return ended + max(0.0, (self.now - since).total_seconds())
+
+
+def standing_of(journal: Journal, clock: Clock) -> LiveStanding:
+    """The state of the run; raises JournalFailed for records that do not belong together."""
     first = journal.records[0] if journal.records else None
-    at = now or datetime.now(UTC)
     if isinstance(first, StudyHeader):
-        return _of_study(first, journal, at)
+        return _of_study(first, journal, clock)
     header = journal.header()
     if header.question.terms.compare:
-        return _of_comparison(concluded(journal), header, journal, at)
+        return _of_comparison(concluded(journal), header, journal, clock)
     with guarded(journal.path):
-        return _of_race(verdict.judge(journal), header, journal, at)
+        return _of_race(verdict.judge(journal), header, journal, clock)
 
 
-def _of_race(result: Result, header: Header, journal: Journal, now: datetime) -> LiveStanding:
+def _of_race(result: Result, header: Header, journal: Journal, clock: Clock) -> LiveStanding:
     told, delta = standings.verdict_of(result), result.question.delta
     ranked = standings.standings(result)
     shown = {one.arm.name for one in ranked}
     waiting = (arm for arm in result.arms if arm.name not in shown)
-    state = _state(journal)
+    state = clock.state(journal)
     return LiveStanding(
         run=result.run.id,
         app=result.question.app,
         kind="race",
         state=state,
-        phase=_phase(journal, len(header.question.arms)),
+        phase=_phase(journal, state, len(header.question.arms)),
         headline=_headline(result, told, state),
         strength=told.state,
-        spent_seconds=_spent(header.started, journal, now),
-        budget_seconds=header.question.search or header.question.budget.seconds,
+        spent_seconds=clock.spent(header.started, journal),
+        budget_seconds=_budget(header, journal),
         decide_seconds=told.seconds_to_decide if state == "measuring" else None,
         columns=("requests/s", "CPU/request", "memory"),
         against="the leader",
-        band=(1 - delta, 1 + delta),
-        rows=(*map(_row, ranked), *map(_other, waiting)),
+        caption=f"{RATIOS} the leader, with their intervals. {BAND}",
+        rows=(*(_row(one, delta) for one in ranked), *map(_other, waiting)),
         capacities=_capacities(result, journal),
         speeds=_speeds(journal),
     )
@@ -151,7 +182,7 @@ def _headline(result: Result, told: RaceVerdict, state: Progressing) -> str:
     return f"{told.leader} leads{others}"
 
 
-def _row(one: standings.Standing) -> LiveRow:
+def _row(one: standings.Standing, delta: float) -> LiveRow:
     ratio = one.ratio
     leads = one.relation == "leader"
     return LiveRow(
@@ -160,6 +191,7 @@ def _row(one: standings.Standing) -> LiveRow:
         ratio=1.0 if leads else ratio.value if ratio else None,
         low=ratio.low if ratio else None,
         high=ratio.high if ratio else None,
+        band=(1 - delta, 1 + delta),
         figures=_figures(one.arm),
         out="stopped: it cannot be the best" if one.arm.dropped else "",
     )
@@ -206,30 +238,31 @@ def _capacities(result: Result, journal: Journal) -> Capacities | None:
 
 
 def _of_comparison(
-    result: VersusResult, header: Header, journal: Journal, now: datetime
+    result: VersusResult, header: Header, journal: Journal, clock: Clock
 ) -> LiveStanding:
-    limit, width = result.question.max_loss, result.question.precision
-    edge = limit if limit is not None else width
-    state = _state(journal)
+    gate, state = result.kind == "gate", clock.state(journal)
+    decided = result.outcome if state != "measuring" else _first_outcome(result)
+    name = result.sides[0].name if result.sides else ""
     return LiveStanding(
         run=result.run.id,
         app=result.question.app,
         kind=result.kind,
         state=state,
-        phase=_phase(journal, len(header.question.arms)),
+        phase=_phase(journal, state, len(header.question.arms)),
         headline=result.verdict.headline,
-        strength=result.verdict.state if result.kind == "versus" else result.outcome,
-        spent_seconds=_spent(header.started, journal, now),
+        strength=decided if gate else result.verdict.state,
+        spent_seconds=clock.spent(header.started, journal),
         budget_seconds=result.question.time_seconds,
         columns=tuple(side.name for side in result.sides),
-        against=result.sides[0].name if result.sides else "",
-        band=(1 - edge, 1 + edge) if edge else None,
+        against=name,
+        caption=f"{RATIOS} {name}, with their intervals. {LIMIT if gate else BAND}",
         rows=tuple(
             LiveRow(
                 name=one.name,
                 ratio=one.ratio,
                 low=one.low,
                 high=one.high,
+                band=_band(one.name, header.question.terms),
                 figures=tuple(_measured(value, one.unit) for value in (one.first, one.second)),
             )
             for one in result.measures
@@ -238,16 +271,35 @@ def _of_comparison(
     )
 
 
-def _of_study(header: StudyHeader, journal: Journal, now: datetime) -> LiveStanding:
+def _first_outcome(result: VersusResult) -> str:
+    """While a gate measures, only the limit of requests/s may be read again and again."""
+    return result.checks[0].outcome if result.checks else "undecided"
+
+
+def _band(measure: str, terms: Terms) -> tuple[float, float] | None:
+    """What a gate allows for a measure, or the difference that does not matter; None: any."""
+    loss = terms.most_loss
+    if loss is None:
+        return (1 - ALIKE, 1 + ALIKE) if measure == "throughput" else None
+    more = {"memory": terms.most_memory, "cold start": terms.most_start}.get(measure)
+    if measure in ("throughput", "cpu"):
+        return (1 - loss, 1 / (1 - loss))
+    return None if more is None else (1 / (1 + more), 1 + more)
+
+
+def _of_study(header: StudyHeader, journal: Journal, clock: Clock) -> LiveStanding:
     cells: dict[str, list[float]] = {}
     for one in journal.of(StandWindow):
-        cells.setdefault(f"{one.stand}, {one.ask}".removesuffix(", "), []).append(
-            one.reading.throughput_per_second
-        )
+        if not one.reading.refused:
+            rate = one.reading.throughput_per_second
+            cells.setdefault(_cell(one.stand, one.ask), []).append(rate)
+    for run in journal.of(ClientRun):
+        name = f"{run.client} {run.manner}, {run.column}"
+        cells.setdefault(name, []).append(run.answers / run.seconds)
     lost = {
-        f"{one.stand}, {one.ask}".removesuffix(", "): one.failures[0].sample.partition("\n")[0]
+        _cell(one.stand, one.ask): one.failures[0].sample.partition("\n")[0]
         for one in journal.of(StandFailed)
-        if one.failures
+        if one.failures and _cell(one.stand, one.ask) not in cells
     }
     rows = [
         LiveRow(name=name, figures=(units.show_rate(median(rates)), f"{len(rates)}"))
@@ -255,37 +307,36 @@ def _of_study(header: StudyHeader, journal: Journal, now: datetime) -> LiveStand
     ]
     rows += [LiveRow(name=name, word="failed", out=why) for name, why in lost.items()]
     blocks = [one.block for one in journal.of(StandWindow)]
-    state = _state(journal)
+    state = clock.state(journal)
+    step = f"Round {max(blocks)}" if blocks else "Measuring" if cells else "Starting the servers"
     return LiveStanding(
         run=header.run,
         app=header.study,
         kind="study",
         state=state,
-        phase=_ended(journal) or (f"Round {max(blocks)}" if blocks else "Starting the servers"),
+        phase=step if state == "measuring" else state.capitalize(),
         headline=f"Study {header.study}: {len(cells)} cells measured",
-        spent_seconds=_spent(header.started, journal, now),
+        spent_seconds=clock.spent(header.started, journal),
         columns=("requests/s", "windows"),
         rows=tuple(rows),
     )
 
 
-def _state(journal: Journal) -> Progressing:
-    """`finished` only by the last session: a run that is resumed measures again."""
-    last = journal.records[-1] if journal.records else None
-    if not isinstance(last, RunSession):
-        return "measuring"
-    return "finished" if last.ended == "finished" else "interrupted"
+def _cell(stand: str, ask: str) -> str:
+    return f"{stand}, {ask}" if ask else stand
 
 
-def _ended(journal: Journal) -> str:
-    state = _state(journal)
-    return "" if state == "measuring" else state.capitalize()
+def _budget(header: Header, journal: Journal) -> float | None:
+    """The time that was planned; None for a resumed run, which may have got more."""
+    if next(journal.of(RunSession), None) is not None:
+        return None
+    return header.question.search or header.question.budget.seconds
 
 
-def _phase(journal: Journal, setups: int) -> str:
+def _phase(journal: Journal, state: Progressing, setups: int) -> str:
     """The present step in a few words."""
-    if ended := _ended(journal):
-        return ended
+    if state != "measuring":
+        return state.capitalize()
     steps = (one for one in reversed(journal.records) if isinstance(one, Step))
     last = next(steps, None)
     if isinstance(last, Shot):
@@ -301,14 +352,6 @@ def _phase(journal: Journal, setups: int) -> str:
         return "The race begins"
     ready = {one.arm for one in journal.of(Prepared)} | {one.arm for one in journal.of(Failed)}
     return f"Each setup is started once: {len(ready)} of {setups} done"
-
-
-def _spent(started: str, journal: Journal, now: datetime) -> float:
-    """Seconds of measuring: of all sessions, or since the start of a run that has none yet."""
-    sessions = [one.seconds for one in journal.of(RunSession)]
-    if sessions:
-        return sum(sessions)
-    return max(0.0, (now - datetime.fromisoformat(started)).total_seconds())
 
 
 def _speeds(journal: Journal) -> tuple[float, ...]:

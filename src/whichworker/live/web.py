@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -20,10 +22,11 @@ from starlette.routing import Route
 
 from whichworker import redaction, units
 from whichworker.errors import JournalFailed, UsageError
-from whichworker.live import guard, page
-from whichworker.live.processes import LiveServer, Processes, writer_of
-from whichworker.live.standing import LiveStanding, standing_of
+from whichworker.live import guard, idle, page
+from whichworker.live.processes import LiveServer, Processes, started, writer_of
+from whichworker.live.standing import Clock, LiveStanding, standing_of
 from whichworker.store.journal import FILE, Journal
+from whichworker.store.records import Header
 
 LOOK_SECONDS = 1.0
 """Between two looks at the run; judging it takes up to a second, so the next look waits longer."""
@@ -31,6 +34,7 @@ REST = 4.0
 """Times the time that a look took, until the next one."""
 ALIVE_SECONDS = 15.0
 """Without news, a line that keeps proxies and browsers from closing the stream."""
+NOT_BEGUN = "The measurement has not begun"
 HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -51,16 +55,23 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LivePage:
-    """The page of a run, which may change to the next run of the same command."""
+    """The page of a run, which may change to the next run of the same command.
 
-    def __init__(self, folder: Path, port: int, token: str) -> None:
-        self.folder, self.port, self.token = folder, port, token
+    `with_logs`: the page knows the secrets of the run, so it may show what its servers wrote.
+    """
+
+    def __init__(self, folder: Path | None, port: int, token: str, *, with_logs: bool) -> None:
+        self.port, self.token, self.with_logs = port, token, with_logs
         self.over = asyncio.Event()
-        self._processes = Processes(folder)
-        self._seen: tuple[Path, float, int] | None = None
-        self._standing = Shown()
-        self._watchers = 0
-        self._news = asyncio.Condition()
+        self._folder: Path | None = None
+        self._processes: Processes | None = None
+        self._known: tuple[object, LiveStanding] | None = None
+        self._cores: tuple[int, ...] = ()
+        self._shown, self._looks = Shown(trouble=NOT_BEGUN), 0
+        self._watchers, self._last_look = 0, False
+        self._news, self._looking = asyncio.Condition(), asyncio.Lock()
+        if folder is not None:
+            self.follow(folder)
 
     @property
     def address(self) -> str:
@@ -69,7 +80,8 @@ class LivePage:
 
     def follow(self, folder: Path) -> None:
         """Show this run from now on."""
-        self.folder, self._processes = folder, Processes(folder)
+        self._folder = folder.resolve()
+        self._processes = Processes(self._folder, with_logs=self.with_logs)
 
     def app(self) -> Starlette:
         """The routes; any other path is not found."""
@@ -82,41 +94,62 @@ class LivePage:
         )
 
     async def watch(self) -> None:
-        """Look at the run as long as somebody sees the page, until it is over."""
+        """Look at the run as long as somebody sees the page, and once more when it is over."""
         while not self.over.is_set():
             took = 0.0
             if self._watchers:
                 began = time.monotonic()
                 await self._renew()
                 took = time.monotonic() - began
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.over.wait(), LOOK_SECONDS + REST * took)
-            except TimeoutError:
-                continue
-        if self._watchers:
-            await self._renew()
-        async with self._news:
-            self._news.notify_all()
+        await self._renew(last=True)
 
-    async def _renew(self) -> None:
-        self._standing = await asyncio.to_thread(self._look)
+    async def _renew(self, *, last: bool = False) -> None:
+        """Look again; the streams send what is new."""
+        async with self._looking:
+            shown = await asyncio.to_thread(self._look)
         async with self._news:
+            self._shown, self._looks, self._last_look = shown, self._looks + 1, last
             self._news.notify_all()
 
     def _look(self) -> Shown:
-        path = self.folder / FILE
-        servers = self._processes.look(time.monotonic())
-        stoppable = writer_of(path) is not None
+        folder, processes = self._folder, self._processes
+        if folder is None or processes is None:
+            return Shown(trouble=NOT_BEGUN)
+        path = folder / FILE
+        servers, writer = processes.look(time.monotonic()), writer_of(path)
+        standing: LiveStanding | None = None
+        trouble = ""
         try:
-            state = (path, path.stat().st_mtime, path.stat().st_size)
-            if state == self._seen and self._standing.standing:
-                standing: LiveStanding | None = self._standing.standing
-            else:
-                standing, self._seen = standing_of(Journal.read(path)), state
+            standing = self._standing(path, writer)
+        except FileNotFoundError:
+            trouble = NOT_BEGUN
         except (JournalFailed, OSError) as error:
-            trouble = "The measurement has not begun" if not path.exists() else str(error)
-            return Shown(trouble=trouble, servers=servers, stoppable=stoppable)
-        return Shown(standing=standing, servers=servers, stoppable=stoppable)
+            trouble = str(error)
+        except Exception as error:  # noqa: BLE001 - a page that cannot be shown must not end
+            trouble = f"this run cannot be shown: {type(error).__name__}: {error}"
+        return Shown(
+            standing=standing, trouble=trouble, servers=servers, stoppable=writer is not None
+        )
+
+    def _standing(self, path: Path, writer: int | None) -> LiveStanding:
+        """The state of the run; judged again only if the journal or its writer changed."""
+        found = path.stat()
+        state = (path, found.st_mtime, found.st_size, writer)
+        if self._known is not None and self._known[0] == state:
+            return self._known[1]
+        journal = Journal.read(path)
+        cores = next((one.question.budget.generator_cores for one in journal.of(Header)), ())
+        if writer is not None and cores != self._cores:
+            self._cores = cores
+            idle.step_back(cores)
+        since = started(writer) if writer is not None else None
+        last = datetime.fromtimestamp(found.st_mtime, UTC)
+        clock = Clock(datetime.now(UTC) if since else last, since)
+        standing = standing_of(journal, clock)
+        self._known = (state, standing)
+        return standing
 
     def _refused(self, request: Request) -> Response | None:
         token = str(request.path_params["token"])
@@ -126,7 +159,7 @@ class LivePage:
     async def _page(self, request: Request) -> Response:
         if refused := self._refused(request):
             return refused
-        text, policy = page.render(self.folder.name)
+        text, policy = page.render(self._folder.name if self._folder else "")
         return HTMLResponse(text, headers={**HEADERS, "Content-Security-Policy": policy})
 
     async def _events(self, request: Request) -> Response:
@@ -135,25 +168,27 @@ class LivePage:
         return StreamingResponse(self._stream(), media_type="text/event-stream", headers=HEADERS)
 
     async def _stream(self) -> AsyncIterator[bytes]:
-        """The changes of the run, one event for each; the last event ends the stream."""
+        """The changes of the run, one event for each; the last look ends the stream."""
         self._watchers += 1
         try:
             yield b"retry: 2000\n\n"
-            if not self._standing.standing:
+            if not self._last_look:
                 await self._renew()
-            former = b""
+            sent, former = -1, b""
             while True:
-                data = encoded(self._standing)
-                yield b": alive\n\n" if data == former else b"event: run\ndata: " + data + b"\n\n"
-                former = data
-                if self.over.is_set():
+                data, sent, ended = encoded(self._shown), self._looks, self._last_look
+                if data != former:
+                    yield b"event: run\ndata: " + data + b"\n\n"
+                    former = data
+                if ended:
                     yield b"event: over\ndata: {}\n\n"
                     return
                 async with self._news:
+                    news = self._news.wait_for(lambda: self._looks != sent)  # noqa: B023
                     try:
-                        await asyncio.wait_for(self._news.wait(), ALIVE_SECONDS)
+                        await asyncio.wait_for(news, ALIVE_SECONDS)
                     except TimeoutError:
-                        continue
+                        yield b": alive\n\n"
         finally:
             self._watchers -= 1
 
@@ -161,10 +196,13 @@ class LivePage:
         """Interrupt the run as Ctrl-C does: what was measured is kept."""
         if refused := self._refused(request):
             return refused
-        writer = writer_of(self.folder / FILE)
-        if writer is None:
+        writer = writer_of(self._folder / FILE) if self._folder else None
+        try:
+            if writer is None:
+                raise ProcessLookupError
+            os.kill(writer, signal.SIGINT)
+        except OSError:
             return PlainTextResponse("nothing is measured any more\n", 409, HEADERS)
-        os.kill(writer, signal.SIGINT)
         return PlainTextResponse("the run is told to stop\n", 202, HEADERS)
 
 

@@ -172,7 +172,9 @@ def _print_most_important(console: Console, result: Result) -> None:
     """The setups without a number, two findings, and the commands that show the rest."""
     console.print()
     out = [arm.name for arm in result.arms if not arm.is_measured]
-    if out:
+    if len(out) == len(result.arms):
+        _print_out(console, result)
+    elif out:
         console.print(Text.assemble(("x ", "red"), f"not ranked: {standings.listed(out)}"))
     serious = [one for one in result.findings if one.severity != "info" and _concerns_all(one)]
     serious.sort(key=lambda one: one.severity != "error")
@@ -182,8 +184,9 @@ def _print_most_important(console: Console, result: Result) -> None:
         if finding.hint:
             console.print(Text(f"    hint: {finding.hint}"))
     rest = len(result.findings) - len(serious[:MATTERING])
+    whole = f"whichworker show run {result.run.id} --summary full"
     more = f"{rest} more {'finding' if rest == 1 else 'findings'}, and " if rest else ""
-    console.print(Text(f"{more}all details: whichworker show run --summary full", "dim"))
+    console.print(Text(f"{more}all details: {whole}", "dim"), soft_wrap=True)
     if result.advice is not None and result.app:
         kinds = "whichworker advise --emit systemd (or gunicorn, docker, procfile, …)"
         console.print(Text(f"the files to deploy: {kinds}", "dim"))

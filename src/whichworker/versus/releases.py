@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from whichworker.design.pairs import Verdict
-from whichworker.environments.installer import Unresolvable, run_uv
+from whichworker.environments.installer import Unresolvable
+from whichworker.environments.resolution import dated
 from whichworker.errors import UsageError
 from whichworker.judge.replay import replay
+from whichworker.process import scratch
 from whichworker.servers import names, table
 from whichworker.store.journal import Journal
 from whichworker.store.records import Settled
@@ -38,11 +42,17 @@ class ReleaseStep(Struct, frozen=True):
 
 
 def newest(
-    server: str, count: int, python: str, cache: Path, note: Callable[[str], None]
+    server: str,
+    count: int,
+    python: str,
+    as_of: str | None,
+    cache: Path,
+    note: Callable[[str], None],
 ) -> tuple[str, ...]:
     """Setups of the last `count` releases of a server that fit this interpreter, oldest first.
 
-    Each request to the index is for the newest version below the last one found. Raises UsageError.
+    Each request to the index is for the newest version below the last one found, at the moment
+    `as_of` (None: now), within the versions that the server's adapter supports. Raises UsageError.
     """
     wanted = names.parse(server)
     if wanted.version:
@@ -53,33 +63,40 @@ def newest(
     packages = table.load(wanted.server).requirements
     if not packages:
         raise UsageError(f"{wanted.server} is no package with releases", hint="choose another one")
-    package, found = Requirement(packages[0]).name, list[str]()
-    requirements = cache / f"releases-of-{package}.in"
-    try:
+    package, found = Requirement(packages[0]), list[str]()
+    with scratch.folder() as folder:
         while len(found) < count:
-            note(f"releases of {package}")
-            below = f"<{found[-1]}" if found else ""
-            requirements.write_text(f"{package}{below}\n", encoding="utf-8")
-            if (version := _newest(requirements, python, cache)) is None:
+            note(f"releases of {package.name}")
+            below = SpecifierSet(f"<{found[-1]}" if found else "")
+            within = package.specifier & below
+            requirements = folder / "releases.in"
+            requirements.write_text(f"{package.name}{within}\n", encoding="utf-8")
+            if (version := _newest(requirements, python, as_of, cache)) is None:
                 break
             found.append(version)
-    finally:
-        requirements.unlink(missing_ok=True)
     if len(found) < FEWEST:
         raise UsageError(
-            f"{package} has {len(found)} releases that fit {python}", hint="choose another --python"
+            f"{package.name} has {len(found)} releases that fit {python}",
+            hint="choose another --python",
         )
     return tuple(str(msgspec.structs.replace(wanted, version=one)) for one in reversed(found))
 
 
-def _newest(requirements: Path, python: str, cache: Path) -> str | None:
+def _newest(requirements: Path, python: str, as_of: str | None, cache: Path) -> str | None:
     """The newest version that the requirement and the interpreter allow; None: there is none."""
+    output = requirements.with_suffix(".txt")
+    output.unlink(missing_ok=True)
     options = ("--quiet", "--no-deps", "--no-header", "--no-annotate", "--python", python)
     try:
-        pins = run_uv(cache, "pip", "compile", *options, str(requirements))
+        dated(
+            cache,
+            as_of,
+            *("pip", "compile", *options, "--output-file", str(output), str(requirements)),
+        )
     except Unresolvable:
         return None
-    return pins.strip().partition("==")[2].split()[0] or None
+    pin = re.search(r"==(\S+)", output.read_text(encoding="utf-8"))
+    return pin[1] if pin else None
 
 
 def steps(journal: Journal) -> tuple[ReleaseStep, ...]:

@@ -25,21 +25,22 @@ function clock(seconds) {
 /** Positions of ratios in the picture; a logarithm shows a half and a double alike. */
 function scaleOf(standing) {
   const ends = standing.rows.flatMap((row) => [row.low, row.ratio, row.high]).filter((end) => end > 0);
-  ends.push(...(standing.band ?? []).filter((end) => end > 0), 1);
+  ends.push(...standing.rows.flatMap((row) => row.band ?? []).filter((end) => end > 0), 1);
   const low = Math.log(Math.min(...ends)), high = Math.log(Math.max(...ends));
   const room = Math.max(high - low, 0.02);
   return (ratio) => 4 + (WIDTH - 8) * (Math.log(Math.max(ratio, 1e-9)) - low) / room;
 }
 
-function interval(row, standing, x) {
-  const words = row.low ? `${row.ratio.toFixed(2)}, from ${row.low.toFixed(2)} to ${row.high.toFixed(2)}` : row.ratio.toFixed(2);
+function interval(row, x) {
+  const known = row.low && row.high;
+  const words = known ? `${row.ratio.toFixed(2)}, from ${row.low.toFixed(2)} to ${row.high.toFixed(2)}` : row.ratio.toFixed(2);
   const picture = drawn("svg", { width: WIDTH, height: HEIGHT, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": words });
-  if (standing.band) {
-    const from = Math.max(0, x(standing.band[0])), to = Math.min(WIDTH, x(standing.band[1]));
+  if (row.band) {
+    const from = Math.max(0, x(row.band[0])), to = Math.min(WIDTH, x(row.band[1]));
     picture.append(drawn("rect", { class: "band", x: from, y: 0, width: Math.max(0, to - from), height: HEIGHT }));
   }
   picture.append(drawn("line", { class: "one", x1: x(1), x2: x(1), y1: 0, y2: HEIGHT }));
-  if (row.low) picture.append(drawn("line", { class: "span", x1: x(row.low), x2: x(row.high), y1: HEIGHT / 2, y2: HEIGHT / 2 }));
+  if (known) picture.append(drawn("line", { class: "span", x1: x(row.low), x2: x(row.high), y1: HEIGHT / 2, y2: HEIGHT / 2 }));
   picture.append(drawn("circle", { class: "mark", cx: x(row.ratio), cy: HEIGHT / 2, r: 4 }));
   return picture;
 }
@@ -47,7 +48,7 @@ function interval(row, standing, x) {
 function setups(standing) {
   at("setups").hidden = !standing.rows.length;
   at("setups-title").textContent = standing.kind === "race" ? "Setups" : standing.kind === "study" ? "Cells" : "Measures";
-  at("scale").textContent = standing.against ? `Ratios to ${standing.against}, with their intervals. A difference inside the band does not matter.` : "";
+  at("scale").textContent = standing.caption;
   const head = made("tr");
   const names = ["name", ...(standing.against ? ["verdict", "ratio", "interval"] : []), ...standing.columns];
   names.forEach((name, place) => head.append(made("th", name, { scope: "col", class: place > 3 || !standing.against && place ? "number" : "" })));
@@ -61,7 +62,7 @@ function setups(standing) {
     line.append(name);
     if (standing.against) {
       const picture = made("td");
-      if (row.ratio) picture.append(interval(row, standing, x));
+      if (row.ratio) picture.append(interval(row, x));
       line.append(made("td", row.word), made("td", row.ratio ? `${row.ratio.toFixed(2)}x` : ""), picture);
     }
     const missing = standing.columns.length - row.figures.length;
@@ -120,7 +121,6 @@ function told(text) {
 function show(event) {
   const shown = JSON.parse(event.data), standing = shown.standing;
   at("stop").hidden = !shown.stoppable;
-  told("");
   servers(shown.servers);
   if (!standing) {
     at("headline").textContent = shown.trouble;
@@ -142,17 +142,30 @@ function show(event) {
   machine(standing.speeds);
 }
 
+let over = false;
 const source = new EventSource("events");
 source.addEventListener("run", show);
 source.addEventListener("over", () => {
+  over = true;
   source.close();
   at("stop").hidden = true;
   told("The command has ended, and this page does not change any more. The report of the run: whichworker open");
 });
-source.addEventListener("error", () => told("The connection is lost. Trying again …"));
+source.addEventListener("error", () => {
+  if (over) return;
+  const closed = source.readyState === EventSource.CLOSED;
+  told(closed ? "The connection is lost. Reload the page to try again." : "The connection is lost. Trying again …");
+});
+source.addEventListener("open", () => told(""));
 at("stop").addEventListener("click", async () => {
-  if (!confirm("Stop the race? What was measured is kept.")) return;
+  if (!confirm("Stop the race? The measurements are kept.")) return;
   at("stop").disabled = true;
-  const answer = await fetch("stop", { method: "POST" });
-  if (!answer.ok) told(await answer.text());
+  try {
+    const answer = await fetch("stop", { method: "POST" });
+    told(answer.ok ? "The race is stopping." : await answer.text());
+    at("stop").disabled = answer.ok;
+  } catch {
+    told("The page of the race does not respond.");
+    at("stop").disabled = false;
+  }
 });

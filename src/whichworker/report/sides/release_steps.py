@@ -50,6 +50,8 @@ def headline(rungs: Sequence[Rung]) -> str:
     lost = [one for one in rungs if one.change == "slower" and one.ratio is not None]
     open_ = sum(one.change == "not decided" for one in rungs)
     rest = f" {open_} of {len(rungs)} steps are not decided: use more --time." if open_ else ""
+    if not rungs:
+        return "Nothing was compared: fewer than two releases were measured."
     if not lost:
         return f"No release was shown to be slower than the one before it.{rest}"
     worst = min(lost, key=lambda one: one.ratio or 1.0)
@@ -64,8 +66,9 @@ def print_steps(console: Console, result: Result, rungs: Sequence[Rung]) -> None
         for reason in result.validity.reasons:
             console.print(Text(f"  {reason}"))
         return
-    found = headline(rungs)
-    console.print(Text(found, "bold"))
+    console.print(Text(headline(rungs), "bold"))
+    if not result.run.finished:
+        console.print(Text("Interrupted: these are the results so far.", "yellow"))
     console.print()
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("release", overflow="fold")

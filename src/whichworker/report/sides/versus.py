@@ -70,7 +70,8 @@ def caption(result: VersusResult) -> str:
     names = " over ".join(side.name for side in reversed(result.sides))
     return (
         f"ratio: {names}, from measurements that were close in time, with its interval."
-        f" The chance that the verdict is wrong is at most {result.question.alpha:.0%}."
+        f" The chance that the verdict about requests/s is wrong is at most"
+        f" {result.question.alpha:.0%}."
     )
 
 

@@ -51,7 +51,7 @@ TARGET_MISSED = Code("target-missed", "error", "The wanted rate was not reached"
     "choose a rate below the capacity: whichworker race --slo 'p99<200ms'")
 SINGLE_RUN = Code("single-run", "warning", "It is a single run",
     "Two starts of one server differ by 1 to 3 %, and two runs on one machine by up to 20 %."
-    " Without repetitions nobody knows if a difference is real.",
+    " Without repetitions a difference may be an accident of the run.",
     "compare side by side: whichworker versus --servers A,B")
 # fmt: on
 

@@ -18,16 +18,19 @@ race: setup            ## race the servers on the built-in Django project; write
 
 # Most tests wait for a server more than they compute: four at a time keep two cores busy.
 AT_ONCE ?= 4
-PYTEST   = $(BIN)/python -m pytest --cov --cov-append --cov-report=
+PYTEST   = $(BIN)/python -m pytest $(MEASURED)
 
 test: setup lint       ## every check but the slow ones: first many tests at a time, then those that need a quiet machine
-	$(BIN)/coverage erase
 	$(PYTEST) -n $(AT_ONCE) --dist loadgroup --no-loadscope-reorder -m "not alone and not slow and not truth"
 	$(PYTEST) -m "alone and not slow and not truth"
-	@echo "branch coverage: $$($(BIN)/coverage report --format=total) %"
 
 test-all: test         ## everything continuous integration runs: make test, then the slow tests
 	$(PYTEST) -m "slow and not truth"
+
+.PHONY: coverage
+coverage: setup        ## make test with its branch coverage, which takes a quarter longer
+	$(BIN)/coverage erase
+	$(MAKE) test MEASURED="--cov --cov-append --cov-report="
 	@echo "branch coverage: $$($(BIN)/coverage report --format=total) %"
 
 setup: $(READY)        ## the virtual environment of this checkout, with .venv/bin/whichworker

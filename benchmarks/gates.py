@@ -10,7 +10,6 @@ benchmarks/gates.jsonl; `python -m benchmarks.gates --table` writes RESULTS-gate
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -26,10 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.neighbour import beside
-from benchmarks.planted import say
+from benchmarks.series import Series
 from tests.versus.test_revisions import git
 
-RECORD, PAGE = (Path(__file__).parent / name for name in ("gates.jsonl", "RESULTS-gates.md"))
 SECONDS, LONGEST = 150, 240.0
 WORK, MORE = 300_000, 338_000
 """Loops of the view, about 5 ms, and of one that does about 10 % fewer requests per second."""
@@ -146,30 +144,12 @@ def _watched(process: subprocess.Popen[str], *, wanted: bool) -> Iterator[None]:
             browser.wait()
 
 
-def main(words: Sequence[str]) -> None:
-    """Run gates and comparisons, or write the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("scenario", nargs="*", choices=[[], "slower", "same", "live"])
-    parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--neighbour", type=float, default=0.0)
-    parser.add_argument("--table", action="store_true")
-    asked = parser.parse_args(words)
-    if asked.table:
-        rows = [json.loads(line) for line in RECORD.read_text(encoding="utf-8").splitlines()]
-        PAGE.write_text("\n".join(page(rows)) + "\n", encoding="utf-8")
-        return
-    for seed in range(asked.seed, asked.seed + asked.runs):
-        for name in asked.scenario or ("slower", "same", "live"):
-            both = ("alone", "live") if name == "live" else (name,)
-            for one in both:
-                measure = versus if name == "live" else gate
-                row = measure(one, seed, asked.neighbour)
-                with RECORD.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
-                say(json.dumps(row))
+def measured(scenario: str, seed: int, share: float) -> Iterator[dict[str, Any]]:
+    """One gate; or a comparison of a setup with itself, without the page and with it."""
+    if scenario == "live":
+        yield from (versus(one, seed, share) for one in ("alone", "live"))
+    else:
+        yield gate(scenario, seed, share)
 
 
 def page(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -208,4 +188,5 @@ def _right(row: dict[str, Any], *, claims: bool) -> bool:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    SERIES = Series(__doc__, ("slower", "same", "live"), 20, "gates", measured, page)
+    SERIES.carry_out(sys.argv[1:])

@@ -10,8 +10,6 @@ capacity is a quiet machine's.
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import statistics
 import sys
@@ -35,13 +33,12 @@ from whichworker.store.journal import FILE, Journal
 from whichworker.store.open_loop import Shot, Sought
 
 from benchmarks.neighbour import beside
-from benchmarks.planted import say
+from benchmarks.series import Series
 from tests.conftest import changed, faulty_question
 from tests.oracle.queues import Queue, capacity
 from tests.silent import Silent
 from tests.truth.test_attribution import question_of
 
-RECORD, PAGE = (Path(__file__).parent / name for name in ("known.jsonl", "RESULTS-known.md"))
 SECONDS, FLOOD_SECONDS, SLOTS = 240.0, 3.0, {"sync": 1, "gthread": 4, "cpu": 1}
 OBJECTIVES = {"sync": 0.2, "gthread": 0.1, "cpu": 0.05}
 """Seconds for 99 % of the requests: 20 service times, 10, and 50."""
@@ -86,7 +83,7 @@ def flood(asked: Question, folder: Path) -> float:
         return tally.requests / tally.seconds
 
 
-def measured(name: str, seed: int, share: float) -> dict[str, Any]:
+def measured(name: str, seed: int, share: float) -> Iterator[dict[str, Any]]:
     """One race between floods, and what came of it."""
     asked = question(name, seed)
     with tempfile.TemporaryDirectory() as folder:
@@ -102,7 +99,7 @@ def measured(name: str, seed: int, share: float) -> dict[str, Any]:
     found = result.arms[0].capacity_per_second
     service = SLOTS[name] / statistics.median(floods)
     exact = capacity(Queue(SLOTS[name], service, constant=True), OBJECTIVES[name], 0.01)
-    return {
+    yield {
         "scenario": name,
         "seed": seed,
         "neighbour": share,
@@ -134,29 +131,6 @@ def costs(shot: Shot) -> tuple[float, float, float] | None:
     if shot.phase != "confirm" or not shot.count:
         return None
     return probes.server_cpu_seconds / shot.count, probes.turn_seconds, probes.foreign_share or 0.0
-
-
-def main(words: Sequence[str]) -> None:
-    """Run races, or write the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("scenario", nargs="*", choices=[[], *SLOTS])
-    parser.add_argument("--runs", type=int, default=6)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--neighbour", type=float, default=0.0)
-    parser.add_argument("--table", action="store_true")
-    asked = parser.parse_args(words)
-    if asked.table:
-        rows = [json.loads(line) for line in RECORD.read_text(encoding="utf-8").splitlines()]
-        PAGE.write_text("\n".join(page(rows)) + "\n", encoding="utf-8")
-        return
-    for seed in range(asked.seed, asked.seed + asked.runs):
-        for name in asked.scenario or SLOTS:
-            row = measured(name, seed, asked.neighbour)
-            with RECORD.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-            say(json.dumps({key: value for key, value in row.items() if key != "windows"}))
 
 
 def page(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -217,4 +191,5 @@ def scatter(races: Sequence[Sequence[Sequence[float]]]) -> tuple[int, float, flo
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    SERIES = Series(__doc__, tuple(SLOTS), 6, "known", measured, page, not_said="windows")
+    SERIES.carry_out(sys.argv[1:])

@@ -48,6 +48,14 @@ def test_company_is_told_with_the_cure() -> None:
     assert finding.hint
 
 
+def test_a_sample_without_a_response_is_no_number() -> None:
+    starved = msgspec.structs.replace(STILL, windows=(*STILL.windows, 0.0, 1003.0))
+    told = said(starved)
+    assert "In 1 of 9 samples the server got no time at all" in told["noise"]
+    assert "race-length" not in told
+    assert "nan" not in " ".join(told.values())
+
+
 def test_too_few_windows_tell_no_noise() -> None:
     assert "too few samples" in said(msgspec.structs.replace(STILL, windows=(1.0, 2.0)))["noise"]
 

@@ -28,7 +28,7 @@ from whichworker.model import (
     codes,
 )
 from whichworker.report import standings, terminal
-from whichworker.report.pages import race_page
+from whichworker.report.pages import finding_kinds, race_page
 from whichworker.report.waiting import arrivals, print_waits
 from whichworker.result import RaceVerdict, Ratio, Result, Validity, decode, encode, seconds_to_add
 from whichworker.units import show_rate
@@ -399,7 +399,7 @@ def test_the_short_summary_fits_on_a_screen(sample: Callable[[], Result]) -> Non
     serious = [one for one in result.findings if one.severity != "info"]
     if result.validity.state == "valid" and ranked:
         assert standings.verdict_of(result).headline.split()[0] in text
-    assert text.count("hint: ") <= min(len(serious), terminal.MATTERING)
+    assert text.count("hint: ") <= min(len(serious), finding_kinds.MATTERING)
 
 
 def test_a_picture_shows_the_interval_and_the_leader() -> None:

@@ -16,10 +16,10 @@ from whichworker.errors import UsageError
 from whichworker.judge import verdict
 from whichworker.model import Terms
 from whichworker.report.sides import release_steps
+from whichworker.result.versus import ReleaseStep
 from whichworker.servers import table
 from whichworker.store.journal import Journal
 from whichworker.versus import releases
-from whichworker.versus.releases import ReleaseStep
 
 ALL = Terms(seed=3, claims="all")
 RELEASES = ("waitress@2.1.2", "waitress@3.0.0", "waitress@3.0.2")

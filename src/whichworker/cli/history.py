@@ -11,10 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from whichworker import units
-from whichworker.cli.frame import consoles
+from whichworker.cli.frame import consoles, summary
 from whichworker.cli.frame.exits import Exit
 from whichworker.cli.frame.progress import Lines
-from whichworker.cli.frame.summary import print_summary
 from whichworker.config.history_options import ListOptions, OpenOptions, ShowRunOptions
 from whichworker.config.options import JsonOptions
 from whichworker.errors import UsageError
@@ -61,10 +60,7 @@ def list_runs(options: ListOptions) -> int:
 
 def show_run(run: str | None, options: ShowRunOptions) -> int:
     """Print the result of a kept race, comparison or gate again, and write it."""
-    others = filter(None, (options.csv, options.svg))
-    files.check_writable(
-        json=options.json, html=options.html, markdown=options.markdown, others=others
-    )
+    summary.check(options)
     folder = entries.find(run or entries.LATEST, Path.cwd())
     results, notes = consoles.results(options.json), consoles.notes()
     if (two := entries.comparison_of(folder)) is not None:
@@ -79,15 +75,7 @@ def show_run(run: str | None, options: ShowRunOptions) -> int:
         consoles.report(notes, lambda: versus.print_comparison(results, two), written)
         return Exit.OK
     result = entries.race_of(folder).result
-    written = files.write(
-        result,
-        json=options.json,
-        html=options.html,
-        markdown=options.markdown,
-        csv=options.csv,
-        svg=options.svg,
-    )
-    consoles.report(notes, lambda: print_summary(results, result, options.summary), written)
+    summary.report(result, options, results, notes)
     return Exit.OK
 
 

@@ -12,9 +12,8 @@ from rich.console import Console
 
 from whichworker.bench import open_files
 from whichworker.cli import emitting, live
-from whichworker.cli.frame import command_line, consoles, exits
+from whichworker.cli.frame import command_line, consoles, exits, summary
 from whichworker.cli.frame.progress import Printer
-from whichworker.cli.frame.summary import print_summary
 from whichworker.config.layers import gather
 from whichworker.config.options import OutputOptions, RaceOptions
 from whichworker.deployment import recipe as deploy
@@ -25,7 +24,7 @@ from whichworker.question.ask import ask, discover
 from whichworker.question.own import base_of
 from whichworker.question.stages import Planned
 from whichworker.race import investigation, search
-from whichworker.report import files, standings, terminal
+from whichworker.report import standings, terminal
 from whichworker.result import Result
 from whichworker.store import places
 
@@ -60,12 +59,7 @@ class RacePrinter(Printer):
 
 def race(app: str | None, given: Mapping[str, Any], output: OutputOptions) -> int:
     """Plan, race, print and write."""
-    files.check_writable(
-        json=output.json,
-        html=output.html,
-        markdown=output.markdown,
-        others=filter(None, (output.csv, output.svg)),
-    )
+    summary.check(output)
     notes = consoles.notes()
     results = consoles.results(output.json)
     with live.shown(notes, wanted=output.live and not output.dry_run) as page:
@@ -76,15 +70,7 @@ def race(app: str | None, given: Mapping[str, Any], output: OutputOptions) -> in
         planned, result = search.carry_out(planned, printer, command_line.kept())
         printer.close()
         printer.follow(planned)  # of two steps, the one that counts
-        written = files.write(
-            result,
-            json=output.json,
-            html=output.html,
-            markdown=output.markdown,
-            csv=output.csv,
-            svg=output.svg,
-        )
-        consoles.report(notes, lambda: print_summary(results, result, output.summary), written)
+        summary.report(result, output, results, notes)
         if not result.run.finished:
             consoles.report(notes, lambda: notes.print(_continuation(app, result)))
         if output.emit:

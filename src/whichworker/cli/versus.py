@@ -34,7 +34,7 @@ from whichworker.store import places
 from whichworker.store.journal import FILE, Journal
 from whichworker.versus import releases
 from whichworker.versus.comparison import concluded
-from whichworker.versus.plan import SECONDS, AskedSides, find, plan
+from whichworker.versus.plan import SECONDS, AskedSides, FoundSides, find, plan
 
 ONLY_OF_A_RACE: dict[str, Any] = {
     "search": False,
@@ -88,14 +88,7 @@ def _releases(app: str | None, given: Mapping[str, Any], output: VersusOptions) 
         if output.dry_run:
             terminal.print_plan(notes, found.question, {})
             return Exit.OK
-        learnt = investigation.learn(found, printer)
-        planned = investigation.plan(
-            found.question_about(learnt.subject),
-            (*found.findings, *learnt.findings),
-            base_of(here, app),
-            cache,
-            printer,
-        )
+        planned = plan(FoundSides((), (found,)), base_of(here, app), cache, printer)
         printer.planned(planned)
         result = investigation.carry_out(planned, printer, command_line.kept())
         printer.close()

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Struct
 
 from whichworker.config.option import option
-from whichworker.config.shared_options import Csv, Html, Json, Markdown, Summary, Svg
+from whichworker.config.shared_options import Json, ResultOptions
 
 
 class ListOptions(Struct, frozen=True, kw_only=True):
@@ -20,15 +20,8 @@ class ListOptions(Struct, frozen=True, kw_only=True):
     json: Json = ""
 
 
-class ShowRunOptions(Struct, frozen=True, kw_only=True):
+class ShowRunOptions(ResultOptions, frozen=True, kw_only=True):
     """The options of `whichworker show run`."""
-
-    json: Json = ""
-    html: Html = ""
-    markdown: Markdown = ""
-    csv: Csv = ""
-    svg: Svg = ""
-    summary: Summary = None
 
 
 class OpenOptions(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,6 @@ from whichworker.config.shared_options import (
     Cache,
     Connections,
     Cpus,
-    Csv,
     Database,
     DryRun,
     Emit,
@@ -26,12 +25,10 @@ from whichworker.config.shared_options import (
     FromOpenapi,
     Headers,
     Host,
-    Html,
     Json,
     Latest,
     Live,
     LoginForm,
-    Markdown,
     Memory,
     Out,
     Outbound,
@@ -39,12 +36,11 @@ from whichworker.config.shared_options import (
     Pythons,
     RemoteDatabase,
     RequestFile,
+    ResultOptions,
     Resume,
     Seed,
     Servers,
     Sessions,
-    Summary,
-    Svg,
     Urls,
     WorkloadName,
 )
@@ -161,15 +157,9 @@ class RequestOptions(Struct, frozen=True, kw_only=True):
     allow_remote_database: RemoteDatabase = False
 
 
-class OutputOptions(Struct, frozen=True, kw_only=True):
+class OutputOptions(ResultOptions, frozen=True, kw_only=True):
     """How one race begins and where its result goes; never in the configuration file."""
 
-    json: Json = ""
-    html: Html = ""
-    markdown: Markdown = ""
-    csv: Csv = ""
-    svg: Svg = ""
-    summary: Summary = None
     live: Live = False
     emit: Emit = ()
     out: Out = ""

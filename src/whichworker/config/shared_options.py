@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from whichworker.config.option import option
 
@@ -177,3 +177,14 @@ Connections = Annotated[
     option("Connections to each setup", "N", default="for each setup, enough to saturate it"),
 ]
 Alpha = Annotated[float, option("Chance that any verdict of a race is wrong", "SHARE", "share")]
+
+
+class ResultOptions(Struct, frozen=True, kw_only=True):
+    """The files of a result of a race, and how much of it is printed."""
+
+    json: Json = ""
+    html: Html = ""
+    markdown: Markdown = ""
+    csv: Csv = ""
+    svg: Svg = ""
+    summary: Summary = None

@@ -51,9 +51,17 @@ class Noise(Struct, frozen=True, kw_only=True):
     foreign: float
 
     @property
+    def starved(self) -> int:
+        """The windows without a single response: others had all of the cores."""
+        return sum(rate <= 0 for rate in self.windows)
+
+    @property
     def spread(self) -> float | None:
-        """The standard deviation of the log ratio of consecutive windows; None if too few."""
-        if len(self.windows) < LEAST_WINDOWS:
+        """The standard deviation of the log ratio of consecutive windows.
+
+        None if there are too few, or if the server had no time at all in one.
+        """
+        if len(self.windows) < LEAST_WINDOWS or self.starved:
             return None
         return float(np.std(np.diff(np.log(self.windows)), ddof=1))
 
@@ -90,6 +98,11 @@ def verdicts(seen: Noise) -> Iterator[Finding]:
             severity="warning" if least > MOST_OBJECTIVE else "info",
         )
     yield company(seen.foreign, seen.stolen)
+    if seen.starved:
+        yield codes.NOISE.finding(
+            f"In {seen.starved} of {len(seen.windows)} samples the server got no time at all"
+        )
+        return
     if seen.spread is None:
         yield codes.NOISE.finding("There were too few samples to measure the noise")
         return

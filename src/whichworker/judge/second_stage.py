@@ -89,15 +89,7 @@ class SecondStage:
             text = f"The time ended before the capacity of {name} was known"
             yield codes.CAPACITY_SHORT.finding(text, arm=name)
         elif hunt.certified is None:
-            why = "the time ended during the search"
-            if test := hunt.confirmation:
-                rate = f"{units.show_rate(test.rate)}/s"
-                seconds = units.show_seconds(test.seconds)
-                why = f"{rate} was tested for {seconds}, and misses the objective with a"
-                why += f" probability of {test.chance:.0%}"
-                why = why if test.seconds else f"the time ended before {rate} was tested"
-                why = "it stalls" if test.rate > test.outlasting else why
-                why = "it neglects connections" if test.starves else why
+            why = unvalidated(hunt)
             text = f"No rate of {name} could be validated: {why}"
             yield codes.CAPACITY_UNCERTIFIED.finding(text, arm=name)
         asked = self.of(name)
@@ -148,6 +140,24 @@ def _growing(name: str, shots: Sequence[Shot]) -> Iterator[Finding]:
                 arm=name,
             )
             return
+
+
+def unvalidated(hunt: Hunt) -> str:
+    """Why a hunt that is over has no validated rate."""
+    if (test := hunt.confirmation) is None:
+        return "the time ended during the search"
+    if test.starves:
+        return "it neglects connections"
+    if test.rate > test.outlasting:
+        return "it stalls"
+    rate = f"{units.show_rate(test.rate)}/s"
+    if not test.seconds:
+        return f"the time ended before {rate} was tested"
+    seconds = units.show_seconds(test.seconds)
+    return (
+        f"{rate} was tested for {seconds}, and misses the objective with a probability of"
+        f" {test.chance:.0%}"
+    )
 
 
 def _capacity(sought: Sought, hunt: Hunt, shots: Sequence[Shot]) -> Capacity | None:

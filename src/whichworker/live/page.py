@@ -5,32 +5,21 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from whichworker.live import guard
+from whichworker.report.pages import skeleton
 
 
 def render(run: str) -> tuple[str, str]:
     """The HTML and its Content-Security-Policy."""
-    script, style = (
-        _text("live", "live.js"),
-        _text("report", "report.css") + _text("live", "live.css"),
-    )
-    document = _environment().get_template("live.html")
-    return document.render(run=run, script=script, style=style), guard.policy(script, style)
+    script = _text("live", "live.js")
+    style = _text("report", "report.css") + _text("live", "live.css")
+    document = skeleton.environment().from_string(_text("live", "live.html"))
+    text = document.render(run=run, script=Markup(script), style=Markup(style))
+    return text, guard.policy(script, style)
 
 
 @cache
 def _text(room: str, name: str) -> str:
     return files(f"whichworker.{room}").joinpath("templates", name).read_text(encoding="utf-8")
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("whichworker.live", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from whichworker import redaction, units
+from whichworker import redaction
 from whichworker.errors import JournalFailed, UsageError
 from whichworker.live import guard, idle, page
 from whichworker.live.processes import LiveServer, Processes, started, writer_of
@@ -32,6 +32,8 @@ LOOK_SECONDS = 1.0
 """Between two looks at the run; judging it takes up to a second, so the next look waits longer."""
 REST = 4.0
 """Times the time that a look took, until the next one."""
+SHOWN_SECONDS = 5.0
+"""The clock of the page is renewed this often while nothing is written."""
 ALIVE_SECONDS = 15.0
 """Without news, a line that keeps proxies and browsers from closing the stream."""
 NOT_BEGUN = "The measurement has not begun"
@@ -134,9 +136,10 @@ class LivePage:
         )
 
     def _standing(self, path: Path, writer: int | None) -> LiveStanding:
-        """The state of the run; judged again only if the journal or its writer changed."""
+        """The state of the run; judged again if anything changed, or after some seconds."""
         found = path.stat()
-        state = (path, found.st_mtime, found.st_size, writer)
+        passed = int(time.monotonic() / SHOWN_SECONDS) if writer is not None else 0
+        state = (path, found.st_mtime, found.st_size, writer, passed)
         if self._known is not None and self._known[0] == state:
             return self._known[1]
         journal = Journal.read(path)
@@ -176,7 +179,7 @@ class LivePage:
                 await self._renew()
             sent, former = -1, b""
             while True:
-                data, sent, ended = encoded(self._shown), self._looks, self._last_look
+                data, sent, ended = redaction.encode(self._shown), self._looks, self._last_look
                 if data != former:
                     yield b"event: run\ndata: " + data + b"\n\n"
                     former = data
@@ -204,20 +207,6 @@ class LivePage:
         except OSError:
             return PlainTextResponse("nothing is measured any more\n", 409, HEADERS)
         return PlainTextResponse("the run is told to stop\n", 202, HEADERS)
-
-
-def encoded(shown: Shown) -> bytes:
-    """One line of JSON, without secrets and control characters."""
-    told = redaction.cleaned(msgspec.to_builtins(shown))
-    return msgspec.json.encode(_visible(told))
-
-
-def _visible(value: object) -> object:
-    if isinstance(value, str):
-        return units.visible(value)
-    if isinstance(value, dict):
-        return {key: _visible(one) for key, one in value.items()}
-    return [_visible(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def bound(port: int) -> socket.socket:

@@ -15,6 +15,7 @@ from whichworker import units
 from whichworker.model import Finding, Question, codes
 from whichworker.report import standings
 from whichworker.report.advice import print_rest
+from whichworker.report.pages.finding_kinds import mattering
 from whichworker.report.second_stage import print_capacities
 from whichworker.report.standings import Standing
 from whichworker.report.waiting import print_waits
@@ -35,8 +36,6 @@ COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
 )
 LEAVING = ("interval", "start", "connections", "memory", "CPU/request", "rank", "vs leader")
 """The columns that a narrow terminal leaves out, in this order."""
-MATTERING = 2
-"""Findings of the short summary."""
 PICTURE, MOST_SHOWN = 20, 1.5
 """Columns of the picture of an interval, and the ratio at its right edge, if any is as high."""
 RANKED_FROM = 4
@@ -176,14 +175,13 @@ def _print_most_important(console: Console, result: Result) -> None:
         _print_out(console, result)
     elif out:
         console.print(Text.assemble(("x ", "red"), f"not ranked: {standings.listed(out)}"))
-    serious = [one for one in result.findings if one.severity != "info" and _concerns_all(one)]
-    serious.sort(key=lambda one: one.severity != "error")
-    for finding in serious[:MATTERING]:
+    chosen = mattering(result.findings, (standings.verdict_of(result).leader,))
+    for finding in chosen:
         mark, style = MARKS[finding.severity]
         console.print(Text.assemble((f"{mark} ", style), finding.text))
         if finding.hint:
             console.print(Text(f"    hint: {finding.hint}"))
-    rest = len(result.findings) - len(serious[:MATTERING])
+    rest = len(result.findings) - len(chosen)
     whole = f"whichworker show run {result.run.id} --summary full"
     more = f"{rest} more {'finding' if rest == 1 else 'findings'}, and " if rest else ""
     console.print(Text(f"{more}all details: {whole}", "dim"), soft_wrap=True)

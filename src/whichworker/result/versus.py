@@ -12,6 +12,7 @@ from whichworker.result.envelope import SCHEMA, Run, Validity
 MeasureName = Literal["throughput", "cpu", "memory", "cold start"]
 MeasureUnit = Literal["per second", "seconds", "bytes"]
 Outcome = Literal["passed", "failed", "undecided"]
+ReleaseChange = Literal["faster", "slower", "alike", "not decided"]
 
 
 class ComparedSide(Struct, frozen=True, kw_only=True):
@@ -103,3 +104,14 @@ class VersusResult(Struct, frozen=True, kw_only=True):
             return "failed"
         required = {check.outcome for check in self.checks if check.required}
         return "undecided" if "undecided" in required else "passed"
+
+
+class ReleaseStep(Struct, frozen=True):
+    """From one release to the next: its requests/s over those of the one before, if known."""
+
+    before: str
+    after: str
+    change: ReleaseChange
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None

@@ -7,10 +7,8 @@ import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
 
 import msgspec
-from msgspec import Struct
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
@@ -20,6 +18,7 @@ from whichworker.environments.resolution import dated
 from whichworker.errors import UsageError
 from whichworker.judge.replay import replay
 from whichworker.process import scratch
+from whichworker.result.versus import ReleaseChange, ReleaseStep
 from whichworker.servers import names, table
 from whichworker.store.journal import Journal
 from whichworker.store.records import Settled
@@ -27,18 +26,6 @@ from whichworker.store.records import Settled
 FEWEST, MOST = 2, 12
 SECONDS_EACH = 45.0
 """Time of the race for each release by default: neighbours are often alike, which takes longest."""
-Change = Literal["faster", "slower", "alike", "not decided"]
-
-
-class ReleaseStep(Struct, frozen=True):
-    """From one release to the next: its requests/s over those of the one before, if known."""
-
-    before: str
-    after: str
-    change: Change
-    ratio: float | None = None
-    low: float | None = None
-    high: float | None = None
 
 
 def newest(
@@ -124,7 +111,7 @@ def steps(journal: Journal) -> tuple[ReleaseStep, ...]:
     return tuple(found)
 
 
-def _change(verdict: Verdict, *, later: bool) -> Change:
+def _change(verdict: Verdict, *, later: bool) -> ReleaseChange:
     """The verdict of a pair as a change; `later`: its first setup is the later release."""
     if verdict == "tie":
         return "alike"

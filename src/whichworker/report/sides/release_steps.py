@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from rich.console import Console
 from rich.table import Table
@@ -12,45 +11,18 @@ from rich.text import Text
 from whichworker import units
 from whichworker.report.terminal import print_findings
 from whichworker.result import ArmResult, Result
+from whichworker.result.versus import ReleaseStep
 
 ABSENT = "–"
 STYLES = {"slower": "bold yellow", "faster": "bold green"}
 
 
-class Rung(Protocol):
-    """The step from a release to the next one."""
-
-    @property
-    def before(self) -> str:
-        """The setup with the earlier release."""
-
-    @property
-    def after(self) -> str:
-        """The setup with the later release."""
-
-    @property
-    def change(self) -> str:
-        """faster, slower, alike or not decided."""
-
-    @property
-    def ratio(self) -> float | None:
-        """Requests/s of the later one over those of the earlier one."""
-
-    @property
-    def low(self) -> float | None:
-        """The lower end."""
-
-    @property
-    def high(self) -> float | None:
-        """The upper end."""
-
-
-def headline(rungs: Sequence[Rung]) -> str:
+def headline(steps: Sequence[ReleaseStep]) -> str:
     """The largest loss, or that there is none; it counts the steps that are not decided."""
-    lost = [one for one in rungs if one.change == "slower" and one.ratio is not None]
-    open_ = sum(one.change == "not decided" for one in rungs)
-    rest = f" {open_} of {len(rungs)} steps are not decided: use more --time." if open_ else ""
-    if not rungs:
+    lost = [one for one in steps if one.change == "slower" and one.ratio is not None]
+    open_ = sum(one.change == "not decided" for one in steps)
+    rest = f" {open_} of {len(steps)} steps are not decided: use more --time." if open_ else ""
+    if not steps:
         return "Nothing was compared: fewer than two releases were measured."
     if not lost:
         return f"No release was shown to be slower than the one before it.{rest}"
@@ -58,7 +30,7 @@ def headline(rungs: Sequence[Rung]) -> str:
     return f"{worst.after} is slower than {worst.before}: {_ratio(worst)}.{rest}"
 
 
-def print_steps(console: Console, result: Result, rungs: Sequence[Rung]) -> None:
+def print_steps(console: Console, result: Result, steps: Sequence[ReleaseStep]) -> None:
     """The headline, a row for each release, and warnings."""
     console.print()
     if result.validity.state == "invalid":
@@ -66,7 +38,7 @@ def print_steps(console: Console, result: Result, rungs: Sequence[Rung]) -> None
         for reason in result.validity.reasons:
             console.print(Text(f"  {reason}"))
         return
-    console.print(Text(headline(rungs), "bold"))
+    console.print(Text(headline(steps), "bold"))
     if not result.run.finished:
         console.print(Text("Interrupted: these are the results so far.", "yellow"))
     console.print()
@@ -74,13 +46,13 @@ def print_steps(console: Console, result: Result, rungs: Sequence[Rung]) -> None
     table.add_column("release", overflow="fold")
     for name in ("requests/s", "CPU/request", "memory", "vs the one before", "change"):
         table.add_column(name, justify="left" if name == "change" else "right", no_wrap=True)
-    reached = {one.after: one for one in rungs}
-    first = [one.before for one in rungs[:1]]
+    reached = {one.after: one for one in steps}
+    first = [one.before for one in steps[:1]]
     arms = {arm.name: arm for arm in result.arms}
-    for name in (*first, *(one.after for one in rungs)):
-        rung = reached.get(name)
-        change = Text(rung.change, STYLES.get(rung.change, "")) if rung else Text("")
-        table.add_row(Text(name), *_numbers(arms.get(name)), _ratio(rung), change)
+    for name in (*first, *(one.after for one in steps)):
+        step = reached.get(name)
+        change = Text(step.change, STYLES.get(step.change, "")) if step else Text("")
+        table.add_row(Text(name), *_numbers(arms.get(name)), _ratio(step), change)
     console.print(table)
     caption = (
         "vs the one before: requests/s of a release over those of the earlier one, from"
@@ -106,7 +78,7 @@ def _numbers(arm: ArmResult | None) -> tuple[str, str, str]:
     )
 
 
-def _ratio(rung: Rung | None) -> str:
-    if rung is None or rung.ratio is None:
+def _ratio(step: ReleaseStep | None) -> str:
+    if step is None or step.ratio is None:
         return ABSENT
-    return f"{rung.ratio:.2f}x ({rung.low:.2f}-{rung.high:.2f})"
+    return f"{step.ratio:.2f}x ({step.low:.2f}-{step.high:.2f})"

@@ -40,7 +40,6 @@ PLANNED = ("race", "preflight", "serve", "load", "explain", "study", "versus", "
 RUNS = ("20260101-120000-aaaa", "20260102-120000-bbbb")
 ELSEWHERE = {
     "install": {"export"},
-    "live": {"pip"},
     "exports": {"curl"},
     "services": {"curl", "python"},
     "from-k6-and-locust": {"jq"},
